@@ -1,0 +1,1 @@
+"""From rows to DAGs, and the tools around it. Imports nothing, so that a DAG file pays for what it uses only."""

@@ -1,0 +1,1 @@
+"""The demo: a real PostgreSQL, a real Airflow, real changing data, and counts checked against the truth."""

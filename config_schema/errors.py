@@ -1,0 +1,70 @@
+"""The error tree of the whole product, and Problem, one thing that is wrong in a model or a config.
+
+StreamFactoryError            where, what, what to do; whether a retry can help
+ └── ProblemsFound            a model or config that did not pass: every problem at once
+
+The edges (CLI main, factory publish, request handlers) catch StreamFactoryError and word it; in
+between it rises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class StreamFactoryError(Exception):
+    """An error a user can meet: `where` it is, `what` is wrong, and what `todo` about it.
+
+    `retryable` says whether the same call can succeed later with nothing changed by a person.
+    """
+
+    retryable = False
+
+    def __init__(self, where: str, what: str, todo: str, *, retryable: bool | None = None) -> None:
+        super().__init__(where, what, todo)
+        self.where, self.what, self.todo = where, what, todo
+        if retryable is not None:
+            self.retryable = retryable
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.todo}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong: in which file, at which path in it, what (with the value seen), and what to do."""
+
+    file: str
+    path: str
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.path) if part)
+        return f"{where}: {self.what}. {self.todo}"
+
+
+class ProblemsFound(StreamFactoryError):
+    """Raised when a model, mapping or stream config does not pass; holds every problem, in file order."""
+
+    def __init__(self, where: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        super().__init__(
+            where,
+            f"{count} problem{'s' if count != 1 else ''}",
+            "; ".join(str(problem) for problem in self.problems),
+        )
+
+
+def choose_from(wrong: str, right: Iterable[str]) -> str:
+    """The advice for a name that does not exist: the nearest ones, or else all there are."""
+    known = sorted(right)
+    if not known:
+        return "There is none to choose from"
+    near = get_close_matches(wrong, known, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean {near[0]!r}? Choose from: {', '.join(known)}"
+    return f"Choose from: {', '.join(known)}"

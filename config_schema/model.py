@@ -1,0 +1,168 @@
+"""The ecosystem model: what a team writes down in git, as frozen dataclasses.
+
+`eco.py` builds these by hand; `ecosystem.yaml` has the same keys (see ecosystem.schema.json, where each is described).
+Read from the bottom up: an Ecosystem has platforms, datastores and workspaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+
+class Milestoning(Enum):
+    LIVE = "live"  # the merge table equals the source (SCD1)
+    FORENSIC = "forensic"  # every version kept, batch-milestoned (SCD2)
+
+
+class Consistency(Enum):
+    MULTI_DATASET = "multi_dataset"  # all datasets in one stream, from one source snapshot
+    SINGLE_DATASET = "single_dataset"  # a stream for each dataset
+
+
+class Runner(Enum):
+    PROCESS = "process"
+    KUBERNETES = "kubernetes"
+
+
+class Classification(Enum):
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    PII = "pii"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a PostgreSQL database is; `credential` names the secret with username and password."""
+
+    host: str
+    database: str
+    credential: str
+    port: int = 5432
+    schema: str = "public"
+
+
+@dataclass(frozen=True)
+class GitRepository:
+    """Where the model is kept; `credential` names the secret with the token (none is needed for a local path)."""
+
+    url: str
+    branch: str = "main"
+    credential: str = "git"
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str  # as PostgreSQL's format_type() writes it, e.g. `character varying(50)`; short forms are accepted
+    nullable: bool = True
+    classification: Classification = Classification.INTERNAL
+
+
+@dataclass(frozen=True)
+class Dataset:
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    table: str | None = None  # the table's name in the source, where it is not the dataset's
+
+    @property
+    def source_table(self) -> str:
+        return self.table or self.name
+
+
+@dataclass(frozen=True)
+class Datastore:
+    name: str
+    source: Database
+    datasets: tuple[Dataset, ...]
+    consistency: Consistency = Consistency.MULTI_DATASET
+    documentation: str = ""
+
+
+@dataclass(frozen=True)
+class StreamDefaults:
+    """What a platform gives each of its streams' configs; every key may be left out."""
+
+    retries: int | None = None
+    execution_timeout: int | None = None  # seconds
+    time_slice_seconds: int | None = None
+    max_delete_fraction: float | None = None
+    pool: str | None = None
+    priority: int | None = None
+    service_account: str | None = None
+    image_pull_policy: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Platform:
+    name: str
+    milestoning: Milestoning
+    merge_store: Database
+    model: GitRepository
+    namespace: str
+    image: str
+    schedule: str | None = None  # cron or preset, `@continuous`; none: triggered by hand only
+    timezone: str = "UTC"
+    runner: Runner = Runner.KUBERNETES
+    slack_credential: str = "slack"
+    streams: StreamDefaults = StreamDefaults()
+    documentation: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetSink:
+    datastore: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class DatasetGroup:
+    """Datasets that a consumer wants together: with which retention, and how late at most."""
+
+    name: str
+    sinks: tuple[DatasetSink, ...]
+    retention: Milestoning = Milestoning.LIVE
+    latency_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    name: str
+    dataset_groups: tuple[DatasetGroup, ...]
+    documentation: str = ""
+
+
+@dataclass(frozen=True)
+class Ecosystem:
+    name: str
+    platforms: tuple[Platform, ...]
+    datastores: tuple[Datastore, ...]
+    workspaces: tuple[Workspace, ...] = ()
+
+    def platform(self, name: str) -> Platform:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.platforms, name)
+
+    def datastore(self, name: str) -> Datastore:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.datastores, name)
+
+    def workspace(self, name: str) -> Workspace:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.workspaces, name)
+
+
+Named = TypeVar("Named", Platform, Datastore, Workspace)
+
+
+def _named(things: Iterable[Named], name: str) -> Named:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise KeyError(name)

@@ -1,0 +1,129 @@
+"""Every derived name: DAG ids, tables, run ids, pods, environment variables. Nothing else builds names.
+
+`original` is the platform's name in the model (`YellowLive`), `platform` the derived one (`yellowlive`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
+DNS_LABEL_LENGTH = 63  # RFC 1123
+DAG_ID_LENGTH = 250  # Airflow's column
+
+
+def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> str:
+    """The name itself if it has at most `limit` bytes of UTF-8, else its start, `joint` and a hash of it all."""
+    encoded = name.encode()
+    if len(encoded) <= limit:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:10]
+    start = encoded[: limit - len(joint) - len(digest)].decode(errors="ignore")
+    return f"{start}{joint}{digest}"
+
+
+def dns_label(name: str) -> str:
+    """A name as an RFC 1123 label: lower case, digits and inner hyphens, at most 63 characters."""
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return shortened(label, DNS_LABEL_LENGTH, joint="-")
+
+
+def platform_name(original: str) -> str:
+    """`YellowLive` -> `yellowlive`; the name in DAG ids, tables and Kubernetes objects."""
+    return dns_label(original)
+
+
+def stream_key(store: str, dataset: str | None = None) -> str:
+    """`Store1`, or `Store1#customers` for a stream of one dataset."""
+    return store if dataset is None else f"{store}#{dataset}"
+
+
+# --- Airflow
+
+
+def dag_id(platform: str, stream: str) -> str:
+    """The id of a stream's ingestion DAG: `yellowlive__Store1_ingestion`."""
+    return shortened(f"{platform}__{stream.replace('#', '__')}_ingestion", DAG_ID_LENGTH)
+
+
+def self_trigger_run_id(stream: str, batch_id: int) -> str:
+    """The run id of the run that follows KEEP_WORKING: one per stream and batch, so it is made once."""
+    return shortened(f"keep_working__{stream.replace('#', '__')}__{batch_id}", DAG_ID_LENGTH)
+
+
+def infrastructure_dag_id(platform: str) -> str:
+    return f"{platform}_infrastructure"
+
+
+def health_dag_id(platform: str) -> str:
+    return f"{platform}_health"
+
+
+def settings_file(platform: str) -> str:
+    return f"{platform}.settings.json"
+
+
+# --- The merge store: tables of a platform
+
+
+def stream_table(platform: str) -> str:
+    return shortened(f"{platform}_airflow_dsg")
+
+
+def stream_history_table(platform: str) -> str:
+    return shortened(f"{platform}_airflow_dsg_history")
+
+
+def model_state_table(platform: str) -> str:
+    return shortened(f"{platform}_model_state")
+
+
+def batch_counter_table(platform: str) -> str:
+    return shortened(f"{platform}_batch_counter")
+
+
+def batch_metrics_table(platform: str) -> str:
+    return shortened(f"{platform}_batch_metrics")
+
+
+def rejected_keys_table(platform: str) -> str:
+    return shortened(f"{platform}_rejected_keys")
+
+
+# --- The merge store: tables of a dataset
+
+
+def merge_table(platform: str, store: str, dataset: str) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_merge")
+
+
+def staging_table(platform: str, store: str, dataset: str) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_staging")
+
+
+def merge_key_index(table: str) -> str:
+    return shortened(f"{table}_key")
+
+
+# --- Kubernetes and the environment
+
+
+def pod_name(platform: str, stream: str) -> str:
+    """The base of a merge pod's name; the operator appends a random part of its own."""
+    return shortened(dns_label(f"{platform}-{stream}-merge"), 52, joint="-").strip("-")
+
+
+def secret_variable(secret: str, key: str) -> str:
+    """The environment variable that carries a key of a secret: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
+    return re.sub(r"[^A-Z0-9]+", "_", f"{secret}_{key}".upper())
+
+
+def dsn_variable(platform: str) -> str:
+    """The environment variable with the DSN of a platform's merge store: `DAGFACTORY_YELLOWLIVE_DSN`."""
+    return secret_variable(f"dagfactory_{platform}", "dsn")
+
+
+def connection_id(platform: str) -> str:
+    """The Airflow connection that stands in for the DSN variable."""
+    return f"dagfactory_{platform}"

@@ -1,0 +1,170 @@
+"""What a merge run says of itself: ResultCode, MergeResult, and how they are written to and read from a log.
+
+A job's last two lines are `DATASURFACE_RESULT={json}` and `DATASURFACE_RESULT_CODE=<code>`. The first is what
+our own reader believes, and only with the token of its try in it: data can print the line, but cannot know
+the token. The second is for people, and for readers of the old way.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import IntEnum
+from typing import Any
+
+RESULT_PREFIX = "DATASURFACE_RESULT="
+CODE_PREFIX = "DATASURFACE_RESULT_CODE="
+TOKEN_VARIABLE = "DATASURFACE_RESULT_TOKEN"
+TERMINATION_MESSAGE_BYTES = 4000  # Kubernetes keeps 4096 bytes of a container's termination message
+
+
+class ResultCode(IntEnum):
+    """DONE: nothing more to do now. KEEP_WORKING: run again at once. ERROR: see `error` and `retryable`."""
+
+    DONE = 0
+    KEEP_WORKING = 1
+    ERROR = -1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Keys, not row versions. Over a time slice the first three are sums, the last two the last batch's."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    total: int = 0
+
+    def then(self, later: Counts) -> Counts:
+        """The counts of two batches in a row."""
+        return Counts(
+            self.inserted + later.inserted,
+            self.updated + later.updated,
+            self.deleted + later.deleted,
+            later.unchanged,
+            later.total,
+        )
+
+    @property
+    def changed(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
+
+@dataclass(frozen=True)
+class DatasetResult:
+    """One dataset's counts, by which strategy and why, and how many seconds it took."""
+
+    counts: Counts = field(default_factory=Counts)
+    strategy: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class MergeResult:
+    """The outcome of one run of the merge job on one stream.
+
+    `batches` is how many were committed in this run, `batch_id` the last committed one (0: none ever).
+    `error` and `retryable` are set with ERROR only; `retryable` says whether trying again can help.
+    """
+
+    code: ResultCode
+    run_id: str
+    platform: str
+    stream_key: str
+    batch_id: int = 0
+    batches: int = 0
+    model_commit: str | None = None
+    source_snapshot_time: str | None = None
+    seconds: float = 0.0
+    datasets: dict[str, DatasetResult] = field(default_factory=dict)
+    error: str | None = None
+    retryable: bool = False
+    truncated: bool = False
+    total: Counts | None = None
+
+    def __post_init__(self) -> None:
+        if self.total is None:
+            object.__setattr__(self, "total", summed(self.datasets))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; without the token."""
+        return {**asdict(self), "code": int(self.code)}
+
+
+def summed(datasets: dict[str, DatasetResult]) -> Counts:
+    """The counts of all datasets together."""
+    rows = [result.counts for result in datasets.values()]
+    return Counts(*(sum(getattr(row, f.name) for row in rows) for f in fields(Counts)))
+
+
+def result_from_dict(data: dict[str, Any]) -> MergeResult:
+    """The inverse of `MergeResult.to_dict`; keys it does not know are left out.
+
+    Raises ValueError, KeyError or TypeError if `data` is no result.
+    """
+    known = {f.name for f in fields(MergeResult)}
+    values = {key: value for key, value in data.items() if key in known}
+    values["code"] = ResultCode(values["code"])
+    values["datasets"] = {
+        name: DatasetResult(**{**dataset, "counts": Counts(**dataset["counts"])})
+        for name, dataset in values.get("datasets", {}).items()
+    }
+    if values.get("total") is not None:
+        values["total"] = Counts(**values["total"])
+    return MergeResult(**values)
+
+
+# --- writing
+
+
+def result_lines(result: MergeResult, token: str) -> tuple[str, str]:
+    """The last two lines of a job's log."""
+    payload = json.dumps({**result.to_dict(), "token": token}, separators=(",", ":"))
+    return RESULT_PREFIX + payload, f"{CODE_PREFIX}{int(result.code)}"
+
+
+def termination_message(result: MergeResult, token: str) -> str:
+    """The result line for a container's termination message; over 4000 bytes: totals, code, token, `truncated`."""
+    line, _ = result_lines(result, token)
+    if len(line.encode()) <= TERMINATION_MESSAGE_BYTES:
+        return line
+    error = result.error if result.error is None else result.error[:500]
+    short, _ = result_lines(replace(result, datasets={}, error=error, truncated=True), token)
+    return short
+
+
+# --- reading
+
+
+class ResultReader:
+    """Finds the result of one try in the lines of a log, fed in any number, order of arrival and repetition.
+
+    A line counts only if it carries the token of this try; the same line again counts once.
+    """
+
+    def __init__(self, token: str) -> None:
+        if not token:
+            raise ValueError("a result reader needs the token of its try")
+        self._token = token
+        self.result: MergeResult | None = None
+
+    def feed(self, text: str) -> None:
+        """Look through one line, or a chunk of several."""
+        for line in text.splitlines():
+            found = self._parsed(line.strip())
+            if found is not None and (self.result is None or self.result.truncated):
+                self.result = found
+
+    def _parsed(self, line: str) -> MergeResult | None:
+        if not line.startswith(RESULT_PREFIX):
+            return None
+        try:
+            data = json.loads(line[len(RESULT_PREFIX) :])
+            if not hmac.compare_digest(str(data["token"]).encode(), self._token.encode()):
+                return None
+            return result_from_dict(data)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None  # printed by data, or cut off in the middle: not a result

@@ -1,0 +1,59 @@
+"""The real PostgreSQL that the tests run on: one server a session, a database of its own for who asks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from airflow_plugin.demo.postgres import EmbeddedPostgres
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class FreshDatabase:
+    """A new, empty database with an owner of its own, who is no superuser."""
+
+    server: EmbeddedPostgres
+    name: str
+    user: str
+    password: str
+
+    @property
+    def dsn(self) -> str:
+        return self.server.dsn(self.name, self.user, self.password)
+
+    @property
+    def superuser_dsn(self) -> str:
+        return self.server.dsn(self.name)
+
+    def connect(self) -> psycopg2.extensions.connection:
+        return psycopg2.connect(self.dsn)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    directory = tmp_path_factory.mktemp("postgres")
+    for parent in (directory, directory.parent):
+        parent.chmod(0o755)  # as root the server runs as another user, who has to walk there
+    options = {"fsync": "off", "max_connections": "60"}
+    with EmbeddedPostgres(Path(directory) / "server", options=options) as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres):
+    """A function that makes a new database with an owner: `new_database("source")`."""
+
+    def make(label: str) -> FreshDatabase:
+        name = f"{label}_{next(_numbers)}"
+        postgres.create_role(name, "pass word's")
+        postgres.create_database(name, name)
+        return FreshDatabase(postgres, name, name, "pass word's")
+
+    return make

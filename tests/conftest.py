@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +38,13 @@ class FreshDatabase:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    directory = tmp_path_factory.mktemp("postgres")
-    for parent in (directory, directory.parent):
-        parent.chmod(0o755)  # as root the server runs as another user, who has to walk there
-    options = {"fsync": "off", "max_connections": "60"}
-    with EmbeddedPostgres(Path(directory) / "server", options=options) as server:
-        yield server
+def postgres() -> Iterator[EmbeddedPostgres]:
+    # Not tmp_path: as root the server runs as another user, who cannot walk into pytest's folders.
+    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
+        Path(directory).chmod(0o755)
+        options = {"fsync": "off", "max_connections": "60"}
+        with EmbeddedPostgres(Path(directory) / "server", options=options) as server:
+            yield server
 
 
 @pytest.fixture

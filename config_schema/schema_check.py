@@ -1,0 +1,98 @@
+"""The part of JSON Schema that stream.schema.json uses, in plain code: light enough for the parse path.
+
+A property test holds it equal to the jsonschema package, which costs 0.2 s to import and is for CLI, sync and web.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from config_schema.errors import choose_from
+
+Schema = Mapping[str, Any]
+Finding = tuple[str, str, str]  # path, what, what to do
+
+TYPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    ),
+    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+ARTICLE = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false"}
+
+
+def findings(value: Any, schema: Schema, path: str = "") -> Iterator[Finding]:
+    """Everything wrong with `value`, each with its path (`datasets[0]`), in the schema's order."""
+    kind = schema["type"]
+    if not TYPES[kind](value):
+        yield path, f"{_shown(value)} is not {ARTICLE.get(kind, 'a ' + kind)}", _wanted(schema)
+        return
+    if "enum" in schema and value not in schema["enum"]:
+        yield path, f"{_shown(value)} is not known", choose_from(str(value), schema["enum"])
+    if kind == "string":
+        yield from _text(value, schema, path)
+    elif kind in ("integer", "number"):
+        low, high = schema.get("minimum", value), schema.get("maximum", value)
+        if not low <= value <= high:
+            yield path, f"{value} is out of bounds", f"Give a number from {low} to {high}"
+    elif kind == "array":
+        yield from _array(value, schema, path)
+    elif kind == "object":
+        yield from _object(value, schema, path)
+
+
+def _text(value: str, schema: Schema, path: str) -> Iterator[Finding]:
+    low, high = schema.get("minLength", 0), schema.get("maxLength", len(value))
+    if not low <= len(value) <= high:
+        yield path, f"the text has {len(value)} characters", f"Give {low} to {high}"
+    elif "pattern" in schema and not _pattern(schema["pattern"]).search(value):
+        yield path, f"{_shown(value)} is not well formed", _wanted(schema)
+
+
+def _array(value: list[Any], schema: Schema, path: str) -> Iterator[Finding]:
+    low, high = schema.get("minItems", 0), schema.get("maxItems", len(value))
+    if not low <= len(value) <= high:
+        yield path, f"the list has {len(value)} items", f"Give {low} to {high}"
+    if schema.get("uniqueItems") and any(item in value[:index] for index, item in enumerate(value)):
+        yield path, "an item stands there twice", "Name each once"
+    for index, item in enumerate(value):
+        yield from findings(item, schema["items"], f"{path}[{index}]")
+
+
+def _object(value: dict[str, Any], schema: Schema, path: str) -> Iterator[Finding]:
+    known: Schema = schema.get("properties", {})
+    others = schema.get("additionalProperties", True)
+    inside = f"{path}." if path else ""
+    if len(value) > schema.get("maxProperties", len(value)):
+        yield path, f"there are {len(value)} keys", f"Give at most {schema['maxProperties']}"
+    for key in schema.get("required", ()):
+        if key not in value:
+            yield inside + key, "the key is missing", _wanted(known[key])
+    for key, item in value.items():
+        if key in known:
+            yield from findings(item, known[key], inside + key)
+        elif others is False:
+            yield inside + key, f"unknown key {key!r}", choose_from(key, known)
+        elif others is not True:
+            yield from findings(item, others, inside + key)
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _wanted(schema: Schema) -> str:
+    return f"{schema['description'].rstrip('.')}, for example {schema['examples'][0]!r}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

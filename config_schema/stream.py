@@ -1,0 +1,154 @@
+"""StreamConfig, the row of a stream in `<platform>_airflow_dsg`, to and from its config_json, and its checks.
+
+stream.schema.json says which keys there are, of which type and in which bounds; the rules between keys are here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from config_schema import names
+from config_schema.errors import Problem, ProblemsFound
+from config_schema.schema_check import findings
+
+CONFIG_VERSION = 1
+STATUSES = ("active", "paused", "retired")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamConfig:
+    """One stream on one platform. Each key's meaning, type and bounds: stream.schema.json."""
+
+    stream_key: str
+    single_dataset: bool
+    datasets: tuple[str, ...]
+    store_name: str
+    ingestion_type: str
+    namespace_name: str
+    platform_name: str
+    original_platform_name: str
+    postgres_hostname: str
+    postgres_database: str
+    postgres_port: int
+    postgres_credential_secret_name: str
+    git_credential_secret_name: str
+    slack_credential_secret_name: str
+    datasurface_docker_image: str
+    git_repo_url: str
+    git_repo_branch: str
+    source_credential_secret_name: str
+    config_version: int = CONFIG_VERSION
+    schedule: str | None = None
+    timezone: str = "UTC"
+    milestoning: str = "live"
+    runner: str = "kubernetes"
+    image_pull_policy: str = "Always"
+    image_pull_secrets: tuple[str, ...] = ()
+    service_account: str | None = None
+    resources: dict[str, dict[str, str]] | None = None
+    node_selector: dict[str, str] | None = None
+    tolerations: tuple[dict[str, str], ...] = ()
+    priority: int | None = None
+    pool: str | None = None
+    retries: int = 2
+    execution_timeout: int | None = None
+    deferrable: bool = False
+    on_failed_pod: str = "delete"
+    strategy: str = "auto"
+    audit_interval: int | None = None
+    time_slice_seconds: int = 0
+    max_delete_fraction: float | None = None
+    latency_seconds: int | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def dag_id(self) -> str:
+        return names.dag_id(self.platform_name, self.stream_key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; optional keys that have their default are left out."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        optional = {field.name: field.default for field in fields(self) if field.name not in _required()}
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in values.items()
+            if key not in optional or value != optional[key]
+        }
+
+    def to_json(self) -> str:
+        """The text for the row; equal configs give equal texts."""
+        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+
+
+def stream_config(config_json: str, where: str = "") -> StreamConfig:
+    """The StreamConfig of a row's text. Raises ProblemsFound with everything that is wrong with it.
+
+    `where` names the row in the problems: `yellowlive_airflow_dsg[Store1]`.
+    """
+    try:
+        data = json.loads(config_json)
+    except (ValueError, RecursionError) as error:
+        raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Mend the row's config_json")]) from error
+    return from_dict(data, where)
+
+
+def from_dict(data: Any, where: str = "") -> StreamConfig:
+    """The StreamConfig of a parsed config_json. Raises ProblemsFound with everything that is wrong with it."""
+    problems = list(check(data, where))
+    if problems:
+        raise ProblemsFound(where, problems)
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    for key in _whole_numbers() & values.keys():
+        values[key] = int(values[key])  # 5432.0 is an integer in JSON Schema
+    return StreamConfig(**values)
+
+
+def check(data: Any, where: str = "") -> Iterator[Problem]:
+    """Every problem of a parsed config_json: first those of single keys, and if there are none those between keys."""
+    if isinstance(data, dict) and _newer(data.get("config_version")):
+        what = f"config_version {data['config_version']} is newer than {CONFIG_VERSION}"
+        yield Problem(where, "config_version", what, "Upgrade the plugin")
+        return
+    of_schema = [Problem(where, path, what, todo) for path, what, todo in findings(data, schema())]
+    yield from of_schema or _between_keys(data, where)
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """stream.schema.json."""
+    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("stream.schema.json").read_text("utf-8"))
+    return loaded
+
+
+def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
+    store, datasets = data["store_name"], data["datasets"]
+    wanted = names.stream_key(store, datasets[0] if data["single_dataset"] else None)
+    if data["stream_key"] != wanted:
+        what = f"{data['stream_key']!r} is not the key of store {store!r}"
+        yield Problem(where, "stream_key", what, f"Write {wanted!r}, or mend store_name, single_dataset and datasets")
+    if data["single_dataset"] and len(datasets) != 1:
+        yield Problem(where, "datasets", f"a single_dataset stream has {len(datasets)} datasets", "Name one")
+    derived = names.platform_name(data["original_platform_name"])
+    if data["platform_name"] != derived:
+        what = f"{data['platform_name']!r} is not derived from {data['original_platform_name']!r}"
+        yield Problem(where, "platform_name", what, f"Write {derived!r}")
+
+
+def _newer(version: Any) -> bool:
+    return isinstance(version, int) and not isinstance(version, bool) and version > CONFIG_VERSION
+
+
+@cache
+def _required() -> frozenset[str]:
+    return frozenset(schema()["required"])
+
+
+@cache
+def _whole_numbers() -> frozenset[str]:
+    return frozenset(key for key, of in schema()["properties"].items() if of["type"] == "integer")

@@ -15,7 +15,15 @@ from zoneinfo import ZoneInfo
 from config_schema import names
 from config_schema.errors import Problem, choose_from
 from config_schema.mapping import DsgMapping
-from config_schema.model import Consistency, Dataset, DatasetGroup, Datastore, Ecosystem, Milestoning, Platform
+from config_schema.model import (
+    Consistency,
+    Dataset,
+    DatasetGroup,
+    Datastore,
+    Ecosystem,
+    Milestoning,
+    Platform,
+)
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -94,7 +102,11 @@ def _sinks_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
         for k, sink in enumerate(group.sinks):
             at = f"{path}.sinks[{k}]"
             if sink.datastore not in stores:
-                yield f"{at}.datastore", f"{sink.datastore!r} is no datastore", choose_from(sink.datastore, stores)
+                yield (
+                    f"{at}.datastore",
+                    f"{sink.datastore!r} is no datastore",
+                    choose_from(sink.datastore, stores),
+                )
                 continue
             datasets = [dataset.name for dataset in stores[sink.datastore].datasets]
             if sink.dataset not in datasets:
@@ -187,7 +199,11 @@ def _mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMappin
             what = f"{mapping.dsg_name!r} is no dataset group of {mapping.workspace}"
             yield f"[{i}].dsgName", what, choose_from(mapping.dsg_name, known)
         if key in seen:
-            yield f"[{i}]", f"{mapping.dsg_name!r} of {mapping.workspace!r} stands there twice", "Keep one entry"
+            yield (
+                f"[{i}]",
+                f"{mapping.dsg_name!r} of {mapping.workspace!r} stands there twice",
+                "Keep one entry",
+            )
         seen.add(key)
         for j, assignment in enumerate(mapping.assignments):
             at, name = f"[{i}].assignments[{j}].dataPlatform", assignment.data_platform
@@ -235,27 +251,27 @@ def _worded(error: ValidationError) -> Iterator[Finding]:
     inside = f"{path}." if path else ""
     schema: dict[str, Any] = error.schema if isinstance(error.schema, dict) else {}
     wanted = _wanted(schema)
+    instance: Any = error.instance
+    allowed: Any = error.validator_value
     match error.validator:
         case "additionalProperties":
             known = schema.get("properties", {})
-            for key in error.instance.keys() - known.keys():
+            for key in instance.keys() - known.keys():
                 yield f"{inside}{key}", f"unknown key {key!r}", choose_from(str(key), known)
         case "required":
             properties = schema.get("properties", {})
-            for key in error.validator_value:
-                if key not in error.instance:
+            for key in allowed:
+                if key not in instance:
                     yield f"{inside}{key}", "the key is missing", _wanted(properties.get(key, {}))
         case "enum":
-            allowed = [str(value) for value in error.validator_value]
-            yield path, f"{_shown(error.instance)} is not known", choose_from(str(error.instance), allowed)
+            yield path, f"{_shown(instance)} is not known", choose_from(str(instance), map(str, allowed))
         case "type":
-            kinds = error.validator_value
-            kinds = kinds if isinstance(kinds, str) else " or ".join(kinds)
-            yield path, f"{_shown(error.instance)} is not of type {kinds}", wanted
+            kinds = allowed if isinstance(allowed, str) else " or ".join(allowed)
+            yield path, f"{_shown(instance)} is not of type {kinds}", wanted
         case "pattern":
-            yield path, f"{_shown(error.instance)} is not well formed", wanted
-        case _:
-            yield path, f"{_shown(error.instance)} does not hold {error.validator} {error.validator_value}", wanted
+            yield path, f"{_shown(instance)} is not well formed", wanted
+        case rule:
+            yield path, f"{_shown(instance)} does not hold {rule} {allowed}", wanted
 
 
 def _path(parts: Iterable[str | int]) -> str:

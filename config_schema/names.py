@@ -115,7 +115,7 @@ def pod_name(platform: str, stream: str) -> str:
 
 
 def secret_variable(secret: str, key: str) -> str:
-    """The environment variable that carries a key of a secret: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
+    """The environment variable of a secret's key: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
     return re.sub(r"[^A-Z0-9]+", "_", f"{secret}_{key}".upper())
 
 

@@ -103,7 +103,7 @@ def from_dict(data: Any, where: str = "") -> StreamConfig:
     problems = list(check(data, where))
     if problems:
         raise ProblemsFound(where, problems)
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
     for key in _whole_numbers() & values.keys():
         values[key] = int(values[key])  # 5432.0 is an integer in JSON Schema
     return StreamConfig(**values)

@@ -32,7 +32,7 @@ class _OnceLoader(yaml.SafeLoader):
 def yaml_document(path: Path) -> Any:
     """The file's data. Raises ProblemsFound with the line where it is no YAML."""
     try:
-        return yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)  # noqa: S506 - a SafeLoader
+        return yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f"line {mark.line + 1}" if mark else ""

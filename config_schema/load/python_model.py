@@ -42,7 +42,7 @@ print(mark + data)
 
 
 def ecosystem_of_python(path: Path) -> Any:
-    """The data of the Ecosystem that `createEcosystem()` gives. Raises ProblemsFound with what Python said if it fails."""
+    """The data of the Ecosystem that `createEcosystem()` gives. Raises ProblemsFound with Python's last line if not."""
     product = str(Path(__file__).resolve().parents[2])
     arguments = [product, str(path), MARK, str(MEMORY_LIMIT_BYTES)]
     try:

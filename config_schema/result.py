@@ -129,11 +129,12 @@ def result_lines(result: MergeResult, token: str) -> tuple[str, str]:
 def termination_message(result: MergeResult, token: str) -> str:
     """The result line for a container's termination message; over 4000 bytes: totals, code, token, `truncated`."""
     line, _ = result_lines(result, token)
-    if len(line.encode()) <= TERMINATION_MESSAGE_BYTES:
-        return line
-    error = result.error if result.error is None else result.error[:500]
-    short, _ = result_lines(replace(result, datasets={}, error=error, truncated=True), token)
-    return short
+    error = result.error or ""
+    while len(line.encode()) > TERMINATION_MESSAGE_BYTES:
+        short = replace(result, datasets={}, error=error or None, truncated=True)
+        line, _ = result_lines(short, token)
+        error = error[: len(error) // 2]
+    return line
 
 
 # --- reading

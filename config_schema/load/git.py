@@ -58,7 +58,8 @@ def commit_of(folder: Path) -> str:
     files = [name for name in MODEL_FILES if (folder / name).exists()]
     changed = _git(folder, environment, str(folder), "status", "--porcelain", "--", *files)
     if changed:
-        raise GitError(str(folder), f"the model has changes that are not committed: {changed}", "Commit them first")
+        names = ", ".join(line[2:].strip() for line in changed.splitlines())
+        raise GitError(str(folder), f"{names}: there are changes that are not committed", "Commit them first")
     return commit
 
 
@@ -108,7 +109,7 @@ def _git(folder: Path, environment: dict[str, str], where: str, *arguments: str)
 
 def _failure(where: str, step: str, said: str) -> GitError:
     last = said.splitlines()[-1] if said else "no message"
-    if "couldn't find remote ref" in said or "not our ref" in said:
+    if any(sign in said for sign in ("couldn't find remote ref", "not our ref", "not a tree", "unable to read")):
         return GitError(where, f"no such branch or commit ({last})", "Check branch and commit")
     if "Authentication failed" in said or "could not read Username" in said or "Permission denied" in said:
         return GitError(where, "no access", "Check the token in the git secret and its rights on the repository")

@@ -1,0 +1,84 @@
+"""Fetching a model from git: real repositories on disk; servers over HTTP are another test's."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from config_schema.load.git import GitError, checkout, commit_of
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.test"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    commit(folder, "name: one")
+    return folder
+
+
+def commit(folder: Path, text: str) -> str:
+    (folder / "ecosystem.yaml").write_text(text)
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", text)
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_the_head_of_a_branch_is_fetched_alone(repository, tmp_path):
+    head = commit(repository, "name: two")
+    assert checkout(f"file://{repository}", "main", None, tmp_path / "got") == head
+    assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: two"
+    assert git(tmp_path / "got", "rev-list", "--count", "HEAD") == "1"
+
+
+def test_a_recorded_commit_is_fetched_though_the_branch_went_on(repository, tmp_path):
+    recorded = commit_of(repository)
+    commit(repository, "name: two")
+    assert checkout(str(repository), "main", recorded, tmp_path / "got") == recorded
+    assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: one"
+
+
+@pytest.mark.parametrize(
+    ("url", "branch", "wanted", "said"),
+    [
+        ("{repository}", "nope", None, "no such branch or commit"),
+        ("{repository}", "main", "0" * 40, "no such branch or commit"),
+        ("/nowhere/at/all", "main", None, "this is no git repository"),
+    ],
+)
+def test_what_cannot_be_fetched_is_one_clear_error(repository, tmp_path, url, branch, wanted, said):
+    with pytest.raises(GitError, match=said) as caught:
+        checkout(url.format(repository=repository), branch, wanted, tmp_path / "got")
+    assert not caught.value.retryable
+
+
+def test_a_branch_that_looks_like_an_option_is_no_option(repository, tmp_path):
+    with pytest.raises(GitError):
+        checkout(str(repository), "--upload-pack=touch /tmp/pwned", None, tmp_path / "got")
+    with pytest.raises(GitError):
+        checkout("--upload-pack=touch pwned", "main", None, tmp_path / "other")
+    assert not (tmp_path / "other" / "pwned").exists()
+
+
+def test_a_model_that_is_changed_and_not_committed_has_no_commit(repository):
+    (repository / "ecosystem.yaml").write_text("name: three")
+    with pytest.raises(GitError, match=r"ecosystem\.yaml: there are changes that are not committed"):
+        commit_of(repository)
+
+
+def test_a_file_beside_the_model_may_be_uncommitted(repository):
+    (repository / "notes.txt").write_text("x")
+    assert commit_of(repository) == git(repository, "rev-parse", "HEAD")
+
+
+def test_a_folder_that_is_not_in_git_has_no_commit(tmp_path):
+    with pytest.raises(GitError, match="no git repository"):
+        commit_of(tmp_path)

@@ -1,0 +1,124 @@
+"""config_json: its checks in plain code are held equal to its JSON Schema, and what is written is read back."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from config_schema import stream
+from config_schema.errors import ProblemsFound
+from config_schema.schema_check import findings
+
+SCHEMA = stream.schema()
+EXAMPLE: dict[str, Any] = SCHEMA["examples"][0]
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+# What a hand, a bug or an attacker may put into a key.
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-10, 100_000_000)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([1.0, 0.5, "", "a\n", "Store1#customers", "@hourly", "* * * * *", "500m", "Exists", "process"])
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["cpu", "limits", "key", "x"]), inner),
+    max_leaves=6,
+)
+keys = st.sampled_from([*SCHEMA["properties"], "no_such_key"])
+
+
+@st.composite
+def mutated_configs(draw: st.DrawFn) -> dict[str, Any]:
+    config = copy.deepcopy(EXAMPLE)
+    for key in draw(st.lists(keys, max_size=4)):
+        if draw(st.booleans()):
+            config.pop(key, None)
+        else:
+            examples = SCHEMA["properties"].get(key, {}).get("examples", [None])
+            config[key] = draw(values | st.sampled_from(examples))
+    return config
+
+
+@given(mutated_configs())
+def test_the_plain_checks_accept_exactly_what_the_schema_accepts(config):
+    assert not list(findings(config, SCHEMA)) == VALIDATOR.is_valid(config)
+
+
+@given(values)
+def test_whatever_is_no_config_is_refused_by_both(anything):
+    assert list(findings(anything, SCHEMA))
+    assert not VALIDATOR.is_valid(anything)
+
+
+def test_the_schema_is_a_schema_and_each_key_has_a_description_and_an_example_that_holds():
+    Draft202012Validator.check_schema(SCHEMA)
+    for key, of in SCHEMA["properties"].items():
+        assert of["description"], key
+        for example in of["examples"]:
+            assert Draft202012Validator(of).is_valid(example), key
+
+
+def test_the_dataclass_has_exactly_the_keys_of_the_schema():
+    assert set(stream.StreamConfig.__dataclass_fields__) == set(SCHEMA["properties"])
+
+
+@given(mutated_configs())
+def test_a_config_that_is_accepted_is_written_and_read_back_the_same(config):
+    try:
+        accepted = stream.from_dict(config)
+    except ProblemsFound:
+        return
+    assert stream.stream_config(accepted.to_json()) == accepted
+    assert VALIDATOR.is_valid(json.loads(accepted.to_json()))
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "what", "todo"),
+    [
+        ({"schedul": "@daily"}, "schedul", "unknown key 'schedul'", "Did you mean 'schedule'?"),
+        ({"postgres_port": 70000}, "postgres_port", "70000 is out of bounds", "Give a number from 1 to 65535"),
+        ({"postgres_port": True}, "postgres_port", "True is not an integer", "TCP port"),
+        ({"datasets": ["a", "a"]}, "datasets", "an item stands there twice", "Name each once"),
+        ({"datasets": [3]}, "datasets[0]", "3 is not a string", "A dataset's name"),
+        ({"runner": "proces"}, "runner", "'proces' is not known", "Did you mean 'process'?"),
+        ({"stream_key": "Store2"}, "stream_key", "'Store2' is not the key of store 'Store1'", "Write 'Store1'"),
+        ({"single_dataset": True}, "datasets", "a single_dataset stream has 2 datasets", "Name one"),
+        ({"platform_name": "yellow"}, "platform_name", "'yellow' is not derived", "Write 'yellowlive'"),
+        ({"store_name": "Store1\n"}, "store_name", "'Store1\\n' is not well formed", "for example 'Store1'"),
+        ({"config_version": 99}, "config_version", "99 is newer than 1", "Upgrade the plugin"),
+        ({"resources": {"limits": {"gpu": "1"}}}, "resources.limits.gpu", "unknown key 'gpu'", "Choose from: cpu"),
+    ],
+)
+def test_a_problem_says_where_what_and_what_to_do(change, path, what, todo):
+    with pytest.raises(ProblemsFound) as caught:
+        stream.from_dict({**EXAMPLE, **change}, "yellowlive_airflow_dsg[Store1]")
+    found = {problem.path: problem for problem in caught.value.problems}
+    assert found[path].file == "yellowlive_airflow_dsg[Store1]"
+    assert what in found[path].what
+    assert todo in found[path].todo
+
+
+def test_all_problems_come_at_once():
+    config = {**EXAMPLE, "postgres_port": "x", "runner": 3, "typo": 1}
+    del config["store_name"]
+    paths = [problem.path for problem in stream.check(config)]
+    assert sorted(paths) == ["postgres_port", "runner", "store_name", "typo"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '"text"', "null", "[]"])
+def test_a_text_that_is_no_config_is_one_clear_error(text):
+    with pytest.raises(ProblemsFound) as caught:
+        stream.stream_config(text, "row")
+    assert len(caught.value.problems) == 1
+
+
+def test_defaults_are_left_out_of_the_row():
+    config = stream.from_dict({**EXAMPLE, "retries": 2, "runner": "process"})
+    assert "retries" not in config.to_dict()
+    assert config.to_dict()["runner"] == "process"

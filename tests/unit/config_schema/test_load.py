@@ -172,7 +172,7 @@ def test_a_broken_rule_of_the_ecosystem_is_named(folder, change, expected):
         ),
         (
             lambda m: m[1]["assignments"][0].update(dataPlatform="Yelow"),
-            "[1].assignments[0].dataPlatform: 'Yelow' is no",
+            "[1].assignments[0].dataPlatform: 'Yelow'",
         ),
         (lambda m: m[1]["assignments"][0].update(status="DONE"), "[1].assignments[0].status: 'DONE' is not known"),
     ],

@@ -1,0 +1,109 @@
+"""Connecting to a platform's merge store, and PostgreSQL's errors in our words.
+
+Nothing of a DSN is shown but host, port, database and user: where a password breaks a DSN's syntax, libpq would
+print a part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2 import errorcodes
+from psycopg2.extensions import connection as Connection
+
+from config_schema.errors import StreamFactoryError
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+# In libpq's text (PostgreSQL 15 to 18): what it means, what to do, whether a retry can help.
+CONNECTING = (
+    ("password authentication failed", "wrong user name or password", "Check both", False),
+    ("no password supplied", "no password was given", "Give one", False),
+    ("no pg_hba.conf entry", "the server does not admit this user from here", "Ask its administrator", False),
+    ("database .* does not exist", "the database does not exist", "Create it, or correct the name", False),
+    ("role .* does not exist", "the user does not exist", "Create it, or correct the name", False),
+    ("permission denied for database", "the user may not connect to the database", "Grant CONNECT", False),
+    ("Connection refused", "nobody listens there", "Start the server, or correct host and port", True),
+    ("could not translate host name", "the host is not known", "Correct the host's name", True),
+    ("timeout expired|timed out", "no answer in time", "Check host, port and network", True),
+    ("Network is unreachable|No route to host", "the host cannot be reached", "Check the network", True),
+    ("too many clients|remaining connection slots", "all connections are taken", "Try again later", True),
+    ("starting up|shutting down|recovery mode", "the server is starting or stopping", "Try again", True),
+    ("closed the connection unexpectedly", "the server closed the connection", "Try again", True),
+    ("SSL", "no TLS connection could be made", "Check sslmode and certificates", False),
+)
+RETRYABLE_CLASSES = ("08", "40", "53", "57")
+
+
+class MergeStoreError(StreamFactoryError):
+    """The merge store is away, does not let us in, or refuses a statement; `pgcode` where PostgreSQL gave one."""
+
+    pgcode: str | None = None
+
+
+def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
+    """A connection to the database that `dsn` names. Raises MergeStoreError.
+
+    `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
+    """
+    try:
+        return psycopg2.connect(dsn, connect_timeout=timeout, application_name="dagfactory")
+    except psycopg2.OperationalError as error:
+        raise _not_connected(dsn, where, str(error)) from None
+    except (psycopg2.Error, UnicodeError, ValueError):
+        raise _malformed(where) from None
+
+
+@contextmanager
+def worded(where: str) -> Iterator[None]:
+    """Errors of PostgreSQL inside become MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise _refused(where, error) from None
+
+
+def place(dsn: str) -> str:
+    """`user@host:port/database` of a DSN, as far as it can be shown."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        return ""
+    shown = [parts.get(key, "") for key in ("user", "host", "port", "dbname")]
+    if not all(re.fullmatch(r"[\w.,:/-]*", part) for part in shown):
+        return ""
+    user, host, port, database = shown
+    return f"{user}@{host}:{port or '5432'}/{database}"
+
+
+def _not_connected(dsn: str, where: str, said: str) -> MergeStoreError:
+    at = place(dsn)
+    if not at:
+        return _malformed(where)
+    for pattern, what, todo, retryable in CONNECTING:
+        if re.search(pattern, said):
+            return MergeStoreError(where, f"{what} ({at})", todo, retryable=retryable)
+    return MergeStoreError(where, f"no connection ({at})", "Check that psql connects there with the same DSN")
+
+
+def _malformed(where: str) -> MergeStoreError:
+    todo = "Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password"
+    return MergeStoreError(where, "this is no well-formed DSN", todo)
+
+
+def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
+    code = error.pgcode or ""
+    said = error.diag.message_primary or "the connection was lost"
+    todo = {
+        errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
+        errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
+        errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
+    }.get(code, "See the server's log for more")
+    lost = not code
+    retryable = lost or code[:2] in RETRYABLE_CLASSES or code == errorcodes.LOCK_NOT_AVAILABLE
+    refused = MergeStoreError(where, said, todo, retryable=retryable)
+    refused.pgcode = error.pgcode
+    return refused

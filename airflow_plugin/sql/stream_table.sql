@@ -1,0 +1,88 @@
+-- The stream table of a platform, its history and its model state. Names of tables are put in by stream_table.py.
+
+-- name: table_exists
+-- Asked before creating: CREATE TABLE IF NOT EXISTS wants the right to create even where the table is there.
+SELECT to_regclass(%(table)s) IS NOT NULL
+
+-- name: create_stream_table
+CREATE TABLE {stream_table} (
+    stream_key varchar(255) PRIMARY KEY,
+    config_json text NOT NULL,
+    status varchar(50) NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'paused', 'retired')),
+    created_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT statement_timestamp()
+)
+
+-- name: create_history_table
+-- before_* is NULL for a new row. model_commit is NULL for a change made by hand.
+CREATE TABLE {history_table} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream_key varchar(255) NOT NULL,
+    change varchar(20) NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    model_commit text,
+    before_config_json text,
+    before_status varchar(50),
+    after_config_json text NOT NULL,
+    after_status varchar(50) NOT NULL
+)
+
+-- name: create_history_index
+CREATE INDEX ON {history_table} (stream_key, id)
+
+-- name: create_model_state_table
+-- One row: the commit that jobs check out.
+CREATE TABLE {model_state_table} (
+    id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    model_commit text NOT NULL,
+    applied_at timestamptz NOT NULL,
+    applied_by text NOT NULL
+)
+
+-- name: select_rows
+SELECT stream_key, config_json, status, created_at, updated_at
+FROM {stream_table}
+WHERE (%(retired)s OR status <> 'retired')
+  AND (%(stream_keys)s::text[] IS NULL OR stream_key = ANY (%(stream_keys)s::text[]))
+ORDER BY stream_key COLLATE "C"
+
+-- name: select_config_limit
+-- Tables made elsewhere have config_json varchar(2048); NULL: no limit. atttypmod counts 4 bytes of its own.
+SELECT CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END
+FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attname = 'config_json'
+
+-- name: lock_stream_table
+-- Readers, and so the factory, go on.
+LOCK TABLE {stream_table} IN SHARE ROW EXCLUSIVE MODE
+
+-- name: write_row
+-- The row and its history in one statement; the history's before is what the table really held. The insert reads
+-- `before` so that the old row is locked and read first: FOR UPDATE skips a row that its own statement has changed.
+WITH before AS (
+    SELECT stream_key, config_json, status FROM {stream_table} WHERE stream_key = %(stream_key)s FOR UPDATE
+), after AS (
+    INSERT INTO {stream_table} AS stream (stream_key, config_json, status, created_at, updated_at)
+    SELECT %(stream_key)s, %(config_json)s, %(status)s, statement_timestamp(), statement_timestamp()
+    FROM (SELECT count(*) FROM before) AS locked
+    ON CONFLICT (stream_key) DO UPDATE
+    SET config_json = excluded.config_json, status = excluded.status, updated_at = excluded.updated_at
+    RETURNING stream.stream_key, stream.config_json, stream.status, stream.updated_at
+)
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT after.stream_key, %(change)s, %(changed_by)s, statement_timestamp(), %(model_commit)s,
+       before.config_json, before.status, after.config_json, after.status
+FROM after LEFT JOIN before USING (stream_key)
+
+-- name: select_model_commit
+SELECT model_commit FROM {model_state_table} WHERE id = 1
+
+-- name: record_model_commit
+INSERT INTO {model_state_table} AS state (id, model_commit, applied_at, applied_by)
+VALUES (1, %(model_commit)s, statement_timestamp(), %(applied_by)s)
+ON CONFLICT (id) DO UPDATE
+SET model_commit = excluded.model_commit, applied_at = excluded.applied_at, applied_by = excluded.applied_by

@@ -1,0 +1,193 @@
+"""All SQL on a platform's stream table, its history and its model state; the statements are in sql/stream_table.sql.
+
+Functions take a psycopg2 connection and the derived platform name (`yellowlive`), and never commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_batch
+
+from airflow_plugin.merge_store import worded
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.statements import Statement, load_statements
+
+ROWS_A_ROUND_TRIP = 200
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """A row as it stands in the table; its config_json is not checked."""
+
+    stream_key: str
+    config_json: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """What a row is to become, and the word for it in the history: create, update, revive, retire, pause, ..."""
+
+    stream_key: str
+    config_json: str
+    status: str
+    change: str
+
+
+class ConfigDoesNotFit(StreamFactoryError):
+    """A config is longer than an older table's config_json column; nothing is truncated."""
+
+    def __init__(self, where: str, stream_key: str, length: int, limit: int) -> None:
+        self.stream_key, self.length, self.limit = stream_key, length, limit
+        what = f"the config of {stream_key} has {length} characters, and config_json takes {limit}"
+        super().__init__(where, what, "Run dagfactory db upgrade, which widens the column to text")
+
+
+def stream_rows(
+    connection: Connection,
+    platform: str,
+    *,
+    stream_keys: Sequence[str] | None = None,
+    schema: str = "public",
+    retired: bool = False,
+) -> list[StreamRow]:
+    """The rows by stream_key, in its order; with `retired` those too. Raises MergeStoreError if there is no table."""
+    wanted = {"retired": retired, "stream_keys": None if stream_keys is None else list(stream_keys)}
+    rows = _fetch(connection, platform, schema, "select_rows", wanted)
+    return [StreamRow(*row) for row in rows]
+
+
+def tables_exist(connection: Connection, platform: str, schema: str = "public") -> bool:
+    """Whether the stream table and those beside it are all there."""
+    return not _missing(connection, platform, schema)
+
+
+def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """Create the tables that are not there yet, and only those; returns their names."""
+    missing = _missing(connection, platform, schema)
+    for kind in missing:
+        _execute(connection, platform, schema, f"create_{kind}")
+        if kind == "history_table":
+            _execute(connection, platform, schema, "create_history_index")
+    return [_table_names(platform)[kind] for kind in missing]
+
+
+def lock(connection: Connection, platform: str, schema: str = "public") -> None:
+    """Until the transaction ends nobody else changes the rows; they can be read."""
+    _execute(connection, platform, schema, "lock_stream_table")
+
+
+def config_limit(connection: Connection, platform: str, schema: str = "public") -> int | None:
+    """How many characters config_json takes in a table made elsewhere; None: any number."""
+    table = _qualified(connection, platform, schema)["stream_table"]
+    rows = _fetch(connection, platform, schema, "select_config_limit", {"table": table})
+    limit: int | None = rows[0][0] if rows else None
+    return limit
+
+
+def write_rows(
+    connection: Connection,
+    platform: str,
+    changes: Iterable[RowChange],
+    *,
+    changed_by: str,
+    model_commit: str | None = None,
+    schema: str = "public",
+) -> None:
+    """Insert or update rows, with their history. `model_commit` is None for a change by hand.
+
+    Raises ConfigDoesNotFit, before anything is written.
+    """
+    changes = list(changes)
+    check_lengths(connection, platform, changes, schema)
+    author = {"changed_by": changed_by, "model_commit": model_commit}
+    values = [vars(change) | author for change in changes]
+    if not values:
+        return
+    query = _composed(_statements()["write_row"], platform, schema, values[0])
+    with worded(_where(platform)), connection.cursor() as cursor:
+        execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
+
+
+def check_lengths(connection: Connection, platform: str, changes: Iterable[RowChange], schema: str = "public") -> None:
+    """Raises ConfigDoesNotFit for the first change whose config the column does not take."""
+    limit = config_limit(connection, platform, schema)
+    for change in changes if limit is not None else ():
+        if limit is not None and len(change.config_json) > limit:
+            raise ConfigDoesNotFit(_where(platform), change.stream_key, len(change.config_json), limit)
+
+
+def model_commit(connection: Connection, platform: str, schema: str = "public") -> str | None:
+    """The commit of the model that was synced last; None before the first sync."""
+    rows = _fetch(connection, platform, schema, "select_model_commit", {})
+    return rows[0][0] if rows else None
+
+
+def record_model_commit(
+    connection: Connection, platform: str, commit: str, *, applied_by: str, schema: str = "public"
+) -> None:
+    values = {"model_commit": commit, "applied_by": applied_by}
+    _execute(connection, platform, schema, "record_model_commit", values)
+
+
+def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
+    def exists(table: str) -> bool:
+        return bool(_fetch(connection, platform, schema, "table_exists", {"table": table})[0][0])
+
+    return [kind for kind, table in _qualified(connection, platform, schema).items() if not exists(table)]
+
+
+def _fetch(
+    connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    query = _composed(_statements()[name], platform, schema, values)
+    with worded(_where(platform)), connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def _execute(
+    connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any] | None = None
+) -> None:
+    query = _composed(_statements()[name], platform, schema, values or {})
+    with worded(_where(platform)), connection.cursor() as cursor:
+        cursor.execute(query, values)
+
+
+def _composed(statement: Statement, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
+    tables = {kind: sql.Identifier(schema, table) for kind, table in _table_names(platform).items()}
+    wanted = {kind: table for kind, table in tables.items() if kind in statement.identifiers}
+    return sql.SQL(statement.checked(wanted, values)).format(**wanted)
+
+
+def _table_names(platform: str) -> dict[str, str]:
+    return {
+        "stream_table": names.stream_table(platform),
+        "history_table": names.stream_history_table(platform),
+        "model_state_table": names.model_state_table(platform),
+    }
+
+
+def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
+    """The tables' names as to_regclass() reads them."""
+    return {kind: sql.Identifier(schema, table).as_string(connection) for kind, table in _table_names(platform).items()}
+
+
+def _where(platform: str) -> str:
+    return names.stream_table(platform)
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).with_name("sql") / "stream_table.sql")

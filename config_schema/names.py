@@ -87,6 +87,10 @@ def batch_metrics_table(platform: str) -> str:
     return shortened(f"{platform}_batch_metrics")
 
 
+def batch_run_index(platform: str) -> str:
+    return shortened(f"{platform}_batch_metrics_run")
+
+
 def rejected_keys_table(platform: str) -> str:
     return shortened(f"{platform}_rejected_keys")
 

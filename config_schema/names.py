@@ -11,6 +11,7 @@ import re
 POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
 DNS_LABEL_LENGTH = 63  # RFC 1123
 DAG_ID_LENGTH = 250  # Airflow's column
+TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
 def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> str:
@@ -116,6 +117,11 @@ def merge_key_index(table: str) -> str:
 def pod_name(platform: str, stream: str) -> str:
     """The base of a merge pod's name; the operator appends a random part of its own."""
     return shortened(dns_label(f"{platform}-{stream}-merge"), 52, joint="-").strip("-")
+
+
+def label_value(text: str) -> str:
+    """A Kubernetes label value: at most 63 characters, alphanumeric at both ends."""
+    return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "_", text), DNS_LABEL_LENGTH).strip("_.-")
 
 
 def secret_variable(secret: str, key: str) -> str:

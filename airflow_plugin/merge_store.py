@@ -6,6 +6,7 @@ print a part of it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,6 +65,16 @@ def worded(where: str) -> Iterator[None]:
         yield
     except psycopg2.Error as error:
         raise _refused(where, error) from None
+
+
+def identity(dsn: str, where: str) -> tuple[str, ...]:
+    """Server, database and user of a DSN: equal for two DSNs of one merge store. Raises MergeStoreError."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError):
+        raise _malformed(where) from None
+    standing_in = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
+    return tuple(parts.get(key) or standing_in.get(key, "") for key in ("host", "port", "dbname", "user"))
 
 
 def place(dsn: str) -> str:

@@ -68,9 +68,9 @@ def stream_rows(
     return [StreamRow(*row) for row in rows]
 
 
-def tables_exist(connection: Connection, platform: str, schema: str = "public") -> bool:
-    """Whether the stream table and those beside it are all there."""
-    return not _missing(connection, platform, schema)
+def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
+    """Whether the platform has its stream table; one made elsewhere may stand alone, without history."""
+    return "stream_table" not in _missing(connection, platform, schema)
 
 
 def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
@@ -83,8 +83,16 @@ def create_tables(connection: Connection, platform: str, schema: str = "public")
     return [_table_names(platform)[kind] for kind in missing]
 
 
-def lock(connection: Connection, platform: str, schema: str = "public") -> None:
-    """Until the transaction ends nobody else changes the rows; they can be read."""
+def take_sync_lock(connection: Connection, platform: str, schema: str = "public", *, seconds: float = 30) -> None:
+    """Until the transaction ends no other sync works on the platform. Raises MergeStoreError after `seconds`."""
+    milliseconds = str(round(seconds * 1000))
+    _execute(connection, platform, schema, "set_lock_timeout", {"milliseconds": milliseconds})
+    table = _qualified(connection, platform, schema)["stream_table"]
+    _execute(connection, platform, schema, "take_sync_lock", {"table": table})
+
+
+def lock_rows(connection: Connection, platform: str, schema: str = "public") -> None:
+    """Until the transaction ends nobody else changes the rows, by hand neither; they can be read."""
     _execute(connection, platform, schema, "lock_stream_table")
 
 
@@ -130,6 +138,8 @@ def check_lengths(connection: Connection, platform: str, changes: Iterable[RowCh
 
 def model_commit(connection: Connection, platform: str, schema: str = "public") -> str | None:
     """The commit of the model that was synced last; None before the first sync."""
+    if "model_state_table" in _missing(connection, platform, schema):
+        return None
     rows = _fetch(connection, platform, schema, "select_model_commit", {})
     return rows[0][0] if rows else None
 

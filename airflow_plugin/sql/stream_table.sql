@@ -53,6 +53,13 @@ SELECT CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod 
 FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attname = 'config_json'
 
+-- name: set_lock_timeout
+SELECT set_config('lock_timeout', %(milliseconds)s, true)
+
+-- name: take_sync_lock
+-- Held until the transaction ends; it also covers the creation of the tables.
+SELECT pg_advisory_xact_lock(hashtextextended('dagfactory sync ' || %(table)s, 0))
+
 -- name: lock_stream_table
 -- Readers, and so the factory, go on.
 LOCK TABLE {stream_table} IN SHARE ROW EXCLUSIVE MODE

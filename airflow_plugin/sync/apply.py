@@ -1,0 +1,104 @@
+"""Writing a plan: all platforms of a merge store in one transaction, and no two syncs at once."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping, Sequence
+
+from airflow_plugin import stream_table
+from airflow_plugin.merge_store import worded
+from airflow_plugin.sync.graph import Streams
+from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
+from airflow_plugin.sync.stores import MergeStore
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Platform
+
+LOCK_SECONDS = 30
+
+
+class StalePlan(StreamFactoryError):
+    """The rows changed between showing a plan and applying it; nothing was written."""
+
+    retryable = True
+
+
+class PartlyApplied(StreamFactoryError):
+    """A merge store failed at its commit after another had committed; the next sync completes it."""
+
+    retryable = True
+
+
+def apply(
+    stores: Sequence[MergeStore],
+    graph: Mapping[str, Streams],
+    commit: str,
+    *,
+    shown: Plan | None = None,
+    changed_by: str | None = None,
+    lock_seconds: float = LOCK_SECONDS,
+) -> Plan:
+    """Bring the rows to the model's state and record its commit; returns what was done.
+
+    Every store is locked and written before the first one commits, so that a store that fails leaves all as they
+    were. Raises StalePlan if the rows are no longer those of the plan `shown`.
+    """
+    who = changed_by or author()
+    done: list[PlatformPlan] = []
+    for store in stores:
+        for platform in store.platforms:
+            _lock(store, platform, lock_seconds)
+            plan = platform_plan(store.connection, platform, graph[platform.name], commit)
+            if shown is not None and plan not in shown.platforms:
+                what = "the rows have changed since the plan was shown"
+                raise StalePlan(platform.name, what, "Run it again and look at the new plan")
+            _write(store, platform, plan, who)
+            done.append(plan)
+    _commit(stores)
+    order = list(graph)
+    return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
+
+
+def author() -> str:
+    """`user@host` of this process, for the history."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _lock(store: MergeStore, platform: Platform, seconds: float) -> None:
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
+    stream_table.create_tables(store.connection, short, schema)
+    stream_table.lock_rows(store.connection, short, schema)
+
+
+def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) -> None:
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    stream_table.write_rows(
+        store.connection,
+        short,
+        row_changes(plan),
+        changed_by=who,
+        model_commit=plan.commit_after,
+        schema=schema,
+    )
+    if plan.commit_before != plan.commit_after:
+        stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)
+
+
+def _commit(stores: Sequence[MergeStore]) -> None:
+    for number, store in enumerate(stores):
+        try:
+            with worded(store.where):
+                store.connection.commit()
+        except StreamFactoryError as error:
+            if number == 0:
+                raise
+            committed = ", ".join(p.name for earlier in stores[:number] for p in earlier.platforms)
+            what = f"the commit failed ({error.what}); {committed} had been applied already"
+            raise PartlyApplied(store.where, what, "Run sync again, which completes the rest") from error

@@ -1,0 +1,86 @@
+"""What the wanted streams change in the rows of a stream table. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from airflow_plugin.stream_table import StreamRow
+from config_schema.stream import StreamConfig
+
+
+class Kind(Enum):
+    CREATE = "create"
+    UPDATE = "update"
+    REVIVE = "revive"  # a retired stream that the model wants again
+    RETIRE = "retire"  # a stream that left the model; its row stays
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One key of config_json; None: not set."""
+
+    key: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class StreamChange:
+    """What becomes of one row: its status and config afterwards, and the keys that differ."""
+
+    kind: Kind
+    stream_key: str
+    status: str
+    config_json: str
+    fields: tuple[FieldChange, ...] = ()
+
+
+def stream_changes(wanted: Mapping[str, StreamConfig], rows: Iterable[StreamRow]) -> tuple[StreamChange, ...]:
+    """By stream_key. `rows` are all rows, the retired ones too; those that are not wanted and retired are left out."""
+    present = {row.stream_key: row for row in rows}
+    changes = [_wanted_change(config, present.get(key)) for key, config in wanted.items()]
+    changes += [
+        StreamChange(Kind.RETIRE, row.stream_key, "retired", row.config_json)
+        for key, row in present.items()
+        if key not in wanted and row.status != "retired"
+    ]
+    return tuple(sorted(changes, key=lambda change: change.stream_key))
+
+
+def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
+    text, after = config.to_json(), config.to_dict()
+    if row is None:
+        return StreamChange(Kind.CREATE, config.stream_key, "active", text, _field_changes({}, after))
+    differing = _field_changes(_parsed(row.config_json), after)
+    if row.status == "retired":
+        return StreamChange(Kind.REVIVE, config.stream_key, "active", text, differing)
+    # What an operator has paused stays paused.
+    if differing:
+        return StreamChange(Kind.UPDATE, config.stream_key, row.status, text, differing)
+    return StreamChange(Kind.UNCHANGED, config.stream_key, row.status, row.config_json)
+
+
+def _field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    keys = [*after, *(key for key in before if key not in after)]
+    return tuple(
+        FieldChange(key, before.get(key), after.get(key)) for key in keys if _text(before, key) != _text(after, key)
+    )
+
+
+def _text(values: Mapping[str, Any], key: str) -> str | None:
+    # As text, because to Python 1, 1.0 and True are equal, and in a config they are not.
+    return json.dumps(values[key], sort_keys=True) if key in values else None
+
+
+def _parsed(config_json: str) -> dict[str, Any]:
+    """The keys of a row; none if a hand has made it something else than a JSON object."""
+    try:
+        data = json.loads(config_json)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}

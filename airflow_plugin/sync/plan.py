@@ -1,0 +1,116 @@
+"""What a sync would do, platform by platform, as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin import stream_table
+from airflow_plugin.sync.diff import Kind, StreamChange, stream_changes
+from airflow_plugin.sync.graph import Streams
+from airflow_plugin.sync.stores import MergeStore
+from config_schema import names
+from config_schema.model import Platform
+
+
+@dataclass(frozen=True)
+class PlatformPlan:
+    """The changes of one platform's rows, and the commit that its jobs run before and after."""
+
+    platform: str  # as in the model
+    changes: tuple[StreamChange, ...]
+    commit_before: str | None
+    commit_after: str
+
+    @property
+    def writes(self) -> tuple[StreamChange, ...]:
+        return tuple(change for change in self.changes if change.kind is not Kind.UNCHANGED)
+
+    @property
+    def changes_anything(self) -> bool:
+        return bool(self.writes) or self.commit_before != self.commit_after
+
+    def counts(self) -> dict[str, int]:
+        found = Counter(change.kind for change in self.changes)
+        return {kind.value: found[kind] for kind in Kind}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sync of one commit of the model, over all platforms asked for."""
+
+    commit: str
+    platforms: tuple[PlatformPlan, ...]
+
+    @property
+    def changes_anything(self) -> bool:
+        return any(platform.changes_anything for platform in self.platforms)
+
+    def counts(self) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for platform in self.platforms:
+            total.update(platform.counts())
+        return {kind.value: total[kind.value] for kind in Kind}
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json; unchanged streams are counted, not listed."""
+        return {
+            "commit": self.commit,
+            "changes_anything": self.changes_anything,
+            "counts": self.counts(),
+            "platforms": [
+                {
+                    "platform": platform.platform,
+                    "commit_before": platform.commit_before,
+                    "counts": platform.counts(),
+                    "changes": [_change(change) for change in platform.writes],
+                }
+                for platform in self.platforms
+            ],
+        }
+
+
+def read_plan(stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit: str) -> Plan:
+    """The plan against the tables as they are now; tables that are not there yet count as empty."""
+    found = [
+        platform_plan(store.connection, platform, graph[platform.name], commit)
+        for store in stores
+        for platform in store.platforms
+    ]
+    for store in stores:
+        store.connection.rollback()  # nothing was written; a person may now take time to read
+    order = list(graph)
+    return Plan(commit, tuple(sorted(found, key=lambda plan: order.index(plan.platform))))
+
+
+def platform_plan(connection: Connection, platform: Platform, wanted: Streams, commit: str) -> PlatformPlan:
+    """The plan of one platform. Raises ConfigDoesNotFit if an older table cannot hold a config."""
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    rows, before = [], None
+    if stream_table.stream_table_exists(connection, short, schema):
+        rows = stream_table.stream_rows(connection, short, schema=schema, retired=True)
+        before = stream_table.model_commit(connection, short, schema)
+    plan = PlatformPlan(platform.name, stream_changes(wanted, rows), before, commit)
+    stream_table.check_lengths(connection, short, row_changes(plan), schema)
+    return plan
+
+
+def row_changes(plan: PlatformPlan) -> list[stream_table.RowChange]:
+    """What the plan writes, as the stream table takes it."""
+    return [
+        stream_table.RowChange(change.stream_key, change.config_json, change.status, change.kind.value)
+        for change in plan.writes
+    ]
+
+
+def _change(change: StreamChange) -> dict[str, Any]:
+    return {
+        "kind": change.kind.value,
+        "stream_key": change.stream_key,
+        "status": change.status,
+        "fields": [vars(field) for field in change.fields],
+    }

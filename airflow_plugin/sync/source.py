@@ -1,0 +1,46 @@
+"""Where sync gets a model from: a folder in git as it was committed, or a branch of a repository."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.load import Model, load_model
+from config_schema.load.git import checkout, commit_of
+from config_schema.model import Platform
+
+
+@dataclass(frozen=True)
+class CommittedModel:
+    """A checked model and the commit it was read from: what the jobs will check out."""
+
+    model: Model
+    commit: str
+
+    def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
+        """The platforms of these names, or all. Raises StreamFactoryError for a name that is none."""
+        return chosen_platforms(self.model, chosen)
+
+
+def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
+    """The platforms of these names, in the model's order, or all. Raises StreamFactoryError for a name that is none."""
+    wanted, known = set(chosen), [platform.name for platform in model.ecosystem.platforms]
+    for name in sorted(wanted.difference(known)):
+        raise StreamFactoryError("--platform", f"{name!r} is no platform of the model", choose_from(name, known))
+    return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)
+
+
+def model_of_folder(folder: Path) -> CommittedModel:
+    """The model in `folder`. Raises StreamFactoryError if it is not just what was committed."""
+    model = load_model(folder)
+    return CommittedModel(model, commit_of(folder))
+
+
+def model_of_repository(url: str, branch: str, token: str | None) -> CommittedModel:
+    """The model at the head of a branch, fetched into a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        commit = checkout(url, branch, None, Path(folder), token)
+        return CommittedModel(load_model(Path(folder)), commit)

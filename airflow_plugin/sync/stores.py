@@ -1,0 +1,65 @@
+"""The merge stores of the platforms: where their DSN comes from, and one connection for all platforms in one store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
+
+from airflow_plugin.merge_store import connect, identity
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Platform
+
+
+@dataclass(frozen=True)
+class MergeStore:
+    """An open connection, and the platforms whose tables are behind it; `where` names the DSN's origin."""
+
+    where: str
+    connection: Connection
+    platforms: tuple[Platform, ...]
+
+
+@contextmanager
+def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) -> Iterator[list[MergeStore]]:
+    """Every platform's store, connected; closed at the end, and what was not committed is rolled back.
+
+    Raises StreamFactoryError if one cannot be reached.
+    """
+    by_place: dict[tuple[str, ...], list[tuple[str, str, Platform]]] = defaultdict(list)
+    for platform in platforms:
+        where, dsn = platform_dsn(platform, environment)
+        by_place[identity(dsn, where)].append((where, dsn, platform))
+    stores: list[MergeStore] = []
+    try:
+        # In one order everywhere, so that two syncs wait for each other and not in a circle.
+        for _, members in sorted(by_place.items()):
+            where, dsn, _ = members[0]
+            in_order = sorted((platform for _, _, platform in members), key=lambda platform: platform.name)
+            stores.append(MergeStore(where, connect(dsn, where), tuple(in_order)))
+        yield stores
+    finally:
+        for store in stores:
+            store.connection.close()
+
+
+def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[str, str]:
+    """(where it comes from, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with the variables of its secret."""
+    variable = names.dsn_variable(names.platform_name(platform.name))
+    if dsn := environment.get(variable):
+        return variable, dsn
+    store = platform.merge_store
+    login = [names.secret_variable(store.credential, key) for key in ("username", "password")]
+    missing = [name for name in login if name not in environment]
+    if missing:
+        what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
+        todo = f"Set {' and '.join(login)} for the secret {store.credential!r}, or {variable}"
+        raise StreamFactoryError(f"merge store of {platform.name}", what, todo)
+    user, password = (environment[name] for name in login)
+    where = f"merge store of {platform.name}, with {login[0]} and {login[1]}"
+    return where, make_dsn(host=store.host, port=store.port, dbname=store.database, user=user, password=password)

@@ -61,6 +61,11 @@ def health_dag_id(platform: str) -> str:
     return f"{platform}_health"
 
 
+def factory_file(platform: str) -> str:
+    """The drop-in file in the dags folder. Hyphens stay out of it, so that it can be imported as a module."""
+    return f"{platform.replace('-', '_')}_factory.py"
+
+
 def settings_file(platform: str) -> str:
     return f"{platform}.settings.json"
 

@@ -61,6 +61,13 @@ def apply(
     return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
 
 
+def create_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, list[str]]:
+    """Create the tables that are missing and commit; returns by platform the names of those created."""
+    created = {platform.name: _lock(store, platform, lock_seconds) for store in stores for platform in store.platforms}
+    _commit(stores)
+    return created
+
+
 def author() -> str:
     """`user@host` of this process, for the history."""
     try:
@@ -70,11 +77,13 @@ def author() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _lock(store: MergeStore, platform: Platform, seconds: float) -> None:
+def _lock(store: MergeStore, platform: Platform, seconds: float) -> list[str]:
+    """Lock out other syncs and changes by hand; returns the tables that had to be created for that."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
-    stream_table.create_tables(store.connection, short, schema)
+    created = stream_table.create_tables(store.connection, short, schema)
     stream_table.lock_rows(store.connection, short, schema)
+    return created
 
 
 def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) -> None:

@@ -1,0 +1,10 @@
+"""The command `dagfactory`: one file per sub-command, and one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from airflow_plugin.cli.program import run
+
+    run()

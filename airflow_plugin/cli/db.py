@@ -1,0 +1,36 @@
+"""`dagfactory db`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from airflow_plugin.cli.options import ModelOption, Platforms
+
+db = typer.Typer(help="The tables of a platform in its merge store.", no_args_is_help=True)
+
+
+@db.callback()
+def group() -> None:
+    """The tables of a platform in its merge store."""
+
+
+@db.command()
+def init(model: ModelOption = Path(), platform: Platforms = None) -> None:
+    """Create the stream table, its history and the model state where they are missing. sync does so too.
+
+    Example: dagfactory db init --model model/ --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error.
+    """
+    from airflow_plugin.sync.apply import create_tables
+    from airflow_plugin.sync.source import chosen_platforms
+    from airflow_plugin.sync.stores import merge_stores
+    from config_schema.load import load_model
+
+    platforms = chosen_platforms(load_model(model), platform or ())
+    with merge_stores(platforms, os.environ) as stores:
+        for name, created in create_tables(stores).items():
+            print(f"{name}: {', '.join(created) + ' created' if created else 'all tables are there'}")

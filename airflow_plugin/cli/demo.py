@@ -1,0 +1,25 @@
+"""`dagfactory demo`, loaded only when it is asked for: it wants the extra [demo]."""
+
+from __future__ import annotations
+
+import typer
+
+from config_schema.errors import StreamFactoryError
+
+
+def demo(context: typer.Context) -> None:
+    """Run the whole product on this machine: PostgreSQL, Airflow, two platforms, changing data. See demo --help.
+
+    Example: dagfactory demo --exit
+
+    Exit codes: 0 the counts are the truth, 1 they are not, or an error.
+    """
+    try:
+        from airflow_plugin.demo.command import demo as command
+    except ModuleNotFoundError as error:
+        what = f"the package {error.name} is not installed"
+        raise StreamFactoryError("demo", what, "Install airflow-stream-factory[demo]") from error
+
+    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    program.command()(command)
+    program(args=context.args, prog_name="dagfactory demo")

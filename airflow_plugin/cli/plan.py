@@ -1,0 +1,58 @@
+"""`dagfactory plan`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_plugin.cli.options import (
+    Branch,
+    GitCredential,
+    Json,
+    ModelFolder,
+    Platforms,
+    Repository,
+    committed_model,
+)
+
+CHANGES = 2
+
+DetailedExitCode = Annotated[bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes.")]
+
+
+def plan(
+    path: ModelFolder = Path(),
+    git_repo_url: Repository = None,
+    branch: Branch = "main",
+    git_credential: GitCredential = "git",
+    platform: Platforms = None,
+    detailed_exitcode: DetailedExitCode = False,
+    as_json: Json = False,
+) -> None:
+    """Show what sync would change, field by field, and change nothing.
+
+    Example: dagfactory plan model/ --detailed-exitcode
+
+    Exit codes: 0 done, 1 an error, 2 there are changes (with --detailed-exitcode).
+    """
+    from airflow_plugin.cli.plan_view import print_plan, summary
+    from airflow_plugin.sync.graph import stream_graph
+    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.stores import merge_stores
+
+    source = committed_model(path, git_repo_url, branch, git_credential)
+    platforms = source.platforms(platform or ())
+    graph = stream_graph(source.model.ecosystem, source.model.mappings)
+    with merge_stores(platforms, os.environ) as stores:
+        found = read_plan(stores, graph, source.commit)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=2))
+    else:
+        print_plan(found)
+        print(summary(found, done=False))
+    if detailed_exitcode and found.changes_anything:
+        raise typer.Exit(CHANGES)

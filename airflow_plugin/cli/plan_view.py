@@ -1,0 +1,69 @@
+"""A plan as a person reads it: what becomes of each row, field by field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from airflow_plugin.sync.diff import Kind, StreamChange
+from airflow_plugin.sync.plan import Plan, PlatformPlan
+
+SIGNS = {
+    Kind.CREATE: ("+", "green"),
+    Kind.UPDATE: ("~", "yellow"),
+    Kind.REVIVE: ("^", "green"),
+    Kind.RETIRE: ("-", "red"),
+}
+# Of a new stream these say enough; --json has all keys.
+SHOWN_OF_NEW = ("datasets", "milestoning", "schedule", "runner")
+SHORT_COMMIT = 12
+
+
+def print_plan(plan: Plan, console: Console | None = None) -> None:
+    """On stdout; colours where a terminal shows them."""
+    console = console or Console(highlight=False)
+    for platform in plan.platforms:
+        for line in _platform_lines(platform):
+            console.print(line, soft_wrap=True)
+
+
+def summary(plan: Plan, done: bool) -> str:
+    """`2 created, 1 unchanged; model at 0123456789ab`."""
+    words = {"create": "created", "update": "updated", "revive": "revived", "retire": "retired"}
+    parts = [
+        f"{count} {words.get(kind, kind) if done else kind if kind == 'unchanged' else 'to ' + kind}"
+        for kind, count in plan.counts().items()
+        if count
+    ]
+    return f"{', '.join(parts) or 'no streams'}; model at {plan.commit[:SHORT_COMMIT]}"
+
+
+def _platform_lines(platform: PlatformPlan) -> Iterator[Text]:
+    unchanged = platform.counts()[Kind.UNCHANGED.value]
+    yield Text.assemble((platform.platform, "bold"), f"  {unchanged} unchanged" if unchanged else "")
+    for change in platform.writes:
+        yield from _change_lines(change)
+    if platform.commit_before != platform.commit_after:
+        before, after = (commit and commit[:SHORT_COMMIT] for commit in (platform.commit_before, platform.commit_after))
+        yield Text.assemble(("  ~ ", "yellow"), f"jobs run the model at {after}, before: {before or 'none'}")
+
+
+def _change_lines(change: StreamChange) -> Iterator[Text]:
+    sign, colour = SIGNS[change.kind]
+    status = " (paused)" if change.status == "paused" else ""
+    yield Text.assemble((f"  {sign} {change.kind.value} ", colour), (change.stream_key, "bold"), status)
+    for field in change.fields:
+        if change.kind is not Kind.CREATE:
+            yield Text(f"      {field.key}: {_shown(field.before)} -> {_shown(field.after)}")
+        elif field.key in SHOWN_OF_NEW:
+            yield Text(f"      {field.key}: {_shown(field.after)}")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(not set)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

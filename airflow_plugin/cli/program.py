@@ -1,0 +1,52 @@
+"""The sub-commands put together. Their modules import at the top only what --help needs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Never
+
+import typer
+
+from airflow_plugin.cli.bootstrap import bootstrap
+from airflow_plugin.cli.db import db
+from airflow_plugin.cli.demo import demo
+from airflow_plugin.cli.plan import plan
+from airflow_plugin.cli.simulate import simulate
+from airflow_plugin.cli.sync import sync
+from airflow_plugin.cli.validate import validate
+from config_schema.errors import StreamFactoryError
+
+EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
+PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(
+    name="dagfactory",
+    help="Many ingestion streams on Airflow from rows in a table, kept equal to a model in git.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    # A stack trace with local variables could show a password.
+    pretty_exceptions_enable=False,
+)
+app.command()(validate)
+app.command()(plan)
+app.command()(sync)
+app.command()(bootstrap)
+app.command(context_settings=PASSED_THROUGH)(simulate)
+app.command(context_settings=PASSED_THROUGH)(demo)
+app.add_typer(db, name="db")
+
+
+def run() -> Never:
+    """Run the command line; an error that a user can meet is worded on stderr and ends with exit code 1."""
+    try:
+        app(prog_name="dagfactory")
+    except StreamFactoryError as error:
+        from airflow_plugin.cli.wording import print_error
+
+        print_error(error)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(1)

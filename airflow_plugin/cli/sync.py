@@ -1,0 +1,68 @@
+"""`dagfactory sync`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_plugin.cli.options import (
+    Branch,
+    GitCredential,
+    Json,
+    ModelFolder,
+    Platforms,
+    Repository,
+    committed_model,
+)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing, as dagfactory plan does.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
+
+
+def sync(
+    path: ModelFolder = Path(),
+    git_repo_url: Repository = None,
+    branch: Branch = "main",
+    git_credential: GitCredential = "git",
+    platform: Platforms = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the stream tables in line with the model: show the plan, ask, apply.
+
+    The model must be committed to git, because jobs run that commit. Each platform's merge store is reached by
+    DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. Without a
+    terminal to ask on, it applies.
+
+    Example: dagfactory sync model/ --platform YellowLive --yes
+
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: nothing was changed.
+    """
+    from airflow_plugin.cli.plan_view import print_plan, summary
+    from airflow_plugin.sync.apply import apply
+    from airflow_plugin.sync.graph import stream_graph
+    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.stores import merge_stores
+
+    source = committed_model(path, git_repo_url, branch, git_credential)
+    platforms = source.platforms(platform or ())
+    graph = stream_graph(source.model.ecosystem, source.model.mappings)
+    with merge_stores(platforms, os.environ) as stores:
+        plan = read_plan(stores, graph, source.commit)
+        if not as_json:
+            print_plan(plan)
+        applies = plan.changes_anything and not dry_run
+        if applies and not yes and sys.stdin.isatty():
+            typer.confirm("Apply these changes?", abort=True, err=True)
+        if applies:
+            plan = apply(stores, graph, source.commit, shown=plan)
+    if as_json:
+        print(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
+    else:
+        print(summary(plan, done=not dry_run))

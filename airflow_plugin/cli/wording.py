@@ -1,0 +1,25 @@
+"""What the command says on stderr: talk, and errors in red where a terminal shows them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from config_schema.errors import ProblemsFound, StreamFactoryError
+
+
+def talk(text: str) -> None:
+    """A line on stderr."""
+    _console().print(Text(text), soft_wrap=True)
+
+
+def print_error(error: StreamFactoryError) -> None:
+    """One error, or each of a model's problems on a line of its own."""
+    problems = error.problems if isinstance(error, ProblemsFound) else ()
+    lines = [str(problem) for problem in problems] or [str(error)]
+    for line in lines:
+        _console().print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False)

@@ -116,6 +116,11 @@ def merge_key_index(table: str) -> str:
     return shortened(f"{table}_key")
 
 
+def merge_session(platform: str, stream: str, run_id: str) -> str:
+    """The application_name of a merge job's sessions, by which a person finds them in pg_stat_activity."""
+    return shortened(f"merge-job {platform} {stream} {run_id}")
+
+
 # --- Kubernetes and the environment
 
 

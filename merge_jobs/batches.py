@@ -1,0 +1,223 @@
+"""The batches of a stream and their tables: started, ingested, committed or failed, and what a run left behind.
+
+Each function says whether it ends the transaction; a batch row changes only for the attempt that wrote it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extras import Json
+
+from config_schema import names
+from config_schema.result import MergeResult, result_from_dict
+from merge_jobs.errors import BatchLost, RejectedKeys
+from merge_jobs.store import MergeStore
+
+
+class BatchStatus(Enum):
+    STARTED = "started"
+    INGESTED = "ingested"
+    COMMITTED = "committed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A dataset of a batch that has been read: by which strategy and why, how many rows, in how many seconds."""
+
+    strategy: str
+    reason: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch that this job is at."""
+
+    batch_id: int
+    run_id: str
+    model_commit: str | None = None
+    attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
+    fingerprint: str = ""
+    store_stats_reset: str | None = None
+    snapshot_time: datetime | None = None
+    staged: dict[str, Staged] = field(default_factory=dict)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the row keeps so that another job can go on."""
+        return {
+            "attempt": self.attempt,
+            "schema": self.fingerprint,
+            "store_stats_reset": self.store_stats_reset,
+            "datasets": {name: asdict(staged) for name, staged in self.staged.items()},
+        }
+
+    @property
+    def strategy(self) -> str:
+        return "+".join(sorted({staged.strategy for staged in self.staged.values()}))
+
+
+def create_tables(store: MergeStore) -> None:
+    """Make the platform's batch tables where they are missing. Commits."""
+    platform = store.stream.platform_name
+    tables = [
+        names.batch_counter_table(platform),
+        names.batch_metrics_table(platform),
+        names.rejected_keys_table(platform),
+    ]
+    if store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) < len(tables):
+        store.lock_creation()
+        parts = _tables(store, "counter", "metrics", "run_index", "rejected")
+        store.run("batches.create_tables", None, **parts)
+    store.commit()
+
+
+def last_batch(store: MergeStore) -> int:
+    """The id of the stream's last committed batch; 0 if there is none."""
+    values = {"key": store.stream.key}
+    return int(store.value("batches.last_batch", values, **_tables(store, "counter", "metrics")))
+
+
+def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
+    """What a run has done already, if it has come to a result that holds."""
+    values = {"key": store.stream.key, "run_id": run_id}
+    row = store.run("batches.result_of_run", values, **_tables(store, "counter", "metrics")).fetchone()
+    return None if row is None or row[1] is None else result_from_dict(row[1])
+
+
+def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
+    """Begin a batch; one left under this id by a job that died or failed is begun anew. Commits."""
+    batch = Batch(batch_id, run_id, model_commit)
+    values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
+    _one_row(store, "batches.start_batch", values)
+    store.commit()
+    return batch
+
+
+def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
+    """The batch of this id, if another job has left it ingested."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
+    if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
+        return None
+    _, run_id, snapshot_time, state = row
+    return Batch(
+        batch_id,
+        run_id,
+        fingerprint=state["schema"],
+        store_stats_reset=state["store_stats_reset"],
+        snapshot_time=snapshot_time,
+        staged={name: Staged(**staged) for name, staged in state["datasets"].items()},
+    )
+
+
+def take_over(store: MergeStore, batch: Batch, run_id: str, model_commit: str | None) -> Batch:
+    """Make an ingested batch this job's own. Commits."""
+    ours = replace(batch, run_id=run_id, model_commit=model_commit)
+    _one_row(store, "batches.take_over_batch", _values(store, ours, "batch_id", "state", "run_id", "model_commit"))
+    store.commit()
+    return ours
+
+
+def stats_reset(store: MergeStore) -> str | None:
+    """When the merge store's statistics began: a crash, which empties unlogged tables, moves it."""
+    since = store.value("batches.store_stats_reset")
+    return None if since is None else str(since.isoformat())
+
+
+def mark_ingested(store: MergeStore, batch: Batch) -> None:
+    """Everything is staged: another job can go on from here. Commits, with the staging."""
+    names_of = ("batch_id", "state", "snapshot_time", "strategy", "attempt")
+    _one_row(store, "batches.batch_ingested", _values(store, batch, *names_of))
+    store.commit()
+
+
+def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int]) -> None:
+    """The batch's row and the counter; the caller commits them with the merge tables. `result` is the run's so far.
+
+    `counts` are the batch's own: inserted, updated, deleted, total.
+    """
+    values = _values(store, batch, "batch_id", "state", "snapshot_time", "strategy", "attempt")
+    _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
+    forget_rejected_keys(store, list(batch.staged))
+    move_counter(store, batch.batch_id, result)
+
+
+def remove(store: MergeStore, batch: Batch) -> None:
+    """Take back a batch that found nothing. The caller commits."""
+    _one_row(store, "batches.batch_removed", _values(store, batch, "batch_id", "attempt"))
+
+
+def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
+    """The stream has been looked at: `batch_id` is the last committed one. The caller commits."""
+    values = {
+        "key": store.stream.key,
+        "batch_id": batch_id,
+        "run_id": result.run_id,
+        "result": Json(result.to_dict()),
+    }
+    store.run("batches.move_counter", values, **_tables(store, "counter"))
+
+
+def mark_failed(store: MergeStore, batch: Batch, error: str, retryable: bool, rejected: RejectedKeys | None) -> None:
+    """Write down why a batch failed, unless it is committed or no longer this job's. Commits."""
+    values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable}
+    ours = store.run("batches.batch_failed", values, **_tables(store, "metrics")).rowcount == 1
+    if ours and rejected is not None:
+        _keep(store, batch, rejected)
+    store.commit()
+
+
+def forget_rejected_keys(store: MergeStore, datasets: list[str]) -> None:
+    values = {"key": store.stream.key, "datasets": datasets}
+    store.run("batches.forget_rejected_keys", values, **_tables(store, "rejected"))
+
+
+def _keep(store: MergeStore, batch: Batch, rejected: RejectedKeys) -> None:
+    forget_rejected_keys(store, [rejected.dataset])
+    common = {"key": store.stream.key, "batch_id": batch.batch_id, "dataset": rejected.dataset}
+    for key, row_count in rejected.sample:
+        values = {**common, "reason": rejected.reason, "rejected_key": Json(key), "row_count": row_count}
+        store.run("batches.keep_rejected_key", values, **_tables(store, "rejected"))
+
+
+def _one_row(store: MergeStore, name: str, values: Mapping[str, Any]) -> None:
+    if store.run(name, values, **_tables(store, "metrics")).rowcount != 1:
+        raise BatchLost(
+            f"{store.stream} batch {values['batch_id']}",
+            "the batch is no longer this job's",
+            "Another job has gone on with it: see batch_metrics",
+        )
+
+
+def _values(store: MergeStore, batch: Batch, *wanted: str) -> dict[str, Any]:
+    every = {
+        "batch_id": batch.batch_id,
+        "run_id": batch.run_id,
+        "model_commit": batch.model_commit,
+        "attempt": batch.attempt,
+        "snapshot_time": batch.snapshot_time,
+        "strategy": batch.strategy,
+        "state": Json(batch.state),
+    }
+    return {"key": store.stream.key, **{name: every[name] for name in wanted}}
+
+
+def _tables(store: MergeStore, *wanted: str) -> dict[str, sql.Composable]:
+    platform = store.stream.platform_name
+    every: dict[str, sql.Composable] = {
+        "counter": store.table(names.batch_counter_table(platform)),
+        "metrics": store.table(names.batch_metrics_table(platform)),
+        "rejected": store.table(names.rejected_keys_table(platform)),
+        "run_index": sql.Identifier(names.batch_run_index(platform)),
+    }
+    return {name: every[name] for name in wanted}

@@ -1,0 +1,143 @@
+"""What can go wrong in a merge job, and how a database's error is told without the values that it holds.
+
+StreamFactoryError
+ ├── CommandWrong         the command names what does not exist, or leaves out what is needed
+ ├── DatabaseFailed       a database refused or went away; retryable by its SQLSTATE
+ │    └── ConnectFailed   no session came about
+ ├── SourceMismatch       the source lacks a table or a column that the model has
+ ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
+ ├── KeysRejected         the source has duplicate or NULL keys
+ ├── TooManyDeletes       the source has lost more of its rows than is believable
+ ├── StreamBusy           another job holds the stream (retryable)
+ └── BatchLost            the batch is no longer this job's to commit (retryable)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2 import errorcodes
+
+from config_schema.errors import StreamFactoryError
+
+# Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
+SAFE_CLASSES = frozenset(
+    ["08", "0A", "25", "26", "28", "2B", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "57", "58", "F0"]
+)
+RETRYABLE_CLASSES = frozenset(["08", "40", "53", "58"])
+RETRYABLE_STATES = frozenset(["25006", "55P03", "55006", "57014", "57P01", "57P02", "57P03", "57P05"])
+TODO = {
+    "08": "Check that the server is up and can be reached",
+    "22": "A value does not fit its column: compare the column types of the model with the source",
+    "23": "Compare the model with the source",
+    "25": "The server takes no writes at the moment",
+    "28": "Check user name and password in the secret",
+    "3D": "Check the name of the database in the model",
+    "3F": "Check the name of the schema in the model, or create it",
+    "40": "Another transaction was in the way: try again",
+    "53": "The server is short of disk, memory or connections",
+    "55": "A lock is held by another session, for instance by ALTER TABLE or TRUNCATE: try again",
+    "57": "The server ended the session or the statement: try again",
+    "58": "The server has trouble with its files: see its log",
+    "42501": "Grant the right to the job's user",
+}
+TODO_DEFAULT = "See the log of the database server"
+
+
+class CommandWrong(StreamFactoryError):
+    pass
+
+
+class DatabaseFailed(StreamFactoryError):
+    def __init__(self, where: str, what: str, todo: str, *, retryable: bool, sqlstate: str | None) -> None:
+        super().__init__(where, what, todo, retryable=retryable)
+        self.sqlstate = sqlstate
+
+
+class ConnectFailed(DatabaseFailed):
+    pass
+
+
+class SourceMismatch(StreamFactoryError):
+    pass
+
+
+class StoreMismatch(StreamFactoryError):
+    pass
+
+
+@dataclass(frozen=True)
+class RejectedKeys:
+    """Why keys of a dataset were rejected, how many of them there are, and a bounded sample of them."""
+
+    dataset: str
+    reason: str  # `duplicate` or `null`
+    number: int
+    sample: tuple[tuple[dict[str, Any], int], ...]  # a key, and how many rows have it
+
+
+class KeysRejected(StreamFactoryError):
+    def __init__(self, where: str, what: str, todo: str, rejected: RejectedKeys) -> None:
+        super().__init__(where, what, todo)
+        self.rejected = rejected
+
+
+class TooManyDeletes(StreamFactoryError):
+    pass
+
+
+class StreamBusy(StreamFactoryError):
+    retryable = True
+
+
+class BatchLost(StreamFactoryError):
+    retryable = True
+
+
+def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
+    """A database's error with its condition, and with its primary message only where that holds no values."""
+    state = error.pgcode
+    if state is None:
+        return _lost(error, where)
+    condition = errorcodes.lookup(state).lower().rstrip("_") if state in _conditions() else "an error"
+    message = error.diag.message_primary
+    safe = state[:2] in SAFE_CLASSES and message
+    return DatabaseFailed(
+        where,
+        f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",
+        TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT),
+        retryable=state[:2] in RETRYABLE_CLASSES or state in RETRYABLE_STATES,
+        sqlstate=state,
+    )
+
+
+def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFailed:
+    """Why no session came about. The driver gives no SQLSTATE here: the text has to tell."""
+    said = str(error).strip().splitlines()
+    first = said[0] if said else "no connection"
+    reason = first.rpartition("FATAL:")[2].strip() if "FATAL:" in first else first
+    todo, retryable = "Check that the server is up and can be reached", True
+    if "password authentication failed" in first or "no password supplied" in first:
+        todo, retryable = "Check user name and password in the secret", False
+    elif "does not exist" in first:
+        todo, retryable = "Check the names of database and user", False
+    elif "permission denied" in first or "no pg_hba.conf entry" in first:
+        todo, retryable = "Allow the job's user to connect to this database", False
+    return ConnectFailed(where, reason, todo, retryable=retryable, sqlstate=None)
+
+
+def _lost(error: psycopg2.Error, where: str) -> DatabaseFailed:
+    # An error of the driver itself. Only a lost connection is foreseen, and its first line holds no values.
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return DatabaseFailed(
+            where, "the connection was lost", "Check server and network, and try again", retryable=True, sqlstate=None
+        )
+    return DatabaseFailed(
+        where, f"the driver failed with {type(error).__name__}", TODO_DEFAULT, retryable=False, sqlstate=None
+    )
+
+
+def _conditions() -> frozenset[str]:
+    return frozenset(value for name, value in vars(errorcodes).items() if name.isupper() and isinstance(value, str))

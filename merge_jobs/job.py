@@ -1,0 +1,215 @@
+"""One run of the merge job on one stream: its lock, its batches for as long as its time slice lasts, its result."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import psycopg2
+
+from config_schema.errors import StreamFactoryError
+from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from merge_jobs import batches
+from merge_jobs.batches import Batch
+from merge_jobs.database import Place
+from merge_jobs.errors import DatabaseFailed, KeysRejected, database_failed
+from merge_jobs.ingest import ingest, left_ingested
+from merge_jobs.store import MergeStore
+from merge_jobs.strategies import Wanted, strategy_named
+from merge_jobs.stream import Stream
+from merge_jobs.tables import DatasetTables
+
+log = logging.getLogger(__name__)
+
+MAX_DELETE_FRACTION = 0.5
+LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
+SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lost at COMMIT
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is asked to do; `time_slice_seconds` 0 is one batch."""
+
+    stream: Stream
+    source: Place
+    store: Place
+    run_id: str
+    model_commit: str | None = None
+    strategy: Wanted = Wanted.AUTO
+    time_slice_seconds: float = 0
+    max_delete_fraction: float = MAX_DELETE_FRACTION
+    lock_wait: float = 0
+
+
+def run(job: Job) -> MergeResult:
+    """Do the run, or give back what it did if it has been done already. Raises StreamFactoryError."""
+    store = _open(job)
+    try:
+        with store:
+            batches.create_tables(store)
+            store.lock_stream(job.lock_wait)
+            stored = batches.result_of_run(store, job.run_id)
+            store.commit()
+            if stored is not None:
+                log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
+                return stored
+            return _time_slice(job, store)
+    except psycopg2.Error as error:
+        raise database_failed(error, store.where) from error
+
+
+def _time_slice(job: Job, store: MergeStore) -> MergeResult:
+    end = time.monotonic() + job.time_slice_seconds
+    result = MergeResult(ResultCode.DONE, job.run_id, job.stream.platform.name, job.stream.key)
+    while True:
+        began = time.monotonic()
+        result = _batch(job, store, result)
+        took = time.monotonic() - began
+        # A look at a large source costs it a scan: no more than half of the time is spent on looking.
+        pause = 0.0 if result.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
+        if job.time_slice_seconds <= 0 or time.monotonic() + pause >= end or store.session.closed:
+            return result
+        time.sleep(pause)
+
+
+def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
+    """One batch, from a snapshot of the source to a committed merge; gives back the run's result so far."""
+    began = time.monotonic()
+    last = batches.last_batch(store)
+    batch = left_ingested(store, last + 1, job.run_id, job.model_commit)
+    if batch is None:
+        batch = batches.start(store, last + 1, job.run_id, job.model_commit)
+        log.info("%s batch %d: started", job.stream, batch.batch_id)
+    try:
+        if not batch.staged:
+            batch = ingest(store, job.source, batch, job.strategy, last)
+        applied = _applied(job, store, batch)
+        result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
+        _write_down(store, batch, last, result, applied)
+        _commit(job, store, result)
+    except Exception as error:
+        _fail(job, store, batch, error)
+        raise
+    for name, dataset in applied.items():
+        log.info("%s %s: %s", job.stream, name, summary(dataset.counts))
+    if result.batch_id == last:
+        log.info("%s: nothing has changed since batch %d", job.stream, last)
+    else:
+        log.info("%s batch %d: committed", job.stream, batch.batch_id)
+    return result
+
+
+def summary(counts: Counts) -> str:
+    return (
+        f"{counts.inserted} inserted, {counts.updated} updated, {counts.deleted} deleted, "
+        f"{counts.unchanged} unchanged of {counts.total}"
+    )
+
+
+def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:
+    store.check_lock()
+    applied: dict[str, DatasetResult] = {}
+    for dataset in job.stream.datasets:
+        began = time.monotonic()
+        staged = batch.staged[dataset.name]
+        strategy = strategy_named(staged.strategy)
+        counts = strategy.apply(DatasetTables(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
+        seconds = staged.seconds + time.monotonic() - began
+        applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    return applied
+
+
+def _result(
+    job: Job, batch: Batch, last: int, so_far: MergeResult, applied: dict[str, DatasetResult], seconds: float
+) -> MergeResult:
+    """The run's result with this batch: sums over the batches before it in the run's time slice."""
+    changed = any(dataset.counts.changed for dataset in applied.values())
+    takes_id = changed or any(staged.strategy == "initial" for staged in batch.staged.values())
+    datasets = {}
+    for name, dataset in applied.items():
+        before = so_far.datasets.get(name, DatasetResult())
+        summed, took = before.counts.then(dataset.counts), round(before.seconds + dataset.seconds, 3)
+        datasets[name] = replace(dataset, counts=summed, seconds=took)
+    assert batch.snapshot_time is not None
+    return MergeResult(
+        code=ResultCode.KEEP_WORKING if changed and job.time_slice_seconds > 0 else ResultCode.DONE,
+        run_id=job.run_id,
+        platform=job.stream.platform.name,
+        stream_key=job.stream.key,
+        batch_id=batch.batch_id if takes_id else last,
+        batches=so_far.batches + takes_id,
+        model_commit=job.model_commit,
+        source_snapshot_time=batch.snapshot_time.isoformat(),
+        seconds=round(so_far.seconds + seconds, 3),
+        datasets=datasets,
+    )
+
+
+def _write_down(
+    store: MergeStore, batch: Batch, last: int, result: MergeResult, applied: dict[str, DatasetResult]
+) -> None:
+    """The batch and the counter, in the transaction of the merge. A look that found nothing leaves no batch."""
+    if result.batch_id == last:
+        batches.remove(store, batch)
+        batches.move_counter(store, last, result)
+    else:
+        batches.mark_committed(store, batch, result, _sums(dataset.counts for dataset in applied.values()))
+
+
+def _sums(counts: Iterable[Counts]) -> dict[str, int]:
+    every = list(counts)
+    return {name: sum(getattr(one, name) for one in every) for name in ("inserted", "updated", "deleted", "total")}
+
+
+def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
+    """Commit; if the connection is lost in it, find out what became of it. The session may be closed afterwards."""
+    try:
+        store.commit()
+    except psycopg2.Error as error:
+        if not store.session.closed:
+            raise
+        log.warning("%s: the connection was lost at COMMIT", job.stream)
+        if not _is_committed(job, result):
+            raise database_failed(error, store.where) from error
+        log.info("%s: the server did commit", job.stream)
+
+
+def _is_committed(job: Job, result: MergeResult) -> bool:
+    try:
+        with _open(job) as store:
+            # The lost session holds the stream until the server has ended it, one way or the other.
+            store.lock_stream(SETTLE_SECONDS)
+            return batches.result_of_run(store, job.run_id) == result
+    except (psycopg2.Error, StreamFactoryError) as error:
+        raise DatabaseFailed(
+            f"merge store {job.store}",
+            "the connection was lost at COMMIT, and whether it was done cannot be read",
+            "Try again with the same run id: what was committed is not done twice",
+            retryable=True,
+            sqlstate=None,
+        ) from error
+
+
+def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
+    """Write the failure into the batch's row; that this may fail too must not hide the error."""
+    if isinstance(error, psycopg2.Error):
+        error = database_failed(error, store.where)
+    foreseen = isinstance(error, StreamFactoryError)
+    text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
+    retryable = error.retryable if isinstance(error, StreamFactoryError) else True
+    rejected = error.rejected if isinstance(error, KeysRejected) else None
+    try:
+        if store.session.closed:
+            with _open(job) as fresh:
+                batches.mark_failed(fresh, batch, text, retryable, rejected)
+        else:
+            store.rollback()
+            batches.mark_failed(store, batch, text, retryable, rejected)
+    except (psycopg2.Error, StreamFactoryError):
+        log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
+
+
+def _open(job: Job) -> MergeStore:
+    return MergeStore(job.store, job.stream, job.run_id)

@@ -1,0 +1,73 @@
+"""Applying a delta: the same few statements for every strategy, live or forensic, each with an exact row count."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import assert_never
+
+from config_schema.model import Milestoning
+from merge_jobs.errors import StoreMismatch, TooManyDeletes
+from merge_jobs.tables import DatasetTables
+
+log = logging.getLogger(__name__)
+
+SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How many keys the table ds_delta has of each kind."""
+
+    new: int
+    changed: int
+    gone: int
+
+    @property
+    def size(self) -> int:
+        return self.new + self.changed + self.gone
+
+
+def open_rows(tables: DatasetTables) -> int:
+    """The rows of a live table, the open versions of a forensic one."""
+    return int(tables.value(".count_open"))
+
+
+def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:
+    """Raises TooManyDeletes if more than that part of a table of some size is gone from the source."""
+    if before > SMALL_TABLE and delta.gone > before * max_delete_fraction:
+        raise TooManyDeletes(
+            f"{tables.where}",
+            f"{delta.gone} of {before} rows are gone from the source, more than max_delete_fraction "
+            f"{max_delete_fraction:g} lets through",
+            "Check the source; if it is meant, run once with --max-delete-fraction 1",
+        )
+
+
+def apply_delta(tables: DatasetTables, delta: Delta, batch_id: int) -> None:
+    """Bring the merge table to the staged rows. Raises StoreMismatch if a statement met other rows than the delta."""
+    began = time.monotonic()
+    done = _applied(tables, batch_id)
+    if done != delta:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"the merge would have done {done}, and the comparison had found {delta}",
+            "Look for triggers or rules on the table; nothing was merged",
+        )
+    seconds = time.monotonic() - began
+    log.info("%s batch %d: merged %d changes in %.1f s", tables.where, batch_id, delta.size, seconds)
+
+
+def _applied(tables: DatasetTables, batch_id: int) -> Delta:
+    match tables.milestoning:
+        case Milestoning.LIVE:
+            gone = tables.run("live.delete_gone").rowcount
+            changed = tables.run("live.update_changed").rowcount
+            return Delta(tables.run("live.insert_new").rowcount, changed, gone)
+        case Milestoning.FORENSIC:
+            batch = {"batch_id": batch_id}
+            gone = tables.run("forensic.close_deleted", batch).rowcount
+            changed = tables.run("forensic.close_changed", batch).rowcount
+            return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
+    assert_never(tables.milestoning)

@@ -1,0 +1,46 @@
+"""Reading a producer: what a source can do, one module for each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import BinaryIO, Protocol
+
+from config_schema.model import Dataset
+
+
+@dataclass(frozen=True)
+class SourceColumn:
+    """A column as the source has it: its type as format_type() writes it, and whether its binary form is the same
+    in every server."""
+
+    type: str
+    portable: bool
+
+
+class Source(Protocol):
+    """One session on a producer's database. Everything it raises is a StreamFactoryError."""
+
+    where: str
+
+    def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        """Take one snapshot for all the datasets; gives back its time. Raises SourceMismatch if a table is missing."""
+
+    def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        """The columns of the dataset's table, as they are in the snapshot."""
+
+    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
+        """Write the dataset's rows in COPY format; gives back their number. Runs in a thread of its own."""
+
+    def cancel(self) -> None:
+        """Make a running copy_out end; called from another thread."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,105 @@
+"""A producer on PostgreSQL: its tables locked against rewrites, then one REPEATABLE READ snapshot of them all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema.errors import choose_from
+from config_schema.model import Dataset
+from merge_jobs.database import Place, connect
+from merge_jobs.errors import SourceMismatch, database_failed
+from merge_jobs.sources import SourceColumn
+from merge_jobs.sql import composed
+
+LOCK_SECONDS = 10
+
+
+class PostgresSource:
+    """One session on a producer's PostgreSQL; see Source."""
+
+    def __init__(self, place: Place, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
+        self.place = place
+        self.where = f"source {place}"
+        self._session = connect(place, application_name, self.where, lock_seconds)
+
+    def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        with self._worded():
+            lockable = [dataset for dataset in datasets if self._check_table(dataset)]
+            self._session.rollback()
+            self._session.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+            if lockable:
+                tables = sql.SQL(", ").join(self._table(dataset) for dataset in lockable)
+                self._run("lock_tables", tables=tables)
+            (taken,) = self._rows("snapshot_time")[0]
+        assert isinstance(taken, datetime)
+        return taken
+
+    def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        with self._worded():
+            rows = self._rows("columns", self._named(dataset))
+        return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
+
+    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
+        parts = {
+            "columns": sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.columns),
+            "table": self._table(dataset),
+            "format": sql.SQL("binary" if binary else "text"),
+        }
+        with self._worded(), self._session.cursor() as cursor:
+            cursor.copy_expert(composed("postgres_source.copy_out", parts, {}), into)
+            return cursor.rowcount
+
+    def cancel(self) -> None:
+        with contextlib.suppress(psycopg2.Error):
+            self._session.cancel()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> PostgresSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _check_table(self, dataset: Dataset) -> bool:
+        """Whether the dataset's table can be locked. Raises SourceMismatch if it is not there."""
+        found = self._rows("relation", self._named(dataset))
+        if found:
+            return bool(found[0][1])
+        known = [name for (name,) in self._rows("relations", {"schema": self.place.schema})]
+        raise SourceMismatch(
+            f"{self.where}: dataset {dataset.name}",
+            f"there is no table {dataset.source_table!r} in schema {self.place.schema!r}",
+            choose_from(dataset.source_table, known),
+        )
+
+    def _named(self, dataset: Dataset) -> dict[str, Any]:
+        return {"schema": self.place.schema, "table": dataset.source_table}
+
+    def _table(self, dataset: Dataset) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, dataset.source_table)
+
+    def _rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return self._run(name, values).fetchall()
+
+    def _run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
+        cursor = self._session.cursor()
+        cursor.execute(composed(f"postgres_source.{name}", parts, values or {}), values or None)
+        return cursor
+
+    @contextlib.contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg2.Error as error:
+            raise database_failed(error, self.where) from error

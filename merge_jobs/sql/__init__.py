@@ -1,0 +1,30 @@
+"""The named statements of the .sql files beside this module, composed for the driver: `live.delete_gone`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from psycopg2 import sql
+
+from config_schema.statements import Statement, load_statements
+
+
+def statement(name: str) -> Statement:
+    """The statement `file.name`. Raises ValueError if there is none."""
+    file, _, title = name.partition(".")
+    found = _statements(file).get(title)
+    if found is None:
+        raise ValueError(f"{file}.sql has no statement {title!r}")
+    return found
+
+
+def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
+    """The statement with its parts put in. Raises ValueError unless parts and values are just those that it wants."""
+    return sql.SQL(statement(name).checked(parts, values)).format(**parts)
+
+
+@cache
+def _statements(file: str) -> dict[str, Statement]:
+    return load_statements(Path(__file__).with_name(f"{file}.sql"))

@@ -1,0 +1,146 @@
+-- The batch tables of a platform, and what a batch goes through: started, ingested, committed or failed.
+
+-- name: count_tables
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+
+-- name: create_tables
+-- current_batch is the last committed batch of a stream; the last_ columns move at every look at the source.
+CREATE TABLE IF NOT EXISTS {counter} (
+    key varchar(255) PRIMARY KEY,
+    current_batch integer NOT NULL DEFAULT 0,
+    last_checked_at timestamptz,
+    last_run_id text,
+    last_result_json jsonb
+);
+CREATE TABLE IF NOT EXISTS {metrics} (
+    key varchar(255) NOT NULL,
+    batch_id integer NOT NULL,
+    batch_start_time timestamptz NOT NULL,
+    batch_end_time timestamptz,
+    batch_status varchar(32) NOT NULL CHECK (batch_status IN ('started', 'ingested', 'committed', 'failed')),
+    records_inserted bigint,
+    records_updated bigint,
+    records_deleted bigint,
+    total_records bigint,
+    state jsonb NOT NULL,
+    run_id text NOT NULL,
+    result_json jsonb,
+    source_snapshot_time timestamptz,
+    model_commit text,
+    strategy text,
+    error text,
+    retryable boolean,
+    PRIMARY KEY (key, batch_id)
+);
+CREATE INDEX IF NOT EXISTS {run_index} ON {metrics} (key, run_id);
+CREATE TABLE IF NOT EXISTS {rejected} (
+    key varchar(255) NOT NULL,
+    batch_id integer NOT NULL,
+    dataset text NOT NULL,
+    reason text NOT NULL,
+    rejected_key jsonb NOT NULL,
+    row_count bigint NOT NULL,
+    found_at timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: last_batch
+-- The counter, or the last committed batch should the counter have been lost: ids are never given twice.
+SELECT greatest(
+    (SELECT current_batch FROM {counter} WHERE key = %(key)s),
+    (SELECT max(batch_id) FROM {metrics} WHERE key = %(key)s AND batch_status = 'committed'),
+    0
+)
+
+-- name: result_of_run
+-- The newest word on a run: the counter moves with each batch and each look that found nothing.
+(SELECT 1, last_result_json FROM {counter} WHERE key = %(key)s AND last_run_id = %(run_id)s)
+UNION ALL
+(SELECT 2, result_json FROM {metrics} WHERE key = %(key)s AND run_id = %(run_id)s AND batch_status = 'committed'
+ ORDER BY batch_id DESC LIMIT 1)
+ORDER BY 1 LIMIT 1
+
+-- name: open_batch
+SELECT batch_status, run_id, source_snapshot_time, state FROM {metrics}
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
+
+-- name: start_batch
+-- A batch that was left started, ingested or failed is begun anew under its id.
+INSERT INTO {metrics} AS batch (key, batch_id, batch_start_time, batch_status, state, run_id, model_commit)
+VALUES (%(key)s, %(batch_id)s, clock_timestamp(), 'started', %(state)s, %(run_id)s, %(model_commit)s)
+ON CONFLICT (key, batch_id) DO UPDATE SET
+    batch_start_time = excluded.batch_start_time, batch_end_time = NULL, batch_status = 'started',
+    records_inserted = NULL, records_updated = NULL, records_deleted = NULL, total_records = NULL,
+    state = excluded.state, run_id = excluded.run_id, result_json = NULL, source_snapshot_time = NULL,
+    model_commit = excluded.model_commit, strategy = NULL, error = NULL, retryable = NULL
+WHERE batch.batch_status <> 'committed'
+
+-- name: take_over_batch
+-- Go on from what another run has ingested.
+UPDATE {metrics} SET run_id = %(run_id)s, model_commit = %(model_commit)s, state = %(state)s
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'ingested'
+
+-- name: batch_ingested
+UPDATE {metrics} SET batch_status = 'ingested', state = %(state)s, source_snapshot_time = %(snapshot_time)s,
+    strategy = %(strategy)s
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'started' AND state ->> 'attempt' = %(attempt)s
+
+-- name: batch_committed
+UPDATE {metrics} SET batch_status = 'committed', batch_end_time = clock_timestamp(),
+    records_inserted = %(inserted)s, records_updated = %(updated)s, records_deleted = %(deleted)s,
+    total_records = %(total)s, result_json = %(result)s, source_snapshot_time = %(snapshot_time)s,
+    strategy = %(strategy)s, state = %(state)s
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
+    AND state ->> 'attempt' = %(attempt)s
+
+-- name: batch_removed
+-- A look that found nothing leaves no batch.
+DELETE FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
+    AND state ->> 'attempt' = %(attempt)s
+
+-- name: move_counter
+INSERT INTO {counter} AS stream (key, current_batch, last_checked_at, last_run_id, last_result_json)
+VALUES (%(key)s, %(batch_id)s, clock_timestamp(), %(run_id)s, %(result)s)
+ON CONFLICT (key) DO UPDATE SET
+    current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,
+    last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json
+
+-- name: batch_failed
+-- By status and attempt: neither a committed batch nor another job's is ever hidden.
+UPDATE {metrics} SET batch_status = 'failed', batch_end_time = clock_timestamp(), error = %(error)s,
+    retryable = %(retryable)s
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
+    AND state ->> 'attempt' = %(attempt)s
+
+-- name: forget_rejected_keys
+DELETE FROM {rejected} WHERE key = %(key)s AND dataset = ANY(%(datasets)s)
+
+-- name: keep_rejected_key
+INSERT INTO {rejected} (key, batch_id, dataset, reason, rejected_key, row_count)
+VALUES (%(key)s, %(batch_id)s, %(dataset)s, %(reason)s, %(rejected_key)s, %(row_count)s)
+
+-- name: take_lock
+SELECT pg_try_advisory_lock(%(lock)s)
+
+-- name: lock_is_held
+-- A proxy that pools transactions may have given us another session: its lock would protect nothing.
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted AND objsubid = 1
+        AND (classid::bigint << 32 | objid::bigint) = %(lock)s
+)
+
+-- name: lock_holder
+SELECT l.pid, a.application_name FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (l.classid::bigint << 32 | l.objid::bigint) = %(lock)s
+
+-- name: lock_for_creation
+SELECT pg_advisory_xact_lock(%(lock)s)
+
+-- name: store_stats_reset
+-- A crash of the server, which empties unlogged tables, starts the statistics anew.
+SELECT stats_reset FROM pg_stat_archiver
+
+-- name: recorded_commit
+SELECT model_commit FROM {model_state} WHERE id = 1

@@ -1,0 +1,103 @@
+-- A dataset's staging and merge table, whatever the milestoning.
+
+-- name: types_known
+-- The types of the model, as PostgreSQL reads them: whatever is no type comes back as NULL or is an error.
+SELECT name, to_regtype(type) IS NOT NULL FROM unnest(%(names)s, %(types)s) AS model (name, type)
+
+-- name: describe
+-- The columns of a table as they are, and its comment.
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), obj_description(c.oid, 'pg_class')
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+ORDER BY a.attnum
+
+-- name: key_index_stands
+SELECT EXISTS (
+    SELECT FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class t ON t.oid = i.indrelid
+    WHERE n.nspname = %(schema)s AND c.relname = %(index)s AND t.relname = %(table)s
+        AND i.indisunique AND i.indisvalid
+)
+
+-- name: drop_staging
+DROP TABLE IF EXISTS {staging}
+
+-- name: create_staging
+-- Unlogged and without an index: it is read once, in whole.
+CREATE UNLOGGED TABLE {staging} (
+    {definitions}
+) WITH (autovacuum_enabled = false)
+
+-- name: comment_staging
+COMMENT ON TABLE {staging} IS {comment}
+
+-- name: comment_merge_table
+COMMENT ON TABLE {merge} IS {comment}
+
+-- name: copy_to_staging
+COPY {staging} ({columns}) FROM STDIN (FORMAT {format})
+
+-- name: copy_to_new_merge_table
+-- FREEZE: the table was made in this transaction, so its rows need no later visit by VACUUM.
+COPY {merge} ({columns}) FROM STDIN (FORMAT {format}, FREEZE)
+
+-- name: keys_are_not_null
+ALTER TABLE {merge} {keys_not_null}
+
+-- name: analyze_merge_table
+ANALYZE {merge}
+
+-- name: count_staged
+SELECT count(*) FROM {staging}
+
+-- name: size_of_staging
+SELECT pg_table_size(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+
+-- name: work_memory
+SELECT set_config('work_mem', %(memory)s, true)
+
+-- name: index_memory
+SELECT set_config('maintenance_work_mem', %(memory)s, true)
+
+-- name: lock_merge_table
+-- Readers go on; no other writer, and no VACUUM, moves a row while we know rows by their ctid.
+LOCK TABLE {merge} IN SHARE ROW EXCLUSIVE MODE
+
+-- name: analyze_delta
+-- Without its size the planner takes a nested loop for a delta of any size.
+ANALYZE ds_delta
+
+-- name: measure_delta
+SELECT count(*) FILTER (WHERE merged IS NULL),
+       count(*) FILTER (WHERE staged IS NOT NULL AND merged IS NOT NULL),
+       count(*) FILTER (WHERE staged IS NULL)
+FROM ds_delta
+
+-- name: drop_delta
+DROP TABLE ds_delta
+
+-- name: keys_savepoint
+SAVEPOINT before_keys
+
+-- name: back_to_keys_savepoint
+ROLLBACK TO SAVEPOINT before_keys
+
+-- name: duplicate_keys
+-- A bounded sample, with the number of all of them.
+SELECT {key_as_json}, count(*), count(*) OVER () FROM {table} GROUP BY {key}
+HAVING count(*) > 1 ORDER BY 2 DESC LIMIT %(limit)s
+
+-- name: null_keys
+SELECT {key_as_json}, count(*), sum(count(*)) OVER () FROM {table} WHERE {a_key_is_null} GROUP BY {key}
+ORDER BY 2 DESC LIMIT %(limit)s
+
+-- name: duplicates_query
+SELECT {key}, count(*) FROM {source} GROUP BY {key} HAVING count(*) > 1
+
+-- name: nulls_query
+SELECT * FROM {source} WHERE {a_key_is_null}

@@ -1,0 +1,43 @@
+-- Forensic: every version of a row that a batch saw. A version holds from batch ds_batch_in until before batch
+-- ds_batch_out; 2147483647 is open. First what a table is made of, then a batch in the order it runs.
+
+-- name: create_merge_table
+-- The defaults fill the first load, whose COPY knows nothing of batches; later versions are inserted in full.
+CREATE TABLE {merge} (
+    {definitions},
+    ds_batch_in integer NOT NULL DEFAULT {batch_id},
+    ds_batch_out integer NOT NULL DEFAULT 2147483647
+)
+
+-- name: drop_first_batch_default
+ALTER TABLE {merge} ALTER COLUMN ds_batch_in DROP DEFAULT
+
+-- name: create_key_index
+-- One open version of a key: a second cannot be written even by mistake.
+CREATE UNIQUE INDEX {key_index} ON {merge} ({key}) WHERE ds_batch_out = 2147483647
+
+-- name: count_open
+SELECT count(*) FROM {merge} WHERE ds_batch_out = 2147483647
+
+-- name: find_delta
+-- Every key whose open version differs from the source, once, as a pair of row addresses. *<> compares the rows'
+-- images: NULL equals NULL, 1.0 differs from 1.00, and types without an equality of their own are compared too.
+CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+SELECT s.ctid AS staged, m.ctid AS merged
+FROM {staging} s
+FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE ds_batch_out = 2147483647) m ON {key_equal}
+WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
+
+-- name: close_deleted
+UPDATE {merge} m SET ds_batch_out = %(batch_id)s
+FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+
+-- name: close_changed
+UPDATE {merge} m SET ds_batch_out = %(batch_id)s
+FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NOT NULL
+
+-- name: open_versions
+-- Of new and of changed keys alike.
+INSERT INTO {merge} ({columns}, ds_batch_in, ds_batch_out)
+SELECT {staged_columns}, %(batch_id)s, 2147483647
+FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged

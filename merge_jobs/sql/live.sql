@@ -1,0 +1,34 @@
+-- Live: the merge table equals the source. First what a table is made of, then a batch in the order it runs.
+
+-- name: create_merge_table
+CREATE TABLE {merge} (
+    {definitions}
+)
+
+-- name: create_key_index
+-- Duplicates cannot be written even by mistake.
+CREATE UNIQUE INDEX {key_index} ON {merge} ({key})
+
+-- name: count_open
+SELECT count(*) FROM {merge}
+
+-- name: find_delta
+-- Every key whose rows differ, once, as a pair of row addresses. *<> compares the rows' images: NULL equals NULL,
+-- 1.0 differs from 1.00, and types without an equality of their own are compared too.
+CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+SELECT s.ctid AS staged, m.ctid AS merged
+FROM {staging} s FULL JOIN {merge} m ON {key_equal}
+WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
+
+-- name: delete_gone
+DELETE FROM {merge} m USING ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+
+-- name: update_changed
+UPDATE {merge} m SET ({columns}) = ROW({staged_columns})
+FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+WHERE m.ctid = d.merged
+
+-- name: insert_new
+INSERT INTO {merge} ({columns})
+SELECT {staged_columns} FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+WHERE d.merged IS NULL

@@ -1,0 +1,32 @@
+-- What is asked of a producer's PostgreSQL. It needs no more than SELECT on the tables.
+
+-- name: relation
+-- Only plain and partitioned tables and views can be locked.
+SELECT c.relkind, c.relkind IN ('r', 'p', 'v') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+
+-- name: relations
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1
+
+-- name: lock_tables
+-- TRUNCATE and rewrites are not safe under an older snapshot: it would then see an empty table.
+LOCK TABLE {tables} IN ACCESS SHARE MODE
+
+-- name: snapshot_time
+-- The first query of the transaction takes its snapshot.
+SELECT statement_timestamp()
+
+-- name: columns
+-- Binary is the same everywhere for types with a fixed oid that have both functions; reg* types hold oids of objects.
+SELECT a.attname, format_type(a.atttypid, a.atttypmod),
+    t.oid < 10000 AND t.typsend <> 0 AND t.typreceive <> 0 AND t.typname !~ '^_?reg'
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+
+-- name: copy_out
+COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT {format})

@@ -1,0 +1,99 @@
+"""The session on the merge store: the stream's lock, and statements run under their names."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema import names
+from merge_jobs.database import Place, connect
+from merge_jobs.errors import BatchLost, StreamBusy
+from merge_jobs.sql import composed
+from merge_jobs.stream import Stream
+
+LOCK_SECONDS = 60  # for a lock on a merge table
+POLL_SECONDS = 0.2
+
+
+class MergeStore:
+    """One session on the merge store of a stream. Used as a context it is closed at the end, with a rollback."""
+
+    def __init__(self, place: Place, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
+        self.place, self.stream = place, stream
+        self.where = f"merge store {place}"
+        title = names.merge_session(stream.platform_name, stream.key, run_id)
+        self.session = connect(place, title, self.where, lock_seconds)
+        self._lock_number = lock_number(f"{place.schema}/{stream.platform_name}/{stream.key}")
+
+    def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
+        """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
+        cursor = self.session.cursor()
+        cursor.execute(composed(name, parts, values or {}), values or None)
+        return cursor
+
+    def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:
+        """The first column of the first row that a statement gives back."""
+        row = self.run(name, values, **parts).fetchone()
+        return None if row is None else row[0]
+
+    def table(self, name: str) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, name)
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+
+    def lock_stream(self, wait: float) -> None:
+        """Hold the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds."""
+        give_up = time.monotonic() + wait
+        while not self.value("batches.take_lock", {"lock": self._lock_number}):
+            self.commit()
+            if time.monotonic() >= give_up:
+                raise self._busy()
+            time.sleep(POLL_SECONDS)
+        self.commit()
+
+    def check_lock(self) -> None:
+        """Raises BatchLost if the session is not the one that holds the stream."""
+        if not self.value("batches.lock_is_held", {"lock": self._lock_number}):
+            raise BatchLost(
+                self.where,
+                "the session no longer holds the stream's lock",
+                "Connect to the server itself, not through a proxy that pools transactions",
+            )
+
+    def lock_creation(self) -> None:
+        """Hold the making of the platform's tables until the transaction ends: two streams may start at once."""
+        number = lock_number(f"{self.place.schema}/{self.stream.platform_name}")
+        self.run("batches.lock_for_creation", {"lock": number})
+
+    def close(self) -> None:
+        self.session.close()
+
+    def __enter__(self) -> MergeStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _busy(self) -> StreamBusy:
+        row = self.run("batches.lock_holder", {"lock": self._lock_number}).fetchone()
+        self.commit()
+        # The holder's session is named after its run.
+        holder = "another job" if row is None else f"pid {row[0]} ({row[1] or 'its name is not ours to see'})"
+        return StreamBusy(
+            f"{self.stream}", f"the stream is held by {holder}", "Wait for that run to end, or give --lock-wait"
+        )
+
+
+def lock_number(name: str) -> int:
+    """The number of an advisory lock: 64 bits of a hash of its name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,0 +1,84 @@
+"""The stream that a job is asked for, found in the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config_schema import names
+from config_schema.errors import choose_from
+from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
+from merge_jobs.errors import CommandWrong
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One unit of ingestion: the datasets of a store that are merged together on a platform."""
+
+    platform: Platform
+    store: Datastore
+    datasets: tuple[Dataset, ...]
+    key: str
+
+    @property
+    def platform_name(self) -> str:
+        return names.platform_name(self.platform.name)
+
+    def __str__(self) -> str:
+        return f"{self.platform.name} {self.key}"
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides what staged rows mean: where they come from, their columns, types and keys."""
+        source = self.store.source
+        of_datasets = [
+            [d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]] for d in self.datasets
+        ]
+        origin = [source.host, source.port, source.database, source.schema]
+        told = json.dumps([self.platform.milestoning.value, origin, of_datasets])
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def stream_of(
+    ecosystem: Ecosystem, platform: str, store: str, dataset: str | None = None, datasets: Sequence[str] = ()
+) -> Stream:
+    """The stream of a store on a platform. Raises CommandWrong naming what there is to choose from.
+
+    `dataset` is for a single_dataset store; `datasets` are those of a multi_dataset store that are assigned
+    (none given: all of them).
+    """
+    try:
+        on = ecosystem.platform(platform)
+    except KeyError:
+        raise _unknown("--platform", "platform", platform, [p.name for p in ecosystem.platforms]) from None
+    try:
+        of = ecosystem.datastore(store)
+    except KeyError:
+        raise _unknown("--store", "datastore", store, [d.name for d in ecosystem.datastores]) from None
+    if of.consistency is Consistency.SINGLE_DATASET:
+        return _of_one(on, of, dataset or (datasets[0] if len(datasets) == 1 else None))
+    if dataset is not None:
+        raise CommandWrong("--dataset", f"{store} is a multi_dataset store", "Leave --dataset away")
+    wanted = [_dataset(of, name, "--datasets") for name in dict.fromkeys(datasets)] or list(of.datasets)
+    return Stream(on, of, tuple(sorted(wanted, key=lambda d: d.name)), names.stream_key(store))
+
+
+def _of_one(platform: Platform, store: Datastore, dataset: str | None) -> Stream:
+    if dataset is None:
+        known = choose_from("", [d.name for d in store.datasets])
+        raise CommandWrong("--dataset", f"{store.name} is a single_dataset store, and no dataset is named", known)
+    found = _dataset(store, dataset, "--dataset")
+    return Stream(platform, store, (found,), names.stream_key(store.name, dataset))
+
+
+def _dataset(store: Datastore, name: str, where: str) -> Dataset:
+    for dataset in store.datasets:
+        if dataset.name == name:
+            return dataset
+    raise _unknown(where, f"dataset in {store.name}", name, [d.name for d in store.datasets])
+
+
+def _unknown(where: str, kind: str, name: str, known: Sequence[str]) -> CommandWrong:
+    return CommandWrong(where, f"there is no {kind} {name!r}", choose_from(name, known))

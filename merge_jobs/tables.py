@@ -1,0 +1,240 @@
+"""A dataset's tables in the merge store: their names, whose they are, and whether they fit the model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema import names
+from config_schema.model import Dataset, Milestoning
+from merge_jobs.errors import CommandWrong, StoreMismatch
+from merge_jobs.sql import composed, statement
+from merge_jobs.store import MergeStore
+
+BATCH_COLUMNS = {"ds_batch_in": "integer", "ds_batch_out": "integer"}
+# A type goes into a statement as the model has it: what could end it or hide what follows is refused beforehand.
+TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*""")
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """A dataset on a merge store. `run` fills a statement's parts from the dataset's vocabulary."""
+
+    store: MergeStore
+    dataset: Dataset
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name
+
+    @property
+    def merge_name(self) -> str:
+        stream = self.store.stream
+        return names.merge_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def staging_name(self) -> str:
+        stream = self.store.stream
+        return names.staging_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def milestoning(self) -> Milestoning:
+        return self.store.stream.platform.milestoning
+
+    @property
+    def where(self) -> str:
+        return f"{self.store.stream} {self.name}"
+
+    def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
+        """Run `file.name`, or `.name` for the statement of that name for this milestoning."""
+        full = self.milestoning.value + name if name.startswith(".") else name
+        return self.store.run(full, values, **self._wanted(full, extra))
+
+    def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
+        row = self.run(name, values, **extra).fetchone()
+        return None if row is None else row[0]
+
+    def composed(self, name: str, **extra: sql.Composable) -> sql.Composed:
+        """The statement `file.name` with its parts put in, for one that wants no values."""
+        return composed(name, self._wanted(name, extra), {})
+
+    def text(self, name: str) -> str:
+        """The statement as a person would type it."""
+        return self.composed(name).as_string(self.store.session)
+
+    def _wanted(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+        ours = {part: self._parts[part] for part in statement(name).identifiers - extra.keys() if part in self._parts}
+        return {**ours, **extra}
+
+    @cached_property
+    def _parts(self) -> dict[str, sql.Composable]:
+        columns = [column.name for column in self.dataset.columns]
+        key = self.dataset.primary_key
+        comma = sql.SQL(", ")
+        return {
+            "merge": self.store.table(self.merge_name),
+            "staging": self.store.table(self.staging_name),
+            "key_index": sql.Identifier(names.merge_key_index(self.merge_name)),
+            "definitions": sql.SQL(",\n    ").join(
+                # The type is checked by check_types before a table is made.
+                sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type))
+                for column in self.dataset.columns
+            ),
+            "columns": comma.join(map(sql.Identifier, columns)),
+            "staged_columns": comma.join(sql.Identifier("s", column) for column in columns),
+            "merged_columns": comma.join(sql.Identifier("m", column) for column in columns),
+            "key": comma.join(map(sql.Identifier, key)),
+            "key_equal": sql.SQL(" AND ").join(
+                sql.SQL("{} = {}").format(sql.Identifier("s", column), sql.Identifier("m", column)) for column in key
+            ),
+            "keys_not_null": comma.join(
+                sql.SQL("ALTER COLUMN {} SET NOT NULL").format(sql.Identifier(column)) for column in key
+            ),
+            "a_key_is_null": sql.SQL(" OR ").join(
+                sql.SQL("{} IS NULL").format(sql.Identifier(column)) for column in key
+            ),
+            "key_as_json": sql.SQL("jsonb_build_object({})").format(
+                comma.join(sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(column)) for column in key)
+            ),
+            "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
+        }
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table as it stands: the type of each column, and the comment."""
+
+    columns: dict[str, str]
+    comment: str | None
+
+
+def described(tables: DatasetTables, table: str) -> Described | None:
+    """The table of that name in the merge store's schema; None if there is none."""
+    values = {"schema": tables.store.place.schema, "table": table}
+    rows = tables.store.run("dataset.describe", values).fetchall()
+    if not rows:
+        return None
+    return Described({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
+
+
+def check_types(tables: DatasetTables) -> None:
+    """Raises CommandWrong naming the column of the model whose type PostgreSQL does not know."""
+    columns = tables.dataset.columns
+    wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
+    if not wrong:
+        values = {"names": [c.name for c in columns], "types": [c.type for c in columns]}
+        known = dict(tables.store.run("dataset.types_known", values).fetchall())
+        wrong = [column for column in columns if not known[column.name]]
+    if wrong:
+        raise CommandWrong(
+            f"{tables.where}: column {wrong[0].name}",
+            f"the merge store knows no type {wrong[0].type!r}",
+            "Write the type in the model as PostgreSQL does, for example varchar(50)",
+        )
+
+
+def create_staging(tables: DatasetTables) -> Described:
+    """A new, empty staging table. Raises StoreMismatch if its name is taken by a table that is not ours."""
+    check_types(tables)
+    standing = described(tables, tables.staging_name)
+    if standing is not None:
+        _check_owner(tables, tables.staging_name, standing, _ownership(tables, "staging"))
+    tables.run("dataset.drop_staging")
+    tables.run("dataset.create_staging")
+    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(_ownership(tables, "staging"))))
+    made = described(tables, tables.staging_name)
+    assert made is not None
+    return made
+
+
+def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
+    """A new, empty merge table without an index, with a comment that says whose it is."""
+    check_types(tables)
+    match tables.milestoning:
+        case Milestoning.LIVE:
+            tables.run(".create_merge_table")
+        case Milestoning.FORENSIC:
+            tables.run(".create_merge_table", batch_id=sql.Literal(batch_id))
+    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(_ownership(tables, "merge"))))
+    made = described(tables, tables.merge_name)
+    assert made is not None
+    return made
+
+
+def merge_table(tables: DatasetTables) -> Described | None:
+    """The merge table as it stands, None if there is none yet. Raises StoreMismatch if it is not this stream's."""
+    standing = described(tables, tables.merge_name)
+    if standing is None:
+        return None
+    _check_owner(tables, tables.merge_name, standing, _ownership(tables, "merge"))
+    schema = tables.store.place.schema
+    index = names.merge_key_index(tables.merge_name)
+    if not tables.store.value(
+        "dataset.key_index_stands", {"schema": schema, "index": index, "table": tables.merge_name}
+    ):
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"its unique index {index} is missing or not valid",
+            f"Create it again on ({', '.join(tables.dataset.primary_key)})",
+        )
+    return standing
+
+
+def check_fit(tables: DatasetTables, standing: Described, model: Described) -> None:
+    """Raises StoreMismatch with both definitions unless the merge table has just the columns of the model."""
+    batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
+    wanted = {**model.columns, **batch}
+    both = {
+        name: (standing.columns.get(name, "not there"), wanted.get(name, "not there"))
+        for name in dict.fromkeys([*wanted, *standing.columns])
+    }
+    differing = [
+        f"{name} is {is_now} in the table, {modelled} in the model"
+        for name, (is_now, modelled) in both.items()
+        if is_now != modelled
+    ]
+    if differing:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"it does not fit the model: {'; '.join(differing)}",
+            "Take the model back, or change the table to fit; nothing was merged",
+        )
+
+
+def _ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
+    stream = tables.store.stream
+    return {
+        "kind": kind,
+        "platform": stream.platform_name,
+        "stream": stream.key,
+        "dataset": tables.name,
+        "milestoning": stream.platform.milestoning.value,
+        "primary_key": list(tables.dataset.primary_key),
+    }
+
+
+def _check_owner(tables: DatasetTables, table: str, standing: Described, wanted: dict[str, Any]) -> None:
+    try:
+        told = json.loads(standing.comment or "")
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or told.get("kind") != wanted["kind"]:
+        raise StoreMismatch(
+            f"{tables.where}: table {table}",
+            "the table is there, and its comment does not say that it is ours",
+            "Rename that table, or name platform and datastore differently",
+        )
+    for part, value in wanted.items():
+        if told.get(part) != value and (wanted["kind"] == "merge" or part in ("platform", "stream", "dataset")):
+            raise StoreMismatch(
+                f"{tables.where}: table {table}",
+                f"the table was made for {part} {told.get(part)!r}, the model says {value!r}",
+                "Take the model back, or move the table away: a new one is then loaded",
+            )

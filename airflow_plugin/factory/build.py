@@ -1,0 +1,76 @@
+"""DagPlan -> airflow DAG. Nothing here may differ from one parse to the next: a difference is a new DAG version."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.bases.timetable import BaseTimetable
+from airflow.sdk.definitions.dag import DAG
+from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
+from croniter import CroniterError, croniter
+
+from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.operators.pod import PodMergeOperator
+from airflow_plugin.operators.process import ProcessMergeOperator
+from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
+from config_schema.errors import StreamFactoryError
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+RETRY_DELAY = timedelta(minutes=1)
+NOT_CRON = ("@once", "@continuous")
+
+
+def dag(plan: DagPlan) -> DAG:
+    """The ingestion DAG of a plan. Raises StreamFactoryError for a schedule that Airflow could not keep."""
+    built = DAG(
+        dag_id=plan.dag_id,
+        schedule=timetable(plan.schedule, plan.timezone),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=list(plan.tags),
+        doc_md=plan.doc,
+        default_args={"owner": plan.owner} if plan.owner else {},
+    )
+    check = CheckResult(task_id=CHECK_TASK, dag=built)
+    again = RescheduleImmediately(
+        task_id=RESCHEDULE_TASK, stream_key=plan.job.stream_key, max_chain=plan.max_chain, dag=built
+    )
+    _merge_task(plan, built) >> check >> [again, WaitForTrigger(task_id=WAIT_TASK, dag=built)]
+    return built
+
+
+def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
+    given: dict[str, Any] = {"pool": plan.pool, "priority_weight": plan.priority}
+    arguments: dict[str, Any] = {
+        "task_id": MERGE_TASK,
+        "dag": built,
+        "job": plan.job,
+        "retries": plan.retries,
+        "retry_delay": RETRY_DELAY,
+        "execution_timeout": timedelta(seconds=plan.execution_timeout) if plan.execution_timeout else None,
+        "weight_rule": "absolute",
+        **{key: value for key, value in given.items() if value is not None},
+    }
+    if plan.pod is not None:
+        return PodMergeOperator(place=plan.pod, **arguments)
+    return ProcessMergeOperator(command=plan.command, **arguments)
+
+
+@cache
+def timetable(schedule: str | None, timezone: str) -> BaseTimetable | str | None:
+    """Shared between the DAGs that have the same. Raises StreamFactoryError if the schedule never comes."""
+    if schedule is None or schedule in NOT_CRON:
+        return schedule
+    cron = CronTriggerTimetable(schedule, timezone=timezone)
+    try:
+        # Also for 30 February, which only fails when Airflow looks for the next run, and then for the whole file.
+        croniter(cron.expression).get_next()
+    except (CroniterError, ValueError) as error:
+        raise StreamFactoryError("schedule", f"{schedule!r} names no time ({error})", "Correct it") from error
+    return cron

@@ -1,0 +1,27 @@
+"""The text of a platform's factory file: the one file that users drop into Airflow's dags folder."""
+
+from __future__ import annotations
+
+from config_schema import names
+
+# The airflow imports stand here literally because the dag-processor loads those, and only those, once for all parses.
+TEXT = '''\
+"""The ingestion DAGs of platform {platform}, from the rows of its stream table."""
+
+import airflow.sdk.bases.branch  # noqa: F401
+import airflow.sdk.definitions.dag
+import airflow.sdk.definitions.timetables.trigger
+
+from airflow_plugin.factory import publish
+
+publish(globals(), platform="{platform}")
+'''
+
+
+def factory_file(original_platform_name: str) -> str:
+    """The text for `factory_file_name()`, for the platform named so in the model."""
+    return TEXT.format(platform=original_platform_name)
+
+
+def factory_file_name(original_platform_name: str) -> str:
+    return f"{names.platform_name(original_platform_name)}_factory.py"

@@ -1,0 +1,161 @@
+"""What a stream's DAG will be: a pure function of its config and its platform's settings. Knows no Airflow."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
+from airflow_plugin.settings import PlatformSettings
+from config_schema import names
+from config_schema.errors import Problem, ProblemsFound
+from config_schema.stream import StreamConfig
+
+TAG_LENGTH = 100  # Airflow's column
+
+
+@dataclass(frozen=True)
+class DagPlan:
+    """All that build.py needs. `pod` is set where the job runs in one, else it runs as a child process.
+
+    `execution_timeout` is in seconds; `schedule` is None where only a trigger starts the DAG.
+    """
+
+    dag_id: str
+    schedule: str | None
+    timezone: str
+    tags: tuple[str, ...]
+    owner: str | None
+    doc: str
+    job: MergeJob
+    pod: PodPlace | None
+    command: tuple[str, ...] | None
+    retries: int
+    execution_timeout: int | None
+    pool: str | None
+    priority: int | None
+    max_chain: int
+
+
+def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool = False, where: str = "") -> DagPlan:
+    """Raises ProblemsFound where the settings or this machine do not admit the config; `where` names its row."""
+    problems = _problems(config, settings, where)
+    if problems:
+        raise ProblemsFound(where, problems)
+    return DagPlan(
+        dag_id=config.dag_id,
+        schedule=None if paused else config.schedule,
+        timezone=config.timezone,
+        tags=_tags(config, paused),
+        owner=config.owner,
+        doc=_doc(config, paused),
+        job=MergeJob(
+            platform=config.original_platform_name,
+            platform_name=config.platform_name,
+            stream_key=config.stream_key,
+            arguments=tuple(merge_arguments(config)),
+            secrets=secret_variables(config),
+            paused=paused,
+        ),
+        pod=_pod(config, settings) if config.runner == "kubernetes" else None,
+        command=settings.merge_job_command,
+        retries=config.retries,
+        execution_timeout=config.execution_timeout,
+        pool=config.pool,
+        priority=config.priority,
+        max_chain=settings.max_chain,
+    )
+
+
+def merge_arguments(config: StreamConfig) -> list[str]:
+    """The merge job's command line but for the run id; the same with every runner, and no secret in it.
+
+    `--key=value` in one piece each, so that no value can be taken for a flag.
+    """
+    values = {
+        "platform": config.original_platform_name,
+        "store": config.store_name,
+        "dataset": config.datasets[0] if config.single_dataset else None,
+        "datasets": ",".join(config.datasets),
+        "git-repo-url": config.git_repo_url,
+        "git-repo-branch": config.git_repo_branch,
+        "git-credential": config.git_credential_secret_name,
+        "postgres-host": config.postgres_hostname,
+        "postgres-port": config.postgres_port,
+        "postgres-database": config.postgres_database,
+        "postgres-credential": config.postgres_credential_secret_name,
+        "source-credential": config.source_credential_secret_name,
+        "strategy": config.strategy,
+        "time-slice-seconds": config.time_slice_seconds,
+        "max-delete-fraction": config.max_delete_fraction,
+    }
+    return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]
+
+
+def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:
+    """The job's environment, by reference. The git token may be missing: a local path needs none."""
+    databases = dict.fromkeys((config.postgres_credential_secret_name, config.source_credential_secret_name))
+    wanted = [(secret, key, False) for secret in databases for key in ("username", "password")]
+    wanted.append((config.git_credential_secret_name, "token", True))
+    return tuple(
+        SecretVariable(names.secret_variable(secret, key), secret, key, optional) for secret, key, optional in wanted
+    )
+
+
+def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> list[Problem]:
+    found = []
+    if config.platform_name != settings.platform_name:
+        what = f"{config.platform_name!r} is not the platform of this table"
+        found.append(Problem(where, "platform_name", what, f"Write {settings.platform_name!r}"))
+    if config.runner not in settings.runners:
+        file = names.settings_file(settings.platform_name)
+        todo = f"Add it to runners in {file}, or choose from: {', '.join(settings.runners)}"
+        found.append(Problem(where, "runner", f"the runner {config.runner!r} is switched off", todo))
+    if not _timezone_exists(config.timezone):
+        what = f"{config.timezone!r} is no time zone here"
+        found.append(Problem(where, "timezone", what, "Write an IANA name, for example 'Europe/Zurich'"))
+    return found
+
+
+@cache
+def _timezone_exists(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _tags(config: StreamConfig, paused: bool) -> tuple[str, ...]:
+    own = (config.original_platform_name, config.milestoning, config.store_name, *(["paused"] if paused else []))
+    return tuple(dict.fromkeys(names.shortened(tag, TAG_LENGTH) for tag in (*own, *config.tags)))
+
+
+def _doc(config: StreamConfig, paused: bool) -> str:
+    """Shown with the DAG. The fingerprint makes a new DAG version of every change of config, also of arguments."""
+    fingerprint = hashlib.sha256(config.to_json().encode()).hexdigest()[:12]
+    lines = [
+        f"Stream `{config.stream_key}` of platform `{config.original_platform_name}`, {config.milestoning}.",
+        *(["Paused: set its row's status to active to ingest again."] if paused else []),
+        f"Config `{fingerprint}` in `{names.stream_table(config.platform_name)}`.",
+    ]
+    return "\n\n".join(lines)
+
+
+def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:
+    return PodPlace(
+        name=names.pod_name(config.platform_name, config.stream_key),
+        namespace=config.namespace_name,
+        image=config.datasurface_docker_image,
+        image_pull_policy=config.image_pull_policy,
+        image_pull_secrets=config.image_pull_secrets,
+        service_account=config.service_account,
+        resources=config.resources,
+        node_selector=config.node_selector,
+        tolerations=config.tolerations,
+        keep_failed=config.on_failed_pod == "keep",
+        deferrable=config.deferrable,
+        kubernetes_conn_id=settings.kubernetes_conn_id,
+    )

@@ -1,0 +1,53 @@
+"""The merge task that runs its job in a pod, as the DAG has it: light, whereas the operator that does the work is not.
+
+Airflow's Kubernetes operator costs seconds to import and ten times as much to build as this task. A DAG file would
+pay that in each parse and a worker in each task, so it is imported where a merge runs, and there only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.operator import BaseOperator
+
+from airflow_plugin.operators.merge_job import MergeJob, PodPlace
+from airflow_plugin.operators.outcome import skip_if_paused
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
+
+
+class PodMergeOperator(BaseOperator):
+    """Hands its life over to a KubernetesMergeOperator: execute, the way back from the triggerer, and the kill."""
+
+    ui_color = "#e3f0ff"
+
+    def __init__(self, *, job: MergeJob, place: PodPlace, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.place = place
+        self._worker: KubernetesMergeOperator | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        skip_if_paused(self.job)
+        return self.worker().merge(context)
+
+    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Where Airflow's pod trigger comes back to, in deferrable mode."""
+        return self.worker().trigger_reentry(context, event)
+
+    def on_kill(self) -> None:
+        if self._worker is not None:
+            self._worker.on_kill()
+
+    def worker(self) -> KubernetesMergeOperator:
+        """The operator that does the work; made when it is first asked for."""
+        if self._worker is None:
+            from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
+
+            self._worker = KubernetesMergeOperator(
+                task_id=self.task_id, job=self.job, place=self.place, execution_timeout=self.execution_timeout
+            )
+        return self._worker

@@ -1,0 +1,100 @@
+"""The merge task that runs its job as a child process of the Airflow worker: for a laptop, and for tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.log import mask_secret
+
+from airflow_plugin.operators.child_process import ChildProcess
+from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.operators.outcome import committed_result, outcome, skip_if_paused
+from config_schema import names
+from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# All that a job gets of the worker's environment, beside the secrets that its stream names.
+INHERITED = re.compile(
+    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHONPATH"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PGSSLROOTCERT"
+)
+
+
+class ProcessMergeOperator(BaseOperator):
+    """Runs the job, streams its lines into the task log, and returns its result."""
+
+    ui_color = "#e3f0ff"
+
+    def __init__(self, *, job: MergeJob, command: Sequence[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.job = job
+        self.command = list(command or (sys.executable, "-m", "merge_jobs"))
+        self._child: ChildProcess | None = None
+        self._killed = False
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        skip_if_paused(self.job)
+        run_id = context["run_id"]
+        with tempfile.TemporaryDirectory(prefix="merge-job-") as folder:
+            result, ended = self._run(run_id, Path(folder))
+        if result is None:
+            result = committed_result(self.job, run_id)
+        elif result.code >= 0 and ended != "exit code 0":
+            self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
+        return outcome(self.job, result, ended)
+
+    def on_kill(self) -> None:
+        self._killed = True
+        if self._child is not None:
+            self._child.ask_to_end()
+
+    def _run(self, run_id: str, folder: Path) -> tuple[MergeResult | None, str]:
+        """The result that the job's lines or its termination message tell, and how the job ended."""
+        reader = ResultReader(token := secrets.token_hex(16))
+        message = folder / "termination-message"
+        message.touch()
+        own = {TOKEN_VARIABLE: token, names.TERMINATION_MESSAGE_VARIABLE: str(message), "PYTHONUNBUFFERED": "1"}
+        self._start(run_id, _environment(self.job, os.environ) | own, folder)
+        assert self._child is not None
+        try:
+            self.log.info("%s: started as process %d: %s", self.job, self._child.pid, self.job.run_arguments(run_id))
+            for line in self._child.lines():
+                self.log.info("%s", line)
+                reader.feed(line)
+        finally:
+            self._child.end()
+        if self._killed:
+            raise AirflowException(f"{self.job}: the task was ended from outside, and its merge job with it")
+        if reader.result is None:
+            reader.feed(message.read_text("utf-8", errors="replace"))
+        return reader.result, self._child.ended
+
+    def _start(self, run_id: str, environment: Mapping[str, str], folder: Path) -> None:
+        try:
+            self._child = ChildProcess([*self.command, *self.job.run_arguments(run_id)], environment, folder)
+        except OSError as error:
+            raise AirflowFailException(
+                f"{self.job}: the merge job cannot be started: {self.command[0]}: {error.strerror}. "
+                "Correct merge_job_command in the platform's settings file"
+            ) from error
+
+
+def _environment(job: MergeJob, worker: Mapping[str, str]) -> dict[str, str]:
+    """The job's environment: little of the worker's, and of its secrets only those that the stream names."""
+    inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
+    given = {secret.name: worker[secret.name] for secret in job.secrets if secret.name in worker}
+    for secret in job.secrets:
+        if secret.key != "username" and secret.name in given:
+            mask_secret(given[secret.name])
+    return inherited | given

@@ -1,0 +1,88 @@
+"""The tasks after the merge: on to the next run at once, or wait for whoever triggers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.bases.branch import BaseBranchOperator
+from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+
+from airflow_plugin.operators.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from config_schema import names
+from config_schema.result import ResultCode
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+CHAIN = "chain"  # in a run's conf: how many runs in a row triggered themselves before it
+
+
+class CheckResult(BaseBranchOperator):
+    """Routes by the result code of the merge task: KEEP_WORKING or DONE; ERROR fails the merge task itself."""
+
+    ui_color = "#fff6d8"
+
+    def choose_branch(self, context: Context) -> str:
+        code = _result(context)["code"]
+        if code not in (ResultCode.DONE, ResultCode.KEEP_WORKING):
+            raise AirflowFailException(f"{MERGE_TASK} returned the code {code!r}, which is none of 0 and 1")
+        return RESCHEDULE_TASK if code == ResultCode.KEEP_WORKING else WAIT_TASK
+
+
+class RescheduleImmediately(BaseOperator):
+    """Triggers its own DAG, under a run id that each batch has once; skipped where another run is queued already."""
+
+    ui_color = "#ffe3cf"
+
+    def __init__(self, *, stream_key: str, max_chain: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stream_key = stream_key
+        self.max_chain = max_chain
+
+    def execute(self, context: Context) -> None:
+        link = _chain(context["dag_run"].conf) + 1
+        if link > self.max_chain:
+            raise AirflowSkipException(
+                f"{self.stream_key} triggered itself {self.max_chain} times in a row (max_chain): "
+                "its schedule takes over"
+            )
+        ti = context["ti"]
+        if ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]):
+            raise AirflowSkipException(f"A run of {ti.dag_id} is queued already: it goes on with the work")
+        raise DagRunTriggerException(
+            trigger_dag_id=ti.dag_id,
+            dag_run_id=names.self_trigger_run_id(self.stream_key, _result(context)["batch_id"]),
+            conf={CHAIN: link},
+            logical_date=None,
+            reset_dag_run=False,
+            skip_when_already_exists=True,
+            wait_for_completion=False,
+            allowed_states=[],
+            failed_states=[],
+            poke_interval=60,
+            deferrable=False,
+        )
+
+
+class WaitForTrigger(BaseOperator):
+    """The end of a run that has nothing more to do. The scheduler itself marks it, no worker runs it."""
+
+    ui_color = "#e8f7e4"
+    inherits_from_empty_operator = True
+
+    def execute(self, context: Context) -> None:
+        pass
+
+
+def _result(context: Context) -> dict[str, Any]:
+    result = context["ti"].xcom_pull(task_ids=MERGE_TASK)
+    if not isinstance(result, dict):
+        raise AirflowFailException(f"{MERGE_TASK} left no result in this run: clear it, so that it runs again")
+    return result
+
+
+def _chain(conf: Any) -> int:
+    """How many runs stand before this one. A conf is given by hand too, so it may hold anything."""
+    link = conf.get(CHAIN) if isinstance(conf, dict) else None
+    return link if isinstance(link, int) and not isinstance(link, bool) and link > 0 else 0

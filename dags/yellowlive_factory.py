@@ -1,0 +1,9 @@
+"""The ingestion DAGs of platform YellowLive, from the rows of its stream table."""
+
+import airflow.sdk.bases.branch  # noqa: F401
+import airflow.sdk.definitions.dag
+import airflow.sdk.definitions.timetables.trigger
+
+from airflow_plugin.factory import publish
+
+publish(globals(), platform="YellowLive")

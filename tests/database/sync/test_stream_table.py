@@ -1,0 +1,134 @@
+"""The stream table itself: which rows are read, what a missing table says, and the history of changes by hand."""
+
+from __future__ import annotations
+
+import threading
+
+import psycopg2
+import pytest
+from psycopg2 import errorcodes
+
+from airflow_plugin import stream_table
+from airflow_plugin.merge_store import MergeStoreError
+from airflow_plugin.stream_table import RowChange, stream_rows, write_rows
+
+
+@pytest.fixture
+def connection(new_database):
+    connection = new_database("merge").connect()
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def table(connection):
+    stream_table.create_tables(connection, "yellowlive")
+    changes = [
+        RowChange(key, "{}", status, "create")
+        for key, status in (("b", "active"), ("a", "paused"), ("C", "retired"), ("a%s{b}'\"", "active"))
+    ]
+    write_rows(connection, "yellowlive", changes, changed_by="ann@host", model_commit="c1")
+    return connection
+
+
+def keys(rows) -> list[str]:
+    return [row.stream_key for row in rows]
+
+
+def test_rows_come_in_the_order_of_their_keys_without_the_retired_ones(table):
+    assert keys(stream_rows(table, "yellowlive")) == ["a", "a%s{b}'\"", "b"]
+    assert keys(stream_rows(table, "yellowlive", retired=True)) == ["C", "a", "a%s{b}'\"", "b"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [(["b"], ["b"]), (["b", "a"], ["a", "b"]), (["C"], []), (["none"], []), ([], [])]
+)
+def test_single_rows_can_be_asked_for(table, asked, found):
+    assert keys(stream_rows(table, "yellowlive", stream_keys=asked)) == found
+
+
+def test_a_missing_table_says_which_and_what_to_do(connection):
+    with pytest.raises(MergeStoreError) as caught:
+        stream_rows(connection, "yellowlive")
+    assert caught.value.pgcode == errorcodes.UNDEFINED_TABLE
+    assert 'relation "public.yellowlive_airflow_dsg" does not exist' in str(caught.value)
+    assert "dagfactory sync" in caught.value.todo
+    assert not caught.value.retryable
+
+
+def test_tables_are_created_once_and_a_missing_one_is_added(connection):
+    all_three = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history", "yellowlive_model_state"]
+    assert stream_table.create_tables(connection, "yellowlive") == all_three
+    assert stream_table.create_tables(connection, "yellowlive") == []
+    connection.cursor().execute("DROP TABLE yellowlive_airflow_dsg_history")
+    assert stream_table.create_tables(connection, "yellowlive") == all_three[1:2]
+
+
+def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
+    database = new_database("merge")
+    with database.connect() as owner, owner.cursor() as cursor:
+        stream_table.create_tables(owner, "yellowlive")
+        cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        reader = new_database("reader").user
+        cursor.execute(f"GRANT CONNECT ON DATABASE {database.name} TO {reader}")
+    owner.close()
+
+    other = psycopg2.connect(postgres.dsn(database.name, reader, "pass word's"))
+    assert stream_table.create_tables(other, "yellowlive") == []
+    other.close()
+
+
+def test_another_schema_can_hold_the_tables(connection):
+    connection.cursor().execute('CREATE SCHEMA "Odd name"')
+    created = stream_table.create_tables(connection, "yellowlive", "Odd name")
+    assert len(created) == 3
+    assert stream_rows(connection, "yellowlive", schema="Odd name") == []
+    assert not stream_table.stream_table_exists(connection, "yellowlive")
+
+
+def test_a_change_by_hand_has_no_commit_in_its_history(table):
+    write_rows(table, "yellowlive", [RowChange("b", "{}", "paused", "pause")], changed_by="ops@host")
+    cursor = table.cursor()
+    cursor.execute(
+        "SELECT change, changed_by, model_commit, before_status, after_status "
+        "FROM yellowlive_airflow_dsg_history WHERE stream_key = 'b' ORDER BY id"
+    )
+    assert cursor.fetchall() == [
+        ("create", "ann@host", "c1", None, "active"),
+        ("pause", "ops@host", None, "active", "paused"),
+    ]
+
+
+def test_before_is_what_the_table_held_even_where_another_has_just_changed_it(table):
+    """Whoever writes by hand need not have read the row first."""
+    table.commit()
+
+    first, second, pid = psycopg2.connect(table.dsn, password="pass word's"), table, table.info.backend_pid
+    write_rows(first, "yellowlive", [RowChange("b", '{"by": 1}', "active", "update")], changed_by="first")
+    waiting = threading.Thread(
+        target=write_rows,
+        args=(second, "yellowlive", [RowChange("b", '{"by": 2}', "active", "update")]),
+        kwargs={"changed_by": "second"},
+    )
+    waiting.start()
+    cursor = first.cursor()
+    while waiting.is_alive():
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", (pid,))
+        if cursor.fetchone():
+            break
+    first.commit()
+    waiting.join(30)
+    first.close()
+    cursor = table.cursor()
+    cursor.execute(
+        "SELECT before_config_json, after_config_json FROM yellowlive_airflow_dsg_history "
+        "WHERE change = 'update' ORDER BY id"
+    )
+    assert cursor.fetchall() == [("{}", '{"by": 1}'), ('{"by": 1}', '{"by": 2}')]
+
+
+def test_an_unknown_status_is_refused_by_the_table(table):
+    with pytest.raises(MergeStoreError) as caught:
+        write_rows(table, "yellowlive", [RowChange("x", '{"secret": 1}', "on", "create")], changed_by="x")
+    assert caught.value.pgcode == errorcodes.CHECK_VIOLATION
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,62 @@
+"""How the simulator reaches the producer: a DSN, single settings over it, and what libpq finds for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psycopg2
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from config_schema.errors import StreamFactoryError
+from merge_jobs.errors import connect_failed
+from merge_jobs.simulator.run import WHERE, Connect
+
+# A driver that waits for a dead server hears no Ctrl+C: none of these waits is long.
+DEFAULTS = {
+    "client_encoding": "UTF8",
+    "application_name": "merge-job simulate",
+    "connect_timeout": "10",
+    "tcp_user_timeout": "10000",  # milliseconds
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+}
+
+
+def connector(dsn: str | None, settings: Mapping[str, str | int | None]) -> Connect:
+    """A function that connects. `settings` (libpq's words, None: not given) win over the DSN, libpq's environment and
+    defaults fill up.
+
+    Raises StreamFactoryError if the DSN cannot be read; the function raises ConnectFailed.
+    """
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    wanted = make_dsn(**{**DEFAULTS, **_parsed(dsn), **given})
+
+    def connect() -> Connection:
+        try:
+            return psycopg2.connect(wanted)
+        except psycopg2.OperationalError as error:
+            failure = connect_failed(error, WHERE)
+            failure.todo = "Check --host, --port, --database, --user and the password, or the same in the environment"
+            raise failure from error
+
+    return connect
+
+
+def _parsed(dsn: str | None) -> dict[str, str]:
+    try:
+        parsed = parse_dsn(dsn) if dsn else {}
+    except psycopg2.ProgrammingError:
+        raise _unreadable() from None  # the driver's words would hold a part of the password
+    if "@" in parsed.get("host", ""):
+        raise _unreadable()  # the host is the rest of a password with an @ in it
+    return parsed
+
+
+def _unreadable() -> StreamFactoryError:
+    return StreamFactoryError(
+        "--dsn",
+        "it cannot be read",
+        "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %40 for @",
+    )

@@ -8,7 +8,7 @@ from config_schema import names
 TEXT = '''\
 """The ingestion DAGs of platform {platform}, from the rows of its stream table."""
 
-import airflow.sdk.bases.branch  # noqa: F401
+import airflow.sdk.bases.branch
 import airflow.sdk.definitions.dag
 import airflow.sdk.definitions.timetables.trigger
 

@@ -1,41 +1,11 @@
-"""What Airflow finds by entry points: the plugin, and what the provider says of itself."""
+"""The AirflowPlugin, found by its entry point."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Any
-
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_plugin.settings import SECTION, SETTINGS_DIR_VARIABLE
-
-DISTRIBUTION = "airflow-stream-factory"
+from airflow_plugin.settings import SECTION
 
 
 class StreamFactoryPlugin(AirflowPlugin):
     name = SECTION
-
-
-def get_provider_info() -> dict[str, Any]:
-    """As `provider_info.schema.json` of Airflow wants it."""
-    return {
-        "package-name": DISTRIBUTION,
-        "name": "Stream Factory",
-        "description": "Many ingestion streams from rows in a table.",
-        "versions": [version(DISTRIBUTION)],
-        "config": {
-            SECTION: {
-                "description": "Where the stream factory finds what it needs.",
-                "options": {
-                    "settings_dir": {
-                        "description": "Folder of the platforms' settings files; the environment variable "
-                        f"{SETTINGS_DIR_VARIABLE} wins. Without both: $AIRFLOW_HOME/stream_factory.",
-                        "version_added": None,
-                        "type": "string",
-                        "example": "/etc/stream_factory",
-                        "default": None,
-                    }
-                },
-            }
-        },
-    }

@@ -1,0 +1,35 @@
+"""What the provider says of itself. Airflow reads it while it sets up its configuration: nothing of it may be imported."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from airflow_plugin.settings import SECTION, SETTINGS_DIR_VARIABLE
+
+DISTRIBUTION = "airflow-stream-factory"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """As `provider_info.schema.json` of Airflow wants it."""
+    return {
+        "package-name": DISTRIBUTION,
+        "name": "Stream Factory",
+        "description": "Many ingestion streams from rows in a table.",
+        "versions": [version(DISTRIBUTION)],
+        "config": {
+            SECTION: {
+                "description": "Where the stream factory finds what it needs.",
+                "options": {
+                    "settings_dir": {
+                        "description": "Folder of the platforms' settings files; the environment variable "
+                        f"{SETTINGS_DIR_VARIABLE} wins. Without both: $AIRFLOW_HOME/stream_factory.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "/etc/stream_factory",
+                        "default": None,
+                    }
+                },
+            }
+        },
+    }

@@ -1,0 +1,225 @@
+"""`dagfactory` as people run it: child processes against a real merge store, one clear error, nothing half done."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import config_schema
+
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+    done = subprocess.run(["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("ecosystem.yaml", "dsg_platform_mapping.json"):
+        shutil.copy(EXAMPLES / name, folder)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=The model")
+    return folder
+
+
+@pytest.fixture
+def dagfactory(synced, tmp_path):
+    """A function that runs the command with the merge store's DSN in its environment."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-m", "airflow_plugin", *map(str, arguments)],
+            env=inherited | synced.environment | environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def edit(model: Path, old: str, new: str, file: str = "ecosystem.yaml", *, commit: bool = True) -> None:
+    text = (model / file).read_text()
+    assert old in text
+    (model / file).write_text(text.replace(old, new))
+    if commit:
+        git(model, "commit", "--quiet", "--all", "--message=Change it")
+
+
+def assert_one_clear_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    for text in said:
+        assert text in done.stderr
+
+
+def test_sync_shows_the_plan_applies_it_and_a_second_one_has_nothing_to_do(dagfactory, model, synced):
+    first = dagfactory("sync", model, "--yes")
+    commit = git(model, "rev-parse", "HEAD")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "+ create Store1" in first.stdout
+    assert first.stdout.splitlines()[-1] == f"2 created; model at {commit[:12]}"
+    assert synced.commit_recorded() == synced.commit_recorded("yellowforensic") == commit
+
+    rows = synced.rows()
+    second = dagfactory("sync", model)
+    assert (second.returncode, second.stdout.splitlines()[-1]) == (0, f"2 unchanged; model at {commit[:12]}")
+    assert synced.rows() == rows
+
+
+def test_plan_and_a_dry_run_show_each_field_that_changes_and_change_nothing(dagfactory, model, synced):
+    dagfactory("sync", model)
+    rows = synced.rows()
+    edit(model, '"* * * * *"', '"@hourly"')
+    for command in (["plan"], ["sync", "--dry-run"]):
+        done = dagfactory(*command, model)
+        assert done.returncode == 0
+        assert "~ update Store1\n      schedule: * * * * * -> @hourly\n" in done.stdout
+        assert done.stdout.splitlines()[-1].startswith("1 to update, 1 unchanged; model at ")
+    assert synced.rows() == rows
+
+
+def test_the_exit_code_of_plan_tells_whether_there_are_changes(dagfactory, model, synced):
+    assert dagfactory("plan", model, "--detailed-exitcode").returncode == 2
+    assert synced.tables() == []
+    dagfactory("sync", model)
+    assert dagfactory("plan", model, "--detailed-exitcode").returncode == 0
+    edit(model, "a minute late at most", "soon")  # other commit, same streams: jobs will run it
+    assert dagfactory("plan", model, "--detailed-exitcode").returncode == 2
+
+
+def test_json_is_all_there_is_on_stdout(dagfactory, model):
+    planned = json.loads(dagfactory("plan", model, "--json").stdout)
+    applied = json.loads(dagfactory("sync", model, "--json").stdout)
+    assert planned | {"applied": True} == applied
+    assert planned["counts"] == {"create": 2, "update": 0, "revive": 0, "retire": 0, "unchanged": 0}
+    change = planned["platforms"][0]["changes"][0]
+    assert (change["kind"], change["stream_key"]) == ("create", "Store1")
+    assert {"key": "schedule", "before": None, "after": "* * * * *"} in change["fields"]
+    assert json.loads(dagfactory("sync", model, "--json").stdout)["applied"] is False
+
+
+def test_one_platform_can_be_synced_alone(dagfactory, model, synced):
+    assert dagfactory("sync", model, "--platform", "YellowForensic").returncode == 0
+    assert {table.split("_")[0] for table in synced.tables()} == {"yellowforensic"}
+    assert_one_clear_error(dagfactory("sync", model, "--platform", "YellowLife"), "Did you mean 'YellowLive'?")
+
+
+def test_a_model_comes_from_a_branch_of_a_repository(dagfactory, model, synced):
+    git(model, "checkout", "--quiet", "-b", "release")
+    edit(model, '"* * * * *"', '"@hourly"')
+    commit = git(model, "rev-parse", "HEAD")
+    git(model, "checkout", "--quiet", "main")
+    done = dagfactory("sync", "--git-repo-url", model, "--branch", "release")
+    assert done.returncode == 0
+    assert synced.commit_recorded() == commit
+    assert json.loads(synced.rows()[0].config_json)["schedule"] == "@hourly"
+    gone = dagfactory("sync", "--git-repo-url", model, "--branch", "gone")
+    assert_one_clear_error(gone, "no such branch")
+
+
+def test_on_a_terminal_it_asks_and_a_no_changes_nothing(model, synced):
+    def answer(text: str) -> int:
+        ours, theirs = pty.openpty()
+        os.write(ours, text.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow_plugin", "sync", str(model)],
+            env={"PATH": os.environ["PATH"], **synced.environment},
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        os.close(ours)
+        os.close(theirs)
+        assert "Apply these changes?" in done.stderr
+        assert "Traceback" not in done.stderr
+        return done.returncode
+
+    assert answer("n\n") == 1
+    assert synced.tables() == []
+    assert answer("y\n") == 0
+    assert len(synced.rows()) == 1
+
+
+def test_a_wrong_password_is_one_clear_error_and_nothing_is_half_done(dagfactory, model, synced):
+    wrong = synced.dsns["yellowlive"].replace("pass%20word%27s", "hunter2")
+    assert wrong != synced.dsns["yellowlive"]
+    done = dagfactory("sync", model, DAGFACTORY_YELLOWLIVE_DSN=wrong)
+    assert_one_clear_error(done, "DAGFACTORY_YELLOWLIVE_DSN", "wrong user name or password")
+    assert "hunter2" not in done.stderr
+    assert synced.tables() == []
+
+
+def test_a_missing_database_is_one_clear_error_and_nothing_is_half_done(dagfactory, model, synced):
+    gone = f"{synced.dsns['yellowlive']}_gone"
+    done = dagfactory("sync", model, DAGFACTORY_YELLOWLIVE_DSN=gone)
+    assert_one_clear_error(done, "the database does not exist", "_gone")
+    assert synced.tables() == []
+
+
+def test_a_server_that_is_away_and_a_login_that_is_not_set_are_clear_errors(dagfactory, model, synced):
+    away = dagfactory("sync", model, DAGFACTORY_YELLOWLIVE_DSN="postgresql://u:hunter2@127.0.0.1:1/db")
+    assert_one_clear_error(away, "nobody listens there")
+    assert "hunter2" not in away.stderr
+    unset = dagfactory("sync", model, DAGFACTORY_YELLOWLIVE_DSN="")
+    assert_one_clear_error(unset, "POSTGRES_USERNAME and POSTGRES_PASSWORD", "DAGFACTORY_YELLOWLIVE_DSN")
+    assert synced.tables() == []
+
+
+def test_a_broken_model_shows_every_problem_and_changes_nothing(dagfactory, model, synced):
+    dagfactory("sync", model)
+    rows, commit = synced.rows(), synced.commit_recorded()
+    edit(model, '"* * * * *"', '"99 * * * *"', commit=False)
+    edit(model, "YellowForensic", "YellowForensics", "dsg_platform_mapping.json")
+    for command in ("validate", "plan", "sync"):
+        done = dagfactory(command, model)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Traceback" not in done.stderr
+        lines = done.stderr.splitlines()
+        assert len(lines) == 2
+        assert all(line.startswith("error: ") for line in lines)
+        assert "ecosystem.yaml: platforms[0].schedule: '99 * * * *'" in lines[0]
+        assert "dsg_platform_mapping.json: [1].assignments[0].dataPlatform: 'YellowForensics'" in lines[1]
+    assert (synced.rows(), synced.commit_recorded()) == (rows, commit)
+    listed = json.loads(dagfactory("validate", model, "--json").stdout)["problems"]
+    assert [problem["file"] for problem in listed] == ["ecosystem.yaml", "dsg_platform_mapping.json"]
+
+
+def test_a_model_that_is_not_committed_is_refused_because_jobs_run_a_commit(dagfactory, model, synced):
+    edit(model, '"* * * * *"', '"@hourly"', commit=False)
+    assert_one_clear_error(dagfactory("sync", model), "not committed", "Commit them first")
+    shutil.rmtree(model / ".git")
+    assert_one_clear_error(dagfactory("sync", model), "no git repository")
+    assert synced.tables() == []
+    assert dagfactory("validate", model).returncode == 0
+
+
+def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):
+    first = dagfactory("db", "init", "--model", model, "--platform", "YellowLive")
+    created = "yellowlive_airflow_dsg, yellowlive_airflow_dsg_history, yellowlive_model_state created"
+    assert first.stdout == f"YellowLive: {created}\n"
+    assert len(synced.tables()) == 3
+    assert dagfactory("db", "init", "--model", model, "--platform", "YellowLive").stdout.endswith(
+        "all tables are there\n"
+    )

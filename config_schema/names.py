@@ -62,8 +62,8 @@ def health_dag_id(platform: str) -> str:
 
 
 def factory_file(platform: str) -> str:
-    """The drop-in file in the dags folder. Hyphens stay out of it, so that it can be imported as a module."""
-    return f"{platform.replace('-', '_')}_factory.py"
+    """The drop-in file in the dags folder."""
+    return f"{platform}_factory.py"
 
 
 def settings_file(platform: str) -> str:

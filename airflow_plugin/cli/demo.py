@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from config_schema.errors import StreamFactoryError
-
 
 def demo(context: typer.Context) -> None:
     """Run the whole product on this machine: PostgreSQL, Airflow, two platforms, changing data. See demo --help.
@@ -14,11 +12,7 @@ def demo(context: typer.Context) -> None:
 
     Exit codes: 0 the counts are the truth, 1 they are not, or an error.
     """
-    try:
-        from airflow_plugin.demo.command import demo as command
-    except ModuleNotFoundError as error:
-        what = f"the package {error.name} is not installed"
-        raise StreamFactoryError("demo", what, "Install airflow-stream-factory[demo]") from error
+    from airflow_plugin.demo.command import demo as command
 
     program = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     program.command()(command)

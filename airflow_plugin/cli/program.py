@@ -20,6 +20,8 @@ from config_schema.errors import StreamFactoryError
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
 PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
+OURS = ("", "airflow_plugin", "config_schema")
+
 app = typer.Typer(
     name="dagfactory",
     help="Many ingestion streams on Airflow from rows in a table, kept equal to a model in git.",
@@ -41,12 +43,23 @@ app.add_typer(db, name="db")
 
 def run() -> Never:
     """Run the command line; an error that a user can meet is worded on stderr and ends with exit code 1."""
+    from airflow_plugin.cli.wording import print_error
+
     try:
         app(prog_name="dagfactory")
     except StreamFactoryError as error:
-        from airflow_plugin.cli.wording import print_error
-
         print_error(error)
+    except ModuleNotFoundError as error:
+        print_error(missing_extra(error))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(1)
+
+
+def missing_extra(error: ModuleNotFoundError) -> StreamFactoryError:
+    """The base install has no Airflow and no PostgreSQL server. Raises `error` again if it is a module of ours."""
+    package = (error.name or "").partition(".")[0]
+    if package in OURS:
+        raise error
+    what = f"the package {package} is not installed"
+    return StreamFactoryError("dagfactory", what, "Install airflow-stream-factory[airflow], or [demo] for the demo")

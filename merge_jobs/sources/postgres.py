@@ -18,7 +18,7 @@ from config_schema.model import Dataset
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import SourceMismatch, database_failed
 from merge_jobs.sources import SourceColumn
-from merge_jobs.sql import composed
+from merge_jobs.sql import composed, execute
 
 LOCK_SECONDS = 10
 
@@ -94,7 +94,7 @@ class PostgresSource:
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
         cursor = self._session.cursor()
-        cursor.execute(composed(f"postgres_source.{name}", parts, values or {}), values or None)
+        execute(cursor, f"postgres_source.{name}", parts, values or {})
         return cursor
 
     @contextlib.contextmanager

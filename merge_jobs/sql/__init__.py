@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
 
 from config_schema.statements import Statement, load_statements
 
@@ -23,6 +25,13 @@ def statement(name: str) -> Statement:
 def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
     """The statement with its parts put in. Raises ValueError unless parts and values are just those that it wants."""
     return sql.SQL(statement(name).checked(parts, values)).format(**parts)
+
+
+def execute(cursor: Cursor, name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, Any]) -> None:
+    """Run the statement. Without values the driver leaves every % alone; with values it would read those in names."""
+    if values:
+        parts = {part: sql.SQL(text.as_string(cursor).replace("%", "%%")) for part, text in parts.items()}
+    cursor.execute(composed(name, parts, values), values or None)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What the provider says of itself. Airflow reads it while it sets up its configuration: nothing of it may be imported."""
+"""What the provider says of itself. Airflow reads it while it sets itself up: nothing of Airflow is imported here."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import typer
 
 from config_schema.errors import StreamFactoryError
 from merge_jobs.simulator.change import Change
-from merge_jobs.simulator.connect import connector
+from merge_jobs.simulator.connect import Settings, connector, parsed
 from merge_jobs.simulator.producer import create_tables
 from merge_jobs.simulator.run import Connect, Pause, Summary, run_changes
 
@@ -37,7 +37,7 @@ def simulate(
     ] = None,
     dsn: Annotated[
         str | None,
-        typer.Option(envvar="SIMULATOR_DSN", help="postgresql://USER@HOST:PORT/DATABASE; the options above win."),
+        typer.Option(envvar="SIMULATOR_DSN", help="postgresql://USER@HOST:PORT/DATABASE, under the options above."),
     ] = None,
     min_interval: Annotated[
         float | None,
@@ -69,17 +69,24 @@ def simulate(
     Example: SIMULATOR_PASSWORD=... merge-job simulate --host localhost --database customer_db --user producer
     --create-tables --max-changes 20 --seed 1
 
+    The command line wins over the environment, and single options over --dsn.
+
     Exit codes: 0 done or stopped, 1 an error, 2 a wrong option.
     """
     pause = _pause(min_interval, max_interval)
-    _warn_of_secrets(context)
-    settings = {"host": host, "port": port, "dbname": database, "user": user, "password": password}
+    flags, environment = _by_source(
+        context, {"host": host, "port": port, "database": database, "user": user, "password": password}
+    )
     talk = _talk if as_json else typer.echo
     try:
-        connect = connector(dsn, settings)
-        if create:
-            _create(connect, talk)
+        _warn_of_password(context, dsn)
+        if _on_command_line(context, "dsn"):
+            connect = connector(environment, dsn, flags)
+        else:
+            connect = connector(dsn, environment, flags)
         with _stopped_by_signals() as stop:
+            if create:
+                _create(connect, talk)
             told = _told(talk) if verbose else None
             chosen = SystemRandom().randrange(SEEDS) if seed is None else seed
             summary = run_changes(connect, chosen, max_changes, pause, stop, told, _talk)
@@ -107,11 +114,22 @@ def _pause(shortest: float | None, longest: float | None) -> Pause:
     return Pause(shortest, longest)
 
 
-def _warn_of_secrets(context: typer.Context) -> None:
-    for option, word in (("password", ""), ("dsn", " if it holds a password")):
-        source = context.get_parameter_source(option)
-        if source is not None and source.name == "COMMANDLINE":
-            _talk(f"--{option} can be read by others on this machine{word}: better SIMULATOR_{option.upper()}")
+def _warn_of_password(context: typer.Context, dsn: str | None) -> None:
+    holds_it = {"password": True, "dsn": bool(dsn) and "password" in parsed(dsn or "")}
+    for option, holds in holds_it.items():
+        if holds and _on_command_line(context, option):
+            _talk(f"--{option} can be read by others on this machine: better SIMULATOR_{option.upper()}")
+
+
+def _by_source(context: typer.Context, settings: Settings) -> tuple[Settings, Settings]:
+    """The settings of the command line, and those of the environment."""
+    flags = {name: value for name, value in settings.items() if _on_command_line(context, name)}
+    return flags, {name: value for name, value in settings.items() if name not in flags}
+
+
+def _on_command_line(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @contextmanager

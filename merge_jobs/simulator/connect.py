@@ -12,6 +12,9 @@ from config_schema.errors import StreamFactoryError
 from merge_jobs.errors import connect_failed
 from merge_jobs.simulator.run import WHERE, Connect
 
+Settings = Mapping[str, str | int | None]  # None: not given
+LIBPQ = {"database": "dbname"}
+
 # A driver that waits for a dead server hears no Ctrl+C: none of these waits is long.
 DEFAULTS = {
     "client_encoding": "UTF8",
@@ -24,18 +27,20 @@ DEFAULTS = {
 }
 
 
-def connector(dsn: str | None, settings: Mapping[str, str | int | None]) -> Connect:
-    """A function that connects. `settings` (libpq's words, None: not given) win over the DSN, libpq's environment and
-    defaults fill up.
+def connector(*layers: str | Settings | None) -> Connect:
+    """A function that connects by DSNs and settings; a later layer wins, libpq's environment and defaults fill up.
 
-    Raises StreamFactoryError if the DSN cannot be read; the function raises ConnectFailed.
+    Raises StreamFactoryError if a DSN cannot be read; the function raises ConnectFailed.
     """
-    given = {name: str(value) for name, value in settings.items() if value is not None}
-    wanted = make_dsn(**{**DEFAULTS, **_parsed(dsn), **given})
+    wanted = dict(DEFAULTS)
+    for layer in layers:
+        given = parsed(layer) if isinstance(layer, str) else layer or {}
+        wanted |= {LIBPQ.get(name, name): str(value) for name, value in given.items() if value is not None}
+    dsn = make_dsn(**wanted)
 
     def connect() -> Connection:
         try:
-            return psycopg2.connect(wanted)
+            return psycopg2.connect(dsn)
         except psycopg2.OperationalError as error:
             failure = connect_failed(error, WHERE)
             failure.todo = "Check --host, --port, --database, --user and the password, or the same in the environment"
@@ -44,9 +49,10 @@ def connector(dsn: str | None, settings: Mapping[str, str | int | None]) -> Conn
     return connect
 
 
-def _parsed(dsn: str | None) -> dict[str, str]:
+def parsed(dsn: str) -> dict[str, str]:
+    """A DSN's settings in libpq's words. Raises StreamFactoryError, without what may be a part of the password."""
     try:
-        parsed = parse_dsn(dsn) if dsn else {}
+        parsed = parse_dsn(dsn)
     except psycopg2.ProgrammingError:
         raise _unreadable() from None  # the driver's words would hold a part of the password
     if "@" in parsed.get("host", ""):

@@ -123,7 +123,7 @@ def write_rows(
     values = [vars(change) | author for change in changes]
     if not values:
         return
-    query = _composed(_statements()["write_row"], platform, schema, values[0])
+    query = _composed(connection, _statements()["write_row"], platform, schema, values[0])
     with worded(_where(platform)), connection.cursor() as cursor:
         execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
 
@@ -161,23 +161,29 @@ def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
 def _fetch(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    query = _composed(_statements()[name], platform, schema, values)
+    query = _composed(connection, _statements()[name], platform, schema, values)
     with worded(_where(platform)), connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute(query, values or None)
         return cursor.fetchall()
 
 
 def _execute(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any] | None = None
 ) -> None:
-    query = _composed(_statements()[name], platform, schema, values or {})
+    query = _composed(connection, _statements()[name], platform, schema, values or {})
     with worded(_where(platform)), connection.cursor() as cursor:
         cursor.execute(query, values)
 
 
-def _composed(statement: Statement, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
-    tables = {kind: sql.Identifier(schema, table) for kind, table in _table_names(platform).items()}
-    wanted = {kind: table for kind, table in tables.items() if kind in statement.identifiers}
+def _composed(
+    connection: Connection, statement: Statement, platform: str, schema: str, values: Mapping[str, Any]
+) -> sql.Composed:
+    wanted = {
+        # Beside values the driver would read a % in a name as a placeholder.
+        kind: sql.SQL(table.replace("%", "%%") if values else table)
+        for kind, table in _qualified(connection, platform, schema).items()
+        if kind in statement.identifiers
+    }
     return sql.SQL(statement.checked(wanted, values)).format(**wanted)
 
 
@@ -190,7 +196,7 @@ def _table_names(platform: str) -> dict[str, str]:
 
 
 def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
-    """The tables' names as to_regclass() reads them."""
+    """The tables' names, quoted: as SQL, and as to_regclass() reads them."""
     return {kind: sql.Identifier(schema, table).as_string(connection) for kind, table in _table_names(platform).items()}
 
 

@@ -23,9 +23,9 @@ SHOWN_OF_NEW = ("datasets", "milestoning", "schedule", "runner")
 SHORT_COMMIT = 12
 
 
-def print_plan(plan: Plan, console: Console | None = None) -> None:
-    """On stdout; colours where a terminal shows them."""
-    console = console or Console(highlight=False)
+def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
+    """In colours where a terminal shows them."""
+    console = Console(stderr=on_stderr, highlight=False)
     for platform in plan.platforms:
         for line in _platform_lines(platform):
             console.print(line, soft_wrap=True)

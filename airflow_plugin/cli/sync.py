@@ -55,10 +55,11 @@ def sync(
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, os.environ) as stores:
         plan = read_plan(stores, graph, source.commit)
-        if not as_json:
-            print_plan(plan)
         applies = plan.changes_anything and not dry_run
-        if applies and not yes and sys.stdin.isatty():
+        asks = applies and not yes and sys.stdin.isatty()
+        if asks or not as_json:
+            print_plan(plan, on_stderr=as_json)
+        if asks:
             typer.confirm("Apply these changes?", abort=True, err=True)
         if applies:
             plan = apply(stores, graph, source.commit, shown=plan)

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,23 @@ def test_a_model_that_is_not_committed_is_refused_because_jobs_run_a_commit(dagf
     assert_one_clear_error(dagfactory("sync", model), "no git repository")
     assert synced.tables() == []
     assert dagfactory("validate", model).returncode == 0
+
+
+def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_database):
+    dsn = new_database("producer").dsn
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airflow_plugin", "simulate", "--create-tables", "--verbose", "--min-interval", "0"],
+        env={"PATH": os.environ["PATH"], "SIMULATOR_DSN": dsn, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(3)]  # it is at work
+    process.send_signal(signal.SIGINT)
+    said.append(process.communicate(timeout=60)[0])
+    assert process.returncode == 0, said
+    assert "Traceback" not in "".join(said)
 
 
 def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):

@@ -6,7 +6,7 @@ import threading
 
 import psycopg2
 import pytest
-from psycopg2 import errorcodes
+from psycopg2 import errorcodes, sql
 
 from airflow_plugin import stream_table
 from airflow_plugin.merge_store import MergeStoreError
@@ -78,11 +78,16 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
     other.close()
 
 
-def test_another_schema_can_hold_the_tables(connection):
-    connection.cursor().execute('CREATE SCHEMA "Odd name"')
-    created = stream_table.create_tables(connection, "yellowlive", "Odd name")
-    assert len(created) == 3
-    assert stream_rows(connection, "yellowlive", schema="Odd name") == []
+@pytest.mark.parametrize("schema", ["Odd name", "50%s off", 'quo"te', "%(table)s", "{stream_table}"])
+def test_another_schema_can_hold_the_tables_whatever_its_name(connection, schema):
+    connection.cursor().execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 3
+    stream_table.take_sync_lock(connection, "yellowlive", schema)
+    stream_table.lock_rows(connection, "yellowlive", schema)
+    write_rows(connection, "yellowlive", [RowChange("b", "{}", "active", "create")], changed_by="x", schema=schema)
+    stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="x", schema=schema)
+    assert keys(stream_rows(connection, "yellowlive", schema=schema)) == ["b"]
+    assert stream_table.model_commit(connection, "yellowlive", schema) == "c1"
     assert not stream_table.stream_table_exists(connection, "yellowlive")
 
 

@@ -21,6 +21,7 @@ from config_schema.schema_check import findings
 
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
+LIBPQ_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "target_session_attrs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,5 +139,6 @@ def _airflow_connection(connection_id: str) -> str | None:
     import psycopg2.extensions
 
     place = {"host": found.host, "port": found.port, "user": found.login, "password": found.password}
-    parts = {"dbname": found.schema, **place, **found.extra_dejson}
+    extra = {key: value for key, value in found.extra_dejson.items() if key in LIBPQ_EXTRA}
+    parts = {"dbname": found.schema, **place, **extra}
     return psycopg2.extensions.make_dsn(**{key: str(value) for key, value in parts.items() if value})

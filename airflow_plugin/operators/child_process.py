@@ -80,6 +80,9 @@ class ChildProcess:
                 self._process.wait(END_SECONDS)
         self._signal(signal.SIGKILL)
         self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _kill_if_overdue(self) -> None:
         if self._overdue_at is not None and time.monotonic() > self._overdue_at:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -85,6 +86,15 @@ def migrated_airflow(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPa
     real = RealAirflow(home, dsn, airflow_environment(home, dsn))
     real.airflow("db", "migrate")
     return real
+
+
+@pytest.fixture(scope="session")
+def airflow_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Airflow imported into this process, with a home that is not the user's and no metadata database."""
+    home = tmp_path_factory.mktemp("airflow-here")
+    os.environ["AIRFLOW_HOME"] = str(home)
+    os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+    importlib.import_module("airflow.sdk")
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ def test_each_active_row_is_a_dag_and_a_second_pass_or_an_equal_row_makes_no_new
         streams.settle(platform, runners=("process", "kubernetes"))
     streams.write("YellowLive", config("YellowLive", schedule="* * * * *"), config("YellowLive", "Store2"))
     streams.write("YellowForensic", config("YellowForensic", runner="kubernetes", milestoning="forensic"))
+    # The other way to name a merge store: an Airflow connection, here with an extra that libpq does not know.
+    dsn = real_airflow.environment.pop("DAGFACTORY_YELLOWFORENSIC_DSN")
+    real_airflow.environment["AIRFLOW_CONN_DAGFACTORY_YELLOWFORENSIC"] = f"{dsn}?sslmode=prefer&cursor=dictcursor"
 
     real_airflow.parse()
     assert real_airflow.import_errors() == []

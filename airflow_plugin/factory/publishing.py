@@ -30,11 +30,8 @@ class Loaded:
     set_aside: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
 
 
-def publish(namespace: dict[str, Any], platform: str) -> None:
-    """Put a DAG for each stream of the platform (its name in the model) into a DAG file's `globals()`.
-
-    Raises StreamFactoryError, which Airflow shows as the file's import error, if the rows cannot be read.
-    """
+def publish_dags(namespace: dict[str, Any], platform: str) -> None:
+    """What `airflow_plugin.factory.publish` does."""
     settings = platform_settings(platform)
     loaded = _loaded_for(settings, get_parsing_context().dag_id)
     for stream_key, problems in loaded.set_aside.items():

@@ -1,0 +1,112 @@
+"""Configs become plans: what the job is told, what it gets of secrets, and what settings do not admit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_plugin.factory.plan import dag_plan, merge_arguments, secret_variables
+from airflow_plugin.factory.rows import candidate_keys
+from airflow_plugin.settings import PlatformSettings
+from config_schema import names, stream
+from config_schema.errors import ProblemsFound
+
+EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+SETTINGS = PlatformSettings(original_platform_name="YellowLive", runners=("kubernetes", "process"))
+
+
+def config(**changes: Any) -> stream.StreamConfig:
+    return stream.from_dict({**EXAMPLE, **changes})
+
+
+def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
+    assert merge_arguments(config()) == [
+        "merge",
+        "--platform=YellowLive",
+        "--store=Store1",
+        "--datasets=customers,addresses",
+        "--git-repo-url=https://git.example/team/model.git",
+        "--git-repo-branch=main",
+        "--git-credential=git",
+        "--postgres-host=pg-data",
+        "--postgres-port=5432",
+        "--postgres-database=datasurface_merge",
+        "--postgres-credential=postgres",
+        "--source-credential=customer-db",
+        "--strategy=auto",
+        "--time-slice-seconds=0",
+    ]
+
+
+def test_a_stream_of_one_dataset_names_it():
+    one = config(stream_key="Store1#customers", single_dataset=True, datasets=["customers"], max_delete_fraction=0.25)
+    arguments = merge_arguments(one)
+    assert "--dataset=customers" in arguments
+    assert "--max-delete-fraction=0.25" in arguments
+
+
+def test_a_value_that_looks_like_a_flag_stays_one_argument_of_its_key():
+    told = merge_arguments(config(store_name="--model", stream_key="--model", postgres_database="x --platform=Other"))
+    assert "--store=--model" in told
+    assert "--postgres-database=x --platform=Other" in told
+
+
+def test_secrets_are_references_and_only_the_git_token_may_be_missing():
+    found = secret_variables(config(source_credential_secret_name="customer-db"))
+    assert [(one.name, one.secret, one.key, one.optional) for one in found] == [
+        ("POSTGRES_USERNAME", "postgres", "username", False),
+        ("POSTGRES_PASSWORD", "postgres", "password", False),
+        ("CUSTOMER_DB_USERNAME", "customer-db", "username", False),
+        ("CUSTOMER_DB_PASSWORD", "customer-db", "password", False),
+        ("GIT_TOKEN", "git", "token", True),
+    ]
+
+
+def test_the_slack_secret_never_goes_to_the_job():
+    assert not [one for one in secret_variables(config()) if one.secret == "slack"]
+
+
+def test_a_paused_row_has_no_schedule_and_its_job_knows():
+    plan = dag_plan(config(schedule="@hourly"), SETTINGS, paused=True)
+    assert (plan.schedule, plan.job.paused) == (None, True)
+    assert "paused" in plan.tags
+
+
+def test_tags_name_platform_milestoning_and_store_then_the_rows_own_each_once():
+    plan = dag_plan(config(tags=["crm", "live"]), SETTINGS)
+    assert plan.tags == ("YellowLive", "live", "Store1", "crm")
+
+
+def test_a_change_of_any_key_changes_the_plan_that_airflow_stores():
+    before = dag_plan(config(), SETTINGS)
+    after = dag_plan(config(git_repo_branch="next"), SETTINGS)
+    assert before.doc != after.doc
+    assert dag_plan(config(), SETTINGS) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "said"),
+    [
+        ({"runner": "process"}, "runner", "the runner 'process' is switched off"),
+        ({"timezone": "Europe/Zurigo"}, "timezone", "'Europe/Zurigo' is no time zone here"),
+        ({"timezone": "../../etc/passwd"}, "timezone", "not well formed"),
+        ({"original_platform_name": "Other", "platform_name": "other"}, "platform_name", "'other' is not the platform"),
+    ],
+)
+def test_what_the_settings_or_this_machine_do_not_admit_is_a_problem(changes, path, said):
+    with pytest.raises(ProblemsFound) as raised:
+        dag_plan(config(**changes), PlatformSettings(original_platform_name="YellowLive"), where="row")
+    (problem,) = raised.value.problems
+    assert problem.path == path
+    assert said in problem.what
+
+
+@pytest.mark.parametrize("key", ["Store1", "Store1#customers", "a__b", "a__b#c", "a#b__c", "a___b", "a_#_b", "_#_"])
+def test_the_key_of_a_dag_id_is_among_its_candidates(key):
+    assert key in candidate_keys("yellowlive", names.dag_id("yellowlive", key))
+
+
+def test_a_dag_id_that_was_shortened_or_is_not_of_the_platform_has_no_candidates():
+    assert candidate_keys("yellowlive", names.dag_id("yellowlive", "x" * 255)) == []
+    assert candidate_keys("yellowlive", "other__Store1_ingestion") == []

@@ -1,0 +1,79 @@
+"""The platform settings file: written and read back, its problems at once, and the defaults without one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from airflow_plugin import settings
+from airflow_plugin.settings import PlatformSettings, platform_settings
+from config_schema.errors import ProblemsFound, StreamFactoryError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_written_is_read_back(folder):
+    written = PlatformSettings(
+        original_platform_name="YellowLive",
+        namespace_name="ns-yellow-live",
+        datasurface_docker_image="registry.example/merge-job:0.1.0",
+        git_repo_url="https://git.example/team/model.git",
+        git_repo_branch="main",
+        runners=("process", "kubernetes"),
+        merge_job_command=("/opt/merge-job",),
+        kubernetes_conn_id="k8s",
+        max_chain=7,
+    )
+    (folder / "yellowlive.settings.json").write_text(written.to_json())
+    assert platform_settings("YellowLive") == written
+    Draft202012Validator(settings.schema()).validate(json.loads(written.to_json()))
+
+
+def test_without_a_file_only_kubernetes_runs_jobs():
+    assert platform_settings("YellowLive") == PlatformSettings(
+        original_platform_name="YellowLive", platform_name="yellowlive", runners=("kubernetes",)
+    )
+
+
+def test_every_problem_of_a_file_comes_at_once_with_its_path(folder):
+    file = folder / "yellowlive.settings.json"
+    file.write_text(
+        '{"original_platform_name": "YellowLive", "runner": ["process"], "runners": ["shell"], "max_chain": 0}'
+    )
+    with pytest.raises(ProblemsFound) as raised:
+        platform_settings("YellowLive")
+    assert [(problem.file, problem.path) for problem in raised.value.problems] == [
+        (str(file), "runner"),
+        (str(file), "runners[0]"),
+        (str(file), "max_chain"),
+    ]
+    assert "Did you mean 'runners'?" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"original_platform_name": "YellowForensic"}', "\ufeff"])
+def test_a_file_that_is_no_settings_of_the_platform_is_refused(folder, text):
+    (folder / "yellowlive.settings.json").write_text(text)
+    with pytest.raises(StreamFactoryError, match=r"yellowlive\.settings\.json"):
+        platform_settings("YellowLive")
+
+
+def test_the_schema_is_a_schema_and_each_key_has_a_description_and_an_example_that_holds():
+    schema = settings.schema()
+    Draft202012Validator.check_schema(schema)
+    for example in schema["examples"]:
+        Draft202012Validator(schema).validate(example)
+    for key, of in schema["properties"].items():
+        assert of["description"], key
+        for example in of["examples"]:
+            Draft202012Validator(of).validate(example)
+
+
+def test_a_dsn_in_the_environment_is_found_by_the_platforms_name(monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://there/merge")
+    assert settings.merge_store_dsn("yellowlive") == ("postgresql://there/merge", "DAGFACTORY_YELLOWLIVE_DSN")

@@ -1,1 +1,68 @@
-placeholder
+# Two commands: `make demo` and `make test`. Both make .venv first, from python3, and need nothing else but git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV = $(shell command -v uv || echo $(BIN)/uv)
+PYTEST = $(BIN)/python -m pytest
+SUPPORTED := 3.11 3.14
+
+.PHONY: help demo test check test-unit test-database test-airflow test-e2e constraints image clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
+	@$(BIN)/dagfactory demo $(ARGS)
+
+test: check test-unit test-database test-airflow test-e2e  ## Lint, types, import contracts, and all tests
+
+check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@for version in $(SUPPORTED); do \
+		echo "constraints.txt on Python $$version"; \
+		$(UV) pip compile --quiet --no-header --all-extras --python-version $$version \
+			--constraint constraints.txt pyproject.toml > /dev/null || exit 1; \
+	done
+
+test-unit: $(VENV)/dev  ## No database, no Airflow
+	$(PYTEST) tests/unit $(ARGS)
+
+test-database: $(VENV)/dev  ## On a real PostgreSQL
+	$(PYTEST) tests/database $(ARGS)
+
+test-airflow: $(VENV)/dev  ## On a real Airflow
+	$(PYTEST) tests/airflow $(ARGS)
+
+test-e2e: $(VENV)/dev  ## The demo, from beginning to end
+	$(PYTEST) tests/e2e $(ARGS)
+
+constraints: $(VENV)/dev  ## Pin the newest of everything
+	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \
+		pyproject.toml --output-file constraints.txt
+
+image:  ## Build the merge-job image; BASE_IMAGE=... for another base
+	docker build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		-t airflow-stream-factory/merge-job .
+
+clean:  ## Remove what the commands made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+# The extra that a stamp is named after, installed as pinned.
+$(VENV)/demo $(VENV)/dev: $(VENV)/%: pyproject.toml constraints.txt | $(BIN)/python
+	@command -v git > /dev/null || { echo "git is not there: install it, the model is kept in git"; exit 1; }
+	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
+		|| echo "uv is not to be had: pip installs, which takes longer"
+	@if test -x "$(UV)"; then \
+		$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'; \
+	else \
+		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'; \
+	fi
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
+		|| { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1): make PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,85 @@
+"""Airflow's REST API, as far as the demo needs it: trigger a run, wait for it, read what its task returned."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+from config_schema.errors import StreamFactoryError
+
+TIMEOUT_SECONDS = 15
+POLL_SECONDS = 0.3
+ENDED = ("success", "failed")
+
+
+class Api:
+    """A session of one user, who is logged in at the first call."""
+
+    def __init__(self, address: str, user: str, password: str) -> None:
+        # Not the environment's proxies: the server is on this machine.
+        self._client = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._login = {"username": user, "password": password}
+
+    def healthy(self) -> set[str]:
+        """The components that say they are healthy; none while the api-server does not answer."""
+        try:
+            told = self._client.get("/api/v2/monitor/health").json()
+        except (httpx.HTTPError, ValueError):
+            return set()
+        return {name for name, of in told.items() if of.get("status") == "healthy"}
+
+    def dag(self, dag_id: str) -> dict[str, Any] | None:
+        """The DAG; None while Airflow does not know it."""
+        answer = self._call("GET", f"/dags/{dag_id}")
+        return None if answer.status_code == 404 else self._json(answer)
+
+    def import_errors(self) -> list[str]:
+        """The stack traces of DAG files that do not load."""
+        found = self._json(self._call("GET", "/importErrors"))
+        return [str(error["stack_trace"]) for error in found["import_errors"]]
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run; gives back its id."""
+        run = self._json(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {}}))
+        return str(run["dag_run_id"])
+
+    def wait(self, dag_id: str, run_id: str, seconds: float) -> str:
+        """Wait until a run has ended; gives back its state. Raises StreamFactoryError if it takes longer."""
+        give_up = time.monotonic() + seconds
+        while True:
+            state = str(self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))["state"])
+            if state in ENDED:
+                return state
+            if time.monotonic() > give_up:
+                raise StreamFactoryError(dag_id, f"run {run_id} is {state} after {seconds:.0f} s", "See its log")
+            time.sleep(POLL_SECONDS)
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The runs of a DAG, the newest first."""
+        found = self._json(self._call("GET", f"/dags/{dag_id}/dagRuns?order_by=-run_after&limit=20"))
+        runs: list[dict[str, Any]] = found["dag_runs"]
+        return runs
+
+    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """What a task returned; None if it returned nothing."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        answer = self._call("GET", path)
+        return None if answer.status_code == 404 else self._json(answer)["value"]
+
+    def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        try:
+            if "Authorization" not in self._client.headers:
+                token = self._json(self._client.post("/auth/token", json=self._login))["access_token"]
+                self._client.headers["Authorization"] = f"Bearer {token}"
+            return self._client.request(method, f"/api/v2{path}", json=body)
+        except httpx.HTTPError as error:
+            what = f"{method} {path}: no answer ({type(error).__name__})"
+            raise StreamFactoryError("Airflow's API", what, "See the api-server's log", retryable=True) from error
+
+    def _json(self, answer: httpx.Response) -> Any:
+        if answer.is_success:
+            return answer.json()
+        what = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:200]}"
+        raise StreamFactoryError("Airflow's API", what, "See the api-server's log")

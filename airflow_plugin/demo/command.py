@@ -1,0 +1,221 @@
+"""`dagfactory demo`: the product on this machine, from an empty folder to counts that are checked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_plugin.demo.airflow import Airflow, check_port, run_to_end
+from airflow_plugin.demo.databases import Databases, create_databases
+from airflow_plugin.demo.model import DemoModel
+from airflow_plugin.demo.postgres import EmbeddedPostgres
+from airflow_plugin.demo.processes import Processes, inherited_environment, python_module
+from airflow_plugin.demo.report import Report
+from airflow_plugin.demo.rounds import PLATFORMS, Line, run_round
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.load import load_model
+
+DSN_VARIABLE = "DAGFACTORY_DSN"
+CHANGES = 12
+SEED = 7
+SHOWN_SECONDS = 90
+SCHEDULED_SECONDS = 150
+
+Exit = Annotated[bool, typer.Option("--exit", help="End after the check; otherwise the UI stays up until Ctrl+C.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How many rounds; every second one changes data.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of Airflow's UI.", envvar="DAGFACTORY_PORT")]
+Dir = Annotated[
+    Path | None, typer.Option("--dir", help="Keep everything here, for the next time too.", envvar="DAGFACTORY_DIR")
+]
+ModelFolder = Annotated[
+    Path | None, typer.Option("--model", help="Another model of the same datasets than config_schema/examples.")
+]
+
+
+def demo(
+    end: Exit = False, rounds: Rounds = 3, port: Port = 8080, directory: Dir = None, model: ModelFolder = None
+) -> None:
+    """Run the whole product on this machine: PostgreSQL, Airflow, two platforms, changing data.
+
+    A server of yours is taken instead of the embedded PostgreSQL if DAGFACTORY_DSN names one, with a role that may
+    create roles and databases.
+
+    Example: dagfactory demo --exit --port 8090
+
+    Exit codes: 0 the counts are the truth, 1 they are not, or an error.
+    """
+    check_port(port)
+    if model is not None:
+        load_model(model)  # a broken one is told of before anything is started
+    report = Report()
+    with _stopped_by_signals(), _folder(directory) as folder, _postgres(folder, report) as databases:
+        processes = Processes(folder)
+        try:
+            demo_model = DemoModel(folder / "model", databases, *([model] if model else []))
+            right = _run(folder, port, rounds, databases, demo_model, processes, report)
+            if not end:
+                report.wait_for_interrupt()
+        finally:
+            report.step("Stopping")
+            processes.end()
+    raise typer.Exit(0 if right else 1)
+
+
+def _run(
+    folder: Path,
+    port: int,
+    rounds: int,
+    databases: Databases,
+    model: DemoModel,
+    processes: Processes,
+    report: Report,
+) -> bool:
+    environment = model.secrets() | {names.dsn_variable(p.name): databases.dsn("datasurface_merge") for p in PLATFORMS}
+    ours = inherited_environment() | environment
+    report.step("Producer: customers and addresses")
+    _simulate(databases, ours, "--create-tables", "--max-changes", "0")
+    report.step("Model: committed to git, without schedules for now")
+    model.commit(scheduled=False)
+    _sync(model, ours, report)
+    airflow = Airflow(folder / "airflow", port, databases.dsn("airflow"), environment, processes)
+    bootstrap = python_module(
+        "airflow_plugin", "bootstrap", "--model", str(model.folder), "--out", str(folder / "files")
+    )
+    run_to_end(bootstrap, ours, "dagfactory bootstrap")
+    shutil.copytree(folder / "files" / "dags", airflow.dags, dirs_exist_ok=True)
+    shutil.copytree(folder / "files" / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
+    _start(airflow, report)
+    lines = _all_rounds(rounds, airflow, databases, ours, report)
+    report.table(lines)
+    _change_configuration(airflow, model, ours, report)
+    report.outcome(lines, airflow)
+    return not any(line.differs for line in lines)
+
+
+def _sync(model: DemoModel, environment: dict[str, str], report: Report) -> None:
+    command = python_module("airflow_plugin", "sync", str(model.folder), "--yes")
+    report.say(run_to_end(command, environment, "dagfactory sync"))
+
+
+def _drop_in_factory_files(model: DemoModel, out: Path, airflow: Airflow, environment: dict[str, str]) -> None:
+    command = python_module("airflow_plugin", "bootstrap", "--model", str(model.folder), "--out", str(out))
+    run_to_end(command, environment, "dagfactory bootstrap")
+    shutil.copytree(out / "dags", airflow.dags, dirs_exist_ok=True)
+    shutil.copytree(out / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
+
+
+def _start(airflow: Airflow, report: Report) -> None:
+    with report.waiting("Airflow: metadata tables"):
+        airflow.migrate()
+    with report.waiting("Airflow: starting") as update:
+        airflow.start()
+        for healthy in airflow.becoming_healthy():
+            update(f"Airflow: {', '.join(healthy) or 'starting'}")
+    with report.waiting("Airflow: waiting for the DAGs"):
+        _until(SHOWN_SECONDS, lambda: all(airflow.api.dag(p.dag_id) for p in PLATFORMS), airflow, "the DAGs")
+
+
+def _all_rounds(
+    rounds: int, airflow: Airflow, databases: Databases, environment: dict[str, str], report: Report
+) -> list[Line]:
+    lines: list[Line] = []
+    with report.rounds(rounds) as (advance, tell):
+        for number in range(1, rounds + 1):
+            label = "first load" if number == 1 else "changes" if number % 2 == 0 else "nothing changed"
+            if label == "changes":
+                limits = ("--max-changes", str(CHANGES), "--seed", str(SEED + number))
+                tell(_simulate(databases, environment, *limits).strip())
+            lines += run_round(f"{number} {label}", airflow, databases, tell)
+            advance()
+    return lines
+
+
+def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[str, str], report: Report) -> None:
+    """The model's schedules reach Airflow through the rows: no file in the dags folder changes."""
+    report.step("Model: the schedules come in, by another commit and another sync")
+    model.commit(scheduled=True)
+    _sync(model, environment, report)
+    schedules = {p.name: p.schedule for p in load_model(model.folder).ecosystem.platforms}
+
+    def shown() -> bool:
+        dags = {p: airflow.api.dag(p.dag_id) for p in PLATFORMS}
+        return all(dag and dag["timetable_summary"] == schedules[p.original] for p, dag in dags.items())
+
+    def scheduled_run() -> bool:
+        runs = airflow.api.runs(PLATFORMS[0].dag_id)
+        return any(run["run_type"] == "scheduled" and run["state"] == "success" for run in runs)
+
+    with report.waiting("Airflow: waiting until it shows them"):
+        _until(SHOWN_SECONDS, shown, airflow, "the schedules")
+    with report.waiting("Airflow: waiting for a scheduled run"):
+        _until(SCHEDULED_SECONDS, scheduled_run, airflow, "a scheduled run")
+    report.step("A scheduled run has passed: configuration changed, and no file did")
+
+
+def _until(seconds: float, happened: Callable[[], bool], airflow: Airflow, what: str) -> None:
+    give_up = time.monotonic() + seconds
+    while not happened():
+        airflow.check_alive()
+        if errors := airflow.api.import_errors():
+            raise StreamFactoryError(
+                "the dags folder", errors[0].strip().splitlines()[-1], "See the dag-processor's log"
+            )
+        if time.monotonic() > give_up:
+            todo = f"See the logs in {airflow.processes.logs}; give --dir to keep them"
+            raise StreamFactoryError("Airflow", f"{what} did not come within {seconds:.0f} s", todo)
+        time.sleep(0.5)
+
+
+def _simulate(databases: Databases, environment: dict[str, str], *arguments: str) -> str:
+    at = ("--host", databases.host, "--port", str(databases.port), "--database", "customer_db", "--user", "producer")
+    command = python_module("airflow_plugin", "simulate", *at, "--min-interval", "0", "--max-interval", "0", *arguments)
+    secret = {"SIMULATOR_PASSWORD": databases.passwords["producer"]}
+    return run_to_end(command, environment | secret, "dagfactory simulate")
+
+
+@contextlib.contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="stream-factory-demo-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # as root PostgreSQL runs as another user, who has to walk through
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def _postgres(folder: Path, report: Report) -> Iterator[Databases]:
+    passwords = folder / "passwords.json"
+    if dsn := os.environ.get(DSN_VARIABLE):
+        report.step("PostgreSQL: yours")
+        yield create_databases(dsn, DSN_VARIABLE, passwords)
+        return
+    with EmbeddedPostgres(folder / "postgres") as server:
+        report.step(f"PostgreSQL: embedded, port {server.port}")
+        yield create_databases(server.dsn(), "embedded PostgreSQL", passwords)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """TERM and HUP unwind as Ctrl+C does, so that everything is stopped."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,77 @@
+"""The demo's model: a git repository with the example model, its places put in, with schedules or without."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import config_schema
+from airflow_plugin.demo.databases import READER, Databases
+from config_schema.errors import StreamFactoryError
+
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+FILES = ("ecosystem.yaml", "dsg_platform_mapping.json")
+MERGE_SECRET, SOURCE_SECRET = "postgres", "customer-db"
+AUTHOR = ("-c", "user.name=demo", "-c", "user.email=demo@example.test")
+
+
+class DemoModel:
+    """A repository in `folder`, made from the model in `template`."""
+
+    def __init__(self, folder: Path, databases: Databases, template: Path = EXAMPLES) -> None:
+        self.folder = folder
+        self._databases = databases
+        self._template = template
+
+    def commit(self, *, scheduled: bool) -> None:
+        """Write the model, with its own schedules or with none, and commit it. Raises StreamFactoryError."""
+        if not (self.folder / ".git").exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._git("init", "--quiet", "-b", "main")
+        for name in FILES:
+            shutil.copy(self._template / name, self.folder)
+        path = self.folder / FILES[0]
+        model = yaml.safe_load(path.read_text("utf-8"))
+        self._put_places_in(model, scheduled)
+        path.write_text(yaml.safe_dump(model, sort_keys=False), "utf-8")
+        self._git("add", *FILES)
+        if self._git("status", "--porcelain"):
+            schedules = "with its schedules" if scheduled else "without schedules"
+            self._git(*AUTHOR, "commit", "--quiet", "-m", f"The model, {schedules}")
+
+    def secrets(self) -> dict[str, str]:
+        """What a job's secrets hold, as environment variables."""
+        passwords = self._databases.passwords
+        return {
+            "POSTGRES_USERNAME": "merge",
+            "POSTGRES_PASSWORD": passwords["merge"],
+            "CUSTOMER_DB_USERNAME": READER,
+            "CUSTOMER_DB_PASSWORD": passwords[READER],
+        }
+
+    def _put_places_in(self, model: Any, scheduled: bool) -> None:
+        at = {"host": self._databases.host, "port": self._databases.port}
+        for platform in model["platforms"]:
+            platform["merge_store"] = {**at, "database": "datasurface_merge", "credential": MERGE_SECRET}
+            platform["model"] = {"url": str(self.folder), "branch": "main"}
+            platform["runner"] = "process"
+            if not scheduled:
+                platform.pop("schedule", None)
+        for store in model["datastores"]:
+            store["source"] = {**at, "database": "customer_db", "credential": SOURCE_SECRET}
+
+    def _git(self, *arguments: str) -> str:
+        try:
+            done = subprocess.run(
+                ["git", *arguments], cwd=self.folder, check=True, capture_output=True, text=True, timeout=60
+            )
+        except FileNotFoundError:
+            raise StreamFactoryError("git", "the program is not there", "Install git") from None
+        except subprocess.CalledProcessError as error:
+            what = f"git {arguments[0]} failed: {error.stderr.strip()[-300:]}"
+            raise StreamFactoryError(str(self.folder), what, "Choose another --dir") from error
+        return done.stdout.strip()

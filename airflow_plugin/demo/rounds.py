@@ -1,0 +1,132 @@
+"""The demo's rounds: both platforms are run by Airflow, and what each run reports is held against the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_plugin.demo.airflow import Airflow
+from airflow_plugin.demo.databases import Databases
+from airflow_plugin.demo.truth import TABLES, Expected, Merged, Rows, differences, expected, merged_rows, source_rows
+from airflow_plugin.operators.merge_job import MERGE_TASK
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.result import ResultCode
+
+STORE = "Store1"
+RUN_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class DemoPlatform:
+    original: str
+    forensic: bool
+
+    @property
+    def name(self) -> str:
+        return names.platform_name(self.original)
+
+    @property
+    def dag_id(self) -> str:
+        return names.dag_id(self.name, STORE)
+
+    def table(self, dataset: str) -> str:
+        return names.merge_table(self.name, STORE, dataset)
+
+
+PLATFORMS = (DemoPlatform("YellowLive", forensic=False), DemoPlatform("YellowForensic", forensic=True))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: what Airflow has of a round, and how that differs from the truth."""
+
+    platform: str
+    round: str
+    dataset: str
+    counts: dict[str, int]
+    seconds: float
+    code: int
+    differs: tuple[str, ...]
+
+
+Before = dict[tuple[DemoPlatform, str], Merged]
+
+
+def run_round(label: str, airflow: Airflow, databases: Databases, tell: Callable[[str], None]) -> list[Line]:
+    """Trigger every platform's DAG, wait for the runs, and compare. The source must not change meanwhile."""
+    before = _merge_tables(databases)
+    source = _source(databases)
+    results = _run_all(label, airflow, tell)
+    after = _merge_tables(databases)
+    return [
+        _line(label, platform, dataset, results[platform], source[dataset], before, after)
+        for platform in PLATFORMS
+        for dataset in TABLES
+    ]
+
+
+def changes_happened(lines: Iterable[Line]) -> bool:
+    return any(line.counts.get(key) for line in lines for key in ("inserted", "updated", "deleted"))
+
+
+def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
+    def run(platform: DemoPlatform) -> Any:
+        started = time.monotonic()
+        run_id = airflow.api.trigger(platform.dag_id)
+        state = airflow.api.wait(platform.dag_id, run_id, RUN_SECONDS)
+        tell(f"{label}: {platform.dag_id} {state} in {time.monotonic() - started:.1f} s")
+        result = airflow.api.returned(platform.dag_id, run_id, MERGE_TASK)
+        if state != "success" or not isinstance(result, dict):
+            what = f"run {run_id} ended as {state}, and {MERGE_TASK} returned {type(result).__name__}"
+            raise StreamFactoryError(platform.dag_id, what, f"See its log in {airflow.home / 'logs'}; give --dir")
+        return result
+
+    with ThreadPoolExecutor(len(PLATFORMS)) as pool:
+        return dict(zip(PLATFORMS, pool.map(run, PLATFORMS), strict=True))
+
+
+def _line(
+    label: str, platform: DemoPlatform, dataset: str, result: Any, source: Rows, before: Before, after: Before
+) -> Line:
+    reported = result["datasets"].get(dataset, {"counts": {}, "seconds": 0.0})
+    at = (platform, dataset)
+    true = expected(source, before[at].current)
+    differs = differences(source, before[at], after[at], forensic=platform.forensic)
+    differs += _unequal_counts(reported["counts"], true)
+    if result["code"] != ResultCode.DONE:
+        differs.append(f"the result code is {result['code']}")
+    return Line(
+        platform.original, label, dataset, reported["counts"], reported["seconds"], result["code"], tuple(differs)
+    )
+
+
+def _unequal_counts(reported: dict[str, int], true: Expected) -> list[str]:
+    return [
+        f"{name} is reported as {reported.get(name)}, and is {number}"
+        for name, number in asdict(true).items()
+        if reported.get(name) != number
+    ]
+
+
+def _source(databases: Databases) -> dict[str, Rows]:
+    connection = databases.connect("customer_db")
+    try:
+        return {dataset: source_rows(connection, dataset) for dataset in TABLES}
+    finally:
+        connection.close()
+
+
+def _merge_tables(databases: Databases) -> Before:
+    connection = databases.connect("datasurface_merge")
+    try:
+        return {
+            (platform, dataset): merged_rows(connection, platform.table(dataset), dataset, forensic=platform.forensic)
+            for platform in PLATFORMS
+            for dataset in TABLES
+        }
+    finally:
+        connection.close()

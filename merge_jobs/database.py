@@ -20,6 +20,14 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 10
 # Dead peers are noticed within a minute, on either side.
 KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
+# A job that died must not hold its stream's lock for long. Not every system that servers run on has these.
+WATCH = {
+    "client_connection_check_interval": "2s",
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+SET = "SELECT set_config(name, value, false) FROM unnest(%s, %s) AS setting (name, value)"
 SETTINGS = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
@@ -98,11 +106,9 @@ def _configure(session: Connection, lock_seconds: int) -> None:
     session.autocommit = True  # a SET in a transaction would go with its rollback
     with session.cursor() as cursor:
         settings = {**SETTINGS, "lock_timeout": f"{lock_seconds}s"}
-        names_and_values = list(settings), list(settings.values())
-        cursor.execute("SELECT set_config(n, v, false) FROM unnest(%s, %s) AS setting (n, v)", names_and_values)
+        cursor.execute(SET, (list(settings), list(settings.values())))
         try:
-            # A killed job's session, and the lock it holds, shall not outlive it by a long statement.
-            cursor.execute("SELECT set_config('client_connection_check_interval', '2s', false)")
+            cursor.execute(SET, (list(WATCH), list(WATCH.values())))
         except psycopg2.DatabaseError:
             log.debug("the server cannot watch for lost clients")
     session.autocommit = False

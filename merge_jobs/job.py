@@ -16,7 +16,7 @@ from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, database_failed
 from merge_jobs.ingest import ingest, left_ingested
-from merge_jobs.store import MergeStore
+from merge_jobs.store import LOCK_SECONDS, MergeStore
 from merge_jobs.strategies import Wanted, strategy_named
 from merge_jobs.stream import Stream
 from merge_jobs.tables import DatasetTables
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MAX_DELETE_FRACTION = 0.5
 LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
+FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
 SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lost at COMMIT
 
 
@@ -202,7 +203,7 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     rejected = error.rejected if isinstance(error, KeysRejected) else None
     try:
         if store.session.closed:
-            with _open(job) as fresh:
+            with _open(job, FAIL_SECONDS) as fresh:
                 batches.mark_failed(fresh, batch, text, retryable, rejected)
         else:
             store.rollback()
@@ -211,5 +212,5 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
 
 
-def _open(job: Job) -> MergeStore:
-    return MergeStore(job.store, job.stream, job.run_id)
+def _open(job: Job, lock_seconds: int = LOCK_SECONDS) -> MergeStore:
+    return MergeStore(job.store, job.stream, job.run_id, lock_seconds)

@@ -28,14 +28,14 @@ def with_keys_checked(tables: DatasetTables, loaded: sql.Identifier, write: Call
 
 def refuse_bad_keys(tables: DatasetTables, loaded: sql.Identifier) -> None:
     """Raises KeysRejected if the table `loaded` has NULL or duplicate keys."""
-    for reason, what in (("null", "rows have a NULL in their key"), ("duplicate", "keys stand there more than once")):
+    for reason, what in (("null", "rows with a NULL in their key"), ("duplicate", "keys of more than one row")):
         rows = tables.run(f"dataset.{reason}_keys", {"limit": SAMPLE}, table=loaded).fetchall()
         if rows:
             sample = tuple((key, int(count)) for key, count, _ in rows)
             rejected = RejectedKeys(tables.name, reason, int(rows[0][2]), sample)
             raise KeysRejected(
                 f"{tables.where}: key ({', '.join(tables.dataset.primary_key)})",
-                f"{rejected.number} {what} in the source",
+                f"{what} in the source: {rejected.number}",
                 f"Mend them; to find them in the source: {_query(tables, reason)}",
                 rejected,
             )

@@ -7,15 +7,15 @@ in plain Python.
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import subprocess
 import sys
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg2
 import pytest
 import yaml
 from psycopg2 import sql
@@ -314,15 +314,11 @@ def merging(new_database):
     return make
 
 
+@pytest.fixture(autouse=True)
+def _see_the_log(caplog):
+    caplog.set_level(logging.INFO)
+
+
 @pytest.fixture
 def read_result():
     return result_of
-
-
-@pytest.fixture
-def changed_model():
-    """A copy of a dataset with other columns, key or name."""
-    return replace
-
-
-__all__ = ["Merging", "psycopg2"]

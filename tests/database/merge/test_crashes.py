@@ -1,0 +1,280 @@
+"""A crash at any stage: the last committed batch stays as it was, and the next run reports what it should.
+
+The job is a child process that is killed while it waits for a lock that the test holds, so each stage is met for sure.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from contextlib import closing, suppress
+from dataclasses import replace
+
+import pytest
+
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Column, Milestoning
+from config_schema.result import Counts
+from merge_jobs.job import run
+
+TABLES = """
+    CREATE TABLE a (id int PRIMARY KEY, word text); INSERT INTO a SELECT n, 'a' || n FROM generate_series(1, 50) n;
+    CREATE TABLE b (id int PRIMARY KEY, word text); INSERT INTO b SELECT n, 'b' || n FROM generate_series(1, 50) n;
+"""
+CHANGES = """
+    UPDATE a SET word = 'new' WHERE id < 6; DELETE FROM b WHERE id = 7; INSERT INTO b VALUES (100, 'x'), (101, 'y')
+"""
+EXPECTED = {"a": Counts(0, 5, 0, 45, 50), "b": Counts(2, 0, 1, 49, 51)}
+PLATFORM = {Milestoning.LIVE: "yellowlive", Milestoning.FORENSIC: "yellowforensic"}
+
+# Where the job is killed: the lock that it waits for then, in which database, and the batch's status that it leaves.
+STAGES = {
+    "started, before the source is read": ("source", "LOCK TABLE a IN ACCESS EXCLUSIVE MODE", "started"),
+    "ingested, before the merge": ("target", 'LOCK TABLE "{p}_Store1_a_merge" IN SHARE MODE', "ingested"),
+    "merging the second dataset": ("target", 'LOCK TABLE "{p}_Store1_b_merge" IN SHARE MODE', "ingested"),
+    "all merged, not committed": ("target", "LOCK TABLE {p}_batch_counter IN SHARE MODE", "ingested"),
+}
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+def test_a_killed_job_is_gone_on_with(merging, tmp_path, kind, stage):
+    side, lock, status = stage
+    case = merging(TABLES)
+    case.merge(kind)
+    before = {dataset.name: sorted(case.versions(kind, dataset)) for dataset in case.datasets}
+    case.execute(CHANGES)
+    killed_while_waiting(case, kind, tmp_path, side, lock)
+    assert case.batch_rows(kind)[-1] == (2, status, "killed")
+    assert {dataset.name: sorted(case.versions(kind, dataset)) for dataset in case.datasets} == before
+    assert case.current_batch(kind) == 1
+
+    result = case.merge(kind, lock_wait=30)
+    assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+    assert case.batch_rows(kind)[-1][0] == 2
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_job_killed_in_its_first_load_leaves_no_table(merging, tmp_path, kind):
+    case = merging(TABLES)
+    case.execute("CREATE TABLE c (id int PRIMARY KEY)")
+    case.describe()
+    killed_while_waiting(case, kind, tmp_path, "source", "LOCK TABLE c IN ACCESS EXCLUSIVE MODE")
+    assert all(case.versions(kind, dataset) == [] for dataset in case.datasets)
+    assert case.merge(kind, lock_wait=30).total.inserted == 100
+
+
+def test_the_killed_run_may_be_asked_again_by_its_id(merging, tmp_path):
+    case = merging(TABLES)
+    case.merge(Milestoning.LIVE)
+    case.execute(CHANGES)
+    killed_while_waiting(case, Milestoning.LIVE, tmp_path, *STAGES["all merged, not committed"][:2])
+    result = case.merge(Milestoning.LIVE, run_id="killed", lock_wait=30)
+    assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+
+
+def test_what_is_ingested_is_the_snapshot_of_the_killed_job(merging, tmp_path, caplog):
+    case = merging(TABLES)
+    case.merge(Milestoning.FORENSIC)
+    case.execute(CHANGES)
+    killed_while_waiting(case, Milestoning.FORENSIC, tmp_path, *STAGES["ingested, before the merge"][:2])
+    truth = {dataset.name: case.source_rows(dataset) for dataset in case.datasets}
+    [(taken,)] = case.query("SELECT max(source_snapshot_time) FROM yellowforensic_batch_metrics")
+    case.execute("DELETE FROM a")
+    result = case.run(Milestoning.FORENSIC, lock_wait=30)
+    assert "going on from what run killed has ingested" in caplog.text
+    assert result.source_snapshot_time == taken.isoformat().replace("Z", "+00:00")
+    assert {dataset.name: case.open_rows(Milestoning.FORENSIC, dataset) for dataset in case.datasets} == truth
+    assert case.merge(Milestoning.FORENSIC).datasets["a"].counts.deleted == 50
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "because"),
+    [
+        ('TRUNCATE "yellowlive_Store1_a_staging"', "the staging of a has other rows"),
+        ('DROP TABLE "yellowlive_Store1_b_staging"', "the staging of b is gone"),
+        (
+            """UPDATE yellowlive_batch_metrics
+               SET state = jsonb_set(state, '{store_stats_reset}', '"2001-01-01T00:00:00+00:00"')""",
+            "the merge store has crashed since",
+        ),
+    ],
+)
+def test_staging_that_cannot_be_trusted_is_read_again(merging, tmp_path, caplog, meanwhile, because):
+    case = merging(TABLES)
+    case.merge(Milestoning.LIVE)
+    case.execute(CHANGES)
+    killed_while_waiting(case, Milestoning.LIVE, tmp_path, *STAGES["ingested, before the merge"][:2])
+    case.execute(meanwhile, on=case.target)
+    result = case.merge(Milestoning.LIVE, lock_wait=30)
+    assert because in caplog.text
+    assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+
+
+def test_staging_of_another_model_is_read_again(merging, tmp_path, caplog):
+    case = merging(TABLES)
+    case.merge(Milestoning.LIVE)
+    case.execute(CHANGES)
+    killed_while_waiting(case, Milestoning.LIVE, tmp_path, *STAGES["ingested, before the merge"][:2])
+    case.execute('ALTER TABLE "yellowlive_Store1_a_merge" ALTER word TYPE varchar(50)', on=case.target)
+    a, b = case.datasets
+    case.datasets = (replace(a, columns=(a.columns[0], Column("word", "varchar(50)"))), b)
+    case.merge(Milestoning.LIVE, lock_wait=30)
+    assert "the model has changed" in caplog.text
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_server_that_ends_the_session_fails_the_batch_for_a_retry(merging, kind):
+    case = merging(TABLES)
+    case.merge(kind)
+    case.execute(CHANGES)
+    table = f"{PLATFORM[kind]}_Store1_b_merge"
+    with closing(case.target.connect()) as other, other.cursor() as cursor:
+        cursor.execute(f'LOCK TABLE "{table}" IN SHARE MODE')
+        failures = []
+        job = threading.Thread(target=lambda: failures.append(_failure(case, kind)))
+        job.start()
+        _wait_until_blocked(case.target)
+        cursor.execute(
+            """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+        )
+        job.join()
+    (error,) = failures
+    assert error.retryable
+    assert case.batch_rows(kind)[-1][1] == "failed"
+    result = case.merge(kind)
+    assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["COMMIT was done", "COMMIT never arrived"])
+def test_a_connection_cut_at_commit_is_found_out(merging, answered):
+    case = merging(TABLES)
+    case.merge(Milestoning.LIVE)
+    case.execute(CHANGES)
+    job = case.job(Milestoning.LIVE)
+    with Cut(job.store.host, job.store.port, forward=answered) as cut:
+        through = replace(job, store=replace(job.store, port=cut.port))
+        if answered:
+            result = run(through)
+            assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+            assert cut.cuts == 1
+        else:
+            with pytest.raises(StreamFactoryError) as caught:
+                run(through)
+            assert caught.value.retryable
+            assert cut.cuts == 1
+            result = case.merge(Milestoning.LIVE)
+            assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
+    case.check_that_a_second_run_changes_nothing(Milestoning.LIVE)
+
+
+class Cut:
+    """A proxy before a server that drops the connection at the COMMIT of a batch, once, with or without passing it on.
+
+    A batch's COMMIT is known by the counter having been moved before it on the same connection.
+    """
+
+    def __init__(self, host, port, *, forward):
+        self._server, self._forward = (host, port), forward
+        self._sockets, self._threads = [], []
+        self.cuts = 0
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets.append(self._listener)
+        self.port = self._listener.getsockname()[1]
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_):
+        for each in self._sockets:
+            _shut(each)
+        for thread in self._threads:
+            thread.join()
+        for each in self._sockets:
+            each.close()
+
+    def _start(self, target, *args):
+        self._threads.append(threading.Thread(target=target, args=args))
+        self._threads[-1].start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self._server)
+            self._sockets += [client, server]
+            self._start(self._up, client, server)
+            self._start(self._down, server, client)
+
+    def _up(self, client, server):
+        moved = False
+        while data := _received(client):
+            moved = moved or (b"last_checked_at" in data and b"INSERT" in data)
+            if moved and data.endswith(b"COMMIT\0") and self.cuts == 0:
+                self.cuts += 1
+                _shut(client)
+                if self._forward:
+                    server.sendall(data)
+                    time.sleep(0.5)
+                break
+            server.sendall(data)
+        _shut(server)
+
+    def _down(self, server, client):
+        while data := _received(server):
+            with suppress(OSError):
+                client.sendall(data)
+        _shut(client)
+
+
+def _shut(connection) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _received(from_) -> bytes:
+    try:
+        return from_.recv(1 << 16)
+    except OSError:
+        return b""
+
+
+def killed_while_waiting(case, kind, folder, side, lock):
+    """Start the job, wait until it waits for `lock`, which the test holds, and kill it."""
+    database = getattr(case, side)
+    with closing(database.connect()) as other, other.cursor() as cursor:
+        cursor.execute(lock.format(p=PLATFORM[kind]))
+        child = case.start_child(kind, folder, "killed")
+        try:
+            _wait_until_blocked(database)
+        finally:
+            child.send_signal(signal.SIGKILL)
+            output, _ = child.communicate(timeout=30)
+    assert "DATASURFACE_RESULT=" not in output
+
+
+def _wait_until_blocked(database):
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for _ in range(600):
+            cursor.execute(
+                """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                   AND application_name LIKE 'merge-job%'"""
+            )
+            if cursor.fetchone():
+                return
+            time.sleep(0.05)
+    raise AssertionError("the job did not come to wait")
+
+
+def _failure(case, kind):
+    try:
+        return case.run(kind)
+    except StreamFactoryError as error:
+        return error

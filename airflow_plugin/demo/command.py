@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +28,7 @@ from config_schema.load import load_model
 DSN_VARIABLE = "DAGFACTORY_DSN"
 CHANGES = 12
 SEED = 7
+NAMES = tuple(platform.original for platform in PLATFORMS)
 SHOWN_SECONDS = 90
 SCHEDULED_SECONDS = 150
 
@@ -88,12 +89,7 @@ def _run(
     model.commit(scheduled=False)
     _sync(model, ours, report)
     airflow = Airflow(folder / "airflow", port, databases.dsn("airflow"), environment, processes)
-    bootstrap = python_module(
-        "airflow_plugin", "bootstrap", "--model", str(model.folder), "--out", str(folder / "files")
-    )
-    run_to_end(bootstrap, ours, "dagfactory bootstrap")
-    shutil.copytree(folder / "files" / "dags", airflow.dags, dirs_exist_ok=True)
-    shutil.copytree(folder / "files" / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
+    _drop_in_factory_files(model, folder / "files", airflow, ours)
     _start(airflow, report)
     lines = _all_rounds(rounds, airflow, databases, ours, report)
     report.table(lines)
@@ -122,7 +118,7 @@ def _start(airflow: Airflow, report: Report) -> None:
         for healthy in airflow.becoming_healthy():
             update(f"Airflow: {', '.join(healthy) or 'starting'}")
     with report.waiting("Airflow: waiting for the DAGs"):
-        _until(SHOWN_SECONDS, lambda: all(airflow.api.dag(p.dag_id) for p in PLATFORMS), airflow, "the DAGs")
+        _until(SHOWN_SECONDS, lambda: _shown(airflow, dict.fromkeys(NAMES)), airflow, "the DAGs")
 
 
 def _all_rounds(
@@ -147,19 +143,21 @@ def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[
     _sync(model, environment, report)
     schedules = {p.name: p.schedule for p in load_model(model.folder).ecosystem.platforms}
 
-    def shown() -> bool:
-        dags = {p: airflow.api.dag(p.dag_id) for p in PLATFORMS}
-        return all(dag and dag["timetable_summary"] == schedules[p.original] for p, dag in dags.items())
-
     def scheduled_run() -> bool:
         runs = airflow.api.runs(PLATFORMS[0].dag_id)
         return any(run["run_type"] == "scheduled" and run["state"] == "success" for run in runs)
 
     with report.waiting("Airflow: waiting until it shows them"):
-        _until(SHOWN_SECONDS, shown, airflow, "the schedules")
+        _until(SHOWN_SECONDS, lambda: _shown(airflow, schedules), airflow, "the schedules")
     with report.waiting("Airflow: waiting for a scheduled run"):
         _until(SCHEDULED_SECONDS, scheduled_run, airflow, "a scheduled run")
     report.step("A scheduled run has passed: configuration changed, and no file did")
+
+
+def _shown(airflow: Airflow, schedules: Mapping[str, str | None]) -> bool:
+    """Whether Airflow has each platform's DAG, with the schedule that it is to have."""
+    dags = {platform: airflow.api.dag(platform.dag_id) for platform in PLATFORMS}
+    return all(dag and dag["timetable_summary"] == schedules[platform.original] for platform, dag in dags.items())
 
 
 def _until(seconds: float, happened: Callable[[], bool], airflow: Airflow, what: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_plugin.demo.airflow import Airflow
     from airflow_plugin.demo.rounds import Line
 
-TABLE_WIDTH = 110
+TABLE_WIDTH = 128
 COUNTS = ("inserted", "updated", "deleted", "unchanged", "total")
 
 
@@ -58,12 +58,17 @@ class Report:
 
     def table(self, lines: Sequence[Line]) -> None:
         """What Airflow has of each round, and whether that is the truth."""
-        table = Table(title="What the runs reported, as Airflow has it", title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(
+            title="What the runs reported, as Airflow has it",
+            title_justify="left",
+            box=box.SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
         for heading in ("platform", "round", "dataset"):
-            table.add_column(heading)
+            table.add_column(heading, no_wrap=True)
         for heading in (*COUNTS, "seconds", "code"):
-            table.add_column(heading, justify="right")
-        table.add_column("truth")
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("truth", no_wrap=True)
         for line in lines:
             counts = [str(line.counts.get(name, "none")) for name in COUNTS]
             code = f"{line.code} {ResultCode(line.code).name}"

@@ -163,6 +163,10 @@ class Merging:
             cursor.execute(statement)
             return cursor.fetchall()
 
+    def batch_tables(self, kind: Milestoning) -> bool:
+        metrics = names.batch_metrics_table(names.platform_name(PLATFORMS[kind]))
+        return bool(self.query(f"SELECT to_regclass('{metrics}')")[0][0])
+
     def batch_rows(self, kind: Milestoning) -> list[tuple[Any, ...]]:
         metrics = names.batch_metrics_table(names.platform_name(PLATFORMS[kind]))
         return self.query(f"SELECT batch_id, batch_status, run_id FROM {metrics} ORDER BY batch_id")

@@ -1,0 +1,232 @@
+"""`merge-job merge` as others start it: a child process, its last lines, its exit code, its termination message."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from config_schema import names
+from config_schema.model import Milestoning
+from config_schema.result import CODE_PREFIX, RESULT_PREFIX, ResultCode
+
+LIVE = Milestoning.LIVE
+TABLE = """
+    CREATE TABLE customers (id int PRIMARY KEY, word text);
+    INSERT INTO customers SELECT n, E'DATASURFACE_RESULT_CODE=-1\\n' FROM generate_series(1, 98) n;
+"""
+
+
+@pytest.fixture
+def case(merging):
+    return merging(TABLE)
+
+
+@pytest.fixture
+def merge_job(case, tmp_path, read_result):
+    """Run the command with the model of `case`; gives back how it ended, and the result that it told."""
+
+    def run(run_id="run", *flags, environment=None):
+        command = case.command(LIVE, tmp_path, run_id, *flags)
+        done = subprocess.run(
+            command, env=environment or case.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert "Traceback" not in done.stderr
+        for password in (case.source.password, case.target.password):
+            assert password not in done.stdout + done.stderr
+        return done, read_result(done.stdout)
+
+    return run
+
+
+def test_the_last_two_lines_are_the_result_and_its_code(merge_job):
+    done, result = merge_job()
+    told, code = done.stdout.splitlines()[-2:]
+    assert told.startswith(RESULT_PREFIX)
+    assert code == f"{CODE_PREFIX}0"
+    assert done.returncode == 0
+    assert (result.code, result.run_id, result.stream_key) == (ResultCode.DONE, "run", "Store1")
+    assert result.datasets["customers"].counts.inserted == 98
+
+
+def test_the_log_reads_well(case, merge_job):
+    merge_job()
+    case.execute(
+        """UPDATE customers SET word = NULL WHERE id = 1; DELETE FROM customers WHERE id IN (2, 3);
+           INSERT INTO customers VALUES (101), (102)"""
+    )
+    done, _ = merge_job("two")
+    for line in (
+        "INFO YellowLive Store1 batch 2: started",
+        "INFO YellowLive Store1 customers batch 2: full: every row is compared",
+        "INFO YellowLive Store1 customers: copied 98 rows in ",
+        "INFO YellowLive Store1 batch 2: ingested",
+        "INFO YellowLive Store1 customers: 2 inserted, 1 updated, 2 deleted, 95 unchanged of 98",
+        "INFO YellowLive Store1 batch 2: committed",
+    ):
+        assert line in done.stdout
+
+
+def test_the_same_run_id_prints_the_stored_result_under_the_new_token(case, merge_job):
+    _, first = merge_job()
+    case.execute("DELETE FROM customers WHERE id = 1")
+    done, again = merge_job()
+    assert again == first
+    assert "has been done already" in done.stdout
+
+
+def test_keep_working_ends_with_exit_code_0(merge_job):
+    done, result = merge_job("run", "--time-slice-seconds=0.001")
+    assert (done.returncode, result.code) == (0, ResultCode.KEEP_WORKING)
+    assert done.stdout.splitlines()[-1] == f"{CODE_PREFIX}1"
+
+
+def test_without_a_token_the_lines_carry_one_of_their_own(case, tmp_path):
+    environment = {key: value for key, value in case.environment.items() if not key.endswith("TOKEN")}
+    command = case.command(LIVE, tmp_path, "run")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    told = json.loads(done.stdout.splitlines()[-2].removeprefix(RESULT_PREFIX))
+    assert len(told["token"]) == 32
+
+
+def test_the_termination_message_is_the_result_line(case, merge_job, tmp_path, read_result):
+    message = tmp_path / "termination-log"
+    message.touch()
+    environment = {**case.environment, names.TERMINATION_MESSAGE_VARIABLE: str(message)}
+    _, result = merge_job(environment=environment)
+    assert read_result(message.read_text()) == result
+
+
+def test_a_termination_message_that_nobody_wants_is_not_made(case, merge_job, tmp_path):
+    message = tmp_path / "termination-log"
+    merge_job(environment={**case.environment, names.TERMINATION_MESSAGE_VARIABLE: str(message)})
+    assert not message.exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "what", "retryable"),
+    [
+        ("PRODUCER_PASSWORD", "wrong", "password authentication failed", False),
+        ("POSTGRES_PASSWORD", "wrong", "password authentication failed", False),
+        ("PRODUCER_PASSWORD", None, "the environment has no PRODUCER_PASSWORD", False),
+        ("POSTGRES_USERNAME", None, "the environment has no POSTGRES_USERNAME", False),
+    ],
+)
+def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable, value, what, retryable):
+    environment = {key: word for key, word in case.environment.items() if key != variable}
+    done, result = merge_job(environment=environment | ({} if value is None else {variable: value}))
+    assert done.returncode == 1
+    assert (result.code, result.retryable) == (ResultCode.ERROR, retryable)
+    assert what in result.error
+    assert done.stdout.splitlines()[-1] == f"{CODE_PREFIX}-1"
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["--platform=Yellow"], "there is no platform 'Yellow'"),
+        (["--store=Shop"], "there is no datastore 'Shop'. Choose from: Store1"),
+        (["--datasets=customers,order"], "there is no dataset in Store1 'order'"),
+        (["--dataset=customers"], "Store1 is a multi_dataset store"),
+        (["--postgres-database=nowhere"], 'database "nowhere" does not exist'),
+        (["--postgres-credential=other"], "the environment has no OTHER_USERNAME"),
+        (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
+        (["--run-id=a\nb"], "printable characters"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_error(merge_job, flags, what):
+    done, result = merge_job("run", *flags)
+    assert done.returncode == 1
+    assert what in result.error
+    assert not result.retryable
+
+
+def test_a_broken_model_is_told_in_the_result(case, tmp_path, read_result):
+    command = case.command(LIVE, tmp_path, "run")
+    (tmp_path / "ecosystem.yaml").write_text("name: [")
+    done = subprocess.run(command, env=case.environment, capture_output=True, text=True, timeout=60, check=False)
+    result = read_result(done.stdout)
+    assert (done.returncode, result.retryable) == (1, False)
+    assert "ecosystem.yaml" in result.error
+
+
+def test_the_merge_store_of_the_command_line_wins(case, merge_job, new_database):
+    other = new_database("other")
+    environment = {**case.environment, "OTHER_USERNAME": other.user, "OTHER_PASSWORD": other.password}
+    flags = (f"--postgres-database={other.name}", "--postgres-credential=other")
+    _, result = merge_job("run", *flags, environment=environment)
+    assert result.total.inserted == 98
+    assert case.query("SELECT count(*) FROM yellowlive_batch_counter", on=other) == [(1,)]
+    assert case.batch_tables(LIVE) is False
+
+
+def test_options_may_come_from_the_environment(case, tmp_path, read_result):
+    command = [part for part in case.command(LIVE, tmp_path, "run") if not part.startswith("--store")]
+    environment = {**case.environment, "DATASURFACE_STORE": "Store1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert read_result(done.stdout).total.inserted == 98
+
+
+# --- the model from git
+
+
+@pytest.fixture
+def git_job(case, tmp_path, read_result):
+    """A repository with the model, and a run that takes it from there."""
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    command = case.command(LIVE, repository, "run")
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    commit(repository)
+    in_git = [part for part in command if not part.startswith("--model")]
+    in_git += [
+        f"--git-repo-url={repository}",
+        f"--postgres-host={case.target.server.host}",
+        f"--postgres-port={case.target.server.port}",
+        f"--postgres-database={case.target.name}",
+        "--postgres-credential=postgres",
+    ]
+
+    def run(run_id):
+        command = [*in_git, f"--run-id={run_id}"]
+        done = subprocess.run(command, env=case.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert "Traceback" not in done.stderr
+        return read_result(done.stdout)
+
+    return repository, run
+
+
+def test_without_a_sync_there_is_no_model_to_run(git_job):
+    _, run = git_job
+    result = run("one")
+    assert result.code is ResultCode.ERROR
+    assert "Run dagfactory sync" in result.error
+
+
+def test_the_commit_that_was_synced_is_what_runs(case, git_job):
+    repository, run = git_job
+    synced = git(repository, "rev-parse", "HEAD")
+    case.execute(
+        f"""CREATE TABLE yellowlive_model_state (id int PRIMARY KEY, model_commit text);
+            INSERT INTO yellowlive_model_state VALUES (1, '{synced}')""",
+        on=case.target,
+    )
+    (repository / "ecosystem.yaml").write_text("name: [")
+    commit(repository)
+    result = run("one")
+    assert (result.code, result.error) == (ResultCode.DONE, None)
+    assert result.model_commit == synced
+    assert case.query("SELECT model_commit FROM yellowlive_batch_metrics") == [(synced,)]
+
+
+def git(repository: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=repository, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def commit(repository: Path) -> None:
+    git(repository, "add", "--all")
+    who = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    git(repository, *who, "commit", "--quiet", "--message=model")

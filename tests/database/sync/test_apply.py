@@ -224,7 +224,7 @@ def test_a_second_sync_waits_for_the_first_and_gives_up_retryable(synced):
     synced.sync(lock_seconds=0.2)
 
 
-def test_a_row_changed_by_hand_meanwhile_holds_the_sync_up_and_is_not_written_over(synced):
+def test_a_row_paused_by_hand_while_a_sync_starts_is_waited_for_and_stays_paused(synced):
     synced.sync()
     hand = psycopg2.connect(synced.dsns["yellowlive"])
     hand.cursor().execute("UPDATE yellowlive_airflow_dsg SET status = 'paused'")
@@ -232,10 +232,17 @@ def test_a_row_changed_by_hand_meanwhile_holds_the_sync_up_and_is_not_written_ov
     with pytest.raises(MergeStoreError) as caught:
         synced.sync("c2", lock_seconds=0.2)
     assert caught.value.retryable
+
+    waiting = threading.Thread(target=synced.sync, args=("c2",))
+    waiting.start()
+    blocked = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while waiting.is_alive() and not synced.execute(blocked):
+        pass
     hand.commit()
     hand.close()
-    synced.sync("c2")
-    assert synced.rows()[0].status == "paused"
+    waiting.join(60)
+    (row,) = synced.rows()
+    assert (row.status, json.loads(row.config_json)["schedule"]) == ("paused", "@hourly")
 
 
 def test_two_syncs_at_once_do_not_mix(synced):

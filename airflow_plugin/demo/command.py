@@ -139,13 +139,17 @@ def _all_rounds(
 def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[str, str], report: Report) -> None:
     """The model's schedules reach Airflow through the rows: no file in the dags folder changes."""
     report.step("Model: the schedules come in, by another commit and another sync")
+    before = {run["dag_run_id"] for run in airflow.api.runs(PLATFORMS[0].dag_id)}  # of an earlier demo in this folder
     model.commit(scheduled=True)
     _sync(model, environment, report)
     schedules = {p.name: p.schedule for p in load_model(model.folder).ecosystem.platforms}
 
     def scheduled_run() -> bool:
         runs = airflow.api.runs(PLATFORMS[0].dag_id)
-        return any(run["run_type"] == "scheduled" and run["state"] == "success" for run in runs)
+        return any(
+            run["run_type"] == "scheduled" and run["state"] == "success" and run["dag_run_id"] not in before
+            for run in runs
+        )
 
     with report.waiting("Airflow: waiting until it shows them"):
         _until(SHOWN_SECONDS, lambda: _shown(airflow, schedules), airflow, "the schedules")

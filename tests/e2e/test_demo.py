@@ -60,7 +60,7 @@ def test_the_demo_ends_with_counts_that_are_the_truth_and_leaves_no_process(fold
         done.stdout,
     )
     assert len(lines) == 2 * 3 * 2, done.stdout
-    counts = {line[:2] + (line[3],): tuple(map(int, line[4:])) for line in lines}
+    counts = {(*line[:2], line[3]): tuple(map(int, line[4:])) for line in lines}
     for platform in ("YellowLive", "YellowForensic"):
         assert counts[platform, "1", "customers"] == (5, 0, 0, 0, 5)
         assert counts[platform, "1", "addresses"] == (8, 0, 0, 0, 8)

@@ -46,33 +46,45 @@ class Job:
 
 def run(job: Job) -> MergeResult:
     """Do the run, or give back what it did if it has been done already. Raises StreamFactoryError."""
-    store = _open(job)
-    try:
-        with store:
-            batches.create_tables(store)
-            store.lock_stream(job.lock_wait)
-            stored = batches.result_of_run(store, job.run_id)
-            store.commit()
-            if stored is not None:
-                log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
-                return stored
-            return _time_slice(job, store)
-    except psycopg2.Error as error:
-        raise database_failed(error, store.where) from error
+    return Run(job).perform()
 
 
-def _time_slice(job: Job, store: MergeStore) -> MergeResult:
-    end = time.monotonic() + job.time_slice_seconds
-    result = MergeResult(ResultCode.DONE, job.run_id, job.stream.platform.name, job.stream.key)
-    while True:
-        began = time.monotonic()
-        result = _batch(job, store, result)
-        took = time.monotonic() - began
-        # A look at a large source costs it a scan: no more than half of the time is spent on looking.
-        pause = 0.0 if result.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
-        if job.time_slice_seconds <= 0 or time.monotonic() + pause >= end or store.session.closed:
-            return result
-        time.sleep(pause)
+class Run:
+    """One run of a job. `so_far` is what it has committed, also when it fails after that."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.so_far = MergeResult(ResultCode.DONE, job.run_id, job.stream.platform.name, job.stream.key)
+
+    def perform(self) -> MergeResult:
+        """The run's result. Raises StreamFactoryError."""
+        job, store = self.job, _open(self.job)
+        try:
+            with store:
+                batches.create_tables(store)
+                store.lock_stream(job.lock_wait)
+                stored = batches.result_of_run(store, job.run_id)
+                self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
+                store.commit()
+                if stored is not None:
+                    log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
+                    return stored
+                self._time_slice(store)
+                return self.so_far
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error
+
+    def _time_slice(self, store: MergeStore) -> None:
+        end = time.monotonic() + self.job.time_slice_seconds
+        while True:
+            began = time.monotonic()
+            self.so_far = _batch(self.job, store, self.so_far)
+            took = time.monotonic() - began
+            # A look at a large source costs it a scan: no more than half of the time is spent on looking.
+            pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
+            if time.monotonic() + pause >= end or store.session.closed:
+                return
+            time.sleep(pause)
 
 
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:

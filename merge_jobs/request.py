@@ -15,7 +15,7 @@ from config_schema.model import Database, Ecosystem
 from config_schema.result import MergeResult, ResultCode
 from merge_jobs.database import Place, place_of
 from merge_jobs.errors import CommandWrong
-from merge_jobs.job import Job, run
+from merge_jobs.job import Job, Run
 from merge_jobs.model_source import GitModel, model_in, synced_model
 from merge_jobs.strategies import Wanted
 from merge_jobs.stream import stream_of
@@ -56,19 +56,25 @@ class Request:
 
 
 def perform(request: Request) -> MergeResult:
-    """Do what is asked; whatever goes wrong is a result with ERROR."""
+    """Do what is asked; whatever goes wrong is a result with ERROR, and with what was committed before it."""
     began = time.monotonic()
+    stream_key = names.stream_key(request.store, request.dataset)
+    so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
+    run: Run | None = None
     try:
-        return run(job_of(request))
+        run = Run(job_of(request))
+        return run.perform()
     except StreamFactoryError as error:
         log.error("%s", error)
-        return _error(request, str(error), error.retryable, began)
+        text, retryable = str(error), error.retryable
     except Exception as error:
         # Frames only: the text of an error may hold a row's values, or a database's DETAIL.
         sys.stderr.writelines(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])
-        kind = type(error).__name__
-        log.error("unforeseen %s: the frames are on stderr", kind)
-        return _error(request, f"merge-job: unforeseen {kind}. See the job's log", True, began)
+        text, retryable = f"merge-job: unforeseen {type(error).__name__}. See the frames in the job's stderr", True
+        log.error("%s", text)
+    seconds = round(time.monotonic() - began, 3)
+    so_far = so_far if run is None else run.so_far
+    return replace(so_far, code=ResultCode.ERROR, seconds=seconds, error=text, retryable=retryable)
 
 
 def job_of(request: Request) -> Job:
@@ -76,6 +82,8 @@ def job_of(request: Request) -> Job:
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
         what = f"a run id has 1 to {LONGEST_RUN_ID} printable characters"
         raise CommandWrong("--run-id", what, "Give one that names this run")
+    if not 0 <= request.max_delete_fraction <= 1:
+        raise CommandWrong("--max-delete-fraction", f"{request.max_delete_fraction:g} is no part", "Give 0 to 1")
     ecosystem, commit = _model(request)
     stream = stream_of(ecosystem, request.platform, request.store, request.dataset, request.datasets)
     return Job(
@@ -122,15 +130,3 @@ def _store_place(flags: StoreFlags, modelled: Database) -> Place:
         if value is not None
     }
     return place_of(replace(modelled, **told), None)  # type: ignore[arg-type]  # each key with its field's type
-
-
-def _error(request: Request, text: str, retryable: bool, began: float) -> MergeResult:
-    return MergeResult(
-        code=ResultCode.ERROR,
-        run_id=request.run_id,
-        platform=request.platform,
-        stream_key=names.stream_key(request.store, request.dataset),
-        seconds=round(time.monotonic() - began, 3),
-        error=text,
-        retryable=retryable,
-    )

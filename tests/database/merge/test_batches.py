@@ -13,7 +13,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts, ResultCode
 from merge_jobs.errors import StreamBusy
-from merge_jobs.job import run
+from merge_jobs.job import Run, run
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TWO = """
@@ -189,6 +189,22 @@ def test_all_datasets_come_from_one_snapshot(merging):
     case.merge(LIVE)
 
 
+def test_a_table_truncated_and_reloaded_meanwhile_is_not_seen_empty(merging):
+    """A snapshot that is older than TRUNCATE sees an empty table: it must be taken behind the lock."""
+    case = merging(TWO)
+    case.merge(LIVE)
+    results = []
+    with closing(case.source.connect()) as other, other.cursor() as cursor:
+        cursor.execute("TRUNCATE customers; INSERT INTO customers SELECT n, 'new' FROM generate_series(1, 10) n")
+        job = threading.Thread(target=lambda: results.append(case.run(LIVE)))
+        job.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        _wait_for(case, waiting, on=case.source)
+        other.commit()
+        job.join()
+    assert results[0].datasets["customers"].counts == Counts(0, 10, 0, 0, 10)
+
+
 @pytest.mark.parametrize("kind", Milestoning)
 def test_datasets_commit_together_or_not_at_all(merging, kind):
     case = merging(TWO.replace("orders (id int PRIMARY KEY", "orders (id int"))
@@ -275,10 +291,20 @@ def test_a_slice_killed_after_a_batch_tells_at_its_retry_what_it_did(merging, mo
     assert (result.total.deleted, result.batches, result.batch_id) == (1, 1, 2)
 
 
-def _wait_for(case, statement: str) -> None:
+def test_a_failure_late_in_a_slice_still_tells_what_was_committed(merging, monkeypatch):
+    case = merging(TWO)
+    job = Run(case.job(LIVE, time_slice_seconds=60))
+    monkeypatch.setattr("merge_jobs.job.LEAST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("merge_jobs.job.time.sleep", lambda _: case.execute("ALTER TABLE orders RENAME TO gone"))
+    with pytest.raises(StreamFactoryError, match="there is no table 'orders'"):
+        job.perform()
+    assert (job.so_far.batches, job.so_far.batch_id, job.so_far.total.inserted) == (1, 1, 40)
+
+
+def _wait_for(case, statement: str, on=None) -> None:
     for _ in range(600):
         try:
-            if case.query(statement):
+            if case.query(statement, on):
                 return
         except Exception as error:
             if "does not exist" not in str(error):

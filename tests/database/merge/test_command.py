@@ -134,6 +134,7 @@ def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable,
         (["--postgres-credential=other"], "the environment has no OTHER_USERNAME"),
         (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
         (["--run-id=a\nb"], "printable characters"),
+        (["--max-delete-fraction=50"], "Give 0 to 1"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(merge_job, flags, what):
@@ -141,6 +142,13 @@ def test_a_wrong_option_is_one_clear_error(merge_job, flags, what):
     assert done.returncode == 1
     assert what in result.error
     assert not result.retryable
+
+
+def test_an_error_tells_the_last_committed_batch(case, merge_job):
+    merge_job()
+    case.execute("ALTER TABLE customers RENAME TO clients")
+    _, result = merge_job("two")
+    assert (result.code, result.batch_id, result.batches) == (ResultCode.ERROR, 1, 0)
 
 
 def test_a_broken_model_is_told_in_the_result(case, tmp_path, read_result):

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config_schema import names
@@ -54,6 +55,7 @@ def check_model(
         _keys_are_columns,
         _sinks_exist,
         _schedules_hold,
+        _addresses_hold_no_secret,
         _secrets_have_variables_of_their_own,
         _derived_names_differ,
     )
@@ -124,6 +126,19 @@ def _schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
         except (KeyError, ValueError, OSError):
             todo = "Write an IANA name such as Europe/Zurich"
             yield f"platforms[{i}].timezone", f"{platform.timezone!r} is no time zone", todo
+
+
+def _addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """A password in an address would stand in rows, plans and logs. Its value is not repeated here either."""
+    for i, platform in enumerate(ecosystem.platforms):
+        try:
+            password = urlsplit(platform.model.url).password
+        except ValueError:
+            yield f"platforms[{i}].model.url", "this is no address", "Write https://..., ssh or a local path"
+            continue
+        if password is not None:
+            todo = f"Take it out, and put the token into the secret {platform.model.credential!r}"
+            yield f"platforms[{i}].model.url", "there is a password in the address", todo
 
 
 def _is_schedule(schedule: str) -> bool:

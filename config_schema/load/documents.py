@@ -46,7 +46,8 @@ def json_document(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise _unreadable(path, "", "the file is missing") from error
+        problem = Problem(path.name, "", "the file is missing", "Write it beside the model; see config_schema/examples")
+        raise ProblemsFound(str(path), [problem]) from error
     except json.JSONDecodeError as error:
         raise _unreadable(path, f"line {error.lineno}", f"not JSON: {error.msg}") from error
     except (OSError, UnicodeDecodeError) as error:

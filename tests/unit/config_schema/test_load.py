@@ -25,6 +25,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_missing_mapping_file_is_said(folder):
+    (folder / "dsg_platform_mapping.json").unlink()
+    assert problems(folder)[0].startswith("dsg_platform_mapping.json: the file is missing. Write it")
+
+
 def problems(folder: Path) -> list[str]:
     with pytest.raises(ProblemsFound) as caught:
         load_model(folder)
@@ -134,6 +139,11 @@ def column(eco, index=0):
         (lambda eco: eco["platforms"][0].update(schedule="61 * * * *"), "platforms[0].schedule: '61 * * * *' is no"),
         (lambda eco: eco["platforms"][0].update(timezone="Mars/Base"), "platforms[0].timezone: 'Mars/Base' is no"),
         (lambda eco: eco["platforms"][1].update(name="yellow-live"), "would share"),
+        (
+            lambda eco: eco["platforms"][0]["model"].update(url="https://x:hunter2@git.example/m.git"),
+            "platforms[0].model.url: there is a password in the address",
+        ),
+        (lambda eco: eco["platforms"][0]["model"].update(url="https://[x"), "platforms[0].model.url: this is no"),
         (lambda eco: eco["platforms"][0].update(milestoning="forensik"), "Did you mean 'forensic'?"),
         (
             lambda eco: eco["workspaces"][0]["dataset_groups"][0]["sinks"][0].update(dataset="customer"),

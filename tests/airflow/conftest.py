@@ -169,7 +169,7 @@ def config(platform: str, store: str = "Store1", **changes: Any) -> dict[str, An
     return {key: value for key, value in merged.items() if value is not None}
 
 
-@pytest.fixture(name="config")
+@pytest.fixture(name="config", scope="session")
 def config_fixture() -> Callable[..., dict[str, Any]]:
     return config
 

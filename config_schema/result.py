@@ -51,6 +51,10 @@ class Counts:
     def changed(self) -> int:
         return self.inserted + self.updated + self.deleted
 
+    def __str__(self) -> str:
+        found = f"{self.inserted} inserted, {self.updated} updated, {self.deleted} deleted, {self.unchanged} unchanged"
+        return f"{found} of {self.total}"
+
 
 @dataclass(frozen=True)
 class DatasetResult:

@@ -34,7 +34,7 @@ def publish_dags(namespace: dict[str, Any], platform: str) -> None:
     """What `airflow_plugin.factory.publish` does."""
     settings = platform_settings(platform)
     loaded = _loaded_for(settings, get_parsing_context().dag_id)
-    log.info("%s: built %d DAG of %d row", platform, len(loaded.dags), len(loaded.dags) + len(loaded.set_aside))
+    log.info("%s: rows that are DAGs now: %d, set aside: %d", platform, len(loaded.dags), len(loaded.set_aside))
     for stream_key, problems in loaded.set_aside.items():
         for problem in problems:
             log.warning("%s: stream %s is set aside: %s", platform, stream_key, problem)

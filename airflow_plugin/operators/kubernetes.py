@@ -44,15 +44,19 @@ class KubernetesMergeOperator(KubernetesPodOperator):
 
         Raises AirflowException if a retry can help, AirflowFailException if not, TaskDeferred in deferrable mode.
         """
-        token = secrets.token_hex(16)
         run_id = context["run_id"]
+        self.prepare(run_id)
+        work = self.execute_async if self.deferrable else self.execute_sync
+        return self._outcome(run_id, lambda: work(context))
+
+    def prepare(self, run_id: str) -> None:
+        """Put what belongs to this try into the pod: the run id and a fresh token."""
+        token = secrets.token_hex(16)
         self._read_with(PodReading(token))
         self.arguments = self.job.run_arguments(run_id)
         self.labels = {**self.labels, f"{LABEL_PREFIX}/run": names.label_value(run_id)}
         self.env_vars = [*self.env_vars, k8s.V1EnvVar(name=TOKEN_VARIABLE, value=token)]
         self.name = self._set_name(self.name)
-        work = self.execute_async if self.deferrable else self.execute_sync
-        return self._outcome(run_id, lambda: work(context))
 
     def execute(self, context: Context) -> dict[str, Any]:
         return self.merge(context)

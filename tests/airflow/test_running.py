@@ -178,7 +178,7 @@ def test_the_worker_reads_one_row_and_builds_one_dag(running):
     chain = dag_id("Chain")
     until(lambda: ended(running, chain))
     (run_id, *_), *_ = running.runs(chain)
-    assert "built 1 DAG of 1 row" in task_log(running, chain, run_id, "snapshot_merge_job")
+    assert "rows that are DAGs now: 1, set aside: 0" in task_log(running, chain, run_id, "snapshot_merge_job")
 
 
 def test_with_the_schedule_on_never_more_than_one_run_is_queued(running):

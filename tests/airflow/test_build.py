@@ -1,0 +1,196 @@
+"""Rows become DAGs in this process: their shape, what Airflow stores of them, and the pod that a row asks for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import StreamRow
+from config_schema.result import TOKEN_VARIABLE
+
+SETTINGS = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def dag(airflow_here, config):
+    """The one DAG of a row with these changes."""
+    from airflow_plugin.factory.publishing import load
+
+    def build(**changes):
+        row = StreamRow("Store1", json.dumps(config("YellowLive", **changes)), "active", NOW, NOW)
+        loaded = load([row], SETTINGS)
+        assert loaded.set_aside == {}
+        return loaded.dags["yellowlive__Store1_ingestion"]
+
+    return build
+
+
+@pytest.fixture
+def stored(airflow_here):
+    """What Airflow stores of a DAG."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return lambda dag: json.loads(json.dumps(DagSerialization.to_dict(dag), sort_keys=True))["dag"]
+
+
+@pytest.mark.parametrize("runner", ["process", "kubernetes"])
+def test_a_row_is_a_dag_of_four_tasks_that_runs_once_at_a_time(dag, runner):
+    built = dag(
+        runner=runner, schedule="@hourly", timezone="Europe/Zurich", owner="team-yellow", pool="ingest", priority=7
+    )
+    assert {task.task_id: set(task.downstream_task_ids) for task in built.tasks} == {
+        "snapshot_merge_job": {"check_result"},
+        "check_result": {"reschedule_immediately", "wait_for_trigger"},
+        "reschedule_immediately": set(),
+        "wait_for_trigger": set(),
+    }
+    assert (built.max_active_runs, built.catchup, built.is_paused_upon_creation) == (1, False, False)
+    assert (built.timetable.expression, str(built.timetable.timezone)) == ("0 * * * *", "Europe/Zurich")
+    assert {task.owner for task in built.tasks} == {"team-yellow"}
+    merge = built.get_task("snapshot_merge_job")
+    assert (merge.pool, merge.priority_weight, merge.retries) == ("ingest", 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "timetable"),
+    [(None, "NullTimetable"), ("@once", "OnceTimetable"), ("@continuous", "ContinuousTimetable")],
+)
+def test_schedules_that_are_no_cron(dag, schedule, timetable):
+    assert type(dag(schedule=schedule).timetable).__name__ == timetable
+
+
+@pytest.mark.parametrize("runner", ["process", "kubernetes"])
+def test_two_builds_are_stored_alike_and_a_change_is_stored_unlike(dag, stored, runner):
+    assert stored(dag(runner=runner)) == stored(dag(runner=runner))
+    assert stored(dag(runner=runner)) != stored(dag(runner=runner, git_repo_branch="next"))
+
+
+@pytest.mark.parametrize("runner", ["process", "kubernetes"])
+def test_nothing_of_a_row_is_a_template_or_stored_as_an_argument(dag, stored, runner):
+    hostile = "{{ conn.postgres.password }}"
+    built = dag(runner=runner, postgres_database=hostile, datasets=[hostile], owner=hostile, tags=[hostile])
+    assert all(not task.template_fields for task in built.tasks)
+    if runner == "kubernetes":
+        assert not built.get_task("snapshot_merge_job").worker().template_fields
+    tasks = json.dumps(stored(built)["tasks"])
+    assert "--platform" not in tasks
+    assert "POSTGRES_PASSWORD" not in tasks
+
+
+def test_the_last_task_of_a_run_that_is_done_costs_no_worker(dag, stored):
+    tasks = {task["__var"]["task_id"]: task["__var"] for task in stored(dag())["tasks"]}
+    assert tasks["wait_for_trigger"]["_is_empty"] is True
+    assert [key for key, task in tasks.items() if task.get("_can_skip_downstream")] == ["check_result"]
+
+
+def test_the_pod_has_the_arguments_the_secrets_by_reference_and_the_least_rights(dag):
+    pod = pod_of(
+        dag(
+            runner="kubernetes",
+            postgres_database="{{ conn.postgres.password }}",
+            resources={"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}},
+            service_account="merge-job",
+            node_selector={"disk": "ssd"},
+            tolerations=[{"key": "dedicated", "operator": "Exists"}],
+            image_pull_secrets=["registry"],
+        )
+    )
+    spec, container = pod["spec"], pod["spec"]["containers"][0]
+    assert container["image"] == "registry.example/merge-job:0.1.0"
+    assert container["imagePullPolicy"] == "Always"
+    assert container["args"][:2] == ["merge", "--platform=YellowLive"]
+    assert "--postgres-database={{ conn.postgres.password }}" in container["args"]
+    assert container["args"][-1] == "--run-id=manual__{{ ds }}"
+    values = {one["name"]: one.get("value") for one in container["env"]}
+    references = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one}
+    assert {name for name, value in values.items() if value is not None} == {"HOME", TOKEN_VARIABLE}
+    assert references["POSTGRES_PASSWORD"] == {"name": "postgres", "key": "password"}
+    assert references["GIT_TOKEN"] == {"name": "git", "key": "token", "optional": True}
+    assert container["resources"] == {"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}}
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("merge-job", False)
+    assert spec["nodeSelector"] == {"disk": "ssd"}
+    assert spec["tolerations"] == [{"key": "dedicated", "operator": "Exists"}]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    assert len(spec["containers"]) == 1
+    assert pod["metadata"]["namespace"] == "ns-yellow-live"
+    assert pod["metadata"]["name"].startswith("yellowlive-store1-merge-")
+    labels = pod["metadata"]["labels"]
+    assert labels["stream-factory/platform"] == "yellowlive"
+    assert labels["stream-factory/stream"] == "Store1"
+    assert labels["stream-factory/run"] == "manual___ds"
+
+
+def test_each_try_has_a_token_of_its_own(dag):
+    built = dag(runner="kubernetes")
+    tokens = {
+        one["value"]
+        for pod in (pod_of(built), pod_of(built))
+        for one in pod["spec"]["containers"][0]["env"]
+        if one["name"] == TOKEN_VARIABLE
+    }
+    assert len(tokens) == 2
+
+
+def test_a_pod_that_failed_is_kept_where_the_row_says_so(dag):
+    task = dag(runner="kubernetes", on_failed_pod="keep").get_task("snapshot_merge_job")
+    assert task.worker().on_finish_action == "delete_succeeded_pod"
+
+
+HEAVY = (
+    "jsonschema",
+    "kubernetes",
+    "rich",
+    "typer",
+    "airflow.providers.cncf",
+    "airflow_plugin.sync",
+    "airflow_plugin.cli",
+)
+
+
+def test_the_parse_path_loads_nothing_heavy_that_airflow_has_not_loaded_itself(airflow_here, config):
+    row = {"stream_key": "Store1", "status": "active", "created_at": None, "updated_at": None}
+    rows = [
+        row | {"config_json": json.dumps(config("YellowLive", runner=runner))} for runner in ("process", "kubernetes")
+    ]
+    program = f"""
+import json, sys
+import airflow.dag_processing.processor, airflow.sdk.bases.branch
+before = set(sys.modules)
+from airflow_plugin.factory.publishing import load
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import StreamRow
+settings = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
+for row in json.loads({json.dumps(rows)!r}):
+    loaded = load([StreamRow(**row)], settings)
+    assert not loaded.set_aside, loaded
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert "airflow_plugin.factory.build" in loaded
+    assert [name for name in loaded if name.startswith((*HEAVY, "yaml", "sqlalchemy"))] == []
+    others = [name for name in loaded if not name.startswith(("airflow_plugin", "config_schema", "psycopg2"))]
+    assert others == []
+
+
+def pod_of(dag) -> dict:
+    """The request that the merge task would send for its pod, as JSON."""
+    from kubernetes.client import ApiClient
+
+    worker = dag.get_task("snapshot_merge_job").worker()
+    worker.prepare("manual__{{ ds }}")
+    ti = SimpleNamespace(dag_id=dag.dag_id, task_id="snapshot_merge_job", try_number=1, map_index=-1)
+    context = {"ti": ti, "run_id": "manual__{{ ds }}", "dag": dag}
+    dag.get_task("snapshot_merge_job")._worker = None
+    return ApiClient().sanitize_for_serialization(worker.build_pod_request_obj(context, dry_run=True))

@@ -1,0 +1,36 @@
+"""What Airflow finds of us by entry points."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from jsonschema import Draft7Validator
+
+
+def test_the_provider_says_of_itself_what_airflow_accepts(airflow_here):
+    import airflow
+
+    (entry,) = entry_points(group="apache_airflow_provider", name="provider_info").select(
+        value="airflow_plugin.provider:get_provider_info"
+    )
+    schema = json.loads(Path(airflow.__file__).with_name("provider_info.schema.json").read_text())
+    Draft7Validator(schema).validate(entry.load()())
+
+
+def test_airflow_finds_the_plugin_and_the_option_of_airflow_cfg(airflow_here, monkeypatch):
+    from airflow.providers_manager import ProvidersManager
+
+    from airflow_plugin.plugin import StreamFactoryPlugin
+    from airflow_plugin.settings import settings_dir
+
+    (entry,) = entry_points(group="airflow.plugins", name="stream_factory")
+    assert entry.load() is StreamFactoryPlugin
+    assert (
+        "settings_dir"
+        in dict(ProvidersManager().provider_configs)["airflow-stream-factory"]["stream_factory"]["options"]
+    )
+    monkeypatch.delenv("DAGFACTORY_SETTINGS_DIR", raising=False)
+    monkeypatch.setenv("AIRFLOW__STREAM_FACTORY__SETTINGS_DIR", "/there")
+    assert settings_dir() == Path("/there")

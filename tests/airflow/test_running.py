@@ -54,12 +54,15 @@ sys.exit(0 if code >= 0 else 1)
 # store -> what its job does, and the rest of its row
 STREAMS: dict[str, dict[str, Any]] = {
     "Chain": {"git_repo_branch": "keep2"},
+    "Crowded": {"git_repo_branch": "keep2"},
     "Endless": {"git_repo_branch": "keep9"},
     "Busy": {"git_repo_branch": "tick3", "schedule": "* * * * *"},
     "Away": {"git_repo_branch": "is_away"},
     "Refused": {"git_repo_branch": "refuses"},
     "Paused": {"git_repo_branch": "keep0", "schedule": "* * * * *"},
 }
+# How often each is triggered by hand, where it is not once: Busy is left to its schedule.
+TRIGGERS = {"Busy": 0, "Crowded": 2}
 
 
 @dataclass
@@ -89,7 +92,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
-    """Airflow with the streams above, each triggered once but for the one that its schedule starts."""
+    """Airflow with the streams above, triggered."""
     folder = tmp_path_factory.mktemp("running")
     for name in ("running_airflow", "running_merge"):
         postgres.create_role(name, "word")
@@ -109,7 +112,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         started = Running(airflow, metadata)
         for store in STREAMS:
             until(lambda store=store: airflow.api.dag(dag_id(store)) is not None)
-            if store != "Busy":
+            for _ in range(TRIGGERS.get(store, 1)):
                 airflow.api.trigger(dag_id(store))
         yield started
     finally:
@@ -139,6 +142,17 @@ def test_keep_working_triggers_the_next_run_until_the_job_is_done(running):
     }
     last = running.tasks(chain, others[1][0])
     assert (last["reschedule_immediately"], last["wait_for_trigger"]) == ("skipped", "success")
+
+
+def test_where_a_run_is_queued_already_none_is_triggered(running):
+    crowded = dag_id("Crowded")
+    until(lambda: len(running.runs(crowded)) == 3 and ended(running, crowded))
+    first, second, third = running.runs(crowded)
+    assert first[0].startswith("manual__")
+    assert second[0].startswith("manual__")
+    assert third[0] == "keep_working__Crowded__2"
+    assert running.tasks(crowded, first[0])["reschedule_immediately"] == "skipped"
+    assert "is queued already" in task_log(running, crowded, first[0], "reschedule_immediately")
 
 
 def test_a_job_that_never_is_done_stops_at_the_longest_chain(running):

@@ -16,7 +16,13 @@ from config_schema.errors import StreamFactoryError
 
 HOST = "127.0.0.1"
 USER = "admin"
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+# On one machine the api-server reads the logs as files: no log servers, which would listen to the whole network.
+COMPONENTS = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
 HEALTHY_SECONDS = 180
 POLL_SECONDS = 0.3
 
@@ -44,11 +50,12 @@ class Airflow:
         done = self.processes.start("migrate", python_module("airflow", "db", "migrate"), self.environment)
         if done.wait() != 0:
             raise self._failed("airflow db migrate", done.returncode, "migrate")
+        self.processes.forget("migrate")
 
     def start(self) -> None:
         """Start the components; they become healthy by and by."""
-        for component in COMPONENTS:
-            self.processes.start(component, python_module("airflow", component), self.environment)
+        for component, flags in COMPONENTS.items():
+            self.processes.start(component, python_module("airflow", component, *flags), self.environment)
 
     def becoming_healthy(self) -> Iterator[tuple[str, ...]]:
         """What is healthy so far, again and again, until everything is. Raises StreamFactoryError if it never is."""

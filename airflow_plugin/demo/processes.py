@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind: each in a session of its own, all marked in their environment."""
+"""Child processes that leave nothing behind: all that came of them ends with them, by descent, session or mark."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ import psutil
 
 MARK = "STREAM_FACTORY_DEMO"
 TERM_SECONDS = 8
+KILL_SECONDS = 5
 POLL_SECONDS = 0.1
 
 
 class Processes:
-    """The processes of one demo. Whatever they start inherits the mark, so that none escapes `end`."""
+    """The processes of one demo, each the leader of a session of its own."""
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
         self.mark = uuid.uuid4().hex
         self.started: dict[str, subprocess.Popen[bytes]] = {}
+        self._seen: set[psutil.Process] = set()
 
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a process whose output goes to `<name>.log`; a terminal's Ctrl+C does not reach it, `end` does."""
@@ -48,34 +50,39 @@ class Processes:
             if (code := process.poll()) is not None:
                 yield name, code
 
+    def forget(self, name: str) -> None:
+        """For one that has ended well: its number may come to be another's."""
+        del self.started[name]
+
     def end(self) -> None:
-        """End every process with the mark: TERM, and KILL after a while."""
-        for process in self.started.values():
+        """End them with all that came of them: TERM to those started here, and KILL after a while to what is left."""
+        self._look()  # before parents die, and their children are nobody's any more
+        for child in self.started.values():
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-        if not self._gone_within(TERM_SECONDS):
-            for left in self._marked():
-                with contextlib.suppress(psutil.Error):
-                    left.kill()
-            self._gone_within(TERM_SECONDS)
-
-    def _gone_within(self, seconds: float) -> bool:
-        give_up = time.monotonic() + seconds
-        while self._marked():
-            for process in self.started.values():
-                process.poll()
-            if time.monotonic() > give_up:
-                return False
+                child.terminate()
+        give_up = time.monotonic() + TERM_SECONDS
+        while self._left() and time.monotonic() < give_up:
             time.sleep(POLL_SECONDS)
-        return True
+        give_up = time.monotonic() + KILL_SECONDS
+        while (left := self._left()) and time.monotonic() < give_up:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            time.sleep(POLL_SECONDS)
 
-    def _marked(self) -> list[psutil.Process]:
-        found = []
+    def _left(self) -> list[psutil.Process]:
+        for child in self.started.values():
+            child.poll()
+        self._look()
+        return [process for process in self._seen if _runs(process)]
+
+    def _look(self) -> None:
+        """Remember who is ours now: a process may yet lose its parent, and Airflow's overwrite their environment."""
+        sessions = {process.pid for process in self.started.values()}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
-                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == self.mark:
-                    found.append(process)
-        return found
+                if os.getsid(process.pid) in sessions or process.environ().get(MARK) == self.mark:
+                    self._seen |= {process, *process.children(recursive=True)}
 
 
 def python_module(*arguments: str) -> list[str]:
@@ -90,3 +97,10 @@ def inherited_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("AIRFLOW", "_AIRFLOW", "PG", "DAGFACTORY_", "SIMULATOR_"))
     }
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -220,22 +220,26 @@ class Cut:
                 self.cuts += 1
                 _shut(client)
                 if self._forward:
-                    server.sendall(data)
-                    time.sleep(0.5)
+                    _pass_on(data, server)
+                    time.sleep(0.5)  # the server ends a COMMIT that it has begun, but reads it only while connected
                 break
-            server.sendall(data)
+            _pass_on(data, server)
         _shut(server)
 
     def _down(self, server, client):
         while data := _received(server):
-            with suppress(OSError):
-                client.sendall(data)
+            _pass_on(data, client)
         _shut(client)
 
 
 def _shut(connection) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def _pass_on(data: bytes, to) -> None:
+    with suppress(OSError):
+        to.sendall(data)
 
 
 def _received(from_) -> bytes:

@@ -128,7 +128,7 @@ def test_a_server_that_does_not_let_us_in_is_one_clear_error(postgres, folder, u
 def test_a_server_where_we_may_not_create_is_one_clear_error(new_database, folder):
     database = new_database("plain")
     done = run_demo("--exit", "--port", str(free_port()), "--dir", str(folder), DAGFACTORY_DSN=database.dsn)
-    assert is_one_clear_error(done, "DAGFACTORY_DSN", "permission denied to create role")
+    assert is_one_clear_error(done, "DAGFACTORY_DSN", "may not create roles and databases")
 
 
 def test_a_broken_model_is_one_clear_error_before_anything_starts(folder, tmp_path):

@@ -27,15 +27,23 @@ STOP_SECONDS = 30
 class EmbeddedPostgres:
     """A server in `directory`, made on the first start and kept for the next; `port` 0 takes a free one.
 
-    As root the server runs as a system user of its own, because PostgreSQL refuses to run as root.
+    `binaries` is the folder of another PostgreSQL's programs than the wheel's. As root the server runs as a system user of its own, because PostgreSQL refuses to run as root.
     """
 
     host = "127.0.0.1"
 
-    def __init__(self, directory: Path, *, port: int = 0, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        options: dict[str, str] | None = None,
+        binaries: Path | None = None,
+    ) -> None:
         self.directory = directory
         self.port = port or free_port(self.host)
         self.options = options or {}
+        self._given_binaries = binaries
         self._user = _unprivileged_user()
         self._password_file = directory / "superuser.password"
         self._data = directory / "data"
@@ -52,7 +60,7 @@ class EmbeddedPostgres:
 
     def start(self) -> EmbeddedPostgres:
         """Start the server and wait until it answers. Raises StreamFactoryError with the end of its log if not."""
-        self._binaries = _reachable_binaries(self.directory, self._user)
+        self._binaries = self._given_binaries or _reachable_binaries(self.directory, self._user)
         if not (self._data / "PG_VERSION").exists():
             self._init()
         self._sockets = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has at most 107 bytes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import httpx
@@ -45,16 +44,9 @@ class Api:
         run = self._json(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {}}))
         return str(run["dag_run_id"])
 
-    def wait(self, dag_id: str, run_id: str, seconds: float) -> str:
-        """Wait until a run has ended; gives back its state. Raises StreamFactoryError if it takes longer."""
-        give_up = time.monotonic() + seconds
-        while True:
-            state = str(self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))["state"])
-            if state in ENDED:
-                return state
-            if time.monotonic() > give_up:
-                raise StreamFactoryError(dag_id, f"run {run_id} is {state} after {seconds:.0f} s", "See its log")
-            time.sleep(POLL_SECONDS)
+    def state(self, dag_id: str, run_id: str) -> str:
+        """The state of a run; one of ENDED once it has ended."""
+        return str(self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))["state"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The runs of a DAG, the newest first."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,11 +14,13 @@ import typer
 
 from airflow_plugin.demo.airflow import Airflow, check_port, run_to_end
 from airflow_plugin.demo.databases import Databases, create_databases
+from airflow_plugin.demo.folder import demo_folder
 from airflow_plugin.demo.model import DemoModel
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from airflow_plugin.demo.processes import Processes, inherited_environment, python_module
 from airflow_plugin.demo.report import Report
 from airflow_plugin.demo.rounds import PLATFORMS, Line, run_round
+from airflow_plugin.demo.signals import ignore_signals, stopped_by_signals
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
@@ -59,7 +59,7 @@ def demo(
     if model is not None:
         load_model(model)  # a broken one is told of before anything is started
     report = Report()
-    with _stopped_by_signals(), _folder(directory) as folder, _postgres(folder, report) as databases:
+    with stopped_by_signals(), demo_folder(directory) as folder, _postgres(folder, report) as databases:
         processes = Processes(folder)
         try:
             demo_model = DemoModel(folder / "model", databases, *([model] if model else []))
@@ -67,6 +67,7 @@ def demo(
             if not end:
                 report.wait_for_interrupt()
         finally:
+            ignore_signals()  # stopping takes seconds, and must not be cut short by an impatient second Ctrl+C
             report.step("Stopping")
             processes.end()
     raise typer.Exit(0 if right else 1)
@@ -186,17 +187,6 @@ def _simulate(databases: Databases, environment: dict[str, str], *arguments: str
 
 
 @contextlib.contextmanager
-def _folder(given: Path | None) -> Iterator[Path]:
-    if given is not None:
-        given.mkdir(parents=True, exist_ok=True)
-        yield given.resolve()
-        return
-    with tempfile.TemporaryDirectory(prefix="stream-factory-demo-", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o711)  # as root PostgreSQL runs as another user, who has to walk through
-        yield Path(folder)
-
-
-@contextlib.contextmanager
 def _postgres(folder: Path, report: Report) -> Iterator[Databases]:
     passwords = folder / "passwords.json"
     if dsn := os.environ.get(DSN_VARIABLE):
@@ -206,18 +196,3 @@ def _postgres(folder: Path, report: Report) -> Iterator[Databases]:
     with EmbeddedPostgres(folder / "postgres") as server:
         report.step(f"PostgreSQL: embedded, port {server.port}")
         yield create_databases(server.dsn(), "embedded PostgreSQL", passwords)
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """TERM and HUP unwind as Ctrl+C does, so that everything is stopped."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,8 @@ EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = ("ecosystem.yaml", "dsg_platform_mapping.json")
 MERGE_SECRET, SOURCE_SECRET = "postgres", "customer-db"
 AUTHOR = ("-c", "user.name=demo", "-c", "user.email=demo@example.test")
+# Not the user's git settings: a signed commit would ask for a pass phrase, a hook could refuse.
+GIT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"}
 
 
 class DemoModel:
@@ -67,7 +70,13 @@ class DemoModel:
     def _git(self, *arguments: str) -> str:
         try:
             done = subprocess.run(
-                ["git", *arguments], cwd=self.folder, check=True, capture_output=True, text=True, timeout=60
+                ["git", *arguments],
+                cwd=self.folder,
+                env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | GIT_SETTINGS,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=60,
             )
         except FileNotFoundError:
             raise StreamFactoryError("git", "the program is not there", "Install git") from None

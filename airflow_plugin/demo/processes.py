@@ -92,11 +92,14 @@ def python_module(*arguments: str) -> list[str]:
 
 def inherited_environment() -> dict[str, str]:
     """This process's environment without what would send Airflow or libpq elsewhere."""
-    return {
+    kept = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("AIRFLOW", "_AIRFLOW", "PG", "DAGFACTORY_", "SIMULATOR_"))
     }
+    # Airflow's tasks reach their api-server over HTTP, on this machine: by no proxy.
+    direct = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1", "localhost")))
+    return kept | {"NO_PROXY": direct, "no_proxy": direct}
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_plugin.demo.airflow import Airflow
+from airflow_plugin.demo.api import ENDED, POLL_SECONDS
 from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.truth import TABLES, Expected, Merged, Rows, differences, expected, merged_rows, source_rows
 from airflow_plugin.operators.merge_job import MERGE_TASK
@@ -69,24 +69,35 @@ def run_round(label: str, airflow: Airflow, databases: Databases, tell: Callable
     ]
 
 
-def changes_happened(lines: Iterable[Line]) -> bool:
-    return any(line.counts.get(key) for line in lines for key in ("inserted", "updated", "deleted"))
-
-
 def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
-    def run(platform: DemoPlatform) -> Any:
-        started = time.monotonic()
-        run_id = airflow.api.trigger(platform.dag_id)
-        state = airflow.api.wait(platform.dag_id, run_id, RUN_SECONDS)
-        tell(f"{label}: {platform.dag_id} {state} in {time.monotonic() - started:.1f} s")
-        result = airflow.api.returned(platform.dag_id, run_id, MERGE_TASK)
-        if state != "success" or not isinstance(result, dict):
-            what = f"run {run_id} ended as {state}, and {MERGE_TASK} returned {type(result).__name__}"
-            raise StreamFactoryError(platform.dag_id, what, f"See its log in {airflow.home / 'logs'}; give --dir")
-        return result
+    """What each platform's merge task returned; the runs go side by side."""
+    started = time.monotonic()
+    running = {platform: airflow.api.trigger(platform.dag_id) for platform in PLATFORMS}
+    results: dict[DemoPlatform, Any] = {}
+    while waited_for := running.keys() - results.keys():
+        for platform in waited_for:
+            state = airflow.api.state(platform.dag_id, running[platform])
+            seconds = time.monotonic() - started
+            if state in ENDED:
+                tell(f"{label}: {platform.dag_id} {state} in {seconds:.1f} s")
+                results[platform] = _result(airflow, platform, running[platform], state)
+            elif seconds > RUN_SECONDS:
+                raise _no_result(airflow, platform, f"run {running[platform]} is {state} after {seconds:.0f} s")
+        airflow.check_alive()
+        time.sleep(POLL_SECONDS)
+    return results
 
-    with ThreadPoolExecutor(len(PLATFORMS)) as pool:
-        return dict(zip(PLATFORMS, pool.map(run, PLATFORMS), strict=True))
+
+def _result(airflow: Airflow, platform: DemoPlatform, run_id: str, state: str) -> Any:
+    result = airflow.api.returned(platform.dag_id, run_id, MERGE_TASK)
+    if state == "success" and isinstance(result, dict):
+        return result
+    what = f"run {run_id} ended as {state}, and {MERGE_TASK} returned {type(result).__name__}"
+    raise _no_result(airflow, platform, what)
+
+
+def _no_result(airflow: Airflow, platform: DemoPlatform, what: str) -> StreamFactoryError:
+    return StreamFactoryError(platform.dag_id, what, f"See its log in {airflow.home / 'logs'}; give --dir to keep it")
 
 
 def _line(
@@ -95,7 +106,7 @@ def _line(
     reported = result["datasets"].get(dataset, {"counts": {}, "seconds": 0.0})
     at = (platform, dataset)
     true = expected(source, before[at].current)
-    differs = differences(source, before[at], after[at], forensic=platform.forensic)
+    differs = differences(source, before[at], after[at], result["batch_id"], forensic=platform.forensic)
     differs += _unequal_counts(reported["counts"], true)
     if result["code"] != ResultCode.DONE:
         differs.append(f"the result code is {result['code']}")

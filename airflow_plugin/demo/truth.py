@@ -19,6 +19,7 @@ OPEN = 2147483647
 
 Row = tuple[Any, ...]
 Rows = dict[str, Row]  # by key; the demo's keys are single columns
+Versions = Counter[tuple[Row, int, int]]  # a row, the batch that it came in, and the one that it went out
 
 TABLES = {
     "customers": (
@@ -42,10 +43,10 @@ class Expected:
 
 @dataclass(frozen=True)
 class Merged:
-    """A merge table as it stands: its current rows, and how many versions of each row it has closed."""
+    """A merge table as it stands: its current rows, and if it is forensic every version."""
 
     current: Rows
-    closed: Counter[Row]
+    versions: Versions
 
 
 def expected(source: Rows, before: Rows) -> Expected:
@@ -61,15 +62,29 @@ def expected(source: Rows, before: Rows) -> Expected:
     )
 
 
-def differences(source: Rows, before: Merged, after: Merged, *, forensic: bool) -> list[str]:
-    """How the merge table differs from what it must be after the round; empty if in nothing."""
+def differences(source: Rows, before: Merged, after: Merged, batch: int, *, forensic: bool) -> list[str]:
+    """How the merge table differs from what it must be after the round; empty if in nothing.
+
+    `batch` is what the run says is its batch: it must be the one that versions went out and came in.
+    """
     found = []
     if after.current != source:
         found.append(f"{_unequal(source, after.current)} rows differ from the source")
-    gone = Counter(row for key, row in before.current.items() if source.get(key) != row)
-    if after.closed != (before.closed + gone if forensic else Counter()):
-        found.append("the closed versions are not those that the changes of this round closed")
+    if forensic:
+        wanted = _versions_after(source, before, batch)
+        wrong = sum(((wanted - after.versions) + (after.versions - wanted)).values())
+        if wrong:
+            found.append(f"{wrong} versions are missing, or not as the changes of this round must leave them")
     return found
+
+
+def _versions_after(source: Rows, before: Merged, batch: int) -> Versions:
+    gone = {row for key, row in before.current.items() if source.get(key) != row}
+    come = [row for key, row in source.items() if before.current.get(key) != row]
+    kept: Versions = Counter()
+    for (row, came, went), number in before.versions.items():
+        kept[row, came, batch if went == OPEN and row in gone else went] += number
+    return kept + Counter((row, batch, OPEN) for row in come)
 
 
 def source_rows(connection: Connection, dataset: str) -> Rows:
@@ -86,12 +101,10 @@ def merged_rows(connection: Connection, table: str, dataset: str, *, forensic: b
     if row is None or row[0]:
         return Merged({}, Counter())
     columns = TABLES[dataset]
-    rows = _select(connection, table, columns, ("ds_batch_out",) if forensic else ())
     if not forensic:
-        return Merged(_by_key(rows), Counter())
-    return Merged(
-        _by_key(row[:-1] for row in rows if row[-1] == OPEN), Counter(row[:-1] for row in rows if row[-1] != OPEN)
-    )
+        return Merged(_by_key(_select(connection, table, columns, ())), Counter())
+    versions = [(row[:-2], *row[-2:]) for row in _select(connection, table, columns, ("ds_batch_in", "ds_batch_out"))]
+    return Merged(_by_key(row for row, _, went in versions if went == OPEN), Counter(versions))
 
 
 def _select(connection: Connection, table: str, columns: Iterable[str], more: Iterable[str]) -> list[Row]:

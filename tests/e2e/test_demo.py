@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -10,8 +12,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -23,12 +26,45 @@ from airflow_plugin.demo.postgres import free_port
 DEMO = [sys.executable, "-m", "airflow_plugin", "demo"]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@pytest.fixture(scope="module")
+def kept_folder() -> Iterator[Path]:
+    """A folder for --dir that more than one test uses, as people do."""
     # Not tmp_path: as root PostgreSQL runs as another user, who cannot walk into pytest's folders.
     with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as made:
         Path(made).chmod(0o755)
         yield Path(made) / "demo"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for --dir that nothing may come to be in."""
+    return tmp_path / "demo"
+
+
+@pytest.fixture
+def orphans() -> Iterator[Callable[[], list[str]]]:
+    """A function that gives the processes that came of this test and still run, their parents dead or not.
+
+    On Linux orphans become children of this process. Environments are no help: Airflow's processes overwrite theirs.
+    """
+    become_subreaper(True)
+    before = set(psutil.Process().children(recursive=True))
+
+    def left() -> list[str]:
+        found = []
+        for process in set(psutil.Process().children(recursive=True)) - before:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
+        return found
+
+    yield left
+    become_subreaper(False)
+
+
+def become_subreaper(on: bool) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, int(on), 0, 0, 0)
 
 
 def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,21 +73,8 @@ def run_demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Whatever runs with this folder in its command line, environment or working directory."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            about = [*process.cmdline(), *process.environ().values(), process.cwd()]
-        except (psutil.Error, OSError):
-            continue
-        if process.pid != os.getpid() and any(str(folder) in text for text in about):
-            found.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
-    return found
-
-
-def test_the_demo_ends_with_counts_that_are_the_truth_and_leaves_no_process(folder):
-    done = run_demo("--exit", "--port", str(free_port()), "--dir", str(folder))
+def test_the_demo_ends_with_counts_that_are_the_truth_and_leaves_no_process(kept_folder, orphans):
+    done = run_demo("--exit", "--port", str(free_port()), "--dir", str(kept_folder))
     assert done.returncode == 0, done.stdout + done.stderr
     # platform, round, dataset, inserted, updated, deleted, unchanged, total, seconds, code, truth
     lines = re.findall(
@@ -69,31 +92,35 @@ def test_the_demo_ends_with_counts_that_are_the_truth_and_leaves_no_process(fold
         assert all(counts[platform, "3", dataset][:3] == (0, 0, 0) for dataset in ("customers", "addresses"))
     assert "A scheduled run has passed" in done.stdout
     assert "All 12 lines are the truth" in done.stdout
-    assert processes_of(folder) == []
+    assert orphans() == []
 
 
-def test_ctrl_c_stops_everything(folder):
-    port = free_port()
+def test_ctrl_c_in_the_next_demo_on_the_folder_stops_everything_though_a_merge_is_running(kept_folder, orphans):
     demo = subprocess.Popen(
-        [*DEMO, "--port", str(port), "--dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*DEMO, "--port", str(free_port()), "--dir", str(kept_folder)],
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    wait_for_port(port, demo)
-    assert len(processes_of(folder)) > 5
-    demo.send_signal(signal.SIGINT)
-    said, _ = demo.communicate(timeout=60)
+    assert demo.stdout is not None
+    watchdog = threading.Timer(200, demo.kill)
+    watchdog.start()
+    try:
+        assert any("waiting for the DAGs" in line for line in demo.stdout)
+        while not any("merge_jobs" in process for process in orphans()):
+            assert demo.poll() is None, "the first round passed without a merge job"
+            time.sleep(0.05)
+        demo.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        demo.send_signal(signal.SIGINT)  # impatience makes it no worse
+        said = demo.stdout.read()
+        assert demo.wait() == 128 + signal.SIGINT, said
+    finally:
+        watchdog.cancel()
+        demo.stdout.close()
     assert "Traceback" not in said
-    assert demo.returncode == 128 + signal.SIGINT
-    assert processes_of(folder) == []
-
-
-def wait_for_port(port: int, demo: subprocess.Popen[str]) -> None:
-    give_up = time.monotonic() + 120
-    while time.monotonic() < give_up and demo.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise AssertionError("the api-server never listened")
+    assert orphans() == []
 
 
 def is_one_clear_error(done: subprocess.CompletedProcess[str], *texts: str) -> bool:
@@ -117,12 +144,12 @@ def test_a_port_in_use_is_one_clear_error_before_anything_starts(folder):
     ("user", "database", "said"),
     [("postgres", "postgres", "wrong user name or password"), ("", "no_such_db", "the database does not exist")],
 )
-def test_a_server_that_does_not_let_us_in_is_one_clear_error(postgres, folder, user, database, said):
+def test_a_server_that_does_not_let_us_in_is_one_clear_error(postgres, folder, orphans, user, database, said):
     dsn = postgres.dsn(database, user, "s3cret-wrong") if user else postgres.dsn(database)
     done = run_demo("--exit", "--port", str(free_port()), "--dir", str(folder), DAGFACTORY_DSN=dsn)
     assert is_one_clear_error(done, "DAGFACTORY_DSN", said)
     assert "s3cret-wrong" not in done.stdout + done.stderr
-    assert processes_of(folder) == []
+    assert orphans() == []
 
 
 def test_a_server_where_we_may_not_create_is_one_clear_error(new_database, folder):

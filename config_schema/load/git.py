@@ -20,6 +20,14 @@ import os, sys
 print("x-access-token" if "sername" in sys.argv[1] else os.environ["{TOKEN_VARIABLE}"])
 """
 
+# A local repository may belong to another user than the one in the container. A file, because git does not hand
+# settings in the environment on to the process that serves a local path.
+CONFIG = """[include]
+path = ~/.gitconfig
+[safe]
+directory = *
+"""
+
 
 class GitError(StreamFactoryError):
     """git could not do it: no access, no such branch, a time limit; retryable where the network may be to blame."""
@@ -73,8 +81,10 @@ def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
     }
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
     environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    # A local repository may belong to another user than the one in the container.
-    environment |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    if scripts is not None:
+        config = scripts / "gitconfig"
+        config.write_text(CONFIG)
+        environment["GIT_CONFIG_GLOBAL"] = str(config)
     if token and scripts is not None:
         askpass = scripts / "askpass"
         askpass.write_text(ASKPASS)
@@ -108,7 +118,8 @@ def _git(folder: Path, environment: dict[str, str], where: str, *arguments: str)
 
 
 def _failure(where: str, step: str, said: str) -> GitError:
-    last = said.splitlines()[-1] if said else "no message"
+    lines = said.splitlines() or ["no message"]
+    last = next((line for line in lines if line.startswith("fatal:")), lines[-1])
     if any(sign in said for sign in ("couldn't find remote ref", "not our ref", "not a tree", "unable to read")):
         return GitError(where, f"no such branch or commit ({last})", "Check branch and commit")
     if "Authentication failed" in said or "could not read Username" in said or "Permission denied" in said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,14 @@ def test_a_branch_that_looks_like_an_option_is_no_option(repository, tmp_path):
     with pytest.raises(GitError):
         checkout("--upload-pack=touch pwned", "main", None, tmp_path / "other")
     assert not (tmp_path / "other" / "pwned").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_repository_of_another_user_can_be_fetched(repository, tmp_path):
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, 4711, 4711)
+    checkout(str(repository), "main", None, tmp_path / "got")
+    assert (tmp_path / "got" / "ecosystem.yaml").exists()
 
 
 def test_a_model_that_is_changed_and_not_committed_has_no_commit(repository):

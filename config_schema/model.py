@@ -34,15 +34,27 @@ class Classification(Enum):
     PII = "pii"
 
 
+class SourceKind(Enum):
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"  # MariaDB too
+    SQLITE = "sqlite"
+    MSSQL = "mssql"
+    ORACLE = "oracle"
+
+
 @dataclass(frozen=True)
 class Database:
-    """Where a PostgreSQL database is; `credential` names the secret with username and password."""
+    """Where a database is; `credential` names the secret with username and password.
+
+    A merge store is on PostgreSQL; for `sqlite`, `database` is the file's path, and host and login are not looked at.
+    """
 
     host: str
     database: str
     credential: str
     port: int = 5432
     schema: str = "public"
+    kind: SourceKind = SourceKind.POSTGRESQL
 
 
 @dataclass(frozen=True)

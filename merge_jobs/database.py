@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from config_schema import names
-from config_schema.model import Database
+from config_schema.model import Database, SourceKind
 from merge_jobs.errors import CommandWrong, connect_failed
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,10 @@ class Place:
     schema: str
     user: str
     password: str = field(repr=False)
+    kind: SourceKind = SourceKind.POSTGRESQL
 
     def __str__(self) -> str:
-        return f"{self.database} on {self.host}:{self.port}"
+        return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
 
 
 def place_of(database: Database, credential: str | None, environment: Mapping[str, str] | None = None) -> Place:
@@ -66,9 +67,11 @@ def place_of(database: Database, credential: str | None, environment: Mapping[st
     Raises CommandWrong naming the variable that is missing.
     """
     secret = credential or database.credential
+    if database.kind is SourceKind.SQLITE:
+        return Place(database.host, database.port, database.database, database.schema, "", "", database.kind)
     user = secret_value(secret, "username", environment)
     password = secret_value(secret, "password", environment)
-    return Place(database.host, database.port, database.database, database.schema, user, password)
+    return Place(database.host, database.port, database.database, database.schema, user, password, database.kind)
 
 
 def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = None) -> str:

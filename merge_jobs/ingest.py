@@ -10,7 +10,7 @@ from config_schema import names
 from merge_jobs import batches
 from merge_jobs.batches import Batch, Staged
 from merge_jobs.database import Place
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.opening import open_source
 from merge_jobs.store import MergeStore
 from merge_jobs.strategies import Wanted, choice, strategy_named
 from merge_jobs.tables import DatasetTables, described
@@ -28,7 +28,7 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     tables = [DatasetTables(store, dataset) for dataset in stream.datasets]
     chosen = [choice(of, wanted, last_batch) for of in tables]
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
-    with PostgresSource(place, title) as source:
+    with open_source(place, title) as source:
         taken = source.begin(stream.datasets)
         staged: dict[str, Staged] = {}
         for of, how in zip(tables, chosen, strict=True):

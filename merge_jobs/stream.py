@@ -36,7 +36,7 @@ class Stream:
         of_datasets = [
             [d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]] for d in self.datasets
         ]
-        origin = [source.host, source.port, source.database, source.schema]
+        origin = [source.kind.value, source.host, source.port, source.database, source.schema]
         told = json.dumps([self.platform.milestoning.value, origin, of_datasets])
         return hashlib.sha256(told.encode()).hexdigest()
 

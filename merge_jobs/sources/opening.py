@@ -1,0 +1,18 @@
+"""Which source a producer's database is read by."""
+
+from __future__ import annotations
+
+from config_schema.model import SourceKind
+from merge_jobs.database import Place
+from merge_jobs.sources import Source
+from merge_jobs.sources.postgres import PostgresSource
+
+
+def open_source(place: Place, application_name: str) -> Source:
+    """A session on the producer's database. Raises StreamFactoryError."""
+    if place.kind is SourceKind.POSTGRESQL:
+        return PostgresSource(place, application_name)
+    # SQLAlchemy is loaded for those who need it.
+    from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
+
+    return SqlAlchemySource(place)

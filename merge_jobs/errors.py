@@ -130,7 +130,9 @@ def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFaile
 
 def _lost(error: psycopg2.Error, where: str) -> DatabaseFailed:
     # An error of the driver itself. Only a lost connection is foreseen, and its first line holds no values.
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    # In the middle of a COPY the driver says so with the parent of its errors.
+    lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if lost or type(error) is psycopg2.DatabaseError:
         return DatabaseFailed(
             where, "the connection was lost", "Check server and network, and try again", retryable=True, sqlstate=None
         )

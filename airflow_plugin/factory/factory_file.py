@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from config_schema import names
-
 # The airflow imports stand here literally because the dag-processor loads those, and only those, once for all parses.
 TEXT = '''\
 """The ingestion DAGs of platform {platform}, from the rows of its stream table."""
@@ -19,9 +17,5 @@ publish(globals(), platform="{platform}")
 
 
 def factory_file(original_platform_name: str) -> str:
-    """The text for `factory_file_name()`, for the platform named so in the model."""
+    """The text for the platform named so in the model; the file's name is `names.factory_file()`."""
     return TEXT.format(platform=original_platform_name)
-
-
-def factory_file_name(original_platform_name: str) -> str:
-    return f"{names.platform_name(original_platform_name)}_factory.py"

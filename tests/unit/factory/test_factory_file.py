@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from airflow_plugin.factory.factory_file import factory_file, factory_file_name
+from airflow_plugin.factory.factory_file import factory_file
+from config_schema import names
 
 DAGS = Path(__file__).parents[3] / "dags"
 
 
 @pytest.mark.parametrize("platform", ["YellowLive", "YellowForensic"])
 def test_the_files_in_dags_are_those_that_bootstrap_writes(platform):
-    text = (DAGS / factory_file_name(platform)).read_text()
+    text = (DAGS / names.factory_file(names.platform_name(platform))).read_text()
     assert text == factory_file(platform)
     assert len(text.splitlines()) < 10
 

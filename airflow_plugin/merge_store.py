@@ -110,6 +110,7 @@ def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
     said = error.diag.message_primary or "the connection was lost"
     todo = {
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
+        errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
         errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
     }.get(code, "See the server's log for more")

@@ -34,6 +34,7 @@ class PlatformSettings:
     datasurface_docker_image: str | None = None
     git_repo_url: str | None = None
     git_repo_branch: str | None = None
+    merge_store_schema: str = "public"
     runners: tuple[str, ...] = ("kubernetes",)
     merge_job_command: tuple[str, ...] | None = None
     kubernetes_conn_id: str | None = None

@@ -29,5 +29,6 @@ def platform_settings(platform: Platform) -> PlatformSettings:
         datasurface_docker_image=platform.image,
         git_repo_url=platform.model.url,
         git_repo_branch=platform.model.branch,
+        merge_store_schema=platform.merge_store.schema,
         runners=tuple(sorted(runners)),
     )

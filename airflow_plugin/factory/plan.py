@@ -55,8 +55,9 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
             platform=config.original_platform_name,
             platform_name=config.platform_name,
             stream_key=config.stream_key,
-            arguments=tuple(merge_arguments(config)),
+            arguments=tuple(merge_arguments(config, settings)),
             secrets=secret_variables(config),
+            schema=settings.merge_store_schema,
             paused=paused,
         ),
         pod=_pod(config, settings) if config.runner == "kubernetes" else None,
@@ -69,7 +70,7 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
     )
 
 
-def merge_arguments(config: StreamConfig) -> list[str]:
+def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[str]:
     """The merge job's command line but for the run id; the same with every runner, and no secret in it.
 
     `--key=value` in one piece each, so that no value can be taken for a flag.
@@ -85,6 +86,7 @@ def merge_arguments(config: StreamConfig) -> list[str]:
         "postgres-host": config.postgres_hostname,
         "postgres-port": config.postgres_port,
         "postgres-database": config.postgres_database,
+        "postgres-schema": settings.merge_store_schema,
         "postgres-credential": config.postgres_credential_secret_name,
         "source-credential": config.source_credential_secret_name,
         "strategy": config.strategy,

@@ -65,15 +65,14 @@ def load(rows: Iterable[StreamRow], settings: PlatformSettings) -> Loaded:
 
 def _loaded_for(settings: PlatformSettings, dag_id: str | None) -> Loaded:
     """All DAGs; but in a worker, where Airflow names the one it wants, only that one."""
-    platform = settings.platform_name
     if dag_id is None:
-        return load(platform_rows(platform), settings)
-    candidates = candidate_keys(platform, dag_id)
+        return load(platform_rows(settings), settings)
+    candidates = candidate_keys(settings.platform_name, dag_id)
     if candidates:
-        loaded = load(platform_rows(platform, candidates), settings)
+        loaded = load(platform_rows(settings, candidates), settings)
         if dag_id in loaded.dags:
             return loaded
-    return load(platform_rows(platform), settings)
+    return load(platform_rows(settings), settings)
 
 
 def _dag(row: StreamRow, settings: PlatformSettings, where: str) -> DAG:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_plugin.merge_store import connect as connect_to
 from airflow_plugin.merge_store import worded
-from airflow_plugin.settings import merge_store_dsn
+from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from airflow_plugin.stream_table import StreamRow, stream_rows
 from config_schema import names
 
@@ -12,18 +12,19 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 5
 
 
-def platform_rows(platform: str, stream_keys: list[str] | None = None) -> list[StreamRow]:
+def platform_rows(settings: PlatformSettings, stream_keys: list[str] | None = None) -> list[StreamRow]:
     """The rows that are not retired, by stream_key, or those of `stream_keys`.
 
     Raises StreamFactoryError: no DSN, no connection, no table, no answer in time.
     """
+    platform, schema = settings.platform_name, settings.merge_store_schema
     dsn, where = merge_store_dsn(platform)
     connection = connect_to(dsn, where, timeout=CONNECT_SECONDS)
     try:
         connection.set_session(readonly=True)
         with worded(where), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (f"{STATEMENT_SECONDS}s",))
-        return stream_rows(connection, platform, stream_keys=stream_keys)
+        return stream_rows(connection, platform, stream_keys=stream_keys, schema=schema)
     finally:
         connection.close()
 

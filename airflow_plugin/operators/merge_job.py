@@ -24,8 +24,8 @@ class SecretVariable:
 class MergeJob:
     """One stream's merge job; a run adds only its run id.
 
-    `platform` is the platform's name in the model, `platform_name` the derived one. Arguments go to the job as they
-    are, through no template and no shell.
+    `platform` is the platform's name in the model, `platform_name` the derived one, `schema` that of its tables in the
+    merge store. Arguments go to the job as they are, through no template and no shell.
     """
 
     platform: str
@@ -33,6 +33,7 @@ class MergeJob:
     stream_key: str
     arguments: tuple[str, ...]
     secrets: tuple[SecretVariable, ...]
+    schema: str = "public"
     paused: bool = False
 
     def run_arguments(self, run_id: str) -> list[str]:

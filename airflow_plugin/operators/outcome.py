@@ -26,7 +26,7 @@ def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
     """The last place to look: what the job wrote into its batch row. None if it is not there or cannot be read."""
     try:
         dsn, where = merge_store_dsn(job.platform_name)
-        found = result_of_run(dsn, job.platform_name, job.stream_key, run_id, where=where)
+        found = result_of_run(dsn, job.platform_name, job.stream_key, run_id, where=where, schema=job.schema)
     except StreamFactoryError as error:
         log.warning("%s: the batch row of run %s could not be read: %s", job, run_id, error)
         return None

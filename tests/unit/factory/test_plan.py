@@ -21,7 +21,7 @@ def config(**changes: Any) -> stream.StreamConfig:
 
 
 def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
-    assert merge_arguments(config()) == [
+    assert merge_arguments(config(), SETTINGS) == [
         "merge",
         "--platform=YellowLive",
         "--store=Store1",
@@ -32,6 +32,7 @@ def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
         "--postgres-host=pg-data",
         "--postgres-port=5432",
         "--postgres-database=datasurface_merge",
+        "--postgres-schema=public",
         "--postgres-credential=postgres",
         "--source-credential=customer-db",
         "--strategy=auto",
@@ -41,13 +42,14 @@ def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
 
 def test_a_stream_of_one_dataset_names_it():
     one = config(stream_key="Store1#customers", single_dataset=True, datasets=["customers"], max_delete_fraction=0.25)
-    arguments = merge_arguments(one)
+    arguments = merge_arguments(one, SETTINGS)
     assert "--dataset=customers" in arguments
     assert "--max-delete-fraction=0.25" in arguments
 
 
 def test_a_value_that_looks_like_a_flag_stays_one_argument_of_its_key():
-    told = merge_arguments(config(store_name="--model", stream_key="--model", postgres_database="x --platform=Other"))
+    strange = config(store_name="--model", stream_key="--model", postgres_database="x --platform=Other")
+    told = merge_arguments(strange, SETTINGS)
     assert "--store=--model" in told
     assert "--postgres-database=x --platform=Other" in told
 

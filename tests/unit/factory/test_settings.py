@@ -25,6 +25,7 @@ def test_what_is_written_is_read_back(folder):
         datasurface_docker_image="registry.example/merge-job:0.1.0",
         git_repo_url="https://git.example/team/model.git",
         git_repo_branch="main",
+        merge_store_schema="merge schema",
         runners=("process", "kubernetes"),
         merge_job_command=("/opt/merge-job",),
         kubernetes_conn_id="k8s",

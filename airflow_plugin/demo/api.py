@@ -60,6 +60,12 @@ class Api:
         answer = self._call("GET", path)
         return None if answer.status_code == 404 else self._json(answer)["value"]
 
+    def tries(self, dag_id: str, run_id: str, task_id: str) -> int:
+        """How often a task was tried in a run."""
+        return int(
+            self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"))["try_number"]
+        )
+
     def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         try:
             if "Authorization" not in self._client.headers:

@@ -79,7 +79,9 @@ def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[
             state = airflow.api.state(platform.dag_id, running[platform])
             seconds = time.monotonic() - started
             if state in ENDED:
-                tell(f"{label}: {platform.dag_id} {state} in {seconds:.1f} s")
+                tries = airflow.api.tries(platform.dag_id, running[platform], MERGE_TASK)
+                again = f", the merge tried {tries} times" if tries > 1 else ""
+                tell(f"{label}: {platform.dag_id} {state} in {seconds:.1f} s{again}")
                 results[platform] = _result(airflow, platform, running[platform], state)
             elif seconds > RUN_SECONDS:
                 raise _no_result(airflow, platform, f"run {running[platform]} is {state} after {seconds:.0f} s")

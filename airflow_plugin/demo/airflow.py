@@ -104,6 +104,7 @@ class Airflow:
                 "SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
                 "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "simple_auth_manager_passwords.json"),
                 "FERNET_KEY": "",
+                "MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
             },
             "DATABASE": {"SQL_ALCHEMY_CONN": metadata_dsn.replace("postgresql:", "postgresql+psycopg2:", 1)},
             "API": {"HOST": HOST, "PORT": str(self.port), "WORKERS": "1", "SECRET_KEY": secrets.token_hex(16)},

@@ -14,12 +14,15 @@ ENDED = ("success", "failed")
 
 
 class Api:
-    """A session of one user, who is logged in at the first call."""
+    """A session of one user, who is logged in at the first call, until `close`."""
 
     def __init__(self, address: str, user: str, password: str) -> None:
         # Not the environment's proxies: the server is on this machine.
         self._client = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS, trust_env=False)
         self._login = {"username": user, "password": password}
+
+    def close(self) -> None:
+        self._client.close()
 
     def healthy(self) -> set[str]:
         """The components that say they are healthy; none while the api-server does not answer."""

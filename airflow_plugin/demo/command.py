@@ -91,11 +91,12 @@ def _run(
     _sync(model, ours, report)
     airflow = Airflow(folder / "airflow", port, databases.dsn("airflow"), environment, processes)
     _drop_in_factory_files(model, folder / "files", airflow, ours)
-    _start(airflow, report)
-    lines = _all_rounds(rounds, airflow, databases, ours, report)
-    report.table(lines)
-    _change_configuration(airflow, model, ours, report)
-    report.outcome(lines, airflow)
+    with contextlib.closing(airflow.api):
+        _start(airflow, report)
+        lines = _all_rounds(rounds, airflow, databases, ours, report)
+        report.table(lines)
+        _change_configuration(airflow, model, ours, report)
+        report.outcome(lines, airflow)
     return not any(line.differs for line in lines)
 
 

@@ -117,7 +117,7 @@ def _drop_metadata(cursor: Cursor, where: str) -> None:
     try:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(METADATA)))
     except ObjectInUse as error:
-        what = f"somebody is connected to the database {METADATA}: another demo?"
+        what = f"somebody is connected to the database {METADATA}, perhaps another demo"
         raise StreamFactoryError(where, what, "End it first") from error
 
 

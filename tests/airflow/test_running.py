@@ -116,7 +116,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
                 airflow.api.trigger(dag_id(store))
         yield started
     finally:
-        airflow.api._client.close()
+        airflow.api.close()
         processes.end()
         for process in processes.started.values():
             process.wait()

@@ -22,11 +22,7 @@ print("x-access-token" if "sername" in sys.argv[1] else os.environ["{TOKEN_VARIA
 
 # A local repository may belong to another user than the one in the container. A file, because git does not hand
 # settings in the environment on to the process that serves a local path.
-CONFIG = """[include]
-path = ~/.gitconfig
-[safe]
-directory = *
-"""
+TRUSTING = "[safe]\n\tdirectory = *\n"
 
 
 class GitError(StreamFactoryError):
@@ -83,7 +79,7 @@ def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
     environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     if scripts is not None:
         config = scripts / "gitconfig"
-        config.write_text(CONFIG)
+        config.write_text(TRUSTING + "".join(f'[include]\n\tpath = "{path}"\n' for path in _own_settings()))
         environment["GIT_CONFIG_GLOBAL"] = str(config)
     if token and scripts is not None:
         askpass = scripts / "askpass"
@@ -93,6 +89,14 @@ def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
     else:
         environment["GIT_ASKPASS"] = "false"
     return environment
+
+
+def _own_settings() -> list[Path]:
+    """The user's settings for git, which ours stand in for: proxies, credential helpers, other addresses."""
+    home = os.environ.get("HOME")
+    usual = [Path(home, ".config", "git", "config"), Path(home, ".gitconfig")] if home else []
+    given = os.environ.get("GIT_CONFIG_GLOBAL")
+    return [path for path in ([Path(given)] if given else usual) if path.is_file()]
 
 
 def _git(folder: Path, environment: dict[str, str], where: str, *arguments: str) -> str:

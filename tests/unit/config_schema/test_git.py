@@ -77,6 +77,16 @@ def test_a_repository_of_another_user_can_be_fetched(repository, tmp_path):
     assert (tmp_path / "got" / "ecosystem.yaml").exists()
 
 
+def test_settings_of_the_user_are_kept_and_none_are_needed(repository, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".gitconfig").write_text(f'[url "file://{repository}"]\n\tinsteadOf = model:\n')
+    monkeypatch.setenv("HOME", str(home))
+    checkout("model:", "main", None, tmp_path / "got")
+    monkeypatch.delenv("HOME")
+    checkout(str(repository), "main", None, tmp_path / "other")
+
+
 def test_a_model_that_is_changed_and_not_committed_has_no_commit(repository):
     (repository / "ecosystem.yaml").write_text("name: three")
     with pytest.raises(GitError, match=r"ecosystem\.yaml: there are changes that are not committed"):

@@ -104,6 +104,14 @@ def config_limit(connection: Connection, platform: str, schema: str = "public") 
     return limit
 
 
+def widen_config(connection: Connection, platform: str, schema: str = "public") -> int | None:
+    """Let config_json of a table made elsewhere take any length; returns the limit that it had."""
+    limit = config_limit(connection, platform, schema)
+    if limit is not None:
+        _execute(connection, platform, schema, "widen_config")
+    return limit
+
+
 def write_rows(
     connection: Connection,
     platform: str,

@@ -34,3 +34,22 @@ def init(model: ModelOption = Path(), platform: Platforms = None) -> None:
     with merge_stores(platforms, os.environ) as stores:
         for name, created in create_tables(stores).items():
             print(f"{name}: {', '.join(created) + ' created' if created else 'all tables are there'}")
+
+
+@db.command()
+def upgrade(model: ModelOption = Path(), platform: Platforms = None) -> None:
+    """Widen config_json in tables that were made elsewhere, so that a config of any length fits.
+
+    Example: dagfactory db upgrade --model model/ --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error.
+    """
+    from airflow_plugin.sync.apply import upgrade_tables
+    from airflow_plugin.sync.source import chosen_platforms
+    from airflow_plugin.sync.stores import merge_stores
+    from config_schema.load import load_model
+
+    platforms = chosen_platforms(load_model(model), platform or ())
+    with merge_stores(platforms, os.environ) as stores:
+        for name, limit in upgrade_tables(stores).items():
+            print(f"{name}: {'nothing to do' if limit is None else f'config_json took {limit} characters, now any'}")

@@ -53,6 +53,10 @@ SELECT CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod 
 FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attname = 'config_json'
 
+-- name: widen_config
+-- From varchar(n) to text no row is rewritten.
+ALTER TABLE {stream_table} ALTER COLUMN config_json TYPE text
+
 -- name: set_lock_timeout
 SELECT set_config('lock_timeout', %(milliseconds)s, true)
 

@@ -68,6 +68,18 @@ def create_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECON
     return created
 
 
+def upgrade_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
+    """Widen config_json of older tables and commit; returns by platform the limit that it had, or None."""
+    limits: dict[str, int | None] = {}
+    for store in stores:
+        for platform in store.platforms:
+            _lock(store, platform, lock_seconds)
+            short, schema = names.platform_name(platform.name), platform.merge_store.schema
+            limits[platform.name] = stream_table.widen_config(store.connection, short, schema)
+    _commit(stores)
+    return limits
+
+
 def author() -> str:
     """`user@host` of this process, for the history."""
     try:

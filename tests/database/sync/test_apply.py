@@ -12,7 +12,7 @@ import pytest
 from airflow_plugin import stream_table
 from airflow_plugin.merge_store import MergeStoreError
 from airflow_plugin.stream_table import ConfigDoesNotFit
-from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply
+from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.errors import StreamFactoryError
 
@@ -128,6 +128,15 @@ def test_a_config_that_does_not_fit_an_older_table_is_refused_with_its_length_an
         assert f"{length} characters, and config_json takes 100" in str(caught.value)
     assert synced.rows() == []
     assert synced.tables() == tables
+
+
+def test_an_upgraded_table_takes_what_did_not_fit(synced):
+    synced.execute(OLDER_TABLE.format(100))
+    with synced.stores() as stores:
+        assert upgrade_tables(stores) == {"YellowLive": 100, "YellowForensic": None}
+        assert upgrade_tables(stores) == {"YellowLive": None, "YellowForensic": None}
+    synced.sync()
+    assert synced.rows()[0].config_json == synced.graph["YellowLive"]["Store1"].to_json()
 
 
 def test_a_config_that_just_fits_is_stored_whole_whatever_its_letters(synced):

@@ -241,3 +241,16 @@ def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):
     assert dagfactory("db", "init", "--model", model, "--platform", "YellowLive").stdout.endswith(
         "all tables are there\n"
     )
+
+
+def test_db_upgrade_says_what_it_widened(dagfactory, model, synced):
+    dagfactory("db", "init", "--model", model)
+    synced.execute("ALTER TABLE yellowlive_airflow_dsg ALTER COLUMN config_json TYPE varchar(100)")
+    refused = dagfactory("sync", model, "--yes")
+    assert_one_clear_error(refused, "Run dagfactory db upgrade")
+    done = dagfactory("db", "upgrade", "--model", model)
+    assert sorted(done.stdout.splitlines()) == [
+        "YellowForensic: nothing to do",
+        "YellowLive: config_json took 100 characters, now any",
+    ]
+    assert dagfactory("sync", model, "--yes").returncode == 0

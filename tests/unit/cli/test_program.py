@@ -14,7 +14,7 @@ import config_schema
 from airflow_plugin.cli.program import app, missing_extra
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-COMMANDS = [["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"]]
+COMMANDS = [["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]]
 
 
 def run(*arguments: object, code: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 MARK = "STREAM_FACTORY_DEMO"
-TERM_SECONDS = 8
+TERM_SECONDS = 5  # only the triggerer takes longer, and has nothing to lose
 KILL_SECONDS = 5
 POLL_SECONDS = 0.1
 

@@ -16,27 +16,9 @@ from psycopg2 import errorcodes
 from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
+from config_schema.postgres_errors import connect_failure, retry_can_help
 
 CONNECT_TIMEOUT_SECONDS = 10
-
-# In libpq's text (PostgreSQL 15 to 18): what it means, what to do, whether a retry can help.
-CONNECTING = (
-    ("password authentication failed", "wrong user name or password", "Check both", False),
-    ("no password supplied", "no password was given", "Give one", False),
-    ("no pg_hba.conf entry", "the server does not admit this user from here", "Ask its administrator", False),
-    ("database .* does not exist", "the database does not exist", "Create it, or correct the name", False),
-    ("role .* does not exist", "the user does not exist", "Create it, or correct the name", False),
-    ("permission denied for database", "the user may not connect to the database", "Grant CONNECT", False),
-    ("Connection refused", "nobody listens there", "Start the server, or correct host and port", True),
-    ("could not translate host name", "the host is not known", "Correct the host's name", True),
-    ("timeout expired|timed out", "no answer in time", "Check host, port and network", True),
-    ("Network is unreachable|No route to host", "the host cannot be reached", "Check the network", True),
-    ("too many clients|remaining connection slots", "all connections are taken", "Try again later", True),
-    ("starting up|shutting down|recovery mode", "the server is starting or stopping", "Try again", True),
-    ("closed the connection unexpectedly", "the server closed the connection", "Try again", True),
-    ("SSL", "no TLS connection could be made", "Check sslmode and certificates", False),
-)
-RETRYABLE_CLASSES = ("08", "40", "53", "57")
 
 
 class MergeStoreError(StreamFactoryError):
@@ -94,9 +76,8 @@ def _not_connected(dsn: str, where: str, said: str) -> MergeStoreError:
     at = place(dsn)
     if not at:
         return _malformed(where)
-    for pattern, what, todo, retryable in CONNECTING:
-        if re.search(pattern, said):
-            return MergeStoreError(where, f"{what} ({at})", todo, retryable=retryable)
+    if failure := connect_failure(said):
+        return MergeStoreError(where, f"{failure.what} ({at})", failure.todo, retryable=failure.retryable)
     return MergeStoreError(where, f"no connection ({at})", "Check that psql connects there with the same DSN")
 
 
@@ -106,16 +87,13 @@ def _malformed(where: str) -> MergeStoreError:
 
 
 def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
-    code = error.pgcode or ""
     said = error.diag.message_primary or "the connection was lost"
     todo = {
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
         errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
-    }.get(code, "See the server's log for more")
-    lost = not code
-    retryable = lost or code[:2] in RETRYABLE_CLASSES or code == errorcodes.LOCK_NOT_AVAILABLE
-    refused = MergeStoreError(where, said, todo, retryable=retryable)
+    }.get(error.pgcode or "", "See the server's log for more")
+    refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode))
     refused.pgcode = error.pgcode
     return refused

@@ -1,0 +1,62 @@
+"""What PostgreSQL's errors mean: why no connection came about, and whether trying again can help. Pure text.
+
+The driver gives no SQLSTATE where a connection fails: libpq's text has to tell (PostgreSQL 15 to 18).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ConnectFailure:
+    """A sign in libpq's text, what it means, what to do, and whether trying again can help."""
+
+    sign: str
+    what: str
+    todo: str
+    retryable: bool
+
+
+FAILURES = (
+    ConnectFailure("password authentication failed", "wrong user name or password", "Check both", False),
+    ConnectFailure("no password supplied", "no password was given", "Give one", False),
+    ConnectFailure(
+        "no pg_hba.conf entry", "the server does not admit this user from here", "Ask its administrator", False
+    ),
+    ConnectFailure(
+        "database .* does not exist", "the database does not exist", "Create it, or correct the name", False
+    ),
+    ConnectFailure("role .* does not exist", "the user does not exist", "Create it, or correct the name", False),
+    ConnectFailure(
+        "permission denied for database", "the user may not connect to the database", "Grant CONNECT", False
+    ),
+    ConnectFailure("Connection refused", "nobody listens there", "Start the server, or correct host and port", True),
+    ConnectFailure("could not translate host name", "the host is not known", "Correct the host's name", True),
+    ConnectFailure("timeout expired|timed out", "no answer in time", "Check host, port and network", True),
+    ConnectFailure("Network is unreachable|No route to host", "the host cannot be reached", "Check the network", True),
+    ConnectFailure(
+        "too many clients|too many connections|remaining connection slots",
+        "all connections are taken",
+        "Try again later",
+        True,
+    ),
+    ConnectFailure("starting up|shutting down|recovery mode", "the server is starting or stopping", "Try again", True),
+    ConnectFailure("closed the connection unexpectedly", "the server closed the connection", "Try again", True),
+    ConnectFailure("SSL", "no TLS connection could be made", "Check sslmode and certificates", False),
+)
+# Lost connections, other transactions in the way, a server short of something or with trouble in its files.
+RETRYABLE_CLASSES = frozenset(["08", "40", "53", "58"])
+# Read only for now, locks, statements and sessions that the server ended. Not 57P04: the database was dropped.
+RETRYABLE_STATES = frozenset(["25006", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"])
+
+
+def connect_failure(said: str) -> ConnectFailure | None:
+    """What libpq's text of a failed connection means; None if it is none of those known."""
+    return next((failure for failure in FAILURES if re.search(failure.sign, said)), None)
+
+
+def retry_can_help(sqlstate: str | None) -> bool:
+    """By an error's SQLSTATE; None is the driver's own error: the connection was lost."""
+    return sqlstate is None or sqlstate[:2] in RETRYABLE_CLASSES or sqlstate in RETRYABLE_STATES

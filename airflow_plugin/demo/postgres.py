@@ -121,10 +121,11 @@ class EmbeddedPostgres:
         self._log.touch()
         for path in (self.directory, self._data, self._log, self._password_file):
             self._own(path)
-        self._run(
-            *("initdb", "-D", str(self._data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8"),
-            *("--auth=scram-sha-256", f"--pwfile={self._password_file}", "--no-sync"),
-        )
+        with _signals_later():  # half of a cluster looks like a whole one to the next start
+            self._run(
+                *("initdb", "-D", str(self._data), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C.UTF-8"),
+                *("--auth=scram-sha-256", f"--pwfile={self._password_file}", "--no-sync"),
+            )
 
     def _own(self, path: Path) -> None:
         if self._user is not None:

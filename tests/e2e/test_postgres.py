@@ -34,18 +34,38 @@ def folder() -> Iterator[Path]:
 
 
 def test_ctrl_c_while_it_starts_leaves_no_server(folder):
-    starting = subprocess.Popen([sys.executable, "-c", START, str(folder)], stderr=subprocess.PIPE, text=True)
-    pid_file = folder / "data" / "postmaster.pid"
-    while not pid_file.exists():
+    starting = start(folder)
+    log, pid_file = folder / "postgres.log", folder / "data" / "postmaster.pid"
+    while not (log.exists() and log.stat().st_size and pid_file.exists()):
         assert starting.poll() is None, starting.communicate()[1]
     server = int(pid_file.read_text().partition("\n")[0])
-    starting.send_signal(signal.SIGINT)
-    _, said = starting.communicate(timeout=30)
-    assert "KeyboardInterrupt" in said
+    interrupt(starting)
     give_up = time.monotonic() + 5
     while Path(f"/proc/{server}/cmdline").exists() and Path(f"/proc/{server}/cmdline").read_bytes():
         assert time.monotonic() < give_up, "the server still runs"
         time.sleep(0.05)
+
+
+def test_ctrl_c_while_its_folder_is_made_leaves_one_that_the_next_can_use(folder):
+    starting = start(folder)
+    while not (folder / "data" / "postmaster.pid").exists():  # initdb has a server of its own for a moment
+        assert starting.poll() is None, starting.communicate()[1]
+    interrupt(starting)
+    with EmbeddedPostgres(folder) as server:
+        psycopg2.connect(server.dsn()).close()
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """In a session of its own, so that a Ctrl+C can reach all of it, as a terminal's does."""
+    command = [sys.executable, "-c", START, str(folder)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def interrupt(starting: subprocess.Popen[str]) -> None:
+    os.killpg(starting.pid, signal.SIGINT)
+    _, said = starting.communicate(timeout=30)
+    assert said.strip().endswith("KeyboardInterrupt")
+    assert "ended with" not in said
 
 
 def test_a_server_that_was_left_behind_makes_way_for_the_next_and_its_data_stay(folder):

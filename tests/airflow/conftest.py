@@ -152,7 +152,7 @@ class Streams:
         file.parent.mkdir(exist_ok=True)
         file.write_text(PlatformSettings(original_platform_name=platform, **settings).to_json())
         self.real.environment[names.dsn_variable(names.platform_name(platform))] = self.dsn
-        shutil.copy(DAGS / f"{names.platform_name(platform)}_factory.py", self.real.dags_folder)
+        shutil.copy(DAGS / names.factory_file(names.platform_name(platform)), self.real.dags_folder)
 
 
 def config(platform: str, store: str = "Store1", **changes: Any) -> dict[str, Any]:

@@ -87,12 +87,16 @@ def test_the_job_gets_the_secrets_that_its_stream_names_and_little_else(run, mon
     monkeypatch.setenv("POSTGRES_PASSWORD", "the word")
     monkeypatch.setenv("OTHER_PASSWORD", "not for this stream")
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://not for any")
+    monkeypatch.setenv("HTTPS_PROXY", "http://the.way.out:3128")
     seen = json.loads(run("import json; say(model_commit=json.dumps(dict(os.environ)))")["model_commit"])
     assert seen["POSTGRES_PASSWORD"] == "the word"
     assert seen["PATH"] == os.environ["PATH"]
+    assert seen["HTTPS_PROXY"] == "http://the.way.out:3128"
     allowed = {"PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "POSTGRES_PASSWORD", "LC_CTYPE"}
     own = {"PYTHONUNBUFFERED", "DATASURFACE_RESULT_TOKEN", "DATASURFACE_TERMINATION_MESSAGE_PATH"}
-    assert {name for name in seen if not re.search("^LC_|^SSL_|CA_BUNDLE$|CAINFO$", name)} <= allowed | own
+    assert {
+        name for name in seen if not re.search("^LC_|^SSL_|CA_BUNDLE$|CAINFO$|(?i:_proxy)$|SSH", name)
+    } <= allowed | own
 
 
 def test_an_error_that_a_retry_can_help_leaves_the_task_to_be_retried(run, airflow_exceptions):

@@ -29,6 +29,7 @@ class DatasetTables:
 
     store: MergeStore
     dataset: Dataset
+    dropped: tuple[str, ...] = ()  # columns of the merge table that have left the model
 
     @property
     def name(self) -> str:
@@ -90,6 +91,9 @@ class DatasetTables:
             "columns": comma.join(map(sql.Identifier, columns)),
             "staged_columns": comma.join(sql.Identifier("s", column) for column in columns),
             "merged_columns": comma.join(sql.Identifier("m", column) for column in columns),
+            "dropped_to_null": sql.SQL("").join(
+                sql.SQL(", {} = NULL").format(sql.Identifier(column)) for column in self.dropped
+            ),
             "key": comma.join(map(sql.Identifier, key)),
             "key_equal": sql.SQL(" AND ").join(
                 sql.SQL("{} = {}").format(sql.Identifier("s", column), sql.Identifier("m", column)) for column in key
@@ -185,27 +189,6 @@ def merge_table(tables: DatasetTables) -> Described | None:
             f"Create it again on ({', '.join(tables.dataset.primary_key)})",
         )
     return standing
-
-
-def check_fit(tables: DatasetTables, standing: Described, model: Described) -> None:
-    """Raises StoreMismatch with both definitions unless the merge table has just the columns of the model."""
-    batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
-    wanted = {**model.columns, **batch}
-    both = {
-        name: (standing.columns.get(name, "not there"), wanted.get(name, "not there"))
-        for name in dict.fromkeys([*wanted, *standing.columns])
-    }
-    differing = [
-        f"{name} is {is_now} in the table, {modelled} in the model"
-        for name, (is_now, modelled) in both.items()
-        if is_now != modelled
-    ]
-    if differing:
-        raise StoreMismatch(
-            f"{tables.where}: table {tables.merge_name}",
-            f"it does not fit the model: {'; '.join(differing)}",
-            "Take the model back, or change the table to fit; nothing was merged",
-        )
 
 
 def _ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:

@@ -24,7 +24,8 @@ WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW(
 DELETE FROM {merge} m USING ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 
 -- name: update_changed
-UPDATE {merge} m SET ({columns}) = ROW({staged_columns})
+-- A column that has left the model is NULL in every row written since.
+UPDATE {merge} m SET ({columns}) = ROW({staged_columns}){dropped_to_null}
 FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
 WHERE m.ctid = d.merged
 

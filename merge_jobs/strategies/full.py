@@ -7,9 +7,10 @@ from merge_jobs.batches import Staged
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.merge import Delta, apply_delta, check_deletes, open_rows
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
+from merge_jobs.schema_drift import brought_to_model, drift
 from merge_jobs.sources import Source
 from merge_jobs.strategies.read import read_into
-from merge_jobs.tables import DatasetTables, check_fit, create_staging, merge_table
+from merge_jobs.tables import DatasetTables, create_staging, merge_table
 
 # A hash join may take twice its work_mem; many streams share a server.
 MOST_WORK_MEMORY = 128 << 20
@@ -23,10 +24,12 @@ class Full:
         made = create_staging(tables)
         standing = merge_table(tables)
         if standing is not None:
-            check_fit(tables, standing, made)
+            drift(tables, standing, made)  # refused before the source is read
         return read_into(tables, source, made, "dataset.copy_to_staging")
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
+        # First, as it takes the strongest lock: a lock taken before would have to be raised.
+        tables = brought_to_model(tables)
         tables.run("dataset.lock_merge_table")
         before = open_rows(tables)
         delta = _found_delta(tables)

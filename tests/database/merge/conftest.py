@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,7 +151,7 @@ class Merging:
         if not self.query(f"SELECT to_regclass(quote_ident('{table}'))")[0][0]:
             return []
         more = ("ds_batch_in", "ds_batch_out") if kind is Milestoning.FORENSIC else ()
-        rows = self._rows(self.target, "public", table, dataset, more)
+        rows = self._rows(self.target, "public", table, dataset, more, self._lacking(table, dataset))
         return [(key, row, (int(span[0]), int(span[1])) if span else (0, OPEN)) for key, row, span in rows]
 
     def open_rows(self, kind: Milestoning, dataset: Dataset) -> Rows:
@@ -177,10 +178,26 @@ class Merging:
             return 0
         return next(iter(self.query(f"SELECT current_batch FROM {counter}")), (0,))[0]
 
-    def _rows(self, of: Any, schema: str, table: str, dataset: Dataset, more: tuple[str, ...] = ()) -> list[Any]:
+    def _lacking(self, table: str, dataset: Dataset) -> set[str]:
+        """Columns of the model that the merge table has not yet: they are the same as NULL in every row."""
+        there = self.query(f"SELECT attname FROM pg_attribute WHERE attrelid = quote_ident('{table}')::regclass")
+        return {column.name for column in dataset.columns} - {name for (name,) in there}
+
+    def _rows(
+        self,
+        of: Any,
+        schema: str,
+        table: str,
+        dataset: Dataset,
+        more: tuple[str, ...] = (),
+        lacking: Collection[str] = (),
+    ) -> list[Any]:
         key = dataset.primary_key
         columns = tuple(column.name for column in dataset.columns)
-        wanted = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(c)) for c in (*key, *columns, *more))
+        wanted = sql.SQL(", ").join(
+            sql.SQL("NULL") if c in lacking else sql.SQL("{}::text").format(sql.Identifier(c))
+            for c in (*key, *columns, *more)
+        )
         with closing(of.connect()) as connection, connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(schema, table)))

@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Column, Milestoning
+from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.job import run
 
@@ -118,11 +118,30 @@ def test_staging_of_another_model_is_read_again(merging, tmp_path, caplog):
     case.merge(Milestoning.LIVE)
     case.execute(CHANGES)
     killed_while_waiting(case, Milestoning.LIVE, tmp_path, *STAGES["ingested, before the merge"][:2])
-    case.execute('ALTER TABLE "yellowlive_Store1_a_merge" ALTER word TYPE varchar(50)', on=case.target)
-    a, b = case.datasets
-    case.datasets = (replace(a, columns=(a.columns[0], Column("word", "varchar(50)"))), b)
-    case.merge(Milestoning.LIVE, lock_wait=30)
+    case.execute("ALTER TABLE a ADD age int; UPDATE a SET age = 40 WHERE id = 20")
+    case.describe()
+    result = case.merge(Milestoning.LIVE, lock_wait=30)
     assert "the model has changed" in caplog.text
+    assert result.datasets["a"].counts == Counts(0, 6, 0, 44, 50)
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES.keys())
+def test_a_job_killed_with_a_changed_model_leaves_the_tables_of_the_last_batch(merging, tmp_path, kind, stage):
+    side, lock, status = stage
+    case = merging(TABLES)
+    case.merge(kind)
+    before = merge_table_columns(case, kind)
+    case.execute(CHANGES + "; ALTER TABLE a ADD age int; UPDATE a SET age = 40 WHERE id = 20")
+    case.execute("ALTER TABLE b ALTER id TYPE bigint")
+    case.describe()
+    killed_while_waiting(case, kind, tmp_path, side, lock)
+    assert case.batch_rows(kind)[-1] == (2, status, "killed")
+    assert merge_table_columns(case, kind) == before
+    result = case.merge(kind, lock_wait=30)
+    assert {name: of.counts for name, of in result.datasets.items()} == {**EXPECTED, "a": Counts(0, 6, 0, 44, 50)}
+    changed = {("a", "age", "integer"), ("b", "id", "bigint")}
+    assert merge_table_columns(case, kind) - before == changed
 
 
 @pytest.mark.parametrize("kind", Milestoning)
@@ -261,6 +280,17 @@ def killed_while_waiting(case, kind, folder, side, lock):
             child.send_signal(signal.SIGKILL)
             output, _ = child.communicate(timeout=30)
     assert "DATASURFACE_RESULT=" not in output
+
+
+def merge_table_columns(case, kind) -> set[tuple[str, str, str]]:
+    return {
+        (table, *column)
+        for table in ("a", "b")
+        for column in case.query(
+            f"""SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+                WHERE attrelid = '"{PLATFORM[kind]}_Store1_{table}_merge"'::regclass AND attnum > 0"""
+        )
+    }
 
 
 def _wait_until_blocked(database):

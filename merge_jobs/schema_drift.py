@@ -1,0 +1,140 @@
+"""What a changed model does to a merge table: columns come, go and widen; whatever could lose a value is refused.
+
+Planned before the source is read, so that a refusal costs nothing; done in the transaction that commits the batch, so
+that a crash leaves the table as the last batch left it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+
+from psycopg2 import sql
+from psycopg2.errors import FeatureNotSupported
+
+from config_schema.model import Milestoning
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.tables import BATCH_COLUMNS, DatasetTables, Described, described, merge_table
+
+log = logging.getLogger(__name__)
+
+TYPE = re.compile(
+    r"(?P<base>[a-z ]+?)(?:\((?P<first>\d+)(?:,(?P<second>-?\d+))?\))?"
+    r"(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
+)
+INTEGERS = {"smallint": 5, "integer": 10, "bigint": 19}  # and the most digits that they have
+TEXTS = ("character varying", "text")
+# Types whose one modifier is the most that they hold; without it they hold everything of their kind.
+BOUNDED = frozenset(["character varying", "bit varying", "timestamp", "time"])
+
+
+@dataclass(frozen=True)
+class SqlType:
+    """A type as format_type() writes it, in parts."""
+
+    base: str
+    first: int | None
+    second: int
+    zone: str
+    array: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a merge table differs from the model, by column: the type to come, the types before and after, the names."""
+
+    added: dict[str, str]
+    widened: dict[str, tuple[str, str]]
+    dropped: tuple[str, ...]
+
+    def __str__(self) -> str:
+        told = [f"column {name} {kind} is new" for name, kind in self.added.items()]
+        told += [f"column {name} becomes {new}, was {old}" for name, (old, new) in self.widened.items()]
+        told += [f"column {name} has left the model: kept, NULL in rows written from now on" for name in self.dropped]
+        return "; ".join(told)
+
+
+def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Drift:
+    """How the merge table differs from a table made by the model.
+
+    Raises StoreMismatch with both definitions of every column whose type cannot be widened to the model's.
+    """
+    batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
+    theirs = {name: kind for name, kind in standing.columns.items() if name not in batch}
+    ours = modelled.columns
+    retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
+    lossy = {name: types for name, types in retyped.items() if not widens(*types)}
+    if lossy:
+        both = "; ".join(f"{name} is {old} in the table, {new} in the model" for name, (old, new) in lossy.items())
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"it does not fit the model: {both}",
+            "Take the model back, or change the table to fit; nothing was merged",
+        )
+    added = {name: kind for name, kind in ours.items() if name not in theirs}
+    return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
+
+
+def widens(old: str, new: str) -> bool:
+    """Whether every value of the type `old` is one of `new`, with no loss. Types as format_type() writes them."""
+    a, b = _parsed(old), _parsed(new)
+    if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
+        return old == new
+    if a.base in INTEGERS and b.base in INTEGERS:
+        return INTEGERS[a.base] <= INTEGERS[b.base]
+    if a.base in INTEGERS and b.base == "numeric":
+        return b.first is None or (b.second >= 0 and b.first - b.second >= INTEGERS[a.base])
+    if a.base == b.base == "numeric":
+        return b.first is None or _numeric_holds(a, b)
+    if (a.base in TEXTS and b.base in TEXTS) or (a.base == b.base and a.base in BOUNDED):
+        return b.first is None or (a.first is not None and a.first <= b.first)
+    return old == new
+
+
+def _numeric_holds(a: SqlType, b: SqlType) -> bool:
+    if a.first is None or b.first is None:
+        return False
+    return a.second <= b.second and a.first - a.second <= b.first - b.second
+
+
+def _parsed(text: str) -> SqlType | None:
+    found = TYPE.fullmatch(text)
+    if found is None:
+        return None
+    first = None if found["first"] is None else int(found["first"])
+    return SqlType(found["base"], first, int(found["second"] or 0), found["zone"] or "", found["array"])
+
+
+def brought_to_model(tables: DatasetTables) -> DatasetTables:
+    """Alter the merge table to fit what is staged; gives back the dataset's tables with the columns that have left.
+
+    Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
+    The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
+    """
+    standing, staged = merge_table(tables), described(tables, tables.staging_name)
+    assert standing is not None
+    assert staged is not None
+    found = drift(tables, standing, staged)
+    alterations = [
+        sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in found.added.items()
+    ]
+    alterations += [
+        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(new))
+        for name, (_, new) in found.widened.items()
+    ]
+    if alterations:
+        log.info("%s: table %s: %s", tables.where, tables.merge_name, found)
+        _alter(tables, sql.SQL(", ").join(alterations))
+    return replace(tables, dropped=found.dropped)
+
+
+def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:
+    try:
+        tables.run("drift.alter_merge_table", alterations=alterations)
+    except FeatureNotSupported as error:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            "a column whose type is to be widened is used by a view, a rule or a trigger, which PostgreSQL refuses",
+            "Drop that view, run the job, and create it again; nothing was merged",
+        ) from error

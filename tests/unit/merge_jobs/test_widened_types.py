@@ -1,0 +1,53 @@
+"""Which changes of a column's type keep every value."""
+
+from __future__ import annotations
+
+import pytest
+
+from merge_jobs.schema_drift import widens
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("character varying(20)", "character varying(50)"),
+        ("character varying(20)", "character varying"),
+        ("character varying", "text"),
+        ("text", "character varying"),
+        ("smallint", "bigint"),
+        ("integer[]", "bigint[]"),
+        ("integer", "numeric(12,2)"),
+        ("bigint", "numeric"),
+        ("numeric(10,2)", "numeric(12,4)"),
+        ("numeric(5,-2)", "numeric(7,0)"),
+        ("timestamp(3) with time zone", "timestamp with time zone"),
+        ("bit varying(3)", "bit varying(4)"),
+        ("uuid", "uuid"),
+        ('"my""Type"', '"my""Type"'),
+    ],
+)
+def test_a_type_that_holds_every_value_of_the_old_one_is_wider(old, new):
+    assert widens(old, new)
+    if old != new and not {old, new} <= {"character varying", "text"}:
+        assert not widens(new, old)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("text", "character varying(9)"),
+        ("integer", "bigint[]"),
+        ("integer", "numeric(11,2)"),
+        ("integer", "text"),
+        ("numeric", "numeric(12,4)"),
+        ("numeric(10,2)", "numeric(11,4)"),
+        ("timestamp without time zone", "timestamp with time zone"),
+        ("timestamp(3) with time zone", "timestamp(0) with time zone"),
+        ("character(5)", "text"),
+        ("json", "jsonb"),
+        ("real", "double precision"),
+        ('"myType"', "text"),
+    ],
+)
+def test_a_type_that_may_lose_a_value_or_its_form_is_not_wider(old, new):
+    assert not widens(old, new)

@@ -21,13 +21,12 @@ import psycopg2
 from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
+from config_schema.postgres_errors import connect_failure, retry_can_help
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
 SAFE_CLASSES = frozenset(
     ["08", "0A", "25", "26", "28", "2B", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "57", "58", "F0"]
 )
-RETRYABLE_CLASSES = frozenset(["08", "40", "53", "58"])
-RETRYABLE_STATES = frozenset(["25006", "55P03", "55006", "57014", "57P01", "57P02", "57P03", "57P05"])
 TODO = {
     "08": "Check that the server is up and can be reached",
     "22": "A value does not fit its column: compare the column types of the model with the source",
@@ -108,7 +107,7 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
         where,
         f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",
         TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT),
-        retryable=state[:2] in RETRYABLE_CLASSES or state in RETRYABLE_STATES,
+        retryable=retry_can_help(state),
         sqlstate=state,
     )
 
@@ -118,13 +117,9 @@ def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFaile
     said = str(error).strip().splitlines()
     first = said[0] if said else "no connection"
     reason = first.rpartition("FATAL:")[2].strip() if "FATAL:" in first else first
-    todo, retryable = "Check that the server is up and can be reached", True
-    if "password authentication failed" in first or "no password supplied" in first:
-        todo, retryable = "Check user name and password in the secret", False
-    elif "does not exist" in first:
-        todo, retryable = "Check the names of database and user", False
-    elif "permission denied" in first or "no pg_hba.conf entry" in first:
-        todo, retryable = "Allow the job's user to connect to this database", False
+    known = connect_failure(first)
+    todo = known.todo if known else "Check that the server is up and can be reached"
+    retryable = known.retryable if known else True
     return ConnectFailed(where, reason, todo, retryable=retryable, sqlstate=None)
 
 

@@ -106,19 +106,12 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         _fail(job, store, batch, error)
         raise
     for name, dataset in applied.items():
-        log.info("%s %s: %s", job.stream, name, summary(dataset.counts))
+        log.info("%s %s: %s", job.stream, name, dataset.counts)
     if result.batch_id == last:
         log.info("%s: nothing has changed since batch %d", job.stream, last)
     else:
         log.info("%s batch %d: committed", job.stream, batch.batch_id)
     return result
-
-
-def summary(counts: Counts) -> str:
-    return (
-        f"{counts.inserted} inserted, {counts.updated} updated, {counts.deleted} deleted, "
-        f"{counts.unchanged} unchanged of {counts.total}"
-    )
 
 
 def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:

@@ -196,10 +196,13 @@ class Simulator:
         if self._committing is None:
             return None
         transaction, change = self._committing
-        with self._connection.cursor() as cursor:
-            # The lost session may still be at its COMMIT.
-            while (status := transaction_status(cursor, transaction)) == "in progress":
-                sleep(FIRST_DELAY)
+        try:
+            with self._connection.cursor() as cursor:
+                # The lost session may still be at its COMMIT.
+                while (status := transaction_status(cursor, transaction)) == "in progress":
+                    sleep(FIRST_DELAY)
+        except psycopg2.errors.InvalidParameterValue:
+            status = "forgotten"  # the server crashed before it had written anything of that transaction
         self._connection.rollback()
         if status != "committed":
             return None

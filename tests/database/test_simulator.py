@@ -26,7 +26,7 @@ from merge_jobs.simulator import create_tables, run_changes
 from merge_jobs.simulator.change import Change, ChangeKind
 from merge_jobs.simulator.connect import connector
 from merge_jobs.simulator.producer import apply
-from merge_jobs.simulator.run import Pause, Summary
+from merge_jobs.simulator.run import Pause, Simulator, Summary
 
 EXAMPLE = Path(__file__).parents[2] / "config_schema" / "examples"
 COMMAND = [sys.executable, "-m", "merge_jobs", "simulate"]
@@ -562,3 +562,13 @@ def run_together(*functions: Callable[[], object]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_a_change_that_a_crashed_server_never_wrote_down_is_made_again(producer):
+    """After a crash the server may know nothing of the transaction that was being committed: its number is to come."""
+    simulator = Simulator(connector(producer.dsn), 1, threading.Event())
+    change = simulator.change()
+    simulator._committing = (2**40, change)
+    assert simulator._committed_after_all() is None
+    assert simulator.change() is not None
+    simulator.close()

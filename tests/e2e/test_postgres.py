@@ -18,9 +18,11 @@ from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.errors import StreamFactoryError
 
 START = """
+import signal
 import sys
 from pathlib import Path
 from airflow_plugin.demo.postgres import EmbeddedPostgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background, it is ignored
 with EmbeddedPostgres(Path(sys.argv[1])):
     sys.exit("it started, and nobody interrupted it")
 """

@@ -1,0 +1,90 @@
+"""`merge-job merge`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Annotated
+
+import typer
+
+from config_schema.result import TOKEN_VARIABLE, ResultCode
+from merge_jobs.commands.options import (
+    DatasetName,
+    GitBranch,
+    GitCredential,
+    GitUrl,
+    LockWait,
+    ModelFolder,
+    PlatformName,
+    StoreCredential,
+    StoreDatabase,
+    StoreHost,
+    StoreName,
+    StorePort,
+    StoreSchema,
+    model_flags,
+    option,
+)
+from merge_jobs.flags import StoreFlags
+from merge_jobs.job import MAX_DELETE_FRACTION
+from merge_jobs.report import log_to_stdout, report
+from merge_jobs.request import Request, perform
+from merge_jobs.strategies import Wanted
+
+
+def merge(
+    platform: PlatformName,
+    store: StoreName,
+    run_id: Annotated[str, option("--run-id", "Names this run: what it has committed is not done twice.")],
+    dataset: DatasetName = None,
+    datasets: Annotated[str, option("--datasets", "Names with commas between them; none: all of the store.")] = "",
+    model: ModelFolder = None,
+    git_repo_url: GitUrl = None,
+    git_repo_branch: GitBranch = "main",
+    git_credential: GitCredential = "git",
+    postgres_host: StoreHost = None,
+    postgres_port: StorePort = None,
+    postgres_database: StoreDatabase = None,
+    postgres_schema: StoreSchema = None,
+    postgres_credential: StoreCredential = None,
+    source_credential: Annotated[
+        str | None, option("--source-credential", "The secret of the source; else as modelled.")
+    ] = None,
+    strategy: Annotated[Wanted, option("--strategy", "How the delta is found.")] = Wanted.AUTO,
+    time_slice_seconds: Annotated[float, option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
+    max_delete_fraction: Annotated[
+        float, option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
+    ] = MAX_DELETE_FRACTION,
+    lock_wait: LockWait = 0,
+) -> None:
+    """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
+
+    Passwords come from the environment only: secret `postgres` is POSTGRES_USERNAME and POSTGRES_PASSWORD.
+
+    Example: merge-job merge --platform YellowLive --store Store1 --model ./model --run-id by-hand-1
+
+    Exit codes: 0 done or more to do, 1 an error that the result line tells, 2 a wrong option.
+    """
+    log_to_stdout()
+    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16)
+    result = perform(
+        Request(
+            platform=platform,
+            store=store,
+            run_id=run_id,
+            dataset=dataset,
+            datasets=tuple(name for name in datasets.split(",") if name),
+            model=model_flags(model, git_repo_url, git_repo_branch, git_credential),
+            merge_store=StoreFlags(
+                postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential
+            ),
+            source_credential=source_credential,
+            strategy=strategy,
+            time_slice_seconds=time_slice_seconds,
+            max_delete_fraction=max_delete_fraction,
+            lock_wait=lock_wait,
+        )
+    )
+    report(result, token)
+    raise typer.Exit(1 if result.code is ResultCode.ERROR else 0)

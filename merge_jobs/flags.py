@@ -1,0 +1,71 @@
+"""What a command says of the model and of the merge store, and what comes of it together with the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config_schema.model import Database, Ecosystem
+from merge_jobs.database import Place, place_of
+from merge_jobs.errors import CommandWrong
+from merge_jobs.model_source import GitModel, model_in, synced_model
+
+
+@dataclass(frozen=True)
+class ModelFlags:
+    """Where the model is: a folder, used as it is, or a repository, of which the synced commit is used."""
+
+    folder: Path | None = None
+    git: GitModel | None = None
+
+
+@dataclass(frozen=True)
+class StoreFlags:
+    """Where the merge store is, as far as the command says; what it leaves out the model says."""
+
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    schema: str | None = None
+    credential: str | None = None
+
+
+def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
+    """The model, and its commit where it comes from git. Raises StreamFactoryError."""
+    if (flags.folder is None) == (flags.git is None):
+        raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
+    if flags.git is None:
+        assert flags.folder is not None
+        return model_in(flags.folder), None
+    if platform is None:
+        what = "the commit to use is recorded for each platform, and the command names none"
+        raise CommandWrong("--git-repo-url", what, "Give --platform")
+    if store.host is None or store.database is None or store.credential is None:
+        raise CommandWrong(
+            "--git-repo-url",
+            "the commit to use is recorded in the merge store, and the command does not say where that is",
+            "Give --postgres-host, --postgres-database and --postgres-credential",
+        )
+    place = store_place(store, Database(store.host, store.database, store.credential))
+    return synced_model(flags.git, place, platform)
+
+
+def store_place(flags: StoreFlags, modelled: Database) -> Place:
+    """The merge store with its login. Raises CommandWrong naming the variable that the environment lacks."""
+    return place_of(store_database(flags, modelled), None)
+
+
+def store_database(flags: StoreFlags, modelled: Database) -> Database:
+    """The merge store as the flags say, and for the rest the model: the flags come from the synced row."""
+    told = {
+        key: value
+        for key, value in (
+            ("host", flags.host),
+            ("port", flags.port),
+            ("database", flags.database),
+            ("schema", flags.schema),
+            ("credential", flags.credential),
+        )
+        if value is not None
+    }
+    return replace(modelled, **told)  # type: ignore[arg-type]  # each key with its field's type

@@ -41,6 +41,7 @@ class Job:
     strategy: Wanted = Wanted.AUTO
     time_slice_seconds: float = 0
     max_delete_fraction: float = MAX_DELETE_FRACTION
+    allow_deletes: bool = False  # one batch may delete more than that
     lock_wait: float = 0
 
 
@@ -78,13 +79,18 @@ class Run:
         end = time.monotonic() + self.job.time_slice_seconds
         while True:
             began = time.monotonic()
-            self.so_far = _batch(self.job, store, self.so_far)
+            self.so_far = _batch(self._job_now(), store, self.so_far)
             took = time.monotonic() - began
             # A look at a large source costs it a scan: no more than half of the time is spent on looking.
             pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
             if time.monotonic() + pause >= end or store.session.closed:
                 return
             time.sleep(pause)
+
+    def _job_now(self) -> Job:
+        # The first batch of the run that commits is the one that an operator has let through.
+        let_through = self.job.allow_deletes and self.so_far.batches == 0
+        return replace(self.job, max_delete_fraction=1.0) if let_through else self.job
 
 
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:

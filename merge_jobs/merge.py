@@ -41,7 +41,7 @@ def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_f
             f"{tables.where}",
             f"{delta.gone} of {before} rows are gone from the source, more than max_delete_fraction "
             f"{max_delete_fraction:g} lets through",
-            "Check the source; if it is meant, run once with --max-delete-fraction 1",
+            "Check the source; if it is meant, run merge-job merge once with --allow-deletes",
         )
 
 

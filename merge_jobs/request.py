@@ -38,6 +38,7 @@ class Request:
     strategy: Wanted = Wanted.AUTO
     time_slice_seconds: float = 0
     max_delete_fraction: float = 0.5
+    allow_deletes: bool = False
     lock_wait: float = 0
 
 
@@ -81,5 +82,6 @@ def job_of(request: Request) -> Job:
         strategy=request.strategy,
         time_slice_seconds=request.time_slice_seconds,
         max_delete_fraction=request.max_delete_fraction,
+        allow_deletes=request.allow_deletes,
         lock_wait=request.lock_wait,
     )

@@ -56,6 +56,9 @@ def merge(
     max_delete_fraction: Annotated[
         float, option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
     ] = MAX_DELETE_FRACTION,
+    allow_deletes: Annotated[
+        bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
+    ] = False,
     lock_wait: LockWait = 0,
 ) -> None:
     """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
@@ -83,6 +86,7 @@ def merge(
             strategy=strategy,
             time_slice_seconds=time_slice_seconds,
             max_delete_fraction=max_delete_fraction,
+            allow_deletes=allow_deletes,
             lock_wait=lock_wait,
         )
     )

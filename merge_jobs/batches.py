@@ -68,17 +68,22 @@ class Batch:
 
 def create_tables(store: MergeStore) -> None:
     """Make the platform's batch tables where they are missing. Commits."""
+    if not tables_stand(store):
+        store.lock_creation()
+        parts = _tables(store, "counter", "metrics", "run_index", "rejected")
+        store.run("batches.create_tables", None, **parts)
+    store.commit()
+
+
+def tables_stand(store: MergeStore) -> bool:
+    """Whether the platform has its batch tables."""
     platform = store.stream.platform_name
     tables = [
         names.batch_counter_table(platform),
         names.batch_metrics_table(platform),
         names.rejected_keys_table(platform),
     ]
-    if store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) < len(tables):
-        store.lock_creation()
-        parts = _tables(store, "counter", "metrics", "run_index", "rejected")
-        store.run("batches.create_tables", None, **parts)
-    store.commit()
+    return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
 
 
 def last_batch(store: MergeStore) -> int:
@@ -101,6 +106,19 @@ def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
     _one_row(store, "batches.start_batch", values)
     store.commit()
     return batch
+
+
+def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:
+    """The status of the batch of this id and the run that it is of, unless it is committed."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
+    return None if row is None else (BatchStatus(row[0]), row[1])
+
+
+def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> None:
+    """Take an open batch back to its start, with the schema of the model as it is now. The caller commits."""
+    batch = Batch(batch_id, run_id, model_commit, fingerprint=store.stream.fingerprint)
+    _one_row(store, "batches.reset_batch", _values(store, batch, "batch_id", "state", "run_id", "model_commit"))
 
 
 def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:

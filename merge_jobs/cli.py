@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from merge_jobs.commands.merge import merge
+from merge_jobs.commands.reset import reset
 from merge_jobs.simulator import simulate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(merge)
+app.command()(reset)
 app.command()(simulate)
 
 

@@ -8,6 +8,7 @@ StreamFactoryError
  ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
  ├── KeysRejected         the source has duplicate or NULL keys
  ├── TooManyDeletes       the source has lost more of its rows than is believable
+ ├── BatchCommitted       a committed batch is not reset
  ├── StreamBusy           another job holds the stream (retryable)
  └── BatchLost            the batch is no longer this job's to commit (retryable)
 """
@@ -84,6 +85,10 @@ class KeysRejected(StreamFactoryError):
 
 
 class TooManyDeletes(StreamFactoryError):
+    pass
+
+
+class BatchCommitted(StreamFactoryError):
     pass
 
 

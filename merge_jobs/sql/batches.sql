@@ -75,6 +75,13 @@ ON CONFLICT (key, batch_id) DO UPDATE SET
     model_commit = excluded.model_commit, strategy = NULL, error = NULL, retryable = NULL
 WHERE batch.batch_status <> 'committed'
 
+-- name: reset_batch
+-- Under a new attempt: a job that still believes to be at the batch can no longer commit it.
+UPDATE {metrics} SET batch_start_time = clock_timestamp(), batch_end_time = NULL, batch_status = 'started',
+    state = %(state)s, run_id = %(run_id)s, source_snapshot_time = NULL, model_commit = %(model_commit)s,
+    strategy = NULL, error = NULL, retryable = NULL
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
+
 -- name: take_over_batch
 -- Go on from what another run has ingested.
 UPDATE {metrics} SET run_id = %(run_id)s, model_commit = %(model_commit)s, state = %(state)s

@@ -1,0 +1,77 @@
+"""Taking an open batch back to its start: its staging goes, and the next run reads the source by the present model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import psycopg2
+
+from merge_jobs import batches
+from merge_jobs.batches import BatchStatus
+from merge_jobs.database import Place
+from merge_jobs.errors import BatchCommitted, database_failed
+from merge_jobs.store import MergeStore
+from merge_jobs.stream import Stream
+
+SESSION = "reset"  # stands for the run id where another command tells who holds the stream
+
+
+@dataclass(frozen=True)
+class Reset:
+    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped."""
+
+    batch_id: int
+    status: BatchStatus
+    run_id: str
+    staging: tuple[str, ...]
+
+
+def reset_batch(
+    place: Place, stream: Stream, model_commit: str | None = None, lock_wait: float = 0, dry_run: bool = False
+) -> Reset | None:
+    """Reset the stream's open batch; None if the stream never had a batch. `dry_run` only looks.
+
+    Raises BatchCommitted if the last batch is committed and none is open, StreamBusy if a job is running.
+    """
+    with MergeStore(place, stream, SESSION) as store:
+        try:
+            return _reset(store, model_commit, lock_wait, dry_run)
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error
+
+
+def _reset(store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool) -> Reset | None:
+    store.lock_stream(lock_wait)
+    if not batches.tables_stand(store):
+        return None
+    last = batches.last_batch(store)
+    left = batches.open_batch(store, last + 1)
+    if left is None:
+        if last == 0:
+            return None
+        where, todo = f"{store.stream} batch {last}", f"Nothing is open: the next run begins batch {last + 1}"
+        raise BatchCommitted(where, "Batch is COMMITTED and cannot be reset", todo)
+    status, run_id = left
+    found = Reset(last + 1, status, run_id, _staging(store))
+    if not dry_run:
+        store.check_lock()
+        for table in found.staging:
+            store.run("dataset.drop_staging", staging=store.table(table))
+        batches.reset(store, found.batch_id, run_id, model_commit)
+        store.commit()
+    return found
+
+
+def _staging(store: MergeStore) -> tuple[str, ...]:
+    ours = {"kind": "staging", "platform": store.stream.platform_name, "stream": store.stream.key}
+    rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
+    return tuple(table for table, comment in rows if ours.items() <= _owner(comment).items())
+
+
+def _owner(comment: str) -> dict[str, object]:
+    try:
+        told = json.loads(comment)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -121,6 +121,11 @@ def merge_session(platform: str, stream: str, run_id: str) -> str:
     return shortened(f"merge-job {platform} {stream} {run_id}")
 
 
+def status_session(platform: str) -> str:
+    """The application_name of `merge-job status`."""
+    return shortened(f"merge-job status {platform}")
+
+
 # --- Kubernetes and the environment
 
 

@@ -6,11 +6,13 @@ import typer
 
 from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
+from merge_jobs.commands.status import status
 from merge_jobs.simulator import simulate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(merge)
 app.command()(reset)
+app.command()(status)
 app.command()(simulate)
 
 

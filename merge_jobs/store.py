@@ -29,7 +29,7 @@ class MergeStore:
         self.where = f"merge store {place}"
         title = names.merge_session(stream.platform_name, stream.key, run_id)
         self.session = connect(place, title, self.where, lock_seconds)
-        self._lock_number = lock_number(f"{place.schema}/{stream.platform_name}/{stream.key}")
+        self._lock_number = stream_lock(place.schema, stream.platform_name, stream.key)
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
         """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
@@ -92,6 +92,11 @@ class MergeStore:
         return StreamBusy(
             f"{self.stream}", f"the stream is held by {holder}", "Wait for that run to end, or give --lock-wait"
         )
+
+
+def stream_lock(schema: str, platform: str, stream: str) -> int:
+    """The number of the lock that a job on the stream holds."""
+    return lock_number(f"{schema}/{platform}/{stream}")
 
 
 def lock_number(name: str) -> int:

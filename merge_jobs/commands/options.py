@@ -43,13 +43,17 @@ def model_flags(folder: Path | None, url: str | None, branch: str, credential: s
     return ModelFlags(folder, None if url is None else GitModel(url, branch, credential))
 
 
+def tell(error: StreamFactoryError) -> None:
+    """An error on stderr, a line for each problem."""
+    for problem in error.problems if isinstance(error, ProblemsFound) else (error,):
+        typer.echo(f"error: {problem}", err=True)
+
+
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """What a user can meet goes to stderr, a line for each problem, and ends the command with exit code 1."""
+    """What a user can meet goes to stderr and ends the command with exit code 1."""
     try:
         yield
     except StreamFactoryError as error:
-        problems = error.problems if isinstance(error, ProblemsFound) else (error,)
-        for problem in problems:
-            typer.echo(f"error: {problem}", err=True)
+        tell(error)
         raise typer.Exit(1) from None

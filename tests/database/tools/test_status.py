@@ -1,0 +1,211 @@
+"""`merge-job status`: what it says of streams that never ran, ran, failed, died, and are running."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+import pytest
+
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Consistency, Milestoning
+from merge_jobs.store import MergeStore
+
+LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
+TABLES = """
+    CREATE TABLE customers (id int PRIMARY KEY, word text);
+    INSERT INTO customers SELECT n, 'word' FROM generate_series(1, 10) n;
+    CREATE TABLE orders (id int PRIMARY KEY, customer int);
+    INSERT INTO orders SELECT n, 1 FROM generate_series(1, 10) n;
+"""
+
+
+@pytest.fixture
+def case(merging):
+    return merging(TABLES)
+
+
+@pytest.fixture
+def told(case, merge_job):
+    """What `--json` says, by platform."""
+
+    def run(*flags, of=None):
+        done = merge_job(of or case, "status", "--json", *flags)
+        assert (done.returncode, done.stderr) == (0, "")
+        return {one["platform"]: one for one in json.loads(done.stdout)}
+
+    return run
+
+
+def test_before_any_run_it_says_so(case, told, merge_job):
+    assert told("--platform=YellowLive") == {
+        "YellowLive": {
+            "platform": "YellowLive",
+            "merge_store": f"{case.target.name} on {case.target.server.host}:{case.target.server.port}",
+            "batch_tables": False,
+            "streams": [
+                {"key": "Store1", "synced": None, "last_checked_at": None, "last": None, "open": None, "job": None}
+            ],
+        }
+    }
+    done = merge_job(case, "status")
+    assert done.returncode == 0
+    assert done.stdout.count("there are no batch tables yet: no job has run") == 2
+    assert re.search(r"^ *Store1 +- +- +- +- +- +- +never +never *$", done.stdout, re.MULTILINE)
+    assert case.query("SELECT 1 FROM pg_class WHERE relname LIKE 'yellow%'") == [], "it only reads"
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_the_last_committed_batch_is_told_with_its_own_counts(case, told, merge_job, kind):
+    platform = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}[kind]
+    case.run(kind, "one")
+    case.execute("UPDATE orders SET customer = 2 WHERE id < 4; DELETE FROM customers WHERE id = 1")
+    case.run(kind, "two", model_commit="abc")
+    case.run(kind, "found nothing")
+    [stream] = told()[platform]["streams"]
+    [(checked,)] = case.query(f"SELECT last_checked_at FROM {platform.lower()}_batch_counter")
+    [(began, ended, taken)] = case.query(
+        f"""SELECT batch_start_time, batch_end_time, source_snapshot_time
+            FROM {platform.lower()}_batch_metrics WHERE batch_id = 2"""
+    )
+    last = stream["last"]
+    assert stream["open"] is None
+    assert stream["job"] is None
+    assert {name: last[name] for name in ("batch_id", "inserted", "updated", "deleted", "total")} == {
+        "batch_id": 2,
+        "inserted": 0,
+        "updated": 3,
+        "deleted": 1,
+        "total": 19,
+    }
+    assert (last["strategy"], last["run_id"], last["model_commit"]) == ("full", "two", "abc")
+    times = [stream["last_checked_at"], last["started_at"], last["ended_at"], last["source_snapshot_time"]]
+    assert [datetime.fromisoformat(time) for time in times] == [checked, began, ended, taken]
+    assert last["seconds"] == (ended - began).total_seconds()
+
+    shown = merge_job(case, "status", f"--platform={platform}").stdout
+    assert re.search(rf"^ *Store1 +2 +\d+\.\d +0 +3 +1 +19 +full +{ended:%Y-%m-%d %H:%M:%S} ", shown, re.MULTILINE)
+
+
+def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, merge_job):
+    case.run(LIVE)
+    case.execute("ALTER TABLE orders RENAME TO sales")
+    with pytest.raises(StreamFactoryError) as failed:
+        case.run(LIVE, "failing")
+    [stream] = told("--platform=YellowLive")["YellowLive"]["streams"]
+    assert stream["last"]["batch_id"] == 1
+    left = stream["open"]
+    assert datetime.fromisoformat(left.pop("since")).utcoffset().total_seconds() == 0
+    assert left == {
+        "batch_id": 2,
+        "status": "failed",
+        "run_id": "failing",
+        "error": str(failed.value),
+        "retryable": False,
+    }
+    shown = merge_job(case, "status", "--platform=YellowLive").stdout
+    assert "Store1 batch 2: failed since " in shown
+    assert " by run failing, and no job is at it: the next run goes on\n" in shown
+    assert f"\n  {failed.value}\n  a retry cannot help: mend it first\n" in shown
+
+
+def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, killed_at_merge):
+    case.merge(LIVE)
+    killed_at_merge(case, LIVE, "orders")
+    [stream] = told("--platform=YellowLive")["YellowLive"]["streams"]
+    assert (stream["open"]["batch_id"], stream["open"]["status"], stream["open"]["run_id"]) == (2, "ingested", "killed")
+    assert stream["open"]["error"] is None
+    assert "batch 2 ingested" in merge_job(case, "status", "--platform=YellowLive").stdout
+
+
+def test_a_stream_that_a_job_holds_is_running(case, told, merge_job):
+    for kind in Milestoning:
+        case.run(kind)
+    job = case.job(FORENSIC, "at-work")
+    with MergeStore(job.store, job.stream, "at-work") as store:
+        store.lock_stream(0)
+        platforms = told()
+        assert platforms["YellowLive"]["streams"][0]["job"] is None
+        assert re.fullmatch(
+            r"pid \d+ \(merge-job yellowforensic Store1 at-work\)", platforms["YellowForensic"]["streams"][0]["job"]
+        )
+        shown = merge_job(case, "status").stdout
+        assert shown.count("running") == 1
+        assert "Store1: held by pid" in shown
+
+
+def test_streams_of_one_dataset_each_and_of_one_store_only(merging, told, merge_job):
+    case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
+    case.run(LIVE, dataset="orders")
+    [customers, orders] = told("--store=Store1", of=case)["YellowLive"]["streams"]
+    assert (customers["key"], customers["last"]) == ("Store1#customers", None)
+    assert (orders["key"], orders["last"]["inserted"]) == ("Store1#orders", 10)
+    done = merge_job(case, "status", "--store=Shop")
+    assert (done.returncode, done.stderr) == (1, "error: --store: there is no datastore 'Shop'. Choose from: Store1\n")
+
+
+def test_where_streams_are_synced_these_are_told_with_their_status(case, told, merge_job):
+    case.execute(
+        """CREATE TABLE yellowlive_airflow_dsg (stream_key text, status text);
+           INSERT INTO yellowlive_airflow_dsg
+           VALUES ('Store1', 'paused'), ('Store2', 'active'), ('Store3', 'retired')""",
+        on=case.target,
+    )
+    case.run(LIVE)
+    assert [(s["key"], s["synced"]) for s in told()["YellowLive"]["streams"]] == [
+        ("Store1", "paused"),
+        ("Store2", "active"),
+    ]
+    assert "Store1 (paused)" in merge_job(case, "status").stdout
+    case.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired' WHERE stream_key = 'Store1'", on=case.target)
+    assert [s["key"] for s in told()["YellowLive"]["streams"]] == ["Store1", "Store2"], "it has batches"
+
+
+def test_a_stream_that_has_left_the_model_is_told_by_its_batches(case, told):
+    case.run(LIVE)
+    case.execute(
+        """INSERT INTO yellowlive_batch_metrics (key, batch_id, batch_start_time, batch_status, state, run_id)
+           SELECT k, n, now(), 'failed', '{}', 'old'
+           FROM unnest(ARRAY['Gone', 'Also gone']) k, generate_series(1, 5) n""",
+        on=case.target,
+    )
+    assert [(s["key"], s["open"] and s["open"]["batch_id"]) for s in told()["YellowLive"]["streams"]] == [
+        ("Also gone", 5),
+        ("Gone", 5),
+        ("Store1", None),
+    ]
+
+
+def test_a_platform_that_cannot_be_read_does_not_hide_the_others(case, merge_job):
+    case.run(FORENSIC)
+    case.run(LIVE)
+    case.execute(
+        """DROP TABLE yellowlive_batch_counter;
+           CREATE VIEW yellowlive_batch_counter AS SELECT 1 AS nothing""",
+        on=case.target,
+    )
+    done = merge_job(case, "status", "--json")
+    assert done.returncode == 1
+    assert [one["platform"] for one in json.loads(done.stdout)] == ["YellowForensic"]
+    assert re.match(r"error: merge store \S+ on \S+: column .* does not exist", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
+        (["--postgres-database=nowhere"], 'database "nowhere" does not exist'),
+        (["--postgres-credential=other"], "the environment has no OTHER_USERNAME"),
+        (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
+    ],
+)
+def test_what_does_not_exist_is_named(case, merge_job, flags, what):
+    done = merge_job(case, "status", *flags)
+    assert done.returncode == 1
+    assert "error: " in done.stderr
+    assert what in done.stderr
+
+
+def test_an_option_that_does_not_exist_ends_with_2(case, merge_job):
+    assert merge_job(case, "status", "--verbose").returncode == 2

@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 PYTEST = $(BIN)/python -m pytest
 SUPPORTED := 3.11 3.14
+ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-airflow test-e2e constraints image clean
+.PHONY: help demo test check test-unit test-database test-airflow test-e2e test-bench bench constraints image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -14,7 +15,7 @@ help:  ## Show what there is
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-airflow test-e2e  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-airflow test-e2e test-bench  ## Lint, types, import contracts, and all tests
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .
@@ -44,6 +45,12 @@ test-airflow: $(VENV)/dev  ## On a real Airflow
 
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)
+
+test-bench: $(VENV)/dev  ## A tiny run of the benchmark, without looking at its times
+	$(PYTEST) tests/benchmarks $(ARGS)
+
+bench: $(VENV)/dev  ## Measure the merge job beside a raw copy; ROWS=5000000 for more, ARGS=--quick for less
+	$(BIN)/python -m tests.benchmarks.merge --rows $(ROWS) $(ARGS)
 
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \

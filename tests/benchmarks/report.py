@@ -1,0 +1,104 @@
+"""What a run shows: its table beside the targets and the peers, for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.peers import PEERS, target
+from tests.benchmarks.rounds import Row
+
+HEADINGS = ("rows", "keys", "changes", "mode", "strategy", "round", "x copy", "target", "seconds", "RSS MB", "content")
+NUMBERS = ("rows", "x copy", "target", "seconds", "RSS MB")
+PEER_HEADINGS = ("peer, 1M rows", "mode", "first load / delta / nothing", "MB", "same as the source")
+
+
+@dataclass
+class Run:
+    """One run of the benchmark: the server's settings, the machine's load at its beginning, what was measured."""
+
+    settings: dict[str, str]
+    load: float
+    rows: list[Row] = field(default_factory=list)
+    raw_copies: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the table is to be read with, a sentence each."""
+        settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        copies = [
+            f"Raw copy, {keys} keys: median {statistics.median(seconds):.2f} s of {len(seconds)} "
+            f"({min(seconds):.2f} to {max(seconds):.2f} s)"
+            for keys, seconds in self.raw_copies.items()
+        ]
+        startup = statistics.median(row.startup_seconds for row in self.rows)
+        others = dict.fromkeys(
+            f"{row.asked} was asked for, {row.strategy} ran: {row.reason}"
+            for row in self.rows
+            if row.asked != row.strategy
+        )
+        return [
+            f"PostgreSQL 18, source and merge store on one server: {settings}",
+            f"{os.cpu_count()} cores, load {self.load:.1f} before the run",
+            *copies,
+            f"The job's start, in every row's seconds: {startup:.2f} s",
+            *others,
+        ]
+
+
+def printed(run: Run, console: Console) -> None:
+    """Print the table, the peers and the notes."""
+    table = _table(HEADINGS, NUMBERS)
+    for row in run.rows:
+        cells = _cells(row)
+        colour = "green" if row.content_ok else "red"
+        table.add_row(*cells[:-1], f"[{colour}]{cells[-1]}[/{colour}]")
+    console.print(table)
+    peers = _table(PEER_HEADINGS, ())
+    for peer in PEERS:
+        peers.add_row(peer.tool, peer.mode, peer.ratios, peer.memory_mb, peer.same)
+    console.print(peers)
+    for note in run.notes:
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def markdown(run: Run) -> str:
+    """The table and the notes, to be put into a document."""
+    lines = _markdown_table(HEADINGS, [_cells(row) for row in run.rows])
+    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+
+
+def _cells(row: Row) -> list[str]:
+    wanted = target(row.mode, row.asked, row.round)
+    ran = row.strategy if row.strategy == row.asked else f"{row.asked} (ran {row.strategy})"
+    return [
+        f"{row.rows:,}",
+        row.keys,
+        row.changes,
+        row.mode,
+        ran,
+        row.round,
+        f"{row.ratio_to_copy:.2f}",
+        "" if wanted is None else f"{wanted:.1f}",
+        f"{row.seconds:.2f}",
+        f"{row.rss_mb:.0f}",
+        "ok" if row.content_ok else "DIFFERS",
+    ]
+
+
+def _table(headings: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
+    return table
+
+
+def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    ruler = ["---:" if heading in NUMBERS else "---" for heading in headings]
+    return ["| " + " | ".join(cells) + " |" for cells in (headings, ruler, *rows)]

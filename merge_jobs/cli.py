@@ -6,6 +6,7 @@ import typer
 
 from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
+from merge_jobs.commands.sql import sql
 from merge_jobs.commands.status import status
 from merge_jobs.simulator import simulate
 
@@ -13,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(merge)
 app.command()(reset)
 app.command()(status)
+app.command()(sql)
 app.command()(simulate)
 
 

@@ -56,7 +56,7 @@ class DatasetTables:
     def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
         """Run `file.name`, or `.name` for the statement of that name for this milestoning."""
         full = self.milestoning.value + name if name.startswith(".") else name
-        return self.store.run(full, values, **self._wanted(full, extra))
+        return self.store.run(full, values, **self.parts_of(full, extra))
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
         row = self.run(name, values, **extra).fetchone()
@@ -64,13 +64,14 @@ class DatasetTables:
 
     def composed(self, name: str, **extra: sql.Composable) -> sql.Composed:
         """The statement `file.name` with its parts put in, for one that wants no values."""
-        return composed(name, self._wanted(name, extra), {})
+        return composed(name, self.parts_of(name, extra), {})
 
     def text(self, name: str) -> str:
         """The statement as a person would type it."""
         return self.composed(name).as_string(self.store.session)
 
-    def _wanted(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+    def parts_of(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+        """`extra`, and from the dataset's vocabulary what else the statement `file.name` wants."""
         ours = {part: self._parts[part] for part in statement(name).identifiers - extra.keys() if part in self._parts}
         return {**ours, **extra}
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from config_schema.errors import StreamFactoryError, choose_from
-from config_schema.model import Dataset, SourceKind
+from config_schema.model import Database, Dataset, SourceKind
 from merge_jobs.database import CONNECT_SECONDS, Place
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
 from merge_jobs.sources import SourceColumn
@@ -105,9 +105,7 @@ class SqlAlchemySource:
 
     def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
-        # Columns without a type, so that the driver's own values come: no converting there and back.
-        wanted: list[sa.ColumnClause[object]] = [sa.column(column.name) for column in dataset.columns]
-        statement = sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=self._schema))
+        statement = _select(dataset, self._schema)
         rows = 0
         with self._worded():
             streamed = self._session.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE)
@@ -133,7 +131,7 @@ class SqlAlchemySource:
 
     @property
     def _schema(self) -> str | None:
-        return None if self.place.schema == DEFAULT_SCHEMA else self.place.schema
+        return _schema(self.place.schema)
 
     def _connected(self) -> sa.Connection:
         try:
@@ -179,6 +177,22 @@ class SqlAlchemySource:
             what = "the connection was lost" if lost else f"{type(error).__name__}, code {_code(error)}"
             todo = "Check server and network, and try again" if lost else "See the log of the database server"
             raise DatabaseFailed(self.where, what, todo, retryable=lost, sqlstate=None) from None
+
+
+def select_text(of: Database, dataset: Dataset) -> str:
+    """The statement that reads a dataset, in the dialect of its database; needs no driver."""
+    dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
+    return str(_select(dataset, _schema(of.schema)).compile(dialect=dialect))
+
+
+def _select(dataset: Dataset, schema: str | None) -> sa.Select[*tuple[Any, ...]]:
+    # Columns without a type, so that the driver's own values come: no converting there and back.
+    wanted: list[sa.ColumnClause[object]] = [sa.column(column.name) for column in dataset.columns]
+    return sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=schema))
+
+
+def _schema(modelled: str) -> str | None:
+    return None if modelled == DEFAULT_SCHEMA else modelled
 
 
 def _engine(place: Place, dialect: Dialect, where: str) -> sa.Engine:

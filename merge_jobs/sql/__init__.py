@@ -22,6 +22,11 @@ def statement(name: str) -> Statement:
     return found
 
 
+def statements_of(file: str) -> tuple[str, ...]:
+    """The names of a file's statements, in its order."""
+    return tuple(_statements(file))
+
+
 def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
     """The statement with its parts put in. Raises ValueError unless parts and values are just those that it wants."""
     return sql.SQL(statement(name).checked(parts, values)).format(**parts)

@@ -1,0 +1,270 @@
+"""`merge-job sql`: what it prints is what runs, and it needs neither a database nor a secret."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from psycopg2 import sql
+
+from config_schema.model import Consistency, Milestoning, SourceKind
+from merge_jobs.errors import CommandWrong
+from merge_jobs.shown_sql import datasets_to_show, plain_text, shown_sql
+from merge_jobs.sql import composed, statement, statements_of
+from merge_jobs.stories import STORIES
+from merge_jobs.strategies import STRATEGIES
+
+LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
+PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
+FILES = [kind.value for kind in Milestoning]
+TABLE = """
+    CREATE TABLE customers (id int PRIMARY KEY, word text);
+    INSERT INTO customers SELECT n, 'word' FROM generate_series(1, 10) n;
+"""
+# Two COPYs run at once, in two threads.
+AT_ONCE = "postgres_source.copy_out"
+DRIFT = "drift.alter_merge_table"
+
+
+def story(strategy: str, kind: Milestoning) -> list[str]:
+    """The statements that are run for a milestoning."""
+    told = [name for chapter in STORIES[strategy] for name in chapter.statements]
+    full = [kind.value + name if name.startswith(".") else name for name in told]
+    return [name for name in full if name.partition(".")[0] not in FILES or name.startswith(kind.value)]
+
+
+def merge_table(kind: Milestoning) -> str:
+    return f'"public"."{PLATFORM[kind].lower()}_Store1_customers_merge"'
+
+
+@pytest.fixture
+def run_names(monkeypatch):
+    """The names of the statements that are composed for the driver, in order."""
+    seen: list[str] = []
+
+    def noted(name, parts, values):
+        seen.append(name)
+        return composed(name, parts, values)
+
+    for module in ("merge_jobs.sql", "merge_jobs.tables", "merge_jobs.sources.postgres"):
+        monkeypatch.setattr(f"{module}.composed", noted)
+    return seen
+
+
+# --- the stories
+
+
+def test_there_is_a_story_for_each_strategy():
+    assert STORIES.keys() == STRATEGIES.keys(), "merge_jobs/stories.py tells what each strategy runs"
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("strategy", STORIES)
+def test_each_statement_of_a_story_is_there(strategy, kind):
+    for name in story(strategy, kind):
+        assert statement(name).text
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_each_statement_of_a_milestoning_is_in_a_story(kind):
+    told = {name for strategy in STORIES for name in story(strategy, kind)}
+    assert {f"{kind.value}.{name}" for name in statements_of(kind.value)} <= told
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("strategy", ["initial", "full"])
+def test_a_batch_runs_its_story_in_that_order(merging, run_names, strategy, kind):
+    case = merging(TABLE)
+    if strategy != "initial":
+        case.run(kind)
+        case.execute("DELETE FROM customers WHERE id < 3; UPDATE customers SET word = 'x' WHERE id = 3")
+        case.execute("INSERT INTO customers VALUES (11); ALTER TABLE customers ADD age int")
+        case.describe()
+    run_names.clear()
+    result = case.run(kind)
+    assert result.datasets["customers"].strategy == strategy
+    nothing = "batches.batch_removed"
+    told = story(strategy, kind)
+    told = told[: told.index(nothing)] if nothing in told else told
+    ran = [name for name in run_names if name in told]
+    if "dataset.drop_staging" in ran:
+        assert {name for name in told if told.count(name) > 1} == {"dataset.drop_staging"}
+    assert AT_ONCE in ran
+    assert [name for name in ran if name != AT_ONCE] == [name for name in told if name != AT_ONCE]
+    assert {name for name in run_names if name.partition(".")[0] in (*FILES, "drift")} <= set(told)
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_look_that_finds_nothing_ends_as_the_story_says(merging, run_names, kind):
+    case = merging(TABLE)
+    case.run(kind)
+    run_names.clear()
+    case.run(kind)
+    told = story("full", kind)
+    assert [name for name in run_names if name.startswith("batches.")][-2:] == told[
+        told.index("batches.batch_removed") :
+    ]
+
+
+# --- the text
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("strategy", STORIES)
+def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
+    case = merging(TABLE)
+    stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
+    text = shown_sql(strategy, stream, dataset, stream.platform.merge_store)
+    assert "%(" not in text
+    assert not re.search(r"\{\w+\}", text)
+    for name in story(strategy, kind):
+        for value in statement(name).values:
+            assert f":{value}" in text
+        for comment in re.findall("^--.*$", statement(name).text, re.MULTILINE):
+            assert comment in text
+    if strategy != "initial":
+        assert (f"DELETE FROM {merge_table(kind)} m" in text) == (kind is LIVE)
+    assert ("ds_batch_out" in text) == (kind is FORENSIC)
+
+
+@pytest.mark.parametrize("name", ['a"b', "%(batch_id)s", "{merge}", "Zürich 雪", "back\\slash", "select", "it's"])
+def test_names_and_literals_are_quoted_as_the_driver_does(new_database, name):
+    with closing(new_database("store").connect()) as connection, connection.cursor() as cursor:
+        for part in (sql.Identifier(name), sql.Identifier("public", name), sql.Literal(name), sql.Literal(7)):
+            assert plain_text(part) == part.as_string(connection).strip()
+        cursor.execute(plain_text(sql.SQL("SELECT {} AS {}").format(sql.Literal(name), sql.Identifier(name))))
+        assert cursor.description[0].name == name
+        assert cursor.fetchone() == (name,)
+
+
+def test_a_name_that_looks_like_a_value_is_left_alone(merging):
+    case = merging('CREATE TABLE "t %(batch_id)s {merge}" (id int PRIMARY KEY)')
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowForensic", "Store1", None)
+    text = shown_sql("full", stream, dataset, stream.platform.merge_store)
+    assert '"public"."yellowforensic_Store1_t %(batch_id)s {merge}_merge" m SET ds_batch_out = :batch_id' in text
+
+
+def test_what_is_shown_can_be_run(merging):
+    """A whole batch by hand: the store side as it is printed, with the values put in and the source's rows copied."""
+    case = merging(TABLE)
+    case.run(LIVE)
+    case.execute("DELETE FROM customers WHERE id < 3; UPDATE customers SET word = 'x' WHERE id = 3")
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    text = shown_sql("full", stream, dataset, stream.platform.merge_store)
+    wanted = (
+        "DROP TABLE",
+        "CREATE UNLOGGED",
+        "LOCK TABLE",
+        "CREATE TEMPORARY",
+        "ANALYZE",
+        "DELETE",
+        "UPDATE",
+        "INSERT",
+    )
+    statements = [re.sub(r"^--.*\n", "", one, flags=re.MULTILINE).strip() for one in text.split(";\n")]
+    by_hand = [
+        one for one in statements if one.startswith(wanted) and "batch" not in one and "IN ACCESS SHARE" not in one
+    ]
+    by_hand = [one for one in by_hand if "rejected_keys" not in one]
+    assert len(by_hand) == 10
+    rows = case.source_rows(case.datasets[0])
+    with closing(case.target.connect()) as connection, connection, connection.cursor() as cursor:
+        for one in by_hand:
+            cursor.execute(one)
+            if one.startswith("CREATE UNLOGGED"):
+                cursor.executemany(
+                    'INSERT INTO "yellowlive_Store1_customers_staging" VALUES (%s, %s)', list(rows.values())
+                )
+    assert case.open_rows(LIVE, case.datasets[0]) == rows
+
+
+def test_a_producer_elsewhere_is_read_in_its_dialect(merging):
+    case = merging(TABLE)
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    for kind, lines in {
+        SourceKind.MYSQL: [
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;",
+            "SELECT id, word \nFROM customers;",
+        ],
+        SourceKind.SQLITE: ["BEGIN;", "SELECT id, word \nFROM customers;"],
+    }.items():
+        source = replace(stream.store.source, kind=kind)
+        text = shown_sql(
+            "full", replace(stream, store=replace(stream.store, source=source)), dataset, stream.platform.merge_store
+        )
+        assert all(line in text for line in lines)
+        assert "ACCESS SHARE" not in text
+
+
+# --- the command
+
+
+def command(folder, *flags):
+    """With nothing in the environment: no secret, and a merge store that is nowhere."""
+    return subprocess.run(
+        [sys.executable, "-m", "merge_jobs", "sql", *flags, f"--model={folder}"],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(merging, tmp_path):
+    case = merging(TABLE + "CREATE TABLE orders (id int PRIMARY KEY)")
+    case.command(LIVE, tmp_path, "none")
+    (tmp_path / "ecosystem.yaml").write_text(
+        re.sub("host: .*", "host: nowhere.invalid", (tmp_path / "ecosystem.yaml").read_text())
+    )
+    return tmp_path
+
+
+def test_the_command_needs_no_database_and_no_secret(folder):
+    flags = ("--platform=YellowLive", "--store=Store1", "--dataset=customers")
+    done = command(folder, "initial", "full", *flags)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("-- YellowLive Store1 customers: initial\n")
+    assert "-- YellowLive Store1 customers: full\n" in done.stdout
+    assert 'LOCK TABLE "public"."customers", "public"."orders" IN ACCESS SHARE MODE;' in done.stdout
+    of_both = command(folder, "live", *flags[:2])
+    assert of_both.stdout.count("-- find_delta\n") == 2
+    assert "yellowlive_Store1_orders_merge" in of_both.stdout
+    elsewhere = command(folder, "live", *flags, "--postgres-schema=other")
+    assert 'DELETE FROM "other"."yellowlive_Store1_customers_merge" m' in elsewhere.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [
+        (["sideways"], "merge-job sql: there is no 'sideways'. Choose from: full, initial, "),
+        (["forensic"], "merge-job sql: YellowLive is a live platform. Choose from: "),
+        (["full", "--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
+        (["full", "--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
+        (["full", "--dataset=order"], "--dataset: there is no dataset in Store1 'order'. Did you mean 'orders'? "),
+        (["full", "--git-repo-url=file:///x"], "merge-job: a model is wanted from one place"),
+    ],
+)
+def test_what_does_not_exist_is_named(folder, flags, what):
+    done = command(folder, "--platform=YellowLive", "--store=Store1", *flags)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {what}")
+
+
+def test_a_wrong_command_line_ends_with_2(folder):
+    assert command(folder, "--platform=YellowLive", "--store=Store1").returncode == 2
+    assert command(folder, "full").returncode == 2
+
+
+def test_a_stream_of_one_dataset_wants_its_name(merging):
+    case = merging(TABLE, consistency=Consistency.SINGLE_DATASET)
+    with pytest.raises(CommandWrong, match="no dataset is named"):
+        datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", "customers")
+    assert (stream.key, dataset.name) == ("Store1#customers", "customers")

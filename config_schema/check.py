@@ -26,11 +26,10 @@ from config_schema.model import (
     Platform,
     SourceKind,
 )
+from config_schema.quality_rules import Finding, quality_findings
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
-
-Finding = tuple[str, str, str]  # path, what, what to do
 
 
 def schema_problems(data: Any, schema: str, file: str) -> list[Problem]:
@@ -60,6 +59,7 @@ def check_model(
         _merge_stores_are_postgresql,
         _secrets_have_variables_of_their_own,
         _derived_names_differ,
+        quality_findings,
     )
     found = [Problem(eco_file, *finding) for rule in of_ecosystem for finding in rule(ecosystem)]
     found += [Problem(mapping_file, *finding) for finding in _mapping_refers_to_the_model(ecosystem, mappings)]
@@ -188,6 +188,7 @@ def _derived_names(ecosystem: Ecosystem) -> Iterator[tuple[str, str, str]]:
             names.batch_counter_table(short),
             names.batch_metrics_table(short),
             names.rejected_keys_table(short),
+            names.row_maps_table(short),
         ):
             yield "table", table, f"{of} itself"
         for dag in (names.infrastructure_dag_id(short), names.health_dag_id(short)):
@@ -202,6 +203,8 @@ def _derived_names_of_store(platform: Platform, short: str, store: Datastore) ->
         owner = f"{platform.name}/{store.name}/{dataset.name}"
         yield "table", names.merge_table(short, store.name, dataset.name), f"merge table of {owner}"
         yield "table", names.staging_table(short, store.name, dataset.name), f"staging table of {owner}"
+        yield "table", names.row_map_table(short, store.name, dataset.name), f"row map of {owner}"
+        yield "table", names.row_map_staging_table(short, store.name, dataset.name), f"staged row map of {owner}"
         if single:
             yield "DAG", names.dag_id(short, names.stream_key(store.name, dataset.name)), f"stream of {owner}"
     if not single:

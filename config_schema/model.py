@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from config_schema.quality import QualityCheck
+
 
 class Milestoning(Enum):
     LIVE = "live"  # the merge table equals the source (SCD1)
@@ -80,6 +82,7 @@ class Dataset:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     table: str | None = None  # the table's name in the source, where it is not the dataset's
+    checks: tuple[QualityCheck, ...] = ()
 
     @property
     def source_table(self) -> str:

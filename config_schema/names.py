@@ -101,6 +101,10 @@ def rejected_keys_table(platform: str) -> str:
     return shortened(f"{platform}_rejected_keys")
 
 
+def row_maps_table(platform: str) -> str:
+    return shortened(f"{platform}_row_maps")
+
+
 # --- The merge store: tables of a dataset
 
 
@@ -112,8 +116,26 @@ def staging_table(platform: str, store: str, dataset: str) -> str:
     return shortened(f"{platform}_{store}_{dataset}_staging")
 
 
+def row_map_table(platform: str, store: str, dataset: str) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_map")
+
+
+def row_map_staging_table(platform: str, store: str, dataset: str) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_map_staging")
+
+
 def merge_key_index(table: str) -> str:
     return shortened(f"{table}_key")
+
+
+def brought_table(dataset: str) -> str:
+    """A temporary table of a batch with quality checks: the rows of the dataset that it brings."""
+    return shortened(f"ds_brought_{dataset}")
+
+
+def taken_table(dataset: str) -> str:
+    """A temporary table of a batch with quality checks: what other datasets may refer to, before it."""
+    return shortened(f"ds_taken_{dataset}")
 
 
 def merge_session(platform: str, stream: str, run_id: str) -> str:

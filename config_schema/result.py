@@ -57,13 +57,27 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class QualityResult:
+    """A quality check of a dataset: how many rows broke it, never which or with what values.
+
+    `kind` and `severity` are the model's words. Over a time slice `violations` is the sum, of a row count the last.
+    """
+
+    check: str
+    kind: str
+    severity: str
+    violations: int
+
+
+@dataclass(frozen=True)
 class DatasetResult:
-    """One dataset's counts, by which strategy and why, and how many seconds it took."""
+    """One dataset's counts, by which strategy and why, how many seconds it took, and its quality checks."""
 
     counts: Counts = field(default_factory=Counts)
     strategy: str = ""
     reason: str = ""
     seconds: float = 0.0
+    quality: tuple[QualityResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,13 +126,15 @@ def result_from_dict(data: dict[str, Any]) -> MergeResult:
     known = {f.name for f in fields(MergeResult)}
     values = {key: value for key, value in data.items() if key in known}
     values["code"] = ResultCode(values["code"])
-    values["datasets"] = {
-        name: DatasetResult(**{**dataset, "counts": Counts(**dataset["counts"])})
-        for name, dataset in values.get("datasets", {}).items()
-    }
+    values["datasets"] = {name: _dataset_result(dataset) for name, dataset in values.get("datasets", {}).items()}
     if values.get("total") is not None:
         values["total"] = Counts(**values["total"])
     return MergeResult(**values)
+
+
+def _dataset_result(data: dict[str, Any]) -> DatasetResult:
+    quality = tuple(QualityResult(**check) for check in data.get("quality", ()))
+    return DatasetResult(**{**data, "counts": Counts(**data["counts"]), "quality": quality})
 
 
 # --- writing

@@ -6,8 +6,10 @@ StreamFactoryError
  │    └── ConnectFailed   no session came about
  ├── SourceMismatch       the source lacks a table or a column that the model has
  ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
+ ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
  ├── KeysRejected         the source has duplicate or NULL keys
  ├── TooManyDeletes       the source has lost more of its rows than is believable
+ ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── BatchCommitted       a committed batch is not reset
  ├── StreamBusy           another job holds the stream (retryable)
  └── BatchLost            the batch is no longer this job's to commit (retryable)
@@ -23,6 +25,7 @@ from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
 from config_schema.postgres_errors import connect_failure, retry_can_help
+from config_schema.result import QualityResult
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
 SAFE_CLASSES = frozenset(
@@ -84,8 +87,22 @@ class KeysRejected(StreamFactoryError):
         self.rejected = rejected
 
 
+class MapWrong(StreamFactoryError):
+    retryable = True
+
+    def __init__(self, where: str, what: str, todo: str, dataset: str) -> None:
+        super().__init__(where, what, todo)
+        self.dataset = dataset
+
+
 class TooManyDeletes(StreamFactoryError):
     pass
+
+
+class QualityFailed(StreamFactoryError):
+    def __init__(self, where: str, what: str, todo: str, found: dict[str, tuple[QualityResult, ...]]) -> None:
+        super().__init__(where, what, todo)
+        self.found = found  # every check of the batch, by dataset
 
 
 class BatchCommitted(StreamFactoryError):

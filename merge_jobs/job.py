@@ -11,10 +11,10 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import batches
+from merge_jobs import batches, quality
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
-from merge_jobs.errors import DatabaseFailed, KeysRejected, database_failed
+from merge_jobs.errors import DatabaseFailed, KeysRejected, QualityFailed, database_failed
 from merge_jobs.ingest import ingest, left_ingested
 from merge_jobs.store import LOCK_SECONDS, MergeStore
 from merge_jobs.strategies import Wanted, strategy_named
@@ -79,7 +79,11 @@ class Run:
         end = time.monotonic() + self.job.time_slice_seconds
         while True:
             began = time.monotonic()
-            self.so_far = _batch(self._job_now(), store, self.so_far)
+            try:
+                self.so_far = _batch(self._job_now(), store, self.so_far)
+            except QualityFailed as error:
+                self.so_far = quality.with_quality(self.so_far, error.found)
+                raise
             took = time.monotonic() - began
             # A look at a large source costs it a scan: no more than half of the time is spent on looking.
             pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
@@ -130,7 +134,8 @@ def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResu
         counts = strategy.apply(DatasetTables(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
         seconds = staged.seconds + time.monotonic() - began
         applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
-    return applied
+    checked = quality.judged(store, batch.staged)
+    return {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in applied.items()}
 
 
 def _result(
@@ -143,7 +148,8 @@ def _result(
     for name, dataset in applied.items():
         before = so_far.datasets.get(name, DatasetResult())
         summed, took = before.counts.then(dataset.counts), round(before.seconds + dataset.seconds, 3)
-        datasets[name] = replace(dataset, counts=summed, seconds=took)
+        checked = quality.then(before.quality, dataset.quality)
+        datasets[name] = replace(dataset, counts=summed, seconds=took, quality=checked)
     assert batch.snapshot_time is not None
     return MergeResult(
         code=ResultCode.KEEP_WORKING if changed and job.time_slice_seconds > 0 else ResultCode.DONE,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import cattrs
 import yaml
+from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.quality import QualityCheck
 
 Model = TypeVar("Model")
+CHECK_KINDS: dict[type, str] = {shape: shape.kind.value for shape in get_args(QualityCheck)}
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -65,7 +68,10 @@ def plain(model: Any) -> Any:
 
 
 def _converter() -> cattrs.Converter:
-    return cattrs.Converter(omit_if_default=True, unstruct_collection_overrides={tuple: list})
+    converter = cattrs.Converter(omit_if_default=True, unstruct_collection_overrides={tuple: list})
+    configure_union_passthrough(int | float | str | None, converter)
+    configure_tagged_union(QualityCheck, converter, tag_generator=CHECK_KINDS.__getitem__, tag_name="kind")
+    return converter
 
 
 def _unreadable(path: Path, where: str, what: str) -> ProblemsFound:

@@ -6,6 +6,7 @@ from config_schema.result import Counts
 from merge_jobs.batches import Staged
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.merge import Delta, apply_delta, check_deletes, open_rows
+from merge_jobs.quality import keep_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.schema_drift import brought_to_model, drift
 from merge_jobs.sources import Source
@@ -42,6 +43,7 @@ class Full:
                 "Check the table's unique index; nothing was merged",
             )
         check_deletes(tables, before, delta, max_delete_fraction)
+        keep_delta(tables)
         if delta.size:
             loaded = tables.store.table(tables.staging_name)
             with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, batch_id))

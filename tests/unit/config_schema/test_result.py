@@ -16,6 +16,7 @@ from config_schema.result import (
     Counts,
     DatasetResult,
     MergeResult,
+    QualityResult,
     ResultCode,
     ResultReader,
     result_lines,
@@ -27,7 +28,8 @@ SCHEMA = json.loads((Path(config_schema.__file__).parent / "result.schema.json")
 
 
 def a_result(**changes) -> MergeResult:
-    customers = DatasetResult(Counts(2, 1, 0, 95, 98), "full", "asked for", 0.5)
+    checked = (QualityResult("email_is_set", "not_null", "warn", 3), QualityResult("rows", "row_count", "fail", 0))
+    customers = DatasetResult(Counts(2, 1, 0, 95, 98), "full", "asked for", 0.5, checked)
     addresses = DatasetResult(Counts(1, 1, 3, 10, 12), "full", "asked for", 0.25)
     values = {"run_id": "r1", "platform": "YellowLive", "stream_key": "Store1", "batch_id": 7, "batches": 1}
     return MergeResult(

@@ -1,0 +1,105 @@
+"""Quality checks of a dataset, as the model has them; docs/quality.md says what each looks at.
+
+A check is a row in one of these shapes. Each looks at the rows that a batch brings, new and changed, and counts those
+that break it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+
+class CheckKind(Enum):
+    NOT_NULL = "not_null"
+    UNIQUE = "unique"
+    RANGE = "range"
+    PATTERN = "pattern"
+    REFERENCE = "reference"
+    ROW_COUNT = "row_count"
+
+
+class Severity(Enum):
+    WARN = "warn"  # told in the log and in the result
+    FAIL = "fail"  # the batch fails, and nothing of it is merged
+
+
+@dataclass(frozen=True)
+class NotNull:
+    """None of the columns is NULL."""
+
+    kind: ClassVar[CheckKind] = CheckKind.NOT_NULL
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unique:
+    """No other row of the dataset has the same values in the columns; rows with a NULL in them are not looked at."""
+
+    kind: ClassVar[CheckKind] = CheckKind.UNIQUE
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A value is from `min` to `max`, both included; text is read as a value of the column's type. NULL passes."""
+
+    kind: ClassVar[CheckKind] = CheckKind.RANGE
+    name: str
+    severity: Severity
+    column: str
+    min: int | float | str | None = None
+    max: int | float | str | None = None
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A value, as text, holds PostgreSQL's regular expression somewhere; ^ and $ tie it to the ends. NULL passes."""
+
+    kind: ClassVar[CheckKind] = CheckKind.PATTERN
+    name: str
+    severity: Severity
+    column: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A row of another dataset of the store has these values, once the batch is done; a NULL in them passes."""
+
+    kind: ClassVar[CheckKind] = CheckKind.REFERENCE
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+    dataset: str
+    dataset_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """The source has from `min` to `max` rows, both included."""
+
+    kind: ClassVar[CheckKind] = CheckKind.ROW_COUNT
+    name: str
+    severity: Severity
+    min: int | None = None
+    max: int | None = None
+
+
+QualityCheck = NotNull | Unique | Range | Pattern | Reference | RowCount
+
+
+def columns_checked(check: QualityCheck) -> tuple[str, ...]:
+    """The columns of its own dataset that a check looks at."""
+    match check:
+        case NotNull() | Unique() | Reference():
+            return check.columns
+        case Range() | Pattern():
+            return (check.column,)
+        case RowCount():
+            return ()

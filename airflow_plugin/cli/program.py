@@ -8,9 +8,11 @@ from typing import Never
 
 import typer
 
+from airflow_plugin.cli.batch import batch
 from airflow_plugin.cli.bootstrap import bootstrap
 from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
+from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
 from airflow_plugin.cli.sync import sync
@@ -18,7 +20,6 @@ from airflow_plugin.cli.validate import validate
 from config_schema.errors import StreamFactoryError
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
-PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 OURS = ("", "airflow_plugin", "config_schema")
 
@@ -39,6 +40,7 @@ app.command()(bootstrap)
 app.command(context_settings=PASSED_THROUGH)(simulate)
 app.command(context_settings=PASSED_THROUGH)(demo)
 app.add_typer(db, name="db")
+app.add_typer(batch, name="batch")
 
 
 def run() -> Never:

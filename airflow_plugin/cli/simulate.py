@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import typer
+
+from airflow_plugin.cli.merge_job import run_merge_job
 
 
 def simulate(context: typer.Context) -> None:
@@ -16,9 +14,4 @@ def simulate(context: typer.Context) -> None:
 
     Exit codes: those of merge-job simulate.
     """
-    command = [sys.executable, "-m", "merge_jobs", "simulate", *context.args]
-    if os.name == "posix":
-        # This process becomes the job: signals, Ctrl+C among them, and the exit code need no passing on.
-        sys.stdout.flush()
-        os.execv(command[0], command)
-    sys.exit(subprocess.call(command))
+    run_merge_job("simulate", handed_on=context.args)

@@ -16,12 +16,17 @@ WIDE = 200  # where the output is no terminal, nothing is cut
 NUMBERS = ("batch", "seconds", "inserted", "updated", "deleted", "total")
 
 
+NEXT_RUN = {"started": "the next run begins it anew", "ingested": "the next run goes on from there"}
+
+
 def print_status(platforms: Sequence[PlatformStatus]) -> None:
     """In colours where a terminal shows them. Times are UTC."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDE
-    for platform in platforms:
+    for number, platform in enumerate(platforms):
+        if number:
+            console.print()
         console.print(Text.assemble((platform.platform, "bold"), f" in {platform.merge_store}"), soft_wrap=True)
         if not platform.batch_tables:
             console.print("  there are no batch tables yet: no job has run", soft_wrap=True)
@@ -33,7 +38,7 @@ def print_status(platforms: Sequence[PlatformStatus]) -> None:
 
 
 def _table(streams: Sequence[StreamStatus]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("stream")
     for heading in NUMBERS:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -68,7 +73,7 @@ def _lines(stream: StreamStatus) -> Iterator[Text]:
         yield Text.assemble(
             (f"{stream.key} batch {left.batch_id}", "bold"),
             f": {left.status} since {_time(left.since)} by run {left.run_id}",
-            "" if stream.job else ", and no job is at it: the next run goes on",
+            "" if stream.job or left.error else f", and no job is at it: {NEXT_RUN[left.status]}",
         )
         if left.error is not None:
             yield Text(f"  {left.error}")

@@ -91,13 +91,18 @@ def run_job(model: Path, mode: str, run_id: str, strategy: str) -> Ran:
     measure = [sys.executable, "-I", str(Path(__file__).with_name("measure.py")), str(report)]
     done = subprocess.run(
         [*measure, *merge, *options],
-        env={**os.environ, "DATASURFACE_RESULT_TOKEN": token, **_secrets(model)},
+        env={**_environment(), "DATASURFACE_RESULT_TOKEN": token, **_secrets(model)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=True,
     )
     return Ran(**json.loads(report.read_text()), result=_result(done.stdout, token), log=done.stdout)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without the twins of the job's options."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("DATASURFACE_")}
 
 
 def _secrets(model: Path) -> dict[str, str]:

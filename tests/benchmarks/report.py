@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.peers import PEERS, target
+from tests.benchmarks.peers import CLIENT_MEMORY_MB, PEERS, target
 from tests.benchmarks.rounds import Row
 
 HEADINGS = ("rows", "keys", "changes", "mode", "strategy", "round", "x copy", "target", "seconds", "RSS MB", "content")
@@ -38,6 +38,7 @@ class Run:
             for keys, seconds in self.raw_copies.items()
         ]
         startup = statistics.median(row.startup_seconds for row in self.rows)
+        startup_ratio = startup / statistics.median(row.raw_copy_seconds for row in self.rows)
         others = dict.fromkeys(
             f"{row.asked} was asked for, {row.strategy} ran: {row.reason}"
             for row in self.rows
@@ -47,7 +48,7 @@ class Run:
             f"PostgreSQL 18, source and merge store on one server: {settings}",
             f"{os.cpu_count()} cores, load {self.load:.1f} before the run",
             *copies,
-            f"The job's start, in every row's seconds: {startup:.2f} s",
+            f"The start of the job, part of every row's seconds: {startup:.2f} s, {startup_ratio:.2f} x copy",
             *others,
         ]
 
@@ -56,9 +57,7 @@ def printed(run: Run, console: Console) -> None:
     """Print the table, the peers and the notes."""
     table = _table(HEADINGS, NUMBERS)
     for row in run.rows:
-        cells = _cells(row)
-        colour = "green" if row.content_ok else "red"
-        table.add_row(*cells[:-1], f"[{colour}]{cells[-1]}[/{colour}]")
+        table.add_row(*_coloured(row))
     console.print(table)
     peers = _table(PEER_HEADINGS, ())
     for peer in PEERS:
@@ -72,6 +71,17 @@ def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
     lines = _markdown_table(HEADINGS, [_cells(row) for row in run.rows])
     return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+
+
+def _coloured(row: Row) -> list[str]:
+    cells = _cells(row)
+    wanted = target(row.mode, row.asked, row.round)
+    colours = {
+        HEADINGS.index("x copy"): "" if wanted is None else "yellow" if row.ratio_to_copy > wanted else "green",
+        HEADINGS.index("RSS MB"): "yellow" if row.rss_mb > CLIENT_MEMORY_MB else "",
+        HEADINGS.index("content"): "green" if row.content_ok else "bold red",
+    }
+    return [f"[{colours[at]}]{text}[/]" if colours.get(at) else text for at, text in enumerate(cells)]
 
 
 def _cells(row: Row) -> list[str]:

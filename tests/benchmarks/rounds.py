@@ -112,6 +112,8 @@ class Bed:
     def _timed(self, mode: str, asked: str, round_name: str, where: str, changes: Changes) -> None:
         self._settle()
         ran = self._run(mode, "auto" if asked == "initial" else asked)
+        if asked == "initial" and ran.exit_code != 0:
+            raise SystemExit(f"{mode}: the first load failed, so there is nothing to measure:\n{ran.log[-2000:]}")
         ok = self._is_true(mode, ran, changes)
         self.measured.append(
             Row(

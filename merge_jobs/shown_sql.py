@@ -20,7 +20,8 @@ from merge_jobs.tables import DatasetTables
 
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
--- Looks at the catalogue, by which a job finds that tables are its own and fit the model, are left out."""
+-- Left out are looks at the catalogue, by which a job finds that tables are its own and fit the model, and the
+-- quality checks of the model."""
 
 
 def datasets_to_show(

@@ -137,6 +137,15 @@ def test_staging_of_another_stream_stays(case, reset, killed_at_merge):
     }
 
 
+def test_staging_of_another_stream_of_the_platform_stays(merging, reset, killed_at_merge):
+    case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
+    for dataset in ("customers", "orders"):
+        case.run(LIVE, dataset=dataset)
+        killed_at_merge(case, LIVE, dataset, f"--dataset={dataset}")
+    assert reset(LIVE, "--dataset=orders", of=case).returncode == 0
+    assert case.query(STAGING) == [("yellowlive_Store1_customers_staging",)]
+
+
 def test_dry_run_shows_what_would_be_reset_and_does_nothing(case, reset, killed_at_merge):
     case.merge(LIVE)
     killed_at_merge(case, LIVE, "orders")

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from tests.benchmarks.report import Run, markdown, printed
+from tests.benchmarks.report import Run, document, markdown, printed
 from tests.benchmarks.rounds import Bed, steps_of
 
 MODES = ("live", "forensic")
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     printed(run, console)
     _write(flags.json, json.dumps([row.to_dict() for row in run.rows], indent=1) + "\n")
     if flags.markdown:
-        _write(flags.markdown, markdown(run))
+        standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
+        _write(flags.markdown, document(standing, markdown(run)))
     return 0 if all(row.content_ok for row in run.rows) else 1
 
 
@@ -87,7 +88,7 @@ def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--fsync", choices=("on", "off"), default="on")
     parser.add_argument("--directory", type=Path, help="where the server's data is kept meanwhile")
     parser.add_argument("--json", type=Path, default=Path(".bench/merge.json"))
-    parser.add_argument("--markdown", type=Path, help="also write the table as a text")
+    parser.add_argument("--markdown", type=Path, help="write the table into this document too")
     flags = parser.parse_args(arguments)
     flags.mode = flags.mode or MODES
     flags.strategy = flags.strategy or STRATEGIES

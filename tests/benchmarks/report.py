@@ -11,12 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.peers import CLIENT_MEMORY_MB, PEERS, target
+from tests.benchmarks.peers import CLIENT_MEMORY_MB, PEERS, TARGET_ROWS, target
 from tests.benchmarks.rounds import Row
 
 HEADINGS = ("rows", "keys", "changes", "mode", "strategy", "round", "x copy", "target", "seconds", "RSS MB", "content")
 NUMBERS = ("rows", "x copy", "target", "seconds", "RSS MB")
 PEER_HEADINGS = ("peer, 1M rows", "mode", "first load / delta / nothing", "MB", "same as the source")
+# In a document: what a run writes stands between these lines.
+BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
 
 
 @dataclass
@@ -50,7 +52,18 @@ class Run:
             *copies,
             f"The start of the job, part of every row's seconds: {startup:.2f} s, {startup_ratio:.2f} x copy",
             *others,
+            *_over_target(self.rows),
         ]
+
+
+def _over_target(rows: Sequence[Row]) -> list[str]:
+    wanted = [(row, target(row.mode, row.asked, row.round)) for row in rows]
+    over = [
+        f"{row.mode} {row.asked} {row.round} {row.keys} {row.changes} {row.ratio_to_copy:.2f} ({ratio:.1f})"
+        for row, ratio in wanted
+        if ratio is not None and row.rows >= TARGET_ROWS and row.ratio_to_copy > ratio
+    ]
+    return ["Over their targets: " + ", ".join(over)] if over else []
 
 
 def printed(run: Run, console: Console) -> None:
@@ -71,6 +84,13 @@ def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
     lines = _markdown_table(HEADINGS, [_cells(row) for row in run.rows])
     return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+
+
+def document(standing: str, generated: str) -> str:
+    """The document with what is between its two marks replaced; all of it where it has no marks."""
+    before, begin, rest = standing.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    return f"{before}{begin}\n{generated}{end}{after}" if end else generated
 
 
 def _coloured(row: Row) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ SETTINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the files; 1 if a merge table was not as its source."""
     flags = _flags(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server would go on
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     began = time.monotonic()
 

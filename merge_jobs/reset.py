@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psycopg2
 
+from config_schema import names
 from merge_jobs import batches
 from merge_jobs.batches import BatchStatus
 from merge_jobs.database import Place
@@ -43,7 +44,7 @@ def reset_batch(
 
 def _reset(store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool) -> Reset | None:
     store.lock_stream(lock_wait)
-    if not batches.tables_stand(store):
+    if not _has_batches(store):
         return None
     last = batches.last_batch(store)
     left = batches.open_batch(store, last + 1)
@@ -61,6 +62,13 @@ def _reset(store: MergeStore, model_commit: str | None, lock_wait: float, dry_ru
         batches.reset(store, found.batch_id, run_id, model_commit)
         store.commit()
     return found
+
+
+def _has_batches(store: MergeStore) -> bool:
+    # An older platform may lack others of today's tables.
+    platform = store.stream.platform_name
+    tables = [names.batch_counter_table(platform), names.batch_metrics_table(platform)]
+    return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
 
 
 def _staging(store: MergeStore) -> tuple[str, ...]:

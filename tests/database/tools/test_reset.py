@@ -157,6 +157,18 @@ def test_dry_run_shows_what_would_be_reset_and_does_nothing(case, reset, killed_
     assert len(case.query(STAGING)) == 2
 
 
+def test_a_platform_of_an_older_version_can_be_reset(case, reset):
+    """It lacks tables that the next run makes."""
+    case.merge(LIVE)
+    case.execute("ALTER TABLE orders RENAME TO sales")
+    with pytest.raises(StreamFactoryError):
+        case.run(LIVE)
+    case.execute("DROP TABLE yellowlive_rejected_keys", on=case.target)
+    assert "batch 2: is reset" in reset(LIVE).stdout
+    case.execute("ALTER TABLE sales RENAME TO orders; DELETE FROM orders WHERE id = 1")
+    assert case.merge(LIVE).total.deleted == 1
+
+
 # --- refused
 
 

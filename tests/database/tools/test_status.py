@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -194,6 +196,38 @@ def test_a_platform_that_cannot_be_read_does_not_hide_the_others(case, merge_job
     assert done.returncode == 1
     assert [one["platform"] for one in json.loads(done.stdout)] == ["YellowForensic"]
     assert re.match(r"error: merge store \S+ on \S+: column .* does not exist", done.stderr)
+
+
+def test_the_model_may_be_the_commit_that_sync_recorded(case, tmp_path):
+    case.run(LIVE)
+    case.command(LIVE, tmp_path, "none")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=n", "-c", "user.email=e@x.example"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "model"]):
+        subprocess.run([*git, *arguments], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    case.execute(
+        f"""CREATE TABLE yellowlive_model_state (id int, model_commit text);
+            INSERT INTO yellowlive_model_state VALUES (1, '{commit}')""",
+        on=case.target,
+    )
+
+    def status(*flags):
+        command = [sys.executable, "-m", "merge_jobs", "status", f"--git-repo-url=file://{tmp_path}", "--json", *flags]
+        environment = {**case.environment, "HOME": str(tmp_path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    place = case.target.server
+    store = (
+        f"--postgres-host={place.host}",
+        f"--postgres-port={place.port}",
+        f"--postgres-database={case.target.name}",
+        "--postgres-credential=postgres",
+    )
+    done = status("--platform=YellowLive", *store)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)[0]["streams"][0]["last"]["batch_id"] == 1
+    assert "Give --postgres-host, --postgres-database" in status("--platform=YellowLive").stderr
+    assert "Give --platform" in status(*store).stderr
 
 
 @pytest.mark.parametrize(

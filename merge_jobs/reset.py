@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg2
@@ -72,9 +73,17 @@ def _has_batches(store: MergeStore) -> bool:
 
 
 def _staging(store: MergeStore) -> tuple[str, ...]:
-    ours = {"kind": "staging", "platform": store.stream.platform_name, "stream": store.stream.key}
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
-    return tuple(table for table, comment in rows if ours.items() <= _owner(comment).items())
+    return tuple(table for table, comment in rows if _is_staged(store.stream, table, _owner(comment)))
+
+
+def _is_staged(stream: Stream, table: str, owner: Mapping[str, object]) -> bool:
+    if (owner.get("platform"), owner.get("stream")) != (stream.platform_name, stream.key):
+        return False
+    # A row map and what is staged for it say the same of themselves.
+    dataset = str(owner.get("dataset"))
+    staged_map = names.row_map_staging_table(stream.platform_name, stream.store.name, dataset)
+    return owner.get("kind") == "staging" or (owner.get("kind") == "map" and table == staged_map)
 
 
 def _owner(comment: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from config_schema import names
 from config_schema.model import Milestoning
 
 PLATFORM = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}
-SECONDS = 60
+SECONDS = 30
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
              AND application_name LIKE 'merge-job%'"""
 HOLDING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'merge-job%'"""
@@ -43,13 +43,13 @@ def merge_job(tmp_path):
 
 
 @pytest.fixture
-def killed_at_merge(tmp_path):
-    """Leave a batch ingested, its job killed while it waited for the merge table of a dataset: run id `killed`."""
+def left_ingested(tmp_path):
+    """Leave a batch ingested: its job, run `killed`, is killed while it waits for a lock of its last statement."""
 
-    def kill(case, kind, dataset, *flags):
-        table = names.merge_table(names.platform_name(PLATFORM[kind]), "Store1", dataset)
+    def kill(case, kind, *flags):
+        table = names.batch_counter_table(names.platform_name(PLATFORM[kind]))
         with closing(case.target.connect()) as other, other.cursor() as cursor:
-            cursor.execute(f'LOCK TABLE "{table}" IN SHARE MODE')
+            cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
             child = case.start_child(kind, tmp_path, "killed", *flags)
             try:
                 wait_until(lambda: case.query(WAITING))

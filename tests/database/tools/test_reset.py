@@ -47,23 +47,23 @@ def row(case, kind):
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-def test_an_ingested_batch_is_started_again_with_the_schema_of_the_changed_model(case, reset, killed_at_merge, kind):
+def test_an_ingested_batch_is_started_again_with_the_schema_of_the_changed_model(case, reset, left_ingested, kind):
     case.merge(kind)
     case.execute("UPDATE customers SET word = 'new' WHERE id = 1")
-    killed_at_merge(case, kind, "customers")
+    left_ingested(case, kind)
     before = row(case, kind)
     assert before[0] == "ingested"
-    assert len(case.query(STAGING)) == 2
+    staging = {name for (name,) in case.query(STAGING)}
+    platform = PLATFORM[kind].lower()
+    assert {f"{platform}_Store1_{table}_staging" for table in ("customers", "orders")} <= staging
     case.execute("ALTER TABLE customers ADD age int; UPDATE customers SET age = 40 WHERE id = 2")
     case.describe()
 
     done = reset(kind)
-    platform = PLATFORM[kind].lower()
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == (
-        f"{PLATFORM[kind]} Store1 batch 2: is reset to started (was ingested, run killed); staging tables dropped: "
-        f"{platform}_Store1_customers_staging, {platform}_Store1_orders_staging\n"
-    )
+    told, _, dropped = done.stdout.removesuffix("\n").partition("; staging tables dropped: ")
+    assert told == f"{PLATFORM[kind]} Store1 batch 2: is reset to started (was ingested, run killed)"
+    assert set(dropped.split(", ")) == staging
     assert case.query(STAGING) == []
     status, state, *others = row(case, kind)
     assert status == "started"
@@ -101,60 +101,60 @@ def test_the_first_batch_of_a_stream_can_be_reset(case, reset):
     assert case.merge(LIVE).total.inserted == 20
 
 
-def test_a_reset_batch_can_be_reset_again(case, reset, killed_at_merge):
+def test_a_reset_batch_can_be_reset_again(case, reset, left_ingested):
     case.merge(LIVE)
-    killed_at_merge(case, LIVE, "orders")
+    left_ingested(case, LIVE)
     assert "(was ingested, run killed)" in reset(LIVE).stdout
     again = reset(LIVE)
     assert (again.returncode, again.stdout.count("(was started, run killed); staging tables dropped: none")) == (0, 1)
 
 
-def test_staging_of_a_dataset_that_has_left_the_model_goes_too(case, reset, killed_at_merge):
+def test_staging_of_a_dataset_that_has_left_the_model_goes_too(case, reset, left_ingested):
     case.merge(LIVE)
-    killed_at_merge(case, LIVE, "orders")
+    left_ingested(case, LIVE)
     case.datasets = tuple(dataset for dataset in case.datasets if dataset.name == "customers")
     assert reset(LIVE).returncode == 0
     assert case.query(STAGING) == []
 
 
-def test_staging_of_another_stream_stays(case, reset, killed_at_merge):
+def test_staging_of_another_stream_stays(case, reset, left_ingested):
     for kind in Milestoning:
         case.merge(kind)
         case.execute("DELETE FROM orders WHERE id = (SELECT max(id) FROM orders)")
-    killed_at_merge(case, FORENSIC, "orders")
-    killed_at_merge(case, LIVE, "orders")
+    left_ingested(case, FORENSIC)
+    left_ingested(case, LIVE)
     case.execute(
         """CREATE TABLE somebodys_staging (id int); COMMENT ON TABLE somebodys_staging IS '{"kind": "staging"';
            CREATE TABLE their_staging (id int); COMMENT ON TABLE their_staging IS '{"kind": "staging"}'""",
         on=case.target,
     )
     assert reset(LIVE).returncode == 0
-    assert {name for (name,) in case.query(STAGING)} == {
-        "yellowforensic_Store1_customers_staging",
-        "yellowforensic_Store1_orders_staging",
-        "somebodys_staging",
-        "their_staging",
-    }
+    left = {name for (name,) in case.query(STAGING)}
+    assert {"somebodys_staging", "their_staging"} < left
+    assert {"yellowforensic_Store1_customers_staging", "yellowforensic_Store1_orders_staging"} < left
+    assert not any(name.startswith("yellowlive") for name in left)
 
 
-def test_staging_of_another_stream_of_the_platform_stays(merging, reset, killed_at_merge):
+def test_staging_of_another_stream_of_the_platform_stays(merging, reset, left_ingested):
     case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
     for dataset in ("customers", "orders"):
         case.run(LIVE, dataset=dataset)
-        killed_at_merge(case, LIVE, dataset, f"--dataset={dataset}")
+        left_ingested(case, LIVE, f"--dataset={dataset}")
     assert reset(LIVE, "--dataset=orders", of=case).returncode == 0
-    assert case.query(STAGING) == [("yellowlive_Store1_customers_staging",)]
+    left = {name for (name,) in case.query(STAGING)}
+    assert "yellowlive_Store1_customers_staging" in left
+    assert not any("orders" in name for name in left)
 
 
-def test_dry_run_shows_what_would_be_reset_and_does_nothing(case, reset, killed_at_merge):
+def test_dry_run_shows_what_would_be_reset_and_does_nothing(case, reset, left_ingested):
     case.merge(LIVE)
-    killed_at_merge(case, LIVE, "orders")
+    left_ingested(case, LIVE)
     before = row(case, LIVE)
     done = reset(LIVE, "--dry-run")
     assert done.returncode == 0
     assert "batch 2: would be reset (was ingested, run killed); staging tables to drop: yellowlive_" in done.stdout
     assert row(case, LIVE) == before
-    assert len(case.query(STAGING)) == 2
+    assert case.query(STAGING)
 
 
 def test_a_platform_of_an_older_version_can_be_reset(case, reset):

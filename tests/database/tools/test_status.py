@@ -63,7 +63,7 @@ def test_the_last_committed_batch_is_told_with_its_own_counts(case, told, merge_
     platform = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}[kind]
     case.run(kind, "one")
     case.execute("UPDATE orders SET customer = 2 WHERE id < 4; DELETE FROM customers WHERE id = 1")
-    case.run(kind, "two", model_commit="abc")
+    strategy = case.run(kind, "two", model_commit="abc").datasets["orders"].strategy
     case.run(kind, "found nothing")
     [stream] = told()[platform]["streams"]
     [(checked,)] = case.query(f"SELECT last_checked_at FROM {platform.lower()}_batch_counter")
@@ -81,13 +81,15 @@ def test_the_last_committed_batch_is_told_with_its_own_counts(case, told, merge_
         "deleted": 1,
         "total": 19,
     }
-    assert (last["strategy"], last["run_id"], last["model_commit"]) == ("full", "two", "abc")
+    assert (last["strategy"], last["run_id"], last["model_commit"]) == (strategy, "two", "abc")
     times = [stream["last_checked_at"], last["started_at"], last["ended_at"], last["source_snapshot_time"]]
     assert [datetime.fromisoformat(time) for time in times] == [checked, began, ended, taken]
     assert last["seconds"] == (ended - began).total_seconds()
 
     shown = merge_job(case, "status", f"--platform={platform}").stdout
-    assert re.search(rf"^ *Store1 +2 +\d+\.\d +0 +3 +1 +19 +full +{ended:%Y-%m-%d %H:%M:%S} ", shown, re.MULTILINE)
+    assert re.search(
+        rf"^ *Store1 +2 +\d+\.\d +0 +3 +1 +19 +{strategy} +{ended:%Y-%m-%d %H:%M:%S} ", shown, re.MULTILINE
+    )
 
 
 def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, merge_job):
@@ -112,9 +114,9 @@ def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, mer
     assert f"\n  {failed.value}\n  a retry cannot help: mend it first\n" in shown
 
 
-def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, killed_at_merge):
+def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, left_ingested):
     case.merge(LIVE)
-    killed_at_merge(case, LIVE, "orders")
+    left_ingested(case, LIVE)
     [stream] = told("--platform=YellowLive")["YellowLive"]["streams"]
     assert (stream["open"]["batch_id"], stream["open"]["status"], stream["open"]["run_id"]) == (2, "ingested", "killed")
     assert stream["open"]["error"] is None

@@ -30,12 +30,20 @@ class BatchStatus(Enum):
 
 @dataclass(frozen=True)
 class Staged:
-    """A dataset of a batch that has been read: by which strategy and why, how many rows, in how many seconds."""
+    """A dataset of a batch that has been read: by which strategy and why, how many rows, in how many seconds.
+
+    `rows` are the source's, `staged` those of them that were read. `map_kind` and `guard` are of the row map that
+    this batch leaves; an `audit` compares the map that was there with what it finds.
+    """
 
     strategy: str
     reason: str
     rows: int
     seconds: float
+    staged: int = 0
+    map_kind: str | None = None
+    guard: dict[str, Any] | None = None
+    audit: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def create_tables(store: MergeStore) -> None:
     """Make the platform's batch tables where they are missing. Commits."""
     if not tables_stand(store):
         store.lock_creation()
-        parts = _tables(store, "counter", "metrics", "run_index", "rejected")
+        parts = _tables(store, "counter", "metrics", "run_index", "rejected", "row_maps")
         store.run("batches.create_tables", None, **parts)
     store.commit()
 
@@ -82,6 +90,7 @@ def tables_stand(store: MergeStore) -> bool:
         names.batch_counter_table(platform),
         names.batch_metrics_table(platform),
         names.rejected_keys_table(platform),
+        names.row_maps_table(platform),
     ]
     return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
 
@@ -236,6 +245,7 @@ def _tables(store: MergeStore, *wanted: str) -> dict[str, sql.Composable]:
         "counter": store.table(names.batch_counter_table(platform)),
         "metrics": store.table(names.batch_metrics_table(platform)),
         "rejected": store.table(names.rejected_keys_table(platform)),
+        "row_maps": store.table(names.row_maps_table(platform)),
         "run_index": sql.Identifier(names.batch_run_index(platform)),
     }
     return {name: every[name] for name in wanted}

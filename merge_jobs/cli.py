@@ -8,6 +8,7 @@ from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
 from merge_jobs.commands.sql import sql
 from merge_jobs.commands.status import status
+from merge_jobs.commands.trust import trust
 from merge_jobs.simulator import simulate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -15,6 +16,7 @@ app.command()(merge)
 app.command()(reset)
 app.command()(status)
 app.command()(sql)
+app.command()(trust)
 app.command()(simulate)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -25,7 +26,20 @@ class RowSource(Protocol):
 
 
 def copy_rows(source: RowSource, dataset: Dataset, binary: bool, session: Connection, copy_in: sql.Composed) -> int:
-    """Copy a dataset of the source into what the statement `copy_in` names; gives back the number of rows.
+    """Copy a dataset of the source into what the statement `copy_in` names; gives back the number of rows."""
+    return copy_through(
+        lambda into: source.copy_out(dataset, binary, into), source.cancel, dataset.name, session, copy_in
+    )
+
+
+def copy_through(
+    copy_out: Callable[[BinaryIO], int],
+    cancel: Callable[[], None],
+    name: str,
+    session: Connection,
+    copy_in: sql.Composed,
+) -> int:
+    """Copy what `copy_out` writes, in a thread of its own, into what `copy_in` names; gives back the number of rows.
 
     Raises the side's error that came first; the caller then rolls back, because the merge store has seen an end of
     its input that was none.
@@ -33,8 +47,8 @@ def copy_rows(source: RowSource, dataset: Dataset, binary: bool, session: Connec
     read_end, write_end = os.pipe()
     _widen(write_end)
     reader = os.fdopen(read_end, "rb", buffering=CHUNK_BYTES)
-    out = _CopyOut(source, dataset, binary, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
-    thread = threading.Thread(target=out.run, name=f"copy {dataset.name}", daemon=True)
+    out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
+    thread = threading.Thread(target=out.run, name=f"copy {name}", daemon=True)
     thread.start()
     failed = True
     try:
@@ -46,28 +60,26 @@ def copy_rows(source: RowSource, dataset: Dataset, binary: bool, session: Connec
         reader.close()  # a source that still writes gets EPIPE
         if failed and thread.is_alive():
             thread.join(1)
-            source.cancel()
+            cancel()
         thread.join()
         if out.error is not None and not isinstance(out.error, BrokenPipeError):
             raise out.error
     if out.rows != copied:
         what = f"the source sent {out.rows} rows, and {copied} arrived"
-        raise StreamFactoryError(dataset.name, what, "Try again", retryable=True)
+        raise StreamFactoryError(name, what, "Try again", retryable=True)
     return copied
 
 
 @dataclass
 class _CopyOut:
-    source: RowSource
-    dataset: Dataset
-    binary: bool
+    copy_out: Callable[[BinaryIO], int]
     writer: BinaryIO
     rows: int = -1
     error: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self.rows = self.source.copy_out(self.dataset, self.binary, self.writer)
+            self.rows = self.copy_out(self.writer)
             self.writer.flush()
         except BaseException as error:
             self.error = error

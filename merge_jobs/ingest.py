@@ -7,46 +7,83 @@ import time
 from dataclasses import replace
 
 from config_schema import names
-from merge_jobs import batches
+from merge_jobs import batches, row_maps
 from merge_jobs.batches import Batch, Staged
 from merge_jobs.database import Place
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.guard import look
 from merge_jobs.sources.opening import open_source
+from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
-from merge_jobs.strategies import Wanted, choice, strategy_named
-from merge_jobs.tables import DatasetTables, described
+from merge_jobs.strategies.choosing import Case, Wanted, choice, strategy_named
+from merge_jobs.strategies.reading import Reading
+from merge_jobs.tables import DatasetTables, described, merge_table
 
 log = logging.getLogger(__name__)
 
 
-def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_batch: int) -> Batch:
-    """Read all datasets; gives back the batch with what was staged.
+def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_batch: int, audit: float) -> Batch:
+    """Read all datasets; gives back the batch with what was staged. `audit` is the interval of audits in seconds.
 
     If every strategy can go on from a commit the batch is then committed as ingested; a first load is not: it ends
     in the transaction that it began.
     """
     stream = store.stream
-    tables = [DatasetTables(store, dataset) for dataset in stream.datasets]
-    chosen = [choice(of, wanted, last_batch) for of in tables]
+    standing = [(tables, _is_merged(tables, last_batch)) for tables in _tables(store)]
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
     with open_source(place, title) as source:
         taken = source.begin(stream.datasets)
         staged: dict[str, Staged] = {}
-        for of, how in zip(tables, chosen, strict=True):
-            log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
+        for of, is_merged in standing:
             began = time.monotonic()
-            rows = strategy_named(how.strategy).stage(of, source, batch.batch_id)
-            staged[of.name] = Staged(how.strategy, how.reason, rows, round(time.monotonic() - began, 3))
-    read = replace(
+            sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
+            case = Case(of.where, is_merged, last_batch, wanted, row_maps.find(of), sight, taken, audit)
+            how = choice(case)
+            log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
+            reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
+            read = strategy_named(how.strategy).stage(reading)
+            seconds = round(time.monotonic() - began, 3)
+            staged[of.name] = Staged(
+                how.strategy,
+                how.reason,
+                read.rows,
+                seconds,
+                read.staged,
+                None if how.map_kind is None else how.map_kind.value,
+                reading.guard,
+                how.audit,
+            )
+    read_batch = replace(
         batch,
         fingerprint=stream.fingerprint,
         store_stats_reset=batches.stats_reset(store),
         snapshot_time=taken,
         staged=staged,
     )
-    if all(strategy_named(how.strategy).resumable for how in chosen):
-        batches.mark_ingested(store, read)
+    if all(strategy_named(of.strategy).resumable for of in staged.values()):
+        batches.mark_ingested(store, read_batch)
         log.info("%s batch %d: ingested", stream, batch.batch_id)
-    return read
+    return read_batch
+
+
+def _tables(store: MergeStore) -> list[DatasetTables]:
+    return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
+
+
+def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
+    """Whether there is a merge table to go on from.
+
+    Raises StoreMismatch if it is not ours, or if the stream knows of no batch that made it.
+    """
+    if merge_table(tables) is None:
+        return False
+    if last_batch == 0:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            "the merge table is there, but the stream has no committed batch",
+            "Restore the batch tables, or move the table away: a new one is then loaded",
+        )
+    return True
 
 
 def left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
@@ -67,10 +104,11 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
         return "the model has changed"
     if left.store_stats_reset != batches.stats_reset(store):
         return "the merge store has crashed since"
-    for dataset in store.stream.datasets:
-        tables = DatasetTables(store, dataset)
-        if described(tables, tables.staging_name) is None:
-            return f"the staging of {dataset.name} is gone"
-        if tables.value("dataset.count_staged") != left.staged[dataset.name].rows:
-            return f"the staging of {dataset.name} has other rows"
+    for tables in _tables(store):
+        staged = left.staged[tables.name]
+        needed = (tables.staging_name, tables.staged_map_name) if staged.map_kind else (tables.staging_name,)
+        if any(described(tables, table) is None for table in needed):
+            return f"the staging of {tables.name} is gone"
+        if tables.value("dataset.count_staged") != staged.staged:
+            return f"the staging of {tables.name} has other rows"
     return None

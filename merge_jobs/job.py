@@ -11,13 +11,13 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import batches, quality
+from merge_jobs import batches, quality, row_maps
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
-from merge_jobs.errors import DatabaseFailed, KeysRejected, QualityFailed, database_failed
+from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
 from merge_jobs.ingest import ingest, left_ingested
 from merge_jobs.store import LOCK_SECONDS, MergeStore
-from merge_jobs.strategies import Wanted, strategy_named
+from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted, strategy_named
 from merge_jobs.stream import Stream
 from merge_jobs.tables import DatasetTables
 
@@ -43,6 +43,7 @@ class Job:
     max_delete_fraction: float = MAX_DELETE_FRACTION
     allow_deletes: bool = False  # one batch may delete more than that
     lock_wait: float = 0
+    audit_interval: float = AUDIT_SECONDS
 
 
 def run(job: Job) -> MergeResult:
@@ -107,7 +108,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         log.info("%s batch %d: started", job.stream, batch.batch_id)
     try:
         if not batch.staged:
-            batch = ingest(store, job.source, batch, job.strategy, last)
+            batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
         applied = _applied(job, store, batch)
         result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
         _write_down(store, batch, last, result, applied)
@@ -224,9 +225,17 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
                 batches.mark_failed(fresh, batch, text, retryable, rejected)
         else:
             store.rollback()
+            if isinstance(error, MapWrong):
+                _forget_map(store, error.dataset)
             batches.mark_failed(store, batch, text, retryable, rejected)
     except (psycopg2.Error, StreamFactoryError):
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
+
+
+def _forget_map(store: MergeStore, name: str) -> None:
+    for dataset in store.stream.datasets:
+        if dataset.name == name:
+            row_maps.forget(DatasetTables(store, dataset))
 
 
 def _open(job: Job, lock_seconds: int = LOCK_SECONDS) -> MergeStore:

@@ -13,6 +13,9 @@ from merge_jobs.tables import DatasetTables
 
 log = logging.getLogger(__name__)
 
+# A hash join may take twice its work_mem.
+MOST_WORK_MEMORY = 128 << 20
+LEAST_WORK_MEMORY = 4 << 20
 SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
 
 
@@ -32,6 +35,22 @@ class Delta:
 def open_rows(tables: DatasetTables) -> int:
     """The rows of a live table, the open versions of a forensic one."""
     return int(tables.value(".count_open"))
+
+
+def set_work_memory(tables: DatasetTables) -> None:
+    """Let the comparison have what a hash of the staged rows takes, within bounds: many streams share a server."""
+    values = {"schema": tables.store.place.schema, "table": tables.staging_name}
+    wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
+    memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
+    tables.run("dataset.work_memory", {"memory": f"{memory >> 10}kB"})
+
+
+def measured_delta(tables: DatasetTables) -> Delta:
+    """What ds_delta holds."""
+    tables.run("dataset.analyze_delta")
+    row = tables.run("dataset.measure_delta").fetchone()
+    assert row is not None
+    return Delta(*row)
 
 
 def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:

@@ -15,7 +15,7 @@ from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.flags import ModelFlags, StoreFlags, model_of, store_place
 from merge_jobs.job import Job, Run
-from merge_jobs.strategies import Wanted
+from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 from merge_jobs.stream import stream_of
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Request:
     max_delete_fraction: float = 0.5
     allow_deletes: bool = False
     lock_wait: float = 0
+    audit_interval: float = AUDIT_SECONDS
 
 
 def perform(request: Request) -> MergeResult:
@@ -84,4 +85,5 @@ def job_of(request: Request) -> Job:
         max_delete_fraction=request.max_delete_fraction,
         allow_deletes=request.allow_deletes,
         lock_wait=request.lock_wait,
+        audit_interval=request.audit_interval,
     )

@@ -18,6 +18,7 @@ from merge_jobs.stories import STORIES, Chapter, Side
 from merge_jobs.stream import Stream, stream_of
 from merge_jobs.tables import DatasetTables
 
+WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
 -- Left out are looks at the catalogue, by which a job finds that tables are its own and fit the model, and the
@@ -43,7 +44,7 @@ def datasets_to_show(
 def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
     """The story of a strategy, or all statements of the platform's milestoning. Raises CommandWrong for others."""
     milestoning = stream.platform.milestoning
-    known = [*STORIES, milestoning.value]
+    known = [*(STORIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
     if what not in known:
         other = [one.value for one in Milestoning if one is not milestoning]
         why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
@@ -76,6 +77,10 @@ def _literal(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no plain text")
 
 
+def _is_postgresql(stream: Stream) -> bool:
+    return stream.store.source.kind is SourceKind.POSTGRESQL
+
+
 def _told(database: Database) -> str:
     return database.database if database.kind is SourceKind.SQLITE else f"{database.database} on {database.host}"
 
@@ -96,8 +101,10 @@ class _Shown:
     def story(self, chapters: tuple[Chapter, ...]) -> Iterator[str]:
         milestonings = {one.value for one in Milestoning} - {self.tables.milestoning.value}
         for chapter in chapters:
+            if chapter.maps and not _is_postgresql(self.stream):
+                continue
             yield f"\n-- ===== On the {chapter.side.value}: {chapter.title}\n"
-            if chapter.side is Side.SOURCE and self.stream.store.source.kind is not SourceKind.POSTGRESQL:
+            if chapter.side is Side.SOURCE and not _is_postgresql(self.stream):
                 yield from self._by_dialect(chapter)
                 continue
             if chapter.opens:
@@ -131,12 +138,14 @@ class _Shown:
                 "metrics": store.table(names.batch_metrics_table(platform)),
                 "rejected": store.table(names.rejected_keys_table(platform)),
             }
-        if file == "postgres_source":
-            schema = self.stream.store.source.schema
-            sources = [sql.Identifier(schema, one.source_table) for one in self.stream.datasets]
+        comma, schema = sql.SQL(", "), self.stream.store.source.schema
+        if file in ("postgres_source", "version_diff", "key_hash_diff"):
+            keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(self.dataset.primary_key, 1)]
             return {
                 "table": sql.Identifier(schema, self.dataset.source_table),
-                "tables": sql.SQL(", ").join(sources),
+                "tables": comma.join(sql.Identifier(schema, one.source_table) for one in self.stream.datasets),
+                "key_names": comma.join(keys),
+                "key_arrays": comma.join(sql.SQL("array_agg({})").format(key) for key in keys),
             }
         return {}
 

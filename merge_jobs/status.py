@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,10 @@ class OpenBatch:
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """A stream; `synced` is its status in the stream table, `job` the session of the job that holds it now."""
+    """A stream; `synced` is its status in the stream table, `job` the session of the job that holds it now.
+
+    `version_diff_off` says, by dataset, why an audit has put version diff off.
+    """
 
     key: str
     synced: str | None = None
@@ -65,6 +68,7 @@ class StreamStatus:
     last: LastBatch | None = None
     open: OpenBatch | None = None
     job: str | None = None
+    version_diff_off: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,38 +112,53 @@ def modelled_streams(ecosystem: Ecosystem) -> tuple[str, ...]:
 
 def _status(session: Connection, place: Place, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
     of = names.platform_name(platform)
-    counter, metrics, streams = names.batch_counter_table(of), names.batch_metrics_table(of), names.stream_table(of)
-    wanted = {"schema": place.schema, "tables": [counter, metrics, streams]}
-    there = {name for (name,) in _rows(session, "tables_there", wanted)}
-    parts = {name: sql.Identifier(place.schema, table) for name, table in (("counter", counter), ("metrics", metrics))}
+    parts = _tables_there(session, place, of)
     synced: Mapping[str, str | None] = dict.fromkeys(modelled)
-    if streams in there:
-        synced = dict(_rows(session, "synced_streams", streams=sql.Identifier(place.schema, streams)))
-    batch_tables = {counter, metrics} <= there
-    found = {row[0]: row for row in (_rows(session, "streams", None, **parts) if batch_tables else ())}
-    jobs = {
-        number: f"pid {pid} ({name or 'its name is not ours to see'})" for number, pid, name in _rows(session, "locks")
-    }
+    if "streams" in parts:
+        synced = dict(_rows(session, "synced_streams", None, streams=parts["streams"]))
+    batch_tables = parts.keys() >= {"counter", "metrics"}
+    rows = _rows(session, "streams", None, counter=parts["counter"], metrics=parts["metrics"]) if batch_tables else []
+    found = {row[0]: row for row in rows}
+    jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in _rows(session, "locks")}
+    off: dict[str, dict[str, str]] = {}
+    if "row_maps" in parts:
+        for key, dataset, reason in _rows(session, "distrusted", None, row_maps=parts["row_maps"]):
+            off.setdefault(key, {})[dataset] = reason
     # A retired stream is worth a line only for the batches that it has.
     keys = {*found, *(key for key, status in synced.items() if status != "retired")}
-    told = (
-        _stream(key, synced.get(key), found.get(key), jobs.get(stream_lock(place.schema, of, key)))
+    streams = (
+        replace(
+            _stream(key, found.get(key)),
+            synced=synced.get(key),
+            job=jobs.get(stream_lock(place.schema, of, key)),
+            version_diff_off=off.get(key, {}),
+        )
         for key in sorted(keys)
     )
-    return PlatformStatus(platform, str(place), batch_tables, tuple(told))
+    return PlatformStatus(platform, str(place), batch_tables, tuple(streams))
 
 
-def _stream(key: str, synced: str | None, row: tuple[Any, ...] | None, job: str | None) -> StreamStatus:
+def _tables_there(session: Connection, place: Place, platform: str) -> dict[str, sql.Identifier]:
+    tables = {
+        "counter": names.batch_counter_table(platform),
+        "metrics": names.batch_metrics_table(platform),
+        "streams": names.stream_table(platform),
+        "row_maps": names.row_maps_table(platform),
+    }
+    rows = _rows(session, "tables_there", {"schema": place.schema, "tables": list(tables.values())})
+    there = {name for (name,) in rows}
+    return {part: sql.Identifier(place.schema, table) for part, table in tables.items() if table in there}
+
+
+def _stream(key: str, row: tuple[Any, ...] | None) -> StreamStatus:
     if row is None:
-        return StreamStatus(key, synced, job=job)
+        return StreamStatus(key)
     last, left = row[2:13], row[13:]
     return StreamStatus(
         key,
-        synced,
-        row[1],
-        None if last[0] is None else LastBatch(*last),
-        None if left[0] is None else OpenBatch(*left),
-        job,
+        last_checked_at=row[1],
+        last=None if last[0] is None else LastBatch(*last),
+        open=None if left[0] is None else OpenBatch(*left),
     )
 
 

@@ -18,101 +18,224 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class Chapter:
-    """Statements that belong together, on one side; `opens` and `ends` are what the driver adds around them."""
+    """Statements that belong together, on one side; `opens` and `ends` are what the driver adds around them.
+
+    A chapter of `maps` is about what the merge store knows of the rows of a producer on PostgreSQL.
+    """
 
     side: Side
     title: str
     statements: tuple[str, ...]
     opens: str = ""
     ends: str = ""
+    maps: bool = False
 
 
-BEGUN = Chapter(Side.STORE, "the batch begins", ("batches.start_batch",), ends="COMMIT")
-SNAPSHOT = Chapter(
-    Side.SOURCE,
-    "one snapshot of all datasets of the stream",
-    ("postgres_source.lock_tables", "postgres_source.snapshot_time"),
-    opens="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-)
-OUT = Chapter(Side.SOURCE, "all rows go out, through a pipe into the next COPY", ("postgres_source.copy_out",))
-INGESTED = Chapter(Side.STORE, "everything is staged, the source is let go", ("batches.batch_ingested",), ends="COMMIT")
-DRIFT = Chapter(Side.STORE, "only where the model has changed", ("drift.alter_merge_table",))
-APPLY = Chapter(
-    Side.STORE,
-    "the merge table is brought to the source",
-    (
-        "dataset.keys_savepoint",
-        "live.delete_gone",
-        "live.update_changed",
-        "live.insert_new",
-        "forensic.close_deleted",
-        "forensic.close_changed",
-        "forensic.open_versions",
-        "dataset.drop_delta",
-        "dataset.drop_staging",
+def on_source(title: str, *statements: str, opens: str = "", maps: bool = False) -> Chapter:
+    return Chapter(Side.SOURCE, title, statements, opens, maps=maps)
+
+
+def on_store(title: str, *statements: str, ends: str = "", maps: bool = False) -> Chapter:
+    return Chapter(Side.STORE, title, statements, ends=ends, maps=maps)
+
+
+SNAPSHOT = (
+    on_store("the batch begins", "batches.start_batch", ends="COMMIT"),
+    on_source(
+        "one snapshot of all datasets of the stream",
+        "postgres_source.lock_tables",
+        "postgres_source.snapshot_time",
+        opens="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     ),
+    on_source(
+        "are its row versions still those that the merge store knows?",
+        "guard.server",
+        "guard.leaves",
+        "guard.columns",
+        "guard.types",
+        "guard.key_types",
+        maps=True,
+    ),
+    on_store("what it knows, which decides the strategy", "row_map.find", maps=True),
 )
-COMMITTED = Chapter(
-    Side.STORE,
+STAGING = on_store(
+    "an empty staging table", "dataset.drop_staging", "dataset.create_staging", "dataset.comment_staging"
+)
+OUT = on_source("all rows go out, through a pipe into the next COPY", "postgres_source.copy_out")
+INTO_STAGING = on_store("into the staging table", "dataset.copy_to_staging")
+INGESTED = on_store("everything is staged, the source is let go", "batches.batch_ingested", ends="COMMIT")
+MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
+APPLY = on_store(
+    "the merge table is brought to the source",
+    "dataset.keys_savepoint",
+    "live.delete_gone",
+    "live.update_changed",
+    "live.insert_new",
+    "forensic.close_deleted",
+    "forensic.close_changed",
+    "forensic.open_versions",
+    "dataset.drop_delta",
+)
+COMMITTED = on_store(
     "the batch and the stream's counter, in the same transaction",
-    ("batches.batch_committed", "batches.forget_rejected_keys", "batches.move_counter"),
+    "batches.batch_committed",
+    "batches.forget_rejected_keys",
+    "batches.move_counter",
     ends="COMMIT",
 )
-NOTHING = Chapter(
-    Side.STORE,
-    "instead of that, where no dataset has changed",
-    ("batches.batch_removed", "batches.move_counter"),
-    ends="COMMIT",
+NOTHING = on_store(
+    "instead of that, where no dataset has changed", "batches.batch_removed", "batches.move_counter", ends="COMMIT"
 )
+VERSIONS_OUT = on_source("the row versions of each block, by windows of blocks", "version_diff.versions", maps=True)
 
+
+def staged_map(kind: str) -> Chapter:
+    title = "an empty table for what is to change in the map of the rows"
+    statements = ("row_map.drop_staged_map", f"{kind}.create_staged_map", "row_map.comment_staged_map")
+    return on_store(title, *statements, maps=True)
+
+
+def changes_merged(kind: str) -> tuple[Chapter, ...]:
+    """The second half of a batch that has read only some of the rows."""
+    return (
+        on_store(
+            "the keys whose rows differ, of those that may; where nothing is staged, none of it",
+            "row_map.something_staged",
+            "dataset.lock_merge_table",
+            ".count_open",
+            "dataset.size_of_staging",
+            "dataset.work_memory",
+            f"{kind}.find_gone",
+            "row_map.analyze_gone",
+            ".find_changes",
+            *MEASURED,
+        ),
+        APPLY,
+        on_store(
+            "the map changes with the merge table",
+            "row_map.drop_gone",
+            f"{kind}.forget_changed",
+            f"{kind}.keep_changed",
+            "row_map.save",
+            "dataset.drop_staging",
+            "row_map.drop_staged_map",
+        ),
+        COMMITTED,
+        NOTHING,
+    )
+
+
+# Maps are by row versions here, as of a plain table; of others by hashes, with the statements of key_hash_diff.sql.
 STORIES: dict[str, tuple[Chapter, ...]] = {
     "initial": (
-        BEGUN,
-        SNAPSHOT,
-        Chapter(Side.STORE, "a new merge table", (".create_merge_table", "dataset.comment_merge_table")),
+        *SNAPSHOT,
+        on_store("a new merge table", ".create_merge_table", "dataset.comment_merge_table"),
         OUT,
-        Chapter(Side.STORE, "straight into the new table", ("dataset.copy_to_new_merge_table",)),
-        Chapter(
-            Side.STORE,
-            "the source is let go; the key, which refuses NULL and duplicates",
-            (
-                "dataset.index_memory",
-                "dataset.keys_savepoint",
-                "dataset.keys_are_not_null",
-                ".create_key_index",
-                "forensic.drop_first_batch_default",
-                "dataset.analyze_merge_table",
-            ),
+        on_store("straight into the new table", "dataset.copy_to_new_merge_table"),
+        on_store(
+            "a map of the rows",
+            "row_map.drop_map",
+            "version_diff.create_map",
+            "row_map.comment_map",
+            maps=True,
         ),
+        VERSIONS_OUT,
+        on_store("into the map", "version_diff.copy_to_map", maps=True),
+        on_store(
+            "the source is let go; the key, which refuses NULL and duplicates",
+            "dataset.index_memory",
+            "dataset.keys_savepoint",
+            "dataset.keys_are_not_null",
+            ".create_key_index",
+            "forensic.drop_first_batch_default",
+            "dataset.analyze_merge_table",
+        ),
+        on_store("the map is ready", "version_diff.index_map", "row_map.analyze_map", "row_map.save", maps=True),
         COMMITTED,
     ),
     "full": (
-        BEGUN,
-        SNAPSHOT,
-        Chapter(
-            Side.STORE,
-            "an empty staging table",
-            ("dataset.drop_staging", "dataset.create_staging", "dataset.comment_staging"),
-        ),
+        *SNAPSHOT,
+        STAGING,
         OUT,
-        Chapter(Side.STORE, "into the staging table", ("dataset.copy_to_staging",)),
+        INTO_STAGING,
+        staged_map("version_diff"),
+        VERSIONS_OUT,
+        on_store("into that table", "version_diff.copy_to_staged_map", maps=True),
         INGESTED,
-        DRIFT,
-        Chapter(
-            Side.STORE,
+        on_store("only where the model has changed", "drift.alter_merge_table"),
+        on_store(
             "the keys whose rows differ",
-            (
-                "dataset.lock_merge_table",
-                ".count_open",
-                "dataset.size_of_staging",
-                "dataset.work_memory",
-                ".find_delta",
-                "dataset.analyze_delta",
-                "dataset.measure_delta",
-            ),
+            "dataset.lock_merge_table",
+            ".count_open",
+            "dataset.size_of_staging",
+            "dataset.work_memory",
+            ".find_delta",
+            *MEASURED,
         ),
+        on_store("only in an audit: what version diff would have missed", "version_diff.count_missed", maps=True),
         APPLY,
+        on_store(
+            "a new map",
+            "row_map.drop_map",
+            "version_diff.create_map",
+            "row_map.comment_map",
+            "version_diff.keep_all",
+            "version_diff.index_map",
+            "row_map.analyze_map",
+            "row_map.save",
+            "row_map.drop_staged_map",
+            maps=True,
+        ),
+        on_store("the staging is done with", "dataset.drop_staging"),
         COMMITTED,
         NOTHING,
+    ),
+    "version_diff": (
+        *SNAPSHOT,
+        STAGING,
+        staged_map("version_diff"),
+        on_store("room for a digest of each block", "version_diff.create_digests"),
+        on_source("a digest of the versions in each block, by windows of blocks", "version_diff.digests"),
+        on_store(
+            "which blocks are not as they were",
+            "version_diff.copy_digests",
+            "version_diff.count_versions",
+            "version_diff.find_changed_blocks",
+            "version_diff.count_changed_blocks",
+            "version_diff.stage_gone_blocks",
+            "version_diff.changed_blocks",
+        ),
+        on_source("the versions in these blocks", "version_diff.versions"),
+        on_store(
+            "those that are new",
+            "version_diff.copy_to_staged_map",
+            "version_diff.find_new_versions",
+            "version_diff.new_versions",
+        ),
+        on_source("their rows, in pieces", "version_diff.rows"),
+        INTO_STAGING,
+        on_store("the look is over", "version_diff.drop_look"),
+        INGESTED,
+        *changes_merged("version_diff"),
+    ),
+    "key_hash_diff": (
+        *SNAPSHOT,
+        STAGING,
+        staged_map("key_hash_diff"),
+        on_store("room for a hash of each row", "key_hash_diff.create_hashes"),
+        on_source("a hash of each row, with its key", "key_hash_diff.hashes"),
+        on_store(
+            "which hashes are not as they were",
+            "key_hash_diff.copy_hashes",
+            "key_hash_diff.analyze_hashes",
+            "key_hash_diff.stage_changes",
+            "key_hash_diff.count_changes",
+            "key_hash_diff.drop_look",
+            "key_hash_diff.new_hashes",
+        ),
+        on_source("their rows, in pieces; where they are many, all rows at once", "key_hash_diff.rows"),
+        INTO_STAGING,
+        INGESTED,
+        *changes_merged("key_hash_diff"),
     ),
 }

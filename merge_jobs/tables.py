@@ -46,6 +46,16 @@ class DatasetTables:
         return names.staging_table(stream.platform_name, stream.store.name, self.name)
 
     @property
+    def map_name(self) -> str:
+        stream = self.store.stream
+        return names.row_map_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def staged_map_name(self) -> str:
+        stream = self.store.stream
+        return names.row_map_staging_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
     def milestoning(self) -> Milestoning:
         return self.store.stream.platform.milestoning
 
@@ -79,6 +89,8 @@ class DatasetTables:
     def _parts(self) -> dict[str, sql.Composable]:
         columns = [column.name for column in self.dataset.columns]
         key = self.dataset.primary_key
+        types = {column.name: column.type for column in self.dataset.columns}
+        numbers = range(1, len(key) + 1)
         comma = sql.SQL(", ")
         return {
             "merge": self.store.table(self.merge_name),
@@ -107,6 +119,24 @@ class DatasetTables:
             ),
             "key_as_json": sql.SQL("jsonb_build_object({})").format(
                 comma.join(sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(column)) for column in key)
+            ),
+            # Of row maps: keys as arrays with names that no column can have.
+            "row_maps": self.store.table(names.row_maps_table(self.store.stream.platform_name)),
+            "map": self.store.table(self.map_name),
+            "staged_map": self.store.table(self.staged_map_name),
+            "key_columns": comma.join(
+                sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(types[column])) for column in key
+            ),
+            "key_definitions": comma.join(
+                sql.SQL("{} {}[]").format(sql.Identifier(f"key_{number}"), sql.SQL(types[column]))
+                for number, column in zip(numbers, key, strict=True)
+            ),
+            "mapped_keys": comma.join(sql.Identifier("m", f"key_{number}") for number in numbers),
+            "staged_keys": comma.join(sql.Identifier("s", f"key_{number}") for number in numbers),
+            "mapped_key": comma.join(sql.Identifier("m", column) for column in key),
+            "staged_or_mapped_key": comma.join(
+                sql.SQL("coalesce({}, {})").format(sql.Identifier("s", column), sql.Identifier("m", column))
+                for column in key
             ),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
@@ -150,10 +180,10 @@ def create_staging(tables: DatasetTables) -> Described:
     check_types(tables)
     standing = described(tables, tables.staging_name)
     if standing is not None:
-        _check_owner(tables, tables.staging_name, standing, _ownership(tables, "staging"))
+        _check_owner(tables, tables.staging_name, standing, ownership(tables, "staging"))
     tables.run("dataset.drop_staging")
     tables.run("dataset.create_staging")
-    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(_ownership(tables, "staging"))))
+    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
     made = described(tables, tables.staging_name)
     assert made is not None
     return made
@@ -167,7 +197,7 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
             tables.run(".create_merge_table")
         case Milestoning.FORENSIC:
             tables.run(".create_merge_table", batch_id=sql.Literal(batch_id))
-    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(_ownership(tables, "merge"))))
+    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(ownership(tables, "merge"))))
     made = described(tables, tables.merge_name)
     assert made is not None
     return made
@@ -178,7 +208,7 @@ def merge_table(tables: DatasetTables) -> Described | None:
     standing = described(tables, tables.merge_name)
     if standing is None:
         return None
-    _check_owner(tables, tables.merge_name, standing, _ownership(tables, "merge"))
+    _check_owner(tables, tables.merge_name, standing, ownership(tables, "merge"))
     schema = tables.store.place.schema
     index = names.merge_key_index(tables.merge_name)
     if not tables.store.value(
@@ -192,7 +222,8 @@ def merge_table(tables: DatasetTables) -> Described | None:
     return standing
 
 
-def _ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
+def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
+    """What a table's comment says of whose it is."""
     stream = tables.store.stream
     return {
         "kind": kind,

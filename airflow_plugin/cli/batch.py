@@ -45,3 +45,14 @@ def sql(context: typer.Context) -> None:
     Exit codes: those of merge-job sql.
     """
     run_merge_job("sql", handed_on=context.args)
+
+
+@batch.command(context_settings=PASSED_THROUGH)
+def trust(context: typer.Context) -> None:
+    """Let version diff in again where an audit has put it off. All options are those of merge-job trust.
+
+    Example: dagfactory batch trust --platform YellowLive --store Store1 --model ./model
+
+    Exit codes: those of merge-job trust.
+    """
+    run_merge_job("trust", handed_on=context.args)

@@ -92,6 +92,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "strategy": config.strategy,
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
+        "audit-interval": config.audit_interval,
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]
 

@@ -30,7 +30,7 @@ from merge_jobs.flags import StoreFlags
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.report import log_to_stdout, report
 from merge_jobs.request import Request, perform
-from merge_jobs.strategies import Wanted
+from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 
 
 def merge(
@@ -60,6 +60,9 @@ def merge(
         bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
     ] = False,
     lock_wait: LockWait = 0,
+    audit_interval: Annotated[
+        float, option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
+    ] = AUDIT_SECONDS,
 ) -> None:
     """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
 
@@ -88,6 +91,7 @@ def merge(
             max_delete_fraction=max_delete_fraction,
             allow_deletes=allow_deletes,
             lock_wait=lock_wait,
+            audit_interval=audit_interval,
         )
     )
     report(result, token)

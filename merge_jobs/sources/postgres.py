@@ -37,7 +37,7 @@ class PostgresSource:
             self._session.rollback()
             self._session.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
             if lockable:
-                tables = sql.SQL(", ").join(self._table(dataset) for dataset in lockable)
+                tables = sql.SQL(", ").join(self.table(dataset) for dataset in lockable)
                 self._run("lock_tables", tables=tables)
             (taken,) = self._rows("snapshot_time")[0]
         assert isinstance(taken, datetime)
@@ -45,18 +45,29 @@ class PostgresSource:
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         with self._worded():
-            rows = self._rows("columns", self._named(dataset))
+            rows = self._rows("columns", self.named(dataset))
         return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
 
     def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
         parts = {
             "columns": sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.columns),
-            "table": self._table(dataset),
+            "table": self.table(dataset),
             "format": sql.SQL("binary" if binary else "text"),
         }
+        return self.copy_query(composed("postgres_source.copy_out", parts, {}), into)
+
+    def copy_query(self, statement: sql.Composable, into: BinaryIO) -> int:
+        """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows."""
         with self._worded(), self._session.cursor() as cursor:
-            cursor.copy_expert(composed("postgres_source.copy_out", parts, {}), into)
+            cursor.copy_expert(statement, into)
             return cursor.rowcount
+
+    def rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """What the statement `file.name` gives in the snapshot."""
+        with self._worded():
+            cursor = self._session.cursor()
+            execute(cursor, name, {}, values or {})
+            return cursor.fetchall()
 
     def cancel(self) -> None:
         with contextlib.suppress(psycopg2.Error):
@@ -73,7 +84,7 @@ class PostgresSource:
 
     def _check_table(self, dataset: Dataset) -> bool:
         """Whether the dataset's table can be locked. Raises SourceMismatch if it is not there."""
-        found = self._rows("relation", self._named(dataset))
+        found = self._rows("relation", self.named(dataset))
         if found:
             return bool(found[0][1])
         known = [name for (name,) in self._rows("relations", {"schema": self.place.schema})]
@@ -83,10 +94,10 @@ class PostgresSource:
             choose_from(dataset.source_table, known),
         )
 
-    def _named(self, dataset: Dataset) -> dict[str, Any]:
+    def named(self, dataset: Dataset) -> dict[str, Any]:
         return {"schema": self.place.schema, "table": dataset.source_table}
 
-    def _table(self, dataset: Dataset) -> sql.Identifier:
+    def table(self, dataset: Dataset) -> sql.Identifier:
         return sql.Identifier(self.place.schema, dataset.source_table)
 
     def _rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -42,6 +42,16 @@ CREATE TABLE IF NOT EXISTS {rejected} (
     rejected_key jsonb NOT NULL,
     row_count bigint NOT NULL,
     found_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS {row_maps} (
+    key varchar(255) NOT NULL,
+    dataset text NOT NULL,
+    kind text,
+    guard jsonb,
+    batch_id integer,
+    full_at timestamptz,
+    distrusted text,
+    PRIMARY KEY (key, dataset)
 )
 
 -- name: last_batch

@@ -28,6 +28,15 @@ FROM {staging} s
 FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE ds_batch_out = 2147483647) m ON {key_equal}
 WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 
+-- name: find_changes
+-- The same where only some rows are staged: all that may have changed, with the keys of ds_gone, which are gone.
+CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+SELECT s.ctid AS staged, m.ctid AS merged
+FROM {staging} s LEFT JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647
+WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
+UNION ALL
+SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647
+
 -- name: close_deleted
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s
 FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL

@@ -20,6 +20,15 @@ SELECT s.ctid AS staged, m.ctid AS merged
 FROM {staging} s FULL JOIN {merge} m ON {key_equal}
 WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 
+-- name: find_changes
+-- The same where only some rows are staged: all that may have changed, with the keys of ds_gone, which are gone.
+CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
+SELECT s.ctid AS staged, m.ctid AS merged
+FROM {staging} s LEFT JOIN {merge} m ON {key_equal}
+WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
+UNION ALL
+SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal}
+
 -- name: delete_gone
 DELETE FROM {merge} m USING ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 

@@ -30,6 +30,9 @@ LEFT JOIN LATERAL (
 ) open ON true
 ORDER BY k.key
 
+-- name: distrusted
+SELECT key, dataset, distrusted FROM {row_maps} WHERE distrusted IS NOT NULL ORDER BY 1, 2
+
 -- name: locks
 -- Jobs at work: who holds which stream, by the number of its lock.
 SELECT l.classid::bigint << 32 | l.objid::bigint, l.pid, a.application_name

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
+import logging
+
 from config_schema.result import Counts
+from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.errors import StoreMismatch
-from merge_jobs.merge import Delta, apply_delta, check_deletes, open_rows
+from merge_jobs.merge import apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
 from merge_jobs.quality import keep_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.schema_drift import brought_to_model, drift
-from merge_jobs.sources import Source
+from merge_jobs.strategies import mapping
 from merge_jobs.strategies.read import read_into
+from merge_jobs.strategies.reading import Read, Reading
 from merge_jobs.tables import DatasetTables, create_staging, merge_table
 
-# A hash join may take twice its work_mem; many streams share a server.
-MOST_WORK_MEMORY = 128 << 20
-LEAST_WORK_MEMORY = 4 << 20
+log = logging.getLogger(__name__)
 
 
 class Full:
     resumable = True
 
-    def stage(self, tables: DatasetTables, source: Source, batch_id: int) -> int:
+    def stage(self, reading: Reading) -> Read:
+        tables = reading.tables
         made = create_staging(tables)
         standing = merge_table(tables)
         if standing is not None:
             drift(tables, standing, made)  # refused before the source is read
-        return read_into(tables, source, made, "dataset.copy_to_staging")
+        rows = read_into(tables, reading.source, made, "dataset.copy_to_staging")
+        if reading.map_kind is not None:
+            row_maps.create_staged_map(tables, reading.map_kind)
+            mapping.map_all(reading, made, "copy_to_staged_map")
+        return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         # First, as it takes the strongest lock: a lock taken before would have to be raised.
         tables = brought_to_model(tables)
         tables.run("dataset.lock_merge_table")
         before = open_rows(tables)
-        delta = _found_delta(tables)
+        set_work_memory(tables)
+        tables.run(".find_delta")
+        delta = measured_delta(tables)
+        if staged.audit:
+            _audit(tables)
         # Keys in the merge table are unique: the sum is off just when the source has a key twice.
         if before + delta.new - delta.gone != staged.rows:
             refuse_bad_keys(tables, tables.store.table(tables.staging_name))
@@ -48,18 +59,20 @@ class Full:
             loaded = tables.store.table(tables.staging_name)
             with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, batch_id))
         tables.run("dataset.drop_delta")
+        row_maps.replace(tables, staged)
+        row_maps.save(tables, staged, batch_id, full=True)
+        row_maps.drop_staged_map(tables)
         tables.run("dataset.drop_staging")
         unchanged = before - delta.changed - delta.gone
         return Counts(delta.new, delta.changed, delta.gone, unchanged, staged.rows)
 
 
-def _found_delta(tables: DatasetTables) -> Delta:
-    values = {"schema": tables.store.place.schema, "table": tables.staging_name}
-    wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
-    memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
-    tables.run("dataset.work_memory", {"memory": f"{memory >> 10}kB"})
-    tables.run(".find_delta")
-    tables.run("dataset.analyze_delta")
-    row = tables.run("dataset.measure_delta").fetchone()
-    assert row is not None
-    return Delta(*row)
+def _audit(tables: DatasetTables) -> None:
+    """Raise no error if the map has missed a change: all is merged now, and row versions are not trusted any more."""
+    missed = int(tables.value("version_diff.count_missed"))
+    if missed:
+        reason = f"an audit found {missed} changes that it would have missed"
+        log.error("%s: version diff is off until an operator clears it: %s", tables.where, reason)
+        row_maps.distrust(tables, reason)
+    else:
+        log.info("%s: the audit found nothing that version diff would have missed", tables.where)

@@ -7,10 +7,13 @@ import time
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
+from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.rejected import with_keys_checked
-from merge_jobs.sources import Source
+from merge_jobs.row_maps import MapKind
+from merge_jobs.strategies import mapping
 from merge_jobs.strategies.read import read_into
+from merge_jobs.strategies.reading import Read, Reading
 from merge_jobs.tables import DatasetTables, create_merge_table
 
 log = logging.getLogger(__name__)
@@ -21,15 +24,23 @@ INDEX_MEMORY = "256MB"
 class Initial:
     resumable = False
 
-    def stage(self, tables: DatasetTables, source: Source, batch_id: int) -> int:
-        made = create_merge_table(tables, batch_id)
-        return read_into(tables, source, made, "dataset.copy_to_new_merge_table")
+    def stage(self, reading: Reading) -> Read:
+        tables = reading.tables
+        made = create_merge_table(tables, reading.batch_id)
+        rows = read_into(tables, reading.source, made, "dataset.copy_to_new_merge_table")
+        if reading.map_kind is not None:
+            row_maps.create_map(tables, reading.map_kind)
+            mapping.map_all(reading, made, "copy_to_map")
+        return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         began = time.monotonic()
         tables.run("dataset.index_memory", {"memory": INDEX_MEMORY})
         with_keys_checked(tables, tables.store.table(tables.merge_name), lambda: _finish(tables))
         log.info("%s batch %d: indexed in %.1f s", tables.where, batch_id, time.monotonic() - began)
+        if staged.map_kind is not None:
+            row_maps.finish(tables, MapKind(staged.map_kind))
+        row_maps.save(tables, staged, batch_id, full=True)
         return Counts(inserted=staged.rows, total=staged.rows)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from psycopg2 import sql
 
@@ -24,8 +24,10 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
     """
     began = time.monotonic()
     columns = source.columns(tables.dataset)
-    _check_columns(tables, source, columns)
-    binary = _is_exact_in_binary(tables, columns, made)
+    check_columns(tables, source, columns)
+    names = [column.name for column in tables.dataset.columns]
+    binary = is_exact_in_binary(tables, columns, made, names)
+    _warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
     rows = copy_rows(source, tables.dataset, binary, tables.store.session, statement)
     seconds = time.monotonic() - began
@@ -33,7 +35,8 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
     return rows
 
 
-def _check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, SourceColumn]) -> None:
+def check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, SourceColumn]) -> None:
+    """Raises SourceMismatch naming every column that the source lacks."""
     missing = [column.name for column in tables.dataset.columns if column.name not in columns]
     if missing:
         raise SourceMismatch(
@@ -43,14 +46,18 @@ def _check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, 
         )
 
 
-def _is_exact_in_binary(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described) -> bool:
-    exact = True
+def is_exact_in_binary(
+    tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described, names: Iterable[str]
+) -> bool:
+    """Whether the columns of these names have one binary form in the source and in a table of the model."""
+    return all(columns[name].portable and columns[name].type == made.columns[name] for name in names)
+
+
+def _warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described) -> None:
     for column in tables.dataset.columns:
-        theirs, ours = columns[column.name], made.columns[column.name]
-        if theirs.type != ours:
+        theirs, ours = columns[column.name].type, made.columns[column.name]
+        if theirs != ours:
             log.warning(
                 "%s: column %s is %s in the source, %s in the model: values are converted",
-                *(tables.where, column.name, theirs.type, ours),
+                *(tables.where, column.name, theirs, ours),
             )
-        exact = exact and theirs.portable and theirs.type == ours
-    return exact

@@ -14,6 +14,7 @@ from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts, ResultCode
 from merge_jobs.errors import StreamBusy
 from merge_jobs.job import Run, run
+from merge_jobs.strategies.choosing import Wanted
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TWO = """
@@ -74,7 +75,7 @@ def test_a_batch_row_tells_what_its_batch_did(merging):
     case.run(LIVE, "three")
     assert case.query(METRICS) == [
         (1, "committed", 40, 0, 0, 40, "initial", "one"),
-        (2, "committed", 0, 2, 1, 39, "full", "two"),
+        (2, "committed", 0, 2, 1, 39, "version_diff", "two"),
     ]
     [(current, last_run, moved)] = case.query(
         """SELECT current_batch, last_run_id,
@@ -158,10 +159,12 @@ def test_two_streams_that_start_at_once_make_the_tables_once(merging):
 # --- datasets together
 
 
-def test_all_datasets_come_from_one_snapshot(merging):
+@pytest.mark.parametrize("strategy", Wanted)
+def test_all_datasets_come_from_one_snapshot(merging, strategy):
     """While the first table is copied, a change of both is committed: neither or both may show it."""
     case = merging(TWO)
-    case.merge(LIVE)
+    case.merge(LIVE, strategy=strategy)
+    case.run(LIVE, strategy=strategy)  # has the map that it wants from now on
     case.execute("UPDATE customers SET word = 'before'; UPDATE orders SET customer = 77")
     truth = {dataset.name: case.source_rows(dataset) for dataset in case.datasets}
 
@@ -169,17 +172,17 @@ def test_all_datasets_come_from_one_snapshot(merging):
     changed = threading.Event()
     from merge_jobs.sources.postgres import PostgresSource
 
-    copy_out = PostgresSource.copy_out
+    copy_query = PostgresSource.copy_query
 
-    def slow(self, dataset, binary, into):
-        if dataset.name == "orders":
+    def slow(self, statement, into):
+        if "'orders'" in repr(statement):
             copied.set()
             assert changed.wait(30)
-        return copy_out(self, dataset, binary, into)
+        return copy_query(self, statement, into)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PostgresSource, "copy_out", slow)
-        job = threading.Thread(target=case.run, args=(LIVE,))
+        patch.setattr(PostgresSource, "copy_query", slow)
+        job = threading.Thread(target=case.run, args=(LIVE,), kwargs={"strategy": strategy})
         job.start()
         assert copied.wait(30)
         case.execute("UPDATE customers SET word = 'after'; UPDATE orders SET customer = 88; DELETE FROM orders")

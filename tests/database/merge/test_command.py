@@ -60,8 +60,9 @@ def test_the_log_reads_well(case, merge_job):
     done, _ = merge_job("two")
     for line in (
         "INFO YellowLive Store1 batch 2: started",
-        "INFO YellowLive Store1 customers batch 2: full: every row is compared",
-        "INFO YellowLive Store1 customers: copied 98 rows in ",
+        "INFO YellowLive Store1 customers batch 2: version_diff: row versions tell what has changed",
+        "INFO YellowLive Store1 customers: 1 of 1 blocks have changed, seen in ",
+        "INFO YellowLive Store1 customers: copied 3 rows in ",
         "INFO YellowLive Store1 batch 2: ingested",
         "INFO YellowLive Store1 customers: 2 inserted, 1 updated, 2 deleted, 95 unchanged of 98",
         "INFO YellowLive Store1 batch 2: committed",

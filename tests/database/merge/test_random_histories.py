@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs.strategies import Wanted
+from merge_jobs.strategies.choosing import Wanted
 
 TABLE = "CREATE TABLE t (id int, part text, word text, amount numeric, PRIMARY KEY (id, part))"
 OPEN = 2147483647
@@ -22,7 +22,7 @@ changes = st.lists(st.tuples(keys, st.none() | rows), max_size=6)  # None: the k
 histories = st.lists(changes, min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("wanted", [Wanted.AUTO, Wanted.FULL])
+@pytest.mark.parametrize("wanted", [Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF, Wanted.FULL])
 def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
     case = merging(TABLE)
 
@@ -31,11 +31,12 @@ def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
     def follows_the_truth(history):
         begin_anew(case)
         truth = Truth()
-        for round_of_changes in history:
+        for number, round_of_changes in enumerate(history):
             apply_to_source(case, round_of_changes)
             expected = truth.batch(round_of_changes)
             for kind in Milestoning:
                 result = case.run(kind, strategy=wanted)
+                assert result.datasets["t"].strategy == ("initial" if number == 0 else wanted.value)
                 assert result.datasets["t"].counts == expected
                 assert result.batch_id == truth.last_batch
             [dataset] = case.datasets

@@ -141,7 +141,7 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
 
 
 def full():
-    from merge_jobs.strategies import Wanted
+    from merge_jobs.strategies.choosing import Wanted
 
     return Wanted.FULL
 

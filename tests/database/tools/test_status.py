@@ -47,7 +47,15 @@ def test_before_any_run_it_says_so(case, told, merge_job):
             "merge_store": f"{case.target.name} on {case.target.server.host}:{case.target.server.port}",
             "batch_tables": False,
             "streams": [
-                {"key": "Store1", "synced": None, "last_checked_at": None, "last": None, "open": None, "job": None}
+                {
+                    "key": "Store1",
+                    "synced": None,
+                    "last_checked_at": None,
+                    "last": None,
+                    "open": None,
+                    "job": None,
+                    "version_diff_off": {},
+                }
             ],
         }
     }

@@ -1,0 +1,73 @@
+-- What is asked of a producer's PostgreSQL before its row versions are trusted to be those that a row map knows.
+
+-- name: server
+-- A crash restarts the server without a new start time; it starts the statistics anew.
+SELECT
+    (SELECT system_identifier::text FROM pg_control_system()),
+    CASE WHEN pg_is_in_recovery() THEN 'standby'
+         ELSE 'timeline ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+    pg_postmaster_start_time()::text,
+    (SELECT stats_reset::text FROM pg_stat_archiver),
+    current_setting('server_version_num'),
+    (SELECT oid::text FROM pg_database WHERE datname = current_database()),
+    (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0'::pg_lsn)::bigint,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+    current_setting('block_size')::integer,
+    age('3'::xid)::bigint
+
+-- name: leaves
+-- The tables that really hold the rows: the table itself, its partitions, and tables that inherit from it.
+WITH RECURSIVE tree AS (
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+    UNION
+    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+)
+SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, coalesce(a.amname, ''), pg_relation_filenode(c.oid)::bigint,
+    has_table_privilege(c.oid, 'SELECT'),
+    (SELECT bool_or(every.relrowsecurity) FROM tree u JOIN pg_class every ON every.oid = u.oid),
+    pg_relation_size(c.oid)
+FROM tree t
+JOIN pg_class c ON c.oid = t.oid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_am a ON a.oid = c.relam
+WHERE c.relkind <> 'p'
+ORDER BY c.oid
+
+-- name: columns
+-- DROP and ADD of a column with a default changes values and no row version: a new number, a missing value.
+SELECT encode(sha256(convert_to(coalesce(jsonb_agg(jsonb_build_array(
+        a.attrelid::bigint, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
+        a.attgenerated, a.attmissingval::text, pg_get_expr(d.adbin, d.adrelid)
+    ) ORDER BY a.attrelid, a.attnum)::text, ''), 'UTF8')), 'hex'),
+    bool_or(a.attgenerated = 'v')
+FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(columns)s)
+
+-- name: types
+-- Renaming an enum's label, or altering a composite type, changes values and no row version.
+WITH RECURSIVE used(oid) AS (
+    SELECT a.atttypid FROM pg_attribute a
+    WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(columns)s)
+    UNION
+    SELECT part.oid FROM used u JOIN pg_type t ON t.oid = u.oid CROSS JOIN LATERAL (
+        SELECT t.typelem WHERE t.typelem <> 0
+        UNION ALL SELECT t.typbasetype WHERE t.typbasetype <> 0
+        UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+        UNION ALL SELECT a.atttypid FROM pg_attribute a
+            WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+    ) part(oid)
+)
+SELECT encode(sha256(convert_to(coalesce(jsonb_agg(jsonb_build_array(
+        t.oid::bigint, t.typname, t.typtype, t.typbasetype::bigint, t.typtypmod,
+        (SELECT jsonb_agg(jsonb_build_array(e.oid::bigint, e.enumlabel) ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = t.oid),
+        (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod, a.attisdropped) ORDER BY a.attnum)
+         FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0)
+    ) ORDER BY t.oid)::text, ''), 'UTF8')), 'hex'),
+    bool_or(t.oid < 16384 AND (t.typname ~ '^_?reg' OR t.typname IN ('money', '_money')))
+FROM used u JOIN pg_type t ON t.oid = u.oid
+
+-- name: key_types
+-- There is no array of arrays, in which a row map would keep such a key, and one of composites is unnested too far.
+SELECT bool_or(t.typcategory IN ('A', 'C')) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(key)s)

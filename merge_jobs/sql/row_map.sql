@@ -1,0 +1,47 @@
+-- Row maps: what the merge store knows of the source's rows, so that the next batch need not read those that are the
+-- same. One table a dataset, made and changed with the merge table in one transaction, and a line on each of them.
+
+-- name: find
+SELECT kind, guard, batch_id, full_at, distrusted FROM {row_maps} WHERE key = %(key)s AND dataset = %(dataset)s
+
+-- name: save
+-- A look that found nothing new need not come here: a guard that is older holds no less.
+INSERT INTO {row_maps} AS line (key, dataset, kind, guard, batch_id, full_at)
+VALUES (%(key)s, %(dataset)s, %(kind)s, %(guard)s, %(batch_id)s, CASE WHEN %(full)s THEN clock_timestamp() END)
+ON CONFLICT (key, dataset) DO UPDATE SET
+    kind = excluded.kind, guard = excluded.guard, batch_id = excluded.batch_id,
+    full_at = coalesce(excluded.full_at, line.full_at)
+
+-- name: forget
+-- The map is not to be used; when the last full batch was, and what is said of version diff, stays.
+UPDATE {row_maps} SET kind = NULL WHERE key = %(key)s AND dataset = %(dataset)s
+
+-- name: distrust
+UPDATE {row_maps} SET distrusted = %(reason)s WHERE key = %(key)s AND dataset = %(dataset)s
+
+-- name: drop_map
+DROP TABLE IF EXISTS {map}
+
+-- name: drop_staged_map
+DROP TABLE IF EXISTS {staged_map}
+
+-- name: comment_map
+COMMENT ON TABLE {map} IS {comment}
+
+-- name: comment_staged_map
+COMMENT ON TABLE {staged_map} IS {comment}
+
+-- name: analyze_map
+ANALYZE {map}
+
+-- name: something_staged
+SELECT EXISTS (SELECT FROM {staged_map})
+
+-- name: analyze_gone
+ANALYZE ds_gone
+
+-- name: drop_gone
+DROP TABLE ds_gone
+
+-- name: create_empty_delta
+CREATE TEMPORARY TABLE ds_delta (staged tid, merged tid) ON COMMIT DROP

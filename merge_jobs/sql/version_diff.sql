@@ -1,0 +1,145 @@
+-- Version diff. A row version of a heap table never changes, and (ctid, xmin) names it: where a block of the source
+-- has the same versions as at the last batch, none of its rows is read. First the source's side, which needs SELECT
+-- only, then the merge store's in the order of a batch.
+
+-- name: digests
+-- Of the source: a digest of the versions in each block. Transaction numbers in 64 bits: the newest that the row's
+-- 32 can stand for, so that a number that comes again is another one.
+COPY (
+    SELECT {leaf}::bigint, {first}::bigint + width_bucket(ctid, {blocks}::tid[]), count(*)::integer,
+        bit_xor(hashtidextended(ctid, {transaction}))
+    FROM ONLY {table} WHERE ctid >= {low}::tid AND ctid < {high}::tid GROUP BY 2
+) TO STDOUT (FORMAT {format})
+
+-- name: versions
+-- Of the source: the versions in blocks that are not as they were, with their keys.
+COPY (
+    SELECT {leaf}::bigint, block, count(*)::integer, bit_xor(hashtidextended(tid, xid)), array_agg(tid), array_agg(xid),
+        {key_arrays}
+    FROM (
+        SELECT {first}::bigint + width_bucket(ctid, {blocks}::tid[]), ctid, {transaction}, {key}
+        FROM ONLY {table} WHERE ctid >= {low}::tid AND ctid < {high}::tid
+    ) version (block, tid, xid, {key_names})
+    WHERE {wanted}
+    GROUP BY block
+) TO STDOUT (FORMAT {format})
+
+-- name: rows
+-- Of the source: the rows of versions that are new.
+COPY (SELECT {columns} FROM ONLY {table} WHERE ctid = ANY({tids}::tid[])) TO STDOUT (FORMAT {format})
+
+-- name: create_map
+-- A row for each block that has rows. Without a page of its own for long arrays: they are short.
+CREATE TABLE {map} (
+    leaf bigint NOT NULL,
+    block bigint NOT NULL,
+    versions integer NOT NULL,
+    digest bigint,
+    tids tid[],
+    xids bigint[],
+    {key_definitions}
+)
+
+-- name: create_staged_map
+-- The blocks that are not as they were; one without versions is gone.
+CREATE UNLOGGED TABLE {staged_map} (
+    leaf bigint NOT NULL,
+    block bigint NOT NULL,
+    versions integer NOT NULL,
+    digest bigint,
+    tids tid[],
+    xids bigint[],
+    {key_definitions}
+) WITH (autovacuum_enabled = false)
+
+-- name: index_map
+ALTER TABLE {map} ADD PRIMARY KEY (leaf, block)
+
+-- name: copy_to_map
+COPY {map} FROM STDIN (FORMAT {format}, FREEZE)
+
+-- name: copy_to_staged_map
+COPY {staged_map} FROM STDIN (FORMAT {format})
+
+-- name: create_digests
+CREATE TEMPORARY TABLE ds_digest (leaf bigint, block bigint, versions integer, digest bigint) ON COMMIT DROP
+
+-- name: copy_digests
+COPY ds_digest FROM STDIN (FORMAT {format})
+
+-- name: count_versions
+SELECT coalesce(sum(versions), 0) FROM ds_digest
+
+-- name: find_changed_blocks
+CREATE TEMPORARY TABLE ds_changed_block ON COMMIT DROP AS
+SELECT leaf, block, d.leaf IS NULL AS gone
+FROM ds_digest d FULL JOIN {map} m USING (leaf, block)
+WHERE (d.versions, d.digest) IS DISTINCT FROM (m.versions, m.digest)
+
+-- name: count_changed_blocks
+SELECT count(*), count(*) FILTER (WHERE NOT gone) FROM ds_changed_block
+
+-- name: changed_blocks
+SELECT array_agg(block ORDER BY block) FROM ds_changed_block
+WHERE NOT gone AND leaf = %(leaf)s AND block >= %(first)s AND block < %(end)s
+
+-- name: stage_gone_blocks
+INSERT INTO {staged_map} (leaf, block, versions) SELECT leaf, block, 0 FROM ds_changed_block WHERE gone
+
+-- name: find_new_versions
+CREATE TEMPORARY TABLE ds_new_version ON COMMIT DROP AS
+SELECT leaf, tid FROM (
+    SELECT s.leaf, v.tid, v.xid FROM {staged_map} s CROSS JOIN LATERAL unnest(s.tids, s.xids) v(tid, xid)
+    EXCEPT
+    SELECT m.leaf, v.tid, v.xid FROM {map} m JOIN {staged_map} s USING (leaf, block)
+        CROSS JOIN LATERAL unnest(m.tids, m.xids) v(tid, xid)
+) new_version
+
+-- name: new_versions
+-- In pieces, each an array for one statement to the source.
+SELECT leaf, count(*), array_agg(tid)::text
+FROM (SELECT leaf, tid, (row_number() OVER (PARTITION BY leaf ORDER BY tid) - 1) / {piece} AS piece FROM ds_new_version) n
+GROUP BY leaf, piece
+
+-- name: drop_look
+-- The next dataset looks in the same transaction.
+DROP TABLE IF EXISTS ds_digest, ds_changed_block, ds_new_version
+
+-- name: find_gone
+-- Keys that were in these blocks and are no longer in any of them.
+CREATE TEMPORARY TABLE ds_gone ON COMMIT DROP AS
+SELECT k.* FROM {map} m JOIN {staged_map} s USING (leaf, block)
+    CROSS JOIN LATERAL unnest({mapped_keys}) k({key})
+EXCEPT
+SELECT k.* FROM {staged_map} s CROSS JOIN LATERAL unnest({staged_keys}) k({key})
+
+-- name: find_all_keys
+-- The keys of all rows of the source, should they not add up.
+CREATE TEMPORARY TABLE ds_all_keys ON COMMIT DROP AS
+SELECT k.* FROM {map} m CROSS JOIN LATERAL unnest({mapped_keys}) k({key})
+WHERE NOT EXISTS (SELECT FROM {staged_map} s WHERE (s.leaf, s.block) = (m.leaf, m.block))
+UNION ALL
+SELECT k.* FROM {staged_map} s CROSS JOIN LATERAL unnest({staged_keys}) k({key})
+
+-- name: forget_changed
+DELETE FROM {map} m USING {staged_map} s WHERE m.leaf = s.leaf AND m.block = s.block
+
+-- name: keep_changed
+INSERT INTO {map} SELECT * FROM {staged_map} WHERE versions > 0
+
+-- name: keep_all
+INSERT INTO {map} SELECT * FROM {staged_map}
+
+-- name: count_missed
+-- An audit: of all differences that a full comparison has found, those in rows whose versions are as they were, and
+-- rows that are gone from the source and that the map never knew.
+WITH old AS (
+    SELECT leaf, v.* FROM {map} m CROSS JOIN LATERAL unnest(m.tids, m.xids, {mapped_keys}) v(ds_tid, ds_xid, {key})
+), same AS (
+    SELECT s.* FROM old s JOIN (
+        SELECT leaf, v.* FROM {staged_map} n CROSS JOIN LATERAL unnest(n.tids, n.xids) v(ds_tid, ds_xid)
+    ) n USING (leaf, ds_tid, ds_xid)
+)
+SELECT (SELECT count(*) FROM ds_delta d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
+    + (SELECT count(*) FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL
+        AND NOT EXISTS (SELECT FROM old s WHERE {key_equal}))

@@ -1,0 +1,68 @@
+"""Merging what may have changed: some rows, and the keys that are gone, known by a row map."""
+
+from __future__ import annotations
+
+from psycopg2 import sql
+
+from config_schema.result import Counts
+from merge_jobs import row_maps
+from merge_jobs.batches import Staged
+from merge_jobs.errors import MapWrong
+from merge_jobs.merge import Delta, apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
+from merge_jobs.quality import keep_delta
+from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
+from merge_jobs.row_maps import MapKind
+from merge_jobs.schema_drift import brought_to_model
+from merge_jobs.tables import DatasetTables
+
+
+def merge_changes(
+    tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float, kind: MapKind
+) -> Counts:
+    """Bring merge table and map to what is staged. Raises KeysRejected or MapWrong if the rows do not add up."""
+    counts = Counts(unchanged=staged.rows, total=staged.rows)
+    if tables.value("row_map.something_staged"):
+        counts = _merged(tables, staged, batch_id, max_delete_fraction, kind)
+        for step in ("forget_changed", "keep_changed"):
+            tables.run(f"{kind.value}.{step}")
+        row_maps.save(tables, staged, batch_id, full=False)
+    else:
+        tables.run("row_map.create_empty_delta")
+        keep_delta(tables)
+        tables.run("dataset.drop_delta")
+    tables.run("dataset.drop_staging")
+    row_maps.drop_staged_map(tables)
+    return counts
+
+
+def _merged(tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float, kind: MapKind) -> Counts:
+    # First, as it takes the strongest lock: a lock taken before would have to be raised.
+    tables = brought_to_model(tables)
+    tables.run("dataset.lock_merge_table")
+    before = open_rows(tables)
+    set_work_memory(tables)
+    tables.run(f"{kind.value}.find_gone")
+    tables.run("row_map.analyze_gone")
+    tables.run(".find_changes")
+    delta = measured_delta(tables)
+    if before + delta.new - delta.gone != staged.rows:
+        tables.run(f"{kind.value}.find_all_keys")
+        refuse_bad_keys(tables, sql.Identifier("ds_all_keys"))
+        raise MapWrong(
+            f"{tables.where}",
+            f"{before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {staged.rows}",
+            "Try again: the next batch compares every row",
+            tables.name,
+        )
+    check_deletes(tables, before, delta, max_delete_fraction)
+    keep_delta(tables)
+    if delta.size:
+        _apply(tables, delta, batch_id)
+    tables.run("dataset.drop_delta")
+    tables.run("row_map.drop_gone")
+    return Counts(delta.new, delta.changed, delta.gone, before - delta.changed - delta.gone, staged.rows)
+
+
+def _apply(tables: DatasetTables, delta: Delta, batch_id: int) -> None:
+    loaded = tables.store.table(tables.staging_name)
+    with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, batch_id))

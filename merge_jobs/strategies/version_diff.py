@@ -1,0 +1,174 @@
+"""Version diff: only rows whose versions are new are read, found by a digest of the versions in each block."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from psycopg2 import sql
+
+from config_schema.result import Counts
+from merge_jobs import row_maps
+from merge_jobs.batches import Staged
+from merge_jobs.copy_pipe import copy_through
+from merge_jobs.guard import WRAP, Leaf, Sight
+from merge_jobs.row_maps import MapKind
+from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sql import composed
+from merge_jobs.strategies.changes import merge_changes
+from merge_jobs.strategies.read import check_columns, is_exact_in_binary
+from merge_jobs.strategies.reading import Read, Reading
+from merge_jobs.tables import DatasetTables, Described, create_staging
+
+log = logging.getLogger(__name__)
+
+BLOCKS_AT_ONCE = 8192  # 64 MB of a table: what the source must keep in memory to group its rows
+VERSIONS_AT_ONCE = 20_000
+
+
+class VersionDiff:
+    resumable = True
+
+    def stage(self, reading: Reading) -> Read:
+        tables = reading.tables
+        made = create_staging(tables)
+        row_maps.create_staged_map(tables, MapKind.VERSIONS)
+        source = _VersionSource.of(reading, made)
+        began = time.monotonic()
+        source.take_digests()
+        rows = int(tables.value("version_diff.count_versions"))
+        tables.run("version_diff.find_changed_blocks")
+        changed, standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
+        of = sum(leaf.blocks for leaf in source.sight.leaves)
+        seconds = time.monotonic() - began
+        log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, changed, of, seconds)
+        if changed:
+            tables.run("version_diff.stage_gone_blocks")
+        staged = 0
+        if standing:
+            source.copy_changed_blocks()
+            staged = source.copy_new_versions()
+        tables.run("version_diff.drop_look")
+        return Read(rows, staged)
+
+    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
+        return merge_changes(tables, staged, batch_id, max_delete_fraction, MapKind.VERSIONS)
+
+
+def map_all(reading: Reading, made: Described, copy: str) -> None:
+    """Map every row of the source, by the statement `copy`. `made` is a table that has the model's columns."""
+    _VersionSource.of(reading, made).copy_all_blocks(copy)
+
+
+@dataclass(frozen=True)
+class _VersionSource:
+    """Copies from the source's row versions into tables of the merge store."""
+
+    tables: DatasetTables
+    source: PostgresSource
+    sight: Sight
+    binary_keys: bool
+    binary_rows: bool
+
+    @staticmethod
+    def of(reading: Reading, made: Described) -> _VersionSource:
+        tables, source, sight = reading.tables, reading.source, reading.sight
+        assert isinstance(source, PostgresSource)
+        assert sight is not None
+        columns = source.columns(tables.dataset)
+        check_columns(tables, source, columns)
+        keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
+        names = [column.name for column in tables.dataset.columns]
+        return _VersionSource(tables, source, sight, keys, keys and is_exact_in_binary(tables, columns, made, names))
+
+    def take_digests(self) -> None:
+        self.tables.run("version_diff.create_digests")
+        for leaf, first, end in self._pieces():
+            self._copy("digests", self._window(leaf, first, end), "version_diff.copy_digests", binary=True)
+
+    def copy_all_blocks(self, copy: str) -> None:
+        for leaf, first, end in self._pieces():
+            parts = {**self._window(leaf, first, end), **self._keys, "wanted": sql.SQL("true")}
+            self._copy("versions", parts, copy, self.binary_keys)
+
+    def copy_changed_blocks(self) -> None:
+        for leaf, first, end in self._pieces():
+            values = {"leaf": leaf.oid, "first": first, "end": end}
+            blocks = self.tables.value("version_diff.changed_blocks", values)
+            if blocks:
+                wanted = sql.SQL("block = ANY({}::bigint[])").format(sql.Literal(_array(blocks)))
+                # No block outside of those that have changed need be read.
+                window = self._window(leaf, blocks[0], blocks[-1] + 1)
+                parts = {**window, **self._keys, "wanted": wanted}
+                self._copy("versions", parts, "version_diff.copy_to_staged_map", self.binary_keys)
+
+    def copy_new_versions(self) -> int:
+        """Stage the rows of versions that the map does not have; gives back their number."""
+        tables, began = self.tables, time.monotonic()
+        tables.run("version_diff.find_new_versions")
+        leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
+        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in tables.dataset.columns)
+        copied = 0
+        with tables.store.session.cursor("new_versions") as pieces:
+            pieces.itersize = 1
+            pieces.execute(tables.composed("version_diff.new_versions", piece=sql.Literal(VERSIONS_AT_ONCE)))
+            for oid, _, tids in pieces:
+                parts = {"columns": columns, "table": leaves[oid].table, "tids": sql.Literal(tids)}
+                copied += self._copy("rows", parts, "dataset.copy_to_staging", self.binary_rows)
+        seconds = time.monotonic() - began
+        log.info("%s: copied %d rows in %.1f s", tables.where, copied, seconds)
+        return copied
+
+    def _copy(self, what: str, parts: Mapping[str, sql.Composable], into: str, binary: bool) -> int:
+        form = sql.SQL("binary" if binary else "text")
+        copy_out = composed(f"version_diff.{what}", {**parts, "format": form}, {})
+        copy_in = self.tables.composed(into, format=form)
+        return copy_through(
+            lambda writer: self.source.copy_query(copy_out, writer),
+            self.source.cancel,
+            self.tables.name,
+            self.tables.store.session,
+            copy_in,
+        )
+
+    def _pieces(self) -> Iterator[tuple[Leaf, int, int]]:
+        """Windows on the blocks of each leaf: the first, and the one after the last."""
+        for leaf in self.sight.leaves:
+            for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):
+                yield leaf, first, min(first + BLOCKS_AT_ONCE, leaf.blocks)
+
+    def _window(self, leaf: Leaf, first: int, end: int) -> dict[str, sql.Composable]:
+        return {
+            "leaf": sql.Literal(leaf.oid),
+            "table": leaf.table,
+            "first": sql.Literal(first),
+            "low": sql.Literal(f"({first},0)"),
+            "high": sql.Literal(f"({end},0)"),
+            # A row of the first block lies before the first of these.
+            "blocks": sql.Literal(_array(f'"({block},0)"' for block in range(first + 1, end))),
+            "transaction": self._transaction,
+        }
+
+    @cached_property
+    def _transaction(self) -> sql.Composable:
+        # Those of rows that came with an upgrade from before 9.4 are told anew at each look: they are read each time.
+        return sql.SQL("{}::bigint - (age(xmin)::bigint + {}) % {}").format(
+            sql.Literal(self.sight.next_transaction), sql.Literal(WRAP), sql.Literal(WRAP)
+        )
+
+    @cached_property
+    def _keys(self) -> dict[str, sql.Composable]:
+        comma, key = sql.SQL(", "), self.tables.dataset.primary_key
+        named = [sql.Identifier(f"key_{number}") for number in range(1, len(key) + 1)]
+        return {
+            "key": comma.join(map(sql.Identifier, key)),
+            "key_names": comma.join(named),
+            "key_arrays": comma.join(sql.SQL("array_agg({})").format(name) for name in named),
+        }
+
+
+def _array(items: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, items)) + "}"

@@ -1,0 +1,39 @@
+"""Version diff let in again for datasets of which an audit has found that it had missed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg2
+
+from config_schema.model import Dataset
+from merge_jobs import batches, row_maps
+from merge_jobs.database import Place
+from merge_jobs.errors import database_failed
+from merge_jobs.store import MergeStore
+from merge_jobs.stream import Stream
+from merge_jobs.tables import DatasetTables
+
+SESSION = "trust"  # stands for the run id where another command tells who holds the stream
+
+
+def trust_again(place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0) -> dict[str, str]:
+    """Why version diff was off, by dataset, for those of the datasets where it was; it is on again.
+
+    The next batch of such a dataset is full, and maps its row versions. Raises StreamBusy if a job is running.
+    """
+    with MergeStore(place, stream, SESSION) as store:
+        try:
+            store.lock_stream(lock_wait)
+            if not batches.tables_stand(store):
+                return {}
+            cleared = {}
+            for tables in (DatasetTables(store, dataset) for dataset in datasets):
+                known = row_maps.find(tables)
+                if known is not None and known.distrusted is not None:
+                    row_maps.distrust(tables, None)
+                    cleared[tables.name] = known.distrusted
+            store.commit()
+            return cleared
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 # A hash join may take twice its work_mem.
 MOST_WORK_MEMORY = 128 << 20
 LEAST_WORK_MEMORY = 4 << 20
+# The planner would read both tables in whole to find even a few rows, whose addresses the delta has.
+SMALL_DELTA = 0.05
 SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
 
 
@@ -64,10 +66,16 @@ def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_f
         )
 
 
-def apply_delta(tables: DatasetTables, delta: Delta, batch_id: int) -> None:
-    """Bring the merge table to the staged rows. Raises StoreMismatch if a statement met other rows than the delta."""
+def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
+    """Bring the merge table, which has `before` rows, to the staged ones.
+
+    Raises StoreMismatch if a statement met other rows than the delta.
+    """
     began = time.monotonic()
+    if delta.size < before * SMALL_DELTA:
+        tables.run("dataset.go_by_address")
     done = _applied(tables, batch_id)
+    tables.run("dataset.go_as_planned")
     if done != delta:
         raise StoreMismatch(
             f"{tables.where}: table {tables.merge_name}",

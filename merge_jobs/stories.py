@@ -68,12 +68,14 @@ MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
 APPLY = on_store(
     "the merge table is brought to the source",
     "dataset.keys_savepoint",
+    "dataset.go_by_address",
     "live.delete_gone",
     "live.update_changed",
     "live.insert_new",
     "forensic.close_deleted",
     "forensic.close_changed",
     "forensic.open_versions",
+    "dataset.go_as_planned",
     "dataset.drop_delta",
 )
 COMMITTED = on_store(

@@ -49,7 +49,8 @@ COPY {merge} ({columns}) FROM STDIN (FORMAT {format}, FREEZE)
 ALTER TABLE {merge} {keys_not_null}
 
 -- name: analyze_merge_table
-ANALYZE {merge}
+-- Of the key only, which is all that a batch asks of the planner: the rest is left to autovacuum.
+ANALYZE {merge} ({key})
 
 -- name: count_staged
 SELECT count(*) FROM {staging}
@@ -77,6 +78,12 @@ SELECT count(*) FILTER (WHERE merged IS NULL),
        count(*) FILTER (WHERE staged IS NOT NULL AND merged IS NOT NULL),
        count(*) FILTER (WHERE staged IS NULL)
 FROM ds_delta
+
+-- name: go_by_address
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+
+-- name: go_as_planned
+SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT
 
 -- name: drop_delta
 DROP TABLE ds_delta

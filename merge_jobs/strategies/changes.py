@@ -8,7 +8,7 @@ from config_schema.result import Counts
 from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.errors import MapWrong
-from merge_jobs.merge import Delta, apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
+from merge_jobs.merge import apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
 from merge_jobs.quality import keep_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.row_maps import MapKind
@@ -57,12 +57,8 @@ def _merged(tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fra
     check_deletes(tables, before, delta, max_delete_fraction)
     keep_delta(tables)
     if delta.size:
-        _apply(tables, delta, batch_id)
+        loaded = tables.store.table(tables.staging_name)
+        with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
     tables.run("dataset.drop_delta")
     tables.run("row_map.drop_gone")
     return Counts(delta.new, delta.changed, delta.gone, before - delta.changed - delta.gone, staged.rows)
-
-
-def _apply(tables: DatasetTables, delta: Delta, batch_id: int) -> None:
-    loaded = tables.store.table(tables.staging_name)
-    with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, batch_id))

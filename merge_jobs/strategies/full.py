@@ -57,7 +57,7 @@ class Full:
         keep_delta(tables)
         if delta.size:
             loaded = tables.store.table(tables.staging_name)
-            with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, batch_id))
+            with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
         tables.run("dataset.drop_delta")
         row_maps.replace(tables, staged)
         row_maps.save(tables, staged, batch_id, full=True)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from config_schema import names
+from config_schema.conforms import conforms
 from config_schema.errors import Problem, choose_from
 from config_schema.mapping import DsgMapping
 from config_schema.model import (
@@ -34,10 +35,12 @@ if TYPE_CHECKING:
 
 def schema_problems(data: Any, schema: str, file: str) -> list[Problem]:
     """What is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
-    from jsonschema import Draft202012Validator
+    asked = json.loads(Path(__file__).with_name(f"{schema}.schema.json").read_text("utf-8"))
+    if conforms(data, asked):
+        return []
+    from jsonschema import Draft202012Validator  # loaded only for what it has to word
 
-    text = Path(__file__).with_name(f"{schema}.schema.json").read_text("utf-8")
-    errors = Draft202012Validator(json.loads(text)).iter_errors(data)
+    errors = Draft202012Validator(asked).iter_errors(data)
     found = [Problem(file, path, what, todo) for error in errors for path, what, todo in _worded(error)]
     return sorted(set(found))
 

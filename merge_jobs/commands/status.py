@@ -27,7 +27,6 @@ from merge_jobs.commands.options import (
     option,
     tell,
 )
-from merge_jobs.commands.status_view import print_status
 from merge_jobs.errors import CommandWrong
 from merge_jobs.flags import StoreFlags, model_of, store_place
 from merge_jobs.status import PlatformStatus, modelled_streams, platform_status
@@ -68,6 +67,8 @@ def status(
     if as_json:
         typer.echo(json.dumps([_as_json(one) for one in found], indent=2, default=datetime.isoformat))
     else:
+        from merge_jobs.commands.status_view import print_status  # rich takes a while to load
+
         print_status(found)
     for problem in failed:
         tell(problem)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 # A hash join may take twice its work_mem.
 MOST_WORK_MEMORY = 128 << 20
-LEAST_WORK_MEMORY = 4 << 20
+LEAST_WORK_MEMORY = 32 << 20
 # The planner would read both tables in whole to find even a few rows, whose addresses the delta has.
 SMALL_DELTA = 0.05
 SMALL_TABLE = 100  # up to so many rows a table may lose any part of them

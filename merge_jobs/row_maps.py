@@ -72,26 +72,29 @@ def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
 
+def create_map_to_come(tables: DatasetTables, kind: MapKind) -> None:
+    """A new, empty map in the place of the staged one, to become the map itself. Logged, as it is not copied again."""
+    drop_staged_map(tables)
+    tables.run(f"{kind.value}.create_map", map=tables.store.table(tables.staged_map_name))
+    tables.run("row_map.comment_staged_map", comment=_comment(tables))
+
+
 def drop_staged_map(tables: DatasetTables) -> None:
     tables.run("row_map.drop_staged_map")
 
 
 def replace(tables: DatasetTables, staged: Staged) -> None:
-    """Make what is staged the whole map. The caller commits."""
-    if staged.map_kind is None:
-        tables.run("row_map.drop_map")
-        return
-    kind = MapKind(staged.map_kind)
-    create_map(tables, kind)
-    tables.run(f"{kind.value}.keep_all")
-    finish(tables, kind)
+    """Make the map to come the map. The caller commits."""
+    tables.run("row_map.drop_map")
+    if staged.map_kind is not None:
+        tables.run("row_map.rename_staged_map", map_name=sql.Identifier(tables.map_name))
+        finish(tables, MapKind(staged.map_kind))
 
 
 def finish(tables: DatasetTables, kind: MapKind) -> None:
     """What a map that has been filled needs."""
-    if kind is MapKind.VERSIONS:
-        tables.run("version_diff.index_map")
-    tables.run("row_map.analyze_map")
+    for step in ("index_map", "analyze_map") if kind is MapKind.VERSIONS else ("analyze_map",):
+        tables.run(f"{kind.value}.{step}")
 
 
 def save(tables: DatasetTables, staged: Staged, batch_id: int, *, full: bool) -> None:

@@ -38,6 +38,10 @@ COMMENT ON TABLE {staging} IS {comment}
 -- name: comment_merge_table
 COMMENT ON TABLE {merge} IS {comment}
 
+-- name: copy_all_to_staging
+-- FREEZE: the comparison, which reads it once, need not mark each row as committed.
+COPY {staging} ({columns}) FROM STDIN (FORMAT {format}, FREEZE)
+
 -- name: copy_to_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT {format})
 
@@ -80,6 +84,7 @@ SELECT count(*) FILTER (WHERE merged IS NULL),
 FROM ds_delta
 
 -- name: go_by_address
+-- By addresses and keys of the few rows that matter, whatever the planner thinks of their number.
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
 -- name: go_as_planned

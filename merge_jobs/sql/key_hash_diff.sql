@@ -1,9 +1,10 @@
 -- Key-hash diff, for what has no row versions of its own: views, foreign tables and the like. The source hashes each
--- row's text; rows whose hash is as it was are not read. First the source's side, then the merge store's.
+-- row; rows whose hash is as it was are not read. First the source's side, then the merge store's.
 
 -- name: hashes
--- Of the source. A row's text tells NULL from an empty string, and where a column ends.
-COPY (SELECT hashtextextended(ROW({columns})::text, 0), {key} FROM {table}) TO STDOUT (FORMAT {format})
+-- Of the source. A record's hash tells NULL from an empty string, and where a column ends. Where equal values may
+-- differ, as 1.0 and 1.00 do, a column goes in as text.
+COPY (SELECT hash_record_extended(ROW({hashed}), 0), {key} FROM {table}) TO STDOUT (FORMAT {format})
 
 -- name: rows
 -- Of the source: rows with a new hash, found by a hash of the key, so that no key stands in a statement.
@@ -19,11 +20,14 @@ CREATE UNLOGGED TABLE {staged_map} (ds_hash bigint, {key_columns}) WITH (autovac
 -- name: create_hashes
 CREATE TEMPORARY TABLE ds_hashes (ds_hash bigint, {key_columns}) ON COMMIT DROP
 
+-- name: analyze_map
+ANALYZE {map} ({key})
+
 -- name: copy_to_map
 COPY {map} FROM STDIN (FORMAT {format}, FREEZE)
 
--- name: copy_to_staged_map
-COPY {staged_map} FROM STDIN (FORMAT {format})
+-- name: copy_to_map_to_come
+COPY {staged_map} FROM STDIN (FORMAT {format}, FREEZE)
 
 -- name: copy_hashes
 COPY ds_hashes FROM STDIN (FORMAT {format})
@@ -68,6 +72,3 @@ DELETE FROM {map} m USING {staged_map} s WHERE {key_equal}
 
 -- name: keep_changed
 INSERT INTO {map} SELECT * FROM {staged_map} WHERE ds_hash IS NOT NULL
-
--- name: keep_all
-INSERT INTO {map} SELECT * FROM {staged_map}

@@ -22,6 +22,9 @@ UPDATE {row_maps} SET distrusted = %(reason)s WHERE key = %(key)s AND dataset = 
 -- name: drop_map
 DROP TABLE IF EXISTS {map}
 
+-- name: rename_staged_map
+ALTER TABLE {staged_map} RENAME TO {map_name}
+
 -- name: drop_staged_map
 DROP TABLE IF EXISTS {staged_map}
 
@@ -30,9 +33,6 @@ COMMENT ON TABLE {map} IS {comment}
 
 -- name: comment_staged_map
 COMMENT ON TABLE {staged_map} IS {comment}
-
--- name: analyze_map
-ANALYZE {map}
 
 -- name: something_staged
 SELECT EXISTS (SELECT FROM {staged_map})

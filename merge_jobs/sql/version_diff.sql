@@ -55,8 +55,15 @@ CREATE UNLOGGED TABLE {staged_map} (
 -- name: index_map
 ALTER TABLE {map} ADD PRIMARY KEY (leaf, block)
 
+-- name: analyze_map
+-- Not of the arrays, which would take longer than the rest of it.
+ANALYZE {map} (leaf, block)
+
 -- name: copy_to_map
 COPY {map} FROM STDIN (FORMAT {format}, FREEZE)
+
+-- name: copy_to_map_to_come
+COPY {staged_map} FROM STDIN (FORMAT {format}, FREEZE)
 
 -- name: copy_to_staged_map
 COPY {staged_map} FROM STDIN (FORMAT {format})
@@ -126,9 +133,6 @@ DELETE FROM {map} m USING {staged_map} s WHERE m.leaf = s.leaf AND m.block = s.b
 
 -- name: keep_changed
 INSERT INTO {map} SELECT * FROM {staged_map} WHERE versions > 0
-
--- name: keep_all
-INSERT INTO {map} SELECT * FROM {staged_map}
 
 -- name: count_missed
 -- An audit: of all differences that a full comparison has found, those in rows whose versions are as they were, and

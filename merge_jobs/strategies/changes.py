@@ -8,7 +8,7 @@ from config_schema.result import Counts
 from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.errors import MapWrong
-from merge_jobs.merge import apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
+from merge_jobs.merge import SMALL_DELTA, apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
 from merge_jobs.quality import keep_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.row_maps import MapKind
@@ -43,7 +43,10 @@ def _merged(tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fra
     set_work_memory(tables)
     tables.run(f"{kind.value}.find_gone")
     tables.run("row_map.analyze_gone")
+    if staged.staged < before * SMALL_DELTA:
+        tables.run("dataset.go_by_address")
     tables.run(".find_changes")
+    tables.run("dataset.go_as_planned")
     delta = measured_delta(tables)
     if before + delta.new - delta.gone != staged.rows:
         tables.run(f"{kind.value}.find_all_keys")

@@ -29,10 +29,10 @@ class Full:
         standing = merge_table(tables)
         if standing is not None:
             drift(tables, standing, made)  # refused before the source is read
-        rows = read_into(tables, reading.source, made, "dataset.copy_to_staging")
+        rows = read_into(tables, reading.source, made, "dataset.copy_all_to_staging")
         if reading.map_kind is not None:
-            row_maps.create_staged_map(tables, reading.map_kind)
-            mapping.map_all(reading, made, "copy_to_staged_map")
+            row_maps.create_map_to_come(tables, reading.map_kind)
+            mapping.map_all(reading, made, "copy_to_map_to_come")
         return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:

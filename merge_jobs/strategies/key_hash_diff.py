@@ -14,6 +14,7 @@ from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.copy_pipe import copy_through
 from merge_jobs.row_maps import MapKind
+from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.sql import composed
 from merge_jobs.strategies.changes import merge_changes
@@ -24,6 +25,14 @@ from merge_jobs.tables import DatasetTables, Described, create_staging
 log = logging.getLogger(__name__)
 
 KEYS_AT_ONCE = 100_000
+# Types of which two values that are equal are the same, so that their own hash will do.
+EXACT = frozenset(
+    [
+        *("smallint", "integer", "bigint", "oid", "boolean", "uuid", "bytea", "date"),
+        *("timestamp without time zone", "timestamp with time zone"),
+    ]
+)
+TEXTS = frozenset(["text", "character varying"])
 # From this part of the rows on, one look for all of them costs less than one for each piece.
 MANY = 0.2
 
@@ -56,12 +65,23 @@ def map_all(reading: Reading, made: Described, copy: str) -> None:
     _HashSource.of(reading, made).copy_hashes(copy)
 
 
+def _hashed(column: str, kind: str) -> sql.Composable:
+    """What of a column goes into its row's hash. Text is the same for any type, and costs more than the value."""
+    base = kind.partition("(")[0]
+    if base in TEXTS:
+        return sql.SQL('{} COLLATE "C"').format(sql.Identifier(column))  # others may take two texts for one
+    if base in EXACT:
+        return sql.Identifier(column)
+    return sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(column))
+
+
 @dataclass(frozen=True)
 class _HashSource:
     """Copies by the hashes of the source's rows into tables of the merge store."""
 
     tables: DatasetTables
     source: PostgresSource
+    columns: Mapping[str, SourceColumn]
     binary_keys: bool
     binary_rows: bool
 
@@ -73,10 +93,14 @@ class _HashSource:
         check_columns(tables, source, columns)
         keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
         names = [column.name for column in tables.dataset.columns]
-        return _HashSource(tables, source, keys, keys and is_exact_in_binary(tables, columns, made, names))
+        return _HashSource(tables, source, columns, keys, keys and is_exact_in_binary(tables, columns, made, names))
 
     def copy_hashes(self, into: str) -> int:
-        return self._copy("hashes", {**self._rows, "key": self._key}, into, self.binary_keys)
+        table = self.source.table(self.tables.dataset)
+        hashed = sql.SQL(", ").join(
+            _hashed(column.name, self.columns[column.name].type) for column in self.tables.dataset.columns
+        )
+        return self._copy("hashes", {"table": table, "hashed": hashed, "key": self._key}, into, self.binary_keys)
 
     def copy_rows(self, all_of_them: bool) -> int:
         """Stage the rows that have a new hash; gives back the number of rows, which may be a few more."""

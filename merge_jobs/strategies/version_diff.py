@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BLOCKS_AT_ONCE = 8192  # 64 MB of a table: what the source must keep in memory to group its rows
 VERSIONS_AT_ONCE = 20_000
+MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks; more than that goes to its disk
 
 
 class VersionDiff:
@@ -108,6 +109,7 @@ class _VersionSource:
     def copy_new_versions(self) -> int:
         """Stage the rows of versions that the map does not have; gives back their number."""
         tables, began = self.tables, time.monotonic()
+        tables.run("dataset.work_memory", {"memory": MEMORY})
         tables.run("version_diff.find_new_versions")
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in tables.dataset.columns)

@@ -22,6 +22,7 @@ import yaml
 from psycopg2 import sql
 
 from config_schema import names
+from config_schema.load.documents import plain
 from config_schema.model import (
     Column,
     Consistency,
@@ -306,6 +307,7 @@ def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:
                         "name": d.name,
                         "primary_key": list(d.primary_key),
                         "columns": [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in d.columns],
+                        "checks": plain(d).get("checks", []),
                     }
                     for d in store.datasets
                 ],

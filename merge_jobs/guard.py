@@ -16,6 +16,7 @@ from psycopg2 import sql
 from config_schema.model import Dataset
 from merge_jobs.sources.postgres import PostgresSource
 
+NO_SERVER: tuple[Any, ...] = (*[None] * 6, 0, 0, 8192, 0)  # for one that does not tell of itself
 WRAP = 1 << 32  # row versions carry 32 bits of a transaction's number
 
 # What is said when a fact is not what it was, in the order in which they are looked at.
@@ -80,7 +81,8 @@ def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | 
 
 def look(source: PostgresSource, dataset: Dataset) -> Sight:
     """What the guard needs to know of the dataset's table, in the source's snapshot."""
-    (server,) = source.rows("guard.server")
+    ((is_readable,),) = source.rows("guard.server_is_readable")
+    server = source.rows("guard.server")[0] if is_readable else NO_SERVER
     *facts, wal, transaction, block_size, age = server
     found = source.rows("guard.leaves", source.named(dataset))
     oids = [oid for oid, *_ in found]
@@ -105,6 +107,8 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
     )
     no_keys = "its key has an array or a composite type" if array_key else None
     unfit = no_keys or next(filter(None, map(_unfit, found)), None)
+    if unfit is None and not is_readable:
+        unfit = "the job's user may not ask for the server's state"
     if unfit is None and virtual:
         unfit = "it has virtual generated columns"
     if unfit is None and unstable:

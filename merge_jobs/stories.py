@@ -49,6 +49,7 @@ SNAPSHOT = (
     ),
     on_source(
         "are its row versions still those that the merge store knows?",
+        "guard.server_is_readable",
         "guard.server",
         "guard.leaves",
         "guard.columns",

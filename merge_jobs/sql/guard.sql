@@ -1,5 +1,11 @@
 -- What is asked of a producer's PostgreSQL before its row versions are trusted to be those that a row map knows.
 
+-- name: server_is_readable
+-- All of this is granted to everyone, unless somebody has revoked it.
+SELECT bool_and(has_function_privilege(function, 'EXECUTE')) AND has_table_privilege('pg_stat_archiver', 'SELECT')
+FROM unnest(ARRAY['pg_control_system()', 'pg_current_wal_lsn()', 'pg_last_wal_replay_lsn()', 'pg_walfile_name(pg_lsn)'])
+    AS needed (function)
+
 -- name: server
 -- A crash restarts the server without a new start time; it starts the statistics anew.
 SELECT

@@ -60,7 +60,7 @@ class Full:
             with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
         tables.run("dataset.drop_delta")
         row_maps.replace(tables, staged)
-        row_maps.save(tables, staged, batch_id, full=True)
+        row_maps.save(tables, staged, batch_id if delta.size else batch_id - 1, full=True)
         row_maps.drop_staged_map(tables)
         tables.run("dataset.drop_staging")
         unchanged = before - delta.changed - delta.gone

@@ -12,7 +12,8 @@ StreamFactoryError
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── BatchCommitted       a committed batch is not reset
  ├── StreamBusy           another job holds the stream (retryable)
- └── BatchLost            the batch is no longer this job's to commit (retryable)
+ ├── BatchLost            the batch is no longer this job's to commit (retryable)
+ └── Ended                the job was told to end by a signal (retryable)
 """
 
 from __future__ import annotations
@@ -114,6 +115,10 @@ class StreamBusy(StreamFactoryError):
 
 
 class BatchLost(StreamFactoryError):
+    retryable = True
+
+
+class Ended(StreamFactoryError):
     retryable = True
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from config_schema import names
-from merge_jobs import batches, row_maps
+from merge_jobs import batches, ending, row_maps
 from merge_jobs.batches import Batch, Staged
 from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch
@@ -31,10 +31,11 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     stream = store.stream
     standing = [(tables, _is_merged(tables, last_batch)) for tables in _tables(store)]
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
-    with open_source(place, title) as source:
+    with open_source(place, title) as source, ending.cancelling(source.cancel):
         taken = source.begin(stream.datasets)
         staged: dict[str, Staged] = {}
         for of, is_merged in standing:
+            ending.check()
             began = time.monotonic()
             sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
             case = Case(of.where, is_merged, last_batch, wanted, row_maps.find(of), sight, taken, audit)

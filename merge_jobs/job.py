@@ -11,7 +11,7 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import batches, quality, row_maps
+from merge_jobs import batches, ending, quality, row_maps
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
@@ -62,7 +62,7 @@ class Run:
         """The run's result. Raises StreamFactoryError."""
         job, store = self.job, _open(self.job)
         try:
-            with store:
+            with store, ending.cancelling(store.session.cancel):
                 batches.create_tables(store)
                 store.lock_stream(job.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
@@ -74,10 +74,13 @@ class Run:
                 self._time_slice(store)
                 return self.so_far
         except psycopg2.Error as error:
+            ending.check()
             raise database_failed(error, store.where) from error
 
     def _time_slice(self, store: MergeStore) -> None:
         end = time.monotonic() + self.job.time_slice_seconds
+        ending.from_here_in_order()
+        ending.check()
         while True:
             began = time.monotonic()
             try:
@@ -90,7 +93,10 @@ class Run:
             pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
             if time.monotonic() + pause >= end or store.session.closed:
                 return
-            time.sleep(pause)
+            # What was committed before a signal is no error: the slice is only shorter.
+            if not ending.pause(pause):
+                log.info("%s: %s", self.job.stream, ending.ended().what)
+                return
 
     def _job_now(self) -> Job:
         # The first batch of the run that commits is the one that an operator has let through.
@@ -107,13 +113,19 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         batch = batches.start(store, last + 1, job.run_id, job.model_commit)
         log.info("%s batch %d: started", job.stream, batch.batch_id)
     try:
+        ending.check()
         if not batch.staged:
             batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
         applied = _applied(job, store, batch)
         result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
         _write_down(store, batch, last, result, applied)
+        ending.check()
         _commit(job, store, result)
     except Exception as error:
+        if ending.asked() and _is_from_ending(error):
+            ending.stop_cancelling()
+            _fail(job, store, batch, ending.ended())
+            raise ending.ended() from error
         _fail(job, store, batch, error)
         raise
     for name, dataset in applied.items():
@@ -129,6 +141,7 @@ def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResu
     store.check_lock()
     applied: dict[str, DatasetResult] = {}
     for dataset in job.stream.datasets:
+        ending.check()
         began = time.monotonic()
         staged = batch.staged[dataset.name]
         strategy = strategy_named(staged.strategy)
@@ -209,6 +222,13 @@ def _is_committed(job: Job, result: MergeResult) -> bool:
             retryable=True,
             sqlstate=None,
         ) from error
+
+
+def _is_from_ending(error: Exception) -> bool:
+    """Whether a job that is told to end meets such an error because of that: what it was at is cancelled."""
+    if isinstance(error, psycopg2.Error):
+        error = database_failed(error, "")
+    return isinstance(error, StreamFactoryError) and error.retryable
 
 
 def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:

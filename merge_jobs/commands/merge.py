@@ -26,6 +26,7 @@ from merge_jobs.commands.options import (
     model_flags,
     option,
 )
+from merge_jobs.ending import ended_by_signals, from_here_in_order
 from merge_jobs.flags import StoreFlags
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.report import log_to_stdout, report
@@ -74,25 +75,24 @@ def merge(
     """
     log_to_stdout()
     token = os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16)
-    result = perform(
-        Request(
-            platform=platform,
-            store=store,
-            run_id=run_id,
-            dataset=dataset,
-            datasets=tuple(name for name in datasets.split(",") if name),
-            model=model_flags(model, git_repo_url, git_repo_branch, git_credential),
-            merge_store=StoreFlags(
-                postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential
-            ),
-            source_credential=source_credential,
-            strategy=strategy,
-            time_slice_seconds=time_slice_seconds,
-            max_delete_fraction=max_delete_fraction,
-            allow_deletes=allow_deletes,
-            lock_wait=lock_wait,
-            audit_interval=audit_interval,
-        )
+    request = Request(
+        platform=platform,
+        store=store,
+        run_id=run_id,
+        dataset=dataset,
+        datasets=tuple(name for name in datasets.split(",") if name),
+        model=model_flags(model, git_repo_url, git_repo_branch, git_credential),
+        merge_store=StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential),
+        source_credential=source_credential,
+        strategy=strategy,
+        time_slice_seconds=time_slice_seconds,
+        max_delete_fraction=max_delete_fraction,
+        allow_deletes=allow_deletes,
+        lock_wait=lock_wait,
+        audit_interval=audit_interval,
     )
-    report(result, token)
+    with ended_by_signals():
+        result = perform(request)
+        from_here_in_order()
+        report(result, token)
     raise typer.Exit(1 if result.code is ResultCode.ERROR else 0)

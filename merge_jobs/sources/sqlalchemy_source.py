@@ -20,6 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Database, Dataset, SourceKind
+from merge_jobs import ending
 from merge_jobs.database import CONNECT_SECONDS, Place
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
 from merge_jobs.sources import SourceColumn
@@ -112,6 +113,7 @@ class SqlAlchemySource:
             for part in streamed.execute(statement).partitions(ROWS_AT_ONCE):
                 into.write("".join(map(self._line(dataset), part)).encode())
                 rows += len(part)
+                ending.check()  # its driver cannot be told to stop from another thread
         return rows
 
     def cancel(self) -> None:

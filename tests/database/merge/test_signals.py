@@ -1,0 +1,159 @@
+"""A job that is told to end: it does so within seconds, says so, and what it had committed stays committed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import closing
+
+import pytest
+
+from config_schema.model import Milestoning
+from config_schema.result import Counts, ResultCode
+from merge_jobs.store import stream_lock
+
+LIVE = Milestoning.LIVE
+SECONDS = 10  # a container has 30
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' FROM generate_series(1, 50) n"
+CHANGE = "UPDATE t SET word = 'new' WHERE id = 1"
+# A view in the place of the table that gives its rows one by one, slowly.
+SLOW = """
+    ALTER TABLE t RENAME TO t_rows;
+    CREATE VIEW t AS SELECT id, word || left(pg_sleep(1)::text, 0) AS word FROM t_rows;
+"""
+
+
+@pytest.fixture
+def start(merging, tmp_path):
+    children = []
+
+    def begin(case, *flags):
+        children.append(case.start_child(LIVE, tmp_path, "told", *flags))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+            child.communicate()
+
+
+def ended(case, child, number, read_result):
+    """The result of a job that is sent the signal, and its log."""
+    child.send_signal(number)
+    output, errors = child.communicate(timeout=SECONDS)
+    assert errors == ""
+    result = read_result(output)
+    assert child.returncode == (1 if result.code is ResultCode.ERROR else 0)
+    assert sessions(case) == []
+    return result
+
+
+def sessions(case) -> list[str]:
+    """What the job's sessions are still at, on both sides."""
+    asked = "SELECT query FROM pg_stat_activity WHERE application_name LIKE 'merge-job%' AND datname = '{}'"
+    for _ in range(50):
+        left = [row[0] for of in (case.source, case.target) for row in case.query(asked.format(of.name), on=of)]
+        if not left:
+            break
+        time.sleep(0.1)
+    return left
+
+
+def wait_for(case, asked, on=None):
+    for _ in range(600):
+        if case.query(asked, on=on):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"it did not come to that: {asked}")
+
+
+def check_told_to_end(case, result, number, batch_id):
+    assert (result.code, result.retryable) == (ResultCode.ERROR, True)
+    assert f"ended by {signal.Signals(number).name}" in result.error
+    assert case.batch_rows(LIVE)[-1] == (batch_id, "failed", "told")
+    [(text, retryable)] = case.query(
+        f"SELECT error, retryable FROM yellowlive_batch_metrics WHERE batch_id = {batch_id}"
+    )
+    assert text == result.error
+    assert retryable
+
+
+@SIGNALS
+def test_in_a_long_first_copy(merging, start, read_result, number):
+    case = merging(TABLE)
+    case.execute(SLOW)
+    child = start(case)
+    wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND wait_event = 'PgSleep'", case.source)
+    result = ended(case, child, number, read_result)
+    check_told_to_end(case, result, number, 1)
+    assert case.versions(LIVE, case.datasets[0]) == []
+    case.execute("DROP VIEW t; ALTER TABLE t_rows RENAME TO t")
+    case.merge(LIVE)
+
+
+@SIGNALS
+def test_in_a_long_copy_of_a_later_batch(merging, start, read_result, number):
+    case = merging(TABLE)
+    case.merge(LIVE)
+    case.execute(SLOW)
+    child = start(case, "--strategy=full")
+    wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND wait_event = 'PgSleep'", case.source)
+    result = ended(case, child, number, read_result)
+    check_told_to_end(case, result, number, 2)
+    assert case.current_batch(LIVE) == 1
+    case.execute("DROP VIEW t; ALTER TABLE t_rows RENAME TO t;" + CHANGE)
+    assert case.merge(LIVE).datasets["t"].counts == Counts(0, 1, 0, 49, 50)
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    ("side", "lock"),
+    [
+        ("source", "LOCK TABLE t IN ACCESS EXCLUSIVE MODE"),
+        ("target", 'LOCK TABLE "yellowlive_Store1_t_merge" IN SHARE MODE'),
+        ("target", "LOCK TABLE yellowlive_batch_counter IN SHARE MODE"),
+    ],
+    ids=["before the snapshot", "in the merge", "all merged"],
+)
+def test_while_another_session_holds_a_lock(merging, start, read_result, number, side, lock):
+    case = merging(TABLE)
+    case.merge(LIVE)
+    case.execute(CHANGE)
+    database = getattr(case, side)
+    blocked = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                 AND application_name LIKE 'merge-job%'"""
+    with closing(database.connect()) as other, other.cursor() as cursor:
+        cursor.execute(lock)
+        child = start(case)
+        wait_for(case, blocked, database)
+        result = ended(case, child, number, read_result)
+    check_told_to_end(case, result, number, 2)
+    assert case.merge(LIVE).datasets["t"].counts == Counts(0, 1, 0, 49, 50)
+
+
+@SIGNALS
+def test_in_the_pause_of_a_time_slice_what_was_committed_is_the_result(merging, start, read_result, number):
+    case = merging(TABLE)
+    child = start(case, "--time-slice-seconds=600")
+    wait_for(case, "SELECT to_regclass('yellowlive_batch_metrics') WHERE to_regclass('yellowlive_batch_metrics') > 0")
+    wait_for(case, "SELECT 1 FROM yellowlive_batch_counter WHERE last_result_json ->> 'code' = '0'")
+    time.sleep(0.2)
+    result = ended(case, child, number, read_result)
+    assert (result.code, result.batches, result.error) == (ResultCode.DONE, 1, None)
+    assert case.batch_rows(LIVE) == [(1, "committed", "told")]
+
+
+def test_while_another_job_holds_the_stream(merging, start, read_result):
+    case = merging(TABLE)
+    case.merge(LIVE)
+    with closing(case.target.connect()) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", "yellowlive", "Store1"),))
+        child = start(case, "--lock-wait=600")
+        wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'merge-job%told'")
+        time.sleep(0.5)
+        result = ended(case, child, signal.SIGTERM, read_result)
+    assert (result.code, result.retryable) == (ResultCode.ERROR, True)
+    assert "ended by SIGTERM" in result.error
+    assert case.batch_rows(LIVE) == [(1, "committed", "run-1")]

@@ -37,6 +37,7 @@ from config_schema.model import (
 from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode, ResultReader
 from merge_jobs.database import place_of
 from merge_jobs.job import Job, run
+from merge_jobs.strategies.choosing import Wanted
 from merge_jobs.stream import stream_of
 
 OPEN = 2147483647
@@ -214,7 +215,7 @@ class Merging:
         truth = {dataset.name: self.source_rows(dataset) for dataset in self.datasets}
         result = self.run(kind, **options)
         self.check_result(kind, result, before, truth, last)
-        self.check_that_a_second_run_changes_nothing(kind)
+        self.check_that_a_second_run_changes_nothing(kind, options.get("strategy", Wanted.AUTO))
         return result
 
     def check_result(self, kind: Milestoning, result: MergeResult, before: Any, truth: Any, last: int) -> None:
@@ -230,10 +231,10 @@ class Merging:
         assert result.batch_id == self.current_batch(kind)
         assert [status for _, status, _ in self.batch_rows(kind)] == ["committed"] * result.batch_id
 
-    def check_that_a_second_run_changes_nothing(self, kind: Milestoning) -> None:
+    def check_that_a_second_run_changes_nothing(self, kind: Milestoning, strategy: Wanted = Wanted.AUTO) -> None:
         before = {dataset.name: sorted(self.versions(kind, dataset), key=repr) for dataset in self.datasets}
         batches = self.batch_rows(kind)
-        result = self.run(kind)
+        result = self.run(kind, strategy=strategy)
         assert result.total is not None
         assert result.total.changed == 0
         assert result.batches == 0
@@ -242,9 +243,9 @@ class Merging:
         left = "SELECT relname FROM pg_class WHERE relname LIKE '%staging'"
         assert self.query(left) == []
 
-    def merge_both(self) -> dict[Milestoning, MergeResult]:
+    def merge_both(self, **options: Any) -> dict[Milestoning, MergeResult]:
         """Live and forensic; the live table is then what is open in the forensic one."""
-        results = {kind: self.merge(kind) for kind in Milestoning}
+        results = {kind: self.merge(kind, **options) for kind in Milestoning}
         for dataset in self.datasets:
             live, forensic = (self.open_rows(kind, dataset) for kind in (Milestoning.LIVE, Milestoning.FORENSIC))
             assert live == forensic

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import psycopg2
 import pytest
 
 from config_schema.model import Column, Milestoning
+from merge_jobs.strategies.choosing import Wanted
 
 # A column's type, values for rows 1 and 2, and what they become.
 TYPES = {
@@ -35,17 +39,59 @@ TYPES = {
     "tsvector": ("tsvector", ("'a:1 b:2'", "''"), ("'a:1 b:3'", "''")),
     "point, which has no equality of images": ("point", ("'(1,2)'", "NULL"), ("'(1,2.5)'", "NULL")),
     "money": ("money", ("12.34::numeric::money", "NULL"), ("12.35::numeric::money", "NULL")),
+    "date": ("date", ("'2024-02-29'", "'infinity'"), ("'2024-03-01'", "'-infinity'")),
+    "time": ("time(3)", ("'23:59:59.999'", "'24:00'"), ("'23:59:59.998'", "'00:00'")),
+    "time with its zone": ("timetz", ("'10:00+02'", "NULL"), ("'09:00+01'", "NULL")),
+    "cidr": ("cidr", ("'10.0.0.0/8'", "'::/0'"), ("'10.0.0.0/9'", "'::/0'")),
+    "macaddr": ("macaddr", ("'08:00:2b:01:02:03'", "NULL"), ("'08:00:2b:01:02:04'", "NULL")),
+    "pg_lsn": ("pg_lsn", ("'16/B374D848'", "'0/0'"), ("'16/B374D849'", "'0/0'")),
+    "one byte": ('"char"', ("'a'", "''"), ("'b'", "''")),
+    "an array of arrays": ("int[]", ("'{{1,2},{3,NULL}}'", "'{{}}'"), ("'{{1,2},{NULL,3}}'", "'{}'")),
+    "a range of dates": ("daterange", ("'[2024-01-01,)'", "'(,)'"), ("'[2024-01-01,infinity)'", "'empty'")),
+    "an array of numbers keeps their scales": ("numeric[]", ("'{1.0}'", "'{NaN}'"), ("'{1.00}'", "'{NaN}'")),
+    "empty is not NULL": ("varchar(10)", ("''", "NULL"), ("NULL", "''")),
     "a long text out of line": ("text", ("repeat('x', 3000000)", "'y'"), ("repeat('x', 3000000) || 'z'", "'y'")),
 }
 
 
+@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
 @pytest.mark.parametrize("of_type", TYPES.values(), ids=TYPES.keys())
-def test_values_of_a_type_are_merged_exactly(merging, of_type):
+def test_values_of_a_type_are_merged_exactly(merging, of_type, strategy):
     kind, (one, two), (one_then, two_then) = of_type
     case = merging(f"CREATE TABLE t (id int PRIMARY KEY, v {kind}); INSERT INTO t VALUES (1, {one}), (2, {two})")
-    case.merge_both()
+    case.merge_both(strategy=strategy)
     case.execute(f"UPDATE t SET v = {one_then} WHERE id = 1; UPDATE t SET v = {two_then} WHERE id = 2")
-    case.merge_both()
+    case.merge_both(strategy=strategy)
+
+
+SAME_FOR_THEIR_TYPE = {
+    "citext": ("SELECT", "citext"),
+    "a collation that takes upper for lower case": (
+        "CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "text COLLATE nocase",
+    ),
+}
+
+
+@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("of_type", SAME_FOR_THEIR_TYPE.values(), ids=SAME_FOR_THEIR_TYPE.keys())
+def test_texts_that_are_equal_for_their_type_and_differ_are_merged(merging, of_type, strategy):
+    prepared, kind = of_type
+    case = merging("SELECT")
+    with closing(psycopg2.connect(case.source.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION citext")
+    try:
+        case.execute(prepared)
+    except psycopg2.errors.FeatureNotSupported as error:
+        pytest.skip(f"this server has no such collation: {error}".strip())
+    case.execute(f"CREATE TABLE t (id int PRIMARY KEY, a {kind}); INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    case.describe()
+    (table,) = case.datasets
+    case.datasets = (type(table)(table.name, (Column("id", "integer"), Column("a", "text")), table.primary_key),)
+    case.merge_both(strategy=strategy)
+    case.execute("UPDATE t SET a = 'A' WHERE id = 1")
+    results = case.merge_both(strategy=strategy)
+    assert {result.datasets["t"].counts.updated for result in results.values()} == {1}
 
 
 KEYS = {

@@ -128,6 +128,15 @@ def merge_key_index(table: str) -> str:
     return shortened(f"{table}_key")
 
 
+def merge_past_index(table: str) -> str:
+    return shortened(f"{table}_past")
+
+
+def as_of_function(table: str) -> str:
+    """The functions that give a forensic merge table as it was: by a batch, by a time."""
+    return shortened(f"{table}_as_of")
+
+
 def brought_table(dataset: str) -> str:
     """A temporary table of a batch with quality checks: the rows of the dataset that it brings."""
     return shortened(f"ds_brought_{dataset}")

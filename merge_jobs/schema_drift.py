@@ -14,6 +14,7 @@ from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported
 
 from config_schema.model import Milestoning
+from merge_jobs import as_of
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.tables import BATCH_COLUMNS, DatasetTables, Described, described, merge_table
 
@@ -126,6 +127,7 @@ def brought_to_model(tables: DatasetTables) -> DatasetTables:
     if alterations:
         log.info("%s: table %s: %s", tables.where, tables.merge_name, found)
         _alter(tables, sql.SQL(", ").join(alterations))
+    as_of.keep_functions(tables)
     return replace(tables, dropped=found.dropped)
 
 

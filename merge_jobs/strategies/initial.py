@@ -7,7 +7,7 @@ import time
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs import row_maps
+from merge_jobs import as_of, row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.rejected import with_keys_checked
 from merge_jobs.row_maps import MapKind
@@ -50,3 +50,4 @@ def _finish(tables: DatasetTables) -> None:
     if tables.milestoning is Milestoning.FORENSIC:
         tables.run("forensic.drop_first_batch_default")
     tables.run("dataset.analyze_merge_table")
+    as_of.keep_functions(tables)

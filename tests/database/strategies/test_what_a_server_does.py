@@ -1,0 +1,165 @@
+"""What happens to a producer's server as a whole: restarts, crashes, backups put back, standbys promoted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from airflow_plugin.demo.postgres import EmbeddedPostgres
+from config_schema.model import Milestoning
+from tests.conftest import FreshDatabase
+
+TABLE = (
+    "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' || n FROM generate_series(1, 300) n"
+)
+CHANGE = "UPDATE t SET word = 'new' WHERE id = 1; DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (301, 'x')"
+RESTARTED = "the source was restarted"
+CRASHED = "the source has crashed, or its statistics were reset"
+LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="stream-factory-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
+def source(folder) -> Iterator[EmbeddedPostgres]:
+    """A producer's server of its own, as careless about commits as producers may be."""
+    with EmbeddedPostgres(folder / "source", options={"synchronous_commit": "off"}) as server:
+        yield server
+
+
+@pytest.fixture
+def case(merging, new_database, source):
+    source.create_role("producer", "word")
+    source.create_database("shop", "producer")
+    made = merging("SELECT")
+    made.source = FreshDatabase(source, "shop", "producer", "word")
+    made.execute(TABLE)
+    made.describe()
+    return made
+
+
+def then_full(case, reason: str, kind: Milestoning = FORENSIC) -> None:
+    done = case.merge(kind).datasets["t"]
+    assert (done.strategy, done.reason.partition(" since ")[0]) == ("full", reason)
+    case.execute("UPDATE t SET word = word || '.' WHERE id = 9")
+    assert case.merge(kind).datasets["t"].strategy == "version_diff"
+
+
+def test_a_restart(case, source):
+    case.merge(FORENSIC)
+    source.stop()
+    source.start()
+    then_full(case, RESTARTED)
+
+
+def test_a_crash_of_the_server(case, source):
+    case.merge(FORENSIC)
+    case.execute(CHANGE)
+    source.stop("immediate")
+    source.start()
+    then_full(case, RESTARTED)
+
+
+def test_one_backend_that_is_killed_restarts_the_server_without_a_new_start_time(case, source):
+    case.merge(FORENSIC)
+    case.execute(CHANGE)
+    started = case.query("SELECT pg_postmaster_start_time()", on=case.source)
+    with closing(case.source.connect()) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        wait_until_it_answers_again(case)
+    assert case.query("SELECT pg_postmaster_start_time()", on=case.source) == started
+    then_full(case, CRASHED)
+
+
+def test_a_backup_that_is_put_back(case, source, folder):
+    """The merge tables know rows that the producer has lost."""
+    source.stop()
+    data, backup = folder / "source" / "data", folder / "backup"
+    copied(data, backup)
+    source.start()
+    case.merge(FORENSIC)
+    case.execute(CHANGE)
+    case.merge(FORENSIC)
+    source.stop()
+    shutil.rmtree(data)
+    copied(backup, data)
+    source.start()
+    case.execute("INSERT INTO t VALUES (302, 'after')")  # with transactions' numbers that were used before
+    then_full(case, RESTARTED)
+
+
+@pytest.fixture
+def standby(case, source, folder) -> Iterator[EmbeddedPostgres]:
+    """A standby that follows the producer, and answers under its own address."""
+    server = EmbeddedPostgres(folder / "standby", options={"hot_standby": "on"})
+    home = folder / "standby"
+    home.mkdir()
+    shutil.copyfile(folder / "source" / "superuser.password", home / "superuser.password")
+    subprocess.run(
+        [program(source, "pg_basebackup"), "-d", source.dsn(), "-D", home / "data", "-R", "-X", "stream", "-c", "fast"],
+        check=True,
+        capture_output=True,
+    )
+    owner = (folder / "source" / "data").stat()  # whoever the server runs as
+    for path in (home, *home.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    (home / "postgres.log").touch()
+    os.chown(home / "postgres.log", owner.st_uid, owner.st_gid)
+    (home / "data").chmod(0o700)
+    with server:
+        yield server
+
+
+def test_a_standby_is_read_and_noticed_when_it_is_promoted(case, source, standby):
+    producer, case.source = case.source, FreshDatabase(standby, "shop", "producer", "word")
+
+    def changed(statements: str) -> None:
+        case.execute(statements, on=producer)
+        [(position,)] = case.query("SELECT pg_current_wal_insert_lsn()", on=producer)
+        caught_up = f"SELECT pg_last_wal_replay_lsn() >= '{position}'"
+        give_up = time.monotonic() + 30
+        while not case.query(caught_up, on=case.source)[0][0]:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+
+    case.merge(FORENSIC)
+    changed(CHANGE)
+    assert case.merge(FORENSIC).datasets["t"].strategy == "version_diff"
+    with closing(psycopg2.connect(standby.dsn())) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_promote()")
+    case.execute("UPDATE t SET word = 'promoted' WHERE id = 5")
+    then_full(case, "the source was promoted or restored")
+
+
+def copied(one: Path, other: Path) -> None:
+    subprocess.run(["cp", "-a", one, other], check=True)
+
+
+def program(server: EmbeddedPostgres, name: str) -> str:
+    return str(server._binaries / name)
+
+
+def wait_until_it_answers_again(case) -> None:
+    give_up = time.monotonic() + 30
+    while True:
+        time.sleep(0.2)
+        try:
+            case.query("SELECT 1", on=case.source)
+            return
+        except psycopg2.OperationalError:
+            assert time.monotonic() < give_up

@@ -16,9 +16,14 @@ from psycopg2 import sql
 from psycopg2.extras import Json
 
 from config_schema import names
+from config_schema.model import Milestoning
 from config_schema.result import MergeResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.store import MergeStore
+
+# Of a live stream are kept the rows of so many batches, and the younger ones: whichever are more.
+KEPT_BATCHES = 1000
+KEPT_FOR = "400 days"
 
 
 class BatchStatus(Enum):
@@ -177,6 +182,9 @@ def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts:
     _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
     forget_rejected_keys(store, list(batch.staged))
     move_counter(store, batch.batch_id, result)
+    if store.stream.platform.milestoning is Milestoning.LIVE:
+        values = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
+        store.run("batches.forget_old_batches", values, **_tables(store, "metrics"))
 
 
 def remove(store: MergeStore, batch: Batch) -> None:

@@ -122,6 +122,13 @@ ON CONFLICT (key) DO UPDATE SET
     current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,
     last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json
 
+-- name: forget_old_batches
+-- Bounded: of the oldest hundred, which the primary key finds.
+DELETE FROM {metrics} batch
+USING (SELECT batch_id FROM {metrics} WHERE key = %(key)s AND batch_id <= %(before)s ORDER BY batch_id LIMIT 100) oldest
+WHERE batch.key = %(key)s AND batch.batch_id = oldest.batch_id AND batch.batch_status = 'committed'
+    AND batch.batch_end_time < clock_timestamp() - %(kept_for)s::interval
+
 -- name: batch_failed
 -- By status and attempt: neither a committed batch nor another job's is ever hidden.
 UPDATE {metrics} SET batch_status = 'failed', batch_end_time = clock_timestamp(), error = %(error)s,

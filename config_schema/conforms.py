@@ -26,7 +26,8 @@ def conforms(value: Any, schema: Schema, root: Schema | None = None) -> bool:
 
 
 def _type(value: Any, asked: Any, schema: Schema, root: Schema) -> bool:
-    return any(TYPES[kind](value) for kind in ([asked] if isinstance(asked, str) else asked))
+    kinds = [asked] if isinstance(asked, str) else asked
+    return any(value is None if kind == "null" else TYPES[kind](value) for kind in kinds)
 
 
 def _reference(value: Any, asked: str, schema: Schema, root: Schema) -> bool:
@@ -70,7 +71,9 @@ def _required(value: Any, asked: list[str], schema: Schema, root: Schema) -> boo
     return not isinstance(value, dict) or all(key in value for key in asked)
 
 
-def _sized(kind: type[str] | type[list[Any]] | type[dict[str, Any]], fits: Callable[[int, int], bool]) -> Callable[[Any, int, Schema, Schema], bool]:
+def _sized(
+    kind: type[str] | type[list[Any]] | type[dict[str, Any]], fits: Callable[[int, int], bool]
+) -> Callable[[Any, int, Schema, Schema], bool]:
     return lambda value, asked, schema, root: not isinstance(value, kind) or fits(len(value), asked)
 
 

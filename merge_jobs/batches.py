@@ -183,6 +183,8 @@ def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts:
     forget_rejected_keys(store, list(batch.staged))
     move_counter(store, batch.batch_id, result)
     if store.stream.platform.milestoning is Milestoning.LIVE:
+        # Forensic rows stay: the time of each batch is read there.
+        store.run("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
         values = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
         store.run("batches.forget_old_batches", values, **_tables(store, "metrics"))
 

@@ -122,6 +122,22 @@ ON CONFLICT (key) DO UPDATE SET
     current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,
     last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json
 
+-- name: fold_run
+-- Of all batches of one run the last one's row stays, with what they did together.
+WITH folded AS (
+    DELETE FROM {metrics} WHERE key = %(key)s AND run_id = %(run_id)s AND batch_id < %(batch_id)s
+        AND batch_status = 'committed'
+    RETURNING batch_start_time, records_inserted, records_updated, records_deleted
+), together AS (
+    SELECT min(batch_start_time) AS start, sum(records_inserted) AS inserted, sum(records_updated) AS updated,
+        sum(records_deleted) AS deleted FROM folded HAVING count(*) > 0
+)
+UPDATE {metrics} batch SET
+    batch_start_time = together.start, records_inserted = batch.records_inserted + together.inserted,
+    records_updated = batch.records_updated + together.updated,
+    records_deleted = batch.records_deleted + together.deleted
+FROM together WHERE batch.key = %(key)s AND batch.batch_id = %(batch_id)s
+
 -- name: forget_old_batches
 -- Bounded: of the oldest hundred, which the primary key finds.
 DELETE FROM {metrics} batch

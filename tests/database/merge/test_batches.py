@@ -271,6 +271,7 @@ def test_a_time_slice_repeats_batches_and_sums_them(merging):
     assert result.datasets["orders"].counts == Counts(30, 0, 3, 27, 27)
     assert result.datasets["customers"].counts == Counts(10, 2, 0, 10, 10)
     assert case.run(LIVE, "the-slice") == result
+    assert case.query(METRICS) == [(3, "committed", 40, 2, 3, 37, "version_diff", "the-slice")], "one row a run"
 
 
 def test_a_slice_that_ends_with_changes_asks_to_be_run_again(merging):
@@ -286,7 +287,7 @@ def test_a_slice_killed_after_a_batch_tells_at_its_retry_what_it_did(merging, mo
 
     case.run(LIVE, "first", time_slice_seconds=0.001)
     case.execute("DELETE FROM orders WHERE id = 1")
-    monkeypatch.setattr("merge_jobs.job.time.sleep", killed)
+    monkeypatch.setattr("merge_jobs.job.ending.pause", killed)
     with pytest.raises(KeyboardInterrupt):
         case.run(LIVE, "the-slice", time_slice_seconds=60)
     monkeypatch.undo()
@@ -298,7 +299,12 @@ def test_a_failure_late_in_a_slice_still_tells_what_was_committed(merging, monke
     case = merging(TWO)
     job = Run(case.job(LIVE, time_slice_seconds=60))
     monkeypatch.setattr("merge_jobs.job.LEAST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("merge_jobs.job.time.sleep", lambda _: case.execute("ALTER TABLE orders RENAME TO gone"))
+
+    def renamed(seconds):
+        case.execute("ALTER TABLE orders RENAME TO gone")
+        return True
+
+    monkeypatch.setattr("merge_jobs.job.ending.pause", renamed)
     with pytest.raises(StreamFactoryError, match="there is no table 'orders'"):
         job.perform()
     assert (job.so_far.batches, job.so_far.batch_id, job.so_far.total.inserted) == (1, 1, 40)

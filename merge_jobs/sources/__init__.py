@@ -31,6 +31,9 @@ class Source(Protocol):
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         """The columns of the dataset's table, as they are in the snapshot."""
 
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        """About how many rows the dataset has; None where the source cannot say without counting."""
+
     def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
         """Write the dataset's rows in COPY format; gives back their number. Runs in a thread of its own."""
 

@@ -48,6 +48,11 @@ class PostgresSource:
             rows = self._rows("columns", self.named(dataset))
         return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
 
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        with self._worded():
+            ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
+        return None if estimate is None else int(estimate)
+
     def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
         parts = {
             "columns": sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.columns),

@@ -104,6 +104,9 @@ class SqlAlchemySource:
             found = sa.inspect(self._session).get_columns(dataset.source_table, schema=self._schema)
         return {column["name"]: SourceColumn(postgres_type(column["type"]), portable=False) for column in found}
 
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        return None
+
     def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         statement = _select(dataset, self._schema)

@@ -28,5 +28,16 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 
+-- name: estimated_rows
+-- As ANALYZE or VACUUM has left it; nothing for a view, or a table that neither has seen.
+WITH RECURSIVE tree AS (
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+    UNION
+    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+)
+SELECT sum(c.reltuples)::bigint FROM tree t JOIN pg_class c ON c.oid = t.oid
+WHERE c.relkind IN ('r', 'm', 'f') AND c.reltuples > 0
+
 -- name: copy_out
 COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT {format})

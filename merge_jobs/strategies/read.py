@@ -11,6 +11,7 @@ from psycopg2 import sql
 from config_schema.errors import choose_from
 from merge_jobs.copy_pipe import copy_rows
 from merge_jobs.errors import SourceMismatch
+from merge_jobs.progress import progress_told
 from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.tables import DatasetTables, Described
 
@@ -29,7 +30,8 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
     binary = is_exact_in_binary(tables, columns, made, names)
     _warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
-    rows = copy_rows(source, tables.dataset, binary, tables.store.session, statement)
+    with progress_told(tables, source.estimated_rows(tables.dataset)):
+        rows = copy_rows(source, tables.dataset, binary, tables.store.session, statement)
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     return rows

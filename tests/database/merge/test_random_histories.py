@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
+from merge_jobs import job
 from merge_jobs.strategies.choosing import Wanted
 
 TABLE = "CREATE TABLE t (id int, part text, word text, amount numeric, PRIMARY KEY (id, part))"
@@ -19,7 +20,9 @@ keys = st.tuples(st.integers(1, 4), st.sampled_from(["", "a", "ä\n"]))
 # Values that are equal for some comparisons and not for others.
 rows = st.tuples(st.sampled_from([None, "", "x", "X", "\\N"]), st.sampled_from([None, "1.0", "1.00", "NaN", "-0"]))
 changes = st.lists(st.tuples(keys, st.none() | rows), max_size=6)  # None: the key is deleted
-histories = st.lists(changes, min_size=1, max_size=5)
+# After which step of the job it is killed, before it is run again.
+crashes = st.sampled_from([None, None, "ingest", "_applied", "_write_down", "_commit"])
+histories = st.lists(st.tuples(changes, crashes), min_size=1, max_size=5)
 
 
 @pytest.mark.parametrize("wanted", [Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF, Wanted.FULL])
@@ -31,11 +34,15 @@ def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
     def follows_the_truth(history):
         begin_anew(case)
         truth = Truth()
-        for number, round_of_changes in enumerate(history):
+        for number, (round_of_changes, crash) in enumerate(history):
             apply_to_source(case, round_of_changes)
             expected = truth.batch(round_of_changes)
             for kind in Milestoning:
-                result = case.run(kind, strategy=wanted)
+                run_id = f"round-{number}"
+                if crash is not None:
+                    run_and_be_killed_after(crash, case, kind, run_id, wanted)
+                # The server may take a moment to notice that the killed job's session is gone.
+                result = case.run(kind, run_id, strategy=wanted, lock_wait=10)
                 assert result.datasets["t"].strategy == ("initial" if number == 0 else wanted.value)
                 assert result.datasets["t"].counts == expected
                 assert result.batch_id == truth.last_batch
@@ -44,6 +51,23 @@ def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
             assert sorted(case.versions(Milestoning.FORENSIC, dataset), key=repr) == truth.versions_as_read()
 
     follows_the_truth()
+
+
+class Killed(BaseException):
+    """As by kill -9: nothing in the job tidies up after it."""
+
+
+def run_and_be_killed_after(step, case, kind, run_id, wanted) -> None:
+    done = getattr(job, step)
+
+    def then_killed(*arguments):
+        done(*arguments)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(job, step, then_killed)
+        with pytest.raises(Killed):
+            case.run(kind, run_id, strategy=wanted, lock_wait=10)
 
 
 class Truth:

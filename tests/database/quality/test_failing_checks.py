@@ -112,8 +112,9 @@ def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of
         if not meanwhile:
             raise KeyboardInterrupt
         case.execute(meanwhile.pop(0))
+        return True
 
-    monkeypatch.setattr("merge_jobs.job.time.sleep", change)
+    monkeypatch.setattr("merge_jobs.job.ending.pause", change)
     job = Run(case.job(Milestoning.LIVE, time_slice_seconds=600))
     with pytest.raises(KeyboardInterrupt):
         job.perform()

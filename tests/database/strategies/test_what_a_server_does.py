@@ -48,7 +48,7 @@ def case(merging, new_database, source):
     source.create_database("shop", "producer")
     made = merging("SELECT")
     made.source = FreshDatabase(source, "shop", "producer", "word")
-    made.execute(TABLE)
+    made.execute(f"SET synchronous_commit = on; {TABLE}")  # a crash is to lose changes, not the table
     made.describe()
     return made
 

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import select
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg2
-from psycopg2 import errorcodes
+from psycopg2 import errorcodes, sql
+from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
 from config_schema.postgres_errors import connect_failure, retry_can_help
 
 CONNECT_TIMEOUT_SECONDS = 10
+LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by the network"
 
 
 class MergeStoreError(StreamFactoryError):
@@ -38,6 +43,45 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
         raise _malformed(where) from None
+
+
+def fetch_within(
+    dsn: str, where: str, query: sql.Composable, values: Mapping[str, Any], *, seconds: float
+) -> list[tuple[Any, ...]]:
+    """The rows of one query in a connection of its own, all within `seconds`. Raises MergeStoreError.
+
+    Asynchronous, because libpq's and the server's timeouts do not help against a server that has stopped.
+    """
+    until = time.monotonic() + seconds
+    late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
+    try:
+        connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory")
+    except psycopg2.OperationalError as error:
+        raise _not_connected(dsn, where, str(error)) from None
+    except (psycopg2.Error, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    with closing(connection):
+        try:
+            _wait(connection, until, late)
+        except psycopg2.Error as error:
+            raise _not_connected(dsn, where, str(error)) from None
+        with worded(where), connection.cursor() as cursor:
+            # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
+            begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+                sql.Literal(round(seconds * 1000))
+            )
+            cursor.execute(begin + query, values)
+            _wait(connection, until, late)
+            return cursor.fetchall()
+
+
+def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:
+    while (state := connection.poll()) != POLL_OK:
+        left = until - time.monotonic()
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if left <= 0 or not waiting.poll(left * 1000):
+            raise late
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from airflow_plugin.settings import SECTION, SETTINGS_DIR_VARIABLE
+from airflow_plugin.settings import SECTION, SETTINGS_DIR_VARIABLE, SNAPSHOT_DIR_VARIABLE
 
 DISTRIBUTION = "airflow-stream-factory"
 
@@ -28,7 +28,15 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/etc/stream_factory",
                         "default": None,
-                    }
+                    },
+                    "snapshot_dir": {
+                        "description": "Folder of the platforms' last-good snapshots, which the dag-processor writes; "
+                        f"{SNAPSHOT_DIR_VARIABLE} wins. Without both: $AIRFLOW_HOME/stream_factory/snapshots.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "/var/lib/stream_factory",
+                        "default": None,
+                    },
                 },
             }
         },

@@ -3,6 +3,7 @@
 | what                        | environment                | airflow.cfg [stream_factory] |
 |-----------------------------|----------------------------|------------------------------|
 | folder of settings files    | DAGFACTORY_SETTINGS_DIR    | settings_dir                 |
+| folder of snapshots          | DAGFACTORY_SNAPSHOT_DIR    | snapshot_dir                 |
 | DSN of a merge store        | DAGFACTORY_<PLATFORM>_DSN  | (connection dagfactory_<platform>) |
 """
 
@@ -21,6 +22,7 @@ from config_schema.schema_check import findings
 
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
+SNAPSHOT_DIR_VARIABLE = "DAGFACTORY_SNAPSHOT_DIR"
 LIBPQ_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "target_session_attrs")
 
 
@@ -39,6 +41,7 @@ class PlatformSettings:
     merge_job_command: tuple[str, ...] | None = None
     kubernetes_conn_id: str | None = None
     max_chain: int = 100
+    cache_ttl: int = 0  # seconds
 
     def __post_init__(self) -> None:
         if not self.platform_name:
@@ -82,10 +85,21 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
 def settings_dir() -> Path:
     """The folder of the settings files: DAGFACTORY_SETTINGS_DIR, [stream_factory] settings_dir, or in AIRFLOW_HOME."""
     given = os.environ.get(SETTINGS_DIR_VARIABLE) or _airflow_option("settings_dir")
-    if given:
-        return Path(given).expanduser()
+    return Path(given).expanduser() if given else _home() / "stream_factory"
+
+
+def snapshot_path(platform: str) -> Path:
+    """The last-good snapshot of a platform, in the folder that DAGFACTORY_SNAPSHOT_DIR, [stream_factory] snapshot_dir
+    or else AIRFLOW_HOME gives.
+    """
+    given = os.environ.get(SNAPSHOT_DIR_VARIABLE) or _airflow_option("snapshot_dir")
+    folder = Path(given).expanduser() if given else _home() / "stream_factory" / "snapshots"
+    return folder / names.snapshot_file(platform)
+
+
+def _home() -> Path:
     home = os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")
-    return Path(home).expanduser() / "stream_factory"
+    return Path(home).expanduser()
 
 
 def merge_store_dsn(platform: str) -> tuple[str, str]:

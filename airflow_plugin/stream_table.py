@@ -68,6 +68,14 @@ def stream_rows(
     return [StreamRow(*row) for row in rows]
 
 
+def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
+    """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
+    tables = {"stream_table": names.stream_table(platform)}
+    # Beside values the driver would read a % in a name as a placeholder.
+    quoted = {kind: sql.Identifier(schema.replace("%", "%%"), table) for kind, table in tables.items()}
+    return sql.SQL(_statements()[name].checked(tables, values)).format(**quoted)
+
+
 def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
     """Whether the platform has its stream table; one made elsewhere may stand alone, without history."""
     return "stream_table" not in _missing(connection, platform, schema)

@@ -61,13 +61,17 @@ def health_dag_id(platform: str) -> str:
     return f"{platform}_health"
 
 
-def factory_file(platform: str) -> str:
-    """The drop-in file in the dags folder."""
-    return f"{platform}_factory.py"
+def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
+    """The drop-in file in the dags folder, or one of several: `yellowlive_factory_1_of_4.py`."""
+    return f"{platform}_factory.py" if count == 1 else f"{platform}_factory_{number}_of_{count}.py"
 
 
 def settings_file(platform: str) -> str:
     return f"{platform}.settings.json"
+
+
+def snapshot_file(platform: str) -> str:
+    return f"{platform}.snapshot"
 
 
 # --- The merge store: tables of a platform

@@ -10,22 +10,20 @@ from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.dag import DAG
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
-from croniter import CroniterError, croniter
 
 from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.factory.schedules import NOT_CRON
 from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
-from config_schema.errors import StreamFactoryError
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RETRY_DELAY = timedelta(minutes=1)
-NOT_CRON = ("@once", "@continuous")
 
 
 def dag(plan: DagPlan) -> DAG:
-    """The ingestion DAG of a plan. Raises StreamFactoryError for a schedule that Airflow could not keep."""
+    """The ingestion DAG of a plan."""
     built = DAG(
         dag_id=plan.dag_id,
         schedule=timetable(plan.schedule, plan.timezone),
@@ -64,13 +62,7 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
 
 @cache
 def timetable(schedule: str | None, timezone: str) -> BaseTimetable | str | None:
-    """Shared between the DAGs that have the same. Raises StreamFactoryError if the schedule never comes."""
+    """Shared between the DAGs that have the same."""
     if schedule is None or schedule in NOT_CRON:
         return schedule
-    cron = CronTriggerTimetable(schedule, timezone=timezone)
-    try:
-        # Also for 30 February, which only fails when Airflow looks for the next run, and then for the whole file.
-        croniter(cron.expression).get_next()
-    except (CroniterError, ValueError) as error:
-        raise StreamFactoryError("schedule", f"{schedule!r} names no time ({error})", "Correct it") from error
-    return cron
+    return CronTriggerTimetable(schedule, timezone=timezone)

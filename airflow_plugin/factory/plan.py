@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
-from zoneinfo import ZoneInfo
 
+from airflow_plugin.factory.schedules import schedule_fault, timezone_exists
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
@@ -116,19 +115,12 @@ def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> l
         file = names.settings_file(settings.platform_name)
         todo = f"Add it to runners in {file}, or choose from: {', '.join(settings.runners)}"
         found.append(Problem(where, "runner", f"the runner {config.runner!r} is switched off", todo))
-    if not _timezone_exists(config.timezone):
+    if fault := schedule_fault(config.schedule):
+        found.append(Problem(where, "schedule", fault, "Correct it"))
+    if not timezone_exists(config.timezone):
         what = f"{config.timezone!r} is no time zone here"
         found.append(Problem(where, "timezone", what, "Write an IANA name, for example 'Europe/Zurich'"))
     return found
-
-
-@cache
-def _timezone_exists(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _tags(config: StreamConfig, paused: bool) -> tuple[str, ...]:

@@ -47,6 +47,24 @@ WHERE (%(retired)s OR status <> 'retired')
   AND (%(stream_keys)s::text[] IS NULL OR stream_key = ANY (%(stream_keys)s::text[]))
 ORDER BY stream_key COLLATE "C"
 
+-- name: read_table
+-- All rows in one round trip, or only the token where it is the known one. The token is made of what the rows say,
+-- so that it also tells of a change by hand that left updated_at alone.
+WITH state AS (
+    SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
+    FROM {stream_table}
+)
+SELECT state.token, stream.stream_key::text, stream.status::text,
+       CASE WHEN stream.status = 'retired' THEN '' ELSE coalesce(stream.config_json::text, '') END
+FROM state LEFT JOIN {stream_table} AS stream ON state.token <> %(known)s
+ORDER BY stream.stream_key COLLATE "C"
+
+-- name: read_rows
+SELECT stream_key::text, status::text, CASE WHEN status = 'retired' THEN '' ELSE coalesce(config_json::text, '') END
+FROM {stream_table}
+WHERE stream_key = ANY (%(stream_keys)s::text[])
+ORDER BY stream_key COLLATE "C"
+
 -- name: select_config_limit
 -- Tables made elsewhere have config_json varchar(2048); NULL: no limit. atttypmod counts 4 bytes of its own.
 SELECT CASE WHEN atttypid = 'varchar'::regtype AND atttypmod > 4 THEN atttypmod - 4 END

@@ -70,7 +70,12 @@ class RealAirflow:
         """How many versions of each DAG there are."""
         return dict(self.query("SELECT dag_id, count(*) FROM dag_version GROUP BY dag_id"))
 
+    @property
+    def snapshots(self) -> Path:
+        return self.home / "stream_factory" / "snapshots"
+
     def forget_dags(self) -> None:
+        shutil.rmtree(self.snapshots, ignore_errors=True)
         for table in ("dag_run", "dag_version", "dag", "import_error"):
             self.query(f"DELETE FROM {table}")
         shutil.rmtree(self.dags_folder, ignore_errors=True)

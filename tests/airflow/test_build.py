@@ -5,29 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
+from airflow_plugin.factory.judging import judged
+from airflow_plugin.factory.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import StreamRow
 from config_schema.result import TOKEN_VARIABLE
 
 SETTINGS = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def dag(airflow_here, config):
     """The one DAG of a row with these changes."""
-    from airflow_plugin.factory.publishing import load
+    from airflow_plugin.factory import build as building
 
     def build(**changes):
-        row = StreamRow("Store1", json.dumps(config("YellowLive", **changes)), "active", NOW, NOW)
-        loaded = load([row], SETTINGS)
+        row = Row("active", json.dumps(config("YellowLive", **changes)))
+        loaded = judged([Stream("Store1", row)], SETTINGS, building.dag)
         assert loaded.set_aside == {}
-        return loaded.dags["yellowlive__Store1_ingestion"]
+        return loaded.made["yellowlive__Store1_ingestion"]
 
     return build
 
@@ -159,20 +158,17 @@ HEAVY = (
 
 
 def test_the_parse_path_loads_nothing_heavy_that_airflow_has_not_loaded_itself(airflow_here, config):
-    row = {"stream_key": "Store1", "status": "active", "created_at": None, "updated_at": None}
-    rows = [
-        row | {"config_json": json.dumps(config("YellowLive", runner=runner))} for runner in ("process", "kubernetes")
-    ]
+    rows = [json.dumps(config("YellowLive", runner=runner)) for runner in ("process", "kubernetes")]
     program = f"""
 import json, sys
 import airflow.dag_processing.processor, airflow.sdk.bases.branch
 before = set(sys.modules)
-from airflow_plugin.factory.publishing import load
+from airflow_plugin.factory.publishing import build, judged
+from airflow_plugin.factory.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import StreamRow
 settings = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
 for row in json.loads({json.dumps(rows)!r}):
-    loaded = load([StreamRow(**row)], settings)
+    loaded = judged([Stream("Store1", Row("active", row))], settings, build.dag)
     assert not loaded.set_aside, loaded
 print(json.dumps(sorted(set(sys.modules) - before)))
 """

@@ -16,7 +16,7 @@ import yaml
 
 import config_schema
 from airflow_plugin.factory.plan import DagPlan, dag_plan
-from airflow_plugin.factory.rows import platform_rows
+from airflow_plugin.factory.rows import read_table
 from airflow_plugin.operators.outcome import committed_result
 from airflow_plugin.settings import platform_settings
 from config_schema.stream import stream_config
@@ -82,7 +82,7 @@ def tables(database: Any, schema: str) -> set[str]:
 def plan(platform: str) -> DagPlan:
     """What the factory makes of the platform's only row."""
     settings = platform_settings(platform)
-    (row,) = platform_rows(settings)
+    (row,) = read_table(settings).rows or ()
     return dag_plan(stream_config(row.config_json), settings)
 
 

@@ -1,0 +1,139 @@
+"""What streams there are: from the table, and where it is away or lacks them, from the last-good snapshot."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airflow_plugin.factory.last_good import (
+    Snapshot,
+    Stream,
+    brought_up_to_date,
+    confirm,
+    merged,
+    read_snapshot,
+    write_snapshot,
+    writing,
+)
+from airflow_plugin.factory.rows import candidate_keys, read_rows, read_table
+from airflow_plugin.settings import PlatformSettings, snapshot_path
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+WORKER_SECONDS = 20.0  # how long a worker without a snapshot tries to read its row
+WORKER_PAUSE = 1.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The streams, and where they are from: `age` (seconds) and `trouble` where that is the snapshot."""
+
+    now: Snapshot
+    before: Snapshot | None = None
+    trouble: StreamFactoryError | None = None
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        return self.now.streams
+
+    @property
+    def age(self) -> float:
+        """Seconds since the table was last seen to be so; 0 where it has just been read."""
+        return self.now.age if self.now is self.before else 0.0
+
+
+def all_streams(settings: PlatformSettings) -> Known:
+    """The platform's streams, for a parse. Raises StreamFactoryError if neither table nor snapshot can be read."""
+    platform = settings.platform_name
+    before = usable_snapshot(snapshot_path(platform), platform)
+    if before is not None and before.age < settings.cache_ttl:
+        return Known(before, before)
+    try:
+        table = read_table(settings, before.token if before else "")
+    except StreamFactoryError as error:
+        if before is None:
+            raise _without_snapshot(error) from error
+        return Known(before, before, error)
+    seen = before.streams if before else {}
+    if table.rows is not None:
+        seen = brought_up_to_date(seen, table.rows)
+    return Known(Snapshot(table.token, seen, time.time()), before)
+
+
+def one_stream(settings: PlatformSettings, dag_id: str) -> Known:
+    """The stream of a DAG id, for a worker, by its row only. Raises StreamFactoryError if it cannot be read."""
+    keys = candidate_keys(settings.platform_name, dag_id)
+    if not keys:
+        return all_streams(settings)
+    snapshot = usable_snapshot(snapshot_path(settings.platform_name), settings.platform_name)
+    known = {key: snapshot.streams[key] for key in keys if key in snapshot.streams} if snapshot else {}
+    give_up = time.monotonic() + (0 if snapshot else WORKER_SECONDS)
+    while True:
+        try:
+            rows = read_rows(settings, keys)
+        except StreamFactoryError as error:
+            if snapshot is not None:
+                return Known(replace(snapshot, streams=known), snapshot, error)
+            if time.monotonic() > give_up:
+                raise
+            log.warning("%s, of which there is no snapshot here: %s; trying again", dag_id, error)
+            time.sleep(WORKER_PAUSE)
+        else:
+            return Known(Snapshot("", brought_up_to_date(known, rows), time.time()))
+
+
+def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) -> None:
+    """Keep the streams for a parse that finds the table away; `own` are those of this shard, as they were judged."""
+    platform, path = settings.platform_name, snapshot_path(settings.platform_name)
+    try:
+        with writing(path):
+            current = usable_snapshot(path, platform)
+            wanted = merged(current, known.now, own)
+            if current is None or (current.token, current.streams) != (wanted.token, wanted.streams):
+                write_snapshot(path, platform, wanted)
+            elif known.now is not known.before:
+                confirm(path)
+    except OSError as error:
+        log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
+
+
+def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
+    """Forget streams whose rows are gone, all or those named; returns them.
+
+    Raises StreamFactoryError if there is no snapshot, or one that cannot be changed.
+    """
+    try:
+        with writing(path):
+            snapshot = read_snapshot(path, platform)
+            if snapshot is None:
+                todo = "Run this where the dag-processor runs, or set DAGFACTORY_SNAPSHOT_DIR to its folder"
+                raise StreamFactoryError(str(path), "there is no snapshot", todo)
+            forgotten = [key for key in snapshot.gone if stream_keys is None or key in stream_keys]
+            if forgotten:
+                left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
+                write_snapshot(path, platform, replace(snapshot, streams=left))
+                os.utime(path, (snapshot.confirmed_at, snapshot.confirmed_at))
+            return forgotten
+    except OSError as error:
+        what = f"it cannot be changed ({error.strerror or error})"
+        raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
+
+
+def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
+    """The snapshot; None, with a warning, for one that cannot be used."""
+    try:
+        return read_snapshot(path, platform)
+    except StreamFactoryError as error:
+        log.warning("%s: the last-good snapshot is not used: %s", names.stream_table(platform), error)
+        return None
+
+
+def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:
+    what = f"{error.what}, and there is no last-good snapshot yet"
+    return StreamFactoryError(error.where, what, error.todo, retryable=error.retryable)

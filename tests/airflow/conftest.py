@@ -6,10 +6,8 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,68 +16,12 @@ import pytest
 
 from airflow_plugin import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.settings import settings_of_row
 from config_schema import names, stream
+from tests.airflow.real_airflow import RealAirflow, airflow_environment
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 DAGS = Path(__file__).parents[2] / "dags"
-
-
-@dataclass
-class RealAirflow:
-    """An AIRFLOW_HOME with a metadata database; each test gives it the platforms' tables and settings."""
-
-    home: Path
-    dsn: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def dags_folder(self) -> Path:
-        return self.home / "dags"
-
-    def airflow(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run an airflow command to its end; its output is printed, so that a failing test shows it."""
-        command = [str(Path(sys.executable).with_name("airflow")), *arguments]
-        done = subprocess.run(
-            command, env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        print(done.stdout, done.stderr)
-        assert done.returncode == 0, f"airflow {' '.join(arguments)} ended with {done.returncode}"
-        return done
-
-    def parse(self, **environment: str) -> None:
-        """One pass of the real dag-processor over the dags folder."""
-        self.airflow("dag-processor", "-n", "1", **environment)
-
-    def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.dsn)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
-
-    def dag_ids(self) -> list[str]:
-        return [row[0] for row in self.query("SELECT dag_id FROM dag WHERE NOT is_stale ORDER BY dag_id")]
-
-    def import_errors(self) -> list[str]:
-        return [row[0] for row in self.query("SELECT stacktrace FROM import_error")]
-
-    def versions(self) -> dict[str, int]:
-        """How many versions of each DAG there are."""
-        return dict(self.query("SELECT dag_id, count(*) FROM dag_version GROUP BY dag_id"))
-
-    @property
-    def snapshots(self) -> Path:
-        return self.home / "stream_factory" / "snapshots"
-
-    def forget_dags(self) -> None:
-        shutil.rmtree(self.snapshots, ignore_errors=True)
-        for table in ("dag_run", "dag_version", "dag", "import_error"):
-            self.query(f"DELETE FROM {table}")
-        shutil.rmtree(self.dags_folder, ignore_errors=True)
-        self.dags_folder.mkdir()
 
 
 @pytest.fixture(scope="session")
@@ -111,22 +53,6 @@ def real_airflow(migrated_airflow: RealAirflow) -> Iterator[RealAirflow]:
     migrated_airflow.environment = before
 
 
-def airflow_environment(home: Path, dsn: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": dsn.replace("postgresql://", "postgresql+psycopg2://"),
-        "DAGFACTORY_SETTINGS_DIR": str(home / "settings"),
-    }
-
-
 @dataclass
 class Streams:
     """The stream tables of the example's two platforms, in a merge store of their own, and their settings files."""
@@ -152,10 +78,13 @@ class Streams:
             connection.close()
 
     def settle(self, platform: str, **settings: Any) -> None:
-        """The platform's settings file, its DSN, and its factory file in the dags folder, as a user puts it there."""
+        """The platform's settings file, its DSN, and its factory file in the dags folder, as a user puts it there.
+
+        The settings are those of `config`, with what is given.
+        """
         file = self.real.home / "settings" / names.settings_file(names.platform_name(platform))
         file.parent.mkdir(exist_ok=True)
-        file.write_text(PlatformSettings(original_platform_name=platform, **settings).to_json())
+        file.write_text(settings_of_row(config(platform), **settings).to_json())
         self.real.environment[names.dsn_variable(names.platform_name(platform))] = self.dsn
         shutil.copy(DAGS / names.factory_file(names.platform_name(platform)), self.real.dags_folder)
 

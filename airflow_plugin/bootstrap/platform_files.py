@@ -10,11 +10,14 @@ from config_schema import names
 from config_schema.model import Platform, Runner
 
 
-def platform_files(platform: Platform) -> dict[PurePosixPath, str]:
-    """The files' texts by their paths below the folder of --out."""
+def platform_files(platform: Platform, shards: int = 1) -> dict[PurePosixPath, str]:
+    """The files' texts by their paths below the folder of --out; the streams are split over `shards` factory files."""
     short = names.platform_name(platform.name)
+    numbers = range(1, shards + 1)
     return {
-        PurePosixPath("dags", names.factory_file(short)): factory_file(platform.name),
+        PurePosixPath("dags", names.factory_file(short, number, shards)): factory_file(platform.name, number, shards)
+        for number in numbers
+    } | {
         PurePosixPath("settings", names.settings_file(short)): platform_settings(platform).to_json(),
     }
 

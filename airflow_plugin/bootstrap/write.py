@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from airflow_plugin.factory.factory_file import factory_file
+from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 
@@ -50,6 +53,28 @@ def write(change: FileChange) -> None:
         Path(name).replace(change.path)
     except OSError as error:
         raise _unusable(change.path, error) from error
+
+
+def superseded(folder: Path, files: Mapping[PurePosixPath, str], platform: str, original: str) -> list[Path]:
+    """Factory files of the platform from another number of shards, as they were written: each stream has one file."""
+    wanted = {folder / path for path in files}
+    found = (folder / "dags").glob(f"{platform}_factory*.py")
+    return sorted(path for path in found if path not in wanted and _is_factory_file(path, platform, original))
+
+
+def remove(path: Path) -> None:
+    """Remove a file that has been superseded. Raises StreamFactoryError."""
+    try:
+        path.unlink()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _is_factory_file(path: Path, platform: str, original: str) -> bool:
+    match = re.fullmatch(r".*_(\d{1,4})_of_(\d{1,4})\.py", path.name)
+    number, count = (int(match[1]), int(match[2])) if match else (1, 1)
+    is_named_so = path.name == names.factory_file(platform, number, count)
+    return is_named_so and _read(path) == factory_file(original, number, count)
 
 
 def _read(path: Path) -> str | None:

@@ -10,26 +10,39 @@ import typer
 from airflow_plugin.cli.options import ModelOption, Platforms
 
 Out = Annotated[Path, typer.Option("--out", help="Folder that gets dags/ and settings/.", envvar="DAGFACTORY_OUT")]
+Shards = Annotated[
+    int, typer.Option("--shards", min=1, max=1000, help="Split each platform's streams over so many factory files.")
+]
 Diff = Annotated[bool, typer.Option("--diff", help="Show what would change and write nothing.")]
 
 
-def bootstrap(model: ModelOption = Path(), out: Out = Path(), platform: Platforms = None, diff: Diff = False) -> None:
-    """Write each platform's factory file and settings file; what is right already is left alone.
+def bootstrap(
+    model: ModelOption = Path(), out: Out = Path(), platform: Platforms = None, shards: Shards = 1, diff: Diff = False
+) -> None:
+    """Write each platform's factory files and settings file; what is right already is left alone.
+
+    Factory files that it wrote for another number of shards are removed.
 
     Example: dagfactory bootstrap --model model/ --out airflow/
 
     Exit codes: 0 done, or nothing to do; 1 an error.
     """
     from airflow_plugin.bootstrap.platform_files import platform_files
-    from airflow_plugin.bootstrap.write import file_changes, write
+    from airflow_plugin.bootstrap.write import file_changes, remove, superseded, write
     from airflow_plugin.sync.source import chosen_platforms
+    from config_schema import names
     from config_schema.load import load_model
 
-    platforms = chosen_platforms(load_model(model), platform or ())
-    changes = [change for one in platforms for change in file_changes(out, platform_files(one))]
-    for change in changes:
-        if diff:
-            print("\n".join(change.diff()) or f"{change.path}: unchanged")
-            continue
-        write(change)
-        print(f"{change.path}: {'unchanged' if change.state == 'unchanged' else 'written'}")
+    for one in chosen_platforms(load_model(model), platform or ()):
+        files = platform_files(one, shards)
+        for change in file_changes(out, files):
+            if diff:
+                print("\n".join(change.diff()) or f"{change.path}: unchanged")
+                continue
+            write(change)
+            print(f"{change.path}: {'unchanged' if change.state == 'unchanged' else 'written'}")
+        # After the new ones are there: a stream whose file goes first would lose its DAG for a while.
+        for path in superseded(out, files, names.platform_name(one.name), one.name):
+            if not diff:
+                remove(path)
+            print(f"{path}: {'would be removed' if diff else 'removed'}")

@@ -12,10 +12,11 @@ import airflow.sdk.definitions.timetables.trigger
 
 from airflow_plugin.factory import publish
 
-publish(globals(), platform="{platform}")
+publish(globals(), platform="{platform}"{shard})
 '''
 
 
-def factory_file(original_platform_name: str) -> str:
-    """The text for the platform named so in the model; the file's name is `names.factory_file()`."""
-    return TEXT.format(platform=original_platform_name)
+def factory_file(original_platform_name: str, number: int = 1, count: int = 1) -> str:
+    """The text for the platform named so in the model, or for one of several; its name is `names.factory_file()`."""
+    shard = f', shard="{number}/{count}"' if count > 1 else ""
+    return TEXT.format(platform=original_platform_name, shard=shard)

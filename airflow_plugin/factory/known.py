@@ -20,7 +20,7 @@ from airflow_plugin.factory.last_good import (
     writing,
 )
 from airflow_plugin.factory.rows import candidate_keys, read_rows, read_table
-from airflow_plugin.settings import PlatformSettings, snapshot_path
+from airflow_plugin.settings import SNAPSHOT_DIR_VARIABLE, PlatformSettings, snapshot_path
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
@@ -103,23 +103,32 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
         log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
 
 
+def snapshot_here(path: Path, platform: str) -> Snapshot:
+    """The snapshot, for commands. Raises StreamFactoryError if there is none, or one that cannot be used."""
+    found = read_snapshot(path, platform)
+    if found is None:
+        todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
+        raise StreamFactoryError(str(path), "there is no snapshot", todo)
+    return found
+
+
 def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
     """Forget streams whose rows are gone, all or those named; returns them.
 
-    Raises StreamFactoryError if there is no snapshot, or one that cannot be changed.
+    Raises StreamFactoryError, with nothing changed, if one that is named is not gone or the snapshot is not ours.
     """
+    snapshot_here(path, platform)
     try:
         with writing(path):
-            snapshot = read_snapshot(path, platform)
-            if snapshot is None:
-                todo = "Run this where the dag-processor runs, or set DAGFACTORY_SNAPSHOT_DIR to its folder"
-                raise StreamFactoryError(str(path), "there is no snapshot", todo)
-            forgotten = [key for key in snapshot.gone if stream_keys is None or key in stream_keys]
+            snapshot = snapshot_here(path, platform)
+            forgotten = frozenset(snapshot.gone) if stream_keys is None else stream_keys
+            if wrong := forgotten - frozenset(snapshot.gone):
+                raise StreamFactoryError(sorted(wrong)[0], "it is no stream whose row is gone", _show(platform))
             if forgotten:
                 left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
                 write_snapshot(path, platform, replace(snapshot, streams=left))
                 os.utime(path, (snapshot.confirmed_at, snapshot.confirmed_at))
-            return forgotten
+            return sorted(forgotten)
     except OSError as error:
         what = f"it cannot be changed ({error.strerror or error})"
         raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
@@ -132,6 +141,10 @@ def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
     except StreamFactoryError as error:
         log.warning("%s: the last-good snapshot is not used: %s", names.stream_table(platform), error)
         return None
+
+
+def _show(platform: str) -> str:
+    return f"See dagfactory snapshot show --platform {platform}"
 
 
 def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:

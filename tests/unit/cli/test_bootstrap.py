@@ -85,3 +85,21 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(StreamFactoryError) as caught:
         write(FileChange(tmp_path / "dags/x.py", None, "text"))
     assert caught.value.where == str(tmp_path / "dags/x.py")
+
+
+def test_shards_write_a_file_each_and_those_of_another_number_of_shards_go(tmp_path):
+    bootstrap(tmp_path, "--platform", "YellowLive")
+    users_own = tmp_path / "dags" / "yellowlive_factory_1_of_2.py"
+    users_own.write_text("# changed by hand\n")
+    shown = bootstrap(tmp_path, "--platform", "YellowLive", "--shards", "3", "--diff").stdout
+    assert f"{tmp_path}/dags/yellowlive_factory.py: would be removed" in shown
+    assert {path.name for path in (tmp_path / "dags").iterdir()} == {"yellowlive_factory.py", users_own.name}
+
+    said = bootstrap(tmp_path, "--platform", "YellowLive", "--shards", "3").stdout
+    assert f"{tmp_path}/dags/yellowlive_factory.py: removed" in said
+    parts = [f"yellowlive_factory_{number}_of_3.py" for number in (1, 2, 3)]
+    assert {path.name for path in (tmp_path / "dags").iterdir()} == {*parts, users_own.name}
+    assert 'publish(globals(), platform="YellowLive", shard="2/3")' in (tmp_path / "dags" / parts[1]).read_text()
+
+    bootstrap(tmp_path, "--platform", "YellowLive")
+    assert {path.name for path in (tmp_path / "dags").iterdir()} == {"yellowlive_factory.py", users_own.name}

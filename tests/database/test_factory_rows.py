@@ -1,0 +1,155 @@
+"""The factory's reading of the stream table: in one round trip, in time whatever the server does, and never half."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+
+from airflow_plugin import stream_table
+from airflow_plugin.factory import rows
+from airflow_plugin.factory.rows import Table, TableRow, read_rows, read_table
+from airflow_plugin.merge_store import MergeStoreError, fetch_within
+from airflow_plugin.settings import PlatformSettings
+
+SETTINGS = PlatformSettings(original_platform_name="YellowLive")
+TABLE = "yellowlive_airflow_dsg"
+
+
+@pytest.fixture
+def merge_store(new_database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    database = new_database("merge")
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", database.dsn)
+    with closing(database.connect()) as connection, connection:
+        stream_table.create_tables(connection, "yellowlive")
+    return database
+
+
+def change(database: Any, statement: str) -> None:
+    with closing(database.connect()) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_all_rows_come_once_and_after_that_only_what_has_changed(merge_store):
+    empty = read_table(SETTINGS)
+    assert empty.rows == ()
+    assert read_table(SETTINGS, empty.token) == Table(empty.token, None)
+
+    change(
+        merge_store,
+        f"INSERT INTO {TABLE} VALUES ('b', '{{}}', 'active'), ('B%s', 'x', 'active'), ('gone', '-', 'retired')",
+    )
+    first = read_table(SETTINGS, empty.token)
+    assert first.rows == (
+        TableRow("B%s", "active", "x"),
+        TableRow("b", "active", "{}"),
+        TableRow("gone", "retired", ""),
+    )
+    assert read_table(SETTINGS, first.token).rows is None
+
+    # By hand, with updated_at left as it was: still a change.
+    for statement in (
+        f"UPDATE {TABLE} SET config_json = '{{ }}' WHERE stream_key = 'b'",
+        f"UPDATE {TABLE} SET status = 'paused' WHERE stream_key = 'b'",
+        f"DELETE FROM {TABLE} WHERE stream_key = 'b'",
+    ):
+        before = read_table(SETTINGS)
+        change(merge_store, statement)
+        after = read_table(SETTINGS, before.token)
+        assert after.rows is not None
+        assert after.rows != before.rows
+
+
+def test_a_worker_reads_only_the_rows_it_asks_for(merge_store):
+    change(
+        merge_store,
+        f"INSERT INTO {TABLE} VALUES ('a#b', 'x', 'active'), ('a__b', 'y', 'retired'), ('o', 'z', 'active')",
+    )
+    assert read_rows(SETTINGS, ["a#b", "a__b"]) == [TableRow("a#b", "active", "x"), TableRow("a__b", "retired", "")]
+
+
+def test_a_table_made_elsewhere_with_other_types_and_nulls_is_read(merge_store):
+    change(
+        merge_store,
+        f"""DROP TABLE {TABLE};
+            CREATE TABLE {TABLE} (stream_key text, config_json jsonb, status text, created_at date, updated_at date);
+            INSERT INTO {TABLE} VALUES ('a', '{{"k": 1}}', 'active'), ('b', NULL, 'active')""",
+    )
+    assert read_table(SETTINGS).rows == (TableRow("a", "active", '{"k": 1}'), TableRow("b", "active", ""))
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(merge_store, monkeypatch):
+    monkeypatch.setattr(rows, "ANSWER_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", f"postgresql://u:secret@127.0.0.1:{port}/d")
+        began = time.monotonic()
+        with pytest.raises(MergeStoreError, match=r"no answer within 0.3 s \(u@127.0.0.1:") as raised:
+            read_table(SETTINGS)
+    assert time.monotonic() - began < 5
+    assert raised.value.retryable
+    assert "secret" not in str(raised.value)
+
+
+def test_a_table_that_is_locked_is_given_up_and_the_server_stops_waiting_too(merge_store):
+    query = stream_table.factory_query("read_table", "yellowlive", "public", {"known": ""})
+    with closing(merge_store.connect()) as holder, holder.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {TABLE}")
+        with pytest.raises(MergeStoreError) as raised:
+            fetch_within(merge_store.dsn, "here", query, {"known": ""}, seconds=0.5)
+        assert raised.value.retryable
+        deadline = time.monotonic() + 10
+        while waiting(merge_store):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def waiting(database: Any) -> int:
+    with closing(psycopg2.connect(database.superuser_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dagfactory' AND datname = %s AND "
+            "state = 'active'",
+            (database.name,),
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("change_dsn", "said"),
+    [
+        (lambda dsn: dsn.replace("pass%20word%27s", "wrong"), "wrong user name or password"),
+        (lambda dsn: re.sub("/merge_[0-9]+$", "/nowhere", dsn), "the database does not exist"),
+        (lambda dsn: "postgresql://u:se%cret@host/d", "no well-formed DSN"),
+    ],
+)
+def test_a_dsn_that_does_not_lead_there_is_one_clear_error(merge_store, monkeypatch, change_dsn, said):
+    dsn = change_dsn(merge_store.dsn)
+    assert dsn != merge_store.dsn
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
+    with pytest.raises(MergeStoreError, match=said) as raised:
+        read_table(SETTINGS)
+    assert "cret" not in str(raised.value)
+
+
+def test_a_missing_table_says_what_creates_it(merge_store):
+    change(merge_store, f"DROP TABLE {TABLE}")
+    with pytest.raises(MergeStoreError, match="Run dagfactory sync or dagfactory db init"):
+        read_table(SETTINGS)
+
+
+def test_reading_cannot_write(merge_store):
+    query = stream_table.factory_query("read_rows", "yellowlive", "public", {"stream_keys": []})
+    change(
+        merge_store,
+        f"""CREATE TABLE seen (at text);
+            CREATE FUNCTION writing() RETURNS text LANGUAGE sql AS $$ INSERT INTO seen VALUES ('x') RETURNING at $$;
+            DROP TABLE {TABLE};
+            CREATE VIEW {TABLE} AS SELECT writing() AS stream_key, 'active' AS status, 'x' AS config_json""",
+    )
+    with pytest.raises(MergeStoreError, match="read-only transaction"):
+        fetch_within(merge_store.dsn, "here", query, {"stream_keys": ["x"]}, seconds=5)

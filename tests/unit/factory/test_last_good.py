@@ -1,0 +1,196 @@
+"""The last-good snapshot: what it keeps of streams, and which files it does not believe."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_plugin.factory.known import accept
+from airflow_plugin.factory.last_good import (
+    Row,
+    Snapshot,
+    Stream,
+    brought_up_to_date,
+    merged,
+    read_snapshot,
+    write_snapshot,
+    writing,
+)
+from airflow_plugin.factory.rows import TableRow
+from config_schema.errors import StreamFactoryError
+
+GOOD, BAD = Row("active", '{"good": "é\u2028"}'), Row("paused", "{")
+STREAMS = {
+    stream.stream_key: stream
+    for stream in (Stream("A", GOOD, GOOD), Stream("B", BAD, GOOD), Stream("C", None, GOOD), Stream("D#x", BAD))
+}
+SNAPSHOT = Snapshot("4:17", STREAMS)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "snapshots" / "yellowlive.snapshot"
+
+
+def write(path: Path, snapshot: Snapshot = SNAPSHOT) -> None:
+    with writing(path):
+        write_snapshot(path, "yellowlive", snapshot)
+
+
+def test_what_is_written_is_read_again_and_belongs_to_its_owner_only(path):
+    assert read_snapshot(path, "yellowlive") is None
+    write(path)
+    found = read_snapshot(path, "yellowlive")
+    assert (found.token, found.streams) == (SNAPSHOT.token, STREAMS)
+    assert 0 <= found.age < 60
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [file.name for file in path.parent.iterdir() if file.suffix == ".part"] == []
+
+
+rows = st.builds(Row, st.text(), st.text())
+streams = st.builds(Stream, st.text(), st.none() | rows, st.none() | rows)
+
+
+@given(st.lists(streams, unique_by=lambda stream: stream.stream_key))
+def test_any_text_survives_the_file(tmp_path_factory, listed):
+    path = tmp_path_factory.mktemp("any") / "any.snapshot"
+    wanted = {stream.stream_key: stream for stream in listed}
+    write_snapshot(path, "yellowlive", Snapshot("token", wanted))
+    assert read_snapshot(path, "yellowlive").streams == wanted
+
+
+def spoiled(content: bytes) -> dict[str, bytes]:
+    head, body = content.split(b"\n", 1)
+    return {
+        "a changed config": head + b"\n" + body.replace(b"good", b"evil"),
+        "a lost line": head + b"\n" + body.split(b"\n", 1)[1],
+        "half a file": content[: len(content) // 2],
+        "no file": b"",
+        "another file": b"[1, 2, 3]\n[]",
+        "no text": b"\xff\xfe" + content,
+        "another platform": content.replace(b"yellowlive", b"bluelive"),
+        "another version": head.replace(b'"version": 1', b'"version": 2') + b"\n" + body,
+    }
+
+
+@pytest.mark.parametrize("what", spoiled(b"{}\n[]\n"))
+def test_a_file_that_is_not_whole_or_not_ours_is_refused_with_what_to_do(path, what):
+    write(path)
+    path.write_bytes(spoiled(path.read_bytes())[what])
+    with pytest.raises(StreamFactoryError, match=f"{path.name}: .*Remove it"):
+        read_snapshot(path, "yellowlive")
+
+
+def test_a_file_that_others_can_write_is_refused(path):
+    write(path)
+    path.chmod(0o664)
+    with pytest.raises(StreamFactoryError, match="others than Airflow's user"):
+        read_snapshot(path, "yellowlive")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_neither_believed_nor_overwritten(path):
+    write(path)
+    os.chown(path, 12345, 12345)
+    before = path.read_bytes()
+    with pytest.raises(StreamFactoryError, match="others than Airflow's user"):
+        read_snapshot(path, "yellowlive")
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        write(path)
+    assert path.read_bytes() == before
+
+
+def test_a_row_that_is_gone_keeps_its_stream_and_a_retired_one_does_not():
+    table = [
+        TableRow("A", "retired", ""),
+        TableRow("B", "active", "new"),
+        TableRow("E", "active", "new"),
+        TableRow("F", "retired", ""),
+    ]
+    assert brought_up_to_date(STREAMS, table) == {
+        "B": Stream("B", Row("active", "new"), GOOD),
+        "C": Stream("C", None, GOOD),
+        "D#x": Stream("D#x", None, BAD),  # another shard's, perhaps: nobody here knows whether it is good
+        "E": Stream("E", Row("active", "new")),
+    }
+    assert brought_up_to_date(STREAMS, []).keys() == STREAMS.keys()
+
+
+def test_each_shard_keeps_what_it_found_good_and_what_the_others_did():
+    seen = Snapshot("t", {key: Stream(key, GOOD) for key in "ABC"})
+    first = merged(None, seen, {"A": Stream("A", GOOD, GOOD)})
+    second = merged(first, seen, {"B": Stream("B", GOOD, GOOD)})
+    assert [stream.good for stream in second.streams.values()] == [GOOD, GOOD, None]
+
+
+def test_accept_forgets_only_streams_whose_rows_are_gone(path):
+    write(path)
+    os.utime(path, (1000, 1000))
+    with pytest.raises(StreamFactoryError, match="A: it is no stream whose row is gone"):
+        accept("yellowlive", path, frozenset("AC"))
+    assert read_snapshot(path, "yellowlive").streams == STREAMS
+    assert accept("yellowlive", path) == ["C"]
+    left = read_snapshot(path, "yellowlive")
+    assert left.streams.keys() == {"A", "B", "D#x"}
+    assert left.confirmed_at == 1000  # the table has not been seen by this
+    assert accept("yellowlive", path) == []
+
+
+def test_without_a_snapshot_accept_says_where_to_run_it(path):
+    with pytest.raises(StreamFactoryError, match=r"there is no snapshot\. Run this where the dag-processor runs"):
+        accept("yellowlive", path)
+    assert not path.parent.exists()
+
+
+def test_two_writers_take_turns_and_one_that_is_stuck_is_not_waited_for_long(path, monkeypatch):
+    monkeypatch.setattr("airflow_plugin.factory.last_good.LOCK_SECONDS", 0.1)
+    program = f"""
+from pathlib import Path
+from airflow_plugin.factory.last_good import writing
+with writing(Path({str(path)!r})):
+    print("locked", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(BlockingIOError):
+            write(path)
+        other.communicate("\n")
+    write(path)
+
+
+def test_a_crash_while_writing_leaves_the_file_as_it_was(path):
+    write(path)
+    program = f"""
+import os
+from pathlib import Path
+from airflow_plugin.factory import last_good
+os.fsync = lambda handle: os._exit(9)
+path = Path({str(path)!r})
+found = last_good.read_snapshot(path, "yellowlive")
+with last_good.writing(path):
+    last_good.write_snapshot(path, "yellowlive", found)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    assert read_snapshot(path, "yellowlive").streams == STREAMS
+    write(path, replace(SNAPSHOT, token="next"))
+    assert read_snapshot(path, "yellowlive").token == "next"
+
+
+def test_the_file_is_lines_of_json(path):
+    write(path)
+    head, *lines = path.read_text().splitlines()
+    assert json.loads(head)["platform"] == "yellowlive"
+    assert [json.loads(line)[0] for line in lines] == list(STREAMS)

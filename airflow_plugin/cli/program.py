@@ -10,6 +10,7 @@ import typer
 
 from airflow_plugin.cli.batch import batch
 from airflow_plugin.cli.bootstrap import bootstrap
+from airflow_plugin.cli.dag import dag
 from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
@@ -40,6 +41,7 @@ app.command()(bootstrap)
 app.command(context_settings=PASSED_THROUGH)(simulate)
 app.command(context_settings=PASSED_THROUGH)(demo)
 app.add_typer(db, name="db")
+app.add_typer(dag, name="dag")
 app.add_typer(batch, name="batch")
 
 

@@ -55,8 +55,8 @@ def stream_changes(wanted: Mapping[str, StreamConfig], rows: Iterable[StreamRow]
 def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
     text, after = config.to_json(), config.to_dict()
     if row is None:
-        return StreamChange(Kind.CREATE, config.stream_key, "active", text, _field_changes({}, after))
-    differing = _field_changes(_parsed(row.config_json), after)
+        return StreamChange(Kind.CREATE, config.stream_key, "active", text, field_changes({}, after))
+    differing = field_changes(parsed(row.config_json), after)
     if row.status == "retired":
         return StreamChange(Kind.REVIVE, config.stream_key, "active", text, differing)
     # What an operator has paused stays paused.
@@ -65,7 +65,8 @@ def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
     return StreamChange(Kind.UNCHANGED, config.stream_key, row.status, row.config_json)
 
 
-def _field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """The keys whose values differ, those of `after` first."""
     keys = [*after, *(key for key in before if key not in after)]
     return tuple(
         FieldChange(key, before.get(key), after.get(key)) for key in keys if _text(before, key) != _text(after, key)
@@ -77,7 +78,7 @@ def _text(values: Mapping[str, Any], key: str) -> str | None:
     return json.dumps(values[key], sort_keys=True) if key in values else None
 
 
-def _parsed(config_json: str) -> dict[str, Any]:
+def parsed(config_json: str) -> dict[str, Any]:
     """The keys of a row; none if a hand has made it something else than a JSON object."""
     try:
         data = json.loads(config_json)

@@ -14,7 +14,10 @@ import config_schema
 from airflow_plugin.cli.program import app, missing_extra
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-COMMANDS = [["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]]
+COMMANDS = [
+    *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]),
+    *(["dag", "show"], ["dag", "simulate"]),
+]
 
 
 def run(*arguments: object, code: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +36,7 @@ def run(*arguments: object, code: str | None = None, **environment: str) -> subp
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    for name in ("validate", "plan", "sync", "bootstrap", "db", "batch", "simulate", "demo"):
+    for name in ("validate", "plan", "sync", "bootstrap", "dag", "db", "batch", "simulate", "demo"):
         assert re.search(rf"^│ {name} +\S", done.stdout, re.MULTILINE)
 
 

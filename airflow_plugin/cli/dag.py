@@ -1,0 +1,106 @@
+"""`dagfactory dag`: what DAG a row gives, before it is one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from airflow_plugin.cli.options import Json, Platforms
+
+Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key, or the id of its DAG.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file with one config_json; - is stdin.")]
+Rows = Annotated[
+    Path | None, typer.Option("--file", help="Not the model: a JSON file with a config_json, or a list of them.")
+]
+Model = Annotated[Path, typer.Option("--model", help="Folder with the model.", envvar="DAGFACTORY_MODEL")]
+Against = Annotated[
+    Path | None, typer.Option("--model", help="Show what differs from what this model says.", envvar="DAGFACTORY_MODEL")
+]
+NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Only the plan, at once: Airflow takes seconds to load.")]
+
+dag = typer.Typer(help="The DAG that a row gives, before it is one.", no_args_is_help=True)
+
+
+@dag.callback()
+def group() -> None:
+    """The DAG that a row gives, before it is one."""
+
+
+@dag.command()
+def show(
+    stream: Stream,
+    model: Model = Path(),
+    file: Rows = None,
+    platform: Platforms = None,
+    no_airflow: NoAirflow = False,
+    as_json: Json = False,
+) -> None:
+    """Print the DAG of a stream: tasks, schedule, arguments, secrets by reference, pod. Needs no database.
+
+    The config is the one that sync would write for the model, or that of a file. The settings are those of the
+    platform's settings file, or what bootstrap would write. Where Airflow is installed, it builds the DAG and the pod.
+
+    Example: dagfactory dag show Store1 --model model/ --platform YellowLive
+
+    Exit codes: 0 shown; 1 an error, or the factory would set the row aside: then every problem is named.
+    """
+    from datetime import UTC, datetime
+
+    from airflow_plugin.cli.dag_view import print_dag
+    from airflow_plugin.preview.candidates import candidates_of_file, candidates_of_model, named
+    from airflow_plugin.preview.shown import shown_dag
+    from config_schema.load import load_model
+
+    if file:
+        there = candidates_of_file(file, platform or ())
+    else:
+        there = candidates_of_model(load_model(model), f"the model in {model}", platform or ())
+    now = datetime.now(UTC)
+    shown = [shown_dag(one, now, with_airflow=not no_airflow) for one in named(stream, there, str(file or model))]
+    if as_json:
+        print(json.dumps({"dags": [one.to_dict() for one in shown]}, indent=2))
+        return
+    for one in shown:
+        print_dag(one)
+
+
+@dag.command()
+def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, as_json: Json = False) -> None:
+    """Print the DAG of a config that is not stored yet, or every problem for which it would be set aside.
+
+    Example: dagfactory dag simulate store1.json --model model/
+
+    Exit codes: 0 shown; 1 an error, or problems. With --json they are on stdout, otherwise on stderr.
+    """
+    from datetime import UTC, datetime
+
+    from airflow_plugin.cli.dag_view import print_dag, print_differences
+    from airflow_plugin.cli.wording import print_error
+    from airflow_plugin.preview.candidates import candidate_of_file, candidates_of_model, differences
+    from airflow_plugin.preview.shown import shown_dag
+    from config_schema.errors import ProblemsFound
+    from config_schema.load import load_model
+
+    loaded, origin = None if model is None else load_model(model), f"the model in {model}"
+    candidate = candidate_of_file(file, loaded)
+    differing = None if loaded is None else differences(candidate, candidates_of_model(loaded, origin))
+    shown, found = None, ProblemsFound(candidate.origin, [])
+    try:
+        shown = shown_dag(candidate, datetime.now(UTC), with_airflow=not no_airflow)
+    except ProblemsFound as error:
+        found = error
+    if as_json:
+        told = {"problems": found.problems, "differences": differing, "dag": shown and shown.to_dict()}
+        print(json.dumps(told, indent=2, default=vars))
+    else:
+        if shown:
+            print_dag(shown)
+        if differing is not None:
+            print_differences(differing, origin)
+        if found.problems:
+            print_error(found)
+    if found.problems:
+        raise typer.Exit(1)

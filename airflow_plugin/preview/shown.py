@@ -1,0 +1,100 @@
+"""A candidate's DAG as data: what is in its plan, and what Airflow makes of it where Airflow is installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_plugin.factory.judging import plan_of
+from airflow_plugin.factory.last_good import Row
+from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.preview.candidates import Candidate
+from airflow_plugin.preview.times import next_times
+
+RUN_ID = "<run id>"
+AIRFLOW = ("airflow", "kubernetes")  # packages that the base install lacks
+
+
+@dataclass(frozen=True)
+class ShownTask:
+    """A task and those that may follow it; `operator` is empty where only the plan is known."""
+
+    task_id: str
+    operator: str
+    downstream: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made of a plan, and `by` what; `pod` is the manifest as Kubernetes gets it, None where it is unknown."""
+
+    by: str
+    tasks: tuple[ShownTask, ...]
+    pod: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class ShownDag:
+    """All that `dagfactory dag show` tells of one DAG."""
+
+    candidate: Candidate
+    plan: DagPlan
+    built: Built
+    next_times: tuple[datetime, ...]
+
+    def command(self) -> list[str]:
+        """What the job is called with; in a pod the image's own program takes it."""
+        own = [] if self.plan.pod else list(self.plan.command or (sys.executable, "-m", "merge_jobs"))
+        return [*own, *self.plan.job.run_arguments(RUN_ID)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "dag_id": self.plan.dag_id,
+            "stream_key": self.candidate.stream_key,
+            "platform": self.candidate.settings.original_platform_name,
+            "origin": self.candidate.origin,
+            "settings": self.candidate.settings_origin,
+            "built_by": self.built.by,
+            "tasks": [asdict(task) for task in self.built.tasks],
+            "next_times": [time.isoformat() for time in self.next_times],
+            "command": self.command(),
+            "pod": self.built.pod,
+            "plan": asdict(self.plan),
+        }
+
+
+def shown_dag(candidate: Candidate, now: datetime, *, with_airflow: bool = True) -> ShownDag:
+    """Raises ProblemsFound with all for which the factory would set the row aside."""
+    plan = plan_of(candidate.stream_key, Row("active", candidate.config_json), candidate.settings, candidate.origin)
+    built = _built(plan) if with_airflow else Built("the plan, without Airflow", _planned_tasks(), None)
+    return ShownDag(candidate, plan, built, tuple(next_times(plan.schedule, plan.timezone, now)))
+
+
+def _built(plan: DagPlan) -> Built:
+    # Airflow logs to stdout, where our data goes.
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+    with redirect_stdout(sys.stderr):
+        try:
+            from airflow_plugin.preview.airflow_dag import built_by_airflow
+
+            return built_by_airflow(plan)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if package not in AIRFLOW:
+                raise
+            return Built(f"the plan alone: the package {error.name} is not installed", _planned_tasks(), None)
+
+
+def _planned_tasks() -> tuple[ShownTask, ...]:
+    return (
+        ShownTask(MERGE_TASK, "", (CHECK_TASK,)),
+        ShownTask(CHECK_TASK, "", (RESCHEDULE_TASK, WAIT_TASK)),
+        ShownTask(RESCHEDULE_TASK, "", ()),
+        ShownTask(WAIT_TASK, "", ()),
+    )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,36 @@ LIBPQ_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "target
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """What rows may have beside what the platform has itself; without any of it nothing more."""
+
+    namespace_name: tuple[str, ...] = ()
+    datasurface_docker_image: tuple[str, ...] = ()
+    git_repo_url: tuple[str, ...] = ()
+    git_repo_branch: tuple[str, ...] = ()
+    git_credential_secret_name: tuple[str, ...] = ()
+    postgres_credential_secret_name: tuple[str, ...] = ()
+    source_credential_secret_name: tuple[str, ...] = ()
+    slack_credential_secret_name: tuple[str, ...] = ()
+    merge_stores: tuple[str, ...] = ()  # host:port/database
+    source_hosts: tuple[str, ...] = ()  # host:port
+    service_account: tuple[str, ...] = ()
+    image_pull_secrets: tuple[str, ...] = ()
+    pool: tuple[str, ...] = ()
+    resources: dict[str, str] = field(default_factory=dict)
+    node_selector: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tolerations: tuple[dict[str, str], ...] = ()
+    priority: dict[str, int] | None = None  # from, to
+    time_slice_seconds: dict[str, int] | None = None  # from, to
+    shortest_schedule: int = 60  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlatformSettings:
-    """What a platform is, apart from its rows. Each key's meaning, type and bounds: settings.schema.json."""
+    """What a platform is, apart from its rows. Each key's meaning, type and bounds: settings.schema.json.
+
+    Keys that rows have too say what the platform has itself: what the model says, as bootstrap wrote it.
+    """
 
     original_platform_name: str
     platform_name: str = ""  # derived where it is not given
@@ -36,12 +65,27 @@ class PlatformSettings:
     datasurface_docker_image: str | None = None
     git_repo_url: str | None = None
     git_repo_branch: str | None = None
+    git_credential_secret_name: str | None = None
+    postgres_hostname: str | None = None
+    postgres_port: int | None = None
+    postgres_database: str | None = None
+    postgres_credential_secret_name: str | None = None
     merge_store_schema: str = "public"
+    slack_credential_secret_name: str | None = None
+    source_credential_secret_names: tuple[str, ...] = ()
+    source_hosts: tuple[str, ...] = ()  # host:port
+    schedule: str | None = None
+    service_account: str | None = None
+    pool: str | None = None
+    priority: int | None = None
+    time_slice_seconds: int | None = None
     runners: tuple[str, ...] = ("kubernetes",)
     merge_job_command: tuple[str, ...] | None = None
     kubernetes_conn_id: str | None = None
     max_chain: int = 100
     cache_ttl: int = 0  # seconds
+    allowed: Allowed = field(default=Allowed(), hash=False)
+    missing_file: str | None = field(default=None, compare=False)  # the settings file that there should have been
 
     def __post_init__(self) -> None:
         if not self.platform_name:
@@ -49,20 +93,30 @@ class PlatformSettings:
 
     def to_json(self) -> str:
         """The text of the settings file; equal settings give equal texts."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "missing_file"}
+        values["allowed"] = {
+            one.name: getattr(self.allowed, one.name)
+            for one in fields(Allowed)
+            if getattr(self.allowed, one.name) != getattr(Allowed(), one.name)
+        }
         return json.dumps({key: value for key, value in values.items() if value is not None}, indent=2) + "\n"
 
 
 def platform_settings(original: str) -> PlatformSettings:
-    """The settings of the platform named so in the model; the defaults where it has no settings file.
+    """The settings of the platform named so in the model; settings that admit no row where it has no settings file.
 
     Raises StreamFactoryError if there is a file that cannot be used.
     """
     path = settings_dir() / names.settings_file(names.platform_name(original))
+    return settings_in(path, original) or PlatformSettings(original_platform_name=original, missing_file=str(path))
+
+
+def settings_in(path: Path, original: str) -> PlatformSettings | None:
+    """The settings in a file; None if it is not there. Raises StreamFactoryError if it cannot be used."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        return PlatformSettings(original_platform_name=original)
+        return None
     except (OSError, UnicodeError) as error:
         raise StreamFactoryError(str(path), f"the file cannot be read ({error})", "Let Airflow read it") from error
     return settings_from_json(text, original, str(path))
@@ -78,8 +132,21 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
     problems = problems or _of_another_platform(data, original, where)
     if problems:
         raise ProblemsFound(where, problems)
-    values: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in data.items()}
-    return PlatformSettings(**values)
+    values = _with_tuples(data)
+    return PlatformSettings(**{**values, "allowed": Allowed(**values.get("allowed", {}))})
+
+
+def settings_of_row(config: Mapping[str, Any], **others: Any) -> PlatformSettings:
+    """Settings of a platform that has itself what this row asks for, as far as bootstrap would write that down.
+
+    To try a row where there is no settings file; `others` are further settings.
+    """
+    shared = {one.name: config[one.name] for one in fields(PlatformSettings) if one.name in config}
+    told = {
+        "runners": (config.get("runner", "kubernetes"),),
+        "source_credential_secret_names": (config.get("source_credential_secret_name"),),
+    }
+    return PlatformSettings(**{**shared, **told, **others})
 
 
 def settings_dir() -> Path:
@@ -120,6 +187,12 @@ def schema() -> dict[str, Any]:
     path = Path(names.__file__).with_name("settings.schema.json")
     loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return loaded
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _of_another_platform(data: dict[str, Any], original: str, where: str) -> list[Problem]:

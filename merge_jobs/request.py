@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
+from merge_jobs.agreement import check_credential, check_source_host
 from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.flags import ModelFlags, StoreFlags, model_of, store_place
@@ -35,6 +36,7 @@ class Request:
     dataset: str | None = None
     datasets: tuple[str, ...] = ()
     source_credential: str | None = None
+    source_hosts: tuple[str, ...] | None = None
     strategy: Wanted = Wanted.AUTO
     time_slice_seconds: float = 0
     max_delete_fraction: float = 0.5
@@ -74,6 +76,9 @@ def job_of(request: Request) -> Job:
         raise CommandWrong("--max-delete-fraction", f"{request.max_delete_fraction:g} is no part", "Give 0 to 1")
     ecosystem, commit = model_of(request.model, request.merge_store, request.platform)
     stream = stream_of(ecosystem, request.platform, request.store, request.dataset, request.datasets)
+    check_source_host(stream.store.source, request.source_hosts)
+    if request.model.git is not None:
+        check_credential(stream.store.source, request.source_credential)
     return Job(
         stream=stream,
         source=place_of(stream.store.source, request.source_credential),

@@ -2,36 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from airflow_plugin.factory.factory_file import factory_file
 from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
-from config_schema.model import Platform, Runner
+from config_schema.load import Model
+from config_schema.model import Database, Platform, SourceKind
 
 
-def platform_files(platform: Platform, shards: int = 1) -> dict[PurePosixPath, str]:
-    """The files' texts by their paths below the folder of --out; the streams are split over `shards` factory files."""
+def platform_files(
+    platform: Platform, model: Model, shards: int = 1, before: PlatformSettings | None = None
+) -> dict[PurePosixPath, str]:
+    """The files' texts by their paths below the folder of --out; the streams are split over `shards` factory files.
+
+    What the model does not say stays in the settings as it is in those of `before`.
+    """
     short = names.platform_name(platform.name)
     numbers = range(1, shards + 1)
     return {
         PurePosixPath("dags", names.factory_file(short, number, shards)): factory_file(platform.name, number, shards)
         for number in numbers
     } | {
-        PurePosixPath("settings", names.settings_file(short)): platform_settings(platform).to_json(),
+        settings_path(platform): platform_settings(platform, model, before).to_json(),
     }
 
 
-def platform_settings(platform: Platform) -> PlatformSettings:
+def settings_path(platform: Platform) -> PurePosixPath:
+    """The settings file, below the folder of --out."""
+    return PurePosixPath("settings", names.settings_file(names.platform_name(platform.name)))
+
+
+def platform_settings(platform: Platform, model: Model, before: PlatformSettings | None = None) -> PlatformSettings:
     """What the model says of a platform; rows that ask for anything else are set aside by the factory."""
-    runners = {Runner.KUBERNETES.value, platform.runner.value}
-    return PlatformSettings(
-        original_platform_name=platform.name,
-        platform_name=names.platform_name(platform.name),
+    sources = _sources(platform, model)
+    streams = platform.streams
+    return replace(
+        before or PlatformSettings(original_platform_name=platform.name),
         namespace_name=platform.namespace,
         datasurface_docker_image=platform.image,
         git_repo_url=platform.model.url,
         git_repo_branch=platform.model.branch,
+        git_credential_secret_name=platform.model.credential,
+        postgres_hostname=platform.merge_store.host,
+        postgres_port=platform.merge_store.port,
+        postgres_database=platform.merge_store.database,
+        postgres_credential_secret_name=platform.merge_store.credential,
         merge_store_schema=platform.merge_store.schema,
-        runners=tuple(sorted(runners)),
+        slack_credential_secret_name=platform.slack_credential,
+        source_credential_secret_names=tuple(sorted({source.credential for source in sources})),
+        source_hosts=tuple(
+            sorted({f"{source.host}:{source.port}" for source in sources if source.kind is not SourceKind.SQLITE})
+        ),
+        schedule=platform.schedule,
+        service_account=streams.service_account,
+        pool=streams.pool,
+        priority=streams.priority,
+        time_slice_seconds=streams.time_slice_seconds,
+        runners=(platform.runner.value,),
     )
+
+
+def _sources(platform: Platform, model: Model) -> list[Database]:
+    """The producers' databases that the platform reads, for the dataset groups that it serves."""
+    configs = stream_graph(model.ecosystem, model.mappings)[platform.name].values()
+    return [model.ecosystem.datastore(store).source for store in dict.fromkeys(c.store_name for c in configs)]

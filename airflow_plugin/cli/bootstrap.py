@@ -21,20 +21,24 @@ def bootstrap(
 ) -> None:
     """Write each platform's factory files and settings file; what is right already is left alone.
 
-    Factory files that it wrote for another number of shards are removed.
+    In a settings file that is there already, what the model does not say is kept, `allowed` for one. Factory files that
+    it wrote for another number of shards are removed.
 
     Example: dagfactory bootstrap --model model/ --out airflow/
 
     Exit codes: 0 done, or nothing to do; 1 an error.
     """
-    from airflow_plugin.bootstrap.platform_files import platform_files
+    from airflow_plugin.bootstrap.platform_files import platform_files, settings_path
     from airflow_plugin.bootstrap.write import file_changes, remove, superseded, write
+    from airflow_plugin.settings import settings_in
     from airflow_plugin.sync.source import chosen_platforms
     from config_schema import names
     from config_schema.load import load_model
 
-    for one in chosen_platforms(load_model(model), platform or ()):
-        files = platform_files(one, shards)
+    loaded = load_model(model)
+    for one in chosen_platforms(loaded, platform or ()):
+        before = settings_in(out / settings_path(one), one.name)
+        files = platform_files(one, loaded, shards, before)
         for change in file_changes(out, files):
             if diff:
                 print("\n".join(change.diff()) or f"{change.path}: unchanged")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from airflow_plugin.factory.admission import refusals, source_hosts
 from airflow_plugin.factory.schedules import schedule_fault, timezone_exists
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.settings import PlatformSettings
@@ -88,6 +89,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "postgres-schema": settings.merge_store_schema,
         "postgres-credential": config.postgres_credential_secret_name,
         "source-credential": config.source_credential_secret_name,
+        "source-hosts": source_hosts(settings),
         "strategy": config.strategy,
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
@@ -111,10 +113,7 @@ def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> l
     if config.platform_name != settings.platform_name:
         what = f"{config.platform_name!r} is not the platform of this table"
         found.append(Problem(where, "platform_name", what, f"Write {settings.platform_name!r}"))
-    if config.runner not in settings.runners:
-        file = names.settings_file(settings.platform_name)
-        todo = f"Add it to runners in {file}, or choose from: {', '.join(settings.runners)}"
-        found.append(Problem(where, "runner", f"the runner {config.runner!r} is switched off", todo))
+    found += refusals(config, settings, where)
     if fault := schedule_fault(config.schedule):
         found.append(Problem(where, "schedule", fault, "Correct it"))
     if not timezone_exists(config.timezone):

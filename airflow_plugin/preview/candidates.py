@@ -17,7 +17,6 @@ from config_schema.stream import stream_config
 if TYPE_CHECKING:
     from airflow_plugin.sync.diff import FieldChange
     from config_schema.load import Model
-    from config_schema.model import Platform
 
 STDIN = Path("-")
 
@@ -45,7 +44,7 @@ def candidates_of_model(model: Model, origin: str, platforms: Sequence[str] = ()
     graph = stream_graph(model.ecosystem, model.mappings)
     found = []
     for platform in chosen_platforms(model, platforms):
-        settings, settings_origin = _settings(platform.name, platform)
+        settings, settings_origin = _settings(platform.name, model)
         for key, config in graph[platform.name].items():
             found.append(Candidate(origin, key, config.to_json(), settings, settings_origin))
     return found
@@ -88,19 +87,20 @@ def _of_data(data: Any, path: Path, model: Model | None) -> Candidate:
     keys = data if isinstance(data, dict) else {}
     original, stream_key = keys.get("original_platform_name"), keys.get("stream_key")
     name = original if isinstance(original, str) else ""
-    modelled = next((one for one in model.ecosystem.platforms if one.name == name), None) if model else None
-    settings, settings_origin = _settings(name, modelled)
+    settings, settings_origin = _settings(name, model)
     key = stream_key if isinstance(stream_key, str) else ""
     return Candidate(origin, key, json.dumps(data, ensure_ascii=False), settings, settings_origin)
 
 
-def _settings(original: str, platform: Platform | None = None) -> tuple[PlatformSettings, str]:
+def _settings(original: str, model: Model | None) -> tuple[PlatformSettings, str]:
     """Those of the platform's settings file; without one those that bootstrap would write, or none."""
     from airflow_plugin.bootstrap import platform_files
 
     path = settings_dir() / names.settings_file(names.platform_name(original))
-    if platform is not None and not path.exists():
-        return platform_files.platform_settings(platform), f"as bootstrap would write them; there is no {path}"
+    platforms = model.ecosystem.platforms if model is not None else ()
+    platform = next((one for one in platforms if one.name == original), None)
+    if model is not None and platform is not None and not path.exists():
+        return platform_files.platform_settings(platform, model), f"as bootstrap would write them; there is no {path}"
     return platform_settings(original), str(path) if path.exists() else f"none; there is no {path}"
 
 

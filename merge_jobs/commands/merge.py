@@ -52,6 +52,9 @@ def merge(
     source_credential: Annotated[
         str | None, option("--source-credential", "The secret of the source; else as modelled.")
     ] = None,
+    source_hosts: Annotated[
+        str | None, option("--source-hosts", "Servers of sources, host:port with commas between; else as modelled.")
+    ] = None,
     strategy: Annotated[Wanted, option("--strategy", "How the delta is found.")] = Wanted.AUTO,
     time_slice_seconds: Annotated[float, option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
     max_delete_fraction: Annotated[
@@ -84,6 +87,7 @@ def merge(
         model=model_flags(model, git_repo_url, git_repo_branch, git_credential),
         merge_store=StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential),
         source_credential=source_credential,
+        source_hosts=None if source_hosts is None else tuple(source_hosts.split(",")),
         strategy=strategy,
         time_slice_seconds=time_slice_seconds,
         max_delete_fraction=max_delete_fraction,

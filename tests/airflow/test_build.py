@@ -11,10 +11,15 @@ import pytest
 
 from airflow_plugin.factory.judging import judged
 from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.settings import Allowed, settings_of_row
 from config_schema.result import TOKEN_VARIABLE
 
-SETTINGS = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
+ALLOWED = Allowed(
+    resources={"cpu": "250m", "memory": "512Mi"},
+    node_selector={"disk": ("ssd",)},
+    tolerations=({"key": "dedicated", "operator": "Exists"},),
+    image_pull_secrets=("registry",),
+)
 
 
 @pytest.fixture
@@ -23,8 +28,9 @@ def dag(airflow_here, config):
     from airflow_plugin.factory import build as building
 
     def build(**changes):
-        row = Row("active", json.dumps(config("YellowLive", **changes)))
-        loaded = judged([Stream("Store1", row)], SETTINGS, building.dag)
+        row = config("YellowLive", **changes)
+        settings = settings_of_row(row, allowed=ALLOWED)
+        loaded = judged([Stream("Store1", Row("active", json.dumps(row)))], settings, building.dag)
         assert loaded.set_aside == {}
         return loaded.made["yellowlive__Store1_ingestion"]
 
@@ -165,9 +171,9 @@ import airflow.dag_processing.processor, airflow.sdk.bases.branch
 before = set(sys.modules)
 from airflow_plugin.factory.publishing import build, judged
 from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.settings import PlatformSettings
-settings = PlatformSettings(original_platform_name="YellowLive", runners=("process", "kubernetes"))
+from airflow_plugin.settings import settings_of_row
 for row in json.loads({json.dumps(rows)!r}):
+    settings = settings_of_row(json.loads(row))
     loaded = judged([Stream("Store1", Row("active", row))], settings, build.dag)
     assert not loaded.set_aside, loaded
 print(json.dumps(sorted(set(sys.modules) - before)))

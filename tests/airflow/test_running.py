@@ -19,7 +19,7 @@ from airflow_plugin import stream_table
 from airflow_plugin.demo.airflow import Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
-from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.settings import Allowed, settings_of_row
 from config_schema import names
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -99,7 +99,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         postgres.create_database(name, name)
     metadata, merge = (postgres.dsn(name, name, "word") for name in ("running_airflow", "running_merge"))
     write_rows(merge, [config("YellowLive", store, **row) for store, row in STREAMS.items()])
-    settle(folder)
+    settle(folder, config("YellowLive"))
     processes = Processes(folder)
     environment = {"DAGFACTORY_SETTINGS_DIR": str(folder), "DAGFACTORY_YELLOWLIVE_DSN": merge}
     airflow = Airflow(folder / "airflow", free_port(), metadata, environment, processes)
@@ -214,14 +214,14 @@ def test_a_paused_stream_is_never_scheduled_and_its_merge_task_skips(running):
     assert "its row's status to active" in task_log(running, paused, run_id, "snapshot_merge_job")
 
 
-def settle(folder: Path) -> None:
+def settle(folder: Path, config: dict[str, Any]) -> None:
     job = folder / "job.py"
     job.write_text(JOB)
-    settings = PlatformSettings(
-        original_platform_name="YellowLive",
-        runners=("process",),
+    settings = settings_of_row(
+        config,
         merge_job_command=(sys.executable, str(job)),
         max_chain=MAX_CHAIN,
+        allowed=Allowed(git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()})),
     )
     (folder / names.settings_file("yellowlive")).write_text(settings.to_json())
 

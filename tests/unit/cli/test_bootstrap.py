@@ -10,13 +10,16 @@ import pytest
 from typer.testing import CliRunner
 
 import config_schema
-from airflow_plugin.bootstrap.platform_files import platform_files
+from airflow_plugin.bootstrap.platform_files import platform_files, platform_settings
 from airflow_plugin.bootstrap.write import FileChange, write
 from airflow_plugin.cli.program import app
+from airflow_plugin.factory.admission import refusals
 from airflow_plugin.settings import settings_from_json
+from airflow_plugin.sync.graph import stream_graph
+from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
-from config_schema.model import Runner
+from config_schema.model import Database, DatasetSink, Runner, StreamDefaults
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = [
@@ -60,21 +63,63 @@ def test_diff_shows_what_would_change_and_writes_nothing(tmp_path):
     assert "ns-yellow-live" in settings.read_text()
 
 
+def test_what_the_model_does_not_say_stays_as_it_is_in_the_settings_file(tmp_path):
+    bootstrap(tmp_path)
+    file = tmp_path / FILES[1]
+    mine = {"allowed": {"resources": {"cpu": "2"}}, "max_chain": 7, "kubernetes_conn_id": "k8s"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | mine | {"namespace_name": "elsewhere"}))
+    bootstrap(tmp_path)
+    told = json.loads(file.read_text())
+    assert {key: told[key] for key in mine} == mine
+    assert told["namespace_name"] == "ns-yellow-live"
+
+
+def test_a_settings_file_that_cannot_be_used_is_told_of_and_left_alone(tmp_path):
+    bootstrap(tmp_path)
+    (tmp_path / FILES[1]).write_text("{")
+    done = bootstrap(tmp_path)
+    assert isinstance(done.exception, StreamFactoryError)
+    assert f"{tmp_path / FILES[1]}: not JSON" in str(done.exception)
+    assert (tmp_path / FILES[1]).read_text() == "{"
+
+
 @pytest.mark.parametrize("runner", Runner)
-def test_the_settings_are_read_back_and_admit_the_runner_that_the_model_names(runner):
-    platform = replace(load_model(EXAMPLES).ecosystem.platform("YellowLive"), runner=runner)
-    text = platform_files(platform)[PurePosixPath("settings/yellowlive.settings.json")]
-    settings = settings_from_json(text, "YellowLive", "here")
-    assert settings.namespace_name == platform.namespace
-    assert settings.datasurface_docker_image == platform.image
-    assert set(settings.runners) == {runner.value, "kubernetes"}
-    assert json.loads(text)["git_repo_url"] == platform.model.url
+@pytest.mark.parametrize("original", ["YellowLive", "YellowForensic"])
+def test_the_settings_are_read_back_and_admit_every_row_that_sync_makes_of_the_model(runner, original):
+    model = load_model(EXAMPLES)
+    streams = StreamDefaults(pool="ingest", priority=7, time_slice_seconds=50, service_account="merge-job")
+    changed = {"runner": runner, "schedule": "@continuous", "streams": streams}
+    platforms = tuple(replace(one, **changed) for one in model.ecosystem.platforms)
+    model = replace(model, ecosystem=replace(model.ecosystem, platforms=platforms))
+    platform = model.ecosystem.platform(original)
+    short = names.platform_name(original)
+    text = platform_files(platform, model)[PurePosixPath(f"settings/{short}.settings.json")]
+    settings = settings_from_json(text, original, "here")
+    (config,) = stream_graph(model.ecosystem, model.mappings)[original].values()
+    assert refusals(config, settings, "row") == []
+    assert settings.runners == (runner.value,)
+    assert (settings.source_hosts, settings.source_credential_secret_names) == (("pg-data:5432",), ("customer-db",))
+
+
+def test_a_platform_reads_only_the_sources_of_the_dataset_groups_that_it_serves():
+    model = load_model(EXAMPLES)
+    elsewhere = Database("pg-hr", "hr", "hr-db", port=5433)
+    store = replace(model.ecosystem.datastores[0], name="Salaries", source=elsewhere)
+    stores = (*model.ecosystem.datastores, store)
+    sinks = (DatasetSink("Salaries", "customers"),)
+    (workspace,) = model.ecosystem.workspaces
+    live, forensic = workspace.dataset_groups
+    workspace = replace(workspace, dataset_groups=(live, replace(forensic, sinks=sinks)))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=stores, workspaces=(workspace,)))
+    found = {one.name: platform_settings(one, model) for one in model.ecosystem.platforms}
+    assert found["YellowLive"].source_hosts == ("pg-data:5432",)
+    assert found["YellowForensic"].source_hosts == ("pg-hr:5433",)
+    assert found["YellowForensic"].source_credential_secret_names == ("hr-db",)
 
 
 def test_a_factory_file_is_python_under_ten_lines():
-    text = platform_files(load_model(EXAMPLES).ecosystem.platform("YellowLive"))[
-        PurePosixPath("dags/yellowlive_factory.py")
-    ]
+    model = load_model(EXAMPLES)
+    text = platform_files(model.ecosystem.platform("YellowLive"), model)[PurePosixPath("dags/yellowlive_factory.py")]
     compile(text, "yellowlive_factory.py", "exec")
     assert 'publish(globals(), platform="YellowLive")' in text
     assert len(text.splitlines()) < 10

@@ -80,12 +80,12 @@ def test_a_stream_that_is_not_there_is_told_with_the_nearest_one():
 
 def test_the_row_may_come_from_a_file_of_several(tmp_path):
     rows = tmp_path / "rows.json"
-    rows.write_text(json.dumps([config(), config(store_name="Store2", stream_key="Store2", priority=7)]))
+    rows.write_text(json.dumps([config(), config(store_name="Store2", stream_key="Store2", retries=7)]))
     (shown,) = json.loads(run("show", "Store2", "--file", rows, "--json").stdout)["dags"]
-    assert (shown["dag_id"], shown["plan"]["priority"]) == ("yellowlive__Store2_ingestion", 7)
+    assert (shown["dag_id"], shown["plan"]["retries"]) == ("yellowlive__Store2_ingestion", 7)
     assert shown["origin"] == str(rows)
     text = run("show", "Store2", "--file", rows).stdout
-    assert "priority           7" in text
+    assert "retries            7" in text
 
 
 def test_the_settings_are_those_of_the_settings_file_if_there_is_one(settings_dir):
@@ -160,7 +160,9 @@ def test_differences_are_told_of_a_config_with_problems_too_and_of_a_stream_that
     assert {"key": "stream_key", "before": None, "after": "New"} in told["differences"]
 
 
-def test_a_stream_without_a_cron_has_no_next_times():
+def test_a_stream_without_a_cron_has_no_next_times(settings_dir):
+    file = settings_dir / "yellowlive.settings.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schedule": "@continuous"}))
     for schedule in (None, "@once", "@continuous"):
         told, _ = simulated(config(schedule=schedule))
         assert told["dag"]["next_times"] == []

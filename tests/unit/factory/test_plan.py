@@ -8,12 +8,12 @@ import pytest
 
 from airflow_plugin.factory.plan import dag_plan, merge_arguments, secret_variables
 from airflow_plugin.factory.rows import candidate_keys
-from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.settings import Allowed, settings_of_row
 from config_schema import names, stream
 from config_schema.errors import ProblemsFound
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
-SETTINGS = PlatformSettings(original_platform_name="YellowLive", runners=("kubernetes", "process"))
+SETTINGS = settings_of_row(EXAMPLE, source_hosts=("pg-data:5432",))
 
 
 def config(**changes: Any) -> stream.StreamConfig:
@@ -35,6 +35,7 @@ def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
         "--postgres-schema=public",
         "--postgres-credential=postgres",
         "--source-credential=customer-db",
+        "--source-hosts=pg-data:5432",
         "--strategy=auto",
         "--time-slice-seconds=0",
     ]
@@ -81,10 +82,11 @@ def test_tags_name_platform_milestoning_and_store_then_the_rows_own_each_once():
 
 
 def test_a_change_of_any_key_changes_the_plan_that_airflow_stores():
-    before = dag_plan(config(), SETTINGS)
-    after = dag_plan(config(git_repo_branch="next"), SETTINGS)
+    settings = settings_of_row(EXAMPLE, allowed=Allowed(git_repo_branch=("next",)))
+    before = dag_plan(config(), settings)
+    after = dag_plan(config(git_repo_branch="next"), settings)
     assert before.doc != after.doc
-    assert dag_plan(config(), SETTINGS) == before
+    assert dag_plan(config(), settings) == before
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_a_change_of_any_key_changes_the_plan_that_airflow_stores():
 )
 def test_what_the_settings_or_this_machine_do_not_admit_is_a_problem(changes, path, said):
     with pytest.raises(ProblemsFound) as raised:
-        dag_plan(config(**changes), PlatformSettings(original_platform_name="YellowLive"), where="row")
+        dag_plan(config(**changes), SETTINGS, where="row")
     (problem,) = raised.value.problems
     assert problem.path == path
     assert said in problem.what

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from airflow_plugin import settings
-from airflow_plugin.settings import PlatformSettings, platform_settings
+from airflow_plugin.settings import Allowed, PlatformSettings, platform_settings
 from config_schema.errors import ProblemsFound, StreamFactoryError
 
 
@@ -25,6 +25,28 @@ def test_what_is_written_is_read_back(folder):
         datasurface_docker_image="registry.example/merge-job:0.1.0",
         git_repo_url="https://git.example/team/model.git",
         git_repo_branch="main",
+        git_credential_secret_name="git",
+        postgres_hostname="pg-data",
+        postgres_port=5432,
+        postgres_database="datasurface_merge",
+        postgres_credential_secret_name="postgres",
+        slack_credential_secret_name="slack",
+        source_credential_secret_names=("customer-db", "hr-db"),
+        source_hosts=("pg-data:5432",),
+        schedule="* * * * *",
+        service_account="merge-job",
+        pool="ingest",
+        priority=7,
+        time_slice_seconds=50,
+        allowed=Allowed(
+            namespace_name=("ns-two",),
+            merge_stores=("pg-new:5432/datasurface_merge",),
+            resources={"cpu": "2"},
+            node_selector={"disk": ("ssd", "hdd")},
+            tolerations=({"key": "dedicated", "operator": "Exists"},),
+            priority={"from": 1, "to": 10},
+            shortest_schedule=0,
+        ),
         merge_store_schema="merge schema",
         runners=("process", "kubernetes"),
         merge_job_command=("/opt/merge-job",),
@@ -36,10 +58,10 @@ def test_what_is_written_is_read_back(folder):
     Draft202012Validator(settings.schema()).validate(json.loads(written.to_json()))
 
 
-def test_without_a_file_only_kubernetes_runs_jobs():
-    assert platform_settings("YellowLive") == PlatformSettings(
-        original_platform_name="YellowLive", platform_name="yellowlive", runners=("kubernetes",)
-    )
+def test_without_a_file_there_are_the_defaults_and_the_name_of_the_file_that_is_missing(folder):
+    assert platform_settings("YellowLive") == PlatformSettings(original_platform_name="YellowLive")
+    assert platform_settings("YellowLive").platform_name == "yellowlive"
+    assert platform_settings("YellowLive").missing_file == str(folder / "yellowlive.settings.json")
 
 
 def test_every_problem_of_a_file_comes_at_once_with_its_path(folder):

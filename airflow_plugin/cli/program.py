@@ -16,6 +16,7 @@ from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
+from airflow_plugin.cli.snapshot import snapshot
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
 from config_schema.errors import StreamFactoryError
@@ -40,9 +41,10 @@ app.command()(sync)
 app.command()(bootstrap)
 app.command(context_settings=PASSED_THROUGH)(simulate)
 app.command(context_settings=PASSED_THROUGH)(demo)
-app.add_typer(db, name="db")
 app.add_typer(dag, name="dag")
+app.add_typer(db, name="db")
 app.add_typer(batch, name="batch")
+app.add_typer(snapshot, name="snapshot")
 
 
 def run() -> Never:

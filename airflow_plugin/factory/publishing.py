@@ -54,6 +54,9 @@ def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
     if dag_id not in loaded.made and loaded.set_aside:
         wrong = "; ".join(str(problem) for aside in loaded.set_aside.values() for problem in aside.problems)
         raise StreamFactoryError(dag_id, wrong, "This worker has no last-good snapshot to go by", retryable=True)
+    if dag_id not in loaded.made:
+        what = f"{names.stream_table(settings.platform_name)} has no such stream any more"
+        raise StreamFactoryError(dag_id, what, "Nothing, if it was retired; else run dagfactory sync", retryable=True)
     return loaded.made
 
 

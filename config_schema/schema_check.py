@@ -15,6 +15,8 @@ from config_schema.errors import choose_from
 Schema = Mapping[str, Any]
 Finding = tuple[str, str, str]  # path, what, what to do
 
+LONGEST_SHOWN = 60
+
 TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
@@ -39,7 +41,7 @@ def findings(value: Any, schema: Schema, path: str = "") -> Iterator[Finding]:
     elif kind in ("integer", "number"):
         low, high = schema.get("minimum", value), schema.get("maximum", value)
         if not low <= value <= high:
-            yield path, f"{value} is out of bounds", f"Give a number from {low} to {high}"
+            yield path, f"{_shown(value)} is out of bounds", f"Give a number from {low} to {high}"
     elif kind == "array":
         yield from _array(value, schema, path)
     elif kind == "object":
@@ -58,8 +60,11 @@ def _array(value: list[Any], schema: Schema, path: str) -> Iterator[Finding]:
     low, high = schema.get("minItems", 0), schema.get("maxItems", len(value))
     if not low <= len(value) <= high:
         yield path, f"the list has {len(value)} items", f"Give {low} to {high}"
-    if schema.get("uniqueItems") and any(item in value[:index] for index, item in enumerate(value)):
-        yield path, "an item stands there twice", "Name each once"
+        return  # a hostile list must not cost more than a look at its length
+    if schema.get("uniqueItems"):
+        texts = [item for item in value if isinstance(item, str)]  # such lists are of texts, or told of below
+        if len(set(texts)) < len(texts):
+            yield path, "an item stands there twice", "Name each once"
     for index, item in enumerate(value):
         yield from findings(item, schema["items"], f"{path}[{index}]")
 
@@ -77,9 +82,9 @@ def _object(value: dict[str, Any], schema: Schema, path: str) -> Iterator[Findin
         if key in known:
             yield from findings(item, known[key], inside + key)
         elif others is False:
-            yield inside + key, f"unknown key {key!r}", choose_from(key, known)
+            yield inside + _key(key), f"unknown key {_shown(key)}", choose_from(key[:LONGEST_SHOWN], known)
         elif others is not True:
-            yield from findings(item, others, inside + key)
+            yield from findings(item, others, inside + _key(key))
 
 
 @cache
@@ -91,6 +96,11 @@ def _wanted(schema: Schema) -> str:
     return f"{schema['description'].rstrip('.')}, for example {schema['examples'][0]!r}"
 
 
+def _key(key: str) -> str:
+    return key if key.isprintable() and len(key) <= LONGEST_SHOWN else _shown(key)
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    # Sliced first: the repr of a hostile text is as long as that.
+    text = repr(value[:LONGEST_SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from config_schema.schema_check import findings
 
 CONFIG_VERSION = 1
 STATUSES = ("active", "paused", "retired")
+LONGEST = 500_000  # characters of a config_json; the schema's bounds let a large one have half of that
+MOST_TOLD = 20  # problems of a row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +94,13 @@ def stream_config(config_json: str, where: str = "") -> StreamConfig:
 
     `where` names the row in the problems: `yellowlive_airflow_dsg[Store1]`.
     """
+    if len(config_json) > LONGEST:
+        what = f"the text has more than {LONGEST} characters"
+        raise ProblemsFound(where, [Problem(where, "", what, "Mend the row's config_json")])
     try:
         data = json.loads(config_json)
+        if "\\u" in config_json:  # which can stand for half a character, that no file and no database takes
+            json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Mend the row's config_json")]) from error
     return from_dict(data, where)
@@ -110,12 +118,14 @@ def from_dict(data: Any, where: str = "") -> StreamConfig:
 
 
 def check(data: Any, where: str = "") -> Iterator[Problem]:
-    """Every problem of a parsed config_json: first those of single keys, and if there are none those between keys."""
+    """The problems of a parsed config_json: first those of single keys, and if there are none those between keys."""
     if isinstance(data, dict) and _newer(data.get("config_version")):
-        what = f"config_version {data['config_version']} is newer than {CONFIG_VERSION}"
+        what = f"config_version {str(data['config_version'])[:20]} is newer than {CONFIG_VERSION}"
         yield Problem(where, "config_version", what, "Upgrade the plugin")
         return
-    of_schema = [Problem(where, path, what, todo) for path, what, todo in findings(data, schema())]
+    of_schema = [Problem(where, *finding) for finding in islice(findings(data, schema()), MOST_TOLD + 1)]
+    if len(of_schema) > MOST_TOLD:
+        of_schema[-1] = Problem(where, "", f"there are more than {MOST_TOLD} problems", "Mend these first")
     yield from of_schema or _between_keys(data, where)
 
 

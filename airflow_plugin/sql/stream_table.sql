@@ -49,21 +49,37 @@ ORDER BY stream_key COLLATE "C"
 
 -- name: read_table
 -- All rows in one round trip, or only the token where it is the known one. The token is made of what the rows say,
--- so that it also tells of a change by hand that left updated_at alone.
+-- so that it also tells of a change by hand that left updated_at alone. Of a text without bounds no more is read than
+-- shows that it is too long (stream.LONGEST).
 WITH state AS (
     SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
     FROM {stream_table}
 )
 SELECT state.token, stream.stream_key::text, stream.status::text,
-       CASE WHEN stream.status = 'retired' THEN '' ELSE coalesce(stream.config_json::text, '') END
+       CASE WHEN stream.status = 'retired' THEN '' ELSE coalesce(left(stream.config_json::text, 500001), '') END
 FROM state LEFT JOIN {stream_table} AS stream ON state.token <> %(known)s
 ORDER BY stream.stream_key COLLATE "C"
 
 -- name: read_rows
-SELECT stream_key::text, status::text, CASE WHEN status = 'retired' THEN '' ELSE coalesce(config_json::text, '') END
+SELECT stream_key::text, status::text,
+       CASE WHEN status = 'retired' THEN '' ELSE coalesce(left(config_json::text, 500001), '') END
 FROM {stream_table}
 WHERE stream_key = ANY (%(stream_keys)s::text[])
 ORDER BY stream_key COLLATE "C"
+
+-- name: select_gone
+-- The history's keys by its index, as there may be years of changes; then the last word on those that have no row.
+WITH RECURSIVE keys (stream_key) AS (
+    (SELECT stream_key FROM {history_table} ORDER BY stream_key LIMIT 1)
+    UNION ALL
+    SELECT (SELECT h.stream_key FROM {history_table} h WHERE h.stream_key > k.stream_key ORDER BY h.stream_key LIMIT 1)
+    FROM keys k WHERE k.stream_key IS NOT NULL
+)
+SELECT k.stream_key FROM keys k
+WHERE NOT EXISTS (SELECT FROM {stream_table} s WHERE s.stream_key = k.stream_key)
+  AND (SELECT h.after_status FROM {history_table} h WHERE h.stream_key = k.stream_key ORDER BY h.id DESC LIMIT 1)
+      <> 'retired'
+ORDER BY k.stream_key COLLATE "C"
 
 -- name: select_config_limit
 -- Tables made elsewhere have config_json varchar(2048); NULL: no limit. atttypmod counts 4 bytes of its own.

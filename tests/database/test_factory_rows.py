@@ -16,6 +16,8 @@ from airflow_plugin.factory import rows
 from airflow_plugin.factory.rows import Table, TableRow, read_rows, read_table
 from airflow_plugin.merge_store import MergeStoreError, fetch_within
 from airflow_plugin.settings import PlatformSettings
+from config_schema import stream
+from config_schema.errors import ProblemsFound
 
 SETTINGS = PlatformSettings(original_platform_name="YellowLive")
 TABLE = "yellowlive_airflow_dsg"
@@ -71,6 +73,14 @@ def test_a_worker_reads_only_the_rows_it_asks_for(merge_store):
         f"INSERT INTO {TABLE} VALUES ('a#b', 'x', 'active'), ('a__b', 'y', 'retired'), ('o', 'z', 'active')",
     )
     assert read_rows(SETTINGS, ["a#b", "a__b"]) == [TableRow("a#b", "active", "x"), TableRow("a__b", "retired", "")]
+
+
+def test_of_a_text_without_bounds_no_more_is_read_than_shows_that_it_is_too_long(merge_store):
+    change(merge_store, f"INSERT INTO {TABLE} VALUES ('huge', repeat('x', 50000000), 'active')")
+    for (row,) in (read_table(SETTINGS).rows, read_rows(SETTINGS, ["huge"])):
+        assert len(row.config_json) == stream.LONGEST + 1
+        with pytest.raises(ProblemsFound, match="the text has more than"):
+            stream.stream_config(row.config_json)
 
 
 def test_a_table_made_elsewhere_with_other_types_and_nulls_is_read(merge_store):

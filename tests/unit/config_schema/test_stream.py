@@ -123,3 +123,45 @@ def test_defaults_are_left_out_of_the_row():
     config = stream.from_dict({**EXAMPLE, "retries": 2, "runner": "process"})
     assert "retries" not in config.to_dict()
     assert config.to_dict()["runner"] == "process"
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "what"),
+    [
+        ({"datasets": [f"d{number}" for number in range(30_000)]}, "datasets", "the list has 30000 items"),
+        ({"owner": "x" * 400_000}, "owner", "the text has 400000 characters"),
+        ({"x\n" * 100_000: 1}, r"'" + r"x\n" * 18 + r"x\...", "unknown key 'x\\n"),
+        ({"priority": 10**4000}, "priority", "1" + "0" * 56 + "... is out of bounds"),
+        ({"config_version": 10**4000}, "config_version", "config_version 10000000000000000000 is newer"),
+    ],
+)
+def test_what_is_huge_is_refused_at_a_look_and_told_in_brief(change, path, what):
+    with pytest.raises(ProblemsFound) as caught:
+        stream.stream_config(json.dumps({**EXAMPLE, **change}), "row")
+    (problem,) = caught.value.problems
+    assert problem.path == path
+    assert problem.what.startswith(what)
+    assert len(str(problem)) < 2000
+
+
+def test_of_many_problems_the_first_ones_are_told():
+    with pytest.raises(ProblemsFound) as caught:
+        stream.from_dict({**EXAMPLE, **{f"unknown{number}": 1 for number in range(30_000)}}, "row")
+    assert len(caught.value.problems) == 21
+    assert caught.value.problems[-1].what == "there are more than 20 problems"
+
+
+def test_a_text_that_is_too_long_is_not_even_parsed():
+    with pytest.raises(ProblemsFound, match="the text has more than 500000 characters"):
+        stream.stream_config(json.dumps(EXAMPLE) + " " * 500_000, "row")
+
+
+def test_half_a_character_is_refused_and_a_whole_one_is_not():
+    with pytest.raises(ProblemsFound, match="not JSON: 'utf-8' codec"):
+        stream.stream_config(json.dumps({**EXAMPLE, "owner": "\ud83d"}), "row")
+    assert stream.stream_config(json.dumps({**EXAMPLE, "owner": "\U0001f600"})).owner == "\U0001f600"
+
+
+def test_a_key_and_a_datasets_name_that_stand_twice_are_found_also_among_other_things():
+    for datasets in (["a", 1, "a"], [1, "a", "a"]):
+        assert "datasets" in {path for path, *_ in findings({**EXAMPLE, "datasets": datasets}, SCHEMA)}

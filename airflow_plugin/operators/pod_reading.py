@@ -1,0 +1,103 @@
+"""The result of a merge job, read from its pod: each line of the log, then its tail, then the termination message."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.callbacks import KubernetesPodOperatorCallback
+from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from airflow_plugin.operators.pod_failure import in_words
+from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
+
+log = logging.getLogger(__name__)
+
+CONTAINER = "base"
+TAIL_LINES = 200
+WHOLE_LOG_LINES = 20_000
+TAIL_SECONDS = 60.0
+
+
+class PodReading(KubernetesPodOperatorCallback):
+    """Reads the result of one try. `whole_log` shows the log at its end, for where nobody followed it.
+
+    Overrides static methods by those of an instance, because it must remember what it has read.
+    """
+
+    def __init__(self, token: str, *, whole_log: bool = False) -> None:
+        self._reader = ResultReader(token) if token else None
+        self._whole_log = whole_log
+        self.ended = ""
+
+    @property
+    def result(self) -> MergeResult | None:
+        return self._reader.result if self._reader else None
+
+    def on_pod_creation(self, *, pod: k8s.V1Pod | None, **kwargs: Any) -> None:  # type: ignore[override]
+        # A try that found the pod of an earlier one, after a restart of Airflow, must know that one's token.
+        token = _token(pod)
+        if token:
+            self._reader = ResultReader(token)
+
+    def progress_callback(self, *, line: str, **kwargs: Any) -> None:  # type: ignore[override]
+        if self._reader is not None:
+            self._reader.feed(line)
+
+    def on_pod_completion(  # type: ignore[override]
+        self, *, pod: k8s.V1Pod | None, client: Any, **kwargs: Any
+    ) -> None:
+        if pod is None:
+            return
+        if self._reader is None:
+            self.on_pod_creation(pod=pod)
+        ended = _terminated(pod)
+        self.ended = _how_it_ended(pod, ended)
+        if self._whole_log or self.result is None:
+            for line in _last_lines(pod, client, WHOLE_LOG_LINES if self._whole_log else TAIL_LINES):
+                if self._whole_log:
+                    log.info("%s", line)
+                self.progress_callback(line=line)
+        if self.result is None and ended is not None:
+            self.progress_callback(line=ended.message or "")
+
+
+def _token(pod: k8s.V1Pod | None) -> str:
+    containers = pod.spec.containers if pod is not None and pod.spec is not None else []
+    variables = (variable for container in containers for variable in container.env or [])
+    return next((variable.value or "" for variable in variables if variable.name == TOKEN_VARIABLE), "")
+
+
+def _terminated(pod: k8s.V1Pod) -> k8s.V1ContainerStateTerminated | None:
+    statuses = (pod.status.container_statuses if pod.status is not None else None) or []
+    states = (status.state for status in statuses if status.name == CONTAINER)
+    return next((state.terminated for state in states if state is not None), None)
+
+
+def _how_it_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated | None) -> str:
+    """`exit code 137 (OOMKilled)`; of an evicted pod, which may know of no container, what its node says."""
+    if ended is not None:
+        return f"exit code {ended.exit_code}" + (f" ({ended.reason})" if ended.reason else "")
+    if pod.status is not None and pod.status.phase == "Failed":
+        return f"pod {pod.status.reason or 'failed'} ({pod.status.message or 'no message'})"
+    return ""
+
+
+def _last_lines(pod: k8s.V1Pod, client: Any, count: int) -> Iterator[str]:
+    """The log's last lines, which a broken stream can have lost."""
+    try:
+        answer = client.read_namespaced_pod_log(
+            name=pod.metadata.name,
+            namespace=pod.metadata.namespace,
+            container=CONTAINER,
+            tail_lines=count,
+            _preload_content=False,  # else the client returns the text of a bytes literal
+            _request_timeout=TAIL_SECONDS,
+        )
+        for line in answer:
+            yield line.decode(errors="replace").rstrip("\r\n")
+    except (ApiException, HTTPError) as error:
+        log.warning("The end of the log of pod %s cannot be read: %s", pod.metadata.name, in_words(error))

@@ -1,0 +1,86 @@
+"""What a merge job's pod is: least rights, a root file system that is read only, secrets by reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubernetes.client import models as k8s
+
+from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
+from airflow_plugin.operators.pod_reading import CONTAINER
+from config_schema import names
+
+LABEL_PREFIX = "stream-factory"
+RUN_LABEL = f"{LABEL_PREFIX}/run"
+
+SCHEDULE_SECONDS = 600  # a cluster may have to add a node first
+START_SECONDS = 300  # and that node has to pull the image
+START_POLL_SECONDS = 2.0
+POLL_SECONDS = 5.0  # of the triggerer
+
+
+def pod_arguments(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+    """The operator's arguments; a try adds its run id and its token."""
+    return {**_pod(job, place), **_container(job, place), **_watching(place)}
+
+
+def _pod(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "namespace": place.namespace,
+        "labels": {
+            "app.kubernetes.io/name": "merge-job",
+            f"{LABEL_PREFIX}/platform": names.label_value(job.platform_name),
+            f"{LABEL_PREFIX}/stream": names.label_value(job.stream_key),
+        },
+        "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
+        "node_selector": place.node_selector,
+        "tolerations": [k8s.V1Toleration(**toleration) for toleration in place.tolerations],
+        "volumes": [k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource())],
+        "security_context": k8s.V1PodSecurityContext(
+            run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault")
+        ),
+        "automount_service_account_token": False,
+        **({"service_account_name": place.service_account} if place.service_account else {}),
+    }
+
+
+def _container(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+    return {
+        "base_container_name": CONTAINER,
+        "image": place.image,
+        "image_pull_policy": place.image_pull_policy,
+        "arguments": list(job.arguments),
+        "env_vars": [*map(_secret_variable, job.secrets), k8s.V1EnvVar(name="HOME", value="/tmp")],
+        "container_resources": k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
+        "volume_mounts": [k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],
+        "container_security_context": k8s.V1SecurityContext(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        ),
+    }
+
+
+def _watching(place: PodPlace) -> dict[str, Any]:
+    """How the pod is watched, and what becomes of it. The triggerer would watch events: that right is spared."""
+    return {
+        "deferrable": place.deferrable,
+        "on_finish_action": "delete_succeeded_pod" if place.keep_failed else "delete_pod",
+        "do_xcom_push": False,
+        "get_logs": not place.deferrable,  # else PodReading shows it, without waiting on a stream
+        "container_name_log_prefix_enabled": False,
+        "log_pod_spec_on_failure": False,
+        "log_events_on_startup": not place.deferrable,
+        "log_events_on_failure": True,
+        "schedule_timeout_seconds": SCHEDULE_SECONDS,
+        "startup_timeout_seconds": START_SECONDS,
+        "startup_check_interval_seconds": START_POLL_SECONDS,
+        "poll_interval": POLL_SECONDS,
+        **({"kubernetes_conn_id": place.kubernetes_conn_id} if place.kubernetes_conn_id else {}),
+    }
+
+
+def _secret_variable(secret: SecretVariable) -> k8s.V1EnvVar:
+    reference = k8s.V1SecretKeySelector(name=secret.secret, key=secret.key, optional=secret.optional or None)
+    return k8s.V1EnvVar(name=secret.name, value_from=k8s.V1EnvVarSource(secret_key_ref=reference))

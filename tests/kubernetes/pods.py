@@ -1,0 +1,156 @@
+"""A pod of the stand-in: the real merge job as a local process, and what Kubernetes would say of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from config_schema import names
+from tests.kubernetes.faults import Faults
+
+Json = dict[str, Any]
+GRACE_SECONDS = 5.0
+
+
+class Pod:
+    """Runs from when it is made. `body` is what was posted; `secrets` are the namespace's, by name and key."""
+
+    def __init__(self, body: Json, secrets: dict[str, dict[str, str]], faults: Faults) -> None:
+        self.body = body
+        self.faults = faults
+        self.lines: list[tuple[datetime, str]] = [(datetime.now(UTC), line) for line in faults.says_first]
+        self.changed = threading.Condition()
+        self.streams = 0  # log requests that followed
+        self._folder = tempfile.TemporaryDirectory(prefix="pod-")
+        self._message = Path(self._folder.name) / "termination-log"
+        self._process: subprocess.Popen[str] | None = None
+        self._exit: int | None = None
+        self._ended_at: datetime | None = None
+        if not (faults.unscheduled or faults.unpullable or faults.evicted):
+            self._start(secrets)
+
+    @property
+    def name(self) -> str:
+        return str(self.body["metadata"]["name"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return self.body["metadata"].setdefault("labels", {})
+
+    @property
+    def job_has_ended(self) -> bool:
+        return self._exit is not None
+
+    @property
+    def held(self) -> bool:
+        """A job is quicker than a stream: it appears to run until those that are to be cut have been."""
+        cuts = len(self.faults.cut_streams) - (1 if self.faults.cut_late else 0)
+        return self.streams <= cuts
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and (not self.job_has_ended or (bool(self.faults.cut_streams) and self.held))
+
+    @property
+    def is_to_vanish(self) -> bool:
+        return bool(self.lines) if self.faults.vanish == "early" else self.faults.vanish == "late" and not self.runs
+
+    @property
+    def json(self) -> Json:
+        return {**self.body, "apiVersion": "v1", "kind": "Pod", "status": self._status()}
+
+    def delete(self) -> None:
+        """SIGTERM, and SIGKILL when the grace period is over."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+            self._reader.join()
+        self._folder.cleanup()
+
+    def _start(self, secrets: dict[str, dict[str, str]]) -> None:
+        container = self.body["spec"]["containers"][0]
+        given = {one["name"]: _value(one, secrets) for one in container["env"]}
+        environment = {name: value for name, value in given.items() if value is not None}
+        (temporary,) = (mount["mountPath"] for mount in container["volumeMounts"])
+        assert temporary == "/tmp"
+        assert self.body["spec"]["volumes"][0]["emptyDir"] == {}
+        folder = self._folder.name
+        self._message.touch()
+        environment |= {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder, "PYTHONUNBUFFERED": "1"}
+        environment[names.TERMINATION_MESSAGE_VARIABLE] = str(self._message)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "merge_jobs", *container["args"]],
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self.changed:
+                self.lines.append((datetime.now(UTC), line.rstrip("\n")))
+                self.changed.notify_all()
+            if self.faults.out_of_memory:
+                self._process.kill()
+                break
+        self._process.stdout.close()
+        code = self._process.wait()
+        with self.changed:
+            self._exit = code if code >= 0 else 128 - code
+            self._ended_at = datetime.now(UTC)
+            self.changed.notify_all()
+
+    def _status(self) -> Json:
+        if self.faults.evicted:
+            return {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+        if self.faults.unscheduled:
+            reason = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient memory."}
+            return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", **reason}]}
+        scheduled = [{"type": "PodScheduled", "status": "True"}]
+        if self.faults.unpullable:
+            state: Json = {"waiting": {"reason": "ErrImagePull", "message": self.faults.unpullable}}
+            phase = "Pending"
+        elif self.runs:
+            state, phase = {"running": {"startedAt": _text(self.lines[0][0] if self.lines else None)}}, "Running"
+        else:
+            state, phase = {"terminated": self._terminated()}, "Failed" if self._exit else "Succeeded"
+        image = self.body["spec"]["containers"][0]["image"]
+        status = {"name": "base", "image": image, "imageID": "", "restartCount": 0, "state": state}
+        return {"phase": phase, "conditions": scheduled, "containerStatuses": [{**status, "ready": self.runs}]}
+
+    def _terminated(self) -> Json:
+        reason = "OOMKilled" if self.faults.out_of_memory else "Error" if self._exit else "Completed"
+        message = "" if self.faults.no_message else self._message.read_text("utf-8")[:4096]
+        told = {"message": message} if message else {}
+        return {"exitCode": self._exit, "reason": reason, "finishedAt": _text(self._ended_at), **told}
+
+
+def _value(variable: Json, secrets: dict[str, dict[str, str]]) -> str | None:
+    if "valueFrom" not in variable:
+        return str(variable["value"])
+    reference = variable["valueFrom"]["secretKeyRef"]
+    value = secrets.get(reference["name"], {}).get(reference["key"])
+    assert value is not None or reference.get("optional"), f"CreateContainerConfigError: {reference}"
+    return value
+
+
+def _text(time: datetime | None) -> str:
+    return (time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,153 @@
+"""More than one try, a try that is ended from outside, and what is left of the pods."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from config_schema.result import TOKEN_VARIABLE
+from tests.kubernetes.faults import Refusal
+from tests.kubernetes.world import World
+
+
+@pytest.fixture
+def airflow_exceptions(cluster):
+    from airflow.sdk import exceptions
+
+    return exceptions
+
+
+def begin(world: World, run_id: str, **row):
+    """A try whose worker dies as soon as the pod is there."""
+    context = world.context(run_id)
+    worker = world.task(**row).worker()
+    worker.prepare(run_id)
+    worker.get_or_create_pod(worker.build_pod_request_obj(context), context)
+
+
+def until(condition) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
+def started(cluster) -> bool:
+    return any("started" in line for pod in cluster.pods.values() for _, line in pod.lines)
+
+
+def tokens(cluster) -> list[str]:
+    variables = [pod["spec"]["containers"][0]["env"] for pod in cluster.created]
+    return [one["value"] for env in variables for one in env if one["name"] == TOKEN_VARIABLE]
+
+
+def test_a_second_try_finds_the_pod_of_the_first_and_reads_its_token(world: World, cluster, deferrable):
+    with world.locked():
+        begin(world, f"twice {deferrable}", deferrable=deferrable)
+        first = list(cluster.pods)
+    value = world.run(world.task(deferrable=deferrable), f"twice {deferrable}", try_number=2)
+    assert (value["code"], value["run_id"]) == (0, f"twice {deferrable}")
+    assert len(first) == 1
+    assert not cluster.pods
+    assert len(getattr(cluster, "created", first)) == 1
+
+
+def test_a_second_try_that_comes_after_the_end_does_nothing_twice(world: World, stand_in, deferrable):
+    world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
+    begin(world, f"late {deferrable}", deferrable=deferrable)
+    until(lambda: all(pod.job_has_ended for pod in stand_in.pods.values()))
+    merged = world.merged()
+    value = world.run(world.task(deferrable=deferrable), f"late {deferrable}", try_number=2)
+    assert (value["code"], value["total"]["inserted"] > 0, world.merged()) == (0, True, merged)
+    assert not stand_in.pods
+
+
+def test_a_try_that_failed_has_no_pod_for_the_next(world: World, stand_in, deferrable, airflow_exceptions):
+    stand_in.faults.out_of_memory = True
+    with world.locked(), pytest.raises(airflow_exceptions.AirflowException):
+        world.run(world.task(deferrable=deferrable, on_failed_pod="keep"), f"again {deferrable}")
+    (failed,) = stand_in.pods
+    stand_in.faults = type(stand_in.faults)()
+    value = world.run(world.task(deferrable=deferrable, on_failed_pod="keep"), f"again {deferrable}", try_number=2)
+    assert value["code"] == 0
+    assert list(stand_in.pods) == [failed]
+    assert len(set(tokens(stand_in))) == 2
+
+
+def test_an_api_server_that_stays_away_leaves_the_pod_to_the_next_try(
+    world: World, stand_in, deferrable, airflow_exceptions
+):
+    run_id = f"away {deferrable}"
+    with world.locked():
+        stand_in.faults.refusals = [Refusal(verb, "pods", 503, times=1000) for verb in ("get", "patch", "delete")]
+        with pytest.raises(airflow_exceptions.AirflowException, match="the Kubernetes API answered 503"):
+            world.run(world.task(deferrable=deferrable), run_id)
+        stand_in.faults.refusals.clear()
+    assert world.run(world.task(deferrable=deferrable), run_id, try_number=2)["code"] == 0
+    assert len(stand_in.created) == 1
+
+
+@pytest.mark.parametrize("setting", ["keep", "delete"])
+def test_the_pod_of_a_failed_job_is_kept_or_deleted_as_the_row_says(
+    world: World, cluster, deferrable, setting, airflow_exceptions
+):
+    with pytest.raises(airflow_exceptions.AirflowFailException):
+        world.run(world.task("--store=Store9", deferrable=deferrable, on_failed_pod=setting))
+    assert len(cluster.pods) == (setting == "keep")
+
+
+# --- ended from outside
+
+
+def test_killing_the_task_deletes_the_pod(world: World, stand_in, airflow_exceptions):
+    task, caught = world.task(on_failed_pod="keep"), []
+
+    def run() -> None:
+        try:
+            world.run(task)
+        except airflow_exceptions.AirflowException as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=run)
+    with world.locked():
+        thread.start()
+        until(lambda: started(stand_in))
+        (pod,) = stand_in.pods.values()
+        task.on_kill()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert not stand_in.pods
+    assert "DATASURFACE_RESULT_CODE=-1" in pod.lines[-1][1]  # the job itself was told to end
+    assert caught == ["YellowLive Store1: the task was ended from outside, and its pod with it"]
+
+
+def test_killing_a_deferred_task_deletes_the_pod(world: World, stand_in, airflow_exceptions):
+    with world.locked():
+        with pytest.raises(airflow_exceptions.TaskDeferred) as deferred:
+            world.task(deferrable=True, on_failed_pod="keep").execute(world.context())
+        until(lambda: started(stand_in))
+        asyncio.run(deferred.value.trigger.on_kill())
+    assert not stand_in.pods
+
+
+@pytest.mark.parametrize("setting", ["keep", "delete"])
+def test_a_task_that_takes_too_long_is_ended_and_its_pod_too(
+    world: World, stand_in, deferrable, setting, airflow_exceptions
+):
+    from airflow.sdk.execution_time.timeout import timeout
+
+    task = world.task(deferrable=deferrable, on_failed_pod=setting)
+    task.execution_timeout = timedelta(seconds=1.5)
+    with world.locked():
+        if deferrable:
+            with pytest.raises(airflow_exceptions.AirflowException, match="execution_timeout deadline"):
+                world.run(task)
+        else:
+            with pytest.raises(airflow_exceptions.AirflowTaskTimeout), timeout(1.5):
+                world.run(task)
+    assert not stand_in.pods

@@ -1,0 +1,112 @@
+"""What befalls pods, streams and the API server, and what becomes of the task."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from tests.kubernetes.faults import Refusal
+from tests.kubernetes.rights import RIGHTS
+from tests.kubernetes.world import World
+
+
+@pytest.fixture
+def fails():
+    """That the task fails, in words, in a way that a retry may help."""
+    exceptions = importlib.import_module("airflow.sdk.exceptions")
+
+    def expecting(words: str):
+        return pytest.raises(exceptions.AirflowException, match=words, check=_may_be_retried)
+
+    def _may_be_retried(error: BaseException) -> bool:
+        return not isinstance(error, exceptions.AirflowFailException) and "Traceback" not in str(error)
+
+    return expecting
+
+
+@pytest.mark.parametrize(("cuts", "late"), [([1], False), ([1, 0, 2], False), ([1], True), ([1, 2], True)], ids=str)
+def test_a_stream_that_drops_loses_no_result(world: World, stand_in, monkeypatch, cuts, late):
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    stand_in.faults.cut_streams, stand_in.faults.cut_late = cuts, late
+    stand_in.faults.no_message = True
+    assert world.run(world.task())["code"] == 0
+
+
+def test_a_stream_that_is_half_open_holds_nothing_up(world: World, stand_in, monkeypatch):
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    stand_in.faults.half_open = stand_in.faults.no_message = True
+    assert world.run(world.task())["code"] == 0
+
+
+def test_a_log_whose_end_does_not_come_holds_nothing_up(world: World, stand_in, monkeypatch):
+    reading = importlib.import_module("airflow_plugin.operators.pod_reading")
+    monkeypatch.setattr(reading, "TAIL_SECONDS", 0.5)
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    stand_in.faults.half_open_tail = True
+    assert world.run(world.task(deferrable=True))["code"] == 0
+
+
+def test_a_pod_that_vanishes_fails_the_task_and_says_so(world: World, stand_in, fails, deferrable):
+    stand_in.faults.vanish = "early"
+    with world.locked(), fails("its pod is gone"):
+        world.run(world.task(deferrable=deferrable))
+
+
+def test_a_pod_that_vanishes_when_its_work_is_done_has_done_it(world: World, stand_in, deferrable):
+    world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
+    stand_in.faults.vanish = "late"
+    assert world.run(world.task(deferrable=deferrable))["total"]["inserted"] > 0
+
+
+def test_a_job_that_takes_too_much_memory_fails_the_task_and_says_so(world: World, stand_in, fails, deferrable):
+    stand_in.faults.out_of_memory = True
+    with world.locked(), fails(r"exit code 137 \(OOMKilled\)"):
+        world.run(world.task(deferrable=deferrable))
+
+
+@pytest.mark.parametrize("on_failed_pod", ["keep", "delete"])
+def test_an_image_that_cannot_be_pulled_is_named_and_its_pod_is_gone(
+    world: World, stand_in, fails, deferrable, on_failed_pod
+):
+    stand_in.faults.unpullable = "manifest for registry.example/merge-job:0.1.0 not found"
+    with fails("Image cannot be pulled.*\nmanifest for registry.example/merge-job:0.1.0 not found"):
+        world.run(world.task(deferrable=deferrable, on_failed_pod=on_failed_pod))
+    assert not stand_in.pods
+
+
+@pytest.mark.parametrize("on_failed_pod", ["keep", "delete"])
+def test_a_pod_that_is_never_scheduled_is_given_up_and_gone(
+    world: World, stand_in, fails, deferrable, on_failed_pod, capsys
+):
+    stand_in.faults.unscheduled = True
+    with fails("too long to be scheduled"):
+        world.run(world.task(deferrable=deferrable, on_failed_pod=on_failed_pod))
+    assert not stand_in.pods
+    assert "0/3 nodes are available: 3 Insufficient memory." in capsys.readouterr().out
+
+
+def test_a_pod_that_is_evicted_fails_the_task(world: World, stand_in, fails, deferrable):
+    stand_in.faults.evicted = True
+    with fails("did not start|Evicted"):
+        world.run(world.task(deferrable=deferrable))
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_an_api_server_that_stumbles_is_asked_again(world: World, stand_in, deferrable, status):
+    stand_in.faults.refusals = [Refusal(verb, resource, status, times=2) for verb, resource in RIGHTS]
+    assert world.run(world.task(deferrable=deferrable))["code"] == 0
+    assert len(stand_in.created) == 1
+    assert not stand_in.pods
+
+
+def test_a_pod_whose_creation_was_not_answered_is_found(world: World, stand_in, deferrable):
+    stand_in.faults.refusals = [Refusal("create", "pods", done=True)]
+    assert world.run(world.task(deferrable=deferrable))["code"] == 0
+    assert len(stand_in.created) == 1
+
+
+def test_what_the_api_server_refuses_is_told_in_its_words(world: World, stand_in, fails, deferrable):
+    stand_in.faults.refusals = [Refusal("create", "pods", 403)]
+    with fails("the Kubernetes API answered 403 Forbidden. the server is not well"):
+        world.run(world.task(deferrable=deferrable))

@@ -1,0 +1,47 @@
+{{/* What the components of the chart's own Airflow share. */}}
+
+{{- define "streamFactory.airflowHome" -}}/opt/airflow{{- end -}}
+
+{{- define "streamFactory.airflowEnvironment" -}}
+{{- $settings := dict
+      "AIRFLOW_HOME" (include "streamFactory.airflowHome" .)
+      "AIRFLOW__CORE__EXECUTOR" "LocalExecutor"
+      "AIRFLOW__CORE__PARALLELISM" "8"
+      "AIRFLOW__CORE__LOAD_EXAMPLES" "False"
+      "AIRFLOW__CORE__DAGS_FOLDER" (printf "%s/platforms" (include "streamFactory.airflowHome" .))
+      "AIRFLOW__CORE__HOSTNAME_CALLABLE" "airflow.utils.net.get_host_ip_address"
+      "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" (printf "http://%s-api-server:8080/execution/" (include "streamFactory.fullname" .))
+      "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" "admin:admin"
+      "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" (printf "%s/passwords.json" (include "streamFactory.airflowHome" .))
+      "AIRFLOW__API__WORKERS" "1"
+      "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK" "True"
+      "DAGFACTORY_SETTINGS_DIR" (printf "%s/platforms" (include "streamFactory.airflowHome" .)) -}}
+{{- range $name, $value := merge (dict) .Values.airflow.environment $settings }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- $internal := include "streamFactory.internalSecret" . }}
+{{ include "streamFactory.secretVariable" (list "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" $internal "sql-alchemy-conn") }}
+{{ include "streamFactory.secretVariable" (list "AIRFLOW__CORE__FERNET_KEY" $internal "fernet-key") }}
+{{ include "streamFactory.secretVariable" (list "AIRFLOW__API__SECRET_KEY" $internal "secret-key") }}
+{{ include "streamFactory.secretVariable" (list "AIRFLOW__API_AUTH__JWT_SECRET" $internal "jwt-secret") }}
+{{- end -}}
+
+{{/* Variables, image and rights of a container: a list of the context and its resources. */}}
+{{- define "streamFactory.airflowContainer" -}}
+{{- $context := index . 0 -}}
+image: {{ $context.Values.airflow.image | quote }}
+imagePullPolicy: {{ $context.Values.imagePullPolicy }}
+env:
+  {{- include "streamFactory.airflowEnvironment" $context | nindent 2 }}
+resources:
+  {{- toYaml (index . 1) | nindent 2 }}
+{{ include "streamFactory.containerSecurity" $context }}
+{{- end -}}
+
+{{/* The image's user is 50000, of root's group, to which the image's own files belong. */}}
+{{- define "streamFactory.airflowPod" -}}
+enableServiceLinks: false
+{{ include "streamFactory.podSecurity" 50000 | replace "runAsGroup: 50000" "runAsGroup: 0" }}
+{{- include "streamFactory.pullSecrets" . }}
+{{- end -}}

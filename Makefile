@@ -16,7 +16,7 @@ help:  ## Show what there is
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-oldest test-airflow test-e2e test-bench  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench  ## Lint, types, import contracts, and all tests
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .

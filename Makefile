@@ -8,7 +8,7 @@ SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-e2e test-bench bench constraints image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench bench constraints image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the sys
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
 	$(PYTEST) tests/airflow $(ARGS)
+
+test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server; KUBECONFIG and DAGFACTORY_TEST_IMAGE for a real one
+	$(PYTEST) tests/kubernetes $(ARGS)
 
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)

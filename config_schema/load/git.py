@@ -12,6 +12,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import MODEL_FILES
 
 TIME_LIMIT_SECONDS = 120
+DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
+PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
 TOKEN_VARIABLE = "STREAM_FACTORY_GIT_TOKEN"
 
 # git runs this program for the user name and the password; the token stays in the environment.
@@ -32,6 +34,7 @@ class GitError(StreamFactoryError):
 def checkout(url: str, branch: str, commit: str | None, into: Path, token: str | None = None) -> str:
     """Put `commit` (None: the branch's head) of the repository at `url` into the folder `into`; returns the commit.
 
+    A commit that is not on the branch is refused: servers give away by its number what somebody pushed to a fork.
     The token goes through GIT_ASKPASS from the environment: never in the URL, the process list, .git/config or a log.
     Raises GitError.
     """
@@ -39,16 +42,14 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
     with tempfile.TemporaryDirectory(prefix="askpass-") as scripts:
         environment = _environment(Path(scripts), token)
         _git(into, environment, url, "init", "--quiet", ".")
-        wanted = commit or f"refs/heads/{branch}"
-        try:
-            _git(into, environment, url, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, wanted)
-        except GitError:
-            if commit is None:
-                raise
-            # Old servers give only tips by name: fetch the branch with its history instead.
-            _git(into, environment, url, "fetch", "--quiet", "--no-tags", "--", url, f"refs/heads/{branch}")
-        _git(into, environment, url, "checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
-        return _git(into, environment, url, "rev-parse", "HEAD")
+        for depth in DEPTHS:
+            limit = f"--depth={depth}"
+            _git(into, environment, url, "fetch", "--quiet", limit, "--no-tags", "--", url, f"refs/heads/{branch}")
+            fetched = _git(into, environment, url, "rev-list", "FETCH_HEAD").split()
+            if commit is None or commit in fetched:
+                _git(into, environment, url, "checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
+                return _git(into, environment, url, "rev-parse", "HEAD")
+    raise GitError(url, f"the branch {branch!r} has no such commit as was asked for", "Run dagfactory sync")
 
 
 def commit_of(folder: Path) -> str:
@@ -76,6 +77,7 @@ def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
         or key.startswith(("GIT_SSL", "GIT_SSH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"))
     }
     environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
+    environment["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
     environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     if scripts is not None:
         config = scripts / "gitconfig"

@@ -51,7 +51,9 @@ def test_a_recorded_commit_is_fetched_though_the_branch_went_on(repository, tmp_
     ("url", "branch", "wanted", "said"),
     [
         ("{repository}", "nope", None, "no such branch or commit"),
-        ("{repository}", "main", "0" * 40, "no such branch or commit"),
+        ("{repository}", "main", "0" * 40, "the branch 'main' has no such commit"),
+        ("{repository}", "main", "--force", "the branch 'main' has no such commit"),
+        ("{repository}", "main", "refs/heads/main", "the branch 'main' has no such commit"),
         ("/nowhere/at/all", "main", None, "this is no git repository"),
     ],
 )
@@ -67,6 +69,34 @@ def test_a_branch_that_looks_like_an_option_is_no_option(repository, tmp_path):
     with pytest.raises(GitError):
         checkout("--upload-pack=touch pwned", "main", None, tmp_path / "other")
     assert not (tmp_path / "other" / "pwned").exists()
+
+
+def test_a_commit_that_is_not_on_the_branch_is_refused_though_the_server_would_give_it(repository, tmp_path):
+    git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(repository, "checkout", "-q", "-b", "fork")
+    stray = commit(repository, "name: stray")
+    with pytest.raises(GitError, match="the branch 'main' has no such commit"):
+        checkout(f"file://{repository}", "main", stray, tmp_path / "got")
+    assert not (tmp_path / "got" / "ecosystem.yaml").exists()
+    assert checkout(f"file://{repository}", "fork", stray, tmp_path / "other") == stray
+
+
+def test_a_commit_is_found_however_far_back_it_is(repository, tmp_path):
+    first = git(repository, "rev-parse", "HEAD")
+    tree, head = git(repository, "rev-parse", "HEAD^{tree}"), first
+    for number in range(120):
+        head = git(repository, "commit-tree", tree, "-p", head, "-m", str(number))
+    git(repository, "update-ref", "refs/heads/main", head)
+    assert checkout(f"file://{repository}", "main", first, tmp_path / "got") == first
+
+
+@pytest.mark.parametrize("url", ["ext::touch% {pwned}", "ext::sh% -c% touch% {pwned}", "fd::7"])
+def test_an_address_that_runs_a_program_is_refused_whatever_the_users_settings_say(tmp_path, monkeypatch, url):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".gitconfig").write_text("[protocol]\n\tallow = always\n")
+    with pytest.raises(GitError, match="not allowed"):
+        checkout(url.format(pwned=tmp_path / "pwned"), "main", None, tmp_path / "got")
+    assert not (tmp_path / "pwned").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")

@@ -8,19 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from airflow_plugin.demo.postgres import EmbeddedPostgres
-from tests.benchmarks.report import Run, document, markdown, printed
+from tests.benchmarks.report import COMMAND, Run, markdown, printed
 from tests.benchmarks.rounds import Bed, steps_of
+from tests.benchmarks.running import console, server, talk, write
+from tests.benchmarks.tables import document
 
 MODES = ("live", "forensic")
 STRATEGIES = ("version_diff", "key_hash_diff", "full")
@@ -42,43 +37,24 @@ SETTINGS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, write the files; 1 if a merge table was not as its source."""
     flags = _flags(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server would go on
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:7.1f} s[/dim]  {text}", markup=True, soft_wrap=True)
-
+    screen = console()
+    say = talk(screen)
     settings = {**SETTINGS, "fsync": flags.fsync}
     run = Run(settings=settings, load=os.getloadavg()[0])
-    with _server(settings, flags.directory) as (server, folder):
+    with server(settings, flags.directory, "merge") as (running, folder):
         for keys in flags.keys:
             steps = list(steps_of(flags.strategy, flags.changes, keys))
             if keys != flags.keys[0]:
                 steps = [step for step in steps if step.changes == flags.changes[0]]
-            bed = Bed(server, folder / f"model-{keys}", keys, flags.rows, flags.mode, say)
+            bed = Bed(running, folder / f"model-{keys}", keys, flags.rows, flags.mode, say)
             run.rows += bed.perform(steps)
             run.raw_copies[keys] = bed.raw_copies
-    printed(run, console)
-    _write(flags.json, json.dumps([row.to_dict() for row in run.rows], indent=1) + "\n")
+    printed(run, screen)
+    write(flags.json, json.dumps([row.to_dict() for row in run.rows], indent=1) + "\n")
     if flags.markdown:
         standing = flags.markdown.read_text("utf-8") if flags.markdown.exists() else ""
-        _write(flags.markdown, document(standing, markdown(run)))
+        write(flags.markdown, document(standing, markdown(run), COMMAND))
     return 0 if all(row.content_ok for row in run.rows) else 1
-
-
-@contextmanager
-def _server(settings: dict[str, str], directory: Path | None) -> Iterator[tuple[EmbeddedPostgres, Path]]:
-    # Not a private folder: as root the server runs as another user.
-    with tempfile.TemporaryDirectory(prefix="merge-bench-", dir=directory) as folder:
-        Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder) / "server", options=settings) as server:
-            yield server, Path(folder)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
 
 
 def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -7,18 +7,16 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from tests.benchmarks.peers import CLIENT_MEMORY_MB, PEERS, TARGET_ROWS, target
 from tests.benchmarks.rounds import Row
+from tests.benchmarks.tables import markdown_table, table
 
 HEADINGS = ("rows", "keys", "changes", "mode", "strategy", "round", "x copy", "target", "seconds", "RSS MB", "content")
 NUMBERS = ("rows", "x copy", "target", "seconds", "RSS MB")
 PEER_HEADINGS = ("peer, 1M rows", "mode", "first load / delta / nothing", "MB", "same as the source")
-# In a document: what a run writes stands between these lines.
-BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
+COMMAND = "make bench"  # whose table it is in a document
 
 
 @dataclass
@@ -68,11 +66,11 @@ def _over_target(rows: Sequence[Row]) -> list[str]:
 
 def printed(run: Run, console: Console) -> None:
     """Print the table, the peers and the notes."""
-    table = _table(HEADINGS, NUMBERS)
+    measured = table(HEADINGS, NUMBERS)
     for row in run.rows:
-        table.add_row(*_coloured(row))
-    console.print(table)
-    peers = _table(PEER_HEADINGS, ())
+        measured.add_row(*_coloured(row))
+    console.print(measured)
+    peers = table(PEER_HEADINGS, ())
     for peer in PEERS:
         peers.add_row(peer.tool, peer.mode, peer.ratios, peer.memory_mb, peer.same)
     console.print(peers)
@@ -82,15 +80,8 @@ def printed(run: Run, console: Console) -> None:
 
 def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
-    lines = _markdown_table(HEADINGS, [_cells(row) for row in run.rows])
+    lines = markdown_table(HEADINGS, NUMBERS, [_cells(row) for row in run.rows])
     return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
-
-
-def document(standing: str, generated: str) -> str:
-    """The document with what is between its two marks replaced; all of it where it has no marks."""
-    before, begin, rest = standing.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n{generated}{end}{after}" if end else generated
 
 
 def _coloured(row: Row) -> list[str]:
@@ -120,15 +111,3 @@ def _cells(row: Row) -> list[str]:
         f"{row.rss_mb:.0f}",
         "ok" if row.content_ok else "DIFFERS",
     ]
-
-
-def _table(headings: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in numbers else "left", no_wrap=True)
-    return table
-
-
-def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    ruler = ["---:" if heading in NUMBERS else "---" for heading in headings]
-    return ["| " + " | ".join(cells) + " |" for cells in (headings, ruler, *rows)]

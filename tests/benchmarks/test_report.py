@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.peers import PEERS
-from tests.benchmarks.report import BEGIN, END, document
+from tests.benchmarks.report import COMMAND
+from tests.benchmarks.tables import document, marks
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 
@@ -20,12 +21,13 @@ def test_the_page_has_the_peers_of_the_benchmark(peer):
 
 def test_a_run_replaces_the_table_of_the_page_and_nothing_else():
     page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    once = document(page, "| new |\n")
-    assert once == f"{before}{BEGIN}\n| new |\n{END}{after}"
-    assert document(once, "| new |\n") == once
+    begin, end = marks(COMMAND)
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    once = document(page, "| new |\n", COMMAND)
+    assert once == f"{before}{begin}\n| new |\n{end}{after}"
+    assert document(once, "| new |\n", COMMAND) == once
 
 
 def test_a_file_without_marks_is_the_table():
-    assert document("", "| new |\n") == "| new |\n"
+    assert document("", "| new |\n", COMMAND) == "| new |\n"

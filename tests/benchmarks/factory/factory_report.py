@@ -1,0 +1,114 @@
+"""The benchmark's table and its notes, for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from tests.benchmarks.factory.dag_files import Kind
+from tests.benchmarks.factory.full_pass import Pass
+from tests.benchmarks.factory.results import Result, Target, targets
+from tests.benchmarks.tables import markdown_table, table
+
+COMMAND = "make bench-factory"  # whose table it is in a document
+NAMES = {
+    Kind.OURS: "ours",
+    Kind.OURS_SAME_OPERATORS: "ours, dag-factory's operators",
+    Kind.DAG_FACTORY: "dag-factory 1.1.0",
+    Kind.STATIC: "static files",
+}
+HEADINGS = (
+    *("streams", "way", "files", "read", "build", "serialise", "own", "MB"),
+    *("pass", "longest file", "stored", "pass again", "worker ms"),
+)
+NUMBERS = tuple(heading for heading in HEADINGS if heading != "way")
+
+
+@dataclass
+class Run:
+    """One run: the machine's load at its beginning, what was measured, and why some of it was not."""
+
+    load: float
+    results: list[Result] = field(default_factory=list)
+    not_measured: dict[Kind, str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the table is to be read with, a sentence each."""
+        missing = [f"{NAMES[kind]} was not measured: {why}" for kind, why in self.not_measured.items()]
+        return [
+            f"{os.cpu_count()} cores, load {self.load:.1f} before the run",
+            *missing,
+            *_passes_that_fell_short(self.results),
+            *map(_said, self.targets),
+        ]
+
+    @property
+    def targets(self) -> list[Target]:
+        return targets(self.results)
+
+    def rows(self) -> list[Mapping[str, object]]:
+        """All of it, for JSON."""
+        missing = [
+            {"kind": kind.value, "phase": "not measured", "reason": why} for kind, why in self.not_measured.items()
+        ]
+        measured = [row for result in self.results for row in result.rows()]
+        return [*measured, *missing, *(target.row() for target in self.targets)]
+
+
+def printed(run: Run, screen: Console) -> None:
+    """Print the table and the notes."""
+    measured = table(HEADINGS, NUMBERS)
+    for result in run.results:
+        measured.add_row(*_cells(result))
+    screen.print(measured)
+    for note in run.notes:
+        screen.print(note, markup=False, soft_wrap=True)
+
+
+def markdown(run: Run) -> str:
+    """The table and the notes, to be put into a document."""
+    lines = markdown_table(HEADINGS, NUMBERS, [_cells(result) for result in run.results])
+    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+
+
+def _passes_that_fell_short(results: Sequence[Result]) -> list[str]:
+    return [
+        f"{NAMES[result.kind]}, {result.streams:,} streams: {result.first_pass.stored:,} were stored. "
+        + " ".join(error.strip().splitlines()[-1] for error in result.first_pass.import_errors[:1])
+        for result in results
+        if result.first_pass and not result.stored
+    ]
+
+
+def _cells(result: Result) -> list[str]:
+    seconds = result.costs.first.seconds
+    return [
+        f"{result.streams:,}",
+        NAMES[result.kind],
+        f"{result.files:,}",
+        f"{seconds['read']:.3f}" if seconds["read"] else "",
+        f"{seconds['build']:.2f}",
+        f"{seconds['serialise']:.2f}",
+        f"{seconds['own']:.2f}" if "own" in seconds else "",
+        f"{result.costs.first.rss_mb:.0f}",
+        *_of_pass(result.first_pass),
+        f"{result.pass_again.seconds:.1f}" if result.pass_again else "",
+        f"{result.costs.worker[0] * 1000:.0f}",
+    ]
+
+
+def _of_pass(done: Pass | None) -> tuple[str, str, str]:
+    if done is None:
+        return "", "", ""
+    return f"{done.seconds:.1f}", f"{done.file_seconds:.1f}", f"{done.stored:,}"
+
+
+def _said(target: Target) -> str:
+    value = f"{target.value:,.0f}" if target.limit > 100 else f"{target.value:.3f}"
+    cpu = "" if target.cpu_value is None else f", by CPU seconds {target.cpu_value:.3f}"
+    limit = f"at {'most' if target.at_most else 'least'} {target.limit:,}{'' if target.reached else ': NOT REACHED'}"
+    return f"At {target.streams:,} streams, {target.name}: {value}{cpu} ({limit})"

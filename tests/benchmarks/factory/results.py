@@ -1,0 +1,107 @@
+"""What was measured, as rows for JSON, and what was to be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.benchmarks.factory.dag_files import Kind
+from tests.benchmarks.factory.full_pass import Pass
+from tests.benchmarks.factory.parsing import Costs, Parsed
+
+PHASES = ("read", "build", "serialise")  # what a parse is, one after the other
+TARGET_STREAMS = 1000
+MANY, FEW = 10_000, 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """One way of having so many streams; `pass_again` finds nothing changed. None: not measured."""
+
+    streams: int
+    kind: Kind
+    files: int
+    costs: Costs
+    first_pass: Pass | None = None
+    pass_again: Pass | None = None
+
+    @property
+    def stored(self) -> bool:
+        """Whether a pass left every DAG in Airflow."""
+        return self.first_pass is not None and self.first_pass.stored == self.streams
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A row for each phase."""
+        which = {"streams": self.streams, "kind": self.kind.value, "files": self.files}
+        for suffix, parsed in (("", self.costs.first), ("_again", self.costs.again)):
+            for phase, seconds in parsed.seconds.items() if parsed else ():
+                yield {**which, "phase": phase + suffix, "seconds": seconds, "cpu_seconds": parsed.cpu_seconds[phase]}
+        yield {**which, "phase": "memory", "rss_mb": self.costs.first.rss_mb}
+        wall, cpu = self.costs.worker
+        yield {**which, "phase": "worker", "seconds": wall, "cpu_seconds": cpu}
+        for phase, done in (("pass", self.first_pass), ("pass_again", self.pass_again)):
+            if done is not None:
+                yield {**which, "phase": phase, **vars(done)}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number to reach; `limit` is the least, or where `at_most` the most. `cpu_value`: the same by CPU seconds."""
+
+    name: str
+    streams: int
+    value: float
+    limit: float
+    at_most: bool = False
+    cpu_value: float | None = None
+
+    @property
+    def reached(self) -> bool:
+        return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+    def row(self) -> dict[str, Any]:
+        return {"kind": "target", "phase": self.name, **vars(self), "reached": self.reached}
+
+
+def seconds_of(parsed: Parsed, phases: Sequence[str] = PHASES) -> tuple[float, float]:
+    """What the phases take together, in wall and CPU seconds."""
+    return sum(parsed.seconds[phase] for phase in phases), sum(parsed.cpu_seconds[phase] for phase in phases)
+
+
+def targets(results: Sequence[Result]) -> list[Target]:
+    """Those for which enough was measured."""
+    found = {(result.kind, result.streams): result for result in results}
+    return [*_shares(found), *_beside_dag_factory(found), *_at_scale(found)]
+
+
+def _shares(found: Mapping[tuple[Kind, int], Result]) -> Iterator[Target]:
+    for kind in (Kind.OURS, Kind.OURS_SAME_OPERATORS):
+        if result := found.get((kind, TARGET_STREAMS)):
+            first = result.costs.first
+            share, cpu = _ratios(seconds_of(first, ["own"]), seconds_of(first))
+            yield Target(f"{kind.value}: own share", TARGET_STREAMS, share, 0.05, at_most=True, cpu_value=cpu)
+
+
+def _beside_dag_factory(found: Mapping[tuple[Kind, int], Result]) -> Iterator[Target]:
+    peer = found.get((Kind.DAG_FACTORY, TARGET_STREAMS))
+    for kind in (Kind.OURS_SAME_OPERATORS, Kind.OURS):
+        result = found.get((kind, TARGET_STREAMS))
+        for phases in (PHASES, PHASES[1:]) if peer and result else ():
+            ratio, cpu = _ratios(seconds_of(peer.costs.first, phases), seconds_of(result.costs.first, phases))
+            name = f"{kind.value}: x faster than dag-factory, {' + '.join(phases)}"
+            yield Target(name, TARGET_STREAMS, ratio, 1.8, cpu_value=cpu)
+
+
+def _ratios(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] / other[0], one[1] / other[1]
+
+
+def _at_scale(found: Mapping[tuple[Kind, int], Result]) -> Iterator[Target]:
+    few, many = found.get((Kind.OURS, FEW)), found.get((Kind.OURS, MANY))
+    if few and many:
+        wall, cpu = (later - before for later, before in zip(many.costs.worker, few.costs.worker, strict=True))
+        name = f"ours: seconds that a worker takes longer than at {FEW}"
+        yield Target(name, MANY, wall, 0.03, at_most=True, cpu_value=cpu)
+    if many and many.first_pass:
+        yield Target("ours: DAGs stored with Airflow's own timeouts", MANY, many.first_pass.stored, MANY)

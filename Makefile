@@ -8,7 +8,7 @@ SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench bench constraints image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench bench bench-factory constraints image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,11 +55,14 @@ test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server;
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)
 
-test-bench: $(VENV)/dev  ## A tiny run of the benchmark, without looking at its times
+test-bench: $(VENV)/dev  ## A tiny run of the benchmarks, without looking at their times
 	$(PYTEST) tests/benchmarks $(ARGS)
 
 bench: $(VENV)/dev  ## Measure the merge job beside a raw copy; ROWS=5000000 for more, ARGS=--quick for less
 	$(BIN)/python -m tests.benchmarks.merge --rows $(ROWS) $(ARGS)
+
+bench-factory: $(VENV)/dev  ## Measure what thousands of streams cost in a parse; ARGS="--streams 1000" for less
+	$(BIN)/python -m tests.benchmarks.factory $(ARGS)
 
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \

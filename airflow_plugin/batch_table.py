@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import errorcodes, sql
+from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.health.freshness import LastLook
 from airflow_plugin.merge_store import MergeStoreError, connect, worded
 from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
@@ -18,10 +22,7 @@ def result_of_run(
 ) -> MergeResult | None:
     """The newest result that a run of the stream committed; None if there is none. Raises MergeStoreError."""
     values = {"stream_key": stream_key, "run_id": run_id}
-    tables = {"counter": names.batch_counter_table(platform), "metrics": names.batch_metrics_table(platform)}
-    statement = _statements()["result_of_run"]
-    text = sql.SQL(statement.checked(tables, values))
-    query = text.format(**{key: sql.Identifier(schema, table) for key, table in tables.items()})
+    query = _composed("result_of_run", platform, schema, values)
     connection = connect(dsn, where)
     try:
         with worded(where), connection.cursor() as cursor:
@@ -34,6 +35,31 @@ def result_of_run(
     finally:
         connection.close()
     return None if row is None or row[1] is None else result_from_dict(row[1])
+
+
+def last_looks(
+    connection: Connection, platform: str, stream_keys: Sequence[str], schema: str = "public"
+) -> dict[str, LastLook]:
+    """Of each of the streams; of none before the first job has run. Raises MergeStoreError; never commits."""
+    values = {"stream_keys": list(stream_keys)}
+    query = _composed("last_looks", platform, schema, values)
+    try:
+        with worded(names.batch_counter_table(platform)), connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return {key: LastLook(*rest) for key, *rest in cursor.fetchall()}
+    except MergeStoreError as error:
+        if error.pgcode == errorcodes.UNDEFINED_TABLE:
+            connection.rollback()
+            return {}
+        raise
+
+
+def _composed(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
+    tables = {"counter": names.batch_counter_table(platform), "metrics": names.batch_metrics_table(platform)}
+    text = sql.SQL(_statements()[name].checked(tables, values))
+    # Beside values the driver would read a % in a name as a placeholder.
+    quoted = {key: sql.Identifier(schema.replace("%", "%%"), table) for key, table in tables.items()}
+    return text.format(**quoted)
 
 
 @cache

@@ -68,6 +68,13 @@ def stream_rows(
     return [StreamRow(*row) for row in rows]
 
 
+def gone_streams(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """Streams that the history knows and the table has not, though they were never retired; none without a history."""
+    if "history_table" in _missing(connection, platform, schema):
+        return []
+    return [key for (key,) in _fetch(connection, platform, schema, "select_gone", {})]
+
+
 def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
     """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
     tables = {"stream_table": names.stream_table(platform)}

@@ -13,6 +13,8 @@ from airflow.sdk.definitions.dag import DAG
 from airflow_plugin.factory import build
 from airflow_plugin.factory.judging import Judged, judged
 from airflow_plugin.factory.known import Known, all_streams, keep, one_stream
+from airflow_plugin.factory.metrics import report
+from airflow_plugin.factory.platform_dags import platform_dags
 from airflow_plugin.factory.shards import Shard, shard
 from airflow_plugin.settings import PlatformSettings, platform_settings
 from config_schema import names
@@ -31,19 +33,29 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
     dag_id = get_parsing_context().dag_id
     if dag_id is None:
         namespace.update(_all_dags(settings, shard(part)))
+    elif dag_id in (own := platform_dags(settings)):
+        namespace.update(own)
     else:
         namespace.update(_dag_of_task(settings, dag_id))
 
 
 def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
-    """In the dag-processor: the DAGs of all streams of a shard."""
+    """In the dag-processor: the DAGs of all streams of a shard; those of the platform are in the first."""
     began = time.monotonic()
     known = all_streams(settings)
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
     loaded = judged(own, settings, build.dag)
     keep(settings, known, loaded.streams)
-    _tell(settings, known, loaded, time.monotonic() - began)
-    return loaded.made
+    seconds = time.monotonic() - began
+    _tell(settings, known, loaded, seconds)
+    gauges = {
+        "rows": sum(stream.row is not None for stream in own),
+        "dags": len(loaded.made),
+        "set_aside": len(loaded.set_aside),
+        "snapshot_age_seconds": known.age,
+    }
+    report(settings.platform_name, part, seconds=seconds, gauges=gauges)
+    return loaded.made | (platform_dags(settings) if part.number == 1 else {})
 
 
 def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:

@@ -8,3 +8,17 @@ UNION ALL
  WHERE key = %(stream_key)s AND run_id = %(run_id)s AND batch_status = 'committed'
  ORDER BY batch_id DESC LIMIT 1)
 ORDER BY 1 LIMIT 1
+
+-- name: last_looks
+-- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
+SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error
+FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
+LEFT JOIN {counter} seen ON seen.key = wanted.key
+LEFT JOIN LATERAL (
+    SELECT m.batch_id, m.batch_end_time FROM {metrics} m
+    WHERE m.key = wanted.key AND m.batch_status = 'committed' ORDER BY m.batch_id DESC LIMIT 1
+) last ON true
+LEFT JOIN LATERAL (
+    SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
+    WHERE m.key = wanted.key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
+) open ON true

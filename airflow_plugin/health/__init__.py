@@ -1,0 +1,1 @@
+"""What is wrong with a platform's streams: freshness.py (pure) and streams.py, for check_streams, doctor and status."""

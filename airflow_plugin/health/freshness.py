@@ -1,0 +1,44 @@
+"""Whether a stream's merge table is as fresh as its consumers need it. Pure; judged from what was committed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+# Airflow needs some of it to start a run, and this is not to cry about a stream whose schedule just meets the need.
+LET_PASS = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class LastLook:
+    """When a stream's merge table was last made equal to its source, or seen to be; and the batch that is open, if any.
+
+    `open_status` is started, ingested or failed; `error` is why it failed.
+    """
+
+    at: datetime | None = None
+    open_batch: int | None = None
+    open_status: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Late:
+    """A stream that is late: nothing since `since`, and how many seconds more than its latency need that is."""
+
+    since: datetime
+    seconds: float
+    never: bool  # it has never had a batch
+
+
+def late(latency_seconds: int | None, look: LastLook, row_changed: datetime | None, now: datetime) -> Late | None:
+    """Whether an active stream is late; None if it is not, or nobody said how fresh it must be.
+
+    `row_changed` is when its row was last written: a stream that is new, or was paused until then, has that long too.
+    """
+    known = [time for time in (look.at, row_changed) if time is not None]
+    if latency_seconds is None or not known:
+        return None
+    since = max(known)
+    over = now - since - timedelta(seconds=latency_seconds)
+    return Late(since, over.total_seconds(), look.at is None) if over > LET_PASS else None

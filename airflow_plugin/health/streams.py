@@ -1,0 +1,143 @@
+"""All streams of a platform judged: rows as the factory judges them, rows that are gone, and how fresh the data is."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from airflow_plugin.batch_table import last_looks
+from airflow_plugin.factory.judging import Judged, judged, row_place
+from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date, read_snapshot
+from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.factory.rows import TableRow
+from airflow_plugin.health.freshness import LastLook, Late, late
+from airflow_plugin.merge_store import connect, worded
+from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
+from airflow_plugin.stream_table import StreamRow, gone_streams, stream_rows
+from config_schema import names
+from config_schema.errors import Problem, StreamFactoryError
+
+STATEMENT_SECONDS = 30
+SNAPSHOT_SECONDS = 600  # a dag-processor at work sees the table every half minute
+
+log = logging.getLogger(__name__)
+
+
+class StreamProblem(NamedTuple):
+    """Something wrong with a stream, or with the platform as a whole where `stream_key` is empty."""
+
+    stream_key: str
+    problem: Problem
+
+    def __str__(self) -> str:
+        return str(self.problem)
+
+
+class Stored(NamedTuple):
+    """What the merge store says: all rows, the streams that left without having been retired, and the last looks."""
+
+    rows: list[StreamRow]
+    gone: list[str]
+    looks: Mapping[str, LastLook]
+
+
+@dataclass(frozen=True)
+class Health:
+    """Everything that is wrong, by stream, and one line on what is fine."""
+
+    problems: tuple[StreamProblem, ...]
+    fine: str
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams with problems."""
+        return sorted({found.stream_key for found in self.problems if found.stream_key})
+
+
+def platform_health(settings: PlatformSettings) -> Health:
+    """Of the streams as they are now. Raises StreamFactoryError if the merge store cannot be read."""
+    path = snapshot_path(settings.platform_name)
+    try:
+        snapshot = read_snapshot(path, settings.platform_name)
+    except StreamFactoryError as error:
+        log.warning("The last-good snapshot on this machine is not looked at: %s", error)
+        snapshot = None
+    return health(settings, read_stored(settings), snapshot, datetime.now(UTC))
+
+
+def read_stored(settings: PlatformSettings) -> Stored:
+    """Raises StreamFactoryError: no DSN, no connection, no table, no answer in time."""
+    platform, schema = settings.platform_name, settings.merge_store_schema
+    dsn, where = merge_store_dsn(platform)
+    with closing(connect(dsn, where)) as connection:
+        connection.set_session(readonly=True)
+        with worded(where), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = %s", (f"{STATEMENT_SECONDS}s",))
+        rows = stream_rows(connection, platform, schema=schema, retired=True)
+        gone = gone_streams(connection, platform, schema)
+        keys = [row.stream_key for row in rows if row.status != "retired"]
+        return Stored(rows, gone, last_looks(connection, platform, keys, schema))
+
+
+def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None, now: datetime) -> Health:
+    """Judge what was read; without the snapshot of this machine's dag-processor only the history tells what is gone."""
+    rows = [TableRow(row.stream_key, row.status, row.config_json) for row in stored.rows]
+    streams = brought_up_to_date(snapshot.streams if snapshot else {}, rows)
+    if snapshot is None:
+        streams |= {key: Stream(key, None) for key in stored.gone}
+    found: Judged[DagPlan] = judged(streams.values(), settings, lambda plan: plan)
+    changed = {row.stream_key: row.updated_at for row in stored.rows}
+    lates = {
+        key: lateness
+        for key, stream in found.streams.items()
+        if (lateness := late(_latency(stream), stored.looks.get(key, LastLook()), changed.get(key), now))
+    }
+    problems = [
+        *_of_snapshot(settings, snapshot),
+        *(StreamProblem(key, problem) for key, aside in found.set_aside.items() for problem in aside.problems),
+        *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
+    ]
+    return Health(tuple(sorted(problems)), _fine(found, lates))
+
+
+def _of_snapshot(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[StreamProblem]:
+    if snapshot is None or snapshot.age <= SNAPSHOT_SECONDS + settings.cache_ttl:
+        return
+    what = f"the stream table was last seen {snapshot.age:.0f} s ago by the dag-processor of this machine"
+    todo = "Look at its log; if there is none here any more, remove the file"
+    yield StreamProblem("", Problem(str(snapshot_path(settings.platform_name)), "", what, todo))
+
+
+def _latency(stream: Stream) -> int | None:
+    """How fresh an active stream's data must be, by the row that its DAG goes by."""
+    if stream.good is None or stream.good.status != "active":
+        return None
+    need: int | None = json.loads(stream.good.config_json).get("latency_seconds")
+    return need
+
+
+def _too_late(settings: PlatformSettings, key: str, one: Late, look: LastLook) -> StreamProblem:
+    since = f"{one.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    seen = f"it has never been ingested, and its row is of {since}" if one.never else f"nothing since {since}"
+    what = f"late by {one.seconds:.0f} s: {seen}"
+    if look.open_batch is not None:
+        what += f"; batch {look.open_batch} is {look.open_status}{f' ({look.error})' if look.error else ''}"
+    dag_id = names.dag_id(settings.platform_name, key)
+    where = row_place(settings.platform_name, key)
+    todo = f"Look at the runs of {dag_id}, and whether it is paused in Airflow"
+    return StreamProblem(key, Problem(where, "latency_seconds", what, todo))
+
+
+def _fine(found: Judged[DagPlan], lates: Mapping[str, Late]) -> str:
+    fine = [one for key, one in found.streams.items() if key not in found.set_aside and key not in lates]
+    active = sum(one.good is not None and one.good.status == "active" for one in fine)
+    watched = sum(_latency(one) is not None for one in fine)
+    return (
+        f"{len(fine)} of {len(found.streams)} streams are fine: {active} active, {len(fine) - active} paused; "
+        f"{watched} of them have a latency need, and meet it"
+    )

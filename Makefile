@@ -8,7 +8,7 @@ SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench bench bench-factory constraints image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory constraints image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,7 +16,7 @@ help:  ## Show what there is
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-oldest test-airflow test-kubernetes test-e2e test-bench  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench  ## Lint, types, import contracts, and all tests
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .
@@ -51,6 +51,10 @@ test-airflow: $(VENV)/dev  ## On a real Airflow
 
 test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server; KUBECONFIG and DAGFACTORY_TEST_IMAGE for a real one
 	$(PYTEST) tests/kubernetes $(ARGS)
+
+test-helm: $(VENV)/dev  ## The chart, as helm renders it
+	@command -v helm > /dev/null || test -x $(BIN)/helm || $(BIN)/python tests/helm/get_helm.py $(BIN)
+	$(PYTEST) tests/helm $(ARGS)
 
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)

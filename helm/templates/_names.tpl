@@ -26,14 +26,16 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 helm.sh/chart: {{ (index . 0).Chart.Name }}-{{ (index . 0).Chart.Version }}
 {{- end -}}
 
-{{/* Restricted Pod Security; a list of the context, and the user that the image has. */}}
+{{/*
+Restricted Pod Security, for the user that the image has. Without OnRootMismatch each mount would make the files of a
+volume writable for the group, and the factory would trust no snapshot.
+*/}}
 {{- define "streamFactory.podSecurity" -}}
 securityContext:
   runAsNonRoot: true
   runAsUser: {{ . }}
   runAsGroup: {{ . }}
   fsGroup: {{ . }}
-  # Else each mount would make the files of a volume writable for the group, and the factory would trust no snapshot.
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile:
     type: RuntimeDefault
@@ -48,12 +50,12 @@ securityContext:
 {{- end -}}
 
 {{- define "streamFactory.pullSecrets" -}}
-{{- with .Values.imagePullSecrets }}
+{{- with .Values.imagePullSecrets -}}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . | quote }}
   {{- end }}
-{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{/* The Secret of what belongs to the chart itself, made by it or given. */}}

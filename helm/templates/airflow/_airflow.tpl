@@ -27,13 +27,11 @@
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__API_AUTH__JWT_SECRET" $internal "jwt-secret") }}
 {{- end -}}
 
-{{/* Variables, image and rights of a container: a list of the context and its resources. */}}
+{{/* Image, resources and rights of a container: a list of the context and its resources. */}}
 {{- define "streamFactory.airflowContainer" -}}
 {{- $context := index . 0 -}}
 image: {{ $context.Values.airflow.image | quote }}
 imagePullPolicy: {{ $context.Values.imagePullPolicy }}
-env:
-  {{- include "streamFactory.airflowEnvironment" $context | nindent 2 }}
 resources:
   {{- toYaml (index . 1) | nindent 2 }}
 {{ include "streamFactory.containerSecurity" $context }}
@@ -43,5 +41,7 @@ resources:
 {{- define "streamFactory.airflowPod" -}}
 enableServiceLinks: false
 {{ include "streamFactory.podSecurity" 50000 | replace "runAsGroup: 50000" "runAsGroup: 0" }}
-{{- include "streamFactory.pullSecrets" . }}
+{{- with include "streamFactory.pullSecrets" . }}
+{{ . }}
+{{- end }}
 {{- end -}}

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from config_schema.model import Database, SourceKind
+from config_schema.load import Model
+from config_schema.model import Database, DatasetSink, SourceKind
 from merge_jobs.errors import CommandWrong
+from merge_jobs.stream import Stream
+
+SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job mends itself: retryable
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
@@ -28,5 +32,19 @@ def check_credential(source: Database, credential: str | None) -> None:
     if credential is None or credential == source.credential or source.kind is SourceKind.SQLITE:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
-    # A sync that came between the two mends itself.
-    raise CommandWrong("--source-credential", what, "Run dagfactory sync", retryable=True)
+    raise CommandWrong("--source-credential", what, SYNC, retryable=True)
+
+
+def check_served(stream: Stream, model: Model) -> None:
+    """Raises CommandWrong for a dataset that no dataset group has which the platform serves."""
+    groups = {(space.name, group.name): group for space in model.ecosystem.workspaces for group in space.dataset_groups}
+    served = {
+        sink
+        for mapping in model.mappings
+        if any(one.status.ingests and one.data_platform == stream.platform.name for one in mapping.assignments)
+        for sink in groups[mapping.workspace, mapping.dsg_name].sinks
+    }
+    for dataset in stream.datasets:
+        if DatasetSink(stream.store.name, dataset.name) not in served:
+            what = f"{stream.platform.name} serves no dataset group with {dataset.name} of {stream.store.name}"
+            raise CommandWrong("--datasets", what, SYNC, retryable=True)

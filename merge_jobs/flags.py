@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
 from merge_jobs.database import Place, place_of
 from merge_jobs.errors import CommandWrong
@@ -32,6 +33,12 @@ class StoreFlags:
 
 def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
     """The model, and its commit where it comes from git. Raises StreamFactoryError."""
+    model, commit = mapped_model_of(flags, store, platform)
+    return model.ecosystem, commit
+
+
+def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
+    """The model with what each platform serves, and its commit where it comes from git. Raises StreamFactoryError."""
     if (flags.folder is None) == (flags.git is None):
         raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
     if flags.git is None:

@@ -11,9 +11,8 @@ import psycopg2
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.load import load_model
+from config_schema.load import Model, load_model
 from config_schema.load.git import checkout
-from config_schema.model import Ecosystem
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import CommandWrong, database_failed
 from merge_jobs.sql import composed
@@ -30,12 +29,12 @@ class GitModel:
     credential: str
 
 
-def model_in(folder: Path) -> Ecosystem:
+def model_in(folder: Path) -> Model:
     """The model of a folder. Raises StreamFactoryError with every problem that it has."""
-    return load_model(folder).ecosystem
+    return load_model(folder)
 
 
-def synced_model(git: GitModel, store: Place, platform: str) -> tuple[Ecosystem, str]:
+def synced_model(git: GitModel, store: Place, platform: str) -> tuple[Model, str]:
     """The model at the commit that sync has recorded in the merge store, and that commit."""
     commit = recorded_commit(store, platform)
     token = os.environ.get(names.secret_variable(git.credential, "token"))

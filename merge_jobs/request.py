@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
-from merge_jobs.agreement import check_credential, check_source_host
+from merge_jobs.agreement import check_credential, check_served, check_source_host
 from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
-from merge_jobs.flags import ModelFlags, StoreFlags, model_of, store_place
+from merge_jobs.flags import ModelFlags, StoreFlags, mapped_model_of, store_place
 from merge_jobs.job import Job, Run
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 from merge_jobs.stream import stream_of
@@ -74,10 +74,11 @@ def job_of(request: Request) -> Job:
         raise CommandWrong("--run-id", what, "Give one that names this run")
     if not 0 <= request.max_delete_fraction <= 1:
         raise CommandWrong("--max-delete-fraction", f"{request.max_delete_fraction:g} is no part", "Give 0 to 1")
-    ecosystem, commit = model_of(request.model, request.merge_store, request.platform)
-    stream = stream_of(ecosystem, request.platform, request.store, request.dataset, request.datasets)
+    model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
+    stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)
     if request.model.git is not None:
+        check_served(stream, model)
         check_credential(stream.store.source, request.source_credential)
     return Job(
         stream=stream,

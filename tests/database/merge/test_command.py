@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from config_schema import names
 from config_schema.model import Milestoning
@@ -187,6 +188,7 @@ def git_job(case, tmp_path, read_result):
     repository = tmp_path / "repository"
     repository.mkdir()
     command = case.command(LIVE, repository, "run")
+    serve(repository, "YellowLive", "customers")
     git(repository, "init", "--quiet", "--initial-branch=main")
     commit(repository)
     in_git = [part for part in command if not part.startswith("--model")]
@@ -198,8 +200,8 @@ def git_job(case, tmp_path, read_result):
         "--postgres-credential=postgres",
     ]
 
-    def run(run_id):
-        command = [*in_git, f"--run-id={run_id}"]
+    def run(run_id, *flags):
+        command = [*in_git, f"--run-id={run_id}", *flags]
         done = subprocess.run(command, env=case.environment, capture_output=True, text=True, timeout=60, check=False)
         assert "Traceback" not in done.stderr
         return read_result(done.stdout)
@@ -216,18 +218,81 @@ def test_without_a_sync_there_is_no_model_to_run(git_job):
 
 def test_the_commit_that_was_synced_is_what_runs(case, git_job):
     repository, run = git_job
-    synced = git(repository, "rev-parse", "HEAD")
-    case.execute(
-        f"""CREATE TABLE yellowlive_model_state (id int PRIMARY KEY, model_commit text);
-            INSERT INTO yellowlive_model_state VALUES (1, '{synced}')""",
-        on=case.target,
-    )
+    synced = record(case, repository)
     (repository / "ecosystem.yaml").write_text("name: [")
     commit(repository)
     result = run("one")
     assert (result.code, result.error) == (ResultCode.DONE, None)
     assert result.model_commit == synced
     assert case.query("SELECT model_commit FROM yellowlive_batch_metrics") == [(synced,)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said", "retryable"),
+    [
+        (
+            ["--source-credential=postgres", "--datasets=customers"],
+            "the row names the secret 'postgres', and the model 'producer'",
+            True,
+        ),
+        (["--source-hosts=evil:5432"], "and the platform's settings do not have it", False),
+        (["--source-hosts="], "and the platform's settings do not have it", False),
+        (["--datasets=customers,salaries"], "YellowLive serves no dataset group with salaries of Store1", True),
+    ],
+)
+def test_a_row_that_differs_from_the_model_gets_no_password_sent(case, git_job, flags, said, retryable):
+    repository, run = git_job
+    model = yaml.safe_load((repository / "ecosystem.yaml").read_text())
+    (store,) = model["datastores"]
+    store["datasets"].append({**store["datasets"][0], "name": "salaries"})
+    store["source"]["port"] = 1  # nobody listens there: to be refused is not to have tried
+    (repository / "ecosystem.yaml").write_text(yaml.safe_dump(model))
+    commit(repository)
+    record(case, repository)
+    result = run("one", *flags)
+    assert (result.code, result.retryable) == (ResultCode.ERROR, retryable)
+    assert said in result.error
+
+
+def test_a_row_that_agrees_with_settings_and_model_runs(case, git_job):
+    repository, run = git_job
+    record(case, repository)
+    server = f"{case.source.server.host}:{case.source.server.port}"
+    flags = (f"--source-hosts=other:1,{server}", "--source-credential=producer", "--datasets=customers")
+    assert run("one", *flags).error is None
+
+
+def test_a_commit_that_is_not_on_the_branch_is_not_run(case, git_job):
+    repository, run = git_job
+    git(repository, "checkout", "--quiet", "-b", "stray")
+    (repository / "note").write_text("x")
+    commit(repository)
+    record(case, repository)
+    result = run("one")
+    assert (result.code, result.retryable) == (ResultCode.ERROR, False)
+    assert "the branch 'main' has no such commit" in result.error
+
+
+def serve(folder: Path, platform: str, *datasets: str) -> None:
+    """Add a dataset group of Store1 to the model, and that the platform serves it."""
+    sinks = [{"datastore": "Store1", "dataset": dataset} for dataset in datasets]
+    workspaces = [{"name": "Consumer", "dataset_groups": [{"name": "Group", "sinks": sinks}]}]
+    model = yaml.safe_load((folder / "ecosystem.yaml").read_text())
+    (folder / "ecosystem.yaml").write_text(yaml.safe_dump({**model, "workspaces": workspaces}))
+    assignments = [{"dataPlatform": platform, "status": "PROVISIONED"}]
+    mapping = [{"dsgName": "Group", "workspace": "Consumer", "assignments": assignments}]
+    (folder / "dsg_platform_mapping.json").write_text(json.dumps(mapping))
+
+
+def record(case, repository: Path) -> str:
+    """What sync records: the commit at which the repository stands."""
+    synced = git(repository, "rev-parse", "HEAD")
+    case.execute(
+        f"""CREATE TABLE yellowlive_model_state (id int PRIMARY KEY, model_commit text);
+            INSERT INTO yellowlive_model_state VALUES (1, '{synced}')""",
+        on=case.target,
+    )
+    return synced
 
 
 def git(repository: Path, *arguments: str) -> str:

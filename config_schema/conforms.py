@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from config_schema.schema_check import TYPES
+from config_schema.schema_fits import TYPES
 
 Schema = Mapping[str, Any]
 WORDS = frozenset(["$schema", "$id", "$defs", "title", "description", "examples", "default", "then"])

@@ -1,0 +1,137 @@
+"""What the health of streams is read from: batch tables that real jobs wrote, the history, and the stream table."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_plugin import stream_table
+from airflow_plugin.batch_table import last_looks
+from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
+from airflow_plugin.health.streams import platform_health, read_stored
+from airflow_plugin.merge_store import MergeStoreError
+from airflow_plugin.settings import PlatformSettings, settings_of_row
+from airflow_plugin.stream_table import RowChange
+from config_schema import stream
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Milestoning
+
+EXAMPLE: dict[str, Any] = stream.schema()["examples"][0] | {"latency_seconds": 3600}
+SETTINGS = settings_of_row(EXAMPLE)
+TABLE = "yellowlive_airflow_dsg"
+LIVE = Milestoning.LIVE
+
+
+@pytest.fixture
+def case(merging, monkeypatch, tmp_path):
+    """A producer, a merge store with stream tables, and the factory's way to it."""
+    made = merging("CREATE TABLE customers (id int PRIMARY KEY, word text); INSERT INTO customers VALUES (1, 'a')")
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", made.target.dsn)
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(tmp_path))
+    with closing(made.target.connect()) as connection, connection:
+        stream_table.create_tables(connection, "yellowlive")
+    return made
+
+
+def write(case, *rows: tuple[str, str], **changes: Any) -> None:
+    """Rows of stream_key and status, as the tools write them."""
+    changed = [RowChange(key, config(key, **changes), status, "test") for key, status in rows]
+    with closing(case.target.connect()) as connection, connection:
+        stream_table.write_rows(connection, "yellowlive", changed, changed_by="test")
+
+
+def config(key: str, **changes: Any) -> str:
+    return json.dumps({**EXAMPLE, "stream_key": key, "store_name": key, **changes})
+
+
+def looks(case, *keys: str) -> dict[str, Any]:
+    with closing(case.target.connect()) as connection:
+        return last_looks(connection, "yellowlive", keys)
+
+
+def test_before_the_first_job_there_are_no_looks_and_the_connection_goes_on(case):
+    with closing(case.target.connect()) as connection:
+        assert last_looks(connection, "yellowlive", ["Store1"]) == {}
+        assert stream_table.stream_rows(connection, "yellowlive") == []
+
+
+def test_a_look_is_the_last_commit_or_the_last_run_that_found_nothing(case):
+    case.run(LIVE)
+    first = looks(case, "Store1", "never")
+    assert (first["Store1"].open_batch, first["never"].at) == (None, None)
+    assert datetime.now(UTC) - first["Store1"].at < timedelta(minutes=5)
+    case.run(LIVE)
+    assert looks(case, "Store1")["Store1"].at > first["Store1"].at
+
+
+def test_an_open_batch_is_told_with_its_error(case):
+    case.run(LIVE)
+    case.execute("ALTER TABLE customers RENAME TO clients")
+    with pytest.raises(StreamFactoryError):
+        case.run(LIVE)
+    look = looks(case, "Store1")["Store1"]
+    assert (look.open_batch, look.open_status) == (2, "failed")
+    assert "customers" in look.error
+
+
+def test_streams_are_gone_that_the_history_knows_and_the_table_has_not_but_not_those_that_were_retired(case):
+    write(case, ("deleted", "active"), ("here", "active"), ("retired", "active"), ("paused", "paused"))
+    write(case, ("retired", "retired"))
+    case.execute(f"DELETE FROM {TABLE} WHERE stream_key <> 'here'", on=case.target)
+    with closing(case.target.connect()) as connection:
+        assert stream_table.gone_streams(connection, "yellowlive") == ["deleted", "paused"]
+    case.execute("DROP TABLE yellowlive_airflow_dsg_history", on=case.target)
+    with closing(case.target.connect()) as connection:
+        assert stream_table.gone_streams(connection, "yellowlive") == []
+
+
+def test_a_platform_is_fine_and_then_has_one_problem_after_the_other(case, tmp_path):
+    write(case, ("Store1", "active"), ("Store2", "paused"))
+    case.run(LIVE)
+    assert platform_health(SETTINGS).problems == ()
+
+    age = "UPDATE {} SET {} = now() - interval '2 hours'"
+    case.execute(age.format(TABLE, "updated_at"), on=case.target)
+    assert platform_health(SETTINGS).problems == ()
+    case.execute(age.format("yellowlive_batch_counter", "last_checked_at"), on=case.target)
+    case.execute(age.format("yellowlive_batch_metrics", "batch_end_time"), on=case.target)
+    (late,) = platform_health(SETTINGS).problems
+    assert (late.stream_key, late.problem.path) == ("Store1", "latency_seconds")
+    assert "late by 36" in late.problem.what
+
+    write(case, ("Store2", "paused"), schedule="0 0 30 2 *")
+    row = Row("active", config("Store9"))
+    write_snapshot(tmp_path / "yellowlive.snapshot", "yellowlive", Snapshot("", {"Store9": Stream("Store9", row, row)}))
+    assert platform_health(SETTINGS).streams == ["Store1", "Store2", "Store9"]
+
+
+def test_a_snapshot_that_cannot_be_used_here_is_no_problem_of_the_streams(case, tmp_path, caplog):
+    write(case, ("Store1", "active"))
+    (tmp_path / "yellowlive.snapshot").write_text("not one")
+    assert platform_health(SETTINGS).problems == ()
+    assert "The last-good snapshot on this machine is not looked at" in caplog.text
+
+
+def test_a_table_made_elsewhere_alone_and_without_times_is_judged(case):
+    case.execute(
+        f"DROP TABLE yellowlive_airflow_dsg_history; ALTER TABLE {TABLE} ALTER updated_at DROP NOT NULL;"
+        f"INSERT INTO {TABLE} VALUES ('Store1', '{config('Store1')}', 'active', now(), NULL)",
+        on=case.target,
+    )
+    assert platform_health(SETTINGS).problems == ()
+
+
+def test_without_a_right_or_a_table_it_says_which(case, monkeypatch):
+    case.execute("DROP TABLE yellowlive_airflow_dsg_history", on=case.target)
+    case.target.server.create_role("watcher", "word")
+    case.execute(f"GRANT CONNECT ON DATABASE {case.target.name} TO watcher", on=case.target)
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", case.target.server.dsn(case.target.name, "watcher", "word"))
+    with pytest.raises(MergeStoreError, match="permission denied for table yellowlive_airflow_dsg"):
+        read_stored(SETTINGS)
+    elsewhere = PlatformSettings(original_platform_name="YellowLive", merge_store_schema="nowhere")
+    with pytest.raises(MergeStoreError, match="nowhere"):
+        read_stored(elsewhere)

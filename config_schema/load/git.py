@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import MODEL_FILES
 
-TIME_LIMIT_SECONDS = 120
+TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
 TOKEN_VARIABLE = "STREAM_FACTORY_GIT_TOKEN"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+# What git's messages mean; LC_ALL keeps them in English.
+NOT_THERE = ("couldn't find remote ref", "not our ref", "not a tree", "unable to read", "unadvertised object")
+NO_ACCESS = ("Authentication failed", "could not read Username", "Permission denied", "returned error: 403")
+NO_REPOSITORY = ("not a git repository", "does not appear to be a git repository", "' not found")
+NETWORK = ("Could not resolve", "timed out", "Connection", "Failed to connect", "early EOF", "HTTP 5", "error: 5")
 
 # git runs this program for the user name and the password; the token stays in the environment.
 ASKPASS = f"""#!{sys.executable}
@@ -31,25 +43,84 @@ class GitError(StreamFactoryError):
     """git could not do it: no access, no such branch, a time limit; retryable where the network may be to blame."""
 
 
+class _NotThere(GitError):
+    """The server has nothing of this name."""
+
+
+class _Git:
+    """git in a folder, with a time limit for all of its calls; nothing of it is left running."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], where: str) -> None:
+        self._folder, self._environment, self._where = folder, environment, where
+        self._end = time.monotonic() + TIME_LIMIT_SECONDS
+
+    def __call__(self, *arguments: str) -> str:
+        """What git says. Raises GitError."""
+        try:
+            process = subprocess.Popen(
+                ["git", *arguments],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise GitError("git", "the program, or the folder, is not there", "Install git; check the path") from error
+        try:
+            said, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            what = f"git {arguments[0]} took longer than {TIME_LIMIT_SECONDS:g} s"
+            raise GitError(self._where, what, "Check the network to the server", retryable=True) from error
+        finally:
+            _end_group(process)
+        if process.returncode == 0:
+            return said.strip()
+        raise _failure(self._where, arguments[0], complained.strip())
+
+
 def checkout(url: str, branch: str, commit: str | None, into: Path, token: str | None = None) -> str:
     """Put `commit` (None: the branch's head) of the repository at `url` into the folder `into`; returns the commit.
 
-    A commit that is not on the branch is refused: servers give away by its number what somebody pushed to a fork.
-    The token goes through GIT_ASKPASS from the environment: never in the URL, the process list, .git/config or a log.
-    Raises GitError.
+    `branch` may name a tag, or be a commit where the server gives one. A commit that is not on it is refused: servers
+    give away by its number what somebody pushed to a fork. The token goes through GIT_ASKPASS from the environment:
+    never in the URL, the process list, .git/config or a log. Raises GitError.
     """
+    _refuse_password_in(url)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="askpass-") as scripts:
-        environment = _environment(Path(scripts), token)
-        _git(into, environment, url, "init", "--quiet", ".")
+        git = _Git(into, _environment(Path(scripts), token), url)
+        git("init", "--quiet", ".")
         for depth in DEPTHS:
-            limit = f"--depth={depth}"
-            _git(into, environment, url, "fetch", "--quiet", limit, "--no-tags", "--", url, f"refs/heads/{branch}")
-            fetched = _git(into, environment, url, "rev-list", "FETCH_HEAD").split()
-            if commit is None or commit in fetched:
-                _git(into, environment, url, "checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
-                return _git(into, environment, url, "rev-parse", "HEAD")
+            _fetch(git, url, branch, depth)
+            if commit is None or commit in git("rev-list", "FETCH_HEAD").split():
+                git("checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
+                return git("rev-parse", "HEAD")
     raise GitError(url, f"the branch {branch!r} has no such commit as was asked for", "Run dagfactory sync")
+
+
+def _fetch(git: _Git, url: str, branch: str, depth: int) -> None:
+    """Fetch what is called so, the branch before the tag."""
+    wanted = [f"refs/heads/{branch}", f"refs/tags/{branch}", *([branch] if COMMIT.fullmatch(branch) else [])]
+    for number, name in enumerate(wanted, start=1):
+        try:
+            git("fetch", "--quiet", f"--depth={depth}", "--no-tags", "--", url, name)
+        except GitError as error:
+            if not isinstance(error, _NotThere) or number == len(wanted):
+                raise
+        else:
+            return
+
+
+def _refuse_password_in(url: str) -> None:
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.scheme and parts.password is not None:
+            where = f"{parts.scheme}://{parts.hostname}{parts.path}"
+            raise GitError(where, "the address has a password in it", "Keep it in the git secret, under the key token")
 
 
 def commit_of(folder: Path) -> str:
@@ -58,10 +129,10 @@ def commit_of(folder: Path) -> str:
     Raises GitError if it is not in git, or if one of the model's files differs from that commit: jobs check out
     the commit, and what runs must be what was synced.
     """
-    environment = _environment(None, None)
-    commit = _git(folder, environment, str(folder), "rev-parse", "--verify", "HEAD")
+    git = _Git(folder, _environment(None, None), str(folder))
+    commit = git("rev-parse", "--verify", "HEAD")
     files = [name for name in MODEL_FILES if (folder / name).exists()]
-    changed = _git(folder, environment, str(folder), "status", "--porcelain", "--", *files)
+    changed = git("status", "--porcelain", "--", *files)
     if changed:
         names = ", ".join(line[2:].strip() for line in changed.splitlines())
         raise GitError(str(folder), f"{names}: there are changes that are not committed", "Commit them first")
@@ -101,38 +172,24 @@ def _own_settings() -> list[Path]:
     return [path for path in ([Path(given)] if given else usual) if path.is_file()]
 
 
-def _git(folder: Path, environment: dict[str, str], where: str, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT_SECONDS,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise GitError("git", "the program, or the folder, is not there", "Install git; check the path") from error
-    except subprocess.TimeoutExpired as error:
-        what = f"git {arguments[0]} took longer than {TIME_LIMIT_SECONDS} s"
-        raise GitError(where, what, "Check the network to the server", retryable=True) from error
-    if done.returncode == 0:
-        return done.stdout.strip()
-    raise _failure(where, arguments[0], done.stderr.strip())
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """A git that is ended leaves behind the program which talks to the server."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def _failure(where: str, step: str, said: str) -> GitError:
     lines = said.splitlines() or ["no message"]
     last = next((line for line in lines if line.startswith("fatal:")), lines[-1])
-    if any(sign in said for sign in ("couldn't find remote ref", "not our ref", "not a tree", "unable to read")):
-        return GitError(where, f"no such branch or commit ({last})", "Check branch and commit")
-    if "Authentication failed" in said or "could not read Username" in said or "Permission denied" in said:
+    if any(sign in said for sign in NO_ACCESS):
         return GitError(where, "no access", "Check the token in the git secret and its rights on the repository")
-    if "not a git repository" in said or "does not appear to be a git repository" in said:
-        return GitError(where, "this is no git repository", "Check the address; a model is kept in git")
+    if any(sign in said for sign in NOT_THERE):
+        return _NotThere(where, f"no such branch or commit ({last})", "Check branch and commit")
+    if any(sign in said for sign in NO_REPOSITORY):
+        return GitError(where, "this is no git repository", "Check the address, and the rights of the token")
     if "Needed a single revision" in said:
         return GitError(where, "the repository has no commit yet", "Commit the model first")
-    network = any(word in said for word in ("Could not resolve", "timed out", "Connection", "early EOF", "HTTP 5"))
+    network = any(sign in said for sign in NETWORK)
     return GitError(where, f"git {step} failed: {last}", "Check the address and the network", retryable=network)

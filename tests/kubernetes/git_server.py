@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
@@ -21,13 +23,13 @@ class GitServer:
         self.folder = folder
         self.refused = 0
         self.served = 0
-        self.hold = threading.Event()  # set: answer; else a request waits
-        self.hold.set()
+        self.answers = threading.Event()  # else each request waits
+        self.answers.set()
+        self.status = 200  # else this one is answered to who knows the token
+        self.old = False  # protocol 0: commits by name only
         self._host = host
         git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "model.git")
-        self._server = ThreadingHTTPServer((host, 0), type("Bound", (_Handler,), {"git": self}))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = _Server((host, 0), type("Bound", (_Handler,), {"git": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -52,16 +54,25 @@ class GitServer:
         return made
 
     def close(self) -> None:
-        self.hold.set()
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client may be ended
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     git: GitServer
 
     def handle_any(self) -> None:
-        self.git.hold.wait(30)
+        self.git.answers.wait(30)
         if not self._knows_the_token():
             self.git.refused += 1
             self.send_response(401)
@@ -69,6 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         self.git.served += 1
+        if self.git.status != 200:
+            self.send_error(self.git.status)
+            return
         length = int(self.headers.get("Content-Length") or 0)
         address = urlsplit(self.path)
         environment = {
@@ -84,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "GIT_PROTOCOL": "" if self.git.old else self.headers.get("Git-Protocol", ""),
             "REMOTE_USER": "someone",
         }
         given = self.rfile.read(length)

@@ -51,6 +51,11 @@ datastores:
   - name: Wide
     source: {{host: {host}, port: {port}, database: producer, credential: customer-db}}
     datasets: {wide}
+workspaces:
+  - name: Consumer1
+    dataset_groups:
+      - {{name: LiveDSG, retention: live, sinks: &sinks {sinks}}}
+      - {{name: ForensicDSG, retention: forensic, sinks: *sinks}}
 """
 WIDE = tuple(f"wide_{number}" for number in range(25))  # more than a termination message holds
 
@@ -99,8 +104,9 @@ class World:
         column = {"name": "id", "type": "integer", "nullable": False}
         wide = json.dumps([{"name": name, "primary_key": ["id"], "columns": [column]} for name in WIDE])
         place = {"host": self.host, "port": self.server.port, "namespace": self.namespace, "image": self.image}
-        text = MODEL.format(**place, url=self.git.url, wide=wide)
-        return self.git.commit({"ecosystem.yaml": text, "dsg_platform_mapping.json": "[]"})
+        sinks = [{"datastore": STORE, "dataset": "customers"}, *({"datastore": "Wide", "dataset": one} for one in WIDE)]
+        text = MODEL.format(**place, url=self.git.url, wide=wide, sinks=json.dumps(sinks))
+        return self.git.commit({"ecosystem.yaml": text, "dsg_platform_mapping.json": json.dumps(_mappings())})
 
     def sync(self, commit: str) -> None:
         """Record the commit, as `dagfactory sync` does."""
@@ -191,6 +197,14 @@ class World:
             "image_pull_policy": "IfNotPresent",
         }
         return {**stream.schema()["examples"][0], **own, **changes}
+
+
+def _mappings() -> list[dict[str, Any]]:
+    def served(group: str, platform: str) -> dict[str, Any]:
+        assignment = {"dataPlatform": platform, "status": "PROVISIONED"}
+        return {"dsgName": group, "workspace": "Consumer1", "assignments": [assignment]}
+
+    return [served("LiveDSG", "YellowLive"), served("ForensicDSG", "YellowForensic")]
 
 
 def trigger_event(trigger: Any) -> dict[str, Any]:

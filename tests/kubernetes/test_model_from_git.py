@@ -1,0 +1,223 @@
+"""The model from a real git server that demands a token: what is fetched, who sees the token, what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from config_schema.errors import StreamFactoryError
+from config_schema.load import git as fetching
+from config_schema.load.git import GitError, checkout
+from config_schema.model import Database
+from merge_jobs.database import place_of
+from merge_jobs.model_source import GitModel, synced_model
+from tests.kubernetes.git_server import GitServer, git
+from tests.kubernetes.world import World
+
+TOKEN = "a-token-that-must-not-be-seen"
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[GitServer]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    made = GitServer(folder, TOKEN)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def synced(world: World, monkeypatch):
+    """The model of the commit that sync recorded, read as the job does."""
+    monkeypatch.setenv("GIT_TOKEN", world.git.token)
+    before = world.synced
+    of = Database(world.server.host, "merge_store", "postgres", world.server.port)
+    store = place_of(of, None, {"POSTGRES_USERNAME": "merger", "POSTGRES_PASSWORD": world.password})
+    yield lambda branch="main": synced_model(GitModel(world.git.url, branch, "git"), store, "YellowLive")
+    world.sync(before)
+
+
+def test_the_commit_that_was_synced_is_fetched_alone_by_its_token(server, tmp_path):
+    server.commit({"ecosystem.yaml": "name: one"})
+    head = server.commit({"ecosystem.yaml": "name: two"})
+    assert checkout(server.url, "main", head, tmp_path / "got", TOKEN) == head
+    assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: two"
+    assert git(tmp_path / "got", "rev-list", "--count", "HEAD") == "1"
+    assert server.refused  # it did demand the token
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["today's protocol", "commits by name only"])
+def test_a_commit_is_fetched_though_the_branch_went_on(server, tmp_path, old):
+    server.old = old
+    recorded = server.commit({"ecosystem.yaml": "name: one"})
+    server.commit({"ecosystem.yaml": "name: two"})
+    assert checkout(server.url, "main", recorded, tmp_path / "got", TOKEN) == recorded
+    assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: one"
+
+
+def test_a_tag_and_a_commit_may_stand_for_a_branch(server, tmp_path):
+    tagged = server.commit({"ecosystem.yaml": "name: one"})
+    git(server.repository, "tag", "v1", tagged)
+    server.commit({"ecosystem.yaml": "name: two"})
+    assert checkout(server.url, "v1", tagged, tmp_path / "by tag", TOKEN) == tagged
+    assert checkout(server.url, tagged, None, tmp_path / "by commit", TOKEN) == tagged
+
+
+# --- the token
+
+
+def test_nothing_shows_the_token_while_the_model_is_fetched(server, tmp_path):
+    server.commit({"ecosystem.yaml": "name: one"})
+    with fetching_process(server, tmp_path) as process:
+        pids = until(lambda: talking_to(server))
+        shown = "\n".join(command for _, command in commands())
+        files = [path.read_bytes() for path in (tmp_path / "got").rglob("*") if path.is_file()]
+    server.answers.set()
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert server.url in shown
+    files += [path.read_bytes() for path in (tmp_path / "got").rglob("*") if path.is_file()]
+    assert pids
+    assert TOKEN not in shown + said
+    assert not any(TOKEN.encode() in content for content in files)
+
+
+def test_a_job_that_is_ended_while_it_fetches_leaves_no_git_behind(server, tmp_path):
+    server.commit({"ecosystem.yaml": "name: one"})
+    with fetching_process(server, tmp_path) as process:
+        pids = until(lambda: talking_to(server))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):
+    with pytest.raises(GitError, match="the address has a password in it") as caught:
+        checkout(f"https://somebody:{TOKEN}@git.example/team/model.git", "main", None, tmp_path / "got")
+    assert TOKEN not in str(caught.value)
+
+
+# --- what goes wrong
+
+
+def test_who_has_no_access_is_told_so(server, tmp_path):
+    server.commit({"ecosystem.yaml": "name: one"})
+    for number, token in enumerate(("another", None)):
+        with pytest.raises(GitError, match=r"no access\. Check the token") as caught:
+            checkout(server.url, "main", None, tmp_path / str(number), token)
+        assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "retryable"),
+    [(403, "no access", False), (404, "this is no git repository", False), (503, "error: 503", True)],
+)
+def test_what_a_server_refuses_is_one_clear_error(server, tmp_path, status, said, retryable):
+    server.status = status
+    with pytest.raises(GitError, match=said) as caught:
+        checkout(server.url, "main", None, tmp_path / "got", TOKEN)
+    assert caught.value.retryable is retryable
+
+
+def test_a_server_that_is_away_may_come_back(server, tmp_path):
+    url = server.url
+    server.close()
+    with pytest.raises(GitError) as caught:
+        checkout(url, "main", None, tmp_path / "got", TOKEN)
+    assert caught.value.retryable
+
+
+def test_a_server_that_does_not_answer_is_given_up_in_time(server, tmp_path, monkeypatch):
+    server.commit({"ecosystem.yaml": "name: one"})
+    server.answers.clear()
+    monkeypatch.setattr(fetching, "TIME_LIMIT_SECONDS", 0.5)
+    with pytest.raises(GitError, match=r"git fetch took longer than 0\.5 s") as caught:
+        checkout(server.url, "main", None, tmp_path / "got", TOKEN)
+    assert caught.value.retryable
+    assert not talking_to(server)
+
+
+def test_a_branch_that_is_not_there_is_named(server, tmp_path):
+    server.commit({"ecosystem.yaml": "name: one"})
+    with pytest.raises(GitError, match="no such branch or commit") as caught:
+        checkout(server.url, "nope", None, tmp_path / "got", TOKEN)
+    assert not caught.value.retryable
+
+
+def test_a_repository_without_a_model_is_told_as_such(world: World, synced):
+    world.sync(world.git.commit({"README.md": "a model will be here"}, branch="empty"))
+    with pytest.raises(StreamFactoryError, match=r"there is no model in this folder.*Write ecosystem\.yaml"):
+        synced("empty")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("ecosystem.yaml", "name: [", "not YAML|YAML"),
+        ("ecosystem.yaml", "name: Test\nplatforms: 7", "platforms"),
+        ("eco.py", "raise RuntimeError('no')", "RuntimeError: no"),
+    ],
+    ids=["not YAML", "not a model", "a program that fails"],
+)
+def test_a_model_that_does_not_load_is_told_with_what_is_wrong(world: World, synced, file, text, said):
+    world.sync(world.git.commit({file: text, "dsg_platform_mapping.json": "[]"}, branch="broken"))
+    with pytest.raises(StreamFactoryError, match=said) as caught:
+        synced("broken")
+    assert "Traceback" not in str(caught.value)
+
+
+# --- looking on
+
+
+@contextmanager
+def fetching_process(server: GitServer, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that fetches the model, while the server does not answer."""
+    program = (
+        "import os, sys; from pathlib import Path; from config_schema.load.git import checkout\n"
+        "checkout(sys.argv[1], 'main', None, Path(sys.argv[2]), os.environ['GIT_TOKEN'])"
+    )
+    server.answers.clear()
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, server.url, str(folder / "got")],
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_TOKEN": TOKEN, "GIT_TRACE_CURL": "0"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    except BaseException:
+        process.kill()
+        raise
+
+
+def commands() -> list[tuple[int, str]]:
+    """What the process list shows."""
+    shown = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            shown.append((int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")))
+        except OSError:
+            continue
+    return shown
+
+
+def talking_to(server: GitServer) -> list[int]:
+    """The processes of git that talk to the server."""
+    return [pid for pid, command in commands() if server.url in command and "remote-http" in command]
+
+
+def until(condition):
+    for _ in range(200):
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")

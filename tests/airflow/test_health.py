@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
+from types import SimpleNamespace
+
+import psycopg2
+import pytest
+
+from airflow_plugin import stream_table
+from airflow_plugin.settings import settings_of_row
+from config_schema import names
+
 HEALTH = "yellowlive_health"
 NOBODY = "postgresql://reader:secret%20word@127.0.0.1:1/merge"
-TABLE = "yellowlive_airflow_dsg"
 
 
 def stored_hash(real_airflow) -> str:
@@ -33,3 +43,83 @@ def test_the_health_dag_is_there_with_an_empty_table_and_without_a_database_and_
     assert HEALTH in real_airflow.all_dag_ids()
     assert stored_hash(real_airflow) == first
     assert real_airflow.versions()[HEALTH] == 1
+
+
+@pytest.fixture
+def platform(airflow_here, new_database, config, monkeypatch, tmp_path):
+    """YellowLive's settings, and its stream table in a database: `write(stream_key=config_json)`."""
+    from airflow_plugin.factory import publishing
+
+    dsn = new_database("merge").dsn
+    monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path))
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(tmp_path / "snapshots"))
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
+    (tmp_path / names.settings_file("yellowlive")).write_text(settings_of_row(config("YellowLive")).to_json())
+
+    def write(**configs: str) -> None:
+        changes = [stream_table.RowChange(key, text, "active", "test") for key, text in configs.items()]
+        with closing(psycopg2.connect(dsn)) as connection, connection:
+            stream_table.create_tables(connection, "yellowlive")
+            stream_table.write_rows(connection, "yellowlive", changes, changed_by="test")
+
+    def published(dag_id: str | None = None, shard: str | None = None):
+        """The DAGs of the platform's file, in the dag-processor or in the worker of a DAG."""
+        monkeypatch.setattr(publishing, "get_parsing_context", lambda: SimpleNamespace(dag_id=dag_id))
+        namespace: dict = {}
+        publishing.publish_dags(namespace, "YellowLive", shard)
+        return namespace
+
+    return SimpleNamespace(write=write, published=published, monkeypatch=monkeypatch)
+
+
+def test_a_worker_gets_the_health_dag_without_a_database(platform):
+    platform.monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", NOBODY)
+    built = platform.published(HEALTH)
+    assert list(built) == [HEALTH]
+    (task,) = built[HEALTH].tasks
+    assert (task.task_id, task.retries, built[HEALTH].catchup) == ("check_streams", 0, False)
+
+
+def test_only_the_first_of_several_files_has_it(platform):
+    platform.write()
+    assert [HEALTH in platform.published(shard=f"{number}/3") for number in (1, 2, 3)] == [True, False, False]
+
+
+def check(platform) -> None:
+    platform.published(HEALTH)[HEALTH].get_task("check_streams").execute({})
+
+
+def test_check_streams_says_in_one_line_what_is_fine(platform, config, capsys):
+    platform.write(Store1=json.dumps(config("YellowLive")))
+    check(platform)
+    assert "YellowLive: 1 of 1 streams are fine: 1 active, 0 paused" in capsys.readouterr().out
+
+
+def test_check_streams_fails_with_a_line_for_each_problem(platform, config, capsys):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    late = config("YellowLive", "Store2", latency_seconds=60)
+    platform.write(
+        Store1=json.dumps(config("YellowLive")),
+        Store2=json.dumps(late),
+        Store3=json.dumps(config("YellowLive", "Store3", shedule="@daily")),
+        Store4="{",
+    )
+    with pytest.raises(AirflowFailException) as raised:
+        check(platform)
+    assert str(raised.value) == "YellowLive: 2 problems, listed above, with: Store3, Store4"
+    told = capsys.readouterr().out
+    assert "yellowlive_airflow_dsg[Store3]: shedule: unknown key 'shedule'. Did you mean 'schedule'?" in told
+    assert "yellowlive_airflow_dsg[Store4]: not JSON" in told
+    assert "YellowLive: 2 of 4 streams are fine" in told
+
+
+def test_a_merge_store_that_is_away_is_one_problem_without_a_secret(platform, capsys):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    platform.monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", NOBODY)
+    with pytest.raises(AirflowFailException) as raised:
+        check(platform)
+    assert "the streams cannot be judged: DAGFACTORY_YELLOWLIVE_DSN: nobody listens there" in str(raised.value)
+    assert raised.value.__suppress_context__
+    assert "secret" not in str(raised.value) + capsys.readouterr().out

@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 PYTEST = $(BIN)/python -m pytest
+JOBS ?= auto
 SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
@@ -39,7 +40,7 @@ test-unit: $(VENV)/dev  ## No database, no Airflow
 	$(PYTEST) tests/unit $(ARGS)
 
 test-database: $(VENV)/dev  ## On a real PostgreSQL
-	$(PYTEST) tests/database $(ARGS)
+	$(PYTEST) tests/database -n $(JOBS) $(ARGS)
 
 test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the system's packages
 	@test -n "$(OLDEST)" || echo "no PostgreSQL 15 to 17 in /usr/lib/postgresql: strategies were tested on the embedded one only"

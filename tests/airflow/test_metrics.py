@@ -1,0 +1,117 @@
+"""What loading tells Airflow's own metrics, from the real dag-processor to a receiver on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+WHOLE = "airflow.stream_factory.yellowlive."
+EXPECTED = {"rows": 3, "dags": 2, "set_aside": 1, "snapshot_age_seconds": 0}
+
+
+@pytest.fixture
+def platform(real_airflow, streams, config):
+    """Three rows of YellowLive, of which one is broken."""
+    streams.settle("YellowLive", runners=("process",))
+    streams.write("YellowLive", config("YellowLive"), config("YellowLive", "Store2"))
+    streams.write_text("YellowLive", ("Store3", "{", "active"))
+    return real_airflow
+
+
+@pytest.fixture
+def collector() -> Iterator[ThreadingHTTPServer]:
+    """An OpenTelemetry collector, which keeps what it is sent in `bodies`."""
+    bodies: list[bytes] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        server.bodies = bodies
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_opentelemetry_gets_the_gauges_and_the_time_of_loading(platform, collector):
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+    platform.parse(
+        AIRFLOW__METRICS__OTEL_ON="True",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+        OTEL_EXPORTER_OTLP_COMPRESSION="none",
+        OTEL_METRIC_EXPORT_INTERVAL="30000",
+    )
+    assert platform.import_errors() == []
+    requests = [ExportMetricsServiceRequest.FromString(body) for body in collector.bodies]
+    metrics = {
+        metric.name.removeprefix(WHOLE): metric
+        for request in requests
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name.startswith(WHOLE)
+    }
+    gauges = {name: metric.gauge.data_points[0] for name, metric in metrics.items() if name in EXPECTED}
+    assert {name: point.as_double or point.as_int for name, point in gauges.items()} == EXPECTED
+    assert {one.key: one.value.string_value for one in gauges["rows"].attributes} == {
+        "platform": "yellowlive",
+        "shard": "1/1",
+    }
+    (load,) = metrics["load_milliseconds"].exponential_histogram.data_points
+    assert (load.count, load.sum > 0) == (1, True)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("statsd") is None, reason="the package statsd is not installed")
+def test_statsd_gets_the_same_under_the_same_names(platform):
+    package = Path(importlib.util.find_spec("statsd").origin).parents[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        platform.parse(
+            AIRFLOW__METRICS__STATSD_ON="True",
+            AIRFLOW__METRICS__STATSD_PORT=str(receiver.getsockname()[1]),
+            PYTHONPATH=str(package),
+        )
+        told = {}
+        while (packet := _packet(receiver)) is not None:
+            name, _, value = packet.partition(":")
+            told[name] = value
+    gauges = {name: told[f"{WHOLE}{name}"] for name in EXPECTED}
+    assert {value.partition("|")[2] for value in gauges.values()} == {"g"}
+    assert {name: float(value.partition("|")[0]) for name, value in gauges.items()} == EXPECTED
+    assert told[f"{WHOLE}load_milliseconds"].endswith("|ms")
+
+
+def _packet(receiver: socket.socket) -> str | None:
+    try:
+        return receiver.recv(65536).decode()
+    except BlockingIOError:
+        return None
+
+
+def test_while_metrics_are_off_nothing_is_imported_for_them(airflow_here):
+    import sys
+
+    from airflow_plugin.factory.metrics import report
+    from airflow_plugin.factory.shards import WHOLE as UNSPLIT
+
+    before = set(sys.modules)
+    report("yellowlive", UNSPLIT, seconds=0.1, gauges=EXPECTED)
+    assert set(sys.modules) == before

@@ -95,7 +95,7 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
     told = {
         "model": _fingerprint(dataset),
         **dict(zip(names, facts, strict=True)),
-        "leaves": [[oid, kind, method] for oid, _, _, kind, method, *_ in found],
+        "leaves": oids,
         "files": [filenode for *_, filenode, _, _, _ in found],
         "columns": of_columns,
         "types": of_types,
@@ -126,7 +126,7 @@ def next_transaction(at_least: int, age_of_third: int) -> int:
 
 def _fingerprint(dataset: Dataset) -> str:
     """A hash of what a dataset's rows are in the merge table."""
-    told = [dataset.source_table, list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
+    told = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

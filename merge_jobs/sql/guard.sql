@@ -41,17 +41,19 @@ WHERE c.relkind <> 'p'
 ORDER BY c.oid
 
 -- name: columns
--- DROP and ADD of a column with a default changes values and no row version: a new number, a missing value.
+-- DROP and ADD of a column changes values and no row version, and so does a type that reads the same bits in another
+-- way. What is generated, and how, is told by the expression; a missing value comes with a number of its own.
 SELECT encode(sha256(convert_to(coalesce(jsonb_agg(jsonb_build_array(
-        a.attrelid::bigint, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
-        a.attgenerated, a.attmissingval::text, pg_get_expr(d.adbin, d.adrelid)
+        a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
+        pg_get_expr(d.adbin, d.adrelid)
     ) ORDER BY a.attrelid, a.attnum)::text, ''), 'UTF8')), 'hex'),
     bool_or(a.attgenerated = 'v')
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(columns)s)
 
 -- name: types
--- Renaming an enum's label, or altering a composite type, changes values and no row version.
+-- Renaming an enum's label, or altering a composite type, changes values and no row version. That a column has another
+-- type is seen of the columns; the types within one cannot be exchanged while a table uses it.
 WITH RECURSIVE used(oid) AS (
     SELECT a.atttypid FROM pg_attribute a
     WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(columns)s)
@@ -64,13 +66,12 @@ WITH RECURSIVE used(oid) AS (
             WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped
     ) part(oid)
 )
-SELECT encode(sha256(convert_to(coalesce(jsonb_agg(jsonb_build_array(
-        t.oid::bigint, t.typname, t.typtype, t.typbasetype::bigint, t.typtypmod,
-        (SELECT jsonb_agg(jsonb_build_array(e.oid::bigint, e.enumlabel) ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = t.oid),
-        (SELECT jsonb_agg(jsonb_build_array(a.attnum, a.attname, a.atttypid::bigint, a.atttypmod, a.attisdropped) ORDER BY a.attnum)
-         FROM pg_attribute a WHERE a.attrelid = t.typrelid AND t.typtype = 'c' AND a.attnum > 0)
-    ) ORDER BY t.oid)::text, ''), 'UTF8')), 'hex'),
-    bool_or(t.oid < 16384 AND (t.typname ~ '^_?reg' OR t.typname IN ('money', '_money')))
+SELECT encode(sha256(convert_to(coalesce(jsonb_agg(CASE t.typtype
+        WHEN 'e' THEN (SELECT jsonb_agg(e.enumlabel ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = t.oid)
+        WHEN 'c' THEN (SELECT jsonb_agg(a.attnum ORDER BY a.attnum) FROM pg_attribute a
+                       WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped)
+    END ORDER BY t.oid) FILTER (WHERE t.typtype IN ('e', 'c'))::text, ''), 'UTF8')), 'hex'),
+    bool_or(t.oid < 16384 AND (t.typname ~ '^reg' OR t.typname = 'money'))
 FROM used u JOIN pg_type t ON t.oid = u.oid
 
 -- name: key_types

@@ -148,8 +148,7 @@ def _too_much(resources: Mapping[str, Mapping[str, str]], ceilings: Mapping[str,
 def _other_nodes(selector: Mapping[str, str], settings: PlatformSettings) -> Iterator[Finding]:
     for label, value in selector.items():
         if value not in settings.allowed.node_selector.get(label, ()):
-            shown = _shown(label)
-            yield f"node_selector.{label[:SHOWN]}", f"{shown}: {value!r} is not admitted", "allowed.node_selector"
+            yield f"node_selector[{_shown(label)}]", f"{value!r} is not admitted", "allowed.node_selector"
 
 
 def _in_range(value: int, key: str, settings: PlatformSettings) -> bool:

@@ -83,7 +83,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         "resources.memory",
         {"resources": {"memory": "1024Mi"}},
     ),
-    "node_selector.disk": (
+    "node_selector['disk']": (
         {"node_selector": {"disk": "ssd"}},
         "node_selector",
         {"node_selector": {"disk": ("hdd", "ssd")}},

@@ -45,6 +45,33 @@ class RowChange:
     change: str
 
 
+@dataclass(frozen=True)
+class HandChange:
+    """Who changed a row since the last sync, None where that was not written down, and when."""
+
+    changed_by: str | None
+    changed_at: datetime
+
+    def __str__(self) -> str:
+        return f"changed by {self.changed_by or 'hand in the database'} at {self.changed_at:%Y-%m-%d %H:%M:%S%z}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A change in a stream's history; `before_*` is None for a new row, `model_commit` for a change by hand."""
+
+    id: int
+    stream_key: str
+    change: str
+    changed_by: str
+    changed_at: datetime
+    model_commit: str | None
+    before_config_json: str | None
+    before_status: str | None
+    after_config_json: str
+    after_status: str
+
+
 class ConfigDoesNotFit(StreamFactoryError):
     """A config is longer than an older table's config_json column; nothing is truncated."""
 
@@ -149,6 +176,36 @@ def write_rows(
     query = _composed(connection, _statements()["write_row"], platform, schema, values[0])
     with worded(_where(platform)), connection.cursor() as cursor:
         execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
+
+
+def adopt_rows(
+    connection: Connection,
+    platform: str,
+    stream_keys: Iterable[str],
+    *,
+    changed_by: str,
+    model_commit: str,
+    schema: str = "public",
+) -> None:
+    """Note that the model now says what was set by hand; the rows stay untouched."""
+    for stream_key in stream_keys:
+        values = {"stream_key": stream_key, "changed_by": changed_by, "model_commit": model_commit}
+        _execute(connection, platform, schema, "adopt_row", values)
+
+
+def changes_by_hand(connection: Connection, platform: str, schema: str = "public") -> dict[str, HandChange]:
+    """The rows, by stream_key, that are not as the last sync left them; none without a history."""
+    if {"history_table", "stream_table"}.intersection(_missing(connection, platform, schema)):
+        return {}
+    return {key: HandChange(*change) for key, *change in _fetch(connection, platform, schema, "select_by_hand", {})}
+
+
+def history(
+    connection: Connection, platform: str, stream_key: str, *, limit: int | None = None, schema: str = "public"
+) -> list[Version]:
+    """The changes of a stream, the newest first. Raises MergeStoreError if there is no history."""
+    values = {"stream_key": stream_key, "limit": limit}
+    return [Version(*row) for row in _fetch(connection, platform, schema, "select_history", values)]
 
 
 def check_lengths(connection: Connection, platform: str, changes: Iterable[RowChange], schema: str = "public") -> None:

@@ -40,6 +40,9 @@ Platforms = Annotated[
     list[str] | None,
     typer.Option("--platform", help="Only this platform; may be given again.", envvar="DAGFACTORY_PLATFORM"),
 ]
+OverwriteDrift = Annotated[
+    bool, typer.Option("--overwrite-drift", help="Take what the model says also for rows that were changed by hand.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

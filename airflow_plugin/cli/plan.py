@@ -14,6 +14,7 @@ from airflow_plugin.cli.options import (
     GitCredential,
     Json,
     ModelFolder,
+    OverwriteDrift,
     Platforms,
     Repository,
     committed_model,
@@ -21,7 +22,9 @@ from airflow_plugin.cli.options import (
 
 CHANGES = 2
 
-DetailedExitCode = Annotated[bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes.")]
+DetailedExitCode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes, or rows changed by hand.")
+]
 
 
 def plan(
@@ -30,10 +33,13 @@ def plan(
     branch: Branch = "main",
     git_credential: GitCredential = "git",
     platform: Platforms = None,
+    overwrite_drift: OverwriteDrift = False,
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
 ) -> None:
     """Show what sync would change, field by field, and change nothing.
+
+    A row that was changed by hand since the last sync is shown as drift, and sync leaves it so.
 
     Example: dagfactory plan model/ --detailed-exitcode
 
@@ -48,11 +54,11 @@ def plan(
     platforms = source.platforms(platform or ())
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, os.environ) as stores:
-        found = read_plan(stores, graph, source.commit)
+        found = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
         print_plan(found)
         print(summary(found, done=False))
-    if detailed_exitcode and found.changes_anything:
+    if detailed_exitcode and (found.changes_anything or found.drifted):
         raise typer.Exit(CHANGES)

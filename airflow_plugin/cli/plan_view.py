@@ -17,6 +17,7 @@ SIGNS = {
     Kind.UPDATE: ("~", "yellow"),
     Kind.REVIVE: ("^", "green"),
     Kind.RETIRE: ("-", "red"),
+    Kind.DRIFT: ("!", "magenta"),
 }
 # Of a new stream these say enough; --json has all keys.
 SHOWN_OF_NEW = ("datasets", "milestoning", "schedule", "runner")
@@ -34,8 +35,9 @@ def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
 def summary(plan: Plan, done: bool) -> str:
     """`2 created, 1 unchanged; model at 0123456789ab`."""
     words = {"create": "created", "update": "updated", "revive": "revived", "retire": "retired"}
+    as_it_is = {"unchanged": "unchanged", "drift": "left as changed by hand"}
     parts = [
-        f"{count} {words.get(kind, kind) if done else kind if kind == 'unchanged' else 'to ' + kind}"
+        f"{count} {as_it_is.get(kind) or (words[kind] if done else 'to ' + kind)}"
         for kind, count in plan.counts().items()
         if count
     ]
@@ -45,7 +47,7 @@ def summary(plan: Plan, done: bool) -> str:
 def _platform_lines(platform: PlatformPlan) -> Iterator[Text]:
     unchanged = platform.counts()[Kind.UNCHANGED.value]
     yield Text.assemble((platform.platform, "bold"), f"  {unchanged} unchanged" if unchanged else "")
-    for change in platform.writes:
+    for change in sorted((*platform.writes, *platform.drift), key=lambda change: change.stream_key):
         yield from _change_lines(change)
     if platform.commit_before != platform.commit_after:
         before, after = (commit and commit[:SHORT_COMMIT] for commit in (platform.commit_before, platform.commit_after))
@@ -56,6 +58,9 @@ def _change_lines(change: StreamChange) -> Iterator[Text]:
     sign, colour = SIGNS[change.kind]
     status = " (paused)" if change.status == "paused" else ""
     yield Text.assemble((f"  {sign} {change.kind.value} ", colour), (change.stream_key, "bold"), status)
+    if change.by_hand:
+        left = ": left so; --overwrite-drift takes what the model says" if change.kind is Kind.DRIFT else ""
+        yield Text(f"      {change.by_hand}{left}")
     for field in change.fields:
         if change.kind is not Kind.CREATE:
             yield Text(f"      {field.key}: {_shown(field.before)} -> {_shown(field.after)}")

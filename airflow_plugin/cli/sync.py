@@ -15,6 +15,7 @@ from airflow_plugin.cli.options import (
     GitCredential,
     Json,
     ModelFolder,
+    OverwriteDrift,
     Platforms,
     Repository,
     committed_model,
@@ -30,6 +31,7 @@ def sync(
     branch: Branch = "main",
     git_credential: GitCredential = "git",
     platform: Platforms = None,
+    overwrite_drift: OverwriteDrift = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -38,7 +40,7 @@ def sync(
 
     The model must be committed to git, because jobs run that commit. Each platform's merge store is reached by
     DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. Without a
-    terminal to ask on, it applies.
+    terminal to ask on, it applies. A row that was changed by hand since the last sync is shown as drift and left so.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -54,7 +56,7 @@ def sync(
     platforms = source.platforms(platform or ())
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, os.environ) as stores:
-        plan = read_plan(stores, graph, source.commit)
+        plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
         applies = plan.changes_anything and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:
@@ -62,7 +64,7 @@ def sync(
         if asks:
             typer.confirm("Apply these changes?", abort=True, err=True)
         if applies:
-            plan = apply(stores, graph, source.commit, shown=plan)
+            plan = apply(stores, graph, source.commit, shown=plan, overwrite_drift=overwrite_drift)
     if as_json:
         print(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
     else:

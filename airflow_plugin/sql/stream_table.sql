@@ -123,6 +123,46 @@ SELECT after.stream_key, %(change)s, %(changed_by)s, statement_timestamp(), %(mo
        before.config_json, before.status, after.config_json, after.status
 FROM after LEFT JOIN before USING (stream_key)
 
+-- name: adopt_row
+-- The model has come to say what was set by hand: the row is as the model has it, and is not touched.
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, 'adopt', %(changed_by)s, statement_timestamp(), %(model_commit)s,
+       config_json, status, config_json, status
+FROM {stream_table} WHERE stream_key = %(stream_key)s
+
+-- name: select_by_hand
+-- Rows that are not as the last sync left them, and who changed them: NULL where that was not written down.
+-- Pausing counts as no change; a row without history is one that the first sync takes over.
+WITH synced AS (
+    SELECT DISTINCT ON (stream_key) stream_key, after_config_json AS config_json, after_status AS status
+    FROM {history_table} WHERE model_commit IS NOT NULL
+    ORDER BY stream_key, id DESC
+), newest AS (
+    SELECT DISTINCT ON (stream_key) stream_key, changed_by, changed_at, after_config_json, after_status
+    FROM {history_table}
+    ORDER BY stream_key, id DESC
+)
+SELECT stream.stream_key,
+       CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
+            THEN newest.changed_by END,
+       CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
+            THEN newest.changed_at ELSE stream.updated_at END
+FROM {stream_table} AS stream JOIN newest USING (stream_key) LEFT JOIN synced USING (stream_key)
+WHERE synced.stream_key IS NULL
+   OR synced.config_json <> stream.config_json::text
+   OR (synced.status = 'retired') <> (stream.status = 'retired')
+
+-- name: select_history
+SELECT id, stream_key, change, changed_by, changed_at, model_commit,
+       before_config_json, before_status, after_config_json, after_status
+FROM {history_table}
+WHERE stream_key = %(stream_key)s
+ORDER BY id DESC
+LIMIT %(limit)s
+
 -- name: select_model_commit
 SELECT model_commit FROM {model_state_table} WHERE id = 1
 

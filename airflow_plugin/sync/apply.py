@@ -37,6 +37,7 @@ def apply(
     commit: str,
     *,
     shown: Plan | None = None,
+    overwrite_drift: bool = False,
     changed_by: str | None = None,
     lock_seconds: float = LOCK_SECONDS,
 ) -> Plan:
@@ -50,7 +51,8 @@ def apply(
     for store in stores:
         for platform in store.platforms:
             _lock(store, platform, lock_seconds)
-            plan = platform_plan(store.connection, platform, graph[platform.name], commit)
+            wanted = graph[platform.name]
+            plan = platform_plan(store.connection, platform, wanted, commit, overwrite_drift=overwrite_drift)
             if shown is not None and plan not in shown.platforms:
                 what = "the rows have changed since the plan was shown"
                 raise StalePlan(platform.name, what, "Run it again and look at the new plan")
@@ -107,6 +109,9 @@ def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) 
         changed_by=who,
         model_commit=plan.commit_after,
         schema=schema,
+    )
+    stream_table.adopt_rows(
+        store.connection, short, plan.adopted, changed_by=who, model_commit=plan.commit_after, schema=schema
     )
     if plan.commit_before != plan.commit_after:
         stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)

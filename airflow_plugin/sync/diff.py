@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.stream_table import HandChange, StreamRow
 from config_schema.stream import StreamConfig
 
 
@@ -17,6 +17,7 @@ class Kind(Enum):
     UPDATE = "update"
     REVIVE = "revive"  # a retired stream that the model wants again
     RETIRE = "retire"  # a stream that left the model; its row stays
+    DRIFT = "drift"  # changed by hand since the last sync: left as it is, and told of
     UNCHANGED = "unchanged"
 
 
@@ -31,17 +32,30 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class StreamChange:
-    """What becomes of one row: its status and config afterwards, and the keys that differ."""
+    """What becomes of one row: its status and config afterwards, and the keys that differ.
+
+    Of a row that drifted: its status and config as the model wants them. `by_hand` says who changed the row.
+    """
 
     kind: Kind
     stream_key: str
     status: str
     config_json: str
     fields: tuple[FieldChange, ...] = ()
+    by_hand: HandChange | None = None
 
 
-def stream_changes(wanted: Mapping[str, StreamConfig], rows: Iterable[StreamRow]) -> tuple[StreamChange, ...]:
-    """By stream_key. `rows` are all rows, the retired ones too; those that are not wanted and retired are left out."""
+def stream_changes(
+    wanted: Mapping[str, StreamConfig],
+    rows: Iterable[StreamRow],
+    by_hand: Mapping[str, HandChange],
+    *,
+    overwrite_drift: bool = False,
+) -> tuple[StreamChange, ...]:
+    """By stream_key. `rows` are all rows, the retired ones too; those that are not wanted and retired are left out.
+
+    A row that was changed `by_hand` is drift where the model says otherwise, unless that is to be overwritten.
+    """
     present = {row.stream_key: row for row in rows}
     changes = [_wanted_change(config, present.get(key)) for key, config in wanted.items()]
     changes += [
@@ -49,7 +63,16 @@ def stream_changes(wanted: Mapping[str, StreamConfig], rows: Iterable[StreamRow]
         for key, row in present.items()
         if key not in wanted and row.status != "retired"
     ]
-    return tuple(sorted(changes, key=lambda change: change.stream_key))
+    marked = (_marked(change, by_hand.get(change.stream_key), overwrite_drift) for change in changes)
+    return tuple(sorted(marked, key=lambda change: change.stream_key))
+
+
+def _marked(change: StreamChange, by_hand: HandChange | None, overwrite_drift: bool) -> StreamChange:
+    if by_hand is None:
+        return change
+    if change.kind is Kind.UNCHANGED or overwrite_drift:
+        return replace(change, by_hand=by_hand)
+    return replace(change, kind=Kind.DRIFT, by_hand=by_hand)
 
 
 def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:

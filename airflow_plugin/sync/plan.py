@@ -28,11 +28,21 @@ class PlatformPlan:
 
     @property
     def writes(self) -> tuple[StreamChange, ...]:
-        return tuple(change for change in self.changes if change.kind is not Kind.UNCHANGED)
+        return tuple(change for change in self.changes if change.kind not in (Kind.UNCHANGED, Kind.DRIFT))
+
+    @property
+    def drift(self) -> tuple[StreamChange, ...]:
+        """Rows that were changed by hand, and that stay so."""
+        return tuple(change for change in self.changes if change.kind is Kind.DRIFT)
+
+    @property
+    def adopted(self) -> tuple[str, ...]:
+        """The keys of rows that were changed by hand to what the model says now."""
+        return tuple(c.stream_key for c in self.changes if c.kind is Kind.UNCHANGED and c.by_hand is not None)
 
     @property
     def changes_anything(self) -> bool:
-        return bool(self.writes) or self.commit_before != self.commit_after
+        return bool(self.writes or self.adopted) or self.commit_before != self.commit_after
 
     def counts(self) -> dict[str, int]:
         found = Counter(change.kind for change in self.changes)
@@ -49,6 +59,11 @@ class Plan:
     @property
     def changes_anything(self) -> bool:
         return any(platform.changes_anything for platform in self.platforms)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether rows were changed by hand and stay so."""
+        return any(platform.drift for platform in self.platforms)
 
     def counts(self) -> dict[str, int]:
         total: Counter[str] = Counter()
@@ -67,17 +82,19 @@ class Plan:
                     "platform": platform.platform,
                     "commit_before": platform.commit_before,
                     "counts": platform.counts(),
-                    "changes": [_change(change) for change in platform.writes],
+                    "changes": [_change(change) for change in (*platform.writes, *platform.drift)],
                 }
                 for platform in self.platforms
             ],
         }
 
 
-def read_plan(stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit: str) -> Plan:
+def read_plan(
+    stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit: str, *, overwrite_drift: bool = False
+) -> Plan:
     """The plan against the tables as they are now; tables that are not there yet count as empty."""
     found = [
-        platform_plan(store.connection, platform, graph[platform.name], commit)
+        platform_plan(store.connection, platform, graph[platform.name], commit, overwrite_drift=overwrite_drift)
         for store in stores
         for platform in store.platforms
     ]
@@ -87,14 +104,18 @@ def read_plan(stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit
     return Plan(commit, tuple(sorted(found, key=lambda plan: order.index(plan.platform))))
 
 
-def platform_plan(connection: Connection, platform: Platform, wanted: Streams, commit: str) -> PlatformPlan:
+def platform_plan(
+    connection: Connection, platform: Platform, wanted: Streams, commit: str, *, overwrite_drift: bool = False
+) -> PlatformPlan:
     """The plan of one platform. Raises ConfigDoesNotFit if an older table cannot hold a config."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     rows, before = [], None
     if stream_table.stream_table_exists(connection, short, schema):
         rows = stream_table.stream_rows(connection, short, schema=schema, retired=True)
         before = stream_table.model_commit(connection, short, schema)
-    plan = PlatformPlan(platform.name, stream_changes(wanted, rows), before, commit)
+    by_hand = stream_table.changes_by_hand(connection, short, schema)
+    changes = stream_changes(wanted, rows, by_hand, overwrite_drift=overwrite_drift)
+    plan = PlatformPlan(platform.name, changes, before, commit)
     stream_table.check_lengths(connection, short, row_changes(plan), schema)
     return plan
 
@@ -112,5 +133,6 @@ def _change(change: StreamChange) -> dict[str, Any]:
         "kind": change.kind.value,
         "stream_key": change.stream_key,
         "status": change.status,
+        "by_hand": str(change.by_hand) if change.by_hand else None,
         "fields": [vars(field) for field in change.fields],
     }

@@ -13,6 +13,7 @@ from airflow_plugin import stream_table
 from airflow_plugin.merge_store import MergeStoreError
 from airflow_plugin.stream_table import ConfigDoesNotFit
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
+from airflow_plugin.sync.diff import Kind
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.errors import StreamFactoryError
 
@@ -300,7 +301,7 @@ def test_a_plan_that_no_longer_holds_is_not_applied(synced):
 
 def test_a_plan_reads_and_leaves_nothing(synced):
     plan = synced.plan()
-    assert plan.counts() == {"create": 2, "update": 0, "revive": 0, "retire": 0, "unchanged": 0}
+    assert plan.counts() == {"create": 2, "update": 0, "revive": 0, "retire": 0, "drift": 0, "unchanged": 0}
     assert synced.tables() == []
     assert plan == synced.sync(shown=plan)
 
@@ -319,3 +320,41 @@ def test_the_model_with_its_secret_gives_the_dsn_where_no_variable_does(synced, 
         merge_stores([platform], {"POSTGRES_USERNAME": database.user}),
     ):
         pass
+
+
+def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_says_the_same(synced):
+    synced.sync("c1")
+    by_hand = json.dumps(json.loads(synced.rows()[0].config_json) | {"retries": 9}, sort_keys=True)
+    synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = %s", by_hand)
+    for _ in range(2):
+        live = synced.sync("c2").platforms[0]
+        assert [(change.kind, change.by_hand.changed_by) for change in live.drift] == [(Kind.DRIFT, None)]
+        assert [(field.key, field.before) for field in live.drift[0].fields] == [("retries", 9)]
+        assert synced.rows()[0].config_json == by_hand
+
+    model = synced.graph["YellowLive"]["Store1"]
+    synced.wants(retries=9)
+    (before,) = synced.rows()
+    adopting = synced.sync("c3").platforms[0]
+    assert (adopting.adopted, adopting.writes, adopting.drift) == (("Store1",), (), ())
+    assert synced.rows() == [before]  # untouched, updated_at too
+    assert not synced.plan("c3").changes_anything
+    synced.graph["YellowLive"]["Store1"] = model
+    assert [change.kind for change in synced.sync("c4").platforms[0].writes] == [Kind.UPDATE]
+
+    synced.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
+    assert synced.sync("c5").drifted
+    assert synced.sync("c5", overwrite_drift=True).platforms[0].writes[0].kind is Kind.REVIVE
+    assert [row.status for row in synced.rows()] == ["active"]
+    assert not synced.plan("c5").drifted
+
+
+def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):
+    synced.sync("c1")
+    with synced.stores() as stores:
+        change = stream_table.RowChange("Own", synced.rows()[0].config_json, "active", "create")
+        stream_table.write_rows(stores[0].connection, "yellowlive", [change], changed_by="ann@host")
+        stores[0].connection.commit()
+    live = synced.sync("c2").platforms[0]
+    assert [(change.stream_key, change.by_hand.changed_by) for change in live.drift] == [("Own", "ann@host")]
+    assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "active", "Store1": "active"}

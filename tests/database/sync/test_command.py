@@ -112,7 +112,7 @@ def test_json_is_all_there_is_on_stdout(dagfactory, model):
     planned = json.loads(dagfactory("plan", model, "--json").stdout)
     applied = json.loads(dagfactory("sync", model, "--json").stdout)
     assert planned | {"applied": True} == applied
-    assert planned["counts"] == {"create": 2, "update": 0, "revive": 0, "retire": 0, "unchanged": 0}
+    assert planned["counts"] == {"create": 2, "update": 0, "revive": 0, "retire": 0, "drift": 0, "unchanged": 0}
     change = planned["platforms"][0]["changes"][0]
     assert (change["kind"], change["stream_key"]) == ("create", "Store1")
     assert {"key": "schedule", "before": None, "after": "* * * * *"} in change["fields"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.stream_table import HandChange, StreamRow
 from airflow_plugin.sync.diff import FieldChange, Kind, stream_changes
 from config_schema import stream
 from config_schema.stream import StreamConfig
@@ -27,9 +27,12 @@ def row(config_json: str, status: str = "active", key: str = "Store1") -> Stream
     return StreamRow(key, config_json, status, NOW, NOW)
 
 
-def only_change(wanted: StreamConfig | None, present: StreamRow | None):
+def only_change(wanted: StreamConfig | None, present: StreamRow | None, by_hand: HandChange | None = None, **options):
     changes = stream_changes(
-        {} if wanted is None else {wanted.stream_key: wanted}, [] if present is None else [present]
+        {} if wanted is None else {wanted.stream_key: wanted},
+        [] if present is None else [present],
+        {} if by_hand is None else {"Store1": by_hand},
+        **options,
     )
     return changes[0] if changes else None
 
@@ -107,7 +110,7 @@ def test_after_the_changes_the_rows_are_what_was_wanted_and_there_is_nothing_mor
     configs = {key: config(key, schedule=schedule) for key, schedule in wanted.items()}
     present = {key: row(config(key, schedule=s).to_json(), status, key) for key, (s, status) in rows.items()}
 
-    changes = stream_changes(configs, present.values())
+    changes = stream_changes(configs, present.values(), {})
     after = present | {
         change.stream_key: row(change.config_json, change.status, change.stream_key) for change in changes
     }
@@ -115,6 +118,27 @@ def test_after_the_changes_the_rows_are_what_was_wanted_and_there_is_nothing_mor
     served = {key: one for key, one in after.items() if one.status != "retired"}
     assert {key: one.config_json for key, one in served.items()} == {key: c.to_json() for key, c in configs.items()}
     assert present.keys() <= after.keys()
-    assert all(change.kind is Kind.UNCHANGED for change in stream_changes(configs, after.values()))
+    assert all(change.kind is Kind.UNCHANGED for change in stream_changes(configs, after.values(), {}))
     paused = {key for key, one in present.items() if one.status == "paused" and key in configs}
     assert all(after[key].status == "paused" for key in paused)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "present", "kind"),
+    [
+        (config(), row(HOURLY.to_json()), Kind.UPDATE),
+        (config(), row(config().to_json(), "retired"), Kind.REVIVE),
+        (None, row(config().to_json()), Kind.RETIRE),
+    ],
+)
+def test_what_was_changed_by_hand_is_drift_unless_it_is_to_be_overwritten(wanted, present, kind):
+    by_hand = HandChange("ann@host", NOW)
+    drift = only_change(wanted, present, by_hand)
+    assert (drift.kind, drift.by_hand) == (Kind.DRIFT, by_hand)
+    assert drift.fields == only_change(wanted, present).fields
+    assert only_change(wanted, present, by_hand, overwrite_drift=True).kind is kind
+
+
+def test_what_was_changed_by_hand_to_what_the_model_says_is_no_drift():
+    change = only_change(config(), row(config().to_json()), HandChange(None, NOW))
+    assert (change.kind, str(change.by_hand)[:32]) == (Kind.UNCHANGED, "changed by hand in the database ")

@@ -17,8 +17,8 @@ from types import FrameType
 import psycopg2
 
 from merge_jobs.errors import Ended
+from merge_jobs.waiting_signals import SIGNALS, let_signals_in, let_signals_wait
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
 AGAIN_SECONDS = 0.5  # a cancel between two statements hits none
 Handler = Callable[[int, FrameType | None], object]
 
@@ -30,7 +30,7 @@ class _State:
     came: str | None = None
     told: threading.Event = field(default_factory=threading.Event)
     noticed: threading.Event = field(default_factory=threading.Event)
-    at_once: bool = True
+    at_once: bool = False
     cancels: list[Callable[[], None]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,6 +70,17 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
             _state.cancels.remove(cancel)
 
 
+@contextlib.contextmanager
+def raised_at_once() -> Iterator[None]:
+    """Within it, and before `from_here_in_order`, a signal raises Ended wherever the job is, and so does one before."""
+    try:
+        _state.at_once = True
+        check()
+        yield
+    finally:
+        from_here_in_order()
+
+
 def from_here_in_order() -> None:
     """From now on a signal raises nothing by itself: `check` does, and what is cancelled. What is done stays done."""
     _state.at_once = False
@@ -84,7 +95,7 @@ def stop_cancelling() -> None:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Within it, SIGTERM and SIGINT end the job.
+    """Within it, SIGTERM and SIGINT end the job, those too that have waited; those that come after it wait.
 
     For the main thread. A container's first process has no handlers of its own: it would not end at all.
     """
@@ -94,8 +105,10 @@ def ended_by_signals() -> Iterator[None]:
     signal.set_wakeup_fd(write_end)
     threading.Thread(target=_watch, args=(read_end,), name="signals", daemon=True).start()
     try:
+        let_signals_in()
         yield
     finally:
+        let_signals_wait()
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
+from merge_jobs import ending
 from merge_jobs.agreement import check_credential, check_served, check_source_host
 from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
@@ -52,8 +53,9 @@ def perform(request: Request) -> MergeResult:
     so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
     run: Run | None = None
     try:
-        run = Run(job_of(request))
-        return run.perform()
+        with ending.raised_at_once():
+            run = Run(job_of(request))
+            return run.perform()
     except StreamFactoryError as error:
         log.error("%s", error)
         text, retryable = str(error), error.retryable

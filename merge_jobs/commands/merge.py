@@ -26,7 +26,7 @@ from merge_jobs.commands.options import (
     model_flags,
     option,
 )
-from merge_jobs.ending import ended_by_signals, from_here_in_order
+from merge_jobs.ending import ended_by_signals
 from merge_jobs.flags import StoreFlags
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.report import log_to_stdout, report
@@ -97,6 +97,5 @@ def merge(
     )
     with ended_by_signals():
         result = perform(request)
-        from_here_in_order()
         report(result, token)
     raise typer.Exit(1 if result.code is ResultCode.ERROR else 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -157,3 +159,55 @@ def test_while_another_job_holds_the_stream(merging, start, read_result):
     assert (result.code, result.retryable) == (ResultCode.ERROR, True)
     assert "ended by SIGTERM" in result.error
     assert case.batch_rows(LIVE) == [(1, "committed", "run-1")]
+
+
+def waits_for_signals(child) -> bool:
+    """Whether the process has come so far that a signal to it waits."""
+    status = Path(f"/proc/{child.pid}/status").read_text()
+    blocked = int(re.search(r"^SigBlk:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return all(blocked >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT))
+
+
+def begun(child) -> None:
+    while not waits_for_signals(child):
+        assert child.poll() is None
+        time.sleep(0.001)
+
+
+@SIGNALS
+def test_at_the_very_start_it_waits_until_the_job_can_say_so(merging, start, read_result, number):
+    case = merging(TABLE)
+    child = start(case)
+    begun(child)
+    result = ended(case, child, number, read_result)
+    assert (result.code, result.retryable) == (ResultCode.ERROR, True)
+    assert f"ended by {signal.Signals(number).name}" in result.error
+    assert not case.batch_tables(LIVE)
+
+
+@SIGNALS
+def test_after_the_result_it_is_too_late(merging, start, number):
+    child = start(merging(TABLE))
+    for line in child.stdout:
+        if "DATASURFACE_RESULT_CODE" in line:
+            child.send_signal(number)
+    _, errors = child.communicate(timeout=SECONDS)
+    assert (child.returncode, errors) == (0, "")
+
+
+def test_at_any_moment_between_them_there_is_a_result(merging, start, read_result):
+    case = merging(TABLE)
+    began, child = time.monotonic(), start(case)
+    begun(child)
+    of_the_start = time.monotonic() - began
+    child.communicate(timeout=SECONDS)
+    in_all = time.monotonic() - began - of_the_start
+    codes = []
+    for moment in range(8):
+        case.execute("UPDATE t SET word = word || '.' WHERE id = 1")
+        child = start(case)
+        begun(child)
+        time.sleep(in_all * moment / 7)
+        codes.append(ended(case, child, signal.SIGTERM, read_result).code)
+    assert codes[0] is ResultCode.ERROR
+    case.merge(LIVE)

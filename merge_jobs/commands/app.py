@@ -1,0 +1,28 @@
+"""`merge-job`: merge a stream, look after its batches, or change a producer's data on purpose."""
+
+from __future__ import annotations
+
+import typer
+
+from merge_jobs.commands.merge import merge
+from merge_jobs.commands.reset import reset
+from merge_jobs.commands.sql import sql
+from merge_jobs.commands.status import status
+from merge_jobs.commands.trust import trust
+from merge_jobs.simulator import simulate
+from merge_jobs.waiting_signals import let_signals_in
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command()(merge)
+app.command()(reset)
+app.command()(status)
+app.command()(sql)
+app.command()(trust)
+app.command()(simulate)
+
+
+@app.callback()
+def _describe(context: typer.Context) -> None:
+    """Copies a producer's tables, merges them, and says in its last lines what it did."""
+    if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
+        let_signals_in()

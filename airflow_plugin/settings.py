@@ -49,6 +49,7 @@ class Allowed:
     tolerations: tuple[dict[str, str], ...] = ()
     priority: dict[str, int] | None = None  # from, to
     time_slice_seconds: dict[str, int] | None = None  # from, to
+    schedule_assets: tuple[str, ...] = ()
     shortest_schedule: int = 60  # seconds
 
 
@@ -84,6 +85,7 @@ class PlatformSettings:
     kubernetes_conn_id: str | None = None
     max_chain: int = 100
     cache_ttl: int = 0  # seconds
+    notifiers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # by the secret that rows name
     allowed: Allowed = field(default=Allowed(), hash=False)
     missing_file: str | None = field(default=None, compare=False)  # the settings file that there should have been
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from urllib.parse import quote
 
 POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
 DNS_LABEL_LENGTH = 63  # RFC 1123
 DAG_ID_LENGTH = 250  # Airflow's column
+ASSET_NAME_LENGTH = 1500  # Airflow's column
+ASSET_SCHEME = "x-stream"  # Airflow takes the URIs of an x- scheme as they are
 TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
@@ -51,6 +54,21 @@ def dag_id(platform: str, stream: str) -> str:
 def self_trigger_run_id(stream: str, batch_id: int) -> str:
     """The run id of the run that follows KEEP_WORKING: one per stream and batch, so it is made once."""
     return shortened(f"keep_working__{stream.replace('#', '__')}__{batch_id}", DAG_ID_LENGTH)
+
+
+def dataset_asset(original: str, store: str, dataset: str) -> str:
+    """Name and URI of a dataset's asset on a platform: `x-stream://YellowLive/Store1/customers`."""
+    return shortened(f"{ASSET_SCHEME}://{original}/{store}/{quote(dataset, safe='')}", ASSET_NAME_LENGTH)
+
+
+def asset_uri(text: str) -> str:
+    """The URI of an asset as a row names it: the URI itself, or `YellowLive/Store1/customers`."""
+    return text if "://" in text else dataset_asset(*text.split("/", 2))
+
+
+def stream_alias(original: str, stream: str) -> str:
+    """The asset alias that stands for all datasets of a stream: `x-stream://YellowLive/Store1`."""
+    return shortened(f"{ASSET_SCHEME}://{original}/{quote(stream, safe='#')}", ASSET_NAME_LENGTH)
 
 
 def infrastructure_dag_id(platform: str) -> str:

@@ -47,6 +47,7 @@ class StreamConfig:
     source_credential_secret_name: str
     config_version: int = CONFIG_VERSION
     schedule: str | None = None
+    schedule_assets: tuple[str, ...] = ()
     timezone: str = "UTC"
     milestoning: str = "live"
     runner: str = "kubernetes"
@@ -148,6 +149,20 @@ def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
     if data["platform_name"] != derived:
         what = f"{data['platform_name']!r} is not derived from {data['original_platform_name']!r}"
         yield Problem(where, "platform_name", what, f"Write {derived!r}")
+    yield from _between_schedules(data, where)
+
+
+def _between_schedules(data: dict[str, Any], where: str) -> Iterator[Problem]:
+    assets = data.get("schedule_assets")
+    if not assets:
+        return
+    if "schedule" in data:
+        yield Problem(where, "schedule_assets", "the stream has a schedule too", "Leave out one of the two")
+    own = {names.dataset_asset(data["original_platform_name"], data["store_name"], name) for name in data["datasets"]}
+    for index, asset in enumerate(assets):
+        if names.asset_uri(asset) in own:
+            what = f"{asset!r} is the stream's own dataset, which would start it again and again"
+            yield Problem(where, f"schedule_assets[{index}]", what, "Leave it out")
 
 
 def _newer(version: Any) -> bool:

@@ -54,7 +54,7 @@ def _dag_lines(dag: ShownDag) -> Iterator[Text]:
 def _schedule(dag: ShownDag) -> str:
     plan = dag.plan
     if not dag.next_times:
-        return plan.schedule or "none, a trigger starts it"
+        return plan.schedule or ("any of its assets" if plan.schedule_assets else "none, a trigger starts it")
     times = ", ".join(time.strftime("%Y-%m-%d %H:%M %Z") for time in dag.next_times)
     return f"{plan.schedule} in {plan.timezone}: next {times}"
 

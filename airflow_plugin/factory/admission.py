@@ -43,6 +43,7 @@ class Admitted:
     merge_stores: frozenset[tuple[str, int, str]]
     pull_secrets: frozenset[str]
     ceilings: Mapping[str, int]
+    schedule_assets: frozenset[str]
     shortest_schedule: int
 
 
@@ -77,6 +78,8 @@ def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitt
         yield _other_merge_store(place, settings)
     if config.schedule is not None and config.schedule != settings.schedule:
         yield from _too_often(config.schedule, admitted.shortest_schedule)
+    if config.schedule_assets:
+        yield from _other_assets(config, admitted)
     if config.image_pull_secrets and not admitted.pull_secrets.issuperset(config.image_pull_secrets):
         yield _not_admitted(config, "image_pull_secrets", "allowed.image_pull_secrets")
     if config.resources:
@@ -106,6 +109,7 @@ def _admitted(settings: PlatformSettings) -> Admitted:
         merge_stores=frozenset({*stores, own}),  # type: ignore[arg-type]  # one with None is nobody's
         pull_secrets=frozenset(allowed.image_pull_secrets),
         ceilings={key: quantity(amount) for key, amount in allowed.resources.items()},
+        schedule_assets=frozenset(map(names.asset_uri, allowed.schedule_assets)),
         shortest_schedule=allowed.shortest_schedule,
     )
 
@@ -135,6 +139,15 @@ def _too_often(schedule: str, shortest: int) -> Iterator[Finding]:
     if gap < shortest:
         what = f"{schedule!r} can come after {gap} s, and the shortest is {shortest} s"
         yield "schedule", what, "allowed.shortest_schedule"
+
+
+def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Finding]:
+    """Streams of the platform come as often as its own schedules; anything else could come at any time."""
+    own = names.dataset_asset(config.original_platform_name, "", "")[:-1]
+    for index, asset in enumerate(config.schedule_assets):
+        uri = names.asset_uri(asset)
+        if not uri.startswith(own) and uri not in admitted.schedule_assets:
+            yield f"schedule_assets[{index}]", f"{_shown(asset)} is not admitted", "allowed.schedule_assets"
 
 
 def _too_much(resources: Mapping[str, Mapping[str, str]], ceilings: Mapping[str, int]) -> Iterator[Finding]:

@@ -8,15 +8,21 @@ from typing import Any
 
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.bases.timetable import BaseTimetable
+from airflow.sdk.definitions.asset import Asset, AssetAny, AssetUriRef, BaseAsset
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.dag import DAG
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
 
 from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.factory.schedules import NOT_CRON
+from airflow_plugin.operators.assets import stream_alias
 from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.operators.notifier import TellFailure, tell_late
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
+from config_schema import names
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RETRY_DELAY = timedelta(minutes=1)
@@ -26,7 +32,7 @@ def dag(plan: DagPlan) -> DAG:
     """The ingestion DAG of a plan."""
     built = DAG(
         dag_id=plan.dag_id,
-        schedule=timetable(plan.schedule, plan.timezone),
+        schedule=any_asset(plan.schedule_assets) or timetable(plan.schedule, plan.timezone),
         start_date=START,
         catchup=False,
         max_active_runs=1,
@@ -34,6 +40,7 @@ def dag(plan: DagPlan) -> DAG:
         tags=list(plan.tags),
         doc_md=plan.doc,
         default_args={"owner": plan.owner} if plan.owner else {},
+        deadline=_deadline(plan),
     )
     check = CheckResult(task_id=CHECK_TASK, dag=built)
     again = RescheduleImmediately(
@@ -53,11 +60,40 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
         "retry_delay": RETRY_DELAY,
         "execution_timeout": timedelta(seconds=plan.execution_timeout) if plan.execution_timeout else None,
         "weight_rule": "absolute",
+        "outlets": [stream_alias(plan.job.platform, plan.job.stream_key)],
+        "on_failure_callback": TellFailure(str(plan.job), plan.notifier) if plan.notifier else None,
         **{key: value for key, value in given.items() if value is not None},
     }
     if plan.pod is not None:
         return PodMergeOperator(place=plan.pod, **arguments)
     return ProcessMergeOperator(command=plan.command, **arguments)
+
+
+def _deadline(plan: DagPlan) -> DeadlineAlert | None:
+    """Told of once for a run that has not succeeded so long after it was queued."""
+    if plan.deadline is None or plan.notifier is None:
+        return None
+    told = {
+        "stream": str(plan.job),
+        "seconds": plan.deadline,
+        "connection": plan.notifier.connection,
+        "channel": plan.notifier.channel,
+    }
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(seconds=plan.deadline),
+        callback=AsyncCallback(tell_late, kwargs=told),
+    )
+
+
+def any_asset(uris: tuple[str, ...]) -> BaseAsset | None:
+    """An event on any of the assets. Those of streams are named in full, so that Airflow shows what started a run.
+
+    Of others only the URI is known, not the name that their owners gave them.
+    """
+    own = f"{names.ASSET_SCHEME}://"
+    assets = [Asset(uri) if uri.startswith(own) else AssetUriRef(uri) for uri in uris]
+    return AssetAny(*assets) if assets else None
 
 
 @cache

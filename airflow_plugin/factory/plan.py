@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from airflow_plugin.factory.admission import refusals, source_hosts
 from airflow_plugin.factory.schedules import schedule_fault, timezone_exists
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
+from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.stream import StreamConfig
 
 TAG_LENGTH = 100  # Airflow's column
+LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+")  # no login in it, and nothing of Markdown
 
 
 @dataclass(frozen=True)
 class DagPlan:
     """All that build.py needs. `pod` is set where the job runs in one, else it runs as a child process.
 
-    `execution_timeout` is in seconds; `schedule` is None where only a trigger starts the DAG.
+    `execution_timeout` and `deadline` are in seconds. Without `schedule` and `schedule_assets`, URIs of assets of which
+    any starts the DAG, only a trigger does. `notifier` is told of failures and of missed deadlines.
     """
 
     dag_id: str
     schedule: str | None
+    schedule_assets: tuple[str, ...]
     timezone: str
     tags: tuple[str, ...]
     owner: str | None
@@ -37,6 +42,8 @@ class DagPlan:
     pool: str | None
     priority: int | None
     max_chain: int
+    notifier: Notifier | None
+    deadline: int | None
 
 
 def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool = False, where: str = "") -> DagPlan:
@@ -44,9 +51,11 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
     problems = _problems(config, settings, where)
     if problems:
         raise ProblemsFound(where, problems)
+    notifier = _notifier(config, settings)
     return DagPlan(
         dag_id=config.dag_id,
         schedule=None if paused else config.schedule,
+        schedule_assets=() if paused else tuple(map(names.asset_uri, config.schedule_assets)),
         timezone=config.timezone,
         tags=_tags(config, paused),
         owner=config.owner,
@@ -58,6 +67,7 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
             arguments=tuple(merge_arguments(config, settings)),
             secrets=secret_variables(config),
             schema=settings.merge_store_schema,
+            datasets=config.datasets,
             paused=paused,
         ),
         pod=_pod(config, settings) if config.runner == "kubernetes" else None,
@@ -67,6 +77,8 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
         pool=config.pool,
         priority=config.priority,
         max_chain=settings.max_chain,
+        notifier=notifier,
+        deadline=None if notifier is None or paused else config.latency_seconds,
     )
 
 
@@ -134,8 +146,15 @@ def _doc(config: StreamConfig, paused: bool) -> str:
         f"Stream `{config.stream_key}` of platform `{config.original_platform_name}`, {config.milestoning}.",
         *(["Paused: set its row's status to active to ingest again."] if paused else []),
         f"Config `{fingerprint}` in `{names.stream_table(config.platform_name)}`.",
+        *([f"Model: <{config.git_repo_url}>"] if LINK.fullmatch(config.git_repo_url) else []),
     ]
     return "\n\n".join(lines)
+
+
+def _notifier(config: StreamConfig, settings: PlatformSettings) -> Notifier | None:
+    """What the settings have for the secret that the row names; the secret itself stays where it is."""
+    found = settings.notifiers.get(config.slack_credential_secret_name)
+    return None if found is None else Notifier(**found)
 
 
 def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:

@@ -34,7 +34,12 @@ class MergeJob:
     arguments: tuple[str, ...]
     secrets: tuple[SecretVariable, ...]
     schema: str = "public"
+    datasets: tuple[str, ...] = ()
     paused: bool = False
+
+    @property
+    def store(self) -> str:
+        return self.stream_key.partition("#")[0]
 
     def run_arguments(self, run_id: str) -> list[str]:
         return [*self.arguments, f"--run-id={run_id}"]

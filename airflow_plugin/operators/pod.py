@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
+from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.outcome import skip_if_paused
 
@@ -32,15 +33,19 @@ class PodMergeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         skip_if_paused(self.job)
-        return self.worker().merge(context)
+        return self._announced(self.worker().merge(context), context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Where Airflow's pod trigger comes back to, in deferrable mode."""
-        return self.worker().trigger_reentry(context, event)
+        return self._announced(self.worker().trigger_reentry(context, event), context)
 
     def on_kill(self) -> None:
         if self._worker is not None:
             self._worker.on_kill()
+
+    def _announced(self, value: dict[str, Any], context: Context) -> dict[str, Any]:
+        announce(self, self.job, value, context)
+        return value
 
     def worker(self) -> KubernetesMergeOperator:
         """The operator that does the work; made when it is first asked for."""

@@ -15,6 +15,7 @@ from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.sdk.log import mask_secret
 
+from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.operators.outcome import committed_result, outcome, skip_if_paused
@@ -53,7 +54,9 @@ class ProcessMergeOperator(BaseOperator):
             result = committed_result(self.job, run_id)
         elif result.code >= 0 and ended != "exit code 0":
             self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
-        return outcome(self.job, result, ended)
+        value = outcome(self.job, result, ended)
+        announce(self, self.job, value, context)
+        return value
 
     def on_kill(self) -> None:
         self._killed = True

@@ -19,7 +19,9 @@ ALLOWED = Allowed(
     node_selector={"disk": ("ssd",)},
     tolerations=({"key": "dedicated", "operator": "Exists"},),
     image_pull_secrets=("registry",),
+    schedule_assets=("s3://landing/customers",),
 )
+SLACK = {"slack": {"connection": "slack_ops"}}
 
 
 @pytest.fixture
@@ -27,9 +29,9 @@ def dag(airflow_here, config):
     """The one DAG of a row with these changes."""
     from airflow_plugin.factory import build as building
 
-    def build(**changes):
+    def build(notifiers=None, **changes):
         row = config("YellowLive", **changes)
-        settings = settings_of_row(row, allowed=ALLOWED)
+        settings = settings_of_row(row, allowed=ALLOWED, notifiers=notifiers or {})
         loaded = judged([Stream("Store1", Row("active", json.dumps(row)))], settings, building.dag)
         assert loaded.set_aside == {}
         return loaded.made["yellowlive__Store1_ingestion"]
@@ -71,10 +73,63 @@ def test_schedules_that_are_no_cron(dag, schedule, timetable):
     assert type(dag(schedule=schedule).timetable).__name__ == timetable
 
 
+def test_any_of_the_assets_that_a_row_names_starts_its_dag(dag, stored):
+    from airflow.sdk import Asset, AssetAny
+
+    built = dag(schedule_assets=["YellowLive/Store2/orders", "s3://landing/customers"])
+    own, other = Asset("x-stream://YellowLive/Store2/orders"), Asset.ref(uri="s3://landing/customers")
+    assert built.timetable.asset_condition == AssetAny(own, other)
+    assert [one["name"] for one in stored(built)["timetable"]["__var"]["asset_condition"]["objects"][:1]] == [own.name]
+
+
+def test_a_paused_stream_s_dag_has_neither_schedule_nor_deadline(airflow_here, config):
+    from airflow_plugin.factory import build as building
+
+    row = config("YellowLive", schedule_assets=["YellowLive/Store2/orders"], latency_seconds=60)
+    settings = settings_of_row(row, notifiers=SLACK)
+    built = judged([Stream("Store1", Row("paused", json.dumps(row)))], settings, building.dag)
+    (paused,) = built.made.values()
+    assert type(paused.timetable).__name__ == "NullTimetable"
+    assert paused.deadline is None
+
+
+@pytest.mark.parametrize("runner", ["process", "kubernetes"])
+def test_the_merge_task_has_one_outlet_and_only_it_tells_of_failures(dag, runner):
+    from airflow.sdk import AssetAlias
+
+    built = dag(runner=runner, notifiers=SLACK)
+    merge = built.get_task("snapshot_merge_job")
+    assert merge.outlets == [AssetAlias("x-stream://YellowLive/Store1")]
+    ((told),) = merge.on_failure_callback
+    assert (told.stream, told.notifier.connection) == ("YellowLive Store1", "slack_ops")
+    assert [task.task_id for task in built.tasks if task.on_failure_callback] == ["snapshot_merge_job"]
+    assert not dag(runner=runner).get_task("snapshot_merge_job").on_failure_callback
+
+
+def test_the_deadline_is_the_latency_after_a_run_is_queued_where_someone_is_told(dag, stored):
+    (alert,) = dag(notifiers=SLACK, latency_seconds=90).deadline
+    assert (alert.reference.reference_name, alert.interval.total_seconds()) == ("DagRunQueuedAtDeadline", 90)
+    assert alert.callback.path == "airflow_plugin.operators.notifier.tell_late"
+    assert alert.callback.kwargs == {
+        "stream": "YellowLive Store1",
+        "seconds": 90,
+        "connection": "slack_ops",
+        "channel": None,
+    }
+    assert dag(notifiers=SLACK).deadline is None
+    assert dag(latency_seconds=90).deadline is None
+
+
+def test_who_is_told_of_failures_makes_no_other_dag(dag, stored):
+    other = {"slack": {"connection": "slack_other", "channel": "#ops"}}
+    assert stored(dag(notifiers=SLACK)) == stored(dag(notifiers=other))
+
+
 @pytest.mark.parametrize("runner", ["process", "kubernetes"])
 def test_two_builds_are_stored_alike_and_a_change_is_stored_unlike(dag, stored, runner):
-    assert stored(dag(runner=runner)) == stored(dag(runner=runner))
-    assert stored(dag(runner=runner)) != stored(dag(runner=runner, git_repo_branch="next"))
+    given = {"runner": runner, "notifiers": SLACK, "latency_seconds": 60, "schedule_assets": ["YellowLive/Store2/a"]}
+    assert stored(dag(**given)) == stored(dag(**given))
+    assert stored(dag(**given)) != stored(dag(**given, git_repo_branch="next"))
 
 
 @pytest.mark.parametrize("runner", ["process", "kubernetes"])

@@ -40,3 +40,13 @@ def test_a_pod_name_is_a_dns_label_with_room_for_a_suffix(stream):
 
 def test_a_name_is_cut_between_characters_not_within_one():
     assert names.shortened("é" * 60).encode().decode()
+
+
+def test_a_dataset_s_asset_is_the_same_however_a_row_names_it_and_whatever_it_is_called():
+    assert names.dataset_asset("YellowLive", "Store1", "customers") == "x-stream://YellowLive/Store1/customers"
+    assert names.asset_uri("YellowLive/Store1/customers") == "x-stream://YellowLive/Store1/customers"
+    assert names.asset_uri("s3://landing/customers") == "s3://landing/customers"
+    assert names.asset_uri("YellowLive/Store1/a b#c") == names.dataset_asset("YellowLive", "Store1", "a b#c")
+    assert names.dataset_asset("Y", "S", "a/b") == "x-stream://Y/S/a%2Fb"
+    assert len(names.dataset_asset("Y", "S", "é" * 255).encode()) <= 1500
+    assert names.stream_alias("YellowLive", "Store1#customers") == "x-stream://YellowLive/Store1#customers"

@@ -92,13 +92,28 @@ def test_a_config_that_is_accepted_is_written_and_read_back_the_same(config):
         ({"single_dataset": True}, "datasets", "a single_dataset stream has 2 datasets", "Name one"),
         ({"platform_name": "yellow"}, "platform_name", "'yellow' is not derived", "Write 'yellowlive'"),
         ({"store_name": "Store1\n"}, "store_name", "'Store1\\n' is not well formed", "for example 'Store1'"),
+        (
+            {"schedule_assets": ["Other/Store1"]},
+            "schedule_assets[0]",
+            "'Other/Store1' is not well formed",
+            "for example",
+        ),
+        ({"schedule_assets": ["s3://a@b/c"]}, "schedule_assets[0]", "'s3://a@b/c' is not well formed", "for example"),
+        ({"schedule_assets": ["A/B/c"]}, "schedule_assets", "the stream has a schedule too", "Leave out one"),
+        (
+            {"schedule": None, "schedule_assets": ["A/B/c", "YellowLive/Store1/addresses"]},
+            "schedule_assets[1]",
+            "'YellowLive/Store1/addresses' is the stream's own dataset",
+            "Leave it out",
+        ),
         ({"config_version": 99}, "config_version", "99 is newer than 1", "Upgrade the plugin"),
         ({"resources": {"limits": {"gpu": "1"}}}, "resources.limits.gpu", "unknown key 'gpu'", "Choose from: cpu"),
     ],
 )
 def test_a_problem_says_where_what_and_what_to_do(change, path, what, todo):
+    changed = {key: value for key, value in {**EXAMPLE, **change}.items() if value is not None}
     with pytest.raises(ProblemsFound) as caught:
-        stream.from_dict({**EXAMPLE, **change}, "yellowlive_airflow_dsg[Store1]")
+        stream.from_dict(changed, "yellowlive_airflow_dsg[Store1]")
     found = {problem.path: problem for problem in caught.value.problems}
     assert found[path].file == "yellowlive_airflow_dsg[Store1]"
     assert what in found[path].what

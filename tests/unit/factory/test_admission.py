@@ -73,6 +73,11 @@ OTHERS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         {"time_slice_seconds": {"from": 0, "to": 51}},
     ),
     "schedule": ({"schedule": "@continuous"}, "shortest_schedule", {"shortest_schedule": 0}),
+    "schedule_assets[1]": (
+        {"schedule": None, "schedule_assets": ["YellowLive/Store2/orders", "Other/Store2/orders"]},
+        "schedule_assets",
+        {"schedule_assets": ("x-stream://Other/Store2/orders",)},
+    ),
     "resources.limits.cpu": (
         {"resources": {"limits": {"cpu": "500m"}}},
         "resources.cpu",
@@ -97,7 +102,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 
 
 def config(**changes: Any) -> stream.StreamConfig:
-    return stream.from_dict({**ROW, **changes})
+    return stream.from_dict({key: value for key, value in {**ROW, **changes}.items() if value is not None})
 
 
 def refused(settings: PlatformSettings = SETTINGS, **changes: Any) -> dict[str, str]:
@@ -159,7 +164,8 @@ def test_every_problem_of_a_row_comes_at_once():
         config(**changes, resources={"limits": {"cpu": "1", "memory": "1"}}, runner="process"), SETTINGS, ""
     )
     paths = {problem.path for problem in found}
-    assert len(paths) == len(found) == len(OTHERS) - 2 + 1  # three keys of a merge store are one place
+    # Three keys of a merge store are one place, and a row with assets has no schedule.
+    assert len(paths) == len(found) == len(OTHERS) - 3 + 1
     assert {"runner", "resources.limits.memory", "tolerations[0]"} <= paths
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_plugin.factory.plan import dag_plan, merge_arguments, secret_variables
 from airflow_plugin.factory.rows import candidate_keys
+from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import Allowed, settings_of_row
 from config_schema import names, stream
 from config_schema.errors import ProblemsFound
@@ -17,7 +18,7 @@ SETTINGS = settings_of_row(EXAMPLE, source_hosts=("pg-data:5432",))
 
 
 def config(**changes: Any) -> stream.StreamConfig:
-    return stream.from_dict({**EXAMPLE, **changes})
+    return stream.from_dict({key: value for key, value in {**EXAMPLE, **changes}.items() if value is not None})
 
 
 def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
@@ -74,6 +75,40 @@ def test_a_paused_row_has_no_schedule_and_its_job_knows():
     plan = dag_plan(config(schedule="@hourly"), SETTINGS, paused=True)
     assert (plan.schedule, plan.job.paused) == (None, True)
     assert "paused" in plan.tags
+
+
+def test_a_paused_row_has_no_assets_to_start_it_and_no_deadline():
+    settings = settings_of_row(EXAMPLE, notifiers={"slack": {"connection": "slack_ops"}})
+    row = {"schedule": None, "schedule_assets": ["YellowLive/Store2/orders"], "latency_seconds": 60}
+    plan = dag_plan(config(**row), settings)
+    assert (plan.schedule_assets, plan.deadline) == (("x-stream://YellowLive/Store2/orders",), 60)
+    plan = dag_plan(config(**row), settings, paused=True)
+    assert (plan.schedule_assets, plan.deadline) == ((), None)
+
+
+def test_only_who_the_settings_have_for_a_row_s_secret_is_told():
+    settings = settings_of_row(EXAMPLE, notifiers={"slack": {"connection": "slack_ops", "channel": "#ops"}})
+    assert dag_plan(config(), settings).notifier == Notifier("slack_ops", "#ops")
+    others = settings_of_row({**EXAMPLE, "slack_credential_secret_name": "other"}, notifiers=settings.notifiers)
+    assert dag_plan(config(slack_credential_secret_name="other"), others).notifier is None
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("https://git.example/team/model.git", "<https://git.example/team/model.git>"),
+        ("https://git.example:8443/team/model", "<https://git.example:8443/team/model>"),
+        ("https://user:word@git.example/model", None),
+        ("https://git.example/x>[click](javascript:alert(1))", None),
+        ("ssh://git@git.example/model", None),
+        ("/srv/model", None),
+    ],
+)
+def test_the_model_is_linked_where_that_is_an_address_on_the_web_without_a_login(url, link):
+    row = {**EXAMPLE, "git_repo_url": url}
+    doc = dag_plan(stream.from_dict(row), settings_of_row(row)).doc
+    assert ("Model: " in doc) == (link is not None)
+    assert link is None or doc.endswith(f"Model: {link}")
 
 
 def test_tags_name_platform_milestoning_and_store_then_the_rows_own_each_once():

@@ -1,0 +1,57 @@
+"""What a run tells the rest of Airflow: an event on the asset of each dataset that really changed, with its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions.asset import Asset, AssetAlias
+
+from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.operators.outcome import committed_result
+from config_schema import names
+from config_schema.result import Counts
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+CHANGES = ("inserted", "updated", "deleted")
+
+
+def stream_alias(platform: str, stream_key: str) -> AssetAlias:
+    """The merge task's one outlet; an event on any dataset of the stream is one on this too."""
+    return AssetAlias(names.stream_alias(platform, stream_key))
+
+
+def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], context: Context) -> None:
+    """Add an event for each dataset in which the run changed something, if the task has the stream's alias as outlet.
+
+    `value` is what the task returns. Airflow records the events when the task has succeeded.
+    """
+    alias = stream_alias(job.platform, job.stream_key)
+    if alias not in task.outlets:
+        return
+    events = context["outlet_events"][alias]
+    run = {"batch_id": value["batch_id"], "run_id": value["run_id"]}
+    for dataset, counts in _changed(job, value):
+        events.add(Asset(names.dataset_asset(job.platform, job.store, dataset)), extra={**counts, **run})
+
+
+def _changed(job: MergeJob, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Datasets and their counts; the counts are missing where all that is left of a result is its totals."""
+    if not _any(value["total"]):
+        return
+    datasets = {name: of["counts"] for name, of in value["datasets"].items()}
+    if value["truncated"]:
+        whole = committed_result(job, value["run_id"])
+        datasets = {name: asdict(of.counts) for name, of in whole.datasets.items()} if whole is not None else {}
+    if not datasets:
+        yield from ((name, {}) for name in job.datasets)
+    for name, counts in datasets.items():
+        if _any(counts):
+            yield name, {key: counts[key] for key in asdict(Counts())}
+
+
+def _any(counts: Mapping[str, int]) -> bool:
+    return any(counts[key] for key in CHANGES)

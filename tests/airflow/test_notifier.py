@@ -1,0 +1,136 @@
+"""Who is told of a stream that failed or is late: by Slack's own provider where that is installed, to a server here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_plugin.operators.notifier import Notifier, TellFailure, tell_late
+
+NOTICE = TellFailure("YellowLive Store1", Notifier("slack_ops"))
+LATE = {"dag_run": {"dag_id": "yellowlive__Store1_ingestion", "dag_run_id": "run 1", "state": "running"}}
+
+
+class Slack:
+    """What was posted where; `status` and `answer` are what it says to that."""
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[str, dict[str, Any]]] = []
+        self.status, self.answer = 200, "ok"
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(slack) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                slack.posted.append((self.path, json.loads(body)))
+                self.send_response(slack.status)
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(slack.answer.encode())
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
+    if find_spec("airflow.providers.slack") is None:
+        pytest.skip("apache-airflow-providers-slack is not installed")
+    server = Slack()
+    webhook = {"conn_type": "slackwebhook", "password": f"{server.address}/services/the-secret"}
+    api = {"conn_type": "slack", "password": "the-secret", "extra": {"base_url": f"{server.address}/"}}
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", json.dumps(webhook))
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", json.dumps(api))
+    yield server
+    server.close()
+
+
+def failed(error: BaseException | str) -> dict[str, Any]:
+    ti = SimpleNamespace(
+        run_id="run 1", dag_id="yellowlive__Store1_ingestion", try_number=3, log_url="http://airflow/x"
+    )
+    return {"ti": ti, "exception": error}
+
+
+def test_a_failure_is_told_with_the_stream_the_error_and_the_place_of_its_log(slack):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    NOTICE(failed(AirflowFailException("YellowLive Store1: customers: no such table")))
+    ((path, body),) = slack.posted
+    assert path == "/services/the-secret"
+    assert body["text"] == (
+        "YellowLive Store1 failed: YellowLive Store1: customers: no such table\n"
+        "Run run 1 of yellowlive__Store1_ingestion, try 3: http://airflow/x"
+    )
+
+
+def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_told_by_its_kind_only(slack):
+    from airflow.sdk.exceptions import AirflowException
+
+    NOTICE(failed(AirflowException("{{ conn.slack_ops.password }} <!channel> & co")))
+    NOTICE(failed(ValueError("key (id)=(42) already exists")))
+    first, second = (body["text"] for _, body in slack.posted)
+    assert "failed: {{ conn.slack_ops.password }} &lt;!channel&gt; &amp; co\n" in first
+    assert "failed: ValueError\n" in second
+
+
+def test_with_a_channel_it_is_posted_by_slack_s_api(slack):
+    slack.answer = '{"ok": true}'
+    TellFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
+    ((path, body),) = slack.posted
+    assert (path, body["channel"]) == ("/chat.postMessage", "#ops")
+    assert body["text"].startswith("YellowLive Store1 failed: killed\n")
+
+
+def test_a_late_run_is_told_with_its_seconds(slack):
+    asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))
+    ((_, body),) = slack.posted
+    assert body["text"] == (
+        "YellowLive Store1 is late: run run 1 of yellowlive__Store1_ingestion was queued 60 s ago "
+        "and has not succeeded (state: running)"
+    )
+
+
+def test_where_slack_refuses_the_log_says_whose_connection_that_is_and_nothing_secret(slack, caplog):
+    slack.status, slack.answer = 403, "invalid_token"
+    NOTICE(failed("killed"))
+    with pytest.raises(RuntimeError, match="slack_ops") as raised:
+        asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))
+    said = [record.getMessage() for record in caplog.records if record.name == "airflow_plugin.operators.notifier"]
+    assert len(said) == 1
+    assert "nobody was told" in said[0]
+    assert "slack_ops" in said[0]
+    assert "the-secret" not in said[0] + str(raised.value)
+
+
+def test_without_the_provider_the_log_says_what_to_install_and_the_task_s_own_error_stays(
+    airflow_here, monkeypatch, caplog
+):
+    monkeypatch.setitem(sys.modules, "airflow.providers.slack.notifications.slack_webhook", None)
+    caplog.set_level(logging.ERROR)
+    NOTICE(failed("killed"))
+    assert "nobody was told: install apache-airflow-providers-slack where Airflow runs" in caplog.text
+    with pytest.raises(RuntimeError, match="install apache-airflow-providers-slack"):
+        asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))

@@ -11,7 +11,7 @@
 {{- fail (printf "%s: it is not JSON. Give the text of a settings file that dagfactory bootstrap has written" $where) -}}
 {{- end -}}
 {{- range $key := list "original_platform_name" "platform_name" "namespace_name" "datasurface_docker_image" "git_repo_url" "postgres_hostname" "postgres_database" "postgres_credential_secret_name" -}}
-{{- if not (kindIs "string" (get $settings $key)) -}}
+{{- if not (and (kindIs "string" (get $settings $key)) (get $settings $key)) -}}
 {{- fail (printf "%s: it lacks %s. Write the file anew with dagfactory bootstrap" $where $key) -}}
 {{- end -}}
 {{- end -}}

@@ -88,7 +88,7 @@ def everything() -> Values:
         },
         "snapshot": {"size": "2Gi", "accessMode": "ReadWriteMany"},
         "sync": {"schedule": "0 * * * *"},
-        "simulator": {"enabled": True, "replicas": 0, "image": "registry.example/merge-job:2", "database": "o'neil"},
+        "simulator": {"enabled": True, "replicas": 0, "database": "o'neil"},
         "postgres": {"enabled": True, "image": "postgres:16", "size": "20Gi"},
         "networkPolicies": {
             "databaseCidrs": ["10.0.0.0/8"],

@@ -1,0 +1,122 @@
+"""What Airflow is told: by the chart that installs one of its own, and by the values for the official chart."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from config_schema import names
+from tests.helm.chart import FOLDER, by_kind, one, place, pods
+from tests.helm.platforms import chart_platforms
+
+OFFICIAL: dict[str, Any] = yaml.safe_load((FOLDER / "official-airflow-values.yaml").read_text("utf-8"))
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+
+@cache
+def airflow_options() -> set[str]:
+    """The environment variables of Airflow's own options."""
+    package = importlib.util.find_spec("airflow")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    described = Path(package.submodule_search_locations[0], "config_templates", "config.yml")
+    sections = yaml.safe_load(described.read_text("utf-8"))
+    return {
+        f"AIRFLOW__{section.upper()}__{option.upper()}" for section, of in sections.items() for option in of["options"]
+    }
+
+
+def variables(objects: list[Any]) -> set[str]:
+    found = (variable["name"] for pod in pods(objects) for one in pod.containers for variable in one.get("env", []))
+    return {name for name in found if name.startswith("AIRFLOW__")}
+
+
+def test_each_option_is_one_that_airflow_has(rendered: Any) -> None:
+    given = variables(rendered("everything")) | {one["name"] for one in OFFICIAL["env"] if "__" in one["name"]}
+    assert len(given) > 10
+    assert given <= airflow_options()
+
+
+def test_the_mvp_has_every_component_and_a_migration(rendered: Any) -> None:
+    objects = rendered("mvp")
+    for component in COMPONENTS:
+        one(objects, "Deployment", f"stream-factory-{component}")
+    assert [name for kind, _, name in map(place, objects) if kind == "Job"] == ["stream-factory-migrate-1"]
+
+
+def test_more_environment_wins_over_the_chart_s_own(rendered: Any) -> None:
+    for pod in pods(rendered("everything")):
+        for container in pod.spec["containers"]:
+            given = [one for one in container["env"] if one["name"] == "AIRFLOW__CORE__PARALLELISM"]
+            assert [one["value"] for one in given] in ([], ["16"])
+
+
+def test_only_who_reads_rows_has_the_merge_stores_passwords(rendered: Any) -> None:
+    with_dsn = {pod.owner for pod in pods(rendered("mvp")) if any("envFrom" in one for one in pod.containers)}
+    assert with_dsn == {"Deployment stream-factory-scheduler", "Deployment stream-factory-dag-processor"}
+
+
+def test_each_platform_has_its_dsn_under_the_name_that_airflow_looks_for(rendered: Any) -> None:
+    secret = one(rendered("everything"), "Secret", "stream-factory-dsn")["stringData"]
+    assert secret.keys() == {names.dsn_variable("yellowlive"), names.dsn_variable("yellowforensic")}
+
+
+def test_the_sync_has_its_secrets_under_the_names_that_it_looks_for(rendered: Any) -> None:
+    for job in by_kind(rendered("minimal"), "CronJob"):
+        [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        by_secret = {
+            variable["valueFrom"]["secretKeyRef"]["name"] + " " + variable["valueFrom"]["secretKeyRef"]["key"]: variable
+            for variable in container["env"]
+            if "valueFrom" in variable
+        }
+        assert {key: variable["name"] for key, variable in by_secret.items()} == {
+            "postgres username": names.secret_variable("postgres", "username"),
+            "postgres password": names.secret_variable("postgres", "password"),
+            "git token": names.secret_variable("git", "token"),
+        }
+
+
+@pytest.mark.parametrize("name", ["mvp", "minimal"])
+def test_the_config_map_holds_the_files_to_the_letter(rendered: Any, name: str) -> None:
+    data = one(rendered(name), "ConfigMap", "stream-factory-platforms")["data"]
+    factory_files = {file: text for each in chart_platforms() for file, text in each["factoryFiles"].items()}
+    assert {file: text for file, text in data.items() if file.endswith(".py")} == factory_files
+    settings = {file for file in data if file.endswith(".json")}
+    assert settings == {names.settings_file("yellowlive"), names.settings_file("yellowforensic")}
+    if name == "minimal":
+        assert [data[file] for file in sorted(settings)] == [each["settings"] for each in reversed(chart_platforms())]
+
+
+def test_the_snapshot_s_volume_keeps_the_files_owner_only(rendered: Any) -> None:
+    dag_processor = one(rendered("mvp"), "Deployment", "stream-factory-dag-processor")["spec"]["template"]["spec"]
+    for context in (dag_processor["securityContext"], OFFICIAL["dagProcessor"]["securityContexts"]["pod"]):
+        assert context["fsGroupChangePolicy"] == "OnRootMismatch"
+        assert context["runAsUser"] == 50000
+
+
+def test_the_official_chart_s_values_name_what_this_chart_makes(rendered: Any) -> None:
+    made = set(map(place, rendered("official_airflow")))
+    [platforms] = OFFICIAL["volumes"]
+    [snapshot] = OFFICIAL["dagProcessor"]["extraVolumes"]
+    [dsn] = yaml.safe_load(OFFICIAL["extraEnvFrom"])
+    assert ("ConfigMap", "airflow", platforms["configMap"]["name"]) in made
+    assert ("PersistentVolumeClaim", "airflow", snapshot["persistentVolumeClaim"]["claimName"]) in made
+    assert ("Secret", "airflow", dsn["secretRef"]["name"]) in made
+
+
+def test_the_official_chart_s_values_agree_with_themselves() -> None:
+    environment = {one["name"]: one["value"] for one in OFFICIAL["env"]}
+    [mount] = OFFICIAL["volumeMounts"]
+    assert environment["DAGFACTORY_SETTINGS_DIR"] == mount["mountPath"]
+    bundles = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+    assert bundles[1]["kwargs"] == {"path": mount["mountPath"]}
+    assert {bundle["classpath"] for bundle in bundles} == {"airflow.dag_processing.bundles.local.LocalDagBundle"}
+    [snapshot] = OFFICIAL["dagProcessor"]["extraVolumeMounts"]
+    assert OFFICIAL["dagProcessor"]["env"] == [{"name": "DAGFACTORY_SNAPSHOT_DIR", "value": snapshot["mountPath"]}]
+    assert OFFICIAL["allowPodLaunching"] is False

@@ -13,6 +13,7 @@ from config_schema.result import Counts
 from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.copy_pipe import copy_through
+from merge_jobs.progress import Pieces, progress_told
 from merge_jobs.row_maps import MapKind
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres import PostgresSource
@@ -54,7 +55,7 @@ class KeyHashDiff:
         seconds = time.monotonic() - began
         log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, rows, seconds)
         tables.run("key_hash_diff.drop_look")
-        return Read(rows, source.copy_rows(standing > rows * MANY) if standing else 0)
+        return Read(rows, source.copy_rows(standing, standing > rows * MANY) if standing else 0)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         return merge_changes(tables, staged, batch_id, max_delete_fraction, MapKind.KEY_HASHES)
@@ -100,21 +101,24 @@ class _HashSource:
         hashed = sql.SQL(", ").join(
             _hashed(column.name, self.columns[column.name].type) for column in self.tables.dataset.columns
         )
-        return self._copy("hashes", {"table": table, "hashed": hashed, "key": self._key}, into, self.binary_keys)
+        parts = {"table": table, "hashed": hashed, "key": self._key}
+        with progress_told(self.tables, self.source.estimated_rows(self.tables.dataset), "rows hashed"):
+            return self._copy("hashes", parts, into, self.binary_keys)
 
-    def copy_rows(self, all_of_them: bool) -> int:
+    def copy_rows(self, changed: int, by_one_look: bool) -> int:
         """Stage the rows that have a new hash; gives back the number of rows, which may be a few more."""
         tables, began = self.tables, time.monotonic()
-        copied = self._copy_all() if all_of_them else self._copy_pieces()
+        copied = self._copy_all() if by_one_look else self._copy_pieces(changed)
         seconds = time.monotonic() - began
         log.info("%s: copied %d rows in %.1f s", tables.where, copied, seconds)
         return copied
 
     def _copy_all(self) -> int:
-        return self._copy_wanted(sql.SQL("true"))
+        with progress_told(self.tables, self.source.estimated_rows(self.tables.dataset)):
+            return self._copy_wanted(sql.SQL("true"))
 
-    def _copy_pieces(self) -> int:
-        copied = 0
+    def _copy_pieces(self, changed: int) -> int:
+        copied, told = 0, Pieces(self.tables.where, "new rows", changed)
         with self.tables.store.session.cursor("new_hashes") as pieces:
             pieces.itersize = 1
             pieces.execute(self.tables.composed("key_hash_diff.new_hashes", piece=sql.Literal(KEYS_AT_ONCE)))
@@ -123,6 +127,7 @@ class _HashSource:
                     self._key, sql.Literal(hashes)
                 )
                 copied += self._copy_wanted(wanted)
+                told.did(copied - told.done)
         return copied
 
     def _copy_wanted(self, wanted: sql.Composable) -> int:

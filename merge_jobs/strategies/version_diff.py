@@ -15,6 +15,7 @@ from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.copy_pipe import copy_through
 from merge_jobs.guard import WRAP, Leaf, Sight
+from merge_jobs.progress import Pieces
 from merge_jobs.row_maps import MapKind
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.sql import composed
@@ -87,16 +88,16 @@ class _VersionSource:
 
     def take_digests(self) -> None:
         self.tables.run("version_diff.create_digests")
-        for leaf, first, end in self._pieces():
+        for leaf, first, end in self._pieces("blocks compared"):
             self._copy("digests", self._window(leaf, first, end), "version_diff.copy_digests", binary=True)
 
     def copy_all_blocks(self, copy: str) -> None:
-        for leaf, first, end in self._pieces():
+        for leaf, first, end in self._pieces("blocks mapped"):
             parts = {**self._window(leaf, first, end), **self._keys, "wanted": sql.SQL("true")}
             self._copy("versions", parts, copy, self.binary_keys)
 
     def copy_changed_blocks(self) -> None:
-        for leaf, first, end in self._pieces():
+        for leaf, first, end in self._pieces("blocks gone through"):
             values = {"leaf": leaf.oid, "first": first, "end": end}
             blocks = self.tables.value("version_diff.changed_blocks", values)
             if blocks:
@@ -110,7 +111,7 @@ class _VersionSource:
         """Stage the rows of versions that the map does not have; gives back their number."""
         tables, began = self.tables, time.monotonic()
         tables.run("dataset.work_memory", {"memory": MEMORY})
-        tables.run("version_diff.find_new_versions")
+        told = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in tables.dataset.columns)
         copied = 0
@@ -120,6 +121,7 @@ class _VersionSource:
             for oid, _, tids in pieces:
                 parts = {"columns": columns, "table": leaves[oid].table, "tids": sql.Literal(tids)}
                 copied += self._copy("rows", parts, "dataset.copy_to_staging", self.binary_rows)
+                told.did(copied - told.done)
         seconds = time.monotonic() - began
         log.info("%s: copied %d rows in %.1f s", tables.where, copied, seconds)
         return copied
@@ -136,11 +138,14 @@ class _VersionSource:
             copy_in,
         )
 
-    def _pieces(self) -> Iterator[tuple[Leaf, int, int]]:
-        """Windows on the blocks of each leaf: the first, and the one after the last."""
+    def _pieces(self, kind: str) -> Iterator[tuple[Leaf, int, int]]:
+        """Windows on the blocks of each leaf: the first, and the one after the last. What is done with one is told."""
+        told = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
         for leaf in self.sight.leaves:
             for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):
-                yield leaf, first, min(first + BLOCKS_AT_ONCE, leaf.blocks)
+                end = min(first + BLOCKS_AT_ONCE, leaf.blocks)
+                yield leaf, first, end
+                told.did(end - first)
 
     def _window(self, leaf: Leaf, first: int, end: int) -> dict[str, sql.Composable]:
         return {

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 
+import psycopg2
 import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs import progress
+from merge_jobs.strategies import key_hash_diff, version_diff
+from merge_jobs.strategies.choosing import Wanted
 
 # A view that takes a second to read; its rows are only known where ANALYZE has counted them.
 SLOW = """
@@ -61,3 +65,62 @@ def test_estimates_are_those_of_all_partitions(case):
     with PostgresSource(place, "test") as source:
         estimates = {name: source.estimated_rows(Dataset(name, (), ())) for name in ("t", "part", "v")}
     assert estimates == {"t": 20000, "part": 150, "v": None}
+
+
+def parts_told(caplog, kind: str) -> list[int]:
+    """The percentages that the log tells of a kind of work."""
+    line = re.compile(rf"^YellowLive Store1 t: \d+ of \d+ {kind} \((\d+) %\) in \d+ s$")
+    return [int(found[1]) for found in map(line.match, caplog.messages) if found]
+
+
+@pytest.fixture
+def in_pieces(merging, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(version_diff, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(version_diff, "VERSIONS_AT_ONCE", 20)
+    monkeypatch.setattr(key_hash_diff, "KEYS_AT_ONCE", 20)
+    return merging("CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT generate_series(1, 2000)")
+
+
+def test_version_diff_tells_its_part_of_blocks_and_rows(in_pieces, caplog):
+    in_pieces.run(Milestoning.LIVE)
+    in_pieces.execute("UPDATE t SET word = 'new' WHERE id <= 100")
+    in_pieces.run(Milestoning.LIVE)
+    for kind in ("blocks mapped", "blocks compared", "blocks gone through", "new rows"):
+        parts = parts_told(caplog, kind)
+        assert len(parts) > 2, kind
+        assert parts == sorted(parts), kind
+        assert parts[-1] == 100, kind
+
+
+def test_key_hash_diff_tells_its_part_of_the_rows(in_pieces, caplog):
+    in_pieces.run(Milestoning.LIVE, strategy=Wanted.KEY_HASH_DIFF)
+    in_pieces.execute("UPDATE t SET word = 'new' WHERE id <= 100")
+    in_pieces.run(Milestoning.LIVE, strategy=Wanted.KEY_HASH_DIFF)
+    parts = parts_told(caplog, "new rows")
+    assert len(parts) > 2
+    assert parts[-1] == 100
+
+
+def test_hashing_all_rows_tells_how_many(case, caplog, monkeypatch):
+    case.run(Milestoning.LIVE)
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
+    caplog.clear()
+    assert case.run(Milestoning.LIVE).datasets["v"].strategy == "key_hash_diff"
+    assert any(re.search(r"v: \d+ rows hashed in \d+ s", line) for line in caplog.messages)
+
+
+def test_a_session_that_hangs_holds_no_batch_up(case, monkeypatch):
+    release, hanging = threading.Event(), []
+
+    def hang(*_):
+        hanging.append(True)
+        release.wait(60)
+        hanging.pop()
+        raise psycopg2.OperationalError
+
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(progress, "connect", hang)
+    case.run(Milestoning.LIVE)
+    assert hanging
+    release.set()

@@ -34,7 +34,9 @@ CHANGES = {
 }
 MODELS = {
     "another key": lambda d: replace(d, primary_key=("word",)),
-    "columns that exchange their places": lambda d: replace(d, columns=(d.columns[0], *d.columns[:0:-1])),
+    "columns of one type that exchange their places": lambda d: replace(
+        d, columns=(d.columns[0], d.columns[2], d.columns[1], *d.columns[3:])
+    ),
     "another type": lambda d: replace(d, columns=(Column("id", "bigint"), *d.columns[1:])),
 }
 # What holds a label of an enum, each in a way of its own.

@@ -13,6 +13,7 @@ from airflow_plugin.cli.bootstrap import bootstrap
 from airflow_plugin.cli.dag import dag
 from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
+from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
@@ -39,6 +40,7 @@ app.command()(validate)
 app.command()(plan)
 app.command()(sync)
 app.command()(bootstrap)
+app.command()(doctor)
 app.command(context_settings=PASSED_THROUGH)(simulate)
 app.command(context_settings=PASSED_THROUGH)(demo)
 app.add_typer(dag, name="dag")

@@ -59,22 +59,25 @@ class Health:
         return sorted({found.stream_key for found in self.problems if found.stream_key})
 
 
-def platform_health(settings: PlatformSettings) -> Health:
-    """Of the streams as they are now. Raises StreamFactoryError if the merge store cannot be read."""
+def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Health:
+    """Of the streams as they are now. Raises StreamFactoryError if the merge store cannot be read.
+
+    `dsn` is the DSN and where it is from, if it is not to be the factory's.
+    """
     path = snapshot_path(settings.platform_name)
     try:
         snapshot = read_snapshot(path, settings.platform_name)
     except StreamFactoryError as error:
         log.warning("The last-good snapshot on this machine is not looked at: %s", error)
         snapshot = None
-    return health(settings, read_stored(settings), snapshot, datetime.now(UTC))
+    return health(settings, read_stored(settings, dsn), snapshot, datetime.now(UTC))
 
 
-def read_stored(settings: PlatformSettings) -> Stored:
+def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Stored:
     """Raises StreamFactoryError: no DSN, no connection, no table, no answer in time."""
     platform, schema = settings.platform_name, settings.merge_store_schema
-    dsn, where = merge_store_dsn(platform)
-    with closing(connect(dsn, where)) as connection:
+    text, where = dsn or merge_store_dsn(platform)
+    with closing(connect(text, where)) as connection:
         connection.set_session(readonly=True)
         with worded(where), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = %s", (f"{STATEMENT_SECONDS}s",))

@@ -16,7 +16,7 @@ from airflow_plugin.cli.program import app, missing_extra
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 COMMANDS = [
     *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]),
-    *(["dag", "show"], ["dag", "simulate"]),
+    *(["dag", "show"], ["dag", "simulate"], ["doctor"], ["snapshot", "show"], ["snapshot", "accept"]),
 ]
 
 
@@ -36,7 +36,19 @@ def run(*arguments: object, code: str | None = None, **environment: str) -> subp
 def test_help_names_every_command():
     done = run("--help")
     assert done.returncode == 0
-    for name in ("validate", "plan", "sync", "bootstrap", "dag", "db", "batch", "simulate", "demo"):
+    for name in (
+        "validate",
+        "plan",
+        "sync",
+        "bootstrap",
+        "dag",
+        "doctor",
+        "db",
+        "snapshot",
+        "batch",
+        "simulate",
+        "demo",
+    ):
         assert re.search(rf"^│ {name} +\S", done.stdout, re.MULTILINE)
 
 

@@ -1,0 +1,90 @@
+"""Everything in order: this machine, then platform by platform. Nothing of it changes anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+
+from airflow_plugin.doctor.factory_files import dags_folder, factory_file_findings
+from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.merge_store import merge_store_findings
+from airflow_plugin.doctor.settings_files import platforms_with_settings, settings_findings
+from airflow_plugin.doctor.snapshots import snapshot_findings
+from airflow_plugin.doctor.versions import version_findings
+from airflow_plugin.settings import settings_dir
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.load import Model, load_model
+
+
+def examine(model_folder: Path | None, platforms: Sequence[str] = (), dags: Path | None = None) -> list[Finding]:
+    """All findings. The platforms are those of the settings files and of the model, or those named.
+
+    Raises StreamFactoryError for a name that is none of them.
+    """
+    with _airflow_as_in_its_own_commands():
+        return list(_all(model_folder, platforms, dags))
+
+
+def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None) -> Iterator[Finding]:
+    model, found = _model(model_folder)
+    modelled = [one.name for one in model.ecosystem.platforms] if model else []
+    known = list(dict.fromkeys([*modelled, *platforms_with_settings()]))
+    for name in platforms:
+        if name not in known:
+            raise StreamFactoryError("--platform", f"{name!r} is no platform here", choose_from(name, known))
+    yield from version_findings()
+    yield from found
+    if not known:
+        todo = "Run dagfactory bootstrap and put its settings files there, or name the model with --model"
+        yield Area("settings").error(f"there is no settings file in {settings_dir()}", todo)
+    folder = dags or dags_folder()
+    if folder is None:
+        todo = "Name the folder with --dags, if it is on this machine"
+        yield Area("factory files").warning("not looked at, as there is no Airflow here to say where they are", todo)
+    for name in platforms or known:
+        yield from _of_platform(name, model, folder)
+
+
+def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterator[Finding]:
+    settings, found = settings_findings(name, model)
+    yield from found
+    if settings is None:
+        return
+    if folder is not None:
+        yield from factory_file_findings(settings, folder)
+        yield from snapshot_findings(settings)
+    yield from merge_store_findings(settings, model)
+    platform = next((one for one in model.ecosystem.platforms if one.name == name), None) if model else None
+    if platform is not None:
+        from airflow_plugin.doctor.model import repository_findings
+
+        yield from repository_findings(platform)
+
+
+def _model(folder: Path | None) -> tuple[Model | None, list[Finding]]:
+    """The model, None where there is none to be used, and what is to be said of its folder."""
+    if folder is None:
+        return None, []
+    from airflow_plugin.doctor.model import folder_findings
+
+    try:
+        return load_model(folder), list(folder_findings(folder))
+    except StreamFactoryError as error:
+        return None, Area("model").of_error(error)
+
+
+@contextmanager
+def _airflow_as_in_its_own_commands() -> Iterator[None]:
+    """Airflow logs to stdout, where our data goes; and only its own processes see the connections in its database."""
+    wanted = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "_AIRFLOW_PROCESS_CONTEXT": "server"}
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        for name in added:
+            del os.environ[name]

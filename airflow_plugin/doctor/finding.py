@@ -1,0 +1,66 @@
+"""What doctor says of one thing: how it is, and what to do where it is not well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from config_schema.errors import ProblemsFound, StreamFactoryError
+
+
+class Level(Enum):
+    """WARNING: it works, and will or may not one day. ERROR: it does not work."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line; `platform` is empty for what concerns the whole machine, `todo` where there is nothing to do."""
+
+    level: Level
+    platform: str
+    area: str
+    what: str
+    todo: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """For --json."""
+        return {**vars(self), "level": self.level.value}
+
+
+@dataclass(frozen=True)
+class Area:
+    """Makes the findings of one area of a platform."""
+
+    name: str
+    platform: str = ""
+
+    def ok(self, what: str) -> Finding:
+        return Finding(Level.OK, self.platform, self.name, what)
+
+    def warning(self, what: str, todo: str) -> Finding:
+        return Finding(Level.WARNING, self.platform, self.name, what, todo)
+
+    def error(self, what: str, todo: str) -> Finding:
+        return Finding(Level.ERROR, self.platform, self.name, what, todo)
+
+    def of_error(self, error: StreamFactoryError) -> list[Finding]:
+        """A line for each of its problems."""
+        if isinstance(error, ProblemsFound) and error.problems:
+            return [self.error(_place(one.file, one.path) + one.what, one.todo) for one in error.problems]
+        return [self.error(_place(error.where) + error.what, error.todo)]
+
+
+def worst(findings: Iterable[Finding]) -> Level:
+    """The worst level of all; OK of none."""
+    order = list(Level)
+    return max((finding.level for finding in findings), key=order.index, default=Level.OK)
+
+
+def _place(*parts: str) -> str:
+    where = ": ".join(part for part in parts if part)
+    return f"{where}: " if where else ""

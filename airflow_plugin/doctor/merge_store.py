@@ -1,0 +1,133 @@
+"""A platform's merge store: the way to it, its server, its tables and rights, and what the streams in it need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.versions import airflow_is_here
+from airflow_plugin.health.streams import platform_health
+from airflow_plugin.merge_store import connect, place, worded
+from airflow_plugin.settings import PlatformSettings, merge_store_dsn
+from airflow_plugin.stream_table import config_limit, model_commit
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.load import Model
+from config_schema.statements import Statement, load_statements
+
+OLDEST, NEWEST = 15, 18  # major versions that it is tested with
+SYNC = "Run dagfactory sync or dagfactory db init, which create it"
+
+
+def merge_store_findings(settings: PlatformSettings, model: Model | None) -> Iterator[Finding]:
+    """What cannot be looked at, because something before it is not there, is left out."""
+    area = Area("connection", settings.original_platform_name)
+    try:
+        dsn, where = _dsn(settings, model)
+        with closing(connect(dsn, where)) as connection:
+            connection.set_session(readonly=True)
+            yield from _of_server(area, connection, f"{where}: {place(dsn)}")
+            tables = _tables(connection, settings)
+            yield from _of_tables(connection, settings, tables)
+    except StreamFactoryError as error:
+        yield from area.of_error(error)
+        return
+    if tables.get(names.stream_table(settings.platform_name), (False, False))[0]:
+        yield from _of_streams(settings, (dsn, where))
+
+
+def _dsn(settings: PlatformSettings, model: Model | None) -> tuple[str, str]:
+    """As the factory finds it; on a machine that only syncs, as sync does. Raises StreamFactoryError."""
+    try:
+        return merge_store_dsn(settings.platform_name)
+    except StreamFactoryError:
+        from airflow_plugin.sync.stores import platform_dsn
+
+        platforms = model.ecosystem.platforms if model else ()
+        platform = next((one for one in platforms if one.name == settings.original_platform_name), None)
+        if platform is None or airflow_is_here():
+            raise
+        where, dsn = platform_dsn(platform, os.environ)
+        return dsn, where
+
+
+def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Finding]:
+    ((version, number, standby),) = _fetch(connection, "server")
+    yield area.ok(f"{where}, PostgreSQL {version}")
+    if not OLDEST <= number // 10000 <= NEWEST:
+        todo = f"Use PostgreSQL {OLDEST} to {NEWEST}, which it is tested with"
+        yield area.warning(f"PostgreSQL {version} is untested", todo)
+    if standby:
+        yield area.warning("this is a standby: it can lag, and jobs cannot write to it", "Name the primary in the DSN")
+
+
+def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:
+    """Those that are there, and whether the user may read and write them."""
+    platform = settings.platform_name
+    wanted = [*_own_tables(platform), *_batch_tables(platform)]
+    rows = _fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
+    return {table: (read, write) for table, read, write in rows}
+
+
+def _of_tables(
+    connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
+) -> Iterator[Finding]:
+    platform, schema = settings.platform_name, settings.merge_store_schema
+    area = Area("tables", settings.original_platform_name)
+    stream_table, history, state = _own_tables(platform)
+    for table in (stream_table, history, state):
+        if table not in tables:
+            lacking = f"there is no {table} in schema {schema!r}"
+            yield area.error(lacking, SYNC) if table == stream_table else area.warning(lacking, SYNC)
+    for table, (may_read, _) in tables.items():
+        if not may_read:
+            yield area.error(f"{table} may not be read by this user", f"GRANT SELECT ON {table}")
+    if stream_table in tables and all(may_read for may_read, _ in tables.values()):
+        writing = "read and written" if tables[stream_table][1] else "read, but not written: enough for the factory"
+        jobs = "" if set(_batch_tables(platform)) <= tables.keys() else "; no job has run yet"
+        yield area.ok(f"{stream_table} can be {writing}{jobs}")
+    if stream_table in tables and (limit := config_limit(connection, platform, schema)) is not None:
+        what = f"{stream_table} takes configs of at most {limit} characters"
+        yield area.warning(what, "Run dagfactory db upgrade, which widens the column")
+    if tables.get(state, (False, False))[0] and model_commit(connection, platform, schema) is None:
+        yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
+
+
+def _of_streams(settings: PlatformSettings, dsn: tuple[str, str]) -> Iterator[Finding]:
+    area = Area("streams", settings.original_platform_name)
+    try:
+        found = platform_health(settings, dsn)
+    except StreamFactoryError as error:
+        yield from area.of_error(error)
+        return
+    yield area.ok(found.fine)
+    for _, problem in found.problems:
+        where = f"{problem.file}: {problem.path}" if problem.path else problem.file
+        yield area.error(f"{where}: {problem.what}", problem.todo)
+
+
+def _own_tables(platform: str) -> tuple[str, str, str]:
+    return names.stream_table(platform), names.stream_history_table(platform), names.model_state_table(platform)
+
+
+def _batch_tables(platform: str) -> tuple[str, str]:
+    return names.batch_counter_table(platform), names.batch_metrics_table(platform)
+
+
+def _fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    text = _statements()[name].checked((), values or ())
+    with worded("merge store"), connection.cursor() as cursor:
+        cursor.execute(text, values)
+        return cursor.fetchall()
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).parents[1] / "sql" / "doctor.sql")

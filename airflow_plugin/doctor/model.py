@@ -1,0 +1,39 @@
+"""The model in git: whether jobs and sync can fetch it, and whether what was synced is what stands there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from airflow_plugin.doctor.finding import Area, Finding
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.load.git import checkout, commit_of
+from config_schema.model import Platform
+
+SHORT = 12
+
+
+def folder_findings(folder: Path) -> Iterator[Finding]:
+    """Of the folder that the model was read from: sync takes only what is committed."""
+    area = Area("model")
+    try:
+        yield area.ok(f"{folder} is committed, at {commit_of(folder)[:SHORT]}")
+    except StreamFactoryError as error:
+        yield area.warning(f"{error.where}: {error.what}, and sync refuses it so", error.todo)
+
+
+def repository_findings(platform: Platform) -> Iterator[Finding]:
+    """Of the repository that the platform's jobs take the model from, with the token of its secret."""
+    area = Area("model", platform.name)
+    git = platform.model
+    token = os.environ.get(names.secret_variable(git.credential, "token"))
+    try:
+        with tempfile.TemporaryDirectory(prefix="model-") as folder:
+            commit = checkout(git.url, git.branch, None, Path(folder), token)
+    except StreamFactoryError as error:
+        yield from area.of_error(error)
+        return
+    yield area.ok(f"{git.url}: branch {git.branch} is at {commit[:SHORT]}")

@@ -1,0 +1,74 @@
+"""The settings files: which platforms there are, and whether each file can be used and says what the model says."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.versions import airflow_is_here
+from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.load import Model
+
+BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
+
+
+def platforms_with_settings() -> list[str]:
+    """The platforms' names in the model, by the settings files that can be read."""
+    found = []
+    for path in sorted(settings_dir().glob(names.settings_file("*"))):
+        try:
+            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            original = path.name.removesuffix(names.settings_file(""))
+        found.append(str(original))
+    return found
+
+
+def settings_findings(original: str, model: Model | None) -> tuple[PlatformSettings | None, list[Finding]]:
+    """The platform's settings and what is to be said of their file.
+
+    Without a file they are those that bootstrap would write for the model; None where they cannot be known.
+    """
+    area = Area("settings", original)
+    path = settings_dir() / names.settings_file(names.platform_name(original))
+    try:
+        settings = settings_in(path, original)
+    except StreamFactoryError as error:
+        return None, area.of_error(error)
+    if settings is not None:
+        found = list(_of_file(area, path)) or [area.ok(str(path))]
+        return settings, [*found, *(_of_model(area, settings, model) if model else ())]
+    lacking = f"there is no {path}"
+    missing = area.error(lacking, BOOTSTRAP) if airflow_is_here() else area.warning(lacking, BOOTSTRAP)
+    return _modelled(original, model), [missing]
+
+
+def _of_file(area: Area, path: Path) -> Iterator[Finding]:
+    if path.stat().st_mode & stat.S_IWOTH:
+        yield area.warning(f"{path} can be written by anyone, and it says what rows may do", f"chmod o-w {path}")
+
+
+def _of_model(area: Area, settings: PlatformSettings, model: Model) -> Iterator[Finding]:
+    wanted = _modelled(settings.original_platform_name, model, settings)
+    if wanted is None:
+        yield area.warning("the model has no such platform", "Remove its files, if it was given up")
+        return
+    keys = [one.name for one in fields(settings) if getattr(settings, one.name) != getattr(wanted, one.name)]
+    if keys:
+        what = f"the model says otherwise of: {', '.join(keys)}"
+        yield area.warning(what, "Run dagfactory bootstrap --diff, then dagfactory bootstrap")
+
+
+def _modelled(original: str, model: Model | None, before: PlatformSettings | None = None) -> PlatformSettings | None:
+    """What bootstrap would write; None where the model has no such platform."""
+    from airflow_plugin.bootstrap.platform_files import platform_settings
+
+    platforms = model.ecosystem.platforms if model else ()
+    platform = next((one for one in platforms if one.name == original), None)
+    return platform_settings(platform, model, before) if model and platform else None

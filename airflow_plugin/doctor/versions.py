@@ -1,0 +1,50 @@
+"""What is installed here, and whether it is what this distribution asks for."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.provider import DISTRIBUTION
+
+AREA = Area("versions")
+AIRFLOW = "apache-airflow"
+EXTRA = "airflow"
+REQUIREMENT = re.compile(rf"({AIRFLOW}[\w-]*)\s*([^;]*);.*extra == ['\"]{EXTRA}['\"]")
+INSTALL = f"Install {DISTRIBUTION}[{EXTRA}]"
+
+
+def airflow_is_here() -> bool:
+    return _version(AIRFLOW) is not None
+
+
+def version_findings() -> Iterator[Finding]:
+    """Python and this distribution; then Airflow and its providers, where Airflow is here at all."""
+    yield AREA.ok(f"{DISTRIBUTION} {version(DISTRIBUTION)}, Python {platform.python_version()}")
+    if not airflow_is_here():
+        yield AREA.warning("Airflow is not installed: what it needs is not looked at", f"{INSTALL}, if it runs here")
+        return
+    for requirement in requires(DISTRIBUTION) or ():
+        if match := REQUIREMENT.match(requirement):
+            yield _of_package(match[1], match[2].strip())
+
+
+def _of_package(package: str, wanted: str) -> Finding:
+    from packaging.specifiers import SpecifierSet  # Airflow brings it
+
+    found = _version(package)
+    if found is None:
+        return AREA.error(f"{package} is not installed", INSTALL)
+    if not SpecifierSet(wanted).contains(found, prereleases=True):
+        return AREA.error(f"{package} {found} is here, and {wanted} is needed", INSTALL)
+    return AREA.ok(f"{package} {found}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

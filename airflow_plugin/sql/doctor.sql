@@ -1,0 +1,11 @@
+-- What doctor asks a merge store. Reads only.
+
+-- name: server
+SELECT current_setting('server_version'), current_setting('server_version_num')::int, pg_is_in_recovery()
+
+-- name: tables
+-- Each of the tables that are there, and what the user may do with it.
+SELECT c.relname, has_table_privilege(c.oid, 'SELECT'),
+       has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND c.relkind IN ('r', 'p', 'v', 'f', 'm')

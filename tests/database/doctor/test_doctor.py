@@ -1,0 +1,334 @@
+"""`dagfactory doctor` on a platform that is well, and with one thing after the other made wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import config_schema
+from airflow_plugin import stream_table
+from airflow_plugin.cli.program import app
+from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
+from airflow_plugin.stream_table import RowChange
+from config_schema import stream
+from config_schema.errors import StreamFactoryError
+
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+TABLE = "yellowlive_airflow_dsg"
+Found = list[tuple[str, str, str]]
+
+
+@dataclass
+class Installation:
+    """What bootstrap and sync made for YellowLive, and the folders of its Airflow."""
+
+    home: Path
+    database: Any
+
+    @property
+    def dags(self) -> Path:
+        return self.home / "dags"
+
+    @property
+    def factory_file(self) -> Path:
+        return self.dags / "yellowlive_factory.py"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.home / "settings" / "yellowlive.settings.json"
+
+    @property
+    def snapshot(self) -> Path:
+        return self.home / "snapshots" / "yellowlive.snapshot"
+
+    def execute(self, statement: str) -> None:
+        with closing(self.database.connect()) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def write(self, status: str = "active", key: str = "Store1", **changes: Any) -> None:
+        config = {**EXAMPLE, "stream_key": key, "store_name": key, **changes}
+        with closing(self.database.connect()) as connection, connection:
+            row = RowChange(key, json.dumps(config), status, "test")
+            stream_table.write_rows(connection, "yellowlive", [row], changed_by="test")
+
+    def doctor(self, *options: object) -> Found:
+        """Level, area and text of what is not ok; the exit code is 1 where there is an error."""
+        done = CliRunner().invoke(app, ["doctor", "--json", "--dags", str(self.dags), *map(str, options)])
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        findings = json.loads(done.stdout)["findings"]
+        assert done.exit_code == (1 if any(one["level"] == "error" for one in findings) else 0)
+        return [
+            (one["level"], one["area"], f"{one['what']}. {one['todo']}") for one in findings if one["level"] != "ok"
+        ]
+
+    def only(self, *options: object) -> tuple[str, str, str]:
+        (one,) = self.doctor(*options)
+        return one
+
+
+@pytest.fixture
+def well(new_database, tmp_path, monkeypatch) -> Installation:
+    installation = Installation(tmp_path, new_database("merge"))
+    command = ["bootstrap", "--model", str(EXAMPLES), "--out", str(tmp_path), "--platform", "YellowLive"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    for name, value in {
+        "AIRFLOW_HOME": tmp_path,
+        "DAGFACTORY_SETTINGS_DIR": tmp_path / "settings",
+        "DAGFACTORY_SNAPSHOT_DIR": tmp_path / "snapshots",
+        "DAGFACTORY_YELLOWLIVE_DSN": installation.database.dsn,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    with closing(installation.database.connect()) as connection, connection:
+        stream_table.create_tables(connection, "yellowlive")
+        stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+    installation.write()
+    row = Row("active", json.dumps(EXAMPLE))
+    installation.snapshot.parent.mkdir()
+    write_snapshot(installation.snapshot, "yellowlive", Snapshot("", {"Store1": Stream("Store1", row, row)}))
+    return installation
+
+
+def test_where_all_is_well_every_line_is_ok(well):
+    assert well.doctor() == []
+    done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])
+    assert done.exit_code == 0
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0] == "this machine"
+    assert f"ok settings {well.settings_file}" in lines
+    assert f"ok factory files {well.factory_file}" in lines
+    assert f"ok tables {TABLE} can be read and written; no job has run yet" in lines
+    assert any(line.startswith("ok streams 1 of 1 streams are fine: 1 active, 0 paused") for line in lines)
+    assert any(line.startswith("ok connection DAGFACTORY_YELLOWLIVE_DSN: ") for line in lines)
+    assert lines[-1].startswith("0 errors, 0 warnings, ")
+    assert "pass word" not in done.stdout
+
+
+def test_it_changes_nothing(well):
+    def state() -> list[tuple[str, int]]:
+        return [(str(path), path.stat().st_mtime_ns) for path in sorted(well.home.rglob("*"))]
+
+    before = state()
+    well.doctor()
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "said"),
+    [
+        (lambda path: path.unlink(), "error", "there is no settings file in"),
+        (lambda path: path.write_text("{"), "error", "not JSON"),
+        (lambda path: path.chmod(0o666), "warning", "can be written by anyone, and it says what rows may do"),
+    ],
+)
+def test_a_settings_file_that_is_missing_broken_or_open_to_all(well, change, level, said):
+    change(well.settings_file)
+    found_level, area, text = well.only()
+    assert (found_level, area) == (level, "settings")
+    assert said in text
+
+
+def test_settings_that_are_not_what_the_model_says(well):
+    settings = json.loads(well.settings_file.read_text())
+    well.settings_file.write_text(json.dumps({**settings, "namespace_name": "elsewhere", "max_chain": 7}))
+    well.write(namespace_name="elsewhere")
+    found = [one for one in well.doctor("--model", EXAMPLES, "--platform", "YellowLive") if one[1] == "settings"]
+    assert [(level, text.partition(".")[0]) for level, _, text in found] == [
+        ("warning", "the model says otherwise of: namespace_name")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "said"),
+    [
+        (lambda file: file.unlink(), "error", "there is none in"),
+        (lambda file: file.write_text(file.read_text() + "x = 1\n"), "warning", "is not as this version writes it"),
+        (lambda file: file.rename(file.with_name("yellowlive_factory_1_of_2.py")), "error", "_2_of_2.py not in"),
+        (lambda file: shutil.copy(file, file.with_name("yellowlive_factory_1_of_2.py")), "error", "in more than one"),
+    ],
+)
+def test_a_factory_file_that_is_missing_changed_incomplete_or_there_twice(well, change, level, said):
+    change(well.factory_file)
+    found = {(found_level, area) for found_level, area, text in well.doctor() if said in text}
+    assert found == {(level, "factory files")}
+
+
+def test_shards_that_bootstrap_wrote_are_well(well):
+    command = ["bootstrap", "--model", str(EXAMPLES), "--out", str(well.home), "--platform", "YellowLive"]
+    assert CliRunner().invoke(app, [*command, "--shards", "3"]).exit_code == 0
+    assert well.doctor() == []
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("postgresql://reader:secret%20word@127.0.0.1:1/merge", "nobody listens there (reader@127.0.0.1:1/merge)"),
+        ("postgresql://reader:secret@word@127.0.0.1:x/", "this is no well-formed DSN"),
+    ],
+)
+def test_a_merge_store_that_cannot_be_reached_is_one_error_without_its_password(well, monkeypatch, dsn, said):
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
+    level, area, text = well.only()
+    assert (level, area) == ("error", "connection")
+    assert said in text
+    assert "secret" not in text
+
+
+def test_tables_that_are_missing(well):
+    well.execute("DROP TABLE yellowlive_airflow_dsg_history, yellowlive_model_state")
+    assert [(level, area) for level, area, _ in well.doctor()] == [("warning", "tables")] * 2
+    well.execute(f"DROP TABLE {TABLE}")
+    missing = [text for level, area, text in well.doctor() if (level, area) == ("error", "tables")]
+    assert missing == [
+        f"there is no {TABLE} in schema 'public'. Run dagfactory sync or dagfactory db init, which create it"
+    ]
+
+
+def test_a_user_who_may_not_read_or_only_read(well, monkeypatch):
+    server, database = well.database.server, well.database.name
+    server.create_role(f"watcher_{database}", "word")
+    well.execute(f"GRANT CONNECT ON DATABASE {database} TO watcher_{database}")
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", server.dsn(database, f"watcher_{database}", "word"))
+    assert {(level, area, text.partition(" ")[0]) for level, area, text in well.doctor()} == {
+        ("error", "tables", table) for table in (TABLE, f"{TABLE}_history", "yellowlive_model_state")
+    }
+    well.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher_{database}")
+    assert well.doctor() == []
+    done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])
+    assert "can be read, but not written: enough for the factory" in done.stdout
+
+
+def test_an_older_table_and_a_store_without_a_synced_model(well):
+    well.execute(f"ALTER TABLE {TABLE} ALTER config_json TYPE varchar(2048); DELETE FROM yellowlive_model_state")
+    assert [(level, area, text.partition(".")[0]) for level, area, text in well.doctor()] == [
+        ("warning", "tables", f"{TABLE} takes configs of at most 2048 characters"),
+        ("warning", "tables", "no model was synced yet, so that jobs have none to run"),
+    ]
+
+
+def test_rows_set_aside_rows_gone_and_late_data_are_errors_with_what_to_do(well):
+    well.write(key="Store2", shedule="@daily")
+    well.write(key="Store3", latency_seconds=60)
+    well.execute(f"UPDATE {TABLE} SET updated_at = now() - interval '1 day' WHERE stream_key = 'Store3'")
+    well.execute(f"DELETE FROM {TABLE} WHERE stream_key = 'Store1'")
+    found = well.doctor()
+    assert {(level, area) for level, area, _ in found} == {("error", "streams")}
+    gone, broken, late = (text for _, _, text in found)
+    assert gone.startswith(f"{TABLE}[Store1]: the row is gone, though its stream was never retired. Bring the row back")
+    assert broken.startswith(f"{TABLE}[Store2]: shedule: unknown key 'shedule'. Did you mean 'schedule'?")
+    assert late.startswith(f"{TABLE}[Store3]: latency_seconds: late by ")
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "area", "said"),
+    [
+        (lambda path: path.unlink(), "warning", "snapshot", "there is no"),
+        (lambda path: path.write_text("x"), "error", "snapshot", "it is no snapshot. Remove it"),
+        (lambda path: path.chmod(0o666), "error", "snapshot", "others than Airflow's user can have written it"),
+        (lambda path: os.utime(path, (0, 0)), "error", "streams", "by the dag-processor of this machine. Look at its"),
+    ],
+)
+def test_a_snapshot_that_is_missing_unusable_or_old(well, change, level, area, said):
+    change(well.snapshot)
+    found = well.only()
+    assert found[:2] == (level, area)
+    assert said in found[2]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_snapshot_of_another_user_is_left_to_that_user(well):
+    os.chown(well.snapshot, 1, 1)
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "snapshot")
+    assert "belongs to" in text
+    assert "Run this as the user of the dag-processor" in text
+
+
+def test_the_models_repository_is_fetched_and_a_change_that_is_not_committed_is_told(well, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(EXAMPLES, model)
+    eco = model / "ecosystem.yaml"
+    eco.write_text(eco.read_text().replace("https://git.example/team/model.git", str(model)))
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@t.example"]
+        subprocess.run(["git", *identity, *arguments], cwd=model, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-q", "-m", "model")
+
+    def of_model() -> Found:
+        return [one for one in well.doctor("--model", model, "--platform", "YellowLive") if one[1] == "model"]
+
+    assert of_model() == []
+    (model / "dsg_platform_mapping.json").write_text((model / "dsg_platform_mapping.json").read_text() + "\n")
+    ((level, _, text),) = of_model()
+    assert (level, "and sync refuses it so" in text) == ("warning", True)
+    git("branch", "-m", "other")
+    assert [level for level, _, _ in of_model()] == ["warning", "error"]
+
+
+def test_a_model_that_is_broken_is_told_and_the_rest_looked_at(well, tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "ecosystem.yaml").write_text("name: [")
+    found = well.doctor("--model", tmp_path / "broken")
+    assert {(level, area) for level, area, _ in found} == {("error", "model")}
+
+
+def test_platforms_are_those_of_settings_files_and_of_the_model_and_can_be_chosen(well, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_YELLOWFORENSIC_DSN", "postgresql://127.0.0.1:1/merge")
+    done = CliRunner().invoke(app, ["doctor", "--json", "--model", str(EXAMPLES)])
+    platforms = [one["platform"] for one in json.loads(done.stdout)["findings"] if one["platform"]]
+    assert list(dict.fromkeys(platforms)) == ["YellowLive", "YellowForensic"]
+    with pytest.raises(StreamFactoryError) as raised:
+        well.doctor("--platform", "Yellow")
+    assert raised.value.todo == "Did you mean 'YellowLive'? Choose from: YellowLive"
+
+
+WITHOUT_AIRFLOW = """
+import importlib.metadata, sys
+from importlib.metadata import PackageNotFoundError
+
+class NoAirflow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "airflow":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+found = importlib.metadata.version
+def version(package):
+    if package.startswith("apache-airflow"):
+        raise PackageNotFoundError(package)
+    return found(package)
+
+importlib.metadata.version = version
+sys.meta_path.insert(0, NoAirflow())
+sys.argv = ["dagfactory", "doctor", "--model", sys.argv[1], "--platform", "YellowLive"]
+from airflow_plugin.cli import main
+main()
+"""
+
+
+def test_on_a_machine_that_only_syncs_it_works_without_airflow_and_says_so(well, monkeypatch):
+    well.settings_file.unlink()
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_AIRFLOW, str(EXAMPLES)], capture_output=True, text=True, check=False
+    )
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "warning versions Airflow is not installed: what it needs is not looked at" in lines
+    assert "warning factory files not looked at, as there is no Airflow here to say where they are" in lines
+    assert any(line.startswith("warning settings there is no ") for line in lines)
+    assert any("POSTGRES_USERNAME and POSTGRES_PASSWORD are not set" in line for line in lines)
+    assert done.stderr == ""

@@ -97,7 +97,7 @@ def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitt
 @lru_cache(maxsize=64)
 def _admitted(settings: PlatformSettings) -> Admitted:
     allowed = settings.allowed
-    values = {key: frozenset((getattr(settings, key), *getattr(allowed, key))) - {None} for key in REQUIRED}
+    values = {key: frozenset((getattr(settings, key), *getattr(allowed, key))) for key in REQUIRED}
     values |= {key: frozenset((None, getattr(settings, key), *getattr(allowed, key))) for key in OPTIONAL}
     values["source_credential_secret_name"] = frozenset(
         (*settings.source_credential_secret_names, *allowed.source_credential_secret_name)

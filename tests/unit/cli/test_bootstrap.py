@@ -19,7 +19,7 @@ from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
-from config_schema.model import Database, DatasetSink, Runner, StreamDefaults
+from config_schema.model import Database, DatasetSink, Runner, SourceKind, StreamDefaults
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = [
@@ -115,6 +115,14 @@ def test_a_platform_reads_only_the_sources_of_the_dataset_groups_that_it_serves(
     assert found["YellowLive"].source_hosts == ("pg-data:5432",)
     assert found["YellowForensic"].source_hosts == ("pg-hr:5433",)
     assert found["YellowForensic"].source_credential_secret_names == ("hr-db",)
+
+
+def test_a_source_that_is_a_file_has_no_server():
+    model = load_model(EXAMPLES)
+    (store,) = model.ecosystem.datastores
+    store = replace(store, source=replace(store.source, kind=SourceKind.SQLITE, database="/data/customers.db"))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=(store,)))
+    assert platform_settings(model.ecosystem.platform("YellowLive"), model).source_hosts == ()
 
 
 def test_a_factory_file_is_python_under_ten_lines():

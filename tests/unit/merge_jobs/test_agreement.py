@@ -1,0 +1,75 @@
+"""Where a row and the model must agree: which server gets a password, which one, and for which datasets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import config_schema
+from config_schema.load import load_model
+from config_schema.mapping import AssignmentStatus
+from config_schema.model import Database, SourceKind
+from merge_jobs.agreement import check_credential, check_served, check_source_host
+from merge_jobs.errors import CommandWrong
+from merge_jobs.stream import stream_of
+
+SOURCE = Database("pg-data", "customer_db", "customer-db")
+FILE = Database("nowhere", "/data/customers.db", "none", kind=SourceKind.SQLITE)
+MODEL = load_model(Path(config_schema.__file__).parent / "examples")
+
+
+@pytest.mark.parametrize(
+    ("source", "hosts"),
+    [
+        (SOURCE, ["other:5432", "pg-data:5432"]),
+        (SOURCE, None),
+        (replace(SOURCE, host="::1"), ["::1:5432"]),
+        (FILE, []),
+    ],
+)
+def test_a_server_that_the_settings_have_is_connected_to(source, hosts):
+    check_source_host(source, hosts)
+
+
+@pytest.mark.parametrize("hosts", [[], [""], ["pg-data"], ["pg-data:5433"], ["PG-DATA:5432"], ["xpg-data:5432"]])
+def test_another_server_is_refused_for_good_with_the_setting_that_would_admit_it(hosts):
+    with pytest.raises(CommandWrong, match=r"pg-data:5432.*allowed\.source_hosts") as caught:
+        check_source_host(SOURCE, hosts)
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("credential", [None, "customer-db"])
+def test_the_secret_that_the_model_names_is_used(credential):
+    check_credential(SOURCE, credential)
+
+
+def test_another_secret_is_refused_until_row_and_model_agree():
+    with pytest.raises(CommandWrong, match="'payroll', and the model 'customer-db'") as caught:
+        check_credential(SOURCE, "payroll")
+    assert caught.value.retryable
+    check_credential(FILE, "payroll")  # no password is sent
+
+
+def test_datasets_of_a_group_that_the_platform_serves_are_read():
+    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), MODEL)
+
+
+@pytest.mark.parametrize("status", [AssignmentStatus.PROVISIONING, AssignmentStatus.DECOMMISSIONED])
+def test_datasets_that_the_platform_does_not_serve_any_more_or_yet_are_refused(status):
+    mappings = tuple(
+        replace(mapping, assignments=tuple(replace(one, status=status) for one in mapping.assignments))
+        for mapping in MODEL.mappings
+    )
+    with pytest.raises(CommandWrong, match="YellowLive serves no dataset group with addresses of Store1") as caught:
+        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), replace(MODEL, mappings=mappings))
+    assert caught.value.retryable
+
+
+def test_a_dataset_that_only_another_platform_serves_is_refused():
+    forensic_only = tuple(one for one in MODEL.mappings if one.dsg_name == "ForensicDSG")
+    model = replace(MODEL, mappings=forensic_only)
+    check_served(stream_of(MODEL.ecosystem, "YellowForensic", "Store1"), model)
+    with pytest.raises(CommandWrong, match="YellowLive serves no dataset group"):
+        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1", datasets=["customers"]), model)

@@ -21,6 +21,7 @@ CONFIG_VERSION = 1
 STATUSES = ("active", "paused", "retired")
 LONGEST = 500_000  # characters of a config_json; the schema's bounds let a large one have half of that
 MOST_TOLD = 20  # problems of a row
+ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +78,16 @@ class StreamConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; optional keys that have their default are left out."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        optional = {field.name: field.default for field in fields(self) if field.name not in _required()}
+        optional = _optional()
         return {
             key: list(value) if isinstance(value, tuple) else value
-            for key, value in values.items()
+            for key, value in vars(self).items()
             if key not in optional or value != optional[key]
         }
 
     def to_json(self) -> str:
         """The text for the row; equal configs give equal texts."""
-        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
+        return ENCODER.encode(self.to_dict())
 
 
 def stream_config(config_json: str, where: str = "") -> StreamConfig:
@@ -170,8 +170,9 @@ def _newer(version: Any) -> bool:
 
 
 @cache
-def _required() -> frozenset[str]:
-    return frozenset(schema()["required"])
+def _optional() -> dict[str, Any]:
+    """The keys that a row may leave out, with their defaults."""
+    return {field.name: field.default for field in fields(StreamConfig) if field.name not in schema()["required"]}
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from airflow_plugin.factory.admission import refusals, source_hosts
 from airflow_plugin.factory.schedules import schedule_fault, timezone_exists
@@ -112,9 +113,14 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
 
 def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:
     """The job's environment, by reference. The git token may be missing: a local path needs none."""
-    databases = dict.fromkeys((config.postgres_credential_secret_name, config.source_credential_secret_name))
-    wanted = [(secret, key, False) for secret in databases for key in ("username", "password")]
-    wanted.append((config.git_credential_secret_name, "token", True))
+    databases = (config.postgres_credential_secret_name, config.source_credential_secret_name)
+    return _secret_variables(databases, config.git_credential_secret_name)
+
+
+@lru_cache
+def _secret_variables(databases: tuple[str, ...], git: str) -> tuple[SecretVariable, ...]:
+    wanted = [(secret, key, False) for secret in dict.fromkeys(databases) for key in ("username", "password")]
+    wanted.append((git, "token", True))
     return tuple(
         SecretVariable(names.secret_variable(secret, key), secret, key, optional) for secret, key, optional in wanted
     )

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
 from airflow_plugin.settings import Allowed, settings_of_row
 from config_schema import names
+from tests.airflow.slack import Slack
 
 DAGS = Path(__file__).parents[2] / "dags"
 MAX_CHAIN = 3
@@ -44,8 +46,11 @@ if plan == "refuses" or plan == "is_away":
     code, error = ResultCode.ERROR, f"the source {plan}. Look there"
 elif run <= int(plan[-1]):
     code = ResultCode.KEEP_WORKING
+inserted = 0 if plan.startswith("same") else run
+datasets = {"customers": DatasetResult(Counts(inserted, unchanged=5, total=inserted + 5)),
+            "addresses": DatasetResult(Counts(unchanged=5, total=5))}
 result = MergeResult(code, given["run-id"], given["platform"], store, batch_id=run, batches=1, error=error,
-                     retryable=plan == "is_away", datasets={"customers": DatasetResult(Counts(run, 0, 0, 0, run))})
+                     retryable=plan == "is_away", datasets=datasets)
 for line in result_lines(result, os.environ["DATASURFACE_RESULT_TOKEN"]):
     print(line)
 sys.exit(0 if code >= 0 else 1)
@@ -60,15 +65,39 @@ STREAMS: dict[str, dict[str, Any]] = {
     "Away": {"git_repo_branch": "is_away"},
     "Refused": {"git_repo_branch": "refuses"},
     "Paused": {"git_repo_branch": "keep0", "schedule": "* * * * *"},
+    "Always": {"git_repo_branch": "keep0", "schedule": "@continuous"},
+    "Same": {"git_repo_branch": "same0"},
+    "Follower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowLive/Chain/customers"]},
+    "Late": {"git_repo_branch": "keep0", "latency_seconds": 1},
+    "InTime": {"git_repo_branch": "keep0", "latency_seconds": 3600},
+    "Broken": {"git_repo_branch": "keep0", "timezone": "Nowhere/Here"},
 }
-# How often each is triggered by hand, where it is not once: Busy is left to its schedule.
-TRIGGERS = {"Busy": 0, "Crowded": 2}
+PAUSED = ("Paused", "Always")
+# How often each is triggered by hand, where it is not once: these are left to their schedules.
+TRIGGERS = {"Busy": 0, "Follower": 0, "Always": 0, "Crowded": 2}
+
+# What others have: a DAG for each of two datasets, which runs when that has changed and keeps what it was told.
+CONSUMERS = """
+from airflow.sdk import DAG, Asset, task
+
+for store in ("Chain", "Same"):
+    asset = Asset(f"x-stream://YellowLive/{store}/customers")
+    with DAG(f"after_{store}", schedule=asset, max_active_runs=1, is_paused_upon_creation=False) as dag:
+        @task
+        def told(triggering_asset_events=None):
+            return [event.extra for event in triggering_asset_events[asset]]
+        told()
+    globals()[dag.dag_id] = dag
+"""
 
 
 @dataclass
 class Running:
     airflow: Airflow
     dsn: str
+    merge: str
+    slack: Slack
+    merge_dsn: str
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         rows = self.query("SELECT task_id, state FROM task_instance WHERE dag_id = %s AND run_id = %s", dag_id, run_id)
@@ -98,18 +127,25 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         postgres.create_role(name, "word")
         postgres.create_database(name, name)
     metadata, merge = (postgres.dsn(name, name, "word") for name in ("running_airflow", "running_merge"))
+    slack = Slack()
     write_rows(merge, [config("YellowLive", store, **row) for store, row in STREAMS.items()])
     settle(folder, config("YellowLive"))
     processes = Processes(folder)
-    environment = {"DAGFACTORY_SETTINGS_DIR": str(folder), "DAGFACTORY_YELLOWLIVE_DSN": merge}
+    environment = {
+        "DAGFACTORY_SETTINGS_DIR": str(folder),
+        "DAGFACTORY_YELLOWLIVE_DSN": merge,
+        "AIRFLOW_CONN_SLACK_OPS": slack.webhook,
+        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
+    }
     airflow = Airflow(folder / "airflow", free_port(), metadata, environment, processes)
     shutil.copy(DAGS / "yellowlive_factory.py", airflow.dags)
+    (airflow.dags / "consumers.py").write_text(CONSUMERS)
     try:
         airflow.migrate()
         airflow.start()
         for _ in airflow.becoming_healthy():
             pass
-        started = Running(airflow, metadata)
+        started = Running(airflow, metadata, merge)
         for store in STREAMS:
             until(lambda store=store: airflow.api.dag(dag_id(store)) is not None)
             for _ in range(TRIGGERS.get(store, 1)):
@@ -117,6 +153,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         yield started
     finally:
         airflow.api.close()
+        slack.close()
         processes.end()
         for process in processes.started.values():
             process.wait()
@@ -183,7 +220,102 @@ def test_the_worker_reads_one_row_and_builds_one_dag(running):
     chain = dag_id("Chain")
     until(lambda: ended(running, chain))
     (run_id, *_), *_ = running.runs(chain)
-    assert "rows that are DAGs now: 1, set aside: 0" in task_log(running, chain, run_id, "snapshot_merge_job")
+    broken = "stream Broken is set aside"
+    parsed = "".join(file.read_text() for file in (running.airflow.home / "logs" / "dag_processor").rglob("*.log"))
+    assert broken in parsed
+    assert broken not in task_log(running, chain, run_id, "snapshot_merge_job")
+
+
+def test_a_dag_that_waits_for_a_dataset_runs_when_that_changed_and_not_else(running):
+    same = dag_id("Same")
+    until(lambda: ended(running, same))
+    assert [run[1] for run in running.runs(same)] == ["success"]
+    until(lambda: len(told(running, "after_Chain")) == 3)
+    assert [(extra["inserted"], extra["total"], extra["batch_id"]) for extra in told(running, "after_Chain")] == [
+        (1, 6, 1),
+        (2, 7, 2),
+        (3, 8, 3),
+    ]
+    runs = [run[0] for run in running.runs(dag_id("Chain"))]
+    assert [extra["run_id"] for extra in told(running, "after_Chain")] == runs
+    assert running.runs("after_Same") == []
+    assets = running.query("SELECT DISTINCT a.uri FROM asset_event e JOIN asset a ON a.id = e.asset_id")
+    assert ("x-stream://YellowLive/Chain/customers",) in assets
+    assert [uri for (uri,) in assets if "addresses" in uri or "Same" in uri] == []
+
+
+def test_a_stream_runs_when_a_dataset_that_it_names_changed(running):
+    follower = dag_id("Follower")
+    until(lambda: running.runs(follower) and ended(running, follower))
+    assert {(run[0].partition("__")[0], run[1]) for run in running.runs(follower)} == {("asset_triggered", "success")}
+
+
+def test_a_failure_is_told_when_no_try_is_left_and_a_retry_is_not(running):
+    refused, away = dag_id("Refused"), dag_id("Away")
+    until(lambda: ended(running, refused))
+    ((run_id, *_),) = running.runs(refused)
+    until(lambda: " told " in task_log(running, refused, run_id, "snapshot_merge_job"))
+    said = task_log(running, refused, run_id, "snapshot_merge_job")
+    if find_spec("airflow.providers.slack") is None:
+        assert "YellowLive Refused: nobody was told: install apache-airflow-providers-slack" in said
+    else:
+        assert "YellowLive Refused: told slack_ops" in said
+        (text,) = [text for text in running.slack.texts if "Refused failed" in text]
+        assert "the source refuses. Look there" in text
+        assert f"Run {run_id} of {refused}, try 1: http://127.0.0.1:" in text
+    ((run_id, *_),) = running.runs(away)
+    until(lambda: running.tasks(away, run_id)["snapshot_merge_job"] == "up_for_retry")
+    assert " told " not in task_log(running, away, run_id, "snapshot_merge_job")
+
+
+def test_a_run_that_passes_its_deadline_is_told_of_and_one_in_time_is_not(running):
+    late, in_time = dag_id("Late"), dag_id("InTime")
+    until(lambda: [state for state, _ in callbacks(running, late)] in (["success"], ["failed"]))
+    ((state, output),) = callbacks(running, late)
+    if find_spec("airflow.providers.slack") is None:
+        assert state == "failed"
+        assert "YellowLive Late: nobody was told: install apache-airflow-providers-slack" in output
+    else:
+        assert state == "success"
+        (text,) = [text for text in running.slack.texts if "Late is late" in text]
+        assert f"of {late} was queued 1 s ago and has not succeeded" in text
+    until(lambda: ended(running, in_time) and not callbacks(running, in_time))
+    versions = "SELECT dag_id, count(*) FROM dag_version WHERE dag_id = ANY(%s) GROUP BY dag_id"
+    assert dict(running.query(versions, [late, in_time])) == {late: 1, in_time: 1}  # parsed often since
+
+
+def test_a_continuous_stream_is_paused_resumed_and_retired_and_keeps_its_history(running, config):
+    always = dag_id("Always")
+
+    def become(status: str) -> None:
+        write_rows(running.merge, [config("YellowLive", "Always", **STREAMS["Always"])], status)
+
+    def scheduled() -> list[tuple[Any, ...]]:
+        return [run for run in running.runs(always) if run[0].startswith("scheduled__")]
+
+    def is_paused() -> bool:
+        return {"name": "paused"} in [{"name": tag["name"]} for tag in running.airflow.api.dag(always)["tags"]]
+
+    assert running.runs(always) == []
+    become("active")
+    until(lambda: len([run for run in scheduled() if run[1] == "success"]) >= 2)
+    become("paused")
+    until(lambda: is_paused() and ended(running, always))
+    before = scheduled()
+    run_id = running.airflow.api.trigger(always)
+    until(lambda: ended(running, always))
+    assert set(running.tasks(always, run_id).values()) == {"skipped"}
+    assert scheduled() == before
+    become("active")
+    until(lambda: len(scheduled()) > len(before))
+    become("retired")
+    until(lambda: running.query("SELECT is_stale FROM dag WHERE dag_id = %s", always) == [(True,)])
+    until(lambda: ended(running, always))
+    assert {run[1] for run in running.runs(always)} == {"success"}
+    assert running.tasks(always, before[0][0])["snapshot_merge_job"] == "success"
+    assert running.airflow.api.returned(always, before[0][0], "snapshot_merge_job")["total"]["inserted"] == 1
+    times = "SELECT start_date, end_date FROM dag_run WHERE dag_id = %s ORDER BY id"
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(running.query(times, always)))
 
 
 def test_with_the_schedule_on_never_more_than_one_run_is_queued(running):
@@ -214,6 +346,24 @@ def test_a_paused_stream_is_never_scheduled_and_its_merge_task_skips(running):
     assert "its row's status to active" in task_log(running, paused, run_id, "snapshot_merge_job")
 
 
+def test_check_streams_is_green_and_turns_red_with_what_is_wrong_where_a_row_is_broken(running, config):
+    health = names.health_dag_id("yellowlive")
+
+    def checked() -> tuple[str, str]:
+        """How a run of it ended, and what its task said."""
+        run_id = running.airflow.api.trigger(health)
+        until(lambda: running.airflow.api.state(health, run_id) in ("success", "failed"))
+        return running.airflow.api.state(health, run_id), task_log(running, health, run_id, "check_streams")
+
+    state, said = checked()
+    assert (state, f"YellowLive: {len(STREAMS)} of {len(STREAMS)} streams are fine" in said) == ("success", True)
+    write_rows(running.merge_dsn, [config("YellowLive", "Broken", shedule="@daily")])
+    state, said = checked()
+    assert state == "failed"
+    assert "yellowlive_airflow_dsg[Broken]: shedule: unknown key 'shedule'. Did you mean 'schedule'?" in said
+    assert "YellowLive: 1 problem, listed above, with: Broken" in said
+
+
 def settle(folder: Path, config: dict[str, Any]) -> None:
     job = folder / "job.py"
     job.write_text(JOB)
@@ -221,18 +371,24 @@ def settle(folder: Path, config: dict[str, Any]) -> None:
         config,
         merge_job_command=(sys.executable, str(job)),
         max_chain=MAX_CHAIN,
-        allowed=Allowed(git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()})),
+        notifiers={"slack": {"connection": "slack_ops"}},
+        allowed=Allowed(
+            git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()}), shortest_schedule=0
+        ),
     )
     (folder / names.settings_file("yellowlive")).write_text(settings.to_json())
 
 
-def write_rows(dsn: str, configs: list[dict[str, Any]]) -> None:
+def write_rows(dsn: str, configs: list[dict[str, Any]], status: str | None = None) -> None:
     connection = psycopg2.connect(dsn)
     with connection:
         stream_table.create_tables(connection, "yellowlive")
         changes = [
             stream_table.RowChange(
-                one["stream_key"], json.dumps(one), "paused" if one["stream_key"] == "Paused" else "active", "create"
+                one["stream_key"],
+                json.dumps(one),
+                status or ("paused" if one["stream_key"] in PAUSED else "active"),
+                "update" if status else "create",
             )
             for one in configs
         ]
@@ -242,6 +398,21 @@ def write_rows(dsn: str, configs: list[dict[str, Any]]) -> None:
 
 def dag_id(store: str) -> str:
     return names.dag_id("yellowlive", store)
+
+
+def told(running: Running, dag: str) -> list[dict[str, Any]]:
+    """What a consumer's runs were told of events, in their order."""
+    done = [run[0] for run in running.runs(dag) if run[1] == "success"]
+    return [extra for run_id in done for extra in running.airflow.api.returned(dag, run_id, "told")]
+
+
+def callbacks(running: Running, dag: str) -> list[tuple[str, str]]:
+    """State and output of the deadlines of a DAG's runs."""
+    query = (
+        "SELECT c.state, c.output FROM deadline d JOIN callback c ON c.id = d.callback_id "
+        "JOIN dag_run r ON r.id = d.dagrun_id WHERE r.dag_id = %s"
+    )
+    return running.query(query, dag)
 
 
 def ended(running: Running, dag: str) -> bool:

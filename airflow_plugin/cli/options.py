@@ -40,6 +40,9 @@ Platforms = Annotated[
     list[str] | None,
     typer.Option("--platform", help="Only this platform; may be given again.", envvar="DAGFACTORY_PLATFORM"),
 ]
+PlatformName = Annotated[
+    str, typer.Option("--platform", help="The platform's name in the model.", envvar="DAGFACTORY_PLATFORM")
+]
 OverwriteDrift = Annotated[
     bool, typer.Option("--overwrite-drift", help="Take what the model says also for rows that were changed by hand.")
 ]

@@ -18,6 +18,7 @@ from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
 from airflow_plugin.cli.snapshot import snapshot
+from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
 from config_schema.errors import StreamFactoryError
@@ -47,6 +48,7 @@ app.add_typer(dag, name="dag")
 app.add_typer(db, name="db")
 app.add_typer(batch, name="batch")
 app.add_typer(snapshot, name="snapshot")
+app.add_typer(streams, name="streams")
 
 
 def run() -> Never:

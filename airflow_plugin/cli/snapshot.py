@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from airflow_plugin.cli.options import PlatformName
+
 snapshot = typer.Typer(no_args_is_help=True, help="The last-good snapshots that the dag-processor keeps.")
 
-PlatformName = Annotated[str, typer.Option("--platform", help="The platform's name in the model.")]
 Streams = Annotated[
     list[str] | None, typer.Argument(help="Keys of the streams to forget; without any: all whose rows are gone.")
 ]

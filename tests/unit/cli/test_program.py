@@ -17,6 +17,7 @@ EXAMPLES = Path(config_schema.__file__).parent / "examples"
 COMMANDS = [
     *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]),
     *(["dag", "show"], ["dag", "simulate"], ["doctor"], ["snapshot", "show"], ["snapshot", "accept"]),
+    *(["streams", "list"], ["streams", "import"]),
 ]
 
 
@@ -45,6 +46,7 @@ def test_help_names_every_command():
         "doctor",
         "db",
         "snapshot",
+        "streams",
         "batch",
         "simulate",
         "demo",

@@ -1,0 +1,149 @@
+"""The commands of `dagfactory streams` that change rows: checked as the factory would, and kept in history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from airflow_plugin.cli.options import PlatformName
+
+if TYPE_CHECKING:
+    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.streams.opening import StreamTable
+
+Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
+Streams = Annotated[list[str], typer.Argument(metavar="STREAM...", help="Stream keys.")]
+Assignments = Annotated[
+    list[str], typer.Argument(metavar="KEY=VALUE...", help="The value is JSON or else text; KEY= takes the key away.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, show, and change nothing.")]
+InFile = Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote; - is stdin.")]
+OutFile = Annotated[Path, typer.Option("--file", help="Where to write; - is stdout.")]
+To = Annotated[int, typer.Option("--to", help="The number of a change: the row becomes what it was after it.")]
+
+Changing = Callable[["StreamTable"], Sequence["RowChange"]]
+
+
+def set_(stream: Stream, assignments: Assignments, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Set keys of a stream's config.
+
+    Example: dagfactory streams set Store1 'schedule=*/10 * * * *' retries=5 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error, or a config that the factory would set aside: nothing was changed.
+    """
+    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.streams.changing import assigned
+
+    def change(table: StreamTable) -> Sequence[RowChange]:
+        row = table.row(stream)
+        return [RowChange(stream, assigned(row.config_json, assignments), row.status, "set")]
+
+    _change(platform, change, dry_run)
+
+
+def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Edit a stream's config in $EDITOR; what is saved is checked before it is written.
+
+    Example: EDITOR=vim dagfactory streams edit Store1 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error, and then the edited text is kept in a file that is named.
+    """
+    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.streams.editing import edited, keeping
+    from airflow_plugin.streams.opening import reading
+    from config_schema.errors import StreamFactoryError
+
+    with reading(platform) as table:
+        before = table.row(stream)
+    text = edited(before.config_json)
+
+    def change(table: StreamTable) -> Sequence[RowChange]:
+        row = table.row(stream)
+        if row != before:
+            raise StreamFactoryError(stream, "it was changed while it was edited", "Look at it and edit it again")
+        return [RowChange(stream, text, row.status, "edit")]
+
+    with keeping(text, stream):
+        _change(platform, change, dry_run)
+
+
+def pause(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Pause streams: their DAGs stay, without a schedule, and their merge task skips.
+
+    Example: dagfactory streams pause Store1 Store2 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
+    """
+    _change_status(streams, platform, "pause", dry_run)
+
+
+def resume(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Let paused streams run again.
+
+    Example: dagfactory streams resume Store1 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
+    """
+    _change_status(streams, platform, "resume", dry_run)
+
+
+def retire(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Retire streams: their DAGs go, their rows, batches and merge tables stay. rollback brings a stream back.
+
+    Example: dagfactory streams retire Store1 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
+    """
+    _change_status(streams, platform, "retire", dry_run)
+
+
+def rollback(stream: Stream, to: To, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Make a stream's row what it was after an earlier change, status and config.
+
+    Example: dagfactory streams rollback Store1 --to 17 --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
+    """
+    from airflow_plugin.streams.changing import to_version
+
+    _change(platform, lambda table: [to_version(table, stream, to)], dry_run)
+
+
+def import_(file: InFile, platform: PlatformName, dry_run: DryRun = False) -> None:
+    """Write all rows of a file as export writes it, in one transaction; rows that are not in it stay as they are.
+
+    Example: dagfactory streams import streams.yaml --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
+    """
+    from airflow_plugin.streams.transfer import imported, read
+
+    changes = imported(read(file), str(file), platform)
+    _change(platform, lambda table: changes, dry_run)
+
+
+set_.__name__ = "set"
+COMMANDS = (set_, edit, pause, resume, retire, rollback)
+
+
+def _change_status(streams: Sequence[str], platform: str, word: str, dry_run: bool) -> None:
+    from airflow_plugin.streams.changing import status_changes
+
+    _change(platform, lambda table: status_changes(table, dict.fromkeys(streams), word), dry_run)
+
+
+def _change(platform: str, changing: Changing, dry_run: bool) -> None:
+    from airflow_plugin.cli.streams_view import print_changes
+    from airflow_plugin.streams import opening
+    from airflow_plugin.streams.changing import apply
+    from airflow_plugin.sync.apply import author
+
+    with opening.changing(platform) as table:
+        rows = table.rows()
+        written = apply(table, changing(table), author())
+        if dry_run:
+            table.connection.rollback()
+    print_changes(rows, written, done=not dry_run)

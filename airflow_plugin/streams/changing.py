@@ -1,0 +1,130 @@
+"""Changes to rows by hand: each is checked as the factory would check it before anything is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_plugin.factory.judging import plan_of, row_place
+from airflow_plugin.factory.last_good import Row
+from airflow_plugin.stream_table import RowChange, StreamRow, Version
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.sync.diff import parsed
+from config_schema import names
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+
+# The word for the history, what a row must be before, and what it is afterwards.
+STATUS_CHANGES = {
+    "pause": ({"active"}, "paused"),
+    "resume": ({"paused"}, "active"),
+    "retire": ({"active", "paused"}, "retired"),
+}
+
+
+def assigned(config_json: str, assignments: Sequence[str]) -> str:
+    """The config with `key=value` set, the value as JSON or else as text; `key=` takes the key away.
+
+    Raises StreamFactoryError for an assignment without `=`.
+    """
+    values = parsed(config_json)
+    for assignment in assignments:
+        key, sign, text = assignment.partition("=")
+        if not sign or not key:
+            raise StreamFactoryError(repr(assignment), "it sets nothing", "Write key=value, or key= to take it away")
+        if text == "":
+            values.pop(key, None)
+        else:
+            values[key] = _value(text)
+    return json.dumps(values, sort_keys=True, ensure_ascii=False)
+
+
+def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) -> list[RowChange]:
+    """What `pause`, `resume` or `retire` makes of streams; those that are so already are left out.
+
+    Raises StreamFactoryError for a stream that is not there, or that cannot go that way.
+    """
+    allowed, after = STATUS_CHANGES[word]
+    changes = []
+    for key in stream_keys:
+        row = table.row(key)
+        if row.status == after:
+            continue
+        if row.status not in allowed:
+            what = f"a stream that is {row.status} cannot be {after}"
+            raise StreamFactoryError(
+                row_place(table.settings.platform_name, key), what, "See dagfactory streams history"
+            )
+        changes.append(RowChange(key, row.config_json, after, word))
+    return changes
+
+
+def to_version(table: StreamTable, stream_key: str, version_id: int) -> RowChange:
+    """What a stream was after the change with this number in its history. Raises StreamFactoryError for none."""
+    version = version_of(table.history(stream_key), stream_key, version_id)
+    return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
+
+
+def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> Version:
+    """The change with this number. Raises StreamFactoryError if the history has none."""
+    for version in history:
+        if version.id == version_id:
+            return version
+    what = f"its history has no change {version_id}"
+    raise StreamFactoryError(stream_key, what, f"See dagfactory streams history {stream_key}")
+
+
+def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:
+    """What the factory has against a row."""
+    return _problems(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
+
+
+def apply(table: StreamTable, changes: Sequence[RowChange], changed_by: str) -> list[RowChange]:
+    """Check and write, in the open transaction; returns what was written: rows that are so already are left out.
+
+    Raises ProblemsFound with everything that is wrong with any of them, and writes nothing then.
+    """
+    rows = table.rows()
+    wanted = [change for change in changes if _differs(rows.get(change.stream_key), change)]
+    problems = [problem for change in wanted for problem in _problems(table, change)]
+    problems += _same_dag(table, rows, wanted)
+    if problems:
+        raise ProblemsFound(table.name, problems)
+    table.write(wanted, changed_by)
+    return wanted
+
+
+def _differs(row: StreamRow | None, change: RowChange) -> bool:
+    return row is None or (row.config_json, row.status) != (change.config_json, change.status)
+
+
+def _problems(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:
+    if change.status == "retired":  # what is wrong with a config is no reason to keep its stream
+        return ()
+    where = row_place(table.settings.platform_name, change.stream_key)
+    try:
+        plan_of(change.stream_key, Row(change.status, change.config_json), table.settings, where)
+    except ProblemsFound as error:
+        return error.problems
+    return ()
+
+
+def _same_dag(table: StreamTable, rows: Mapping[str, StreamRow], changes: Iterable[RowChange]) -> list[Problem]:
+    platform = table.settings.platform_name
+    statuses = {key: row.status for key, row in rows.items()} | {c.stream_key: c.status for c in changes}
+    owners: dict[str, str] = {}
+    found = []
+    for key in sorted(key for key, status in statuses.items() if status != "retired"):
+        dag_id = names.dag_id(platform, key)
+        if dag_id in owners:
+            what = f"{owners[dag_id]!r} has the DAG id {dag_id} already"
+            found.append(Problem(row_place(platform, key), "stream_key", what, "Rename the store or the dataset"))
+        owners.setdefault(dag_id, key)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,59 @@
+"""What is different in a stream's row now from an earlier version of it, or from what a model says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_plugin.preview.candidates import candidates_of_model
+from airflow_plugin.streams.changing import version_of
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
+from config_schema.errors import StreamFactoryError
+from config_schema.load import load_model
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The keys in which the row differs from what `origin` names; `status` is (before, now)."""
+
+    stream_key: str
+    origin: str
+    status: tuple[str, str]
+    fields: tuple[FieldChange, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "stream_key": self.stream_key,
+            "origin": self.origin,
+            "status": {"before": self.status[0], "now": self.status[1]},
+            "fields": [vars(field) for field in self.fields],
+        }
+
+
+def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> Difference:
+    """From what the row was after that change, or before its last one. Raises StreamFactoryError."""
+    row, history = table.row(stream_key), table.history(stream_key)
+    if version_id is not None:
+        version = version_of(history, stream_key, version_id)
+        before, status = version.after_config_json, version.after_status
+        origin = f"change {version.id} of {version.changed_at:%Y-%m-%d %H:%M}"
+    elif history:
+        before, status = history[0].before_config_json or "{}", history[0].before_status or "none"
+        origin = f"before change {history[0].id} of {history[0].changed_at:%Y-%m-%d %H:%M}"
+    else:
+        raise StreamFactoryError(stream_key, "it has no history", "Compare it with a model: --model")
+    fields = field_changes(parsed(before), parsed(row.config_json))
+    return Difference(stream_key, origin, (status, row.status), fields)
+
+
+def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> Difference:
+    """From what sync would write for a model. Raises StreamFactoryError if the model has no such stream."""
+    row = table.row(stream_key)
+    origin = f"the model in {model}"
+    for candidate in candidates_of_model(load_model(model), origin, [table.platform]):
+        if candidate.stream_key == stream_key:
+            fields = field_changes(parsed(candidate.config_json), parsed(row.config_json))
+            return Difference(stream_key, origin, ("active", row.status), fields)
+    raise StreamFactoryError(stream_key, f"{origin} has no such stream", "Nothing: the next sync shows it as drift")

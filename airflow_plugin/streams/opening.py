@@ -1,0 +1,84 @@
+"""A platform's stream table, opened to be read, or with everybody else locked out to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin import stream_table
+from airflow_plugin.merge_store import connect, worded
+from airflow_plugin.settings import PlatformSettings, merge_store_dsn, platform_settings
+from airflow_plugin.stream_table import HandChange, RowChange, StreamRow, Version
+from config_schema import names
+from config_schema.errors import StreamFactoryError, choose_from
+
+LOCK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class StreamTable:
+    """The stream table of one platform behind an open connection. Its methods raise StreamFactoryError."""
+
+    settings: PlatformSettings
+    connection: Connection
+
+    @property
+    def platform(self) -> str:
+        """The platform's name in the model."""
+        return self.settings.original_platform_name
+
+    @property
+    def name(self) -> str:
+        return names.stream_table(self.settings.platform_name)
+
+    def rows(self) -> dict[str, StreamRow]:
+        """All rows by stream_key, the retired ones too."""
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        found = stream_table.stream_rows(self.connection, short, schema=schema, retired=True)
+        return {row.stream_key: row for row in found}
+
+    def row(self, stream_key: str) -> StreamRow:
+        """One row; the error for one that is not there names the nearest."""
+        rows = self.rows()
+        if stream_key not in rows:
+            raise StreamFactoryError(self.name, f"there is no stream {stream_key!r}", choose_from(stream_key, rows))
+        return rows[stream_key]
+
+    def changes_by_hand(self) -> dict[str, HandChange]:
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        return stream_table.changes_by_hand(self.connection, short, schema)
+
+    def history(self, stream_key: str, limit: int | None = None) -> list[Version]:
+        """The changes of a stream, the newest first."""
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        return stream_table.history(self.connection, short, stream_key, limit=limit, schema=schema)
+
+    def write(self, changes: list[RowChange], changed_by: str) -> None:
+        """Rows and their history; nothing is committed."""
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        stream_table.write_rows(self.connection, short, changes, changed_by=changed_by, schema=schema)
+
+
+@contextmanager
+def reading(platform: str) -> Iterator[StreamTable]:
+    """The stream table of the platform named so in the model. Raises StreamFactoryError."""
+    settings = platform_settings(platform)
+    dsn, where = merge_store_dsn(settings.platform_name)
+    with closing(connect(dsn, where)) as connection:
+        yield StreamTable(settings, connection)
+
+
+@contextmanager
+def changing(platform: str) -> Iterator[StreamTable]:
+    """The same with syncs and other changes locked out; committed at the end, and rolled back by any error."""
+    with reading(platform) as table:
+        short, schema = table.settings.platform_name, table.settings.merge_store_schema
+        stream_table.take_sync_lock(table.connection, short, schema, seconds=LOCK_SECONDS)
+        stream_table.lock_rows(table.connection, short, schema)
+        stream_table.create_tables(table.connection, short, schema)  # a table made elsewhere may lack its history
+        yield table
+        with worded(table.name):
+            table.connection.commit()

@@ -1,0 +1,51 @@
+"""Filters over the rows of a stream table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.sync.diff import parsed
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.stream import STATUSES
+
+
+def selected(
+    rows: Iterable[StreamRow], *, match: str = "*", statuses: Collection[str] = (), where: Sequence[str] = ()
+) -> list[StreamRow]:
+    """The rows whose key is like `match`, of these statuses (any if none), whose configs say each `key=value`.
+
+    Raises StreamFactoryError for a status that there is not, or a condition without `=`.
+    """
+    for status in statuses:
+        if status not in STATUSES:
+            raise StreamFactoryError("--status", f"{status!r} is no status", choose_from(status, STATUSES))
+    conditions = [_condition(text) for text in where]
+    return [
+        row
+        for row in rows
+        if fnmatchcase(row.stream_key, match)
+        and (not statuses or row.status in statuses)
+        and all(_says(row, key, value) for key, value in conditions)
+    ]
+
+
+def _condition(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise StreamFactoryError("--where", f"{text!r} is no condition", "Write key=value, for example runner=process")
+    return key, value
+
+
+def _says(row: StreamRow, key: str, value: str) -> bool:
+    config = parsed(row.config_json)
+    found = config.get(key)
+    if isinstance(found, list):
+        return value in map(_text, found)
+    return key in config and _text(found) == value
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,99 @@
+"""All rows as one YAML document: for backups, and for edits of many streams at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from airflow_plugin.stream_table import RowChange, StreamRow
+from airflow_plugin.sync.diff import parsed
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.stream import STATUSES
+
+FORMAT = 1
+
+
+def exported(platforms: dict[str, Iterable[StreamRow]]) -> str:
+    """The document: by platform (its name in the model) and stream_key, each row's status and config.
+
+    A config that is not JSON is kept as the text that it is.
+    """
+    data = {
+        "format": FORMAT,
+        "platforms": {
+            platform: {row.stream_key: {"status": row.status, "config": _config(row.config_json)} for row in rows}
+            for platform, rows in platforms.items()
+        },
+    }
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
+def imported(text: str, where: str, platform: str) -> list[RowChange]:
+    """A platform's rows in a document. Raises StreamFactoryError where it has another shape, or no such platform."""
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise StreamFactoryError(where, f"it is not YAML: {_place(error)}", "Correct it there") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("platforms"), dict):
+        what = f"it is no export: format: {FORMAT} and platforms: are wanted"
+        raise StreamFactoryError(where, what, "Begin with the output of dagfactory streams export")
+    platforms = data["platforms"]
+    if platform not in platforms:
+        raise StreamFactoryError(where, f"it has no platform {platform!r}", choose_from(platform, map(str, platforms)))
+    streams = _mapping(platforms[platform], where, f"platforms.{platform}")
+    return [_row(str(key), stream, where, f"platforms.{platform}.{key}") for key, stream in streams.items()]
+
+
+def _row(stream_key: str, stream: Any, where: str, path: str) -> RowChange:
+    stream = _mapping(stream, where, path)
+    config, status = stream.get("config"), stream.get("status")
+    if stream.keys() != {"config", "status"} or status not in STATUSES:
+        raise _wrong(where, path, f"a status of {', '.join(STATUSES)} and a config are wanted, nothing else")
+    text = config if isinstance(config, str) else json.dumps(config, sort_keys=True, ensure_ascii=False)
+    return RowChange(stream_key, text, status, "import")
+
+
+def read(path: Path) -> str:
+    """The text of a file, `-` for stdin. Raises StreamFactoryError."""
+
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise StreamFactoryError(str(path), f"it cannot be read ({error})", "Name another file") from error
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file, `-` for stdout. Raises StreamFactoryError."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StreamFactoryError(str(path), f"it cannot be written ({error})", "Name another file") from error
+
+
+def _config(config_json: str) -> Any:
+    return parsed(config_json) or config_json
+
+
+def _mapping(value: Any, where: str, path: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise _wrong(where, path, "a mapping is wanted")
+    return value
+
+
+def _wrong(where: str, path: str, what: str) -> StreamFactoryError:
+    return StreamFactoryError(f"{where}: {path}", what, "Begin with the output of dagfactory streams export")
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "malformed"
+    return f"{problem}, line {mark.line + 1}" if mark else problem

@@ -1,0 +1,217 @@
+"""`dagfactory streams`: rows by hand, each change checked before it is written, kept in history, and taken back."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from airflow_plugin.cli.program import app
+from airflow_plugin.sync.apply import author
+
+from .conftest import EXAMPLES
+
+
+@pytest.fixture
+def streams(synced, tmp_path, monkeypatch):
+    """A function that runs `dagfactory streams ...` on YellowLive, as synced from the example."""
+    CliRunner().invoke(app, ["bootstrap", "--model", str(EXAMPLES), "--out", str(tmp_path)], catch_exceptions=False)
+    monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path / "settings"))
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", synced.dsns["yellowlive"])
+    synced.sync("c1")
+
+    def run(*arguments: object, refused: bool = False) -> str:
+        given = ["streams", *map(str, arguments), "--platform", "YellowLive"]
+        done = CliRunner().invoke(app, given)
+        assert (done.exception is not None) == refused, done.output or done.exception
+        return str(done.exception) if refused else done.stdout
+
+    return run
+
+
+def config(synced) -> dict[str, Any]:
+    return json.loads(synced.rows()[0].config_json)
+
+
+def test_a_change_shows_what_it_does_is_kept_in_history_and_can_be_taken_back(streams, synced):
+    before = config(synced)
+    said = streams("set", "Store1", "schedule=*/10 * * * *", "retries=5", 'tags=["big"]')
+    assert "schedule: * * * * * -> */10 * * * *" in said
+    assert config(synced) == before | {"schedule": "*/10 * * * *", "retries": 5, "tags": ["big"]}
+    assert "nothing to do" in streams("set", "Store1", "retries=5")
+
+    assert "retries" in streams("diff", "Store1")
+    assert author() in streams("list")
+    first = json.loads(streams("history", "Store1", "--json"))["history"][-1]["id"]
+    said = streams("history", "Store1")
+    assert "tags: (not set) -> " in said
+    assert "by hand" in said
+    assert "model c1" in said
+
+    streams("rollback", "Store1", "--to", first)
+    assert config(synced) == before
+    assert not synced.plan().drifted
+    assert [one["change"] for one in json.loads(streams("history", "Store1", "--json"))["history"]] == [
+        "rollback",
+        "set",
+        "create",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("schedule=every day", "schedule: 'every day' is not well formed"),
+        ("shedule=@daily", "unknown key 'shedule'. Did you mean 'schedule'?"),
+        ("store_name=", "store_name: the key is missing"),
+        ("postgres_hostname=evil.example", "evil.example"),
+        ("stream_key=Other", "'Other' is not"),
+        ("=5", "it sets nothing"),
+    ],
+)
+def test_what_the_factory_would_set_aside_is_refused_and_nothing_is_written(streams, synced, assignment, said):
+    rows = synced.rows()
+    assert said in streams("set", "Store1", assignment, refused=True)
+    assert synced.rows() == rows
+
+
+def test_pause_resume_and_retire_go_their_way_and_no_other(streams, synced):
+    def status() -> str:
+        return synced.rows()[0].status
+
+    assert "status: active -> paused" in streams("pause", "Store1", "Store1")
+    assert "nothing to do" in streams("pause", "Store1")
+    assert not synced.plan().drifted  # pausing is no drift
+    streams("resume", "Store1")
+    assert status() == "active"
+    streams("retire", "Store1")
+    assert "cannot be active" in streams("resume", "Store1", refused=True)
+    assert status() == "retired"
+    assert synced.plan().drifted
+    streams("rollback", "Store1", "--to", json.loads(streams("history", "Store1", "--json"))["history"][-1]["id"])
+    assert status() == "active"
+
+
+def test_of_several_streams_all_are_changed_or_none(streams, synced):
+    assert "there is no stream 'Store2'" in streams("pause", "Store1", "Store2", refused=True)
+    assert synced.rows()[0].status == "active"
+
+
+def test_dry_run_checks_shows_and_writes_nothing(streams, synced):
+    rows, tables = synced.rows(), synced.execute("SELECT count(*) FROM yellowlive_airflow_dsg_history")
+    assert "Store1: would pause" in streams("pause", "Store1", "--dry-run")
+    assert "retries" in streams("set", "Store1", "retries=7", "--dry-run")
+    assert (synced.rows(), synced.execute("SELECT count(*) FROM yellowlive_airflow_dsg_history")) == (rows, tables)
+
+
+def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    program = tmp_path / "editor"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("EDITOR", str(program))
+    monkeypatch.delenv("VISUAL", raising=False)
+
+
+def test_edit_writes_what_was_saved_and_keeps_what_is_refused(streams, synced, tmp_path, monkeypatch):
+    editor(tmp_path, monkeypatch, "true")
+    assert "nothing to do" in streams("edit", "Store1")
+    editor(tmp_path, monkeypatch, """sed -i 's/"schedule": ".*"/"schedule": "@daily"/' "$1" """)
+    assert "-> @daily" in streams("edit", "Store1")
+    assert config(synced)["schedule"] == "@daily"
+
+    rows = synced.rows()
+    editor(tmp_path, monkeypatch, """sed -i 's/@daily/@dayly/' "$1" """)
+    said = streams("edit", "Store1", refused=True)
+    kept = Path(said.partition("is kept in ")[2].partition(". Nothing")[0])
+    assert "@dayly" in kept.read_text()
+    kept.unlink()
+    editor(tmp_path, monkeypatch, "exit 3")
+    assert "ended with exit code 3" in streams("edit", "Store1", refused=True)
+    assert synced.rows() == rows
+
+
+def test_a_row_that_changes_while_it_is_edited_is_not_overwritten(streams, synced, tmp_path, monkeypatch):
+    script = """sed -i 's/"schedule": ".*"/"schedule": "@daily"/' "$1"
+    $PYTHON -c "import psycopg2; c = psycopg2.connect('$DAGFACTORY_YELLOWLIVE_DSN'); c.autocommit = True
+c.cursor().execute('UPDATE yellowlive_airflow_dsg SET updated_at = now()')" """
+    monkeypatch.setenv("PYTHON", sys.executable)
+    before = config(synced)
+    editor(tmp_path, monkeypatch, script)
+    assert "it was changed while it was edited" in streams("edit", "Store1", refused=True)
+    assert config(synced) == before
+
+
+def test_export_and_import_bring_all_rows_back_or_none(streams, synced, tmp_path):
+    file = tmp_path / "streams.yaml"
+    streams("export", "--file", file)
+    assert "nothing to do" in streams("import", file)
+    before = synced.rows()
+
+    data = yaml.safe_load(file.read_text())
+    rows = data["platforms"]["YellowLive"]
+    rows["Store2"] = {
+        "status": "paused",
+        "config": rows["Store1"]["config"] | {"stream_key": "Store2", "store_name": "Store2", "retries": "many"},
+    }
+    rows["Store1"]["config"]["retries"] = 4
+    file.write_text(yaml.safe_dump(data))
+    assert "retries: 'many' is not an integer" in streams("import", file, refused=True)
+    assert synced.rows() == before
+
+    rows["Store2"]["config"]["retries"] = 3
+    file.write_text(yaml.safe_dump(data))
+    said = streams("import", file)
+    assert "Store2: import" in said
+    assert {row.stream_key: row.status for row in synced.rows()} == {"Store1": "active", "Store2": "paused"}
+    assert config(synced)["retries"] == 4
+    found = json.loads(streams("list", "--where", "retries=3", "--json"))["streams"]
+    assert [stream["stream_key"] for stream in found] == ["Store2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "a: [", "format: 2\nplatforms: {}", "format: 1\nplatforms: {Other: {}}", "format: 1\nplatforms: []"],
+)
+def test_a_file_that_is_no_export_is_one_clear_error(streams, synced, tmp_path, text):
+    file = tmp_path / "streams.yaml"
+    file.write_text(text)
+    rows = synced.rows()
+    assert str(file) in streams("import", file, refused=True)
+    assert synced.rows() == rows
+
+
+def test_a_row_that_is_not_json_is_listed_shown_exported_and_can_be_mended(streams, synced, tmp_path):
+    good = synced.rows()[0].config_json
+    synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = '{'")
+    assert "in the database" in streams("list")
+    assert "set aside: yellowlive_airflow_dsg[Store1]: not JSON" in streams("show", "Store1")
+    streams("export", "--file", tmp_path / "broken.yaml")
+    assert "nothing to do" in streams("import", tmp_path / "broken.yaml")
+    streams("rollback", "Store1", "--to", json.loads(streams("history", "Store1", "--json"))["history"][-1]["id"])
+    assert synced.rows()[0].config_json == good
+
+
+def test_lists_are_filtered_by_key_status_and_config(streams, synced):
+    def listed(*options: str) -> list[str]:
+        return [one["stream_key"] for one in json.loads(streams("list", "--json", *options))["streams"]]
+
+    assert listed("--match", "Sto*", "--status", "active", "--where", "datasets=customers") == ["Store1"]
+    for options in (["--match", "x*"], ["--status", "paused"], ["--where", "runner=rocket"], ["--where", "owner=ann"]):
+        assert listed(*options) == []
+    assert "'activ' is no status. Did you mean 'active'?" in streams("list", "--status", "activ", refused=True)
+
+
+def test_a_stream_that_would_take_anothers_dag_id_is_refused(streams, synced, tmp_path):
+    config_1 = config(synced)
+    other = {"stream_key": "Store1#customers", "single_dataset": True, "datasets": ["customers"]}
+    clash = {"stream_key": "Store1__customers", "store_name": "Store1__customers"}
+    rows = {changed["stream_key"]: {"status": "active", "config": config_1 | changed} for changed in (other, clash)}
+    file = tmp_path / "streams.yaml"
+    file.write_text(yaml.safe_dump({"format": 1, "platforms": {"YellowLive": rows}}))
+    assert "has the DAG id yellowlive__Store1__customers_ingestion already" in streams("import", file, refused=True)

@@ -16,6 +16,7 @@ from config_schema.schema_fits import TYPES, Schema, fits
 Finding = tuple[str, str, str]  # path, what, what to do
 
 LONGEST_SHOWN = 60
+MOST_ADVISED = 3  # unknown keys of an object
 
 ARTICLE = {"integer": "an integer", "array": "a list", "object": "an object", "boolean": "true or false"}
 
@@ -32,7 +33,7 @@ def _findings(value: Any, schema: Schema, path: str) -> Iterator[Finding]:
         yield path, f"{_shown(value)} is not {ARTICLE.get(kind, 'a ' + kind)}", _wanted(schema)
         return
     if "enum" in schema and value not in schema["enum"]:
-        yield path, f"{_shown(value)} is not known", choose_from(str(value), schema["enum"])
+        yield path, f"{_shown(value)} is not known", choose_from(str(value)[:LONGEST_SHOWN], schema["enum"])
     if kind == "string":
         yield from _text(value, schema, path)
     elif kind in ("integer", "number"):
@@ -75,11 +76,16 @@ def _object(value: dict[str, Any], schema: Schema, path: str) -> Iterator[Findin
     for key in schema.get("required", ()):
         if key not in value:
             yield inside + key, "the key is missing", _wanted(known[key])
+    unknown = 0
     for key, item in value.items():
         if key in known:
             yield from _findings(item, known[key], inside + key)
         elif others is False:
-            yield inside + _key(key), f"unknown key {_shown(key)}", choose_from(key[:LONGEST_SHOWN], known)
+            unknown += (
+                1  # to look for the nearest one costs milliseconds, which a hostile row can ask for again and again
+            )
+            todo = choose_from(key[:LONGEST_SHOWN], known) if unknown <= MOST_ADVISED else "Leave it out"
+            yield inside + _key(key), f"unknown key {_shown(key)}", todo
         elif others is not True:
             yield from _findings(item, others, inside + _key(key))
 

@@ -180,3 +180,9 @@ def test_half_a_character_is_refused_and_a_whole_one_is_not():
 def test_a_key_and_a_datasets_name_that_stand_twice_are_found_also_among_other_things():
     for datasets in (["a", 1, "a"], [1, "a", "a"]):
         assert "datasets" in {path for path, *_ in findings({**EXAMPLE, "datasets": datasets}, SCHEMA)}
+
+
+def test_of_many_unknown_keys_only_the_first_are_looked_up():
+    found = list(findings({**EXAMPLE, **{f"schedul{number}": 1 for number in range(4)}}, SCHEMA))
+    assert ["Did you mean 'schedule'?" in todo for _, _, todo in found] == [True, True, True, False]
+    assert found[-1] == ("schedul3", "unknown key 'schedul3'", "Leave it out")

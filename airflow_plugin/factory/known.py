@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,26 +66,36 @@ def all_streams(settings: PlatformSettings) -> Known:
     return Known(Snapshot(table.token, seen, time.time()), before)
 
 
-def one_stream(settings: PlatformSettings, dag_id: str) -> Known:
-    """The stream of a DAG id, for a worker, by its row only. Raises StreamFactoryError if it cannot be read."""
+def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
+    """The stream of a DAG id, for a worker, by its row; `last_good`: and with what the snapshot has of it.
+
+    The snapshot holds all streams, and reading it takes longer the more there are. Where the table is away it is read
+    in any case. Raises StreamFactoryError if the row can be read nowhere.
+    """
     keys = candidate_keys(settings.platform_name, dag_id)
     if not keys:
         return all_streams(settings)
-    snapshot = usable_snapshot(snapshot_path(settings.platform_name), settings.platform_name)
-    known = {key: snapshot.streams[key] for key in keys if key in snapshot.streams} if snapshot else {}
-    give_up = time.monotonic() + (0 if snapshot else WORKER_SECONDS)
+    path, platform = snapshot_path(settings.platform_name), settings.platform_name
+    snapshot = usable_snapshot(path, platform) if last_good else None
+    give_up = time.monotonic() + WORKER_SECONDS
     while True:
         try:
             rows = read_rows(settings, keys)
         except StreamFactoryError as error:
+            snapshot = snapshot or usable_snapshot(path, platform)
             if snapshot is not None:
-                return Known(replace(snapshot, streams=known), snapshot, error)
+                return Known(replace(snapshot, streams=_those(keys, snapshot)), snapshot, error)
             if time.monotonic() > give_up:
                 raise
             log.warning("%s, of which there is no snapshot here: %s; trying again", dag_id, error)
             time.sleep(WORKER_PAUSE)
         else:
+            known = _those(keys, snapshot) if snapshot else {}
             return Known(Snapshot("", brought_up_to_date(known, rows), time.time()))
+
+
+def _those(keys: Iterable[str], snapshot: Snapshot) -> dict[str, Stream]:
+    return {key: snapshot.streams[key] for key in keys if key in snapshot.streams}
 
 
 def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) -> None:

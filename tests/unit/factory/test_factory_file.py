@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,24 @@ def test_the_imports_that_the_dag_processor_is_to_load_once_stand_there_literall
     imported = [name.name for statement in statements if isinstance(statement, ast.Import) for name in statement.names]
     assert imported
     assert all(name.startswith("airflow.") for name in imported)
+
+
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        # A factory file imports it before Airflow has said what it wants.
+        ("airflow_plugin.factory", 2),
+        # Airflow reads it while it sets itself up, in each of its processes.
+        ("airflow_plugin.provider", 8),
+    ],
+)
+def test_little_of_ours_and_nothing_of_others_is_loaded_before_airflow(module, ours):
+    program = (
+        f"import sys, {module}; print(*(m for m in sys.modules if m.split('.')[0] not in sys.stdlib_module_names))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program], cwd=DAGS.parent, capture_output=True, text=True, check=True
+    )
+    loaded = [name for name in done.stdout.split() if name != "__main__"]
+    assert {name.partition(".")[0] for name in loaded} <= {"airflow_plugin", "config_schema"}
+    assert len(loaded) == ours, loaded

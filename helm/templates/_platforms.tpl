@@ -3,9 +3,8 @@
 {{/* JSON: {"platforms": [...]}, checked. Each template that needs it asks with `include ... | fromJson`. */}}
 {{- define "streamFactory.platforms" -}}
 {{- $platforms := list -}}
-{{- $known := list -}}
-{{- range $number, $given := .Values.platforms -}}
-{{- $where := printf "platforms[%d].settings" $number -}}
+{{- range $name, $given := .Values.platforms -}}
+{{- $where := printf "platforms.%s.settings" $name -}}
 {{- $settings := fromJson $given.settings -}}
 {{- if hasKey $settings "Error" -}}
 {{- fail (printf "%s: it is not JSON. Give the text of a settings file that dagfactory bootstrap has written" $where) -}}
@@ -15,10 +14,9 @@
 {{- fail (printf "%s: it lacks %s. Write the file anew with dagfactory bootstrap" $where $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if has $settings.platform_name $known -}}
-{{- fail (printf "%s: %s is there already. Give each platform once" $where $settings.platform_name) -}}
+{{- if ne $settings.platform_name $name -}}
+{{- fail (printf "%s: it is the file of %s. Give it under platforms.%s" $where $settings.platform_name $settings.platform_name) -}}
 {{- end -}}
-{{- $known = append $known $settings.platform_name -}}
 {{- $allowed := $settings.allowed | default dict -}}
 {{- $store := printf "%s:%d" $settings.postgres_hostname ($settings.postgres_port | default 5432 | int) -}}
 {{- $stores := list $store -}}
@@ -35,6 +33,7 @@
       "storeSecret" $settings.postgres_credential_secret_name
       "gitSecret" ($settings.git_credential_secret_name | default "git")
       "slackSecret" ($settings.slack_credential_secret_name | default "")
+      "notifiers" ($settings.notifiers | default dict)
       "sourceSecrets" ($settings.source_credential_secret_names | default list)
       "gitUrl" $settings.git_repo_url
       "gitBranch" ($settings.git_repo_branch | default "main")

@@ -10,6 +10,7 @@ from typing import Any
 
 import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_files
+from config_schema import names
 from config_schema.load import Model, load_model
 from config_schema.model import Platform
 
@@ -33,9 +34,10 @@ def chart_platform(platform: Platform, model: Model) -> Values:
     }
 
 
-def chart_platforms(change: Callable[[Platform], Platform] = lambda platform: platform) -> list[Values]:
+def chart_platforms(change: Callable[[Platform], Platform] = lambda platform: platform) -> dict[str, Values]:
     model = example()
-    return [chart_platform(change(platform), model) for platform in model.ecosystem.platforms]
+    platforms = model.ecosystem.platforms
+    return {names.platform_name(one.name): chart_platform(change(one), model) for one in platforms}
 
 
 def in_own_postgres(platform: Platform) -> Platform:
@@ -54,7 +56,7 @@ def minimal() -> Values:
 def mvp() -> Values:
     """The two-platform MVP from one `helm install`."""
     platforms = chart_platforms(in_own_postgres)
-    for platform in platforms:
+    for platform in platforms.values():
         platform["settings"] = platform["settings"].replace("pg-data", OWN_POSTGRES)
     return {
         "platforms": platforms,
@@ -75,6 +77,10 @@ def mvp() -> Values:
 def everything() -> Values:
     """The MVP with every value that it leaves at its default set to another."""
     values = mvp()
+    live = values["platforms"]["yellowlive"]
+    live["settings"] = live["settings"].replace(
+        '"notifiers": {}', '"notifiers": {"slack": {"connection": "slack_default"}}'
+    )
     values["secrets"]["postgres"]["password"] = "with space, +, 'quotes' and \\ ümläut"
     return values | {
         "imagePullPolicy": "Always",
@@ -114,7 +120,7 @@ def official_airflow() -> Values:
 def own_namespace() -> Values:
     """One platform, installed into its own namespace, with an Airflow elsewhere and a producer that is simulated."""
     values = official_airflow()
-    values["platforms"] = values["platforms"][:1]
+    del values["platforms"]["yellowforensic"]
     values["airflow"]["namespace"] = "data-airflow"
     values["secrets"]["producer"] = {"username": "producer", "password": "a third password"}
     values["simulator"] = {"enabled": True, "host": "pg-data", "port": 5433}

@@ -82,15 +82,31 @@ def test_the_sync_has_its_secrets_under_the_names_that_it_looks_for(rendered: An
         }
 
 
+def test_notifiers_have_their_connection_and_its_token_only_from_the_secret(rendered: Any) -> None:
+    for component in ("scheduler", "triggerer"):
+        deployment = one(rendered("everything"), "Deployment", f"stream-factory-{component}")
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        given = {variable["name"]: variable for variable in container["env"]}
+        reference = given["SLACK_TOKEN"]["valueFrom"]["secretKeyRef"]
+        assert reference == {"name": "slack", "key": "token", "optional": True}
+        connection = json.loads(given["AIRFLOW_CONN_SLACK_DEFAULT"]["value"])
+        assert connection == {"conn_type": "slackwebhook", "password": "$(SLACK_TOKEN)"}
+        order = [variable["name"] for variable in container["env"]]
+        assert order.index("SLACK_TOKEN") < order.index("AIRFLOW_CONN_SLACK_DEFAULT")
+    assert "AIRFLOW_CONN_SLACK_DEFAULT" not in json.dumps(rendered("mvp"))
+
+
 @pytest.mark.parametrize("name", ["mvp", "minimal"])
 def test_the_config_map_holds_the_files_to_the_letter(rendered: Any, name: str) -> None:
     data = one(rendered(name), "ConfigMap", "stream-factory-platforms")["data"]
-    factory_files = {file: text for each in chart_platforms() for file, text in each["factoryFiles"].items()}
+    factory_files = {file: text for each in chart_platforms().values() for file, text in each["factoryFiles"].items()}
     assert {file: text for file, text in data.items() if file.endswith(".py")} == factory_files
     settings = {file for file in data if file.endswith(".json")}
     assert settings == {names.settings_file("yellowlive"), names.settings_file("yellowforensic")}
     if name == "minimal":
-        assert [data[file] for file in sorted(settings)] == [each["settings"] for each in reversed(chart_platforms())]
+        assert {file: data[file] for file in settings} == {
+            names.settings_file(platform): each["settings"] for platform, each in chart_platforms().items()
+        }
 
 
 def test_the_snapshot_s_volume_keeps_the_files_owner_only(rendered: Any) -> None:

@@ -138,16 +138,16 @@ def outside(objects: list[Object]) -> dict[str, set[tuple[str, int]]]:
 
 def test_outside_of_the_cluster_pods_reach_the_ports_that_their_platforms_settings_name(helm: Helm) -> None:
     values = minimal()
-    first, second = values["platforms"]
+    first, second = (values["platforms"][name] for name in ("yellowlive", "yellowforensic"))
     first["settings"] = first["settings"].replace('"pg-data:5432"', '"pg-data:5433", "old:3306"')
     second["settings"] = second["settings"].replace("https://git.example/team/model.git", "git@git.example:team/model")
-    values["platforms"] = [first]
+    values["platforms"] = {"yellowlive": first}
     databases = {("0.0.0.0/0", port) for port in (5432, 5433, 3306)}
     assert outside(helm.objects(values)) == {
         "merge-job": databases | {("0.0.0.0/0", 443)},
         "sync": {("0.0.0.0/0", 5432), ("0.0.0.0/0", 443)},
     }
-    values["platforms"] = [second]
+    values["platforms"] = {"yellowforensic": second}
     assert outside(helm.objects(values))["sync"] == {("0.0.0.0/0", 5432), ("0.0.0.0/0", 22)}
 
 
@@ -165,20 +165,28 @@ def test_outside_of_the_cluster_pods_reach_the_ports_that_their_platforms_settin
 )
 def test_the_port_of_the_repository_is_told_by_its_address(helm: Helm, url: str, ports: set[int]) -> None:
     values = minimal()
-    del values["platforms"][1]
-    settings = values["platforms"][0]["settings"].replace("https://git.example/team/model.git", url)
-    values["platforms"][0]["settings"] = settings
+    del values["platforms"]["yellowforensic"]
+    live = values["platforms"]["yellowlive"]
+    live["settings"] = live["settings"].replace("https://git.example/team/model.git", url)
     values["networkPolicies"] = {"gitCidrs": ["192.0.2.0/24"]}
     assert outside(helm.objects(values))["sync"] == {("0.0.0.0/0", 5432)} | {("192.0.2.0/24", port) for port in ports}
 
 
+def test_notifiers_reach_slack_even_where_the_kubernetes_api_s_addresses_are_given(rendered: Any) -> None:
+    reached = outside(rendered("everything"))
+    for component in ("scheduler", "triggerer"):
+        kubernetes = {("198.51.100.1/32", 443), ("198.51.100.1/32", 6443)}
+        assert reached[component] == kubernetes | {("0.0.0.0/0", 443)}
+
+
 def test_what_settings_allow_beside_their_own_is_let_through_too(helm: Helm) -> None:
     values = minimal()
-    del values["platforms"][1]
+    del values["platforms"]["yellowforensic"]
+    live = values["platforms"]["yellowlive"]
     allowed = (
         '"allowed": {"source_hosts": ["new:5434"], "merge_stores": ["next:5435/db"], "git_repo_url": ["http://g/m"]}'
     )
-    values["platforms"][0]["settings"] = values["platforms"][0]["settings"].replace('"allowed": {}', allowed)
+    live["settings"] = live["settings"].replace('"allowed": {}', allowed)
     reached = outside(helm.objects(values))
     assert {port for _, port in reached["merge-job"]} == {5432, 5434, 5435, 443, 80}
     assert {port for _, port in reached["sync"]} == {5432, 443}

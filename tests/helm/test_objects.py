@@ -151,7 +151,8 @@ def test_passwords_that_are_made_up_all_differ_and_are_the_same_in_each_namespac
 def test_names_that_look_like_numbers_stay_names(helm: Helm) -> None:
     values = SETS["mvp"]()
     replaced = {"ns-yellow-live": "1e3", '"customer-db"': '"0x10"', '"yellowlive"': '"007"'}
-    for platform in values["platforms"]:
+    values["platforms"]["007"] = values["platforms"].pop("yellowlive")
+    for platform in values["platforms"].values():
         for before, after in replaced.items():
             platform["settings"] = platform["settings"].replace(before, after)
     values["secrets"]["0x10"] = values["secrets"].pop("customer-db")
@@ -165,8 +166,11 @@ def test_names_that_look_like_numbers_stay_names(helm: Helm) -> None:
 
 def test_the_longest_names_fit(helm: Helm) -> None:
     values = SETS["mvp"]()
-    for platform in values["platforms"]:
-        platform["settings"] = platform["settings"].replace('"yellow', '"' + "y" * 50)
+    for name in ("yellowlive", "yellowforensic"):
+        long = "y" * 55 + name[6:9] + "-long"
+        values["platforms"][long] = values["platforms"].pop(name)
+        settings = values["platforms"][long]["settings"].replace(f'"{name}"', f'"{long}"')
+        values["platforms"][long]["settings"] = settings
     for found in helm.objects(values, release="r" * 53):
         kubernetes_validate.validate(found, NEWEST, strict=True)
         labels = found["metadata"]["labels"]
@@ -177,6 +181,6 @@ def test_the_longest_names_fit(helm: Helm) -> None:
 
 def test_two_releases_share_no_name_in_the_namespace_of_airflow(helm: Helm) -> None:
     live, forensic = SETS["minimal"](), SETS["minimal"]()
-    live["platforms"], forensic["platforms"] = live["platforms"][:1], forensic["platforms"][1:]
+    del live["platforms"]["yellowforensic"], forensic["platforms"]["yellowlive"]
     first, second = helm.objects(live, release="live"), helm.objects(forensic, release="forensic")
     assert set(map(place, first)).isdisjoint(map(place, second))

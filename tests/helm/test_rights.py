@@ -69,8 +69,8 @@ def test_job_pods_have_an_account_without_rights_and_without_a_token(rendered: A
 
 def test_job_pods_account_has_the_name_that_the_platform_s_settings_give(helm: Helm) -> None:
     values = official_airflow()
-    settings = values["platforms"][0]["settings"]
-    values["platforms"][0]["settings"] = settings.replace("{", '{"service_account": "loader",', 1)
+    live = values["platforms"]["yellowlive"]
+    live["settings"] = live["settings"].replace("{", '{"service_account": "loader",', 1)
     objects = helm.objects(values)
     one(objects, "ServiceAccount", "loader", "ns-yellow-live")
     one(objects, "ServiceAccount", "merge-job", "ns-yellow-forensic")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.helm.chart import FOLDER, Helm, Refused
-from tests.helm.platforms import Values, minimal, mvp
+from tests.helm.platforms import Values, chart_platforms, minimal, mvp
 
 SCHEMA = json.loads((FOLDER / "values.schema.json").read_text("utf-8"))
 DEFAULTS = yaml.safe_load((FOLDER / "values.yaml").read_text("utf-8"))
@@ -24,7 +24,7 @@ def leaves(schema: Values, path: str = "") -> Iterator[tuple[str, Values]]:
     for key, found in schema["properties"].items():
         below = f"{path}.{key}" if path else key
         if below == "platforms":
-            yield from leaves(found["items"], "platforms[]")
+            yield from leaves(next(iter(found["patternProperties"].values())), "platforms.<name>")
         elif "properties" in found:
             yield from leaves(found, below)
         elif below != "global":
@@ -70,7 +70,7 @@ def test_each_object_of_the_schema_is_closed_and_each_key_described() -> None:
 def test_defaults_are_written_down_for_each_value_and_conform() -> None:
     jsonschema.validate(DEFAULTS, SCHEMA)
     for path, _ in leaves(SCHEMA):
-        if not path.startswith("platforms[]"):
+        if not path.startswith("platforms."):
             default(path)
 
 
@@ -83,7 +83,7 @@ def test_the_readme_s_table_is_the_schema_s() -> None:
 
 
 def _shown(path: str) -> str:
-    if path.startswith("platforms[]"):
+    if path.startswith("platforms."):
         return "required"
     value = default(path)
     return "requests and limits" if "resources" in path else f"`{json.dumps(value)}`"
@@ -128,16 +128,16 @@ def test_a_bad_value_is_refused_by_its_name(helm: Helm, path: str, value: object
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"settings": "no json"}, r"platforms\[0\]\.settings: it is not JSON"),
-        ({"settings": "{}"}, r"platforms\[0\]\.settings: it lacks original_platform_name"),
+        ({"settings": "no json"}, r"platforms\.yellowlive\.settings: it is not JSON"),
+        ({"settings": "{}"}, r"platforms\.yellowlive\.settings: it lacks original_platform_name"),
         ({"factoryFiles": {}}, "factoryFiles"),
         ({"factoryFiles": {"other.py": "x"}}, r"factoryFiles.*'other\.py'"),
-        ({"name": "YellowLive"}, r"platforms/0.*'name'"),
+        ({"name": "YellowLive"}, r"platforms/yellowlive.*'name'"),
     ],
 )
-def test_a_platform_that_is_wrong_is_told_by_its_number(helm: Helm, change: Values, words: str) -> None:
+def test_a_platform_that_is_wrong_is_told_by_its_name(helm: Helm, change: Values, words: str) -> None:
     values = minimal()
-    values["platforms"][0] |= change
+    values["platforms"]["yellowlive"] |= change
     with pytest.raises(Refused, match=re.compile(words, re.DOTALL)):
         helm.template(values)
 
@@ -149,7 +149,10 @@ def changed(values: Values, **changes: Any) -> Values:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        (changed(minimal(), platforms=[*minimal()["platforms"][:1]] * 2), "yellowlive is there already"),
+        (
+            changed(minimal(), platforms={"other": chart_platforms()["yellowlive"]}),
+            "platforms.other.settings: it is the file of yellowlive. Give it under platforms.yellowlive",
+        ),
         (
             changed(minimal(), secrets={"other": {"token": "x"}}),
             "secrets.other: no platform's settings name it. Choose",
@@ -173,7 +176,7 @@ def test_values_that_do_not_go_together_are_refused_with_what_to_do(helm: Helm, 
 
 def test_a_merge_store_in_the_chart_s_postgres_must_be_found_from_the_platform_s_namespace(helm: Helm) -> None:
     values = mvp()
-    for platform in values["platforms"]:
+    for platform in values["platforms"].values():
         platform["settings"] = platform["settings"].replace(
             "stream-factory-postgres.airflow", "stream-factory-postgres"
         )
@@ -183,7 +186,8 @@ def test_a_merge_store_in_the_chart_s_postgres_must_be_found_from_the_platform_s
 
 def test_a_database_has_one_owner(helm: Helm) -> None:
     values = mvp()
-    values["platforms"][1]["settings"] = values["platforms"][1]["settings"].replace('"postgres"', '"other"')
+    live = values["platforms"]["yellowlive"]
+    live["settings"] = live["settings"].replace('"postgres"', '"other"')
     values["dsnSecret"] = "dsn"
     with pytest.raises(Refused, match="datasurface_merge has the secret postgres of another platform"):
         helm.template(values)

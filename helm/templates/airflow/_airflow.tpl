@@ -27,6 +27,30 @@
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__API_AUTH__JWT_SECRET" $internal "jwt-secret") }}
 {{- end -}}
 
+{{/*
+The Airflow connections that the platforms' notifiers name, with the token of the secret that the rows name. A secret
+that is not there leaves people untold; it does not keep Airflow from starting.
+*/}}
+{{- define "streamFactory.notifierEnvironment" -}}
+{{- $connections := dict -}}
+{{- range (include "streamFactory.platforms" . | fromJson).platforms -}}
+{{- range $secret, $notifier := .notifiers -}}
+{{- $_ := set $connections $notifier.connection (dict "secret" $secret "kind" (ternary "slack" "slackwebhook" (hasKey $notifier "channel"))) -}}
+{{- end -}}
+{{- end -}}
+{{- range $connection, $from := $connections }}
+{{- $variable := include "streamFactory.variable" (list $from.secret "token") }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $from.secret | quote }}
+      key: token
+      optional: true
+- name: AIRFLOW_CONN_{{ upper $connection }}
+  value: {{ dict "conn_type" $from.kind "password" (printf "$(%s)" $variable) | toJson | quote }}
+{{- end }}
+{{- end -}}
+
 {{/* Image, resources and rights of a container: a list of the context and its resources. */}}
 {{- define "streamFactory.airflowContainer" -}}
 {{- $context := index . 0 -}}

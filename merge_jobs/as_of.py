@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 
 from psycopg2 import sql
-from psycopg2.errors import DependentObjectsStillExist
+from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinition
 
 from config_schema import names
 from config_schema.model import Milestoning
@@ -25,35 +26,46 @@ def keep_functions(tables: DatasetTables) -> None:
         return
     standing = described(tables, tables.merge_name)
     assert standing is not None
+    session = tables.store.session
+    parts = parts_of(tables, standing.columns, lambda part: part.as_string(session))
+    comment = _comment(tables, [parts[part].as_string(session) for part in ("returned", "at_batch", "at_time")])
+    if _told(tables) == [comment, comment]:
+        return
+    tables.run("as_of.create_past_index", past_index=parts["past_index"])
+
+    def make() -> None:
+        tables.run(
+            "as_of.create_functions",
+            function=parts["function"],
+            returned=parts["returned"],
+            at_batch=parts["at_batch"],
+            at_time=parts["at_time"],
+            comment=sql.Literal(comment),
+        )
+
+    _replace(tables, parts["function"], make)
+
+
+def parts_of(
+    tables: DatasetTables, types: Mapping[str, str], text: Callable[[sql.Composable], str]
+) -> dict[str, sql.Composable]:
+    """What the statements of as_of.sql speak of. `types` are those of the columns; `text` writes a query out."""
+    stream = tables.store.stream
+    metrics = tables.store.table(names.batch_metrics_table(stream.platform_name))
+    about = {"metrics": metrics, "stream": sql.Literal(stream.key)}
+    batch = tables.composed("as_of.batch_at", **about)
     returned = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(standing.columns[column.name]))
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(types[column.name]))
         for column in tables.dataset.columns
     )
-    bodies = _bodies(tables)
-    comment = _comment(tables, [returned.as_string(tables.store.session), *bodies.values()])
-    name = names.as_of_function(tables.merge_name)
-    told = _told(tables, name)
-    if told == [comment, comment]:
-        return
-    tables.run("as_of.create_past_index", past_index=sql.Identifier(names.merge_past_index(tables.merge_name)))
-    _drop(tables, name)
-    tables.run(
-        "as_of.create_functions",
-        function=tables.store.table(name),
-        returned=returned,
-        comment=sql.Literal(comment),
-        at_batch=sql.Literal(bodies["at_batch"]),
-        at_time=sql.Literal(bodies["at_time"]),
-    )
-
-
-def _bodies(tables: DatasetTables) -> dict[str, str]:
-    metrics = tables.store.table(names.batch_metrics_table(tables.store.stream.platform_name))
-    batch = tables.composed("as_of.batch_at", metrics=metrics, stream=sql.Literal(tables.store.stream.key))
-    session = tables.store.session
     return {
-        "at_batch": tables.composed("as_of.at_batch").as_string(session),
-        "at_time": tables.composed("as_of.at_time", batch=batch).as_string(session),
+        **about,
+        "batch": batch,
+        "returned": returned,
+        "function": tables.store.table(names.as_of_function(tables.merge_name)),
+        "past_index": sql.Identifier(names.merge_past_index(tables.merge_name)),
+        "at_batch": sql.Literal(text(tables.composed("as_of.at_batch"))),
+        "at_time": sql.Literal(text(tables.composed("as_of.at_time", batch=batch))),
     }
 
 
@@ -62,26 +74,55 @@ def _comment(tables: DatasetTables, definition: list[str]) -> str:
     return json.dumps({**ownership(tables, KIND), "definition": digest})
 
 
-def _told(tables: DatasetTables, name: str) -> list[str | None]:
-    """The comments of what stands under the name. Raises StoreMismatch if one is not of this merge table."""
-    values = {"schema": tables.store.place.schema, "function": name}
-    told = [comment for (comment,) in tables.run("as_of.told", values).fetchall()]
+def _told(tables: DatasetTables) -> list[str | None]:
+    """The comments of what stands under the functions' name. Raises StoreMismatch if one is not of this merge table."""
+    told = [comment for (comment,) in tables.run("as_of.told", _named(tables)).fetchall()]
     ours = json.dumps(ownership(tables, KIND))[:-1]
     if not all((comment or "").startswith(ours) for comment in told):
         raise StoreMismatch(
-            f"{tables.where}: function {name}",
+            _where(tables),
             "the function is there, and its comment does not say that it is ours",
             "Rename that function",
         )
     return told
 
 
-def _drop(tables: DatasetTables, name: str) -> None:
+def _replace(tables: DatasetTables, function: sql.Composable, make: Callable[[], None]) -> None:
+    tables.run("as_of.before_functions")
     try:
-        tables.run("as_of.drop_functions", function=tables.store.table(name))
+        make()
+        return
+    except InvalidFunctionDefinition:
+        tables.run("as_of.back_to_before_functions")
+    restricted = tables.run("as_of.restricted", _named(tables)).fetchall()
+    rights = tables.run("as_of.rights", _named(tables)).fetchall()
+    _drop(tables, function)
+    make()
+    for (argument,) in restricted:
+        tables.run("as_of.revoke", function=function, argument=sql.SQL(argument))
+    for argument, role, may_grant in rights:
+        tables.run(
+            "as_of.grant_further" if may_grant else "as_of.grant",
+            function=function,
+            argument=sql.SQL(argument),
+            role=sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
+        )
+
+
+def _drop(tables: DatasetTables, function: sql.Composable) -> None:
+    try:
+        tables.run("as_of.drop_functions", function=function)
     except DependentObjectsStillExist as error:
         raise StoreMismatch(
-            f"{tables.where}: function {name}",
+            _where(tables),
             "its columns are to change, and a view or a function uses it, which PostgreSQL refuses",
             "Drop that view, run the job, and create it again; nothing was merged",
         ) from error
+
+
+def _named(tables: DatasetTables) -> dict[str, str]:
+    return {"schema": tables.store.place.schema, "function": names.as_of_function(tables.merge_name)}
+
+
+def _where(tables: DatasetTables) -> str:
+    return f"{tables.where}: function {names.as_of_function(tables.merge_name)}"

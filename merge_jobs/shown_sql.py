@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from psycopg2 import sql
 
@@ -10,6 +10,7 @@ from config_schema import names
 from config_schema.errors import choose_from
 from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
 from config_schema.statements import VALUE
+from merge_jobs.as_of import parts_of
 from merge_jobs.database import Place
 from merge_jobs.errors import CommandWrong
 from merge_jobs.sql import statement, statements_of
@@ -18,6 +19,9 @@ from merge_jobs.stories import STORIES, Chapter, Side
 from merge_jobs.stream import Stream, stream_of
 from merge_jobs.tables import DatasetTables
 
+AS_OF = "as-of"
+# Of as_of.sql: what makes the functions, from their queries on. The rest is for tables whose columns have changed.
+OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_functions")
 WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
@@ -42,17 +46,27 @@ def datasets_to_show(
 
 
 def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
-    """The story of a strategy, or all statements of the platform's milestoning. Raises CommandWrong for others."""
+    """The story of a strategy, all statements of the platform's milestoning, or the as-of functions of a forensic one.
+
+    Raises CommandWrong for others.
+    """
     milestoning = stream.platform.milestoning
     known = [*(STORIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
+    if milestoning is Milestoning.FORENSIC:
+        known.append(AS_OF)
     if what not in known:
-        other = [one.value for one in Milestoning if one is not milestoning]
+        other = [AS_OF, *(one.value for one in Milestoning if one is not milestoning)]
         why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
         raise CommandWrong("merge-job sql", why, choose_from(what, known))
     shown = _Shown(stream, dataset, store)
     head = f"-- {stream} {dataset.name}: {what}\n-- From {_told(stream.store.source)} to {_told(store)}.\n{LEGEND}\n"
-    body = shown.file(what) if what == milestoning.value else shown.story(STORIES[what])
-    return "\n".join([head, *body])
+    return "\n".join([head, *_body(shown, what)])
+
+
+def _body(shown: _Shown, what: str) -> Iterator[str]:
+    if what in STORIES:
+        return shown.story(STORIES[what])
+    return shown.some("as_of", OF_AS_OF) if what == AS_OF else shown.some(what, statements_of(what))
 
 
 def plain_text(part: sql.Composable) -> str:
@@ -115,10 +129,10 @@ class _Shown:
             if chapter.ends:
                 yield f"{chapter.ends};\n"
 
-    def file(self, name: str) -> Iterator[str]:
-        for one in statements_of(name):
+    def some(self, file: str, statements: Iterable[str]) -> Iterator[str]:
+        for one in statements:
             yield f"\n-- {one}"
-            yield self._statement(f"{name}.{one}")
+            yield self._statement(f"{file}.{one}")
 
     def _statement(self, name: str) -> str:
         full = self.tables.milestoning.value + name if name.startswith(".") else name
@@ -132,6 +146,9 @@ class _Shown:
     def _of_file(self, file: str) -> Mapping[str, sql.Composable]:
         """What else than the dataset's vocabulary the statements of a file speak of."""
         store, platform = self.tables.store, self.stream.platform_name
+        if file == "as_of":
+            types = {column.name: column.type for column in self.dataset.columns}
+            return parts_of(self.tables, types, plain_text)
         if file == "batches":
             return {
                 "counter": store.table(names.batch_counter_table(platform)),

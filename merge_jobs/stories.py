@@ -1,7 +1,8 @@
 """Which statements a batch of each strategy runs on a dataset, in order. A new strategy has its story here.
 
 Left out are looks at the catalogue (whose a table is, whether it fits the model), which change nothing, the model's
-quality checks, the as-of functions of a forensic table (as_of.sql), and what is run once a batch was refused.
+quality checks, the as-of functions of a forensic table, which `merge-job sql as-of` shows, and what is run once a batch
+was refused.
 `.find_delta` is that statement of live.sql or forensic.sql, by the platform's milestoning; statements of the other one
 of the two files are not run.
 """

@@ -28,7 +28,8 @@ from merge_jobs.shown_sql import datasets_to_show, shown_sql
 What = Annotated[
     list[str],
     typer.Argument(
-        metavar="STRATEGY|MILESTONING...", help="initial, full, ...; or live or forensic: all of that file."
+        metavar="STRATEGY|MILESTONING|as-of...",
+        help="initial, full, ...; live or forensic: all of that file; as-of: what a forensic table looked like.",
     ),
 ]
 

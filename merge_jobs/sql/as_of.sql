@@ -27,13 +27,41 @@ SELECT batch_id FROM {metrics}
 WHERE key = {stream} AND batch_status = 'committed' AND source_snapshot_time <= $1
 ORDER BY source_snapshot_time DESC, batch_id DESC LIMIT 1
 
+-- name: before_functions
+SAVEPOINT before_functions
+
+-- name: create_functions
+-- Their arguments have no names: the model's columns may have any. Where they stand they are replaced, with the rights
+-- on them and the views that use them; PostgreSQL refuses that if they give back other columns than before.
+CREATE OR REPLACE FUNCTION {function}(integer) RETURNS TABLE ({returned}) LANGUAGE sql STABLE AS {at_batch};
+CREATE OR REPLACE FUNCTION {function}(timestamptz) RETURNS TABLE ({returned}) LANGUAGE sql STABLE AS {at_time};
+COMMENT ON FUNCTION {function}(integer) IS {comment};
+COMMENT ON FUNCTION {function}(timestamptz) IS {comment}
+
+-- name: back_to_before_functions
+-- The columns are others: the functions are made anew, and the rights on them given again.
+ROLLBACK TO SAVEPOINT before_functions
+
+-- name: rights
+-- Who may call each of them, where that is not as it is for any function.
+SELECT oidvectortypes(p.proargtypes), pg_get_userbyid(nullif(a.grantee, 0)), a.is_grantable
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN LATERAL aclexplode(p.proacl) a
+WHERE n.nspname = %(schema)s AND p.proname = %(function)s
+
+-- name: restricted
+SELECT oidvectortypes(p.proargtypes)
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %(schema)s AND p.proname = %(function)s AND p.proacl IS NOT NULL
+
 -- name: drop_functions
 DROP FUNCTION IF EXISTS {function}(integer);
 DROP FUNCTION IF EXISTS {function}(timestamptz)
 
--- name: create_functions
--- Their arguments have no names: the model's columns may have any.
-CREATE FUNCTION {function}(integer) RETURNS TABLE ({returned}) LANGUAGE sql STABLE AS {at_batch};
-CREATE FUNCTION {function}(timestamptz) RETURNS TABLE ({returned}) LANGUAGE sql STABLE AS {at_time};
-COMMENT ON FUNCTION {function}(integer) IS {comment};
-COMMENT ON FUNCTION {function}(timestamptz) IS {comment}
+-- name: revoke
+REVOKE ALL ON FUNCTION {function}({argument}) FROM PUBLIC
+
+-- name: grant
+GRANT EXECUTE ON FUNCTION {function}({argument}) TO {role}
+
+-- name: grant_further
+GRANT EXECUTE ON FUNCTION {function}({argument}) TO {role} WITH GRANT OPTION

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
 
+import psycopg2
 import pytest
 from psycopg2 import sql
 
@@ -138,6 +140,64 @@ def test_functions_that_fit_are_left_alone(merging):
     case.execute("DELETE FROM t WHERE id = 3")
     case.run(FORENSIC)
     assert case.query(ids) == before
+
+
+def test_functions_of_the_same_columns_are_replaced_where_they_stand(merging):
+    case = merging(TABLE)
+    case.run(FORENSIC)
+    ids = f"SELECT oid FROM pg_proc WHERE proname = '{AS_OF}' ORDER BY oid"
+    comments = f"SELECT DISTINCT obj_description(oid) FROM pg_proc WHERE proname = '{AS_OF}'"
+    before, told = case.query(ids), case.query(comments)
+    case.execute(f'CREATE VIEW v AS SELECT * FROM "{AS_OF}"(1)', on=case.target)
+    older = re.sub('"definition": "[^"]*"', '"definition": "of an older version"', told[0][0])
+    for argument in ("integer", "timestamptz"):
+        case.execute(f"COMMENT ON FUNCTION \"{AS_OF}\"({argument}) IS '{older}'", on=case.target)
+    case.execute("DELETE FROM t WHERE id = 3")
+    case.run(FORENSIC)
+    assert case.query(ids) == before
+    assert case.query(comments) == told
+
+
+@pytest.fixture
+def readers(postgres):
+    names = ("Reader of 1's", "grantor", "both")
+    for name in names:
+        postgres.create_role(name, "word")
+    yield names
+    with closing(psycopg2.connect(postgres.dsn())) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP ROLE {}").format(sql.SQL(", ").join(map(sql.Identifier, names))))
+
+
+def test_rights_on_functions_stay_when_their_columns_change(merging, readers):
+    case = merging(TABLE)
+    case.run(FORENSIC)
+    reader, grantor, both = (f'"{name}"' for name in readers)
+    case.execute(
+        f"""REVOKE ALL ON FUNCTION "{AS_OF}"(integer) FROM PUBLIC;
+            GRANT EXECUTE ON FUNCTION "{AS_OF}"(integer) TO {reader}, {both};
+            GRANT EXECUTE ON FUNCTION "{AS_OF}"(integer) TO {grantor} WITH GRANT OPTION;
+            GRANT EXECUTE ON FUNCTION "{AS_OF}"(timestamptz) TO {both}""",
+        on=case.target,
+    )
+    rights = f"""SELECT oidvectortypes(proargtypes), grantee, is_grantable FROM pg_proc, aclexplode(proacl)
+                 WHERE proname = '{AS_OF}' ORDER BY 1, 2"""
+    before = case.query(rights)
+    assert len(before) == 7
+    case.execute("ALTER TABLE t ADD age int; UPDATE t SET age = 40 WHERE id = 2")
+    case.describe()
+    case.run(FORENSIC)
+    assert as_of(case, 2, "id = 2") == [(2, "w2", 40)]
+    assert case.query(rights) == before
+    case.execute(f'DROP FUNCTION "{AS_OF}"(integer); DROP FUNCTION "{AS_OF}"(timestamptz)', on=case.target)
+
+
+def test_functions_that_anybody_may_call_are_so_when_their_columns_change(merging):
+    case = merging(TABLE)
+    case.run(FORENSIC)
+    case.execute("ALTER TABLE t ADD age int; UPDATE t SET age = 40 WHERE id = 2")
+    case.describe()
+    case.run(FORENSIC)
+    assert case.query(f"SELECT DISTINCT proacl::text FROM pg_proc WHERE proname = '{AS_OF}'") == [(None,)]
 
 
 def test_a_live_table_has_none(merging):

@@ -193,6 +193,22 @@ def test_what_is_shown_can_be_run(merging):
     assert case.open_rows(LIVE, case.datasets[0]) == rows
 
 
+def test_the_functions_of_a_forensic_table_can_be_made_from_what_is_shown(merging):
+    case = merging(TABLE)
+    case.run(FORENSIC)
+    made = "SELECT prosrc, pg_get_function_result(oid) FROM pg_proc WHERE proname LIKE '%as\\_of' ORDER BY 1"
+    before = case.query(made)
+    assert len(before) == 2
+    stream, [dataset] = datasets_to_show(case.ecosystem, "YellowForensic", "Store1", None)
+    text = shown_sql("as-of", stream, dataset, stream.platform.merge_store)
+    function = '"yellowforensic_Store1_customers_merge_as_of"'
+    case.execute(f"DROP FUNCTION {function}(integer); DROP FUNCTION {function}(timestamptz)", on=case.target)
+    created = text[text.index("CREATE OR REPLACE") :]
+    case.execute(created.replace(":comment", "NULL"), on=case.target)
+    assert case.query(made) == before
+    assert all(body in text for body, _ in before), "each query is shown by itself too, to be run as it is"
+
+
 def test_a_producer_elsewhere_is_read_in_its_dialect(merging):
     case = merging(TABLE)
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
@@ -255,6 +271,7 @@ def test_the_command_needs_no_database_and_no_secret(folder):
     [
         (["sideways"], "merge-job sql: there is no 'sideways'. Choose from: full, initial, "),
         (["forensic"], "merge-job sql: YellowLive is a live platform. Choose from: "),
+        (["as-of"], "merge-job sql: YellowLive is a live platform. Choose from: "),
         (["full", "--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
         (["full", "--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
         (["full", "--dataset=order"], "--dataset: there is no dataset in Store1 'order'. Did you mean 'orders'? "),

@@ -16,9 +16,9 @@ import pytest
 
 from airflow_plugin import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from airflow_plugin.settings import settings_of_row
 from config_schema import names, stream
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 DAGS = Path(__file__).parents[2] / "dags"

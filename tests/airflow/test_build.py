@@ -11,8 +11,9 @@ import pytest
 
 from airflow_plugin.factory.judging import judged
 from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.settings import Allowed, settings_of_row
+from airflow_plugin.settings import Allowed
 from config_schema.result import TOKEN_VARIABLE
+from tests.row_settings import settings_of_row
 
 ALLOWED = Allowed(
     resources={"cpu": "250m", "memory": "512Mi"},
@@ -219,16 +220,17 @@ HEAVY = (
 
 
 def test_the_parse_path_loads_nothing_heavy_that_airflow_has_not_loaded_itself(airflow_here, config):
-    rows = [json.dumps(config("YellowLive", runner=runner)) for runner in ("process", "kubernetes")]
+    configs = [config("YellowLive", runner=runner) for runner in ("process", "kubernetes")]
+    rows = [(json.dumps(one), settings_of_row(one).to_json()) for one in configs]
     program = f"""
 import json, sys
 import airflow.dag_processing.processor, airflow.sdk.bases.branch
 before = set(sys.modules)
 from airflow_plugin.factory.publishing import build, judged
 from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.settings import settings_of_row
-for row in json.loads({json.dumps(rows)!r}):
-    settings = settings_of_row(json.loads(row))
+from airflow_plugin.settings import settings_from_json
+for row, settings in json.loads({json.dumps(rows)!r}):
+    settings = settings_from_json(settings, "YellowLive", "")
     loaded = judged([Stream("Store1", Row("active", row))], settings, build.dag)
     assert not loaded.set_aside, loaded
 print(json.dumps(sorted(set(sys.modules) - before)))

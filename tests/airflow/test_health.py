@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 from airflow_plugin import stream_table
-from airflow_plugin.settings import settings_of_row
 from config_schema import names
+from tests.row_settings import settings_of_row
 
 HEALTH = "yellowlive_health"
 NOBODY = "postgresql://reader:secret%20word@127.0.0.1:1/merge"

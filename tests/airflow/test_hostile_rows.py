@@ -14,9 +14,10 @@ import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_settings
 from airflow_plugin.factory.judging import judged
 from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.settings import Allowed, settings_of_row
+from airflow_plugin.settings import Allowed
 from config_schema import stream
 from config_schema.load import load_model
+from tests.row_settings import settings_of_row
 
 MODEL = load_model(Path(config_schema.__file__).parent / "examples")
 SETTINGS = platform_settings(MODEL.ecosystem.platform("YellowLive"), MODEL)

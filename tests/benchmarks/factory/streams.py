@@ -10,8 +10,9 @@ import psycopg2
 
 from airflow_plugin import stream_table
 from airflow_plugin.factory.plan import DagPlan, dag_plan
-from airflow_plugin.settings import PlatformSettings, settings_of_row
+from airflow_plugin.settings import PlatformSettings
 from config_schema import names, stream
+from tests.row_settings import settings_of_row
 
 PLATFORM = "BenchLive"
 PLATFORM_NAME = names.platform_name(PLATFORM)

@@ -14,11 +14,12 @@ from airflow_plugin.batch_table import last_looks
 from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.merge_store import MergeStoreError
-from airflow_plugin.settings import PlatformSettings, settings_of_row
+from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.stream_table import RowChange
 from config_schema import stream
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0] | {"latency_seconds": 3600}
 SETTINGS = settings_of_row(EXAMPLE)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from airflow_plugin.factory.admission import refusals, source_hosts
-from airflow_plugin.settings import Allowed, PlatformSettings, settings_of_row
+from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 ROW = {**EXAMPLE, "schedule": "@hourly"}

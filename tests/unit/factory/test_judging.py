@@ -8,8 +8,8 @@ from typing import Any
 from airflow_plugin.factory.judging import judged
 from airflow_plugin.factory.last_good import Row, Stream
 from airflow_plugin.factory.plan import DagPlan
-from airflow_plugin.settings import settings_of_row
 from config_schema import stream
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE, runners=("kubernetes", "process"))

@@ -9,9 +9,10 @@ import pytest
 from airflow_plugin.factory.plan import dag_plan, merge_arguments, secret_variables
 from airflow_plugin.factory.rows import candidate_keys
 from airflow_plugin.operators.notifier import Notifier
-from airflow_plugin.settings import Allowed, settings_of_row
+from airflow_plugin.settings import Allowed
 from config_schema import names, stream
 from config_schema.errors import ProblemsFound
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE, source_hosts=("pg-data:5432",))

@@ -12,9 +12,9 @@ import pytest
 from airflow_plugin.factory.last_good import Row, Snapshot, Stream
 from airflow_plugin.health.freshness import LastLook
 from airflow_plugin.health.streams import Health, Stored, health
-from airflow_plugin.settings import settings_of_row
 from airflow_plugin.stream_table import StreamRow
 from config_schema import stream
+from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE)

@@ -52,14 +52,16 @@ def show(
     from airflow_plugin.cli.dag_view import print_dag
     from airflow_plugin.preview.candidates import candidates_of_file, candidates_of_model, named
     from airflow_plugin.preview.shown import shown_dag
+    from airflow_plugin.quiet_airflow import quiet_airflow
     from config_schema.load import load_model
 
-    if file:
-        there = candidates_of_file(file, platform or ())
-    else:
-        there = candidates_of_model(load_model(model), f"the model in {model}", platform or ())
-    now = datetime.now(UTC)
-    shown = [shown_dag(one, now, with_airflow=not no_airflow) for one in named(stream, there, str(file or model))]
+    with quiet_airflow():
+        if file:
+            there = candidates_of_file(file, platform or ())
+        else:
+            there = candidates_of_model(load_model(model), f"the model in {model}", platform or ())
+        now, chosen = datetime.now(UTC), named(stream, there, str(file or model))
+        shown = [shown_dag(one, now, with_airflow=not no_airflow) for one in chosen]
     if as_json:
         print(json.dumps({"dags": [one.to_dict() for one in shown]}, indent=2))
         return
@@ -81,17 +83,19 @@ def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, a
     from airflow_plugin.cli.wording import print_error
     from airflow_plugin.preview.candidates import candidate_of_file, candidates_of_model, differences
     from airflow_plugin.preview.shown import shown_dag
+    from airflow_plugin.quiet_airflow import quiet_airflow
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
 
-    loaded, origin = None if model is None else load_model(model), f"the model in {model}"
-    candidate = candidate_of_file(file, loaded)
-    differing = None if loaded is None else differences(candidate, candidates_of_model(loaded, origin))
-    shown, found = None, ProblemsFound(candidate.origin, [])
-    try:
-        shown = shown_dag(candidate, datetime.now(UTC), with_airflow=not no_airflow)
-    except ProblemsFound as error:
-        found = error
+    shown, found, origin = None, ProblemsFound(str(file), []), f"the model in {model}"
+    with quiet_airflow():
+        loaded = None if model is None else load_model(model)
+        candidate = candidate_of_file(file, loaded)
+        differing = None if loaded is None else differences(candidate, candidates_of_model(loaded, origin))
+        try:
+            shown = shown_dag(candidate, datetime.now(UTC), with_airflow=not no_airflow)
+        except ProblemsFound as error:
+            found = error
     if as_json:
         told = {"problems": found.problems, "differences": differing, "dag": shown and shown.to_dict()}
         print(json.dumps(told, indent=2, default=vars))

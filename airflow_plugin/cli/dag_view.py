@@ -90,7 +90,8 @@ def _block(label: str, lines: Iterable[str]) -> Iterator[Text]:
 def _word(value: Any) -> str:
     if value is None:
         return "(not set)"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    structured = isinstance(value, bool | int | float | list | tuple | dict)
+    return json.dumps(value, ensure_ascii=False) if structured else str(value)
 
 
 def _print(lines: Iterable[Text]) -> None:

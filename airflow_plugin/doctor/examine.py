@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from airflow_plugin.doctor.factory_files import dags_folder, factory_file_findings
@@ -13,7 +10,8 @@ from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.doctor.settings_files import platforms_with_settings, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
-from airflow_plugin.doctor.versions import version_findings
+from airflow_plugin.doctor.versions import notifier_findings, version_findings
+from airflow_plugin.quiet_airflow import quiet_airflow
 from airflow_plugin.settings import settings_dir
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
@@ -24,7 +22,7 @@ def examine(model_folder: Path | None, platforms: Sequence[str] = (), dags: Path
 
     Raises StreamFactoryError for a name that is none of them.
     """
-    with _airflow_as_in_its_own_commands():
+    with quiet_airflow(as_server=True):
         return list(_all(model_folder, platforms, dags))
 
 
@@ -53,6 +51,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
     yield from found
     if settings is None:
         return
+    yield from notifier_findings(settings)
     if folder is not None:
         yield from factory_file_findings(settings, folder)
         yield from snapshot_findings(settings)
@@ -74,17 +73,3 @@ def _model(folder: Path | None) -> tuple[Model | None, list[Finding]]:
         return load_model(folder), list(folder_findings(folder))
     except StreamFactoryError as error:
         return None, Area("model").of_error(error)
-
-
-@contextmanager
-def _airflow_as_in_its_own_commands() -> Iterator[None]:
-    """Airflow logs to stdout, where our data goes; and only its own processes see the connections in its database."""
-    wanted = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING", "_AIRFLOW_PROCESS_CONTEXT": "server"}
-    added = {name: value for name, value in wanted.items() if name not in os.environ}
-    os.environ.update(added)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        for name in added:
-            del os.environ[name]

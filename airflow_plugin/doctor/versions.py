@@ -9,9 +9,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.provider import DISTRIBUTION
+from airflow_plugin.settings import PlatformSettings
 
 AREA = Area("versions")
 AIRFLOW = "apache-airflow"
+SLACK = "apache-airflow-providers-slack"
 EXTRA = "airflow"
 REQUIREMENT = re.compile(rf"({AIRFLOW}[\w-]*)\s*([^;]*);.*extra == ['\"]{EXTRA}['\"]")
 INSTALL = f"Install {DISTRIBUTION}[{EXTRA}]"
@@ -30,6 +32,13 @@ def version_findings() -> Iterator[Finding]:
     for requirement in requires(DISTRIBUTION) or ():
         if match := REQUIREMENT.match(requirement):
             yield _of_package(match[1], match[2].strip())
+
+
+def notifier_findings(settings: PlatformSettings) -> Iterator[Finding]:
+    """Whether those can be told of failures that the settings name."""
+    if settings.notifiers and airflow_is_here() and _version(SLACK) is None:
+        what = f"the settings name notifiers, and {SLACK} is not installed: nobody is told of failures"
+        yield Area("versions", settings.original_platform_name).error(what, f"Install {SLACK}")
 
 
 def _of_package(package: str, wanted: str) -> Finding:

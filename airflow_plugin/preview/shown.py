@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -77,18 +75,15 @@ def shown_dag(candidate: Candidate, now: datetime, *, with_airflow: bool = True)
 
 
 def _built(plan: DagPlan) -> Built:
-    # Airflow logs to stdout, where our data goes.
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
-    with redirect_stdout(sys.stderr):
-        try:
-            from airflow_plugin.preview.airflow_dag import built_by_airflow
+    try:
+        from airflow_plugin.preview.airflow_dag import built_by_airflow
 
-            return built_by_airflow(plan)
-        except ModuleNotFoundError as error:
-            package = (error.name or "").partition(".")[0]
-            if package not in AIRFLOW:
-                raise
-            return Built(f"the plan alone: the package {error.name} is not installed", _planned_tasks(), None)
+        return built_by_airflow(plan)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in AIRFLOW:
+            raise
+        return Built(f"the plan alone: the package {error.name} is not installed", _planned_tasks(), None)
 
 
 def _planned_tasks() -> tuple[ShownTask, ...]:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import config_schema
 from airflow_plugin import stream_table
 from airflow_plugin.cli.program import app
+from airflow_plugin.doctor import versions
 from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
 from airflow_plugin.stream_table import RowChange
 from config_schema import stream
@@ -147,6 +148,16 @@ def test_settings_that_are_not_what_the_model_says(well):
     assert [(level, text.partition(".")[0]) for level, _, text in found] == [
         ("warning", "the model says otherwise of: namespace_name")
     ]
+
+
+def test_a_notifier_without_the_provider_that_it_needs(well, monkeypatch):
+    settings = json.loads(well.settings_file.read_text())
+    settings["notifiers"] = {"slack": {"connection": "slack_default"}}
+    well.settings_file.write_text(json.dumps(settings))
+    monkeypatch.setattr(versions, "SLACK", "apache-airflow-providers-nobody")
+    level, area, text = well.only()
+    assert (level, area) == ("error", "versions")
+    assert "Install apache-airflow-providers-nobody" in text
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,13 @@ def test_a_stream_without_a_cron_has_no_next_times(settings_dir):
     assert "none, a trigger starts it" in run("simulate", "-", given=json.dumps(config(schedule=None))).stdout
 
 
+def test_a_stream_that_runs_when_assets_change_names_them(settings_dir):
+    done = run("simulate", "-", given=json.dumps(config(schedule=None, schedule_assets=["YellowLive/Store9/orders"])))
+    lines = {line[:21].strip(): line[21:] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert lines["schedule"] == "any of its assets"
+    assert "/Store9/orders" in lines["schedule assets"]
+
+
 @pytest.mark.parametrize(
     ("schedule", "after", "expected"),
     [

@@ -15,7 +15,7 @@ from tests.benchmarks.factory import streams
 from tests.benchmarks.factory.dag_factory_package import WITHOUT_TELEMETRY
 from tests.benchmarks.factory.dag_files import DagFiles, Kind, write_files
 from tests.benchmarks.factory.full_pass import Pass, full_pass, metadata
-from tests.benchmarks.factory.parsing import ROOT, costs
+from tests.benchmarks.factory.parsing import ROOT, Costs, costs
 from tests.benchmarks.factory.results import Result
 from tests.benchmarks.running import write
 
@@ -60,9 +60,7 @@ class Bed:
         repeats = self._repeats(size)
         self.say(f"{size:,} streams: parsing, {repeats} x, and in a worker")
         measured = costs(ways, self.real.environment, repeats, 1 if self.once else WORKER_REPEATS)
-        for kind, found in measured.items():
-            if (found.first.dags, found.first.tasks) != (size, size * TASKS):
-                raise RuntimeError(f"{kind.value}: {found.first.dags} DAGs with {found.first.tasks} tasks in all")
+        _check(measured, size)
         return [Result(size, way.kind, len(way.files), measured[way.kind], *self._passes(way, size)) for way in ways]
 
     def _write_streams(self, size: int) -> None:
@@ -84,3 +82,13 @@ class Bed:
         self.say(f"{size:,} streams: dag-processor, {way.kind.value}")
         with metadata(self.real, f"airflow_{way.kind.value}_{size}") as fresh:
             return [full_pass(fresh, way) for _ in range(1 if self.once or way.kind is not Kind.OURS else 2)]
+
+
+def _check(measured: Mapping[Kind, Costs], size: int) -> None:
+    """Raises RuntimeError if the ways did not make the same of the streams, as far as they can."""
+    for kind, found in measured.items():
+        if (found.first.dags, found.first.tasks) != (size, size * TASKS):
+            raise RuntimeError(f"{kind.value}: {found.first.dags} DAGs with {found.first.tasks} tasks in all")
+    same = [measured[kind].first.digest for kind in (Kind.OURS_SAME_OPERATORS, Kind.DAG_FACTORY) if kind in measured]
+    if len(set(same)) > 1:
+        raise RuntimeError("dag-factory's tasks are not the same as ours")

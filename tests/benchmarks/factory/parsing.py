@@ -44,10 +44,14 @@ WATCHED: dict[Kind, dict[str, list[str]]] = {
 
 @dataclass(frozen=True)
 class Parsed:
-    """A parse of all files: DAGs and tasks found, the seconds of each part, and a child's peak memory."""
+    """A parse of all files: DAGs and tasks found, the seconds of each part, and a child's peak memory.
+
+    Two ways with the same `digest` have the same tasks in one DAG, in Airflow's own serialisation.
+    """
 
     dags: int
     tasks: int
+    digest: str
     seconds: Mapping[str, float]
     cpu_seconds: Mapping[str, float]
     rss_mb: float
@@ -91,6 +95,7 @@ def costs(ways: Sequence[DagFiles], environment: Mapping[str, str], parses: int,
 def _parse(way: DagFiles, removed: list[str]) -> dict[str, Any]:
     return {
         "what": "parse",
+        "dag_id": way.dag_id,
         "removed": removed,
         "python_path": list(map(str, way.python_path)),
         "modules": MODULES[way.kind],
@@ -132,6 +137,7 @@ def _whole(children: list[dict[str, Any]]) -> Parsed:
     return Parsed(
         dags=sum(child["dags"] for child in children),
         tasks=sum(child["tasks"] for child in children),
+        digest="".join(child["digest"] for child in children),
         seconds=_parts(total("seconds")),
         cpu_seconds=_parts(total("cpu_seconds")),
         rss_mb=largest["rss_mb"],
@@ -155,6 +161,7 @@ def _median(runs: Sequence[Parsed]) -> Parsed:
     return Parsed(
         dags=runs[0].dags,
         tasks=runs[0].tasks,
+        digest=runs[0].digest,
         seconds=middle([run.seconds for run in runs]),
         cpu_seconds=middle([run.cpu_seconds for run in runs]),
         rss_mb=statistics.median(run.rss_mb for run in runs),

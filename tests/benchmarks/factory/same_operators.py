@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_plugin.factory import build
 from airflow_plugin.factory import publish as publish_platform
+from airflow_plugin.operators.assets import stream_alias
 from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 
@@ -16,14 +17,12 @@ Given = Mapping[str, Any]
 class PodTask(KubernetesMergeOperator):
     """Takes what a plan has, and the same as mappings and lists, as YAML has it."""
 
-    def __init__(
-        self, *, job: MergeJob | Mapping[str, Any], place: PodPlace | Mapping[str, Any], **kwargs: Any
-    ) -> None:
-        super().__init__(
-            job=job if isinstance(job, MergeJob) else _job(job),
-            place=place if isinstance(place, PodPlace) else PodPlace(**place),
-            **kwargs,
-        )
+    def __init__(self, *, job: MergeJob | Given, place: PodPlace | Given, **kwargs: Any) -> None:
+        if not isinstance(job, MergeJob):
+            job = _job(job)
+            kwargs["outlets"] = [stream_alias(job.platform, job.stream_key)]  # YAML has no word for it
+        place = place if isinstance(place, PodPlace) else PodPlace(**place)
+        super().__init__(job=job, place=place, **kwargs)
 
 
 def publish(namespace: dict[str, Any], **arguments: Any) -> None:

@@ -46,8 +46,9 @@ def plan(
     Exit codes: 0 done, 1 an error, 2 there are changes (with --detailed-exitcode).
     """
     from airflow_plugin.cli.plan_view import print_plan, summary
+    from airflow_plugin.cli.wording import print_warning
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.plan import RollbackRefused, read_plan, refuse_rollback
     from airflow_plugin.sync.stores import merge_stores
 
     source = committed_model(path, git_repo_url, branch, git_credential)
@@ -60,5 +61,9 @@ def plan(
     else:
         print_plan(found)
         print(summary(found, done=False))
+    try:
+        refuse_rollback(found, source.descends_from)
+    except RollbackRefused as error:
+        print_warning(error)
     if detailed_exitcode and (found.changes_anything or found.drifted):
         raise typer.Exit(CHANGES)

@@ -22,6 +22,9 @@ from airflow_plugin.cli.options import (
 )
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing, as dagfactory plan does.")]
+ForceRollback = Annotated[
+    bool, typer.Option("--force-rollback", help="Also a commit that does not descend from the one applied last.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
 
 
@@ -32,15 +35,17 @@ def sync(
     git_credential: GitCredential = "git",
     platform: Platforms = None,
     overwrite_drift: OverwriteDrift = False,
+    force_rollback: ForceRollback = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
-    The model must be committed to git, because jobs run that commit. Each platform's merge store is reached by
-    DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. Without a
-    terminal to ask on, it applies. A row that was changed by hand since the last sync is shown as drift and left so.
+    The model must be committed to git, because jobs run that commit; one that does not descend from the commit applied
+    last is refused. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its
+    secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as
+    drift and left so. Without a terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -49,7 +54,7 @@ def sync(
     from airflow_plugin.cli.plan_view import print_plan, summary
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.plan import read_plan, refuse_rollback
     from airflow_plugin.sync.stores import merge_stores
 
     source = committed_model(path, git_repo_url, branch, git_credential)
@@ -57,6 +62,8 @@ def sync(
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, os.environ) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+        if not force_rollback:
+            refuse_rollback(plan, source.descends_from)
         applies = plan.changes_anything and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:

@@ -21,5 +21,10 @@ def print_error(error: StreamFactoryError) -> None:
         _console().print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
 
 
+def print_warning(error: StreamFactoryError) -> None:
+    """What another command would refuse."""
+    _console().print(Text.assemble(("warning: ", "bold yellow"), str(error)), soft_wrap=True)
+
+
 def _console() -> Console:
     return Console(stderr=True, highlight=False)

@@ -63,6 +63,17 @@ def apply(
     return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
 
 
+def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
+    """By platform, what `create_tables` would create."""
+    return {
+        platform.name: stream_table.missing_tables(
+            store.connection, names.platform_name(platform.name), platform.merge_store.schema
+        )
+        for store in stores
+        for platform in store.platforms
+    }
+
+
 def create_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, list[str]]:
     """Create the tables that are missing and commit; returns by platform the names of those created."""
     created = {platform.name: _lock(store, platform, lock_seconds) for store in stores for platform in store.platforms}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
-from config_schema.load.git import checkout, commit_of
+from config_schema.load.git import checkout, commit_of, descends_here, descends_there
 from config_schema.model import Platform
 
 
@@ -19,6 +20,7 @@ class CommittedModel:
 
     model: Model
     commit: str
+    descends_from: Callable[[str], bool]  # whether the commit is, or comes after, another one; raises GitError
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
         """The platforms of these names, or all. Raises StreamFactoryError for a name that is none."""
@@ -35,12 +37,13 @@ def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform
 
 def model_of_folder(folder: Path) -> CommittedModel:
     """The model in `folder`. Raises StreamFactoryError if it is not just what was committed."""
-    model = load_model(folder)
-    return CommittedModel(model, commit_of(folder))
+    model, commit = load_model(folder), commit_of(folder)
+    return CommittedModel(model, commit, partial(descends_here, folder, commit))
 
 
 def model_of_repository(url: str, branch: str, token: str | None) -> CommittedModel:
     """The model at the head of a branch, fetched into a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         commit = checkout(url, branch, None, Path(folder), token)
-        return CommittedModel(load_model(Path(folder)), commit)
+        descends_from = partial(descends_there, url, branch, commit, token=token)
+        return CommittedModel(load_model(Path(folder)), commit, descends_from)

@@ -95,19 +95,19 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
         git = _Git(into, _environment(Path(scripts), token), url)
         git("init", "--quiet", ".")
         for depth in DEPTHS:
-            _fetch(git, url, branch, depth)
+            _fetch(git, url, branch, f"--depth={depth}")
             if commit is None or commit in git("rev-list", "FETCH_HEAD").split():
                 git("checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
                 return git("rev-parse", "HEAD")
     raise GitError(url, f"the branch {branch!r} has no such commit as was asked for", "Run dagfactory sync")
 
 
-def _fetch(git: _Git, url: str, branch: str, depth: int) -> None:
+def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
     """Fetch what is called so, the branch before the tag."""
     wanted = [f"refs/heads/{branch}", f"refs/tags/{branch}", *([branch] if COMMIT.fullmatch(branch) else [])]
     for number, name in enumerate(wanted, start=1):
         try:
-            git("fetch", "--quiet", f"--depth={depth}", "--no-tags", "--", url, name)
+            git("fetch", "--quiet", how_much, "--no-tags", "--", url, name)
         except GitError as error:
             if not isinstance(error, _NotThere) or number == len(wanted):
                 raise
@@ -132,11 +132,40 @@ def commit_of(folder: Path) -> str:
     git = _Git(folder, _environment(None, None), str(folder))
     commit = git("rev-parse", "--verify", "HEAD")
     files = [name for name in MODEL_FILES if (folder / name).exists()]
-    changed = git("status", "--porcelain", "--", *files)
+    # An eco.py may import what stands beside it; what is not in git there can be anything, an environment for instance.
+    changed = [
+        *git("status", "--porcelain", "--untracked-files=no", "--", ".").splitlines(),
+        *git("status", "--porcelain", "--", *files).splitlines(),
+    ]
     if changed:
-        names = ", ".join(line[2:].strip() for line in changed.splitlines())
+        names = ", ".join(dict.fromkeys(line[2:].strip() for line in changed))
         raise GitError(str(folder), f"{names}: there are changes that are not committed", "Commit them first")
     return commit
+
+
+def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
+    """Whether a commit of the repository in `folder` is, or comes after, another one.
+
+    Raises GitError where its history is not all here.
+    """
+    git = _Git(folder, _environment(None, None), str(folder))
+    if ancestor in git("rev-list", commit).split():
+        return True
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        what = f"the history here does not reach back to {ancestor[:12]}, which was applied last"
+        raise GitError(str(folder), what, "Run git fetch --unshallow there")
+    return False
+
+
+def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str | None = None) -> bool:
+    """The same for a repository at `url`, of whose branch only the commits are fetched. Raises GitError."""
+    _refuse_password_in(url)
+    with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as scripts:
+        git = _Git(Path(folder), _environment(Path(scripts), token), url)
+        git("init", "--quiet", "--bare", ".")
+        # Enough history is all of it: without trees and files, where the server can leave those out.
+        _fetch(git, url, branch, "--filter=tree:0")
+        return ancestor in git("rev-list", commit).split()
 
 
 def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:

@@ -63,9 +63,9 @@ def edit(model: Path, old: str, new: str, file: str = "ecosystem.yaml", *, commi
         git(model, "commit", "--quiet", "--all", "--message=Change it")
 
 
-def assert_one_clear_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
+def assert_one_clear_error(done: subprocess.CompletedProcess[str], *said: str, show: str = "") -> None:
     assert done.returncode == 1
-    assert done.stdout == ""
+    assert done.stdout == "" or show == "plan"
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
@@ -97,6 +97,44 @@ def test_plan_and_a_dry_run_show_each_field_that_changes_and_change_nothing(dagf
         assert "~ update Store1\n      schedule: * * * * * -> @hourly\n" in done.stdout
         assert done.stdout.splitlines()[-1].startswith("1 to update, 1 unchanged; model at ")
     assert synced.rows() == rows
+
+
+def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unless_forced(dagfactory, model, synced):
+    edit(model, '"* * * * *"', '"@hourly"')
+    first, second = git(model, "rev-list", "HEAD~1"), git(model, "rev-parse", "HEAD")
+    dagfactory("sync", model)
+    git(model, "checkout", "--quiet", first)
+    warned = dagfactory("plan", model)
+    assert warned.returncode == 0
+    assert "warning: YellowLive: the model at" in warned.stderr
+    for source in ([model], ["--git-repo-url", f"file://{model}", "--branch", first]):
+        assert_one_clear_error(dagfactory("sync", *source), "does not descend from", "--force-rollback", show="plan")
+    assert synced.commit_recorded() == second
+    assert dagfactory("sync", model, "--force-rollback").returncode == 0
+    assert synced.commit_recorded() == first
+    git(model, "checkout", "--quiet", "main")
+    assert dagfactory("sync", "--git-repo-url", f"file://{model}").returncode == 0
+    assert synced.commit_recorded() == second
+
+
+def test_a_clone_without_its_history_says_how_to_get_it(dagfactory, model, synced, tmp_path):
+    dagfactory("sync", model)
+    for schedule in ("@daily", "@hourly"):
+        edit(model, '"* * * * *"' if schedule == "@daily" else '"@daily"', f'"{schedule}"')
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{model}", "shallow")
+    shallow = tmp_path / "shallow"
+    assert_one_clear_error(dagfactory("sync", shallow), "Run git fetch --unshallow there", show="plan")
+    git(shallow, "fetch", "--quiet", "--unshallow")
+    assert dagfactory("sync", shallow).returncode == 0
+
+
+def test_a_change_of_any_file_of_the_model_must_be_committed(dagfactory, model):
+    (model / "tables.py").write_text("customers = 1")
+    assert dagfactory("sync", model).returncode == 0  # not in git, and perhaps not of the model
+    git(model, "add", "tables.py")
+    git(model, "commit", "--quiet", "--message=Tables")
+    (model / "tables.py").write_text("customers = 2")
+    assert_one_clear_error(dagfactory("sync", model), "tables.py: there are changes that are not committed")
 
 
 def test_the_exit_code_of_plan_tells_whether_there_are_changes(dagfactory, model, synced):
@@ -231,6 +269,16 @@ def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_databa
     said.append(process.communicate(timeout=60)[0])
     assert process.returncode == 0, said
     assert "Traceback" not in "".join(said)
+
+
+def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):
+    command = ("bootstrap", "--model", model, "--out", tmp_path / "out", "--platform", "YellowLive", "--create-tables")
+    told = dagfactory(*command, "--diff")
+    assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
+    assert told.stdout.strip().endswith("would be created")
+    assert synced.tables() == []
+    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state created")
+    assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
 def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):

@@ -88,6 +88,15 @@ def settings_file(platform: str) -> str:
     return f"{platform}.settings.json"
 
 
+def chart_values_file(platform: str) -> str:
+    return f"{platform}.values.yaml"
+
+
+def secrets_file(platform: str) -> str:
+    """The list of the secrets that a platform needs."""
+    return f"{platform}.secrets.md"
+
+
 def snapshot_file(platform: str) -> str:
     return f"{platform}.snapshot"
 
@@ -117,6 +126,10 @@ def batch_metrics_table(platform: str) -> str:
 
 def batch_run_index(platform: str) -> str:
     return shortened(f"{platform}_batch_metrics_run")
+
+
+def batch_told_index(platform: str) -> str:
+    return shortened(f"{platform}_batch_metrics_told")
 
 
 def rejected_keys_table(platform: str) -> str:

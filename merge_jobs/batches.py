@@ -21,7 +21,8 @@ from config_schema.result import MergeResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.store import MergeStore
 
-# Of a live stream are kept the rows of so many batches, and the younger ones: whichever are more.
+# Kept are the rows of so many batches of a stream, and the younger ones: whichever are more. Of a forensic stream all
+# are kept, older ones without their JSON.
 KEPT_BATCHES = 1000
 KEPT_FOR = "400 days"
 
@@ -83,7 +84,7 @@ def create_tables(store: MergeStore) -> None:
     """Make the platform's batch tables where they are missing. Commits."""
     if not tables_stand(store):
         store.lock_creation()
-        parts = _tables(store, "counter", "metrics", "run_index", "rejected", "row_maps")
+        parts = _tables(store, "counter", "metrics", "run_index", "told_index", "rejected", "row_maps")
         store.run("batches.create_tables", None, **parts)
     store.commit()
 
@@ -182,11 +183,13 @@ def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts:
     _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
     forget_rejected_keys(store, list(batch.staged))
     move_counter(store, batch.batch_id, result)
+    old = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
     if store.stream.platform.milestoning is Milestoning.LIVE:
-        # Forensic rows stay: the time of each batch is read there.
         store.run("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
-        values = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
-        store.run("batches.forget_old_batches", values, **_tables(store, "metrics"))
+        store.run("batches.forget_old_batches", old, **_tables(store, "metrics"))
+    else:
+        # The time of each batch is read there for ever.
+        store.run("batches.empty_old_batches", old, **_tables(store, "metrics"))
 
 
 def remove(store: MergeStore, batch: Batch) -> None:
@@ -257,5 +260,6 @@ def _tables(store: MergeStore, *wanted: str) -> dict[str, sql.Composable]:
         "rejected": store.table(names.rejected_keys_table(platform)),
         "row_maps": store.table(names.row_maps_table(platform)),
         "run_index": sql.Identifier(names.batch_run_index(platform)),
+        "told_index": sql.Identifier(names.batch_told_index(platform)),
     }
     return {name: every[name] for name in wanted}

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS {metrics} (
     PRIMARY KEY (key, batch_id)
 );
 CREATE INDEX IF NOT EXISTS {run_index} ON {metrics} (key, run_id);
+CREATE INDEX IF NOT EXISTS {told_index} ON {metrics} (key, batch_id) WHERE result_json IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {rejected} (
     key varchar(255) NOT NULL,
     batch_id integer NOT NULL,
@@ -142,6 +143,16 @@ FROM together WHERE batch.key = %(key)s AND batch.batch_id = %(batch_id)s
 -- Bounded: of the oldest hundred, which the primary key finds.
 DELETE FROM {metrics} batch
 USING (SELECT batch_id FROM {metrics} WHERE key = %(key)s AND batch_id <= %(before)s ORDER BY batch_id LIMIT 100) oldest
+WHERE batch.key = %(key)s AND batch.batch_id = oldest.batch_id AND batch.batch_status = 'committed'
+    AND batch.batch_end_time < clock_timestamp() - %(kept_for)s::interval
+
+-- name: empty_old_batches
+-- Of forensic streams: ids, times and counts stay. Of the oldest hundred that still tell more, which an index finds.
+UPDATE {metrics} batch SET result_json = NULL, state = '{{}}'
+FROM (
+    SELECT batch_id FROM {metrics} WHERE key = %(key)s AND batch_id <= %(before)s AND result_json IS NOT NULL
+    ORDER BY batch_id LIMIT 100
+) oldest
 WHERE batch.key = %(key)s AND batch.batch_id = oldest.batch_id AND batch.batch_status = 'committed'
     AND batch.batch_end_time < clock_timestamp() - %(kept_for)s::interval
 

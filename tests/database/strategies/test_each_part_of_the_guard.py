@@ -17,11 +17,12 @@ TIMELINE = "Latest checkpoint's TimeLineID"
 COLUMNS, TYPES, MODEL = (FACTS[part] for part in ("columns", "types", "model"))
 TABLE = """
 CREATE TYPE pair AS (a int, b text);
-CREATE TABLE t (id int PRIMARY KEY, word text, other text, number int, place pair, given text DEFAULT 'x');
+CREATE TABLE t (id int PRIMARY KEY, word text, other text, number int, place pair, given text DEFAULT 'x',
+    late text);
 INSERT INTO t SELECT n, 'w' || n, 'o' || n, -n, ROW(n, 'x'::text)::pair FROM generate_series(1, 9) n
 """
 CHANGES = {
-    "a column dropped and added, without a default": ("ALTER TABLE t DROP word, ADD word text", COLUMNS),
+    "the last column dropped and added": ("ALTER TABLE t DROP late, ADD late text", COLUMNS),
     "two columns that exchange their names": (
         "ALTER TABLE t RENAME word TO old; ALTER TABLE t RENAME other TO word; ALTER TABLE t RENAME old TO other",
         COLUMNS,

@@ -115,6 +115,11 @@ def stream_table_exists(connection: Connection, platform: str, schema: str = "pu
     return "stream_table" not in _missing(connection, platform, schema)
 
 
+def missing_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """The names of the tables that are not there yet."""
+    return [_table_names(platform)[kind] for kind in _missing(connection, platform, schema)]
+
+
 def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
     """Create the tables that are not there yet, and only those; returns their names."""
     missing = _missing(connection, platform, schema)

@@ -97,6 +97,15 @@ def secrets_file(platform: str) -> str:
     return f"{platform}.secrets.md"
 
 
+def chart_values_file(platform: str) -> str:
+    return f"{platform}.values.yaml"
+
+
+def secrets_file(platform: str) -> str:
+    """The list of the secrets that a platform needs."""
+    return f"{platform}.secrets.md"
+
+
 def snapshot_file(platform: str) -> str:
     return f"{platform}.snapshot"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from airflow_plugin.bootstrap.kubernetes_files import kubernetes_files
 from airflow_plugin.factory.factory_file import factory_file
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.graph import stream_graph
@@ -22,12 +23,14 @@ def platform_files(
     """
     short = names.platform_name(platform.name)
     numbers = range(1, shards + 1)
-    return {
+    settings = platform_settings(platform, model, before)
+    files = {
         PurePosixPath("dags", names.factory_file(short, number, shards)): factory_file(platform.name, number, shards)
         for number in numbers
     } | {
-        settings_path(platform): platform_settings(platform, model, before).to_json(),
+        settings_path(platform): settings.to_json(),
     }
+    return files | kubernetes_files(platform, settings, files)
 
 
 def settings_path(platform: Platform) -> PurePosixPath:

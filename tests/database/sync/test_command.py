@@ -281,6 +281,16 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
+def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):
+    command = ("bootstrap", "--model", model, "--out", tmp_path / "out", "--platform", "YellowLive", "--create-tables")
+    told = dagfactory(*command, "--diff")
+    assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
+    assert told.stdout.strip().endswith("would be created")
+    assert synced.tables() == []
+    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state created")
+    assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
+
+
 def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):
     first = dagfactory("db", "init", "--model", model, "--platform", "YellowLive")
     created = "yellowlive_airflow_dsg, yellowlive_airflow_dsg_history, yellowlive_model_state created"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import config_schema
@@ -14,7 +15,7 @@ from airflow_plugin.bootstrap.platform_files import platform_files, platform_set
 from airflow_plugin.bootstrap.write import FileChange, write
 from airflow_plugin.cli.program import app
 from airflow_plugin.factory.admission import refusals
-from airflow_plugin.settings import settings_from_json
+from airflow_plugin.settings import PlatformSettings, settings_from_json
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.errors import StreamFactoryError
@@ -25,7 +26,12 @@ EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = [
     f"{folder}/{platform}{end}"
     for platform in ("yellowlive", "yellowforensic")
-    for folder, end in (("dags", "_factory.py"), ("settings", ".settings.json"))
+    for folder, end in (
+        ("dags", "_factory.py"),
+        ("settings", ".settings.json"),
+        ("kubernetes", ".values.yaml"),
+        ("kubernetes", ".secrets.md"),
+    )
 ]
 
 
@@ -42,9 +48,42 @@ def test_it_writes_each_platforms_files_and_the_second_time_leaves_them_alone(tm
 
 def test_only_the_platforms_asked_for(tmp_path):
     bootstrap(tmp_path, "--platform", "YellowForensic")
-    assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
-        "yellowforensic.settings.json",
-        "yellowforensic_factory.py",
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(FILES[4:])
+
+
+def test_values_for_the_chart_hold_the_other_files_to_the_letter(tmp_path):
+    bootstrap(tmp_path, "--platform", "YellowLive", "--shards", "2")
+    values = yaml.safe_load((tmp_path / "kubernetes/yellowlive.values.yaml").read_text())
+    assert values == {
+        "platforms": {
+            "yellowlive": {
+                "settings": (tmp_path / "settings/yellowlive.settings.json").read_text(),
+                "factoryFiles": {path.name: path.read_text() for path in (tmp_path / "dags").iterdir()},
+            }
+        }
+    }
+
+
+def test_platforms_that_run_elsewhere_need_nothing_of_kubernetes():
+    model = load_model(EXAMPLES)
+    platform = replace(model.ecosystem.platform("YellowLive"), runner=Runner.PROCESS)
+    assert {path.parts[0] for path in platform_files(platform, model)} == {"dags", "settings"}
+
+
+def test_a_secret_that_store_and_producers_share_is_listed_once_and_notifiers_have_theirs():
+    model = load_model(EXAMPLES)
+    (store,) = model.ecosystem.datastores
+    store = replace(store, source=replace(store.source, credential="postgres"))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=(store,)))
+    before = PlatformSettings(original_platform_name="YellowLive", notifiers={"slack": {"connection": "slack_default"}})
+    files = platform_files(model.ecosystem.platform("YellowLive"), model, before=before)
+    listed = files[PurePosixPath("kubernetes/yellowlive.secrets.md")]
+    commands = [line.split(" create secret generic ") for line in listed.splitlines() if "create secret" in line]
+    assert [(place, name.partition(" ")[0]) for place, name in commands] == [
+        ("kubectl --namespace ns-yellow-live", "postgres"),
+        ("kubectl --namespace ns-yellow-live", "git"),
+        ("kubectl --namespace airflow", "stream-factory-dsn"),
+        ("kubectl --namespace airflow", "slack"),
     ]
 
 

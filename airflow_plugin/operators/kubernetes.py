@@ -105,6 +105,14 @@ class KubernetesMergeOperator(KubernetesPodOperator):
             return False
         return True
 
+    def patch_already_checked(self, pod: k8s.V1Pod, *, reraise: bool = True) -> None:
+        try:
+            super().patch_already_checked(pod, reraise=True)
+        except (ApiException, HTTPError) as error:
+            if reraise:
+                raise
+            log.warning("%s: its pod could not be marked as done with: %s", self.job, in_words(error))
+
     @cached_property
     def pod_manager(self) -> PodManager:
         return _PodManager(kube_client=self.client, callbacks=self.callbacks)

@@ -16,7 +16,7 @@ from tests.kubernetes.faults import Faults
 from tests.kubernetes.pods import Json, Pod
 from tests.kubernetes.rights import RIGHTS
 
-STALL_SECONDS = 20.0
+STALL_SECONDS = 10.0
 VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
 
 
@@ -31,6 +31,7 @@ class StandIn:
         self.deleted: list[str] = []
         self.calls: set[tuple[str, str]] = set()
         self.refused: list[tuple[str, str]] = []
+        self.endured = 0  # dead streams that the client waited out
         self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"cluster": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -43,6 +44,7 @@ class StandIn:
         for pod in list(self.pods.values()):
             pod.delete()
         self.pods, self.faults, self.created, self.deleted, self.refused = {}, Faults(), [], [], []
+        self.endured = 0
 
     def close(self) -> None:
         self.clean()
@@ -188,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
             for line in pod.lines[max(0, len(pod.lines) - count) :] if not lost else ():
                 self._chunk(line, stamped)
             if pod.faults.half_open_tail:
-                time.sleep(STALL_SECONDS)
+                self._stall()
             self.wfile.write(b"0\r\n\r\n")
 
     def _stream(self, pod: Pod, stamped: bool, since: int) -> None:
@@ -213,10 +215,14 @@ class _Handler(BaseHTTPRequestHandler):
             _wait_for_end(pod)
         if pod.faults.half_open and number == 0:
             _wait_for_end(pod)
-            time.sleep(STALL_SECONDS)
+            self._stall()
         if cut is None and not pod.faults.half_open:
             self.wfile.write(b"0\r\n\r\n")
         self.close_connection = True
+
+    def _stall(self) -> None:
+        time.sleep(STALL_SECONDS)
+        self.cluster.endured += 1
 
     def _chunk(self, line: tuple[datetime, str], stamped: bool) -> None:
         stamp = line[0].strftime("%Y-%m-%dT%H:%M:%S.%fZ ") if stamped else ""

@@ -17,9 +17,9 @@ import psycopg2
 
 from airflow_plugin import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from airflow_plugin.settings import settings_of_row
 from config_schema import names, stream
 from tests.kubernetes.git_server import GitServer
+from tests.row_settings import settings_of_row
 
 PLATFORM = "YellowLive"
 STORE = "Store1"
@@ -183,7 +183,9 @@ class World:
             xcom_push=lambda key, value: pushed.update({key: value}),
             pushed=pushed,
         )
-        return {"ti": ti, "run_id": run_id or f"run {next(_runs)}", "dag": SimpleNamespace(dag_id=DAG_ID)}
+        events = importlib.import_module("airflow.sdk.execution_time.context").OutletEventAccessors()
+        dag = SimpleNamespace(dag_id=DAG_ID)
+        return {"ti": ti, "run_id": run_id or f"run {next(_runs)}", "dag": dag, "outlet_events": events}
 
     def _row(self, changes: dict[str, Any]) -> dict[str, Any]:
         own = {

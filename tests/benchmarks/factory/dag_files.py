@@ -30,8 +30,8 @@ class Kind(Enum):
     STATIC = "static"
 
 
-# More than ONE_FILE are split over files of PER_SHARD, as docs/performance.md advises; dag-factory's sooner, whose files
-# take longer to be read.
+# More than ONE_FILE are split over files of PER_SHARD, as docs/performance.md advises; dag-factory's sooner, because
+# its files take longer to be read.
 ONE_FILE, PER_SHARD, PER_YAML = 1000, 500, 250
 
 # As with our factory file: imports that stand here literally are paid once for all parses.

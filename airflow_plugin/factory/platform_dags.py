@@ -12,6 +12,7 @@ from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
 EVERY_FIVE_MINUTES = "*/5 * * * *"
+AHEAD_OF_MERGES = 10_000  # which may be waiting for slots by the thousand
 CHECK_LIMIT = timedelta(minutes=4)
 
 
@@ -32,6 +33,13 @@ def _health(settings: PlatformSettings) -> DAG:
         tags=[platform, "health"],
         doc_md=f"Fails where streams of platform `{platform}` need a hand: rows set aside or gone, data that is late.",
     )
-    # No retries: the next run is five minutes away, and a failure is news.
-    CheckStreams(task_id=CHECK_STREAMS, platform=platform, retries=0, execution_timeout=CHECK_LIMIT, dag=dag)
+    CheckStreams(
+        task_id=CHECK_STREAMS,
+        platform=platform,
+        retries=0,  # the next run is five minutes away, and a failure is news
+        execution_timeout=CHECK_LIMIT,
+        priority_weight=AHEAD_OF_MERGES,
+        weight_rule="absolute",
+        dag=dag,
+    )
     return dag

@@ -100,9 +100,12 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
         for key, stream in found.streams.items()
         if (lateness := late(_latency(stream), stored.looks.get(key, LastLook()), changed.get(key), now))
     }
+    told = {key: aside.problems for key, aside in found.set_aside.items()}
+    if snapshot is None:
+        told |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
     problems = [
         *_of_snapshot(settings, snapshot),
-        *(StreamProblem(key, problem) for key, aside in found.set_aside.items() for problem in aside.problems),
+        *(StreamProblem(key, problem) for key, of_stream in told.items() for problem in of_stream),
         *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
     ]
     return Health(tuple(sorted(problems)), _fine(found, lates))
@@ -114,6 +117,13 @@ def _of_snapshot(settings: PlatformSettings, snapshot: Snapshot | None) -> Itera
     what = f"the stream table was last seen {snapshot.age:.0f} s ago by the dag-processor of this machine"
     todo = "Look at its log; if there is none here any more, remove the file"
     yield StreamProblem("", Problem(str(snapshot_path(settings.platform_name)), "", what, todo))
+
+
+def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
+    """Here `dagfactory snapshot accept` is of no help: the history does not know what it forgot."""
+    what = "the row is gone, though by the history its stream was never retired"
+    todo = "Bring the row back (dagfactory sync), or let it go by a row with the status retired"
+    return Problem(row_place(settings.platform_name, key), "", what, todo)
 
 
 def _latency(stream: Stream) -> int | None:

@@ -181,6 +181,7 @@ def test_a_stream_that_runs_when_assets_change_names_them(settings_dir):
     [
         # Clocks go forward at 01:00 UTC on 28 March 2027, and back at 01:00 UTC on 31 October 2027.
         ("0 2 * * *", "2027-03-26T12:00", ["27T01:00", "28T01:00", "29T00:00"]),
+        ("0 2 * * *", "2027-10-30T12:00", ["31T01:00", "01T01:00", "02T01:00"]),
         ("30 * * * *", "2027-10-30T23:00", ["30T23:30", "31T00:30", "31T01:30"]),
         ("@quarterly", "2027-01-01T00:00", ["31T22:00", "30T22:00", "30T22:00"]),
     ],

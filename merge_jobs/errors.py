@@ -48,6 +48,12 @@ TODO = {
     "42501": "Grant the right to the job's user",
 }
 TODO_DEFAULT = "See the log of the database server"
+# Of a standby: it had to go on with the log. The SQLSTATE is that of any transactions that meet.
+RECOVERY = "conflict with recovery"
+TODO_RECOVERY = (
+    "The standby could not keep a snapshot for so long: try again. If it comes again, raise "
+    "max_standby_streaming_delay, or set hot_standby_feedback, on the standby"
+)
 
 
 class CommandWrong(StreamFactoryError):
@@ -130,10 +136,11 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     condition = errorcodes.lookup(state).lower().rstrip("_") if state in _conditions() else "an error"
     message = error.diag.message_primary
     safe = state[:2] in SAFE_CLASSES and message
+    todo = TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
     return DatabaseFailed(
         where,
         f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",
-        TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT),
+        TODO_RECOVERY if RECOVERY in (message or "") else todo,
         retryable=retry_can_help(state),
         sqlstate=state,
     )

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
+from merge_jobs.errors import DatabaseFailed
 from tests.conftest import FreshDatabase
 
 TABLE = (
@@ -125,7 +127,9 @@ def standby(case, source, folder) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-def test_a_standby_is_read_and_noticed_when_it_is_promoted(case, source, standby):
+@pytest.fixture
+def of_standby(case, standby):
+    """The case, read from the standby; its `changed` runs SQL on the producer and waits until the standby has it."""
     producer, case.source = case.source, FreshDatabase(standby, "shop", "producer", "word")
 
     def changed(statements: str) -> None:
@@ -137,13 +141,55 @@ def test_a_standby_is_read_and_noticed_when_it_is_promoted(case, source, standby
             assert time.monotonic() < give_up
             time.sleep(0.05)
 
+    case.producer, case.changed = producer, changed
+    return case
+
+
+def test_a_standby_is_read_and_noticed_when_it_is_promoted(of_standby, standby):
+    case = of_standby
     case.merge(FORENSIC)
-    changed(CHANGE)
+    case.changed(CHANGE)
     assert case.merge(FORENSIC).datasets["t"].strategy == "version_diff"
-    with closing(psycopg2.connect(standby.dsn())) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_promote()")
+    check_a_conflict_with_recovery(case, standby)
+    as_superuser(standby, "SELECT pg_promote()")
     case.execute("UPDATE t SET word = 'promoted' WHERE id = 5")
     then_full(case, "the source was promoted or restored")
+
+
+def check_a_conflict_with_recovery(case, standby) -> None:
+    """A batch that the standby ends, as it can keep no snapshot against the log, fails so that a retry can help."""
+    as_superuser(standby, "ALTER SYSTEM SET max_standby_streaming_delay = 0", "SELECT pg_reload_conf()")
+    slow = "CREATE VIEW t AS SELECT id, word || left(pg_sleep(0.03)::text, 0) AS word FROM rows"
+    case.changed(f"ALTER TABLE t RENAME TO rows; {slow}")
+    over = threading.Event()
+    cleaning = threading.Thread(target=clean_until, args=(case.producer, over))
+    cleaning.start()
+    try:
+        with pytest.raises(DatabaseFailed) as caught:
+            case.run(FORENSIC)
+    finally:
+        over.set()
+        cleaning.join()
+    assert "conflict with recovery" in caught.value.what
+    assert "hot_standby_feedback" in caught.value.todo
+    assert (caught.value.sqlstate, caught.value.retryable) == ("40001", True)
+    case.changed("DROP VIEW t; ALTER TABLE rows RENAME TO t; UPDATE t SET word = 'later' WHERE id = 6")
+    assert case.merge(FORENSIC).total.updated == 1
+
+
+def clean_until(producer, over: threading.Event) -> None:
+    with closing(producer.connect()) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while not over.wait(0.1):
+            cursor.execute("UPDATE rows SET word = word WHERE id = 7")
+            cursor.execute("VACUUM rows")
+
+
+def as_superuser(server: EmbeddedPostgres, *statements: str) -> None:
+    with closing(psycopg2.connect(server.dsn())) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def copied(one: Path, other: Path) -> None:

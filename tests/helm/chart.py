@@ -50,8 +50,11 @@ class Helm:
         return self.run("lint", "--strict", str(FOLDER), "--values", str(self._file(values)))
 
     def template(self, values: object, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
-        file = str(self._file(values))
-        return self.run("template", release, str(FOLDER), "--namespace", namespace, "--values", file)
+        return self.from_files(self._file(values), release=release, namespace=namespace)
+
+    def from_files(self, *files: Path, release: str = RELEASE, namespace: str = NAMESPACE) -> str:
+        given = [f"--values={file}" for file in files]
+        return self.run("template", release, str(FOLDER), "--namespace", namespace, *given)
 
     def objects(self, values: object, release: str = RELEASE, namespace: str = NAMESPACE) -> list[Object]:
         return [found for found in yaml.safe_load_all(self.template(values, release, namespace)) if found]

@@ -8,11 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_files
 from config_schema import names
 from config_schema.load import Model, load_model
 from config_schema.model import Platform
+from tests.helm.chart import FOLDER
 
 Values = dict[str, Any]
 EXAMPLE = Path(config_schema.__file__).parent / "examples"
@@ -58,20 +61,9 @@ def mvp() -> Values:
     platforms = chart_platforms(in_own_postgres)
     for platform in platforms.values():
         platform["settings"] = platform["settings"].replace("pg-data", OWN_POSTGRES)
-    return {
-        "platforms": platforms,
-        "createNamespaces": True,
-        "secrets": {
-            "postgres": {"username": "merge"},
-            "customer-db": {"username": "ingest"},
-            "producer": {"username": "producer"},
-            "git": {"token": "a-token-of-git"},
-            "slack": {"token": "a-token-of-slack"},
-        },
-        "airflow": {"enabled": True},
-        "postgres": {"enabled": True},
-        "simulator": {"enabled": True},
-    }
+    values: Values = yaml.safe_load((FOLDER / "mvp-values.yaml").read_text("utf-8"))
+    values["secrets"] |= {"git": {"token": "a-token-of-git"}, "slack": {"token": "a-token-of-slack"}}
+    return values | {"platforms": platforms}
 
 
 def everything() -> Values:

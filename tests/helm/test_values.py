@@ -196,8 +196,8 @@ def test_a_database_has_one_owner(helm: Helm) -> None:
 def test_notes_say_what_to_create_by_hand_and_how_to_get_in(helm: Helm) -> None:
     by_hand = helm.notes(minimal())
     for secret in ("postgres", "customer-db"):
-        assert f"kubectl -n ns-yellow-live create secret generic {secret} --from-literal=username=..." in by_hand
-    assert "create secret generic git --from-literal=token=..." in by_hand
+        assert f"kubectl -n ns-yellow-live create secret generic {secret} --from-env-file={secret}.env" in by_hand
+    assert "create secret generic git --from-env-file=git.env" in by_hand
     standing = helm.notes(mvp())
     assert "create secret" not in standing
     assert "port-forward service/stream-factory-api-server 8080" in standing

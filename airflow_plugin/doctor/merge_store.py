@@ -108,7 +108,9 @@ def _of_streams(settings: PlatformSettings, dsn: tuple[str, str]) -> Iterator[Fi
         yield from area.of_error(error)
         return
     yield area.ok(found.fine)
-    for _, problem in found.problems:
+    for stream_key, problem in found.problems:
+        if not stream_key:
+            continue  # the snapshot's, which is told of as such
         where = f"{problem.file}: {problem.path}" if problem.path else problem.file
         yield area.error(f"{where}: {problem.what}", problem.todo)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.factory.last_good import read_snapshot
+from airflow_plugin.health.streams import snapshot_problems
 from airflow_plugin.settings import PlatformSettings, snapshot_path
 from config_schema.errors import StreamFactoryError
 
 
 def snapshot_findings(settings: PlatformSettings) -> Iterator[Finding]:
-    """Its age is judged with the streams; here, whether it is there, whose it is, and whether it can be used."""
+    """Whether it is there, whose it is, whether it can be used, and how old it is."""
     area = Area("snapshot", settings.original_platform_name)
     path = snapshot_path(settings.platform_name)
     try:
@@ -36,7 +37,10 @@ def snapshot_findings(settings: PlatformSettings) -> Iterator[Finding]:
     except StreamFactoryError as error:
         yield from area.of_error(error)
         return
-    if snapshot is not None:
+    problems = list(snapshot_problems(settings, snapshot))
+    for problem in problems:
+        yield area.error(f"{problem.file}: {problem.what}", problem.todo)
+    if snapshot is not None and not problems:
         yield area.ok(f"{path}: {len(snapshot.streams)} streams, as seen {snapshot.age:.0f} s ago")
 
 

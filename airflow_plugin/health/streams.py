@@ -104,19 +104,20 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
     if snapshot is None:
         told |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
     problems = [
-        *_of_snapshot(settings, snapshot),
+        *(StreamProblem("", problem) for problem in snapshot_problems(settings, snapshot)),
         *(StreamProblem(key, problem) for key, of_stream in told.items() for problem in of_stream),
         *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
     ]
     return Health(tuple(sorted(problems)), _fine(found, lates))
 
 
-def _of_snapshot(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[StreamProblem]:
+def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[Problem]:
+    """Of one that is there but not renewed: then the dag-processor does not see the table."""
     if snapshot is None or snapshot.age <= SNAPSHOT_SECONDS + settings.cache_ttl:
         return
     what = f"the stream table was last seen {snapshot.age:.0f} s ago by the dag-processor of this machine"
     todo = "Look at its log; if there is none here any more, remove the file"
-    yield StreamProblem("", Problem(str(snapshot_path(settings.platform_name)), "", what, todo))
+    yield Problem(str(snapshot_path(settings.platform_name)), "", what, todo)
 
 
 def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:

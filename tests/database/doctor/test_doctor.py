@@ -247,7 +247,7 @@ def test_rows_set_aside_rows_gone_and_late_data_are_errors_with_what_to_do(well)
         (lambda path: path.unlink(), "warning", "snapshot", "there is no"),
         (lambda path: path.write_text("x"), "error", "snapshot", "it is no snapshot. Remove it"),
         (lambda path: path.chmod(0o666), "error", "snapshot", "others than Airflow's user can have written it"),
-        (lambda path: os.utime(path, (0, 0)), "error", "streams", "by the dag-processor of this machine. Look at its"),
+        (lambda path: os.utime(path, (0, 0)), "error", "snapshot", "by the dag-processor of this machine. Look at its"),
     ],
 )
 def test_a_snapshot_that_is_missing_unusable_or_old(well, change, level, area, said):
@@ -255,6 +255,12 @@ def test_a_snapshot_that_is_missing_unusable_or_old(well, change, level, area, s
     found = well.only()
     assert found[:2] == (level, area)
     assert said in found[2]
+
+
+def test_an_old_snapshot_is_told_while_the_merge_store_is_away_too(well, monkeypatch):
+    os.utime(well.snapshot, (0, 0))
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://127.0.0.1:1/merge")
+    assert [(level, area) for level, area, _ in well.doctor()] == [("error", "snapshot"), ("error", "connection")]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

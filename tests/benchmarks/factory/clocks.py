@@ -12,31 +12,34 @@ from typing import Any
 
 
 class Clock:
-    """Runs while it is entered; entered again within itself it goes on."""
+    """Runs while it is entered, or in a function it is put on; called again within itself it goes on."""
 
     def __init__(self) -> None:
         self.wall = self.cpu = 0.0
-        self._depth = 0
+        self._runs = False
 
     def __enter__(self) -> Clock:
-        self._depth += 1
-        if self._depth == 1:
-            self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            self.wall += time.perf_counter() - self._wall
-            self.cpu += time.process_time() - self._cpu
+        self.cpu += time.process_time() - self._cpu
+        self.wall += time.perf_counter() - self._wall
 
     def on(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, with this clock running in it."""
 
+        # Short, because what it does itself counts as the caller's time.
         @functools.wraps(function)
         def clocked(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            if self._runs:
                 return function(*args, **kwargs)
+            self._runs = True
+            try:
+                with self:
+                    return function(*args, **kwargs)
+            finally:
+                self._runs = False
 
         return clocked
 

@@ -53,6 +53,7 @@ def _as_processor(request: Measured) -> list[Measured]:
     sys.path[:0] = request["python_path"]
     for folder in request["removed"]:
         shutil.rmtree(folder, ignore_errors=True)
+    importlib.import_module("psycopg2.extras")  # it has a connection to its metadata database
     processor._pre_import_airflow_modules(request["groups"][0][0], structlog.get_logger())
     return [_child(request, [Path(file) for file in group]) for group in request["groups"]]
 

@@ -7,38 +7,18 @@ that a crash leaves the table as the last batch left it.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, replace
 
 from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported
 
 from config_schema.model import Milestoning
+from config_schema.sql_types import widens
 from merge_jobs import as_of
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.tables import BATCH_COLUMNS, DatasetTables, Described, described, merge_table
 
 log = logging.getLogger(__name__)
-
-TYPE = re.compile(
-    r"(?P<base>[a-z ]+?)(?:\((?P<first>\d+)(?:,(?P<second>-?\d+))?\))?"
-    r"(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
-)
-INTEGERS = {"smallint": 5, "integer": 10, "bigint": 19}  # and the most digits that they have
-TEXTS = ("character varying", "text")
-# Types whose one modifier is the most that they hold; without it they hold everything of their kind.
-BOUNDED = frozenset(["character varying", "bit varying", "timestamp", "time"])
-
-
-@dataclass(frozen=True)
-class SqlType:
-    """A type as format_type() writes it, in parts."""
-
-    base: str
-    first: int | None
-    second: int
-    zone: str
-    array: str
 
 
 @dataclass(frozen=True)
@@ -75,36 +55,6 @@ def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Dr
         )
     added = {name: kind for name, kind in ours.items() if name not in theirs}
     return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
-
-
-def widens(old: str, new: str) -> bool:
-    """Whether every value of the type `old` is one of `new`, with no loss. Types as format_type() writes them."""
-    a, b = _parsed(old), _parsed(new)
-    if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
-        return old == new
-    if a.base in INTEGERS and b.base in INTEGERS:
-        return INTEGERS[a.base] <= INTEGERS[b.base]
-    if a.base in INTEGERS and b.base == "numeric":
-        return b.first is None or (b.second >= 0 and b.first - b.second >= INTEGERS[a.base])
-    if a.base == b.base == "numeric":
-        return b.first is None or _numeric_holds(a, b)
-    if (a.base in TEXTS and b.base in TEXTS) or (a.base == b.base and a.base in BOUNDED):
-        return b.first is None or (a.first is not None and a.first <= b.first)
-    return old == new
-
-
-def _numeric_holds(a: SqlType, b: SqlType) -> bool:
-    if a.first is None or b.first is None:
-        return False
-    return a.second <= b.second and a.first - a.second <= b.first - b.second
-
-
-def _parsed(text: str) -> SqlType | None:
-    found = TYPE.fullmatch(text)
-    if found is None:
-        return None
-    first = None if found["first"] is None else int(found["first"])
-    return SqlType(found["base"], first, int(found["second"] or 0), found["zone"] or "", found["array"])
 
 
 def brought_to_model(tables: DatasetTables) -> DatasetTables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merge_jobs.schema_drift import widens
+from config_schema.sql_types import long_name, widens
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,28 @@ def test_a_type_that_holds_every_value_of_the_old_one_is_wider(old, new):
 )
 def test_a_type_that_may_lose_a_value_or_its_form_is_not_wider(old, new):
     assert not widens(old, new)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("varchar(20)", "character varying(20)"),
+        ("VARCHAR", "character varying"),
+        ("int8[]", "bigint[]"),
+        ("int", "integer"),
+        ("decimal(10, 2)", "numeric(10,2)"),
+        ("numeric(10)", "numeric(10)"),
+        ("dec(10)", "numeric(10,0)"),
+        ("timestamp", "timestamp without time zone"),
+        ("timestamptz(3)", "timestamp(3) with time zone"),
+        ("time(0)", "time(0) without time zone"),
+        ("char", "character(1)"),
+        ("Double  Precision", "double precision"),
+        ("text", "text"),
+        ('"My Type"', '"My Type"'),
+        ("citext", "citext"),
+    ],
+)
+def test_short_forms_are_known_by_their_long_names(short, long):
+    assert long_name(short) == long
+    assert long_name(long) == long

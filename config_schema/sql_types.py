@@ -1,0 +1,98 @@
+"""PostgreSQL's names of types: which of them mean the same, and which changes of a type keep every value. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TYPE = re.compile(
+    r"(?P<base>[a-z ]+?)(?:\((?P<first>\d+)(?:,(?P<second>-?\d+))?\))?"
+    r"(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)"
+)
+INTEGERS = {"smallint": 5, "integer": 10, "bigint": 19}  # and the most digits that they have
+TEXTS = ("character varying", "text")
+# Types whose one modifier is the most that they hold; without it they hold everything of their kind.
+BOUNDED = frozenset(["character varying", "bit varying", "timestamp", "time"])
+# What PostgreSQL takes for a type, and what format_type() writes for it.
+LONG_NAMES = {
+    "int": "integer",
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "float": "double precision",
+    "bool": "boolean",
+    "decimal": "numeric",
+    "dec": "numeric",
+    "char": "character",
+    "varchar": "character varying",
+    "char varying": "character varying",
+    "varbit": "bit varying",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+}
+SHORT = re.compile(
+    r"(?P<name>[a-z][a-z0-9 ]*?) *(?:\( *(?P<first>\d+) *(?:, *(?P<second>-?\d+) *)?\))?(?P<array>(?: *\[ *\d* *\])*)"
+)
+
+
+@dataclass(frozen=True)
+class SqlType:
+    """A type as format_type() writes it, in parts."""
+
+    base: str
+    first: int | None
+    second: int
+    zone: str
+    array: str
+
+
+def long_name(text: str) -> str:
+    """A type as format_type() writes it, for the short forms that a model may have: `varchar(20)`, `int8[]`.
+
+    What is none of those, a quoted name for instance, stays as it is.
+    """
+    spoken = " ".join(text.lower().split())
+    found = SHORT.fullmatch(spoken)
+    if found is None or found["name"] not in LONG_NAMES:
+        return spoken if TYPE.fullmatch(spoken) else text
+    base, _, rest = LONG_NAMES[found["name"]].partition(" with")
+    second = f",{found['second'] or 0}" if base == "numeric" else ""
+    bounds = f"({found['first']}{second})" if found["first"] else ""
+    if base == "character" and not bounds:
+        bounds = "(1)"
+    zone = f" with{rest}" if rest else ""
+    return f"{base}{bounds}{zone}{'[]' * found['array'].count('[')}"
+
+
+def widens(old: str, new: str) -> bool:
+    """Whether every value of the type `old` is one of `new`, with no loss. Types as format_type() writes them."""
+    a, b = _parsed(old), _parsed(new)
+    if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
+        return old == new
+    if a.base in INTEGERS and b.base in INTEGERS:
+        return INTEGERS[a.base] <= INTEGERS[b.base]
+    if a.base in INTEGERS and b.base == "numeric":
+        return b.first is None or (b.second >= 0 and b.first - b.second >= INTEGERS[a.base])
+    if a.base == b.base == "numeric":
+        return b.first is None or _numeric_holds(a, b)
+    if (a.base in TEXTS and b.base in TEXTS) or (a.base == b.base and a.base in BOUNDED):
+        return b.first is None or (a.first is not None and a.first <= b.first)
+    return old == new
+
+
+def _numeric_holds(a: SqlType, b: SqlType) -> bool:
+    if a.first is None or b.first is None:
+        return False
+    return a.second <= b.second and a.first - a.second <= b.first - b.second
+
+
+def _parsed(text: str) -> SqlType | None:
+    found = TYPE.fullmatch(text)
+    if found is None:
+        return None
+    first = None if found["first"] is None else int(found["first"])
+    return SqlType(found["base"], first, int(found["second"] or 0), found["zone"] or "", found["array"])

@@ -48,8 +48,10 @@ def plan(
     from airflow_plugin.cli.plan_view import print_plan, summary
     from airflow_plugin.cli.wording import print_warning
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import RollbackRefused, read_plan, refuse_rollback
+    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
     from airflow_plugin.sync.stores import merge_stores
+    from config_schema.errors import StreamFactoryError
 
     source = committed_model(path, git_repo_url, branch, git_credential)
     platforms = source.platforms(platform or ())
@@ -63,7 +65,8 @@ def plan(
         print(summary(found, done=False))
     try:
         refuse_rollback(found, source.descends_from)
-    except RollbackRefused as error:
+        refuse_incompatible(found, source.model, source.model_at, ())
+    except StreamFactoryError as error:
         print_warning(error)
     if detailed_exitcode and (found.changes_anything or found.drifted):
         raise typer.Exit(CHANGES)

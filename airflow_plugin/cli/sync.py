@@ -25,6 +25,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and chang
 ForceRollback = Annotated[
     bool, typer.Option("--force-rollback", help="Also a commit that does not descend from the one applied last.")
 ]
+AllowIncompatible = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-incompatible",
+        metavar="STORE.DATASET",
+        help="Let changes to this dataset through that its merge tables cannot follow; may be given again.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
 
 
@@ -36,16 +44,18 @@ def sync(
     platform: Platforms = None,
     overwrite_drift: OverwriteDrift = False,
     force_rollback: ForceRollback = False,
+    allow_incompatible: AllowIncompatible = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
-    The model must be committed to git, because jobs run that commit; one that does not descend from the commit applied
-    last is refused. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its
-    secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as
-    drift and left so. Without a terminal to ask on, it applies.
+    The model must be committed to git, because jobs run that commit. Refused are a commit that does not descend from the
+    one applied last, and changes that data cannot follow: another key, a narrower column, a dataset gone that is used.
+    Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's
+    <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as drift and
+    left so. Without a terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -54,7 +64,8 @@ def sync(
     from airflow_plugin.cli.plan_view import print_plan, summary
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import read_plan, refuse_rollback
+    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
     from airflow_plugin.sync.stores import merge_stores
 
     source = committed_model(path, git_repo_url, branch, git_credential)
@@ -64,6 +75,7 @@ def sync(
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)
+        refuse_incompatible(plan, source.model, source.model_at, allow_incompatible or ())
         applies = plan.changes_anything and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:

@@ -15,15 +15,18 @@ def talk(text: str) -> None:
 
 def print_error(error: StreamFactoryError) -> None:
     """One error, or each of a model's problems on a line of its own."""
-    problems = error.problems if isinstance(error, ProblemsFound) else ()
-    lines = [str(problem) for problem in problems] or [str(error)]
-    for line in lines:
-        _console().print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+    _print("error: ", "bold red", error)
 
 
 def print_warning(error: StreamFactoryError) -> None:
     """What another command would refuse."""
-    _console().print(Text.assemble(("warning: ", "bold yellow"), str(error)), soft_wrap=True)
+    _print("warning: ", "bold yellow", error)
+
+
+def _print(word: str, style: str, error: StreamFactoryError) -> None:
+    problems = error.problems if isinstance(error, ProblemsFound) else ()
+    for line in [str(problem) for problem in problems] or [str(error)]:
+        _console().print(Text.assemble((word, style), line), soft_wrap=True)
 
 
 def _console() -> Console:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from airflow_plugin.sync.diff import Kind, StreamChange, stream_changes
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.stores import MergeStore
 from config_schema import names
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 
 
@@ -88,20 +87,6 @@ class Plan:
                 for platform in self.platforms
             ],
         }
-
-
-class RollbackRefused(StreamFactoryError):
-    """The commit does not come after the one that was applied last."""
-
-
-def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
-    """Raises RollbackRefused if a platform has a commit that the plan's does not descend from."""
-    before = {platform.commit_before: platform.platform for platform in reversed(plan.platforms)}
-    for commit, platform in before.items():
-        if commit and commit != plan.commit and not descends_from(commit):
-            what = f"the model at {plan.commit[:12]} does not descend from {commit[:12]}, which was applied last"
-            todo = "Take a commit that does, or go back with --force-rollback"
-            raise RollbackRefused(platform, what, todo)
 
 
 def read_plan(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
-from config_schema.load.git import checkout, commit_of, descends_here, descends_there
+from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
 from config_schema.model import Platform
 
 
@@ -20,7 +20,9 @@ class CommittedModel:
 
     model: Model
     commit: str
-    descends_from: Callable[[str], bool]  # whether the commit is, or comes after, another one; raises GitError
+    # Whether the commit is, or comes after, another one, and the model at another commit. Raise StreamFactoryError.
+    descends_from: Callable[[str], bool]
+    model_at: Callable[[str], Model]
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
         """The platforms of these names, or all. Raises StreamFactoryError for a name that is none."""
@@ -38,12 +40,27 @@ def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform
 def model_of_folder(folder: Path) -> CommittedModel:
     """The model in `folder`. Raises StreamFactoryError if it is not just what was committed."""
     model, commit = load_model(folder), commit_of(folder)
-    return CommittedModel(model, commit, partial(descends_here, folder, commit))
+    repository, inside = place_of(folder)
+
+    def model_at(other: str) -> Model:
+        return _model_at(str(repository), other, other, None, inside)
+
+    return CommittedModel(model, commit, partial(descends_here, folder, commit), model_at)
 
 
 def model_of_repository(url: str, branch: str, token: str | None) -> CommittedModel:
     """The model at the head of a branch, fetched into a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         commit = checkout(url, branch, None, Path(folder), token)
-        descends_from = partial(descends_there, url, branch, commit, token=token)
-        return CommittedModel(load_model(Path(folder)), commit, descends_from)
+        model = load_model(Path(folder))
+
+    def model_at(other: str) -> Model:
+        return _model_at(url, branch, other, token)
+
+    return CommittedModel(model, commit, partial(descends_there, url, branch, commit, token=token), model_at)
+
+
+def _model_at(url: str, branch: str, commit: str, token: str | None, inside: str = "") -> Model:
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        checkout(url, branch, commit, Path(folder), token)
+        return load_model(Path(folder, inside))

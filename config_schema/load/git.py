@@ -143,6 +143,12 @@ def commit_of(folder: Path) -> str:
     return commit
 
 
+def place_of(folder: Path) -> tuple[Path, str]:
+    """The repository that a folder is in, and the folder's path inside it. Raises GitError."""
+    git = _Git(folder, _environment(None, None), str(folder))
+    return Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
+
+
 def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
     """Whether a commit of the repository in `folder` is, or comes after, another one.
 

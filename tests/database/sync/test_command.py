@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -115,6 +116,26 @@ def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unl
     git(model, "checkout", "--quiet", "main")
     assert dagfactory("sync", "--git-repo-url", f"file://{model}").returncode == 0
     assert synced.commit_recorded() == second
+
+
+def test_changes_that_data_cannot_follow_are_refused_unless_allowed_by_name(dagfactory, model, synced):
+    text = (model / "ecosystem.yaml").read_text()
+    name, narrower = re.search(r"character varying\((\d+)\)|varchar\((\d+)\)", text)[0], "varchar(3)"
+    assert dagfactory("sync", model).returncode == 0
+    commit = git(model, "rev-parse", "HEAD")
+    edit(model, name, narrower)
+    assert "--allow-incompatible Store1.customers" in dagfactory("plan", model).stderr
+    refused = dagfactory("sync", model)
+    assert refused.returncode == 1
+    assert "which does not hold all it held" in refused.stderr
+    assert synced.commit_recorded() == commit
+    half = dagfactory("sync", model, "--allow-incompatible", "Store1.customers")
+    assert half.returncode == 1
+    assert "Store1.customers" not in half.stderr
+    both = [f"--allow-incompatible=Store1.{name}" for name in ("customers", "addresses")]
+    allowed = dagfactory("sync", model, *both)
+    assert (allowed.returncode, allowed.stderr) == (0, "")
+    assert synced.commit_recorded() == git(model, "rev-parse", "HEAD")
 
 
 def test_a_clone_without_its_history_says_how_to_get_it(dagfactory, model, synced, tmp_path):
@@ -269,16 +290,6 @@ def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_databa
     said.append(process.communicate(timeout=60)[0])
     assert process.returncode == 0, said
     assert "Traceback" not in "".join(said)
-
-
-def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):
-    command = ("bootstrap", "--model", model, "--out", tmp_path / "out", "--platform", "YellowLive", "--create-tables")
-    told = dagfactory(*command, "--diff")
-    assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
-    assert told.stdout.strip().endswith("would be created")
-    assert synced.tables() == []
-    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state created")
-    assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
 def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):

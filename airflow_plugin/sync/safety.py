@@ -1,0 +1,91 @@
+"""What a sync refuses unless it is told to: going back in the model's history, and changes that data cannot follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from airflow_plugin.sync.plan import Plan
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.load import Model
+from config_schema.model import Dataset, Ecosystem
+from config_schema.sql_types import long_name, widens
+
+SHORT_COMMIT = 12
+FORCE = "Take a commit that does, or go back with --force-rollback"
+
+
+class RollbackRefused(StreamFactoryError):
+    """The commit does not come after the one that was applied last."""
+
+
+@dataclass(frozen=True)
+class Incompatible:
+    """A dataset (`Store1.customers`) and what of it changes so that its merge tables cannot follow."""
+
+    dataset: str
+    what: str
+
+
+def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
+    """Raises RollbackRefused if a platform has a commit that the plan's does not descend from."""
+    for commit, platform in _commits_before(plan).items():
+        if not descends_from(commit):
+            short = (plan.commit[:SHORT_COMMIT], commit[:SHORT_COMMIT])
+            what = "the model at {} does not descend from {}, which was applied last".format(*short)
+            raise RollbackRefused(platform, what, FORCE)
+
+
+def refuse_incompatible(plan: Plan, after: Model, model_at: Callable[[str], Model], allowed: Collection[str]) -> None:
+    """Raises ProblemsFound for changes to datasets that are not `allowed` by name (`Store1.customers`).
+
+    Raises StreamFactoryError if the model of the commit that was applied last cannot be had.
+    """
+    problems = []
+    for commit in _commits_before(plan):
+        for found in incompatible_changes(model_at(commit).ecosystem, after.ecosystem):
+            if found.dataset not in allowed:
+                todo = f"Take it back, or let it through with --allow-incompatible {found.dataset}"
+                problems.append(Problem(plan.commit[:SHORT_COMMIT], found.dataset, found.what, todo))
+    if problems:
+        raise ProblemsFound("model", dict.fromkeys(problems))
+
+
+def incompatible_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Incompatible]:
+    """Keys that changed, columns that do not hold every value any more, and datasets that are gone though in use."""
+    old, new = _datasets(before), _datasets(after)
+    used = {
+        f"{sink.datastore}.{sink.dataset}": workspace.name
+        for workspace in before.workspaces
+        for group in workspace.dataset_groups
+        for sink in group.sinks
+    }
+    for name, dataset in old.items():
+        if name not in new and name in used:
+            yield Incompatible(name, f"it is gone, and workspace {used[name]} used it")
+        elif name in new:
+            yield from _changes(name, dataset, new[name])
+
+
+def _changes(name: str, before: Dataset, after: Dataset) -> Iterator[Incompatible]:
+    if before.primary_key != after.primary_key:
+        was, now = (", ".join(key) for key in (before.primary_key, after.primary_key))
+        yield Incompatible(name, f"its primary key was ({was}) and is ({now})")
+    types = {column.name: column.type for column in after.columns}
+    for column in before.columns:
+        was, now = long_name(column.type), long_name(types.get(column.name, column.type))
+        if not widens(was, now):
+            yield Incompatible(name, f"column {column.name} was {was} and is {now}, which does not hold all it held")
+
+
+def _datasets(ecosystem: Ecosystem) -> dict[str, Dataset]:
+    return {f"{store.name}.{dataset.name}": dataset for store in ecosystem.datastores for dataset in store.datasets}
+
+
+def _commits_before(plan: Plan) -> dict[str, str]:
+    """The other commits that platforms run now, each with the first platform that does."""
+    found: dict[str, str] = {}
+    for platform in plan.platforms:
+        if platform.commit_before not in (None, plan.commit):
+            found.setdefault(str(platform.commit_before), platform.platform)
+    return found

@@ -52,7 +52,7 @@ def sync(
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
     The model must be committed to git, because jobs run that commit. Refused are a commit that does not descend from
-    the one applied last, and changes that data cannot follow: another key, a narrower column, a dataset gone that is used.
+    the one applied last, and changes that data cannot follow: another key, a narrower column, a used dataset gone.
     Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's
     <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as drift and
     left so. Without a terminal to ask on, it applies.

@@ -196,6 +196,15 @@ def test_a_merge_store_that_cannot_be_reached_is_one_error_without_its_password(
     assert "secret" not in text
 
 
+def test_where_airflow_is_the_factorys_own_way_to_the_merge_store_is_wanted(well, monkeypatch):
+    for name, value in {"POSTGRES_USERNAME": "reader", "POSTGRES_PASSWORD": "word"}.items():
+        monkeypatch.setenv(name, value)  # with which sync would get there
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    monkeypatch.setattr("airflow_plugin.settings._airflow_connection", lambda connection_id: None)
+    found = [one for one in well.doctor("--model", EXAMPLES, "--platform", "YellowLive") if one[1] == "connection"]
+    assert [text.partition(".")[0] for _, _, text in found] == ["DAGFACTORY_YELLOWLIVE_DSN: it is not set"]
+
+
 def test_tables_that_are_missing(well):
     well.execute("DROP TABLE yellowlive_airflow_dsg_history, yellowlive_model_state")
     assert [(level, area) for level, area, _ in well.doctor()] == [("warning", "tables")] * 2

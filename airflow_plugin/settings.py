@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -136,19 +135,6 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
         raise ProblemsFound(where, problems)
     values = _with_tuples(data)
     return PlatformSettings(**{**values, "allowed": Allowed(**values.get("allowed", {}))})
-
-
-def settings_of_row(config: Mapping[str, Any], **others: Any) -> PlatformSettings:
-    """Settings of a platform that has itself what this row asks for, as far as bootstrap would write that down.
-
-    To try a row where there is no settings file; `others` are further settings.
-    """
-    shared = {one.name: config[one.name] for one in fields(PlatformSettings) if one.name in config}
-    told = {
-        "runners": (config.get("runner", "kubernetes"),),
-        "source_credential_secret_names": (config.get("source_credential_secret_name"),),
-    }
-    return PlatformSettings(**{**shared, **told, **others})
 
 
 def settings_dir() -> Path:

@@ -20,9 +20,10 @@ from airflow_plugin import stream_table
 from airflow_plugin.demo.airflow import Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
-from airflow_plugin.settings import Allowed, settings_of_row
+from airflow_plugin.settings import Allowed
 from config_schema import names
 from tests.airflow.slack import Slack
+from tests.row_settings import settings_of_row
 
 DAGS = Path(__file__).parents[2] / "dags"
 MAX_CHAIN = 3

@@ -26,6 +26,11 @@ DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes, or rows changed by hand.")
 ]
 
+Against = Annotated[
+    Path | None,
+    typer.Option("--against", help="Not the tables: rows that dagfactory streams export wrote. Needs no database."),
+]
+
 
 def plan(
     path: ModelFolder = Path(),
@@ -34,6 +39,7 @@ def plan(
     git_credential: GitCredential = "git",
     platform: Platforms = None,
     overwrite_drift: OverwriteDrift = False,
+    against: Against = None,
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
 ) -> None:
@@ -47,8 +53,9 @@ def plan(
     """
     from airflow_plugin.cli.plan_view import print_plan, summary
     from airflow_plugin.cli.wording import print_warning
+    from airflow_plugin.streams.transfer import exported_rows, read
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.plan import plan_against, read_plan
     from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
     from airflow_plugin.sync.stores import merge_stores
     from config_schema.errors import StreamFactoryError
@@ -56,8 +63,12 @@ def plan(
     source = committed_model(path, git_repo_url, branch, git_credential)
     platforms = source.platforms(platform or ())
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
-    with merge_stores(platforms, os.environ) as stores:
-        found = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+    if against is not None:
+        rows = exported_rows(read(against), str(against))
+        found = plan_against(rows, graph, platforms, source.commit)
+    else:
+        with merge_stores(platforms, os.environ) as stores:
+            found = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:

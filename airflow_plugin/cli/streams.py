@@ -21,6 +21,7 @@ Where = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="So many changes, the newest first.")]
 Version = Annotated[int | None, typer.Option("--version", help="A change's number, as history shows it.")]
+Exported = Annotated[list[str], typer.Option("--platform", help="A platform's name in the model; may be given again.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Compare with what sync would write for this model.")]
 
 
@@ -122,8 +123,8 @@ def diff(
 
 
 @streams.command()
-def export(platform: PlatformName, file: streams_change.OutFile = Path("-")) -> None:
-    """Write all rows of a platform as YAML, for a backup or to be edited and imported.
+def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None:
+    """Write all rows of platforms as YAML: a backup, or to be edited and imported, or for a plan without a database.
 
     Example: dagfactory streams export --platform YellowLive --file streams.yaml
 
@@ -132,9 +133,11 @@ def export(platform: PlatformName, file: streams_change.OutFile = Path("-")) -> 
     from airflow_plugin.streams.opening import reading
     from airflow_plugin.streams.transfer import exported, write
 
-    with reading(platform) as table:
-        rows = list(table.rows().values())
-    write(file, exported({platform: rows}))
+    rows = {}
+    for name in dict.fromkeys(platform):
+        with reading(name) as table:
+            rows[name] = list(table.rows().values())
+    write(file, exported(rows))
 
 
 for command in streams_change.COMMANDS:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.stream import STATUSES
 
 FORMAT = 1
+BEGIN = "Begin with the output of dagfactory streams export"
 
 
-def exported(platforms: dict[str, Iterable[StreamRow]]) -> str:
+def exported(platforms: Mapping[str, Iterable[StreamRow]]) -> str:
     """The document: by platform (its name in the model) and stream_key, each row's status and config.
 
     A config that is not JSON is kept as the text that it is.
@@ -36,18 +38,35 @@ def exported(platforms: dict[str, Iterable[StreamRow]]) -> str:
 def imported(text: str, where: str, platform: str) -> list[RowChange]:
     """A platform's rows in a document. Raises StreamFactoryError where it has another shape, or no such platform."""
 
+    platforms = _platforms(text, where)
+    if platform not in platforms:
+        raise StreamFactoryError(where, f"it has no platform {platform!r}", choose_from(platform, map(str, platforms)))
+    streams = _mapping(platforms[platform], where, f"platforms.{platform}")
+    return [_row(str(key), stream, where, f"platforms.{platform}.{key}") for key, stream in streams.items()]
+
+
+def exported_rows(text: str, where: str) -> dict[str, list[StreamRow]]:
+    """All rows of a document by platform, as if they were read from the tables. Raises StreamFactoryError."""
+    moment = datetime.fromtimestamp(0, UTC)  # an export does not say when
+    return {
+        platform: [
+            StreamRow(change.stream_key, change.config_json, change.status, moment, moment)
+            for change in imported(text, where, platform)
+        ]
+        for platform in _platforms(text, where)
+    }
+
+
+def _platforms(text: str, where: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise StreamFactoryError(where, f"it is not YAML: {_place(error)}", "Correct it there") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("platforms"), dict):
         what = f"it is no export: format: {FORMAT} and platforms: are wanted"
-        raise StreamFactoryError(where, what, "Begin with the output of dagfactory streams export")
-    platforms = data["platforms"]
-    if platform not in platforms:
-        raise StreamFactoryError(where, f"it has no platform {platform!r}", choose_from(platform, map(str, platforms)))
-    streams = _mapping(platforms[platform], where, f"platforms.{platform}")
-    return [_row(str(key), stream, where, f"platforms.{platform}.{key}") for key, stream in streams.items()]
+        raise StreamFactoryError(where, what, BEGIN)
+    platforms: dict[str, Any] = data["platforms"]
+    return platforms
 
 
 def _row(stream_key: str, stream: Any, where: str, path: str) -> RowChange:
@@ -90,7 +109,7 @@ def _mapping(value: Any, where: str, path: str) -> dict[Any, Any]:
 
 
 def _wrong(where: str, path: str, what: str) -> StreamFactoryError:
-    return StreamFactoryError(f"{where}: {path}", what, "Begin with the output of dagfactory streams export")
+    return StreamFactoryError(f"{where}: {path}", what, BEGIN)
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -104,6 +104,18 @@ def read_plan(
     return Plan(commit, tuple(sorted(found, key=lambda plan: order.index(plan.platform))))
 
 
+def plan_against(
+    rows: Mapping[str, Iterable[stream_table.StreamRow]],
+    graph: Mapping[str, Streams],
+    platforms: Iterable[Platform],
+    commit: str,
+) -> Plan:
+    """The plan against rows by platform that were exported: no word of hands, nor of commits."""
+    chosen = [platform.name for platform in platforms]
+    found = [PlatformPlan(name, stream_changes(graph[name], rows.get(name, ()), {}), commit, commit) for name in chosen]
+    return Plan(commit, tuple(found))
+
+
 def platform_plan(
     connection: Connection, platform: Platform, wanted: Streams, commit: str, *, overwrite_drift: bool = False
 ) -> PlatformPlan:

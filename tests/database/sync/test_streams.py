@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -215,3 +217,25 @@ def test_a_stream_that_would_take_anothers_dag_id_is_refused(streams, synced, tm
     file = tmp_path / "streams.yaml"
     file.write_text(yaml.safe_dump({"format": 1, "platforms": {"YellowLive": rows}}))
     assert "has the DAG id yellowlive__Store1__customers_ingestion already" in streams("import", file, refused=True)
+
+
+def test_a_plan_against_exported_rows_needs_no_database_and_is_the_same(streams, synced, tmp_path, monkeypatch):
+    file = tmp_path / "rows.yaml"
+    streams("export", "--file", file)
+    folder = tmp_path / "model"
+    shutil.copytree(EXAMPLES, folder)
+    text = (folder / "ecosystem.yaml").read_text()
+    (folder / "ecosystem.yaml").write_text(text.replace('"* * * * *"', '"@hourly"'))
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=Model"]):
+        author_of = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
+        subprocess.run(["git", *author_of, *arguments], cwd=folder, check=True)
+
+    def planned(*options: str) -> list[dict[str, Any]]:
+        given = ["plan", str(folder), "--platform", "YellowLive", "--json", *options]
+        done = CliRunner().invoke(app, given, catch_exceptions=False)
+        return json.loads(done.stdout)["platforms"][0]["changes"]
+
+    with_database = planned()
+    assert [field["key"] for field in with_database[0]["fields"]] == ["schedule"]
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
+    assert planned("--against", str(file)) == with_database

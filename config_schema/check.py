@@ -18,6 +18,7 @@ from config_schema.conforms import conforms
 from config_schema.errors import Problem, choose_from
 from config_schema.mapping import DsgMapping
 from config_schema.model import (
+    VERSION_COLUMNS,
     Consistency,
     Dataset,
     DatasetGroup,
@@ -26,6 +27,7 @@ from config_schema.model import (
     Milestoning,
     Platform,
     SourceKind,
+    Workspace,
 )
 from config_schema.quality_rules import Finding, quality_findings
 
@@ -56,6 +58,7 @@ def check_model(
     of_ecosystem: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
         _names_stand_once,
         _keys_are_columns,
+        _columns_leave_our_names,
         _sinks_exist,
         _schedules_hold,
         _addresses_hold_no_secret,
@@ -101,6 +104,14 @@ def _keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
             elif columns[key].nullable:
                 todo = "Set nullable: false on it, or choose another key"
                 yield f"{path}.primary_key", f"{key!r} may be NULL, and a key may not", todo
+
+
+def _columns_leave_our_names(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for path, dataset in _datasets(ecosystem):
+        for k, column in enumerate(dataset.columns):
+            if column.name in VERSION_COLUMNS:
+                what = f"{column.name!r} is a column that versions of rows have of ours"
+                yield f"{path}.columns[{k}].name", what, "Read the table through a view that names it differently"
 
 
 def _sinks_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -194,6 +205,8 @@ def _derived_names(ecosystem: Ecosystem) -> Iterator[tuple[str, str, str]]:
             names.row_maps_table(short),
         ):
             yield "table", table, f"{of} itself"
+        for space in ecosystem.workspaces:
+            yield from _derived_names_of_views(ecosystem, platform, space)
         for dag in (names.infrastructure_dag_id(short), names.health_dag_id(short)):
             yield "DAG", dag, f"{of} itself"
         for store in ecosystem.datastores:
@@ -212,6 +225,22 @@ def _derived_names_of_store(platform: Platform, short: str, store: Datastore) ->
             yield "DAG", names.dag_id(short, names.stream_key(store.name, dataset.name)), f"stream of {owner}"
     if not single:
         yield "DAG", names.dag_id(short, store.name), f"stream of {platform.name}/{store.name}"
+
+
+def _derived_names_of_views(
+    ecosystem: Ecosystem, platform: Platform, space: Workspace
+) -> Iterator[tuple[str, str, str]]:
+    yield "schema of views", names.workspace_schema(space.name), f"workspace {space.name}"
+    short = names.platform_name(platform.name)
+    kind = f"view of workspace {space.name}"
+    yield kind, names.batches_view(short), f"batches of {platform.name}"
+    yield kind, names.freshness_view(), "its freshness"
+    for group in space.dataset_groups:
+        owner = f"dataset group {space.name}/{group.name}"
+        yield "role", names.consumer_role(ecosystem.name, space.name, group.name), owner
+        for sink in group.sinks:
+            name = names.consumer_view(short, space.name, group.name, sink.datastore, sink.dataset, "live")
+            yield kind, name, f"{platform.name}/{group.name}/{sink.datastore}/{sink.dataset}"
 
 
 def _mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:

@@ -13,6 +13,9 @@ from typing import TypeVar
 
 from config_schema.quality import QualityCheck
 
+# What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
+VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to")
+
 
 class Milestoning(Enum):
     LIVE = "live"  # the merge table equals the source (SCD1)
@@ -150,6 +153,11 @@ class DatasetGroup:
 class Workspace:
     name: str
     dataset_groups: tuple[DatasetGroup, ...]
+    may_see: tuple[Classification, ...] = (
+        Classification.PUBLIC,
+        Classification.INTERNAL,
+        Classification.CONFIDENTIAL,
+    )  # columns of another classification are NULL in its views
     documentation: str = ""
 
 

@@ -97,15 +97,6 @@ def secrets_file(platform: str) -> str:
     return f"{platform}.secrets.md"
 
 
-def chart_values_file(platform: str) -> str:
-    return f"{platform}.values.yaml"
-
-
-def secrets_file(platform: str) -> str:
-    """The list of the secrets that a platform needs."""
-    return f"{platform}.secrets.md"
-
-
 def snapshot_file(platform: str) -> str:
     return f"{platform}.snapshot"
 
@@ -199,6 +190,42 @@ def merge_session(platform: str, stream: str, run_id: str) -> str:
 def status_session(platform: str) -> str:
     """The application_name of `merge-job status`."""
     return shortened(f"merge-job status {platform}")
+
+
+# --- What consumers see
+
+
+def workspace_schema(workspace: str) -> str:
+    """The schema with a workspace's views: `ws_Consumer1`, so that none is `public`."""
+    return shortened(f"ws_{workspace}")
+
+
+def consumer_view(platform: str, workspace: str, group: str, store: str, dataset: str, kind: str) -> str:
+    """`yellowlive_Consumer1_LiveDSG_Store1_customers_view_live`; what is too long keeps its ending."""
+    ending = f"_view_{kind}"
+    start = f"{platform}_{workspace}_{group}_{store}_{dataset}"
+    return shortened(start, POSTGRES_NAME_BYTES - len(ending.encode())) + ending
+
+
+def batches_view(platform: str) -> str:
+    """The committed batches of a platform, as far as they are a workspace's; beside its other views."""
+    return shortened(f"{platform}_batches")
+
+
+def freshness_view() -> str:
+    """How fresh each dataset of a workspace is; beside its other views."""
+    return "freshness"
+
+
+def consumer_role(ecosystem: str, workspace: str, group: str) -> str:
+    """The role that may read a dataset group's views; roles are the whole server's, so the ecosystem is in it."""
+    ending = "_reader"
+    return shortened(f"{ecosystem}_{workspace}_{group}", POSTGRES_NAME_BYTES - len(ending)) + ending
+
+
+def views_session(workspace: str) -> str:
+    """The application_name of who keeps a workspace's views."""
+    return shortened(f"merge-job views {workspace}")
 
 
 # --- Kubernetes and the environment

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
@@ -16,42 +13,10 @@ from typing import Any
 import pytest
 
 from airflow_plugin.operators.notifier import Notifier, TellFailure, tell_late
+from tests.airflow.slack import Slack
 
 NOTICE = TellFailure("YellowLive Store1", Notifier("slack_ops"))
 LATE = {"dag_run": {"dag_id": "yellowlive__Store1_ingestion", "dag_run_id": "run 1", "state": "running"}}
-
-
-class Slack:
-    """What was posted where; `status` and `answer` are what it says to that."""
-
-    def __init__(self) -> None:
-        self.posted: list[tuple[str, dict[str, Any]]] = []
-        self.status, self.answer = 200, "ok"
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(slack) -> type[BaseHTTPRequestHandler]:
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                slack.posted.append((self.path, json.loads(body)))
-                self.send_response(slack.status)
-                self.send_header("Content-Type", "application/json")
-                self.end_headers()
-                self.wfile.write(slack.answer.encode())
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        return Handler
 
 
 @pytest.fixture
@@ -59,10 +24,8 @@ def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
     if find_spec("airflow.providers.slack") is None:
         pytest.skip("apache-airflow-providers-slack is not installed")
     server = Slack()
-    webhook = {"conn_type": "slackwebhook", "password": f"{server.address}/services/the-secret"}
-    api = {"conn_type": "slack", "password": "the-secret", "extra": {"base_url": f"{server.address}/"}}
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", json.dumps(webhook))
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", json.dumps(api))
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", server.webhook)
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", server.api)
     yield server
     server.close()
 
@@ -91,7 +54,7 @@ def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_told
 
     NOTICE(failed(AirflowException("{{ conn.slack_ops.password }} <!channel> & co")))
     NOTICE(failed(ValueError("key (id)=(42) already exists")))
-    first, second = (body["text"] for _, body in slack.posted)
+    first, second = slack.texts
     assert "failed: {{ conn.slack_ops.password }} &lt;!channel&gt; &amp; co\n" in first
     assert "failed: ValueError\n" in second
 
@@ -106,11 +69,10 @@ def test_with_a_channel_it_is_posted_by_slack_s_api(slack):
 
 def test_a_late_run_is_told_with_its_seconds(slack):
     asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))
-    ((_, body),) = slack.posted
-    assert body["text"] == (
+    assert slack.texts == [
         "YellowLive Store1 is late: run run 1 of yellowlive__Store1_ingestion was queued 60 s ago "
         "and has not succeeded (state: running)"
-    )
+    ]
 
 
 def test_where_slack_refuses_the_log_says_whose_connection_that_is_and_nothing_secret(slack, caplog):

@@ -76,6 +76,15 @@ def test_a_change_that_leaves_every_row_version_as_it_is(merging, change):
     assert broken(before.facts, sight(case).facts) == reason
 
 
+def test_columns_that_the_model_does_not_have_may_change(merging):
+    case = merging(TABLE)
+    (dataset,) = case.datasets
+    case.datasets = (replace(dataset, columns=dataset.columns[:2]),)
+    before = sight(case)
+    case.execute("ALTER TABLE t DROP late, ADD late text DEFAULT 'z'; ALTER TYPE pair ADD ATTRIBUTE c int")
+    assert broken(before.facts, sight(case).facts) is None
+
+
 @pytest.mark.parametrize("holder", ["mood", "mood[]", "feeling", "moods", "many_moods", "mixed", "mixed[]"])
 def test_a_label_is_renamed_wherever_it_is_held(merging, holder):
     case = merging(f"{HOLDERS} CREATE TABLE t (id int PRIMARY KEY, held {holder})")

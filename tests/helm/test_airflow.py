@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from psycopg2.extensions import parse_dsn
 
 from config_schema import names
 from tests.helm.chart import FOLDER, by_kind, one, place, pods
@@ -65,6 +66,14 @@ def test_only_who_reads_rows_has_the_merge_stores_passwords(rendered: Any) -> No
 def test_each_platform_has_its_dsn_under_the_name_that_airflow_looks_for(rendered: Any) -> None:
     secret = one(rendered("everything"), "Secret", "stream-factory-dsn")["stringData"]
     assert secret.keys() == {names.dsn_variable("yellowlive"), names.dsn_variable("yellowforensic")}
+
+
+def test_a_dsn_is_read_back_with_the_password_that_was_given(rendered: Any) -> None:
+    secret = one(rendered("everything"), "Secret", "stream-factory-dsn")["stringData"]
+    login = one(rendered("everything"), "Secret", "postgres")["stringData"]
+    assert not login["password"].isalnum()
+    read = parse_dsn(secret[names.dsn_variable("yellowlive")])
+    assert (read["user"], read["password"]) == (login["username"], login["password"])
 
 
 def test_the_sync_has_its_secrets_under_the_names_that_it_looks_for(rendered: Any) -> None:

@@ -26,8 +26,8 @@ OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db init, which create it"
 
 
-def merge_store_findings(settings: PlatformSettings, model: Model | None) -> Iterator[Finding]:
-    """What cannot be looked at, because something before it is not there, is left out."""
+def merge_store_findings(settings: PlatformSettings, model: Model | None, *, streams: bool = True) -> Iterator[Finding]:
+    """What cannot be looked at, because something before it is not there, is left out; `streams` too if not wanted."""
     area = Area("connection", settings.original_platform_name)
     try:
         dsn, where = _dsn(settings, model)
@@ -39,7 +39,7 @@ def merge_store_findings(settings: PlatformSettings, model: Model | None) -> Ite
     except StreamFactoryError as error:
         yield from area.of_error(error)
         return
-    if tables.get(names.stream_table(settings.platform_name), (False, False))[0]:
+    if streams and tables.get(names.stream_table(settings.platform_name), (False, False))[0]:
         yield from _of_streams(settings, (dsn, where))
 
 

@@ -323,3 +323,18 @@ def test_db_upgrade_says_what_it_widened(dagfactory, model, synced):
         "YellowLive: config_json took 100 characters, now any",
     ]
     assert dagfactory("sync", model, "--yes").returncode == 0
+
+
+def test_check_tells_what_lacks_of_the_tables_and_what_to_do(dagfactory, model, synced):
+    before = dagfactory("db", "check", "--model", model, "--platform", "YellowLive")
+    assert before.returncode == 1
+    assert "yellowlive_airflow_dsg" in before.stdout
+    assert "dagfactory db init" in before.stdout
+    assert synced.tables() == []
+    dagfactory("sync", model)
+    after = dagfactory("db", "check", "--model", model, "--platform", "YellowLive", "--json")
+    assert after.returncode == 0
+    assert {finding["level"] for finding in json.loads(after.stdout)["findings"]} <= {"ok", "warning"}
+    synced.execute("DROP TABLE yellowlive_model_state")
+    gone = dagfactory("db", "check", "--model", model)
+    assert "there is no yellowlive_model_state" in gone.stdout

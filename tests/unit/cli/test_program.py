@@ -15,7 +15,7 @@ from airflow_plugin.cli.program import app, missing_extra
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 COMMANDS = [
-    *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"]),
+    *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"], ["db", "check"]),
     *(["dag", "show"], ["dag", "simulate"], ["doctor"], ["snapshot", "show"], ["snapshot", "accept"]),
     *(["streams", "list"], ["streams", "import"]),
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,7 @@ from tests.kubernetes.faults import Faults
 from tests.kubernetes.pods import Json, Pod
 from tests.kubernetes.rights import RIGHTS
 
-STALL_SECONDS = 10.0
+STALL_SECONDS = 20.0
 VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
 
 
@@ -197,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Lines as they come until the job ends; or fewer, where a fault says so."""
         number, cuts = pod.streams, pod.faults.cut_streams
         pod.streams += 1
-        cut = cuts[number] if number < len(cuts) else 1 if pod.faults.half_open and number == 0 else None
+        cut = cuts[number] if number < len(cuts) else 1 if pod.faults.half_open else None
         late = pod.faults.cut_late and number == len(cuts) - 1
         oldest = datetime.now(UTC) - timedelta(seconds=since) if since else datetime.min.replace(tzinfo=UTC)
         sent = 0
@@ -213,16 +212,19 @@ class _Handler(BaseHTTPRequestHandler):
                 break
         if pod.faults.no_log or late:
             _wait_for_end(pod)
-        if pod.faults.half_open and number == 0:
-            _wait_for_end(pod)
+        if pod.faults.half_open:
             self._stall()
         if cut is None and not pod.faults.half_open:
             self.wfile.write(b"0\r\n\r\n")
         self.close_connection = True
 
     def _stall(self) -> None:
-        time.sleep(STALL_SECONDS)
-        self.cluster.endured += 1
+        """Say nothing until the client hangs up; it has waited the stall out if it does not."""
+        self.connection.settimeout(STALL_SECONDS)
+        try:
+            self.connection.recv(1)
+        except TimeoutError:
+            self.cluster.endured += 1
 
     def _chunk(self, line: tuple[datetime, str], stamped: bool) -> None:
         stamp = line[0].strftime("%Y-%m-%dT%H:%M:%S.%fZ ") if stamped else ""

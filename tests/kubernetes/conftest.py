@@ -81,8 +81,7 @@ def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
         operator = importlib.import_module("airflow_plugin.operators.kubernetes")
         for name, seconds in quicker.items():
             monkeypatch.setattr(request, name, seconds)
-        for name in ("SILENCE_SECONDS", "END_POLL_SECONDS"):
-            monkeypatch.setattr(operator, name, 0.5)
+        monkeypatch.setattr(operator, "END_POLL_SECONDS", 0.1)
         trigger = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod").KubernetesPodTrigger
         monkeypatch.setattr(trigger._get_pod.retry, "wait", tenacity.wait_fixed(0.1))
     yield behind

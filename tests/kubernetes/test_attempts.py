@@ -46,7 +46,8 @@ def tokens(cluster) -> list[str]:
     return [one["value"] for env in variables for one in env if one["name"] == TOKEN_VARIABLE]
 
 
-def test_a_second_try_finds_the_pod_of_the_first_and_reads_its_token(world: World, cluster, deferrable):
+def test_a_second_try_finds_the_pod_of_the_first_and_reads_its_token(world: World, cluster, monkeypatch, deferrable):
+    monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
     with world.locked():
         begin(world, f"twice {deferrable}", deferrable=deferrable)
         first = list(cluster.pods)

@@ -95,7 +95,7 @@ def in_image(image: str, script: str) -> str:
 
 
 def test_the_image_runs_as_no_root_and_holds_neither_airflow_nor_a_compiler(image):
-    (config,) = json.loads(docker("image", "inspect", "--format={{json .Config}}", image).splitlines())
+    config = json.loads(docker("image", "inspect", "--format={{json .Config}}", image))
     assert (config["User"], config["Entrypoint"]) == ("10001:10001", ["merge-job"])
     assert config["Labels"]["org.opencontainers.image.revision"] == "abc"
     assert config["Labels"]["org.opencontainers.image.base.name"] == BASE

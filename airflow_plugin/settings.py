@@ -75,6 +75,7 @@ class PlatformSettings:
     source_credential_secret_names: tuple[str, ...] = ()
     source_hosts: tuple[str, ...] = ()  # host:port
     schedule: str | None = None
+    schedule_assets: tuple[str, ...] = ()
     service_account: str | None = None
     pool: str | None = None
     priority: int | None = None

@@ -98,6 +98,7 @@ class Datastore:
     source: Database
     datasets: tuple[Dataset, ...]
     consistency: Consistency = Consistency.MULTI_DATASET
+    schedule_assets: tuple[str, ...] = ()  # Airflow's: its streams run when any changed, not by the platform's schedule
     documentation: str = ""
 
 

@@ -11,7 +11,8 @@ from airflow_plugin.settings import PlatformSettings
 
 def settings_of_row(config: Mapping[str, Any], **others: Any) -> PlatformSettings:
     """Settings of a platform that has itself what this row asks for; `others` are further settings."""
-    shared = {one.name: config[one.name] for one in fields(PlatformSettings) if one.name in config}
+    own = [one.name for one in fields(PlatformSettings) if one.name in config]
+    shared = {name: tuple(config[name]) if isinstance(config[name], list) else config[name] for name in own}
     told = {
         "runners": (config.get("runner", "kubernetes"),),
         "source_credential_secret_names": (config.get("source_credential_secret_name"),),

@@ -11,7 +11,7 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.load import Model
-from config_schema.model import Database, Platform, SourceKind
+from config_schema.model import Platform, SourceKind
 
 
 def platform_files(
@@ -40,7 +40,8 @@ def settings_path(platform: Platform) -> PurePosixPath:
 
 def platform_settings(platform: Platform, model: Model, before: PlatformSettings | None = None) -> PlatformSettings:
     """What the model says of a platform; rows that ask for anything else are set aside by the factory."""
-    sources = _sources(platform, model)
+    configs = stream_graph(model.ecosystem, model.mappings)[platform.name].values()
+    sources = [model.ecosystem.datastore(store).source for store in dict.fromkeys(c.store_name for c in configs)]
     streams = platform.streams
     return replace(
         before or PlatformSettings(original_platform_name=platform.name),
@@ -60,15 +61,10 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
             sorted({f"{source.host}:{source.port}" for source in sources if source.kind is not SourceKind.SQLITE})
         ),
         schedule=platform.schedule,
+        schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
         service_account=streams.service_account,
         pool=streams.pool,
         priority=streams.priority,
         time_slice_seconds=streams.time_slice_seconds,
         runners=(platform.runner.value,),
     )
-
-
-def _sources(platform: Platform, model: Model) -> list[Database]:
-    """The producers' databases that the platform reads, for the dataset groups that it serves."""
-    configs = stream_graph(model.ecosystem, model.mappings)[platform.name].values()
-    return [model.ecosystem.datastore(store).source for store in dict.fromkeys(c.store_name for c in configs)]

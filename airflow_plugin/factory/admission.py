@@ -109,7 +109,7 @@ def _admitted(settings: PlatformSettings) -> Admitted:
         merge_stores=frozenset({*stores, own}),  # type: ignore[arg-type]  # one with None is nobody's
         pull_secrets=frozenset(allowed.image_pull_secrets),
         ceilings={key: quantity(amount) for key, amount in allowed.resources.items()},
-        schedule_assets=frozenset(map(names.asset_uri, allowed.schedule_assets)),
+        schedule_assets=frozenset(map(names.asset_uri, (*settings.schedule_assets, *allowed.schedule_assets))),
         shortest_schedule=allowed.shortest_schedule,
     )
 

@@ -156,6 +156,18 @@ def test_a_platform_reads_only_the_sources_of_the_dataset_groups_that_it_serves(
     assert found["YellowForensic"].source_credential_secret_names == ("hr-db",)
 
 
+def test_assets_that_start_streams_of_the_model_are_admitted():
+    model = load_model(EXAMPLES)
+    (store,) = model.ecosystem.datastores
+    store = replace(store, schedule_assets=("s3://landing/customers",))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=(store,)))
+    settings = platform_settings(model.ecosystem.platform("YellowLive"), model)
+    (config,) = stream_graph(model.ecosystem, model.mappings)["YellowLive"].values()
+    assert refusals(config, settings, "row") == []
+    (problem,) = refusals(config, replace(settings, schedule_assets=()), "row")
+    assert problem.path == "schedule_assets[0]"
+
+
 def test_a_source_that_is_a_file_has_no_server():
     model = load_model(EXAMPLES)
     (store,) = model.ecosystem.datastores

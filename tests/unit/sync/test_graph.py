@@ -53,13 +53,13 @@ STORES = (
 )
 
 
-def graph(groups, assignments, platforms=(LIVE, FORENSIC)):
+def graph(groups, assignments, platforms=(LIVE, FORENSIC), stores=STORES):
     """`groups`: name -> (sinks as 'Store1.customers ...', latency); `assignments`: (group, platform, status)."""
     dataset_groups = tuple(
         DatasetGroup(name, tuple(DatasetSink(*sink.split(".")) for sink in sinks.split()), latency_seconds=latency)
         for name, (sinks, latency) in groups.items()
     )
-    ecosystem = Ecosystem("Demo", platforms, STORES, (Workspace("Consumer1", dataset_groups),))
+    ecosystem = Ecosystem("Demo", platforms, stores, (Workspace("Consumer1", dataset_groups),))
     mappings = [
         DsgMapping(group, "Consumer1", (Assignment(platform, AssignmentStatus[status]),))
         for group, platform, status in assignments
@@ -152,3 +152,18 @@ def test_a_config_that_breaks_the_stream_schema_is_refused_by_platform_and_strea
     with pytest.raises(ProblemsFound) as caught:
         graph({"G": ("Store1.customers", None)}, [("G", "YellowLive", "PROVISIONED")], (platform,))
     assert [(p.file, p.path) for p in caught.value.problems] == [("YellowLive: Store1", "namespace_name")]
+
+
+def test_a_store_that_says_which_assets_start_its_streams_takes_no_schedule_of_the_platform():
+    assets = ("s3://landing/split", "YellowLive/Store1/customers")
+    stores = (STORES[0], replace(STORES[1], schedule_assets=assets))
+    groups = {"G": ("Store1.customers Split.a", None)}
+    streams = graph(groups, [("G", "YellowLive", "PROVISIONED")], stores=stores)["YellowLive"]
+    assert (streams["Split#a"].schedule, streams["Split#a"].schedule_assets) == (None, assets)
+    assert (streams["Store1"].schedule, streams["Store1"].schedule_assets) == ("* * * * *", ())
+
+
+def test_a_store_whose_own_dataset_would_start_it_is_a_problem_of_the_model():
+    stores = (replace(STORES[0], schedule_assets=("YellowLive/Store1/customers",)), STORES[1])
+    with pytest.raises(ProblemsFound, match="own dataset"):
+        graph({"G": ("Store1.customers", None)}, [("G", "YellowLive", "PROVISIONED")], stores=stores)

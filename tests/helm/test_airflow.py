@@ -89,6 +89,8 @@ def test_the_sync_has_its_secrets_under_the_names_that_it_looks_for(rendered: An
             "postgres password": names.secret_variable("postgres", "password"),
             "git token": names.secret_variable("git", "token"),
         }
+        may_lack = {key for key, one in by_secret.items() if one["valueFrom"]["secretKeyRef"].get("optional")}
+        assert may_lack == {"git token"}  # as merge pods, for a repository that anybody may read
 
 
 def test_notifiers_have_their_connection_and_its_token_only_from_the_secret(rendered: Any) -> None:

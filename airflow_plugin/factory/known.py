@@ -1,4 +1,4 @@
-"""What streams there are: from the table, and where it is away or lacks them, from the last-good snapshot."""
+"""What settings and streams there are; where file or table is away or lacks them, those of the last-good snapshot."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ from airflow_plugin.factory.last_good import (
     writing,
 )
 from airflow_plugin.factory.rows import candidate_keys, read_rows, read_table
-from airflow_plugin.settings import SNAPSHOT_DIR_VARIABLE, PlatformSettings, snapshot_path
+from airflow_plugin.settings import (
+    SNAPSHOT_DIR_VARIABLE,
+    PlatformSettings,
+    platform_settings,
+    settings_from_json,
+    snapshot_path,
+)
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 WORKER_SECONDS = 20.0  # how long a worker without a snapshot tries to read its row
 WORKER_PAUSE = 1.0
+BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +53,28 @@ class Known:
     def age(self) -> float:
         """Seconds since the table was last seen to be so; 0 where it has just been read."""
         return self.now.age if self.now is self.before else 0.0
+
+
+def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
+    """The platform's settings; where their file is gone or broken those last parsed by, and what is wrong with it.
+
+    Raises StreamFactoryError if there is a file that cannot be used, and no snapshot.
+    """
+    try:
+        settings = platform_settings(original)
+        if settings.missing_file is None:
+            return settings, None
+        trouble = StreamFactoryError(settings.missing_file, "there is no such settings file", BOOTSTRAP)
+    except StreamFactoryError as error:
+        settings, trouble = None, error
+    platform = names.platform_name(original)
+    path = snapshot_path(platform)
+    snapshot = usable_snapshot(path, platform)
+    if snapshot is not None and snapshot.settings:
+        return settings_from_json(snapshot.settings, original, str(path)), trouble
+    if settings is None:
+        raise trouble
+    return settings, trouble
 
 
 def all_streams(settings: PlatformSettings) -> Known:
@@ -104,8 +133,8 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
     try:
         with writing(path):
             current = usable_snapshot(path, platform)
-            wanted = merged(current, known.now, own)
-            if current is None or (current.token, current.streams) != (wanted.token, wanted.streams):
+            wanted = replace(merged(current, known.now, own), settings=_settings_to_keep(settings, current))
+            if current is None or replace(current, confirmed_at=wanted.confirmed_at) != wanted:
                 write_snapshot(path, platform, wanted)
             elif known.now is not known.before:
                 confirm(path)
@@ -151,6 +180,12 @@ def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
     except StreamFactoryError as error:
         log.warning("%s: the last-good snapshot is not used: %s", names.stream_table(platform), error)
         return None
+
+
+def _settings_to_keep(settings: PlatformSettings, current: Snapshot | None) -> str:
+    if settings.missing_file is None:
+        return settings.to_json()
+    return current.settings if current else ""
 
 
 def _show(platform: str) -> str:

@@ -1,6 +1,7 @@
 """The streams as the factory last knew them, kept in a file: what a parse goes by when rows are away, gone or broken.
 
-One file holds the whole table, whatever the shard: a first line with its checksum, then a line for each stream. It
+One file holds the whole table, whatever the shard: a first line with the checksum of the others, a line with the
+platform's settings, then a line for each stream. It
 belongs to the user of the dag-processor, is replaced whole, and its configs are checked like those of rows.
 """
 
@@ -44,11 +45,15 @@ class Stream:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The streams by stream_key; `confirmed_at` (Unix seconds) is when the table was last seen to be so."""
+    """The streams by stream_key; `confirmed_at` (Unix seconds) is when the table was last seen to be so.
+
+    `settings` is the text of the settings that the streams were judged by; empty where there were none.
+    """
 
     token: str
     streams: Mapping[str, Stream]
     confirmed_at: float = 0.0
+    settings: str = ""
 
     @property
     def age(self) -> float:
@@ -98,8 +103,9 @@ def read_snapshot(path: Path, platform: str) -> Snapshot | None:
             raise _unusable(path, "it is of another platform, or of another version of the plugin")
         if head["sha256"] != hashlib.sha256(body).hexdigest():
             raise _unusable(path, "it is not whole: its checksum is wrong")
-        streams = {stream.stream_key: stream for stream in map(_stream, body.decode().splitlines())}
-        return Snapshot(head["token"], streams, state.st_mtime)
+        settings, *lines = body.decode().splitlines()
+        streams = {stream.stream_key: stream for stream in map(_stream, lines)}
+        return Snapshot(head["token"], streams, state.st_mtime, _text(json.loads(settings)))
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise _unusable(path, "it is no snapshot") from error
 
@@ -111,7 +117,8 @@ def confirm(path: Path) -> None:
 
 def write_snapshot(path: Path, platform: str, snapshot: Snapshot) -> None:
     """Replace the file whole, readable and writable by its owner only. Raises OSError."""
-    body = "".join(_line(stream) + "\n" for stream in snapshot.streams.values()).encode()
+    lines = [json.dumps(snapshot.settings), *map(_line, snapshot.streams.values())]
+    body = "".join(f"{line}\n" for line in lines).encode()
     head = {
         "version": VERSION,
         "platform": platform,

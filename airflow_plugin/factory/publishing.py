@@ -15,11 +15,11 @@ from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin.factory import build
 from airflow_plugin.factory.judging import Judged, judged
-from airflow_plugin.factory.known import Known, all_streams, keep, one_stream
+from airflow_plugin.factory.known import Known, all_streams, keep, one_stream, settings_for_parse
 from airflow_plugin.factory.metrics import report
 from airflow_plugin.factory.platform_dags import platform_dags
 from airflow_plugin.factory.shards import Shard, shard
-from airflow_plugin.settings import PlatformSettings, platform_settings
+from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
@@ -32,7 +32,9 @@ log = logging.getLogger(__name__)
 
 def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = None) -> None:
     """What `airflow_plugin.factory.publish` does."""
-    settings = platform_settings(platform)
+    settings, trouble = settings_for_parse(platform)
+    if trouble is not None and settings.missing_file is None:
+        log.warning("%s: the settings are those that were last parsed by: %s", platform, trouble)
     dag_id = get_parsing_context().dag_id
     if dag_id is None:
         namespace.update(_all_dags(settings, shard(part)))

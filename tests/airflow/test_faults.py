@@ -142,6 +142,23 @@ def test_a_snapshot_that_is_not_whole_is_not_believed_and_is_replaced_once_the_t
     assert real_airflow.dag_ids() == [ONE, TWO]
 
 
+@pytest.mark.parametrize("text", [None, '{"original_platform_name": "YellowLive", ', '{"runner": "process"}'])
+def test_a_settings_file_that_is_gone_or_broken_leaves_the_settings_last_parsed_by_at_work(parsed, real_airflow, text):
+    before = hashes(real_airflow)
+    (file,) = (real_airflow.home / "settings").glob("*.json")
+    whole = file.read_text()
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    log = parsed()
+    assert f"the settings are those that were last parsed by: {file}" in log
+    assert real_airflow.import_errors() == []
+    assert hashes(real_airflow) == before
+    assert stored_streams(real_airflow) == {ONE, TWO}
+    file.write_text(whole)
+    assert "last parsed by" not in parsed()
+
+
 def test_within_cache_ttl_the_merge_store_is_not_asked(parsed, real_airflow, streams, config):
     streams.settle("YellowLive", runners=("process",), cache_ttl=3600)
     streams.write("YellowLive", config("YellowLive", "Store3"))

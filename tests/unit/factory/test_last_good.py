@@ -33,7 +33,7 @@ STREAMS = {
     stream.stream_key: stream
     for stream in (Stream("A", GOOD, GOOD), Stream("B", BAD, GOOD), Stream("C", None, GOOD), Stream("D#x", BAD))
 }
-SNAPSHOT = Snapshot("4:17", STREAMS)
+SNAPSHOT = Snapshot("4:17", STREAMS, settings='{"a": "settings file"}')
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_is_written_is_read_again_and_belongs_to_its_owner_only(path):
     assert read_snapshot(path, "yellowlive") is None
     write(path)
     found = read_snapshot(path, "yellowlive")
-    assert (found.token, found.streams) == (SNAPSHOT.token, STREAMS)
+    assert (found.token, found.streams, found.settings) == (SNAPSHOT.token, STREAMS, SNAPSHOT.settings)
     assert 0 <= found.age < 60
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -72,6 +72,7 @@ def test_any_text_survives_the_file(tmp_path_factory, listed):
 def spoiled(content: bytes) -> dict[str, bytes]:
     head, body = content.split(b"\n", 1)
     return {
+        "changed settings": content.replace(b"settings file", b"evil file"),
         "a changed config": head + b"\n" + body.replace(b"good", b"evil"),
         "a lost line": head + b"\n" + body.split(b"\n", 1)[1],
         "half a file": content[: len(content) // 2],
@@ -191,6 +192,7 @@ with last_good.writing(path):
 
 def test_the_file_is_lines_of_json(path):
     write(path)
-    head, *lines = path.read_text().splitlines()
+    head, settings, *lines = path.read_text().splitlines()
+    assert json.loads(settings) == SNAPSHOT.settings
     assert json.loads(head)["platform"] == "yellowlive"
     assert [json.loads(line)[0] for line in lines] == list(STREAMS)

@@ -21,6 +21,7 @@ from airflow_plugin.cli.snapshot import snapshot
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
+from airflow_plugin.cli.views import views
 from config_schema.errors import StreamFactoryError
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
@@ -49,6 +50,7 @@ app.add_typer(db, name="db")
 app.add_typer(batch, name="batch")
 app.add_typer(snapshot, name="snapshot")
 app.add_typer(streams, name="streams")
+app.add_typer(views, name="views")
 
 
 def run() -> Never:

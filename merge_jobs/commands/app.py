@@ -9,6 +9,7 @@ from merge_jobs.commands.reset import reset
 from merge_jobs.commands.sql import sql
 from merge_jobs.commands.status import status
 from merge_jobs.commands.trust import trust
+from merge_jobs.commands.views import views
 from merge_jobs.simulator import simulate
 from merge_jobs.waiting_signals import let_signals_in
 
@@ -19,6 +20,7 @@ app.command()(status)
 app.command()(sql)
 app.command()(trust)
 app.command()(simulate)
+app.add_typer(views, name="views")
 
 
 @app.callback()

@@ -1,0 +1,218 @@
+"""The SQL of each view and function: which columns it has, and what stands for each of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from config_schema import names
+from config_schema.model import VERSION_COLUMNS
+from merge_jobs.sql import composed
+from merge_jobs.views.standing import Table
+from merge_jobs.views.wanted import Kind, Served, WantedWorkspace, mark
+
+COMMA = sql.SQL(", ")
+TIME = "timestamp with time zone"
+VERSION_TYPES = dict(zip(VERSION_COLUMNS, ("integer", "integer", TIME, TIME), strict=True))
+OF_VERSIONS = {
+    "ds_batch_in": sql.SQL("m.ds_batch_in"),
+    "ds_batch_out": sql.SQL("m.ds_batch_out"),
+    "ds_valid_from": sql.SQL("i.source_snapshot_time AS ds_valid_from"),
+    "ds_valid_to": sql.SQL("o.source_snapshot_time AS ds_valid_to"),
+}
+FRESHNESS = {
+    **dict.fromkeys(("dataset_group", "platform", "datastore", "dataset"), "text"),
+    "last_batch": "integer",
+    "last_batch_at": TIME,
+    "fresh_at": TIME,
+    "age": "interval",
+    "latency": "interval",
+    "met": "boolean",
+}
+BATCHES = {"stream": "text", "batch_id": "integer", "snapshot_time": TIME, "committed_at": TIME}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A view as it is to be: `query` writes it with its columns in an order, and NULL for columns that have left."""
+
+    name: str
+    about: str  # for people
+    mark: dict[str, Any]
+    columns: dict[str, str]
+    roles: frozenset[str]
+    reads: tuple[int, ...]  # the tables, by oid
+    query: Callable[[Sequence[str], Mapping[str, str]], sql.Composed]
+
+    def marked(self, text: str) -> dict[str, Any]:
+        """The mark, with a digest of what the view is made of."""
+        return {**self.mark, "definition": _digest(text, self.reads)}
+
+
+@dataclass(frozen=True)
+class FunctionDefinition:
+    """The as-of function as it is to be."""
+
+    name: str
+    about: str
+    mark: dict[str, Any]
+    columns: dict[str, str]
+    roles: frozenset[str]
+    query: sql.Composed
+
+    def marked(self, text: str) -> dict[str, Any]:
+        """The mark, with digests of the body and of the columns: others than before need a new function."""
+        return {**self.mark, "definition": _digest(text), "returned": _digest(self.columns)}
+
+    @property
+    def returned(self) -> sql.Composed:
+        return COMMA.join(
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in self.columns.items()
+        )
+
+
+def comment(marked: Mapping[str, Any]) -> sql.Composable:
+    return sql.Literal(json.dumps(dict(marked)))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PlatformTables:
+    """A platform's tables as they can be read in the consumers' database."""
+
+    schema: str
+    found: Mapping[str, Table]
+
+    def table(self, name: str) -> sql.Identifier:
+        return sql.Identifier(self.schema, name)
+
+    def oids(self, *tables: str) -> tuple[int, ...]:
+        return tuple(self.found[name].oid for name in tables)
+
+
+def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
+    """The live or the full view of a dataset whose merge table is there."""
+    metrics = names.batch_metrics_table(served.platform_name)
+    there = tables.found[served.merge_table].columns
+    columns = {column.name: there[column.name] for column in served.dataset.columns if column.name in there}
+    if kind is Kind.FULL:
+        columns |= VERSION_TYPES
+
+    def query(order: Sequence[str], left: Mapping[str, str]) -> sql.Composed:
+        types = {**columns, **left}
+        hidden = served.masked | left.keys()
+        written = {name: _column(name, types[name], hidden) for name in order}
+        merge = tables.table(served.merge_table)
+        if kind is Kind.LIVE:
+            name = "views.open" if served.forensic else "views.live"
+            return composed(name, {"columns": COMMA.join(written.values()), "merge": merge}, {})
+        still_valid = {**written, "ds_valid_to": _column("ds_valid_to", TIME, {"ds_valid_to"})}
+        parts = {
+            "open_columns": COMMA.join(still_valid.values()),
+            "closed_columns": COMMA.join(written.values()),
+            "merge": merge,
+            "metrics": tables.table(metrics),
+            "stream": sql.Literal(served.stream),
+        }
+        return composed("views.full", parts, {})
+
+    reads = tables.oids(served.merge_table, *([metrics] if kind is Kind.FULL else []))
+    about = f"{kind.value} rows of {served}"
+    return Definition(served.name(kind), about, served.mark(kind), columns, frozenset([served.role]), reads, query)
+
+
+def as_of_function(served: Served, tables: PlatformTables) -> FunctionDefinition:
+    """By the full view and the view of batches, so that who calls it needs rights on these only."""
+    schema = names.workspace_schema(served.workspace.name)
+    columns = view_of(served, Kind.LIVE, tables).columns
+    batches = sql.Identifier(schema, names.batches_view(served.platform_name))
+    batch = composed("views.batch_at", {"batches": batches, "stream": sql.Literal(served.stream)}, {})
+    parts = {
+        "columns": COMMA.join(map(sql.Identifier, columns)),
+        "full": sql.Identifier(schema, served.name(Kind.FULL)),
+        "batch": batch,
+    }
+    mark_of = served.mark(Kind.ASOF)
+    query = composed("views.asof", parts, {})
+    return FunctionDefinition(
+        served.name(Kind.ASOF), f"as-of function of {served}", mark_of, columns, frozenset([served.role]), query
+    )
+
+
+def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTables) -> Definition:
+    """The committed batches of those streams of a platform that the workspace gets something of."""
+    streams = workspace.streams()[platform]
+    short = names.platform_name(platform)
+    metrics = names.batch_metrics_table(short)
+    parts = {
+        "metrics": tables.table(metrics),
+        "streams": COMMA.join(map(sql.Literal, sorted(streams))),
+    }
+    of = {**mark("view", workspace.ecosystem, workspace.name, platform), "is": Kind.BATCHES.value}
+    return _fixed(
+        names.batches_view(short),
+        f"batches of {platform}",
+        of,
+        BATCHES,
+        frozenset(role for roles in streams.values() for role in roles),
+        tables.oids(metrics),
+        composed("views.batches", parts, {}),
+    )
+
+
+def freshness_view(
+    workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, PlatformTables]
+) -> Definition:
+    """Of every dataset of the workspace whose platform has batch tables."""
+    legs = [_freshness(one, platforms[one.platform.name]) for one in served]
+    of = {**mark("view", workspace.ecosystem, workspace.name), "is": Kind.FRESHNESS.value}
+    query = sql.SQL("\nUNION ALL\n").join(legs)
+    reads = [
+        platforms[one.platform.name].oids(
+            names.batch_counter_table(one.platform_name), names.batch_metrics_table(one.platform_name)
+        )
+        for one in served
+    ]
+    oids = tuple(oid for of_one in reads for oid in of_one)
+    return _fixed(names.freshness_view(), "freshness", of, FRESHNESS, frozenset(workspace.roles), oids, query)
+
+
+def _freshness(served: Served, tables: PlatformTables) -> sql.Composed:
+    parts: dict[str, sql.Composable] = {
+        "group": sql.Literal(served.group.name),
+        "platform": sql.Literal(served.platform.name),
+        "store": sql.Literal(served.store.name),
+        "dataset": sql.Literal(served.dataset.name),
+        "stream": sql.Literal(served.stream),
+        "latency": sql.Literal(served.group.latency_seconds),
+        "counter": tables.table(names.batch_counter_table(served.platform_name)),
+        "metrics": tables.table(names.batch_metrics_table(served.platform_name)),
+    }
+    return composed("views.freshness", parts, {})
+
+
+def _fixed(
+    name: str,
+    about: str,
+    of: dict[str, Any],
+    columns: dict[str, str],
+    roles: frozenset[str],
+    reads: tuple[int, ...],
+    query: sql.Composed,
+) -> Definition:
+    return Definition(name, about, of, columns, roles, reads, lambda order, left: query)
+
+
+def _column(name: str, kind: str, hidden: frozenset[str] | set[str]) -> sql.Composable:
+    if name in hidden:
+        # The type is as the catalogue writes it, never a text of the model's.
+        return sql.SQL("NULL::{} AS {}").format(sql.SQL(kind), sql.Identifier(name))
+    return OF_VERSIONS.get(name) or sql.Identifier("m", name)

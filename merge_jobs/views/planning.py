@@ -1,0 +1,186 @@
+"""From a workspace's schema as it stands to what the model asks for. Pure; what is not ours is never touched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from psycopg2 import sql
+
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.grants import Change, Object, connect_changes, right_changes, role_changes, usable_roles
+from merge_jobs.sql import composed
+from merge_jobs.views.definitions import (
+    Definition,
+    FunctionDefinition,
+    PlatformTables,
+    as_of_function,
+    batches_view,
+    comment,
+    freshness_view,
+    view_of,
+)
+from merge_jobs.views.shaping import Step, Text, departure, function_steps, view_steps
+from merge_jobs.views.standing import Server, StandingWorkspace
+from merge_jobs.views.wanted import Kind, Served, WantedWorkspace, mark
+
+
+@dataclass(frozen=True)
+class WorkspacePlan:
+    """What is to do for a workspace, in order; what cannot be done; and what a person may want to know."""
+
+    workspace: str
+    changes: tuple[Change, ...]
+    problems: tuple[StreamFactoryError, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose views are touched: those of platforms that are `here`, and, where all are `known`, of those unknown."""
+
+    here: frozenset[str]
+    known: frozenset[str] | None = None
+
+    def has(self, platform: str | None) -> bool:
+        return platform is None or platform in self.here or (self.known is not None and platform not in self.known)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The views and functions that can be made now."""
+
+    views: list[Definition]
+    functions: list[FunctionDefinition]
+    said: list[Step]
+
+    @property
+    def names(self) -> set[str]:
+        return {view.name for view in self.views} | {function.name for function in self.functions}
+
+
+def workspace_plan(
+    wanted: WantedWorkspace,
+    standing: StandingWorkspace,
+    server: Server,
+    tables: Mapping[str, PlatformTables],
+    scope: Scope,
+    text: Text,
+) -> WorkspacePlan:
+    """`tables` are those of the platforms, by the platforms' names; `text` writes a query out."""
+    steps = list(_steps(wanted, standing, server, tables, scope, text))
+    return WorkspacePlan(
+        wanted.name,
+        tuple(step for step in steps if isinstance(step, Change)),
+        tuple(step for step in steps if isinstance(step, StreamFactoryError)),
+        tuple(step for step in steps if isinstance(step, str)),
+    )
+
+
+def _steps(
+    wanted: WantedWorkspace,
+    standing: StandingWorkspace,
+    server: Server,
+    tables: Mapping[str, PlatformTables],
+    scope: Scope,
+    text: Text,
+) -> Iterator[Step]:
+    schema = wanted.schema
+    if standing.schema_exists and standing.schema_mark is None:
+        what = "it is there, and its comment does not say that it is ours"
+        yield StoreMismatch(f"schema {schema}", what, "Rename that schema, or the workspace")
+        return
+    ready = _wanted(wanted, tables)
+    yield from ready.said
+    if not standing.schema_exists and not ready.views:
+        return
+    yield from role_changes(wanted.roles, server)
+    roles = usable_roles(wanted.roles, server)
+    yield from connect_changes(roles, server)
+    if not standing.schema_exists:
+        of = comment(mark("schema", wanted.ecosystem, wanted.name))
+        making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
+        yield Change(f"create schema {schema}", (making,))
+    staying = _roles_out_of_scope(wanted, standing, scope)
+    yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
+    for view in ready.views:
+        if scope.has(view.mark.get("platform")):
+            yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)
+    for function in ready.functions:
+        if scope.has(function.mark["platform"]):
+            yield from function_steps(schema, function, standing.functions.get(function.name), roles, server, text)
+    yield from _departures(wanted, standing, server, ready.names, scope)
+
+
+def _wanted(wanted: WantedWorkspace, tables: Mapping[str, PlatformTables]) -> Wanted:
+    found = Wanted([], [], [])
+    ready = [one for one in wanted.served if _has_batches(one, tables[one.platform.name])]
+    for platform in dict.fromkeys(one.platform.name for one in ready):
+        found.views.append(batches_view(wanted, platform, tables[platform]))
+    for one in wanted.served:
+        _add_dataset(found, one, tables[one.platform.name])
+    if ready:
+        found.views.append(freshness_view(wanted, ready, tables))
+    return found
+
+
+def _has_batches(one: Served, tables: PlatformTables) -> bool:
+    wanted = (names.batch_counter_table(one.platform_name), names.batch_metrics_table(one.platform_name))
+    return all(table in tables.found for table in wanted)
+
+
+def _add_dataset(found: Wanted, one: Served, tables: PlatformTables) -> None:
+    table = tables.found.get(one.merge_table)
+    if table is None:
+        found.said.append(f"{one}: nothing has been merged yet, so there is no view")
+        return
+    if not _is_merge_table(table.comment, one):
+        what = "its comment does not say that it is the dataset's merge table"
+        found.said.append(StoreMismatch(f"table {table.name}", what, "Look at whose it is"))
+        return
+    found.views.extend(view_of(one, kind, tables) for kind in one.kinds if kind is not Kind.ASOF)
+    if one.forensic:
+        found.functions.append(as_of_function(one, tables))
+    absent = [column.name for column in one.dataset.columns if column.name not in table.columns]
+    if absent:
+        found.said.append(f"{one}: {', '.join(absent)} will be there after the next batch")
+
+
+def _is_merge_table(told: str | None, one: Served) -> bool:
+    try:
+        of = json.loads(told or "")
+    except ValueError:
+        return False
+    wanted = {"kind": "merge", "platform": one.platform_name, "dataset": one.dataset.name}
+    return isinstance(of, dict) and wanted.items() <= of.items()
+
+
+def _roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:
+    """The roles of dataset groups whose views are not touched: they go on reading."""
+    marks = [one.mark for one in standing.views.values() if one.mark is not None]
+    return frozenset(
+        names.consumer_role(wanted.ecosystem, wanted.name, of["group"])
+        for of in marks
+        if "group" in of and not scope.has(of.get("platform"))
+    )
+
+
+def _departures(
+    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, staying: set[str], scope: Scope
+) -> Iterator[Step]:
+    kept = False
+    for kind, those in (("FUNCTION", standing.functions), ("TABLE", standing.views)):
+        for one in those.values():
+            if one.mark is None:
+                continue
+            if one.name in staying or not scope.has(one.mark.get("platform")):
+                kept = True
+            else:
+                kept = kept or bool(one.users)
+                yield from departure(wanted.schema, kind, one, server)
+    if not (staying or kept or standing.others) and standing.schema_exists:
+        drop = composed("views.drop_schema", {"schema": sql.Identifier(wanted.schema)}, {})
+        yield Change(f"drop schema {wanted.schema}", (drop,))

@@ -1,0 +1,121 @@
+"""Consumers' views as consumers query them: current rows, all versions, and the rows as they were at a time."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+from config_schema.model import Milestoning
+
+LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
+TABLE = """CREATE TABLE t (id int PRIMARY KEY, "firstName" text, "100%" numeric(6,2));
+           INSERT INTO t SELECT n, 'w' || n, n FROM generate_series(1, 5) n"""
+
+
+def test_live_views_of_both_platforms_are_the_source(consuming):
+    case = consuming(TABLE)
+    case.bring()
+    reader = case.reader()
+    for kind in Milestoning:
+        assert reader.query(f"SELECT * FROM {case.name(kind, 'live')} ORDER BY id") == case.merging.query(
+            "SELECT * FROM t ORDER BY id", on=case.merging.source
+        )
+    case.changed("DELETE FROM t WHERE id < 3; UPDATE t SET \"firstName\" = 'new'")
+    for kind in Milestoning:
+        live = reader.query(f'SELECT id, "firstName" FROM {case.name(kind, "live")} ORDER BY id')
+        assert live == [(3, "new"), (4, "new"), (5, "new")]
+
+
+def test_the_full_view_has_every_version_with_its_times(consuming):
+    case = consuming(TABLE)
+    case.bring()
+    case.changed("UPDATE t SET \"firstName\" = 'two' WHERE id = 1")
+    case.changed("DELETE FROM t WHERE id = 1")
+    times = dict(case.query("SELECT batch_id, source_snapshot_time FROM yellowforensic_batch_metrics"))
+    versions = case.reader().query(
+        f"""SELECT "firstName", ds_batch_in, ds_batch_out, ds_valid_from, ds_valid_to
+            FROM {case.name(FORENSIC, "full")} WHERE id IN (1, 2) ORDER BY id, ds_batch_in"""
+    )
+    assert versions == [
+        ("w1", 1, 2, times[1], times[2]),
+        ("two", 2, 3, times[2], times[3]),
+        ("w2", 1, 2147483647, times[1], None),
+    ]
+
+
+def test_the_as_of_function_gives_what_the_source_was_and_needs_no_right_on_a_table(consuming):
+    case = consuming(TABLE)
+    case.bring()
+    reader, truth = case.reader(), {}
+    for word in ("a", "b", "c"):
+        case.changed(f"UPDATE t SET \"firstName\" = '{word}' WHERE id = 2; DELETE FROM t WHERE id = {ord(word) - 94}")
+        (at,) = case.query("SELECT max(source_snapshot_time) FROM yellowforensic_batch_metrics")[0]
+        truth[at] = case.merging.query("SELECT * FROM t ORDER BY id", on=case.merging.source)
+        time.sleep(0.002)
+    assert len({len(of) for of in truth.values()}) == 3
+    function = case.name(FORENSIC, "asof")
+
+    def at(moment: datetime) -> list:
+        return reader.query(f"SELECT * FROM {function}(timestamptz '{moment.isoformat()}') ORDER BY id")
+
+    for moment, then in truth.items():
+        assert at(moment) == then
+        assert at(moment - timedelta(microseconds=1)) != then
+    assert at(max(truth) + timedelta(days=1)) == truth[max(truth)]
+    assert at(min(truth) - timedelta(days=1)) == []
+
+
+def test_a_filter_on_the_key_reaches_the_indexes_of_the_merge_table(consuming):
+    case = consuming("CREATE TABLE t (id int PRIMARY KEY, word text)")
+    for word in "abc":
+        case.changed(
+            f"""INSERT INTO t SELECT n, '' FROM generate_series(1, 9000) n ON CONFLICT DO NOTHING;
+                UPDATE t SET word = '{word}'"""
+        )
+    case.execute('ANALYZE "yellowforensic_Store1_t_merge"')
+    case.bring()
+    reader = case.reader()
+    for what in (case.name(FORENSIC, "full"), f"{case.name(FORENSIC, 'asof')}(now())"):
+        plan = "\n".join(line for (line,) in reader.query(f"EXPLAIN SELECT word FROM {what} WHERE id = 77"))
+        assert "yellowforensic_Store1_t_merge_key" in plan
+        assert "yellowforensic_Store1_t_merge_past" in plan
+        assert 'Seq Scan on "yellowforensic_Store1_t_merge"' not in plan
+    assert "batch_metrics" not in "\n".join(
+        line for (line,) in reader.query(f"EXPLAIN SELECT word FROM {case.name(FORENSIC, 'full')} WHERE id = 77")
+    )
+
+
+def test_nothing_is_made_before_something_was_merged(consuming, merging):
+    case = consuming(TABLE)
+    case.merging.target = merging(TABLE).target
+    (found,) = case.reconcile()
+    assert found.plan.changes == ()
+    assert "nothing has been merged yet" in found.plan.notes[0]
+
+
+def test_long_names_are_cut_at_63_bytes_and_stay_apart(consuming):
+    space, group = "W" * 90, "Group" * 12
+    case = consuming(TABLE, groups={space: {group: ("t",), group + "x": ("t",)}})
+    case.bring()
+    schema = case.query(
+        "SELECT relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname LIKE 'ws_W%'"
+    )
+    assert len({name for (name,) in schema}) == 2 * 3 + 3
+    assert all(len(name) <= 63 for (name,) in schema)
+    assert case.reader(space, group).query(f"SELECT count(*) FROM {case.name(LIVE, 'live', space, group)}") == [(5,)]
+
+
+def test_freshness_says_for_each_dataset_how_old_it_is_and_whether_that_will_do(consuming):
+    case = consuming(TABLE, latency=3600)
+    case.bring()
+    query = """SELECT platform, dataset, last_batch, latency, met, age < interval '1 hour'
+               FROM "ws_Desk".freshness ORDER BY 1"""
+    expected = [(name, "t", 1, timedelta(hours=1), True, True) for name in ("YellowForensic", "YellowLive")]
+    reader = case.reader()
+    assert reader.query(query) == expected
+    for table in ("yellowlive_batch_counter SET last_checked_at", "yellowlive_batch_metrics SET batch_end_time"):
+        case.execute(f"UPDATE {table} = now() - interval '2 hours'")
+    assert reader.query(query)[1][4:] == (False, False)
+    case.latency = None
+    assert len(case.bring()) == 1
+    assert [row[3:5] for row in reader.query(query)] == [(None, None)] * 2

@@ -58,23 +58,23 @@ def test_a_second_try_finds_the_pod_of_the_first_and_reads_its_token(world: Worl
     assert len(getattr(cluster, "created", first)) == 1
 
 
-def test_a_second_try_that_comes_after_the_end_does_nothing_twice(world: World, stand_in, deferrable):
+def test_a_second_try_that_comes_after_the_end_does_nothing_twice(world: World, stand_in):
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
-    begin(world, f"late {deferrable}", deferrable=deferrable)
+    begin(world, "late")
     until(lambda: all(pod.job_has_ended for pod in stand_in.pods.values()))
     merged = world.merged()
-    value = world.run(world.task(deferrable=deferrable), f"late {deferrable}", try_number=2)
+    value = world.run(world.task(), "late", try_number=2)
     assert (value["code"], value["total"]["inserted"] > 0, world.merged()) == (0, True, merged)
     assert not stand_in.pods
 
 
-def test_a_try_that_failed_has_no_pod_for_the_next(world: World, stand_in, deferrable, airflow_exceptions):
+def test_a_try_that_failed_has_no_pod_for_the_next(world: World, stand_in, airflow_exceptions):
     stand_in.faults.out_of_memory = True
     with world.locked(), pytest.raises(airflow_exceptions.AirflowException):
-        world.run(world.task(deferrable=deferrable, on_failed_pod="keep"), f"again {deferrable}")
+        world.run(world.task(on_failed_pod="keep"), "again")
     (failed,) = stand_in.pods
     stand_in.faults = type(stand_in.faults)()
-    value = world.run(world.task(deferrable=deferrable, on_failed_pod="keep"), f"again {deferrable}", try_number=2)
+    value = world.run(world.task(on_failed_pod="keep"), "again", try_number=2)
     assert value["code"] == 0
     assert list(stand_in.pods) == [failed]
     assert len(set(tokens(stand_in))) == 2
@@ -93,7 +93,7 @@ def test_an_api_server_that_stays_away_leaves_the_pod_to_the_next_try(
     assert len(stand_in.created) == 1
 
 
-@pytest.mark.parametrize("setting", ["keep", "delete"])
+@pytest.mark.parametrize(("deferrable", "setting"), [(False, "keep"), (True, "keep"), (False, "delete")])
 def test_the_pod_of_a_failed_job_is_kept_or_deleted_as_the_row_says(
     world: World, cluster, deferrable, setting, airflow_exceptions
 ):
@@ -136,7 +136,7 @@ def test_killing_a_deferred_task_deletes_the_pod(world: World, stand_in, airflow
     assert not stand_in.pods
 
 
-@pytest.mark.parametrize("setting", ["keep", "delete"])
+@pytest.mark.parametrize(("deferrable", "setting"), [(False, "keep"), (True, "keep"), (True, "delete")])
 def test_a_task_that_takes_too_long_is_ended_and_its_pod_too(
     world: World, stand_in, deferrable, setting, airflow_exceptions
 ):

@@ -104,9 +104,9 @@ def test_an_api_server_that_stumbles_is_asked_again(world: World, stand_in, defe
     assert not stand_in.pods
 
 
-def test_a_pod_whose_creation_was_not_answered_is_found(world: World, stand_in, deferrable):
+def test_a_pod_whose_creation_was_not_answered_is_found(world: World, stand_in):
     stand_in.faults.refusals = [Refusal("create", "pods", done=True)]
-    assert world.run(world.task(deferrable=deferrable))["code"] == 0
+    assert world.run(world.task())["code"] == 0
     assert len(stand_in.created) == 1
 
 

@@ -26,9 +26,9 @@ def test_a_run_is_merged_and_its_result_is_the_tasks_value(world: World, cluster
     assert not cluster.pods
 
 
-def test_a_run_that_is_to_go_on_says_so(world: World, deferrable):
+def test_a_run_that_is_to_go_on_says_so(world: World):
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
-    assert world.run(world.task("--time-slice-seconds=0.001", deferrable=deferrable))["code"] == 1
+    assert world.run(world.task("--time-slice-seconds=0.001"))["code"] == 1
 
 
 def test_an_error_that_a_retry_cannot_help_fails_the_task_for_good(world: World, cluster, deferrable):
@@ -39,13 +39,13 @@ def test_an_error_that_a_retry_cannot_help_fails_the_task_for_good(world: World,
     assert not cluster.pods
 
 
-def test_an_error_that_a_retry_can_help_is_retried(world: World, deferrable):
+def test_an_error_that_a_retry_can_help_is_retried(world: World):
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
     world.execute("ALTER ROLE producer CONNECTION LIMIT 0")
     try:
         with pytest.raises(AirflowException, match="A retry can help") as caught:
-            world.run(world.task(deferrable=deferrable))
+            world.run(world.task())
     finally:
         world.execute("ALTER ROLE producer CONNECTION LIMIT -1")
     assert not isinstance(caught.value, AirflowFailException)
@@ -87,7 +87,7 @@ def test_the_tail_of_the_log_alone_tells_the_result(world: World, stand_in, monk
     assert world.run(world.task(deferrable=deferrable))["code"] == 0
 
 
-@pytest.mark.parametrize("log", ["refused", "rotated away"])
+@pytest.mark.parametrize(("deferrable", "log"), [(False, "refused"), (True, "refused"), (False, "rotated away")])
 def test_the_termination_message_alone_tells_the_result(world: World, stand_in, monkeypatch, deferrable, log):
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
     stand_in.faults.refusals = [LOGS] if log == "refused" else []
@@ -112,10 +112,10 @@ def test_the_row_of_the_batch_alone_tells_the_result(world: World, stand_in, def
     assert (value["code"], value["run_id"]) == (0, f"in its row {deferrable}")
 
 
-def test_where_nothing_tells_the_result_the_task_fails_and_says_so(world: World, stand_in, deferrable):
+def test_where_nothing_tells_the_result_the_task_fails_and_says_so(world: World, stand_in):
     from airflow.sdk.exceptions import AirflowException
 
     stand_in.faults.no_message = True
     stand_in.faults.refusals = [LOGS]
     with pytest.raises(AirflowException, match=r"ended with exit code 1 \(Error\) and left no result"):
-        world.run(world.task("--store=Store9", deferrable=deferrable))
+        world.run(world.task("--store=Store9"))

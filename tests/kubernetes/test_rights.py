@@ -11,10 +11,10 @@ from tests.kubernetes.rights import RIGHTS
 from tests.kubernetes.world import World
 
 
-def test_secrets_reach_the_job_and_nothing_else(world: World, stand_in, deferrable, capsys, caplog):
+def test_secrets_reach_the_job_and_nothing_else(world: World, stand_in, capsys, caplog):
     from airflow.serialization.serialized_objects import DagSerialization
 
-    task = world.task(deferrable=deferrable)
+    task = world.task()
     assert world.run(task)["code"] == 0
     written = json.dumps(stand_in.created) + json.dumps(DagSerialization.to_dict(task.dag), default=str)
     shown = "".join(capsys.readouterr()) + caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any
 
 from kubernetes.client import models as k8s
@@ -36,10 +37,8 @@ def _pod(job: MergeJob, place: PodPlace) -> dict[str, Any]:
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
         "node_selector": place.node_selector,
         "tolerations": [k8s.V1Toleration(**toleration) for toleration in place.tolerations],
-        "volumes": [k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource())],
-        "security_context": k8s.V1PodSecurityContext(
-            run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault")
-        ),
+        "volumes": [_scratch()[0]],
+        "security_context": _rights()[0],
         "automount_service_account_token": False,
         **({"service_account_name": place.service_account} if place.service_account else {}),
     }
@@ -51,14 +50,10 @@ def _container(job: MergeJob, place: PodPlace) -> dict[str, Any]:
         "image": place.image,
         "image_pull_policy": place.image_pull_policy,
         "arguments": list(job.arguments),
-        "env_vars": [*map(_secret_variable, job.secrets), k8s.V1EnvVar(name="HOME", value="/tmp")],
+        "env_vars": [*map(_secret_variable, job.secrets), _home()],
         "container_resources": k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
-        "volume_mounts": [k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],
-        "container_security_context": k8s.V1SecurityContext(
-            allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
-            capabilities=k8s.V1Capabilities(drop=["ALL"]),
-        ),
+        "volume_mounts": [_scratch()[1]],
+        "container_security_context": _rights()[1],
     }
 
 
@@ -81,6 +76,35 @@ def _watching(place: PodPlace) -> dict[str, Any]:
     }
 
 
+# What many pods have is made once: each of the client's objects copies the client's whole configuration.
+
+
+@cache
+def _scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
+    return (
+        k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
+        k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
+    )
+
+
+@cache
+def _rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
+    """Of the pod, and of its container."""
+    of_pod = k8s.V1PodSecurityContext(run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"))
+    of_container = k8s.V1SecurityContext(
+        allow_privilege_escalation=False,
+        read_only_root_filesystem=True,
+        capabilities=k8s.V1Capabilities(drop=["ALL"]),
+    )
+    return of_pod, of_container
+
+
+@cache
+def _home() -> k8s.V1EnvVar:
+    return k8s.V1EnvVar(name="HOME", value="/tmp")
+
+
+@lru_cache
 def _secret_variable(secret: SecretVariable) -> k8s.V1EnvVar:
     reference = k8s.V1SecretKeySelector(name=secret.secret, key=secret.key, optional=secret.optional or None)
     return k8s.V1EnvVar(name=secret.name, value_from=k8s.V1EnvVarSource(secret_key_ref=reference))

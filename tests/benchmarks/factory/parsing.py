@@ -19,6 +19,7 @@ AIRFLOW_CONSTRUCTS = [
     "airflow.sdk.bases.operator:BaseOperatorMeta.__call__",
     "airflow.sdk.definitions.dag:DAG.__init__",
     "airflow.sdk.definitions._internal.mixins:DependencyMixin.__rshift__",
+    "airflow.sdk.definitions.asset:AssetAlias.__init__",
 ]
 OURS_WATCHED = {
     "publish": ["airflow_plugin.factory.publishing:publish_dags"],

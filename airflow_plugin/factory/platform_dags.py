@@ -36,7 +36,8 @@ def _health(settings: PlatformSettings) -> DAG:
     CheckStreams(
         task_id=CHECK_STREAMS,
         platform=platform,
-        retries=0,  # the next run is five minutes away, and a failure is news
+        retries=1,  # for a worker that died; what is wrong with streams fails the task for good
+        retry_delay=timedelta(seconds=10),
         execution_timeout=CHECK_LIMIT,
         priority_weight=AHEAD_OF_MERGES,
         weight_rule="absolute",

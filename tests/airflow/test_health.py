@@ -77,7 +77,7 @@ def test_a_worker_gets_the_health_dag_without_a_database(platform):
     built = platform.published(HEALTH)
     assert list(built) == [HEALTH]
     (task,) = built[HEALTH].tasks
-    assert (task.task_id, task.retries, built[HEALTH].catchup) == ("check_streams", 0, False)
+    assert (task.task_id, task.retries, built[HEALTH].catchup) == ("check_streams", 1, False)
 
 
 def test_only_the_first_of_several_files_has_it(platform):

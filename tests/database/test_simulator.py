@@ -27,6 +27,7 @@ from merge_jobs.simulator.change import Change, ChangeKind
 from merge_jobs.simulator.connect import connector
 from merge_jobs.simulator.producer import apply
 from merge_jobs.simulator.run import Pause, Simulator, Summary
+from tests.conftest import binaries
 
 EXAMPLE = Path(__file__).parents[2] / "config_schema" / "examples"
 COMMAND = [sys.executable, "-m", "merge_jobs", "simulate"]
@@ -336,7 +337,7 @@ def test_a_connection_lost_at_commit_neither_loses_nor_repeats_the_change(produc
 def test_a_server_that_goes_away_and_comes_back_is_waited_for_and_said_once():
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
         Path(directory).chmod(0o755)
-        with EmbeddedPostgres(Path(directory) / "server", options={"fsync": "off"}) as server:
+        with EmbeddedPostgres(Path(directory) / "server", options={"fsync": "off"}, binaries=binaries()) as server:
             options = ("--create-tables", "--verbose", "--min-interval", "0", "--max-interval", "0.05")
             with child(server.dsn(), *options, "--max-changes", "60") as process:
                 read_until(process, lambda line: line.startswith("Made the tables"))

@@ -21,6 +21,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.errors import DatabaseFailed
+from tests.conftest import binaries
 
 # Wide rows in one table, so that a copy of it goes on for a while; a second table to commit together with it.
 TABLES = """
@@ -44,7 +45,7 @@ def servers() -> Iterator[SimpleNamespace]:
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as folder:
         Path(folder).chmod(0o755)
         # Crash-safe: what is said to be committed must outlive the crash.
-        made = {label: EmbeddedPostgres(Path(folder) / label) for label in ("source", "store")}
+        made = {label: EmbeddedPostgres(Path(folder) / label, binaries=binaries()) for label in ("source", "store")}
         with made["source"], made["store"]:
             yield SimpleNamespace(**made)
 

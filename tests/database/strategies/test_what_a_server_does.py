@@ -19,7 +19,7 @@ import pytest
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
 from merge_jobs.errors import DatabaseFailed
-from tests.conftest import FreshDatabase
+from tests.conftest import FreshDatabase, binaries
 
 TABLE = (
     "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' || n FROM generate_series(1, 300) n"
@@ -40,7 +40,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def source(folder) -> Iterator[EmbeddedPostgres]:
     """A producer's server of its own, as careless about commits as producers may be."""
-    with EmbeddedPostgres(folder / "source", options={"synchronous_commit": "off"}) as server:
+    with EmbeddedPostgres(folder / "source", options={"synchronous_commit": "off"}, binaries=binaries()) as server:
         yield server
 
 
@@ -108,7 +108,7 @@ def test_a_backup_that_is_put_back(case, source, folder):
 @pytest.fixture
 def standby(case, source, folder) -> Iterator[EmbeddedPostgres]:
     """A standby that follows the producer, and answers under its own address."""
-    server = EmbeddedPostgres(folder / "standby", options={"hot_standby": "on"})
+    server = EmbeddedPostgres(folder / "standby", options={"hot_standby": "on"}, binaries=binaries())
     home = folder / "standby"
     home.mkdir()
     shutil.copyfile(folder / "source" / "superuser.password", home / "superuser.password")
@@ -162,7 +162,7 @@ def check_a_conflict_with_recovery(case, standby) -> None:
     slow = "CREATE VIEW t AS SELECT id, word || left(pg_sleep(0.03)::text, 0) AS word FROM rows"
     case.changed(f"ALTER TABLE t RENAME TO rows; {slow}")
     over = threading.Event()
-    cleaning = threading.Thread(target=clean_until, args=(case.producer, over))
+    cleaning = threading.Thread(target=clean_while_copied, args=(case, over))
     cleaning.start()
     try:
         with pytest.raises(DatabaseFailed) as caught:
@@ -177,8 +177,12 @@ def check_a_conflict_with_recovery(case, standby) -> None:
     assert case.merge(FORENSIC).total.updated == 1
 
 
-def clean_until(producer, over: threading.Event) -> None:
-    with closing(producer.connect()) as connection, connection.cursor() as cursor:
+def clean_while_copied(case, over: threading.Event) -> None:
+    """Not before: a session that is between two statements is ended without a word."""
+    copying = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND state = 'active'"
+    while not case.query(copying, on=case.source) and not over.wait(0.05):
+        pass
+    with closing(case.producer.connect()) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         while not over.wait(0.1):
             cursor.execute("UPDATE rows SET word = word WHERE id = 7")

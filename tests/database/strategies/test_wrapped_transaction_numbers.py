@@ -17,7 +17,7 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
-from tests.conftest import FreshDatabase
+from tests.conftest import FreshDatabase, binaries
 
 TABLE = (
     "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' || n FROM generate_series(1, 300) n"
@@ -31,7 +31,8 @@ NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 def source() -> Iterator[EmbeddedPostgres]:
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as folder:
         Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder) / "source", options={"autovacuum": "off", "fsync": "off"}) as server:
+        options = {"autovacuum": "off", "fsync": "off"}
+        with EmbeddedPostgres(Path(folder) / "source", options=options, binaries=binaries()) as server:
             yield server
 
 

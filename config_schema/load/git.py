@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -19,7 +19,6 @@ from config_schema.load.folder import MODEL_FILES
 TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
-TOKEN_VARIABLE = "STREAM_FACTORY_GIT_TOKEN"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 # What git's messages mean; LC_ALL keeps them in English.
@@ -27,12 +26,6 @@ NOT_THERE = ("couldn't find remote ref", "not our ref", "not a tree", "unable to
 NO_ACCESS = ("Authentication failed", "could not read Username", "Permission denied", "returned error: 403")
 NO_REPOSITORY = ("not a git repository", "does not appear to be a git repository", "' not found")
 NETWORK = ("Could not resolve", "timed out", "Connection", "Failed to connect", "early EOF", "HTTP 5", "error: 5")
-
-# git runs this program for the user name and the password; the token stays in the environment.
-ASKPASS = f"""#!{sys.executable}
-import os, sys
-print("x-access-token" if "sername" in sys.argv[1] else os.environ["{TOKEN_VARIABLE}"])
-"""
 
 # A local repository may belong to another user than the one in the container. A file, because git does not hand
 # settings in the environment on to the process that serves a local path.
@@ -86,13 +79,13 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
     """Put `commit` (None: the branch's head) of the repository at `url` into the folder `into`; returns the commit.
 
     `branch` may name a tag, or be a commit where the server gives one. A commit that is not on it is refused: servers
-    give away by its number what somebody pushed to a fork. The token goes through GIT_ASKPASS from the environment:
-    never in the URL, the process list, .git/config or a log. Raises GitError.
+    give away by its number what somebody pushed to a fork. The token is an HTTP header that git has from its
+    environment: never in the URL, the process list, a file or a log. Raises GitError.
     """
     _refuse_password_in(url)
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="askpass-") as scripts:
-        git = _Git(into, _environment(Path(scripts), token), url)
+    with tempfile.TemporaryDirectory(prefix="git-settings-") as settings:
+        git = _Git(into, _environment(Path(settings)) | _token_header(url, token), url)
         git("init", "--quiet", ".")
         for depth in DEPTHS:
             _fetch(git, url, branch, f"--depth={depth}")
@@ -116,11 +109,13 @@ def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
 
 
 def _refuse_password_in(url: str) -> None:
-    with suppress(ValueError):
+    try:
         parts = urlsplit(url)
-        if parts.scheme and parts.password is not None:
-            where = f"{parts.scheme}://{parts.hostname}{parts.path}"
-            raise GitError(where, "the address has a password in it", "Keep it in the git secret, under the key token")
+    except ValueError as error:
+        raise GitError("the model's address", "it is none", "Correct it") from error
+    if parts.scheme and parts.password is not None:
+        where = f"{parts.scheme}://{parts.hostname}{parts.path}"
+        raise GitError(where, "the address has a password in it", "Keep it in the git secret, under the key token")
 
 
 def commit_of(folder: Path) -> str:
@@ -129,7 +124,7 @@ def commit_of(folder: Path) -> str:
     Raises GitError if it is not in git, or if one of the model's files differs from that commit: jobs check out
     the commit, and what runs must be what was synced.
     """
-    git = _Git(folder, _environment(None, None), str(folder))
+    git = _Git(folder, _environment(None), str(folder))
     commit = git("rev-parse", "--verify", "HEAD")
     files = [name for name in MODEL_FILES if (folder / name).exists()]
     # An eco.py may import what stands beside it; what is not in git there can be anything, an environment for instance.
@@ -145,7 +140,7 @@ def commit_of(folder: Path) -> str:
 
 def place_of(folder: Path) -> tuple[Path, str]:
     """The repository that a folder is in, and the folder's path inside it. Raises GitError."""
-    git = _Git(folder, _environment(None, None), str(folder))
+    git = _Git(folder, _environment(None), str(folder))
     return Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
 
 
@@ -154,7 +149,7 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
 
     Raises GitError where its history is not all here.
     """
-    git = _Git(folder, _environment(None, None), str(folder))
+    git = _Git(folder, _environment(None), str(folder))
     if ancestor in git("rev-list", commit).split():
         return True
     if git("rev-parse", "--is-shallow-repository") == "true":
@@ -166,15 +161,15 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
 def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str | None = None) -> bool:
     """The same for a repository at `url`, of whose branch only the commits are fetched. Raises GitError."""
     _refuse_password_in(url)
-    with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as scripts:
-        git = _Git(Path(folder), _environment(Path(scripts), token), url)
+    with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
+        git = _Git(Path(folder), _environment(Path(settings)) | _token_header(url, token), url)
         git("init", "--quiet", "--bare", ".")
         # Enough history is all of it: without trees and files, where the server can leave those out.
         _fetch(git, url, branch, "--filter=tree:0")
         return ancestor in git("rev-list", commit).split()
 
 
-def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
+def _environment(settings: Path | None) -> dict[str, str]:
     environment = {
         key: value
         for key, value in os.environ.items()
@@ -182,21 +177,30 @@ def _environment(scripts: Path | None, token: str | None) -> dict[str, str]:
         if key in ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
         or key.startswith(("GIT_SSL", "GIT_SSH", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"))
     }
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
+    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "false", "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
     environment["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
     environment.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    if scripts is not None:
-        config = scripts / "gitconfig"
+    if settings is not None:
+        config = settings / "gitconfig"
         config.write_text(TRUSTING + "".join(f'[include]\n\tpath = "{path}"\n' for path in _own_settings()))
         environment["GIT_CONFIG_GLOBAL"] = str(config)
-    if token and scripts is not None:
-        askpass = scripts / "askpass"
-        askpass.write_text(ASKPASS)
-        askpass.chmod(0o700)
-        environment |= {"GIT_ASKPASS": str(askpass), TOKEN_VARIABLE: token}
-    else:
-        environment["GIT_ASKPASS"] = "false"
     return environment
+
+
+def _token_header(url: str, token: str | None) -> dict[str, str]:
+    """The setting of git that sends the token to the server of the address, and to no other.
+
+    No askpass program: the one place that a job may write to may be mounted so that no program in it runs.
+    """
+    parts = urlsplit(url)
+    if not token or parts.scheme not in ("http", "https"):
+        return {}
+    word = base64.b64encode(f"x-access-token:{token.strip()}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {word}",
+    }
 
 
 def _own_settings() -> list[Path]:

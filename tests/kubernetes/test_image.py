@@ -37,7 +37,7 @@ AS_A_POD = (
 TOKEN = "the token of this try"
 
 
-def docker(*arguments: str, seconds: float = 60, given: bytes = b"", **environment: str) -> str:
+def docker(*arguments: str, seconds: float = 240, given: bytes = b"", **environment: str) -> str:
     """What docker says on stdout. Fails the test with what it says else."""
     done = _docker(*arguments, seconds=seconds, given=given, **environment)
     assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")

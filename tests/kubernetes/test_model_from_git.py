@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -51,7 +52,8 @@ def test_the_commit_that_was_synced_is_fetched_alone_by_its_token(server, tmp_pa
     assert checkout(server.url, "main", head, tmp_path / "got", TOKEN) == head
     assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: two"
     assert git(tmp_path / "got", "rev-list", "--count", "HEAD") == "1"
-    assert server.refused  # it did demand the token
+    with pytest.raises(GitError, match="no access"):
+        checkout(server.url, "main", head, tmp_path / "not got")
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["today's protocol", "commits by name only"])
@@ -86,8 +88,9 @@ def test_nothing_shows_the_token_while_the_model_is_fetched(server, tmp_path):
     assert server.url in shown
     files += [path.read_bytes() for path in (tmp_path / "got").rglob("*") if path.is_file()]
     assert pids
-    assert TOKEN not in shown + said
-    assert not any(TOKEN.encode() in content for content in files)
+    for form in (TOKEN, base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()):
+        assert form not in shown + said
+        assert not any(form.encode() in content for content in files)
 
 
 def test_a_job_that_is_ended_while_it_fetches_leaves_no_git_behind(server, tmp_path):
@@ -97,6 +100,14 @@ def test_a_job_that_is_ended_while_it_fetches_leaves_no_git_behind(server, tmp_p
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+
+def test_another_server_does_not_get_the_token(server, tmp_path, monkeypatch):
+    (tmp_path / ".gitconfig").write_text(f'[url "{server.url}"]\n\tinsteadOf = http://git.example/model.git\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server.commit({"ecosystem.yaml": "name: one"})
+    with pytest.raises(GitError, match="no access"):
+        checkout("http://git.example/model.git", "main", None, tmp_path / "got", TOKEN)
 
 
 def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):

@@ -29,6 +29,8 @@ def peers(objects: list[Object]) -> list[Peer]:
     own = [Peer(pod.labels["app.kubernetes.io/name"], pod.namespace, pod.labels) for pod in pods(objects)]
     merges = [Peer("merge-job", f"ns-{kind}", merge_labels(kind.replace("-", ""))) for kind in PLATFORMS]
     strangers = [Peer("stranger", namespace, {}) for namespace in ("airflow", "ns-yellow-live", "elsewhere", "ingress")]
+    strangers.append(Peer("stranger", "ns-yellow-live", {"stream-factory/platform": "yellowlive"}))
+    strangers.append(Peer("stranger", "elsewhere", merge_labels("yellowlive")))
     return [*own, *merges, *strangers]
 
 

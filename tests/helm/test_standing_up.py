@@ -208,5 +208,7 @@ def test_airflow_takes_the_chart_s_environment_and_finds_the_platforms_in_the_co
     dags = cluster.query("airflow", "SELECT dag_id FROM dag WHERE NOT is_stale")
     assert {("yellowlive__Store1_ingestion",), ("yellowforensic__Store1_ingestion",)} <= set(dags)
     assert cluster.query("airflow", "SELECT stacktrace FROM import_error") == []
-    snapshots = {path.name for path in (cluster.folder / "stream_factory" / "snapshots").glob("*.snapshot")}
+    [container] = cluster.pod("Deployment stream-factory-dag-processor").spec["containers"]
+    [volume] = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "snapshot"]
+    snapshots = {path.name for path in Path(volume.replace(IMAGE_HOME, str(cluster.folder))).glob("*.snapshot")}
     assert snapshots == {"yellowlive.snapshot", "yellowforensic.snapshot"}

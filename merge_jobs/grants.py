@@ -84,14 +84,18 @@ def right_changes(
         if made_anew or role not in held:
             yield Change(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
     if made_anew:
-        for right in standing:
-            if right.role not in ours and not (on.kind == "FUNCTION" and right.role is None):
-                what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
-                yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
+        yield from regranted(on, [right for right in standing if right.role not in ours])
         return
     for role in sorted({right.role for right in standing if right.role in ours and right.role not in wanted} - {None}):
         parts = {"object": on.identifier, "role": sql.Identifier(role)}
         yield Change(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
+
+
+def regranted(on: Object, rights: Iterable[Right]) -> Iterator[Change]:
+    """What others may do with something that was made anew."""
+    for right in rights:
+        what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
+        yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
 
 
 def connect_changes(wanted: Collection[str], server: Server) -> Iterator[Change | StreamFactoryError]:

@@ -17,6 +17,7 @@ from config_schema.sql_types import widens
 from merge_jobs import as_of
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.tables import BATCH_COLUMNS, DatasetTables, Described, described, merge_table
+from merge_jobs.views.aside import views_aside
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ def brought_to_model(tables: DatasetTables) -> DatasetTables:
     ]
     if alterations:
         log.info("%s: table %s: %s", tables.where, tables.merge_name, found)
-        _alter(tables, sql.SQL(", ").join(alterations))
+        with views_aside(tables, found.widened):
+            _alter(tables, sql.SQL(", ").join(alterations))
     as_of.keep_functions(tables)
     return replace(tables, dropped=found.dropped)
 
@@ -88,5 +90,6 @@ def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:
         raise StoreMismatch(
             f"{tables.where}: table {tables.merge_name}",
             "a column whose type is to be widened is used by a view, a rule or a trigger, which PostgreSQL refuses",
-            "Drop that view, run the job, and create it again; nothing was merged",
+            "Drop that view, run the job, and create it again; nothing was merged. Consumers' views that "
+            "merge-job views made are no hindrance, unless something is built on them",
         ) from error

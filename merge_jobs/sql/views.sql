@@ -152,3 +152,24 @@ GRANT {privilege} ON {object} TO {role} WITH GRANT OPTION
 
 -- name: revoke
 REVOKE ALL ON {object} FROM {role} CASCADE
+
+-- name: on_columns
+-- The consumers' views of ours that read these columns of a table, and that nothing else is built on.
+SELECT n.nspname, c.relname, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid IN (
+        SELECT r.ev_class FROM pg_depend d
+        JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        JOIN pg_class t ON t.oid = d.refobjid
+        JOIN pg_namespace s ON s.oid = t.relnamespace
+        WHERE d.refclassid = 'pg_class'::regclass AND s.nspname = %(schema)s AND t.relname = %(table)s
+            AND a.attname = ANY(%(columns)s))
+    AND c.relkind = 'v' AND pg_get_userbyid(c.relowner) = current_user
+    AND obj_description(c.oid, 'pg_class') LIKE '{{"kind": "consumers'' view"%%'
+    AND NOT EXISTS (
+        SELECT FROM pg_depend d LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        WHERE (d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
+               OR d.refclassid = 'pg_type'::regclass AND d.refobjid = c.reltype)
+            AND d.deptype <> 'i' AND r.ev_class IS DISTINCT FROM c.oid)
+ORDER BY c.relname

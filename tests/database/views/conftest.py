@@ -102,6 +102,9 @@ class Consuming:
         """As the owner of the merge store, who is the reconciler."""
         self.merging.execute(statements, on=self.merging.target)
 
+    def open_to_all(self) -> None:
+        self.execute(f'GRANT CONNECT ON DATABASE "{self.merging.target.name}" TO PUBLIC')
+
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         return self.merging.query(statement)
 

@@ -1,0 +1,44 @@
+"""Consumers' views set aside while a merge table changes: PostgreSQL alters no type of a column that a view reads."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from psycopg2 import sql
+
+from merge_jobs.grants import Object, regranted
+from merge_jobs.sql import composed
+from merge_jobs.tables import DatasetTables
+from merge_jobs.views.standing import Right, rows
+
+
+@contextmanager
+def views_aside(tables: DatasetTables, columns: Collection[str]) -> Iterator[None]:
+    """Drop the views of ours that read the columns, and make them again as they were, with the rights on them.
+
+    All in the caller's transaction: nobody sees the gap. Views that others have built on ours stay, and are in the way.
+    """
+    session = tables.store.session
+    values = {"schema": tables.store.place.schema, "table": tables.merge_name, "columns": list(columns)}
+    found = rows(session, "on_columns", values) if columns else []
+    rights: dict[tuple[str, str], list[Right]] = defaultdict(list)
+    for schema in {schema for schema, *_ in found}:
+        for kind, name, role, privilege, may_grant in rows(session, "rights", {"schema": schema}):
+            if kind == "TABLE":
+                rights[schema, name].append(Right(role, privilege, may_grant))
+    with session.cursor() as cursor:
+        for schema, name, _, _ in found:
+            cursor.execute(composed("views.drop_view", {"view": sql.Identifier(schema, name)}, {}))
+        yield
+        for schema, name, query, comment in found:
+            parts = {
+                "view": sql.Identifier(schema, name),
+                "query": sql.SQL(query.rstrip().rstrip(";")),  # as the catalogue writes it
+                "comment": sql.Literal(comment),
+            }
+            cursor.execute(composed("views.create_view", parts, {}))
+            for change in regranted(Object("TABLE", name, schema), rights[schema, name]):
+                for statement in change.statements:
+                    cursor.execute(statement)

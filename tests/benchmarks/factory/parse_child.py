@@ -105,13 +105,8 @@ def _as_worker(request: Measured) -> Measured:
     sys.path[:0] = request["python_path"]
     file, clock = Path(request["file"]), Clock()
     with _airflow_parsing_context_manager(dag_id=request["dag_id"], task_id="snapshot_merge_job"), clock:
-        bag = BundleDagBag(
-            dag_folder=str(file),
-            safe_mode=False,
-            load_op_links=False,
-            bundle_path=file.parent,
-            bundle_name="dags-folder",
-        )
+        place = {"dag_folder": str(file), "bundle_path": file.parent, "bundle_name": BUNDLE}
+        bag = BundleDagBag(**place, safe_mode=False, load_op_links=False)
     if request["dag_id"] not in bag.dags:
         raise RuntimeError(f"{file}: {bag.import_errors or 'no such DAG'}")
     return {"dags": len(bag.dags), "seconds": clock.wall, "cpu_seconds": clock.cpu}

@@ -131,8 +131,8 @@ def test_a_bad_value_is_refused_by_its_name(helm: Helm, path: str, value: object
         ({"settings": "no json"}, r"platforms\.yellowlive\.settings: it is not JSON"),
         ({"settings": "{}"}, r"platforms\.yellowlive\.settings: it lacks original_platform_name"),
         ({"factoryFiles": {}}, "factoryFiles"),
-        ({"factoryFiles": {"other.py": "x"}}, r"factoryFiles.*'other\.py'"),
-        ({"name": "YellowLive"}, r"platforms/yellowlive.*'name'"),
+        ({"factoryFiles": {"other.py": "x"}}, r"yellowlive.factoryFiles.*other\.py"),
+        ({"name": "YellowLive"}, r"platforms.yellowlive.* '?name'? "),
     ],
 )
 def test_a_platform_that_is_wrong_is_told_by_its_name(helm: Helm, change: Values, words: str) -> None:
@@ -194,7 +194,12 @@ def test_a_database_has_one_owner(helm: Helm) -> None:
 
 
 def test_notes_say_what_to_create_by_hand_and_how_to_get_in(helm: Helm) -> None:
-    by_hand = helm.notes(minimal())
+    try:
+        by_hand = helm.notes(minimal())
+    except Refused as error:
+        if "cluster unreachable" in str(error):
+            pytest.skip("helm 3 shows notes with a cluster only")
+        raise
     for secret in ("postgres", "customer-db"):
         assert f"kubectl -n ns-yellow-live create secret generic {secret} --from-env-file={secret}.env" in by_hand
     assert "create secret generic git --from-env-file=git.env" in by_hand

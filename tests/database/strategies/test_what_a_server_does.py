@@ -173,6 +173,7 @@ def check_a_conflict_with_recovery(case, standby) -> None:
     assert "conflict with recovery" in caught.value.what
     assert "hot_standby_feedback" in caught.value.todo
     assert (caught.value.sqlstate, caught.value.retryable) == ("40001", True)
+    as_superuser(standby, "ALTER SYSTEM RESET max_standby_streaming_delay", "SELECT pg_reload_conf()")
     case.changed("DROP VIEW t; ALTER TABLE rows RENAME TO t; UPDATE t SET word = 'later' WHERE id = 6")
     assert case.merge(FORENSIC).total.updated == 1
 

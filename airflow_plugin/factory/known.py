@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -51,8 +50,8 @@ class Known:
 
     @property
     def age(self) -> float:
-        """Seconds since the table was last seen to be so; 0 where it has just been read."""
-        return self.now.age if self.now is self.before else 0.0
+        """Seconds since the table was last seen to be so."""
+        return self.now.age
 
 
 def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
@@ -136,8 +135,7 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
             wanted = replace(merged(current, known.now, own), settings=_settings_to_keep(settings, current))
             if current is None or replace(current, confirmed_at=wanted.confirmed_at) != wanted:
                 write_snapshot(path, platform, wanted)
-            elif known.now is not known.before:
-                confirm(path)
+            confirm(path, known.now.confirmed_at)
     except OSError as error:
         log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
 
@@ -166,7 +164,7 @@ def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None)
             if forgotten:
                 left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
                 write_snapshot(path, platform, replace(snapshot, streams=left))
-                os.utime(path, (snapshot.confirmed_at, snapshot.confirmed_at))
+                confirm(path, snapshot.confirmed_at)
             return sorted(forgotten)
     except OSError as error:
         what = f"it cannot be changed ({error.strerror or error})"

@@ -110,9 +110,9 @@ def read_snapshot(path: Path, platform: str) -> Snapshot | None:
         raise _unusable(path, "it is no snapshot") from error
 
 
-def confirm(path: Path) -> None:
-    """Note that the table has just been seen to be what the snapshot holds."""
-    os.utime(path)
+def confirm(path: Path, seen_at: float) -> None:
+    """Note when (Unix seconds) the table was last seen to be what the snapshot holds."""
+    os.utime(path, (seen_at, seen_at))
 
 
 def write_snapshot(path: Path, platform: str, snapshot: Snapshot) -> None:

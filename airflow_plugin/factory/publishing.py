@@ -59,7 +59,7 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
         "rows": sum(stream.row is not None for stream in own),
         "dags": len(loaded.made),
         "set_aside": len(loaded.set_aside),
-        "snapshot_age_seconds": known.age,
+        "snapshot_age_seconds": round(known.age),
     }
     report(settings.platform_name, part, seconds=seconds, gauges=gauges)
     return loaded.made | (platform_dags(settings) if part.number == 1 else {})

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.factory.known import accept
+from airflow_plugin.factory.known import Known, accept, keep
 from airflow_plugin.factory.last_good import (
     Row,
     Snapshot,
@@ -26,6 +26,7 @@ from airflow_plugin.factory.last_good import (
     writing,
 )
 from airflow_plugin.factory.rows import TableRow
+from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 
 GOOD, BAD = Row("active", '{"good": "é\u2028"}'), Row("paused", "{")
@@ -145,6 +146,21 @@ def test_accept_forgets_only_streams_whose_rows_are_gone(path):
     assert left.streams.keys() == {"A", "B", "D#x"}
     assert left.confirmed_at == 1000  # the table has not been seen by this
     assert accept("yellowlive", path) == []
+
+
+def test_what_is_kept_while_the_table_is_away_does_not_look_younger(path, monkeypatch):
+    write(path)
+    os.utime(path, (1000, 1000))
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
+    before = read_snapshot(path, "yellowlive")
+    settings = PlatformSettings(original_platform_name="YellowLive")
+    keep(settings, Known(before, before), {"D#x": Stream("D#x", BAD, GOOD)})
+    after = read_snapshot(path, "yellowlive")
+    assert after.streams["D#x"].good == GOOD
+    assert after.settings == settings.to_json()
+    assert (after.confirmed_at, Known(after, before).age > 1e9) == (1000, True)
+    keep(settings, Known(replace(after, confirmed_at=2000.0), after), {})
+    assert read_snapshot(path, "yellowlive").confirmed_at == 2000
 
 
 def test_without_a_snapshot_accept_says_where_to_run_it(path):

@@ -70,12 +70,13 @@ STREAMS: dict[str, dict[str, Any]] = {
     "Always": {"git_repo_branch": "keep0", "schedule": "@continuous"},
     "Same": {"git_repo_branch": "same0"},
     "Follower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowLive/Chain/customers"]},
+    "Reported": {"git_repo_branch": "keep0", "schedule_assets": ["s3://landing/report"]},
     "Late": {"git_repo_branch": "keep0", "latency_seconds": 1},
     "InTime": {"git_repo_branch": "keep0", "latency_seconds": 3600},
 }
 PAUSED = ("Paused", "Always")
 # How often each is triggered by hand, where it is not once: these are left to their schedules.
-TRIGGERS = {"Busy": 0, "Follower": 0, "Always": 0, "Crowded": 2}
+TRIGGERS = {"Busy": 0, "Follower": 0, "Reported": 0, "Always": 0, "Crowded": 2}
 
 # What others have: a DAG for each of two datasets, which runs when that has changed and keeps what it was told.
 CONSUMERS = """
@@ -84,7 +85,7 @@ from airflow.sdk import DAG, Asset, task
 def after(store):
     asset = Asset(f"x-stream://YellowLive/{store}/customers")
     with DAG(f"after_{store}", schedule=asset, is_paused_upon_creation=False) as dag:
-        @task
+        @task(outlets=Asset("a report of " + store, "s3://landing/report") if store == "Chain" else [])
         def told(triggering_asset_events=None):
             return [event.extra for event in triggering_asset_events[asset]]
         told()
@@ -241,10 +242,11 @@ def test_a_dag_that_waits_for_a_dataset_runs_when_that_changed_and_not_else(runn
     assert [uri for (uri,) in assets if "addresses" in uri or "Same" in uri] == []
 
 
-def test_a_stream_runs_when_a_dataset_that_it_names_changed(running):
-    follower = dag_id("Follower")
-    until(lambda: running.runs(follower) and ended(running, follower))
-    assert {(run[0].partition("__")[0], run[1]) for run in running.runs(follower)} == {("asset_triggered", "success")}
+@pytest.mark.parametrize("store", ["Follower", "Reported"])
+def test_a_stream_runs_when_an_asset_that_it_names_changed(running, store):
+    dag = dag_id(store)
+    until(lambda: running.runs(dag) and ended(running, dag))
+    assert {(run[0].partition("__")[0], run[1]) for run in running.runs(dag)} == {("asset_triggered", "success")}
 
 
 def test_a_failure_for_good_is_told(running):
@@ -382,7 +384,9 @@ def settle(folder: Path, config: dict[str, Any]) -> None:
         max_chain=MAX_CHAIN,
         notifiers={"slack": {"connection": "slack_ops"}},
         allowed=Allowed(
-            git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()}), shortest_schedule=0
+            git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()}),
+            shortest_schedule=0,
+            schedule_assets=("s3://landing/report",),
         ),
     )
     (folder / names.settings_file("yellowlive")).write_text(settings.to_json())

@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -62,6 +62,13 @@ WIDE = tuple(f"wide_{number}" for number in range(25))  # more than a terminatio
 _runs = itertools.count(1)
 
 
+class TaskState(dict[str, Any]):
+    """What Airflow keeps of a task from one try to the next, of which the operator uses two calls."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
 @dataclass
 class World:
     """`host` is where pods reach the PostgreSQL server and the git server."""
@@ -73,6 +80,7 @@ class World:
     image: str
     password: str = "pass word's"
     synced: str = ""
+    states: dict[str, TaskState] = field(default_factory=dict)  # by run id
 
     def set_up(self) -> None:
         for database, user in (("producer", "producer"), ("merge_store", "merger")):
@@ -185,7 +193,9 @@ class World:
         )
         events = importlib.import_module("airflow.sdk.execution_time.context").OutletEventAccessors()
         dag = SimpleNamespace(dag_id=DAG_ID)
-        return {"ti": ti, "run_id": run_id or f"run {next(_runs)}", "dag": dag, "outlet_events": events}
+        run_id = run_id or f"run {next(_runs)}"
+        state = self.states.setdefault(run_id, TaskState())
+        return {"ti": ti, "run_id": run_id, "dag": dag, "outlet_events": events, "task_state_store": state}
 
     def _row(self, changes: dict[str, Any]) -> dict[str, Any]:
         own = {

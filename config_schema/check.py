@@ -162,6 +162,9 @@ def _merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
         if platform.merge_store.kind is not SourceKind.POSTGRESQL:
             what = f"{platform.merge_store.kind.value!r} cannot hold merge tables"
             yield f"platforms[{i}].merge_store.kind", what, "Name a PostgreSQL database"
+        if platform.consumer_db is not None and platform.consumer_db.kind is not SourceKind.POSTGRESQL:
+            what = f"{platform.consumer_db.kind.value!r} cannot hold consumers' views"
+            yield f"platforms[{i}].consumer_db.kind", what, "Name a PostgreSQL database"
 
 
 def _is_schedule(schedule: str) -> bool:
@@ -299,6 +302,8 @@ def _secrets(ecosystem: Ecosystem) -> set[str]:
         for platform in ecosystem.platforms
         for secret in (platform.merge_store.credential, platform.model.credential, platform.slack_credential)
     }
+    of_platforms |= {one.consumer_db.credential for one in ecosystem.platforms if one.consumer_db is not None}
+    of_platforms |= {one.consumer_reader for one in ecosystem.platforms if one.consumer_reader is not None}
     return of_platforms | {store.source.credential for store in ecosystem.datastores}
 
 

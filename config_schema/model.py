@@ -131,6 +131,8 @@ class Platform:
     runner: Runner = Runner.KUBERNETES
     slack_credential: str = "slack"
     streams: StreamDefaults = StreamDefaults()
+    consumer_db: Database | None = None  # where consumers' views are; none: in the merge store's database
+    consumer_reader: str | None = None  # the secret by which a consumer_db elsewhere reads; none: the merge store's
     documentation: str = ""
 
 

@@ -212,6 +212,11 @@ def batches_view(platform: str) -> str:
     return shortened(f"{platform}_batches")
 
 
+def foreign_server(platform: str) -> str:
+    """A merge store as a consumers' database elsewhere knows it: the server, and the schema of its tables."""
+    return shortened(f"{platform}_merge_store")
+
+
 def freshness_view() -> str:
     """How fresh each dataset of a workspace is; beside its other views."""
     return "freshness"

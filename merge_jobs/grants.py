@@ -19,10 +19,11 @@ PRIVILEGE = {"SCHEMA": "USAGE", "TABLE": "SELECT", "FUNCTION": "EXECUTE", "DATAB
 
 @dataclass(frozen=True)
 class Change:
-    """One thing to do, in words and as statements."""
+    """One thing to do, in words and as statements; `shown` are those for people where a password is in them."""
 
     what: str
     statements: tuple[sql.Composed, ...]
+    shown: tuple[sql.Composed, ...] | None = None
 
 
 @dataclass(frozen=True)

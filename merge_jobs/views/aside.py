@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 
 from merge_jobs.grants import Object, regranted
 from merge_jobs.sql import composed
@@ -20,25 +21,31 @@ def views_aside(tables: DatasetTables, columns: Collection[str]) -> Iterator[Non
 
     All in the caller's transaction: nobody sees the gap. Views that others have built on ours stay, and are in the way.
     """
-    session = tables.store.session
-    values = {"schema": tables.store.place.schema, "table": tables.merge_name, "columns": list(columns)}
+    with set_aside(tables.store.session, tables.store.place.schema, tables.merge_name, columns):
+        yield
+
+
+@contextmanager
+def set_aside(session: Connection, schema: str, table: str, columns: Collection[str]) -> Iterator[None]:
+    """The same for any table that views of ours read."""
+    values = {"schema": schema, "table": table, "columns": list(columns)}
     found = rows(session, "on_columns", values) if columns else []
     rights: dict[tuple[str, str], list[Right]] = defaultdict(list)
-    for schema in {schema for schema, *_ in found}:
-        for kind, name, role, privilege, may_grant in rows(session, "rights", {"schema": schema}):
+    for space in {space for space, *_ in found}:
+        for kind, name, role, privilege, may_grant in rows(session, "rights", {"schema": space}):
             if kind == "TABLE":
-                rights[schema, name].append(Right(role, privilege, may_grant))
+                rights[space, name].append(Right(role, privilege, may_grant))
     with session.cursor() as cursor:
-        for schema, name, _, _ in found:
-            cursor.execute(composed("views.drop_view", {"view": sql.Identifier(schema, name)}, {}))
+        for space, name, _, _ in found:
+            cursor.execute(composed("views.drop_view", {"view": sql.Identifier(space, name)}, {}))
         yield
-        for schema, name, query, comment in found:
+        for space, name, query, comment in found:
             parts = {
-                "view": sql.Identifier(schema, name),
+                "view": sql.Identifier(space, name),
                 "query": sql.SQL(query.rstrip().rstrip(";")),  # as the catalogue writes it
                 "comment": sql.Literal(comment),
             }
             cursor.execute(composed("views.create_view", parts, {}))
-            for change in regranted(Object("TABLE", name, schema), rights[schema, name]):
+            for change in regranted(Object("TABLE", name, space), rights[space, name]):
                 for statement in change.statements:
                     cursor.execute(statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg2 import sql
 
@@ -56,10 +56,11 @@ class Wanted:
     views: list[Definition]
     functions: list[FunctionDefinition]
     said: list[Step]
+    awaited: set[str] = field(default_factory=set)  # whose tables are not there: if they stand they stay
 
     @property
     def names(self) -> set[str]:
-        return {view.name for view in self.views} | {function.name for function in self.functions}
+        return self.awaited | {view.name for view in self.views} | {function.name for function in self.functions}
 
 
 def workspace_plan(
@@ -136,6 +137,7 @@ def _add_dataset(found: Wanted, one: Served, tables: PlatformTables) -> None:
     table = tables.found.get(one.merge_table)
     if table is None:
         found.said.append(f"{one}: nothing has been merged yet, so there is no view")
+        found.awaited.update(one.name(kind) for kind in one.kinds)
         return
     if not _is_merge_table(table.comment, one):
         what = "its comment does not say that it is the dataset's merge table"

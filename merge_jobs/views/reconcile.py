@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -18,6 +18,7 @@ from merge_jobs.errors import CommandWrong, database_failed
 from merge_jobs.grants import Change
 from merge_jobs.store import lock_number
 from merge_jobs.views.definitions import PlatformTables
+from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
 from merge_jobs.views.planning import Scope, WorkspacePlan, workspace_plan
 from merge_jobs.views.standing import read_server, read_tables, read_workspace, rows, workspaces_standing
 from merge_jobs.views.wanted import WantedWorkspace, wanted_workspaces
@@ -52,24 +53,43 @@ def reconcile(
             raise CommandWrong("--platform", f"there is no platform {name!r}", choose_from(name, known))
     databases: dict[tuple[str, int, str], list[Platform]] = {}
     for platform in known.values():
-        of = store_of(platform)
-        databases.setdefault((of.host, of.port, of.database), []).append(platform)
+        databases.setdefault(_address(_consumers_database(platform, store_of)), []).append(platform)
     for platforms in databases.values():
         here = [one for one in platforms if not only or one.name in only]
         if here:
             scope = Scope(frozenset(one.name for one in here), None if only else frozenset(known))
-            schemas = {one.name: store_of(one).schema for one in platforms}
-            yield from _reconcile_database(model, place_of(store_of(here[0]), None), schemas, scope, dry_run)
+            place = place_of(_consumers_database(here[0], store_of), None)
+            stores = {one.name: _store(model, one, store_of) for one in platforms}
+            yield from _reconcile_database(model, place, stores, scope, dry_run)
+
+
+Store = str | MergeStoreElsewhere  # the schema in the same database, or another database
+
+
+def _address(database: Database) -> tuple[str, int, str]:
+    return database.host, database.port, database.database
+
+
+def _consumers_database(platform: Platform, store_of: Callable[[Platform], Database]) -> Database:
+    return platform.consumer_db or store_of(platform)
+
+
+def _store(model: Model, platform: Platform, store_of: Callable[[Platform], Database]) -> Store:
+    store = store_of(platform)
+    if _address(store) == _address(_consumers_database(platform, store_of)):
+        return store.schema
+    return MergeStoreElsewhere(model.ecosystem.name, platform, place_of(store, platform.consumer_reader))
 
 
 def _reconcile_database(
-    model: Model, place: Place, schemas: Mapping[str, str], scope: Scope, dry_run: bool
+    model: Model, place: Place, stores: Mapping[str, Store], scope: Scope, dry_run: bool
 ) -> Iterator[Reconciled]:
     where = f"consumers' database {place}"
     ecosystem = model.ecosystem.name
-    wanted = wanted_workspaces(model, schemas)
+    wanted = wanted_workspaces(model, stores)
     with closing(connect(place, names.views_session(ecosystem), where, LOCK_SECONDS)) as session:
-        session.set_session(readonly=dry_run)
+        # To plan views of tables that are yet to be made they are made, and taken back.
+        session.set_session(readonly=dry_run and all(isinstance(store, str) for store in stores.values()))
         try:
             standing = workspaces_standing(session, ecosystem)
             session.rollback()
@@ -77,14 +97,14 @@ def _reconcile_database(
             raise database_failed(error, where) from error
         for name in sorted({*wanted, *standing}):
             workspace = wanted.get(name, WantedWorkspace(ecosystem, name))
-            yield _reconcile_workspace(session, place, workspace, schemas, scope, dry_run)
+            yield _reconcile_workspace(session, place, workspace, stores, scope, dry_run)
 
 
 def _reconcile_workspace(
     session: Connection,
     place: Place,
     wanted: WantedWorkspace,
-    schemas: Mapping[str, str],
+    stores: Mapping[str, Store],
     scope: Scope,
     dry_run: bool,
 ) -> Reconciled:
@@ -93,14 +113,18 @@ def _reconcile_workspace(
     failed = None
     try:
         rows(session, "lock_workspace", {"lock": lock_number(f"views {wanted.ecosystem}/{wanted.name}")})
-        plan = _plan(session, wanted, schemas, scope)
-        texts = tuple(_text(session, change) for change in plan.changes)
+        tables, foreign = _tables(session, wanted, stores)
+        plan = _plan(session, wanted, tables, scope)
         if not dry_run:
             with session.cursor() as cursor:
-                for change in plan.changes:
-                    for statement in change.statements:
-                        cursor.execute(statement)
+                for statement in (statement for change in plan.changes for statement in change.statements):
+                    cursor.execute(statement)
+        plan = replace(plan, changes=(*foreign, *plan.changes))
+        texts = tuple(_text(session, change) for change in plan.changes)
+        if not dry_run:
             session.commit()
+    except StreamFactoryError as error:
+        failed = error
     except psycopg2.Error as error:
         failed = database_failed(error, f"workspace {wanted.name} in {place}")
     finally:
@@ -108,23 +132,42 @@ def _reconcile_workspace(
     return Reconciled(str(place), plan, texts, failed)
 
 
-def _plan(session: Connection, wanted: WantedWorkspace, schemas: Mapping[str, str], scope: Scope) -> WorkspacePlan:
-    by_platform: dict[str, set[str]] = {name: set() for name in schemas}
+def _tables(
+    session: Connection, wanted: WantedWorkspace, stores: Mapping[str, Store]
+) -> tuple[dict[str, PlatformTables], list[Change]]:
+    """The tables that the workspace's views read, and what was done to have them here."""
+    by_platform: dict[str, set[str]] = {}
     for one in wanted.served:
-        by_platform[one.platform.name] |= {
-            one.merge_table,
-            names.batch_counter_table(one.platform_name),
-            names.batch_metrics_table(one.platform_name),
-        }
-    tables = {
-        name: PlatformTables(schemas[name], read_tables(session, schemas[name], wanted_tables))
-        for name, wanted_tables in by_platform.items()
-    }
+        by_platform.setdefault(one.platform.name, set()).update(
+            (
+                one.merge_table,
+                names.batch_counter_table(one.platform_name),
+                names.batch_metrics_table(one.platform_name),
+            )
+        )
+    tables: dict[str, PlatformTables] = {}
+    done: list[Change] = []
+    for platform, of in by_platform.items():
+        store = stores[platform]
+        if isinstance(store, str):
+            tables[platform] = PlatformTables(store, read_tables(session, store, of))
+            continue
+        for step in bring_foreign_tables(session, store, of):
+            if isinstance(step, PlatformTables):
+                tables[platform] = step
+            else:
+                done.append(step)
+    return tables, done
+
+
+def _plan(
+    session: Connection, wanted: WantedWorkspace, tables: Mapping[str, PlatformTables], scope: Scope
+) -> WorkspacePlan:
     standing = read_workspace(session, wanted.schema, wanted.ecosystem)
     server = read_server(session, wanted.ecosystem, wanted.roles)
     return workspace_plan(wanted, standing, server, tables, scope, lambda part: part.as_string(session))
 
 
 def _text(session: Connection, change: Change) -> str:
-    statements = (statement.as_string(session).strip() for statement in change.statements)
+    statements = (statement.as_string(session).strip() for statement in change.shown or change.statements)
     return ";\n".join(statements) + ";"

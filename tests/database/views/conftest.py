@@ -13,7 +13,7 @@ import pytest
 from config_schema import names
 from config_schema.load import Model
 from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
-from config_schema.model import Classification, DatasetGroup, DatasetSink, Milestoning, Workspace
+from config_schema.model import Classification, Database, DatasetGroup, DatasetSink, Milestoning, Workspace
 from merge_jobs.views.reconcile import Reconciled, reconcile
 from tests.database.conftest import PLATFORMS, STORE, Merging
 
@@ -34,7 +34,7 @@ class Consuming:
     pii: set[str] = field(default_factory=set)
     latency: int | None = None
     status: AssignmentStatus = AssignmentStatus.PROVISIONED
-    without_workspaces: bool = False
+    elsewhere: Any = None  # the consumers' database, if it is not the merge store's
 
     @property
     def model(self) -> Model:
@@ -47,6 +47,10 @@ class Consuming:
             told = {"may_see": self.may_see[name]} if name in self.may_see else {}
             spaces.append(Workspace(name, of, **told))
         base = self.merging.ecosystem
+        if self.elsewhere is not None:
+            of = self.elsewhere
+            there = Database(of.server.host, of.name, "consumer", of.server.port)
+            base = replace(base, platforms=tuple(replace(one, consumer_db=there) for one in base.platforms))
         stores = tuple(
             replace(store, datasets=tuple(self._classified(dataset) for dataset in store.datasets))
             for store in base.datastores
@@ -64,9 +68,19 @@ class Consuming:
         )
         return replace(dataset, columns=tuple(columns))
 
+    @property
+    def home(self) -> Any:
+        """The database with the views."""
+        return self.elsewhere or self.merging.target
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        theirs = {"CONSUMER_USERNAME": self.home.user, "CONSUMER_PASSWORD": self.home.password}
+        return {**self.merging.secrets, **theirs}
+
     def reconcile(self, *platforms: str, dry_run: bool = False) -> list[Reconciled]:
         with pytest.MonkeyPatch.context() as patch:
-            for variable, value in self.merging.secrets.items():
+            for variable, value in self.secrets.items():
                 patch.setenv(variable, value)
             return list(reconcile(self.model, lambda one: one.merge_store, platforms, dry_run=dry_run))
 
@@ -93,20 +107,20 @@ class Consuming:
     def reader(self, workspace: str = "Desk", group: str = "G") -> Reader:
         """Somebody who may log in and is a member of the group's role, and of nothing else."""
         login = f"person_{next(_numbers)}"
-        server = self.merging.target.server
+        server = self.home.server
         server.create_role(login, "secret")
         self.execute(f'GRANT "{self.role(workspace, group)}" TO "{login}"')
-        return Reader(server.dsn(self.merging.target.name, login, "secret"), login)
+        return Reader(server.dsn(self.home.name, login, "secret"), login)
 
     def execute(self, statements: str) -> None:
-        """As the owner of the merge store, who is the reconciler."""
-        self.merging.execute(statements, on=self.merging.target)
+        """As the owner of the views' database, who is the reconciler."""
+        self.merging.execute(statements, on=self.home)
 
     def open_to_all(self) -> None:
-        self.execute(f'GRANT CONNECT ON DATABASE "{self.merging.target.name}" TO PUBLIC')
+        self.execute(f'GRANT CONNECT ON DATABASE "{self.home.name}" TO PUBLIC')
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        return self.merging.query(statement)
+        return self.merging.query(statement, on=self.home)
 
     def changed(self, statements: str) -> None:
         """Change the producer, take its tables over into the model, and merge on both platforms."""

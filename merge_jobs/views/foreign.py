@@ -1,0 +1,193 @@
+"""A merge store in another database: a server, its login, and a foreign table for each table that views read.
+
+Consumers have no rights on any of it: views are read with the rights of their owner, who alone has a login there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Platform
+from merge_jobs.database import Place, connect
+from merge_jobs.errors import StoreMismatch, database_failed
+from merge_jobs.grants import Change
+from merge_jobs.sql import composed, execute
+from merge_jobs.views.aside import set_aside
+from merge_jobs.views.definitions import COMMA, PlatformTables, comment
+from merge_jobs.views.standing import Table, read_tables, rows
+from merge_jobs.views.wanted import read_mark
+
+LOCK_SECONDS = 10
+OPTIONS = {"connect_timeout": "10", "fetch_size": "10000", "updatable": "false"}
+HIDDEN = sql.SQL("'...'")
+
+
+@dataclass(frozen=True)
+class MergeStoreElsewhere:
+    """A platform's merge store, and how the consumers' database gets in."""
+
+    ecosystem: str
+    platform: Platform
+    place: Place
+
+    @property
+    def server(self) -> str:
+        return names.foreign_server(names.platform_name(self.platform.name))
+
+    @property
+    def options(self) -> dict[str, str]:
+        place = self.place
+        return {"host": place.host, "port": str(place.port), "dbname": place.database, **OPTIONS}
+
+    def mark(self, kind: str) -> dict[str, Any]:
+        return {"kind": f"consumers' {kind}", "ecosystem": self.ecosystem, "platform": self.platform.name}
+
+    def tables(self, wanted: Collection[str]) -> dict[str, Table]:
+        """As they are in the merge store. Raises StreamFactoryError."""
+        where = f"merge store {self.place}"
+        with closing(connect(self.place, names.views_session(self.ecosystem), where, LOCK_SECONDS)) as session:
+            try:
+                return read_tables(session, self.place.schema, wanted)
+            except psycopg2.Error as error:
+                raise database_failed(error, where) from error
+
+
+def bring_foreign_tables(
+    session: Connection, store: MergeStoreElsewhere, wanted: Collection[str]
+) -> Iterator[Change | PlatformTables]:
+    """Do what is missing, in the caller's transaction, and tell each change; at the end the tables for views to read.
+
+    Raises StreamFactoryError.
+    """
+    problem = _problem(session, store)
+    if problem is not None:
+        raise problem
+    changes = [*_server_changes(session, store), *_schema_changes(session, store)]
+    remote = store.tables(wanted)
+    for change in changes:
+        _do(session, change)
+        yield change
+    standing = read_tables(session, store.server, remote)
+    for name, table in remote.items():
+        yield from _table_changes(session, store, table, standing.get(name))
+    oids = read_tables(session, store.server, remote)
+    yield PlatformTables(
+        store.server, {name: Table(name, oids[name].oid, of.columns, of.comment) for name, of in remote.items()}
+    )
+
+
+def _problem(session: Connection, store: MergeStoreElsewhere) -> StreamFactoryError | None:
+    there, usable, superuser = _rows(session, "wrapper")[0]
+    where = f"the database of {store.platform.name}'s consumers"
+    if not there and not superuser:
+        todo = "Let a superuser CREATE EXTENSION postgres_fdw, and GRANT USAGE ON FOREIGN DATA WRAPPER to our user"
+        return StoreMismatch(where, "it has no extension postgres_fdw, which only a superuser can make", todo)
+    if there and not usable:
+        todo = "Let a superuser GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw to our user"
+        return StoreMismatch(where, "our user may not use postgres_fdw", todo)
+    found = _rows(session, "server", {"server": store.server})
+    schemas: dict[str, str | None] = dict(rows(session, "schemas", {"schemas": [store.server], "ours": ""}))
+    told = [("server", text) for text, *_ in found] + [("schema", text) for text in schemas.values()]
+    for kind, text in told:
+        if read_mark(text, "merge store", store.ecosystem) is None:
+            what = "it is there, and its comment does not say that it is ours"
+            return StoreMismatch(f"{kind} {store.server}", what, "Rename it")
+    return None
+
+
+def _server_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator[Change]:
+    server = sql.Identifier(store.server)
+    if not _rows(session, "wrapper")[0][0]:
+        yield Change("create extension postgres_fdw", (composed("foreign.create_extension", {}, {}),))
+    found = _rows(session, "server", {"server": store.server})
+    if not found:
+        options = COMMA.join(_option("", key, value) for key, value in store.options.items())
+        parts = {"server": server, "options": options, "comment": comment(store.mark("merge store"))}
+        yield Change(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
+        yield _mapping("create", store)
+        return
+    _, standing, login, mapped = found[0]
+    there = dict(one.split("=", 1) for one in standing or ())
+    differing = {key: value for key, value in store.options.items() if there.get(key) != value}
+    if differing:
+        options = COMMA.join(_option("SET " if key in there else "ADD ", key, of) for key, of in differing.items())
+        altering = composed("foreign.alter_server", {"server": server, "options": options}, {})
+        yield Change(f"change where server {store.server} is", (altering,))
+    if not mapped:
+        yield _mapping("create", store)
+    elif sorted(login or ()) != sorted([f"user={store.place.user}", f"password={store.place.password}"]):
+        yield _mapping("alter", store)
+
+
+def _mapping(verb: str, store: MergeStoreElsewhere) -> Change:
+    name = "foreign.create_mapping" if verb == "create" else "foreign.alter_mapping"
+    parts = {"server": sql.Identifier(store.server), "user": sql.Literal(store.place.user)}
+    done = composed(name, {**parts, "password": sql.Literal(store.place.password)}, {})
+    shown = composed(name, {**parts, "password": HIDDEN}, {})
+    return Change(f"{verb} our login on server {store.server}", (done,), (shown,))
+
+
+def _schema_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator[Change]:
+    if not rows(session, "schemas", {"schemas": [store.server], "ours": ""}):
+        parts = {"schema": sql.Identifier(store.server), "comment": comment(store.mark("merge store"))}
+        yield Change(f"create schema {store.server}", (composed("views.create_schema", parts, {}),))
+
+
+def _table_changes(
+    session: Connection, store: MergeStoreElsewhere, remote: Table, standing: Table | None
+) -> Iterator[Change]:
+    table = sql.Identifier(store.server, remote.name)
+    if standing is None:
+        parts = {
+            "table": table,
+            "definitions": COMMA.join(_column("{} {}", name, kind) for name, kind in remote.columns.items()),
+            "server": sql.Identifier(store.server),
+            "schema": sql.Literal(store.place.schema),
+            "name": sql.Literal(remote.name),
+            "comment": sql.Literal(json.dumps(store.mark("foreign table"))),
+        }
+        change = Change(f"create foreign table {remote.name}", (composed("foreign.create_table", parts, {}),))
+        _do(session, change)
+        yield change
+        return
+    new = {name: kind for name, kind in remote.columns.items() if name not in standing.columns}
+    retyped = {name: kind for name, kind in remote.columns.items() if standing.columns.get(name, kind) != kind}
+    if new or retyped:
+        alterations = [_column("ADD COLUMN {} {}", name, kind) for name, kind in new.items()]
+        alterations += [_column("ALTER COLUMN {} TYPE {}", name, kind) for name, kind in retyped.items()]
+        altering = composed("foreign.alter_table", {"table": table, "alterations": COMMA.join(alterations)}, {})
+        change = Change(f"change the columns {', '.join([*new, *retyped])} of foreign table {remote.name}", (altering,))
+        with set_aside(session, store.server, remote.name, retyped):
+            _do(session, change)
+        yield change
+
+
+def _option(verb: str, key: str, value: str) -> sql.Composed:
+    return sql.SQL("{}{} {}").format(sql.SQL(verb), sql.Identifier(key), sql.Literal(value))
+
+
+def _column(form: str, name: str, kind: str) -> sql.Composed:
+    # The type is as the merge store's catalogue writes it.
+    return sql.SQL(form).format(sql.Identifier(name), sql.SQL(kind))
+
+
+def _do(session: Connection, change: Change) -> None:
+    with session.cursor() as cursor:
+        for statement in change.statements:
+            cursor.execute(statement)
+
+
+def _rows(session: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with session.cursor() as cursor:
+        execute(cursor, f"foreign.{name}", {}, values or {})
+        return cursor.fetchall()

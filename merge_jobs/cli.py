@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from merge_jobs.waiting_signals import let_signals_wait
 
 
 def main() -> None:
     let_signals_wait()
+    if sys.argv[1:2] == ["merge"]:
+        from merge_jobs.commands.merge import merge
+        from merge_jobs.commands.plain import plain_options
+
+        options = plain_options(merge, sys.argv[2:], os.environ)
+        if options is not None:
+            merge(**options)
+
     from merge_jobs.commands.app import app
 
     app(prog_name="merge-job")

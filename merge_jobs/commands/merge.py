@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from typing import Annotated
-
-import typer
 
 from config_schema.result import TOKEN_VARIABLE, ResultCode
 from merge_jobs.commands.options import (
@@ -98,4 +97,4 @@ def merge(
     with ended_by_signals():
         result = perform(request)
         report(result, token)
-    raise typer.Exit(1 if result.code is ResultCode.ERROR else 0)
+    sys.exit(1 if result.code is ResultCode.ERROR else 0)

@@ -106,7 +106,7 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
         Leaf(oid, sql.Identifier(schema, name), -(-size // block_size)) for oid, schema, name, *_, size in found
     )
     no_keys = "its key has an array or a composite type" if array_key else None
-    unfit = no_keys or next(filter(None, map(_unfit, found)), None)
+    unfit = next(filter(None, map(_unfit, found)), None)
     if unfit is None and not is_readable:
         unfit = "the job's user may not ask for the server's state"
     if unfit is None and virtual:

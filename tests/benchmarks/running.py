@@ -17,7 +17,7 @@ from airflow_plugin.demo.postgres import EmbeddedPostgres
 
 def console() -> Console:
     """Wide enough for the tables where nobody looks on."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def talk(screen: Console) -> Callable[[str], None]:

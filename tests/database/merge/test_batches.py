@@ -257,7 +257,7 @@ def test_only_the_assigned_datasets_are_merged(merging):
 def test_a_time_slice_repeats_batches_and_sums_them(merging):
     case = merging(TWO)
     results = []
-    job = case.job(LIVE, "the-slice", time_slice_seconds=4)
+    job = case.job(LIVE, "the-slice", time_slice_seconds=8)
     slice_ = threading.Thread(target=lambda: results.append(run(job)))
     slice_.start()
     _wait_for(case, "SELECT 1 FROM yellowlive_batch_counter WHERE current_batch = 1")

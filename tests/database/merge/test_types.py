@@ -46,7 +46,7 @@ TYPES = {
     "macaddr": ("macaddr", ("'08:00:2b:01:02:03'", "NULL"), ("'08:00:2b:01:02:04'", "NULL")),
     "pg_lsn": ("pg_lsn", ("'16/B374D848'", "'0/0'"), ("'16/B374D849'", "'0/0'")),
     "one byte": ('"char"', ("'a'", "''"), ("'b'", "''")),
-    "an array of arrays": ("int[]", ("'{{1,2},{3,NULL}}'", "'{{}}'"), ("'{{1,2},{NULL,3}}'", "'{}'")),
+    "an array of arrays": ("int[]", ("'{{1,2},{3,NULL}}'", "'{}'"), ("'{{1,2},{NULL,3}}'", "NULL")),
     "a range of dates": ("daterange", ("'[2024-01-01,)'", "'(,)'"), ("'[2024-01-01,infinity)'", "'empty'")),
     "an array of numbers keeps their scales": ("numeric[]", ("'{1.0}'", "'{NaN}'"), ("'{1.00}'", "'{NaN}'")),
     "empty is not NULL": ("varchar(10)", ("''", "NULL"), ("NULL", "''")),

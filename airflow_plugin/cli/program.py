@@ -18,6 +18,7 @@ from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
 from airflow_plugin.cli.snapshot import snapshot
+from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
@@ -43,6 +44,7 @@ app.command()(plan)
 app.command()(sync)
 app.command()(bootstrap)
 app.command()(doctor)
+app.command()(status)
 app.command(context_settings=PASSED_THROUGH)(simulate)
 app.command(context_settings=PASSED_THROUGH)(demo)
 app.add_typer(dag, name="dag")

@@ -20,6 +20,7 @@ class LastLook:
     open_batch: int | None = None
     open_status: str | None = None
     error: str | None = None
+    last_batch: int | None = None  # the last one that was committed
 
 
 @dataclass(frozen=True)

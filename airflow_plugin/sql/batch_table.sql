@@ -11,7 +11,8 @@ ORDER BY 1 LIMIT 1
 
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
-SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error
+SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,
+    last.batch_id
 FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
 LEFT JOIN {counter} seen ON seen.key = wanted.key
 LEFT JOIN LATERAL (

@@ -16,7 +16,7 @@ from airflow_plugin.cli.program import app, missing_extra
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 COMMANDS = [
     *(["validate"], ["plan"], ["sync"], ["bootstrap"], ["db", "init"], ["db", "upgrade"], ["db", "check"]),
-    *(["dag", "show"], ["dag", "simulate"], ["doctor"], ["snapshot", "show"], ["snapshot", "accept"]),
+    *(["dag", "show"], ["dag", "simulate"], ["doctor"], ["status"], ["snapshot", "show"], ["snapshot", "accept"]),
     *(["streams", "list"], ["streams", "import"]),
 ]
 
@@ -44,6 +44,7 @@ def test_help_names_every_command():
         "bootstrap",
         "dag",
         "doctor",
+        "status",
         "db",
         "snapshot",
         "streams",

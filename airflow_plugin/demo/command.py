@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.demo.airflow import Airflow, check_port, run_to_end
+from airflow_plugin.demo.consumer import show_consumers
 from airflow_plugin.demo.databases import Databases, create_databases
 from airflow_plugin.demo.folder import demo_folder
 from airflow_plugin.demo.model import DemoModel
@@ -96,6 +97,7 @@ def _run(
         lines = _all_rounds(rounds, airflow, databases, ours, report)
         report.table(lines)
         _change_configuration(airflow, model, ours, report)
+        show_consumers(databases, model.folder, ours, report)
         report.outcome(lines, airflow)
     return not any(line.differs for line in lines)
 

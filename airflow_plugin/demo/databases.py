@@ -107,6 +107,8 @@ def _create_all(admin_dsn: str, cursor: Cursor, passwords: dict[str, str], where
     for role in ROLES:
         create_role(admin_dsn, role, passwords[role])
         _mark(cursor, "ROLE", role)
+    # It keeps consumers' views, and makes the roles that read them.
+    cursor.execute(sql.SQL("ALTER ROLE {} CREATEROLE").format(sql.Identifier(OWNERS["datasurface_merge"])))
     for database, owner in OWNERS.items():
         create_database(admin_dsn, database, owner)
         _mark(cursor, "DATABASE", database)

@@ -92,6 +92,10 @@ def test_the_demo_ends_with_counts_that_are_the_truth_and_leaves_no_process(kept
         assert all(counts[platform, "3", dataset][:3] == (0, 0, 0) for dataset in ("customers", "addresses"))
     assert "A scheduled run has passed" in done.stdout
     assert "All 12 lines are the truth" in done.stdout
+    live = re.findall(r"yellow(\w+?)_Consumer1_\w+_Store1_customers_view_live: (\d+) rows", done.stdout)
+    assert {platform for platform, _ in live} == {"live", "forensic"}
+    assert len({rows for _, rows in live}) == 1
+    assert re.search(r"The history of customer \S+, as the consumer reads it\n.*? to now: id ", done.stdout, re.DOTALL)
     assert orphans() == []
 
 

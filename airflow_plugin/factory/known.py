@@ -15,6 +15,7 @@ from airflow_plugin.factory.last_good import (
     confirm,
     merged,
     read_snapshot,
+    still_there,
     write_snapshot,
     writing,
 )
@@ -131,7 +132,9 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
     platform, path = settings.platform_name, snapshot_path(settings.platform_name)
     try:
         with writing(path):
-            current = usable_snapshot(path, platform)
+            before = known.before
+            # Another shard may have written meanwhile; reading all again would be the most of what a shard does.
+            current = before if before and still_there(path, before) else usable_snapshot(path, platform)
             wanted = replace(merged(current, known.now, own), settings=_settings_to_keep(settings, current))
             if current is None or replace(current, confirmed_at=wanted.confirmed_at) != wanted:
                 write_snapshot(path, platform, wanted)

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ class Snapshot:
     streams: Mapping[str, Stream]
     confirmed_at: float = 0.0
     settings: str = ""
+    head: bytes = field(default=b"", compare=False)  # the first line of the file that it was read from
 
     @property
     def age(self) -> float:
@@ -105,9 +106,18 @@ def read_snapshot(path: Path, platform: str) -> Snapshot | None:
             raise _unusable(path, "it is not whole: its checksum is wrong")
         settings, *lines = body.decode().splitlines()
         streams = {stream.stream_key: stream for stream in map(_stream, lines)}
-        return Snapshot(head["token"], streams, state.st_mtime, _text(json.loads(settings)))
+        return Snapshot(head["token"], streams, state.st_mtime, _text(json.loads(settings)), first)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise _unusable(path, "it is no snapshot") from error
+
+
+def still_there(path: Path, snapshot: Snapshot) -> bool:
+    """Whether the file is the one that the snapshot was read from: its first line has the checksum of all others."""
+    try:
+        with path.open("rb") as file:
+            return snapshot.head != b"" and file.readline().rstrip(b"\n") == snapshot.head
+    except OSError:
+        return False
 
 
 def confirm(path: Path, seen_at: float) -> None:

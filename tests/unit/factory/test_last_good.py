@@ -22,6 +22,7 @@ from airflow_plugin.factory.last_good import (
     brought_up_to_date,
     merged,
     read_snapshot,
+    still_there,
     write_snapshot,
     writing,
 )
@@ -146,6 +147,19 @@ def test_accept_forgets_only_streams_whose_rows_are_gone(path):
     assert left.streams.keys() == {"A", "B", "D#x"}
     assert left.confirmed_at == 1000  # the table has not been seen by this
     assert accept("yellowlive", path) == []
+
+
+def test_what_another_shard_has_kept_meanwhile_is_not_lost(path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
+    settings = PlatformSettings(original_platform_name="YellowLive")
+    write(path, Snapshot("t", {key: Stream(key, GOOD) for key in "AB"}))
+    before = read_snapshot(path, "yellowlive")
+    assert still_there(path, before)
+    keep(settings, Known(before, before), {"A": Stream("A", GOOD, GOOD)})
+    assert not still_there(path, before)
+    keep(settings, Known(before, before), {"B": Stream("B", GOOD, GOOD)})
+    assert [stream.good for stream in read_snapshot(path, "yellowlive").streams.values()] == [GOOD, GOOD]
+    assert not still_there(path.with_name("none"), before)
 
 
 def test_what_is_kept_while_the_table_is_away_does_not_look_younger(path, monkeypatch):

@@ -37,7 +37,7 @@ check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constrain
 	done
 
 test-unit: $(VENV)/dev  ## No database, no Airflow
-	$(PYTEST) tests/unit $(ARGS)
+	$(PYTEST) tests/unit -n $(JOBS) $(ARGS)
 
 test-database: $(VENV)/dev  ## On a real PostgreSQL
 	$(PYTEST) tests/database -n $(JOBS) $(ARGS)
@@ -48,14 +48,14 @@ test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the sys
 		tests/database/strategies/test_what_makes_a_batch_full.py $(ARGS))
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
-	$(PYTEST) tests/airflow $(ARGS)
+	$(PYTEST) tests/airflow -n $(JOBS) --dist loadfile $(ARGS)
 
 test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server; KUBECONFIG and DAGFACTORY_TEST_IMAGE for a real one
 	$(PYTEST) tests/kubernetes $(ARGS)
 
 test-helm: $(VENV)/dev  ## The chart, as helm renders it
 	@command -v helm > /dev/null || test -x $(BIN)/helm || $(BIN)/python tests/helm/get_helm.py $(BIN)
-	$(PYTEST) tests/helm $(ARGS)
+	$(PYTEST) tests/helm -n $(JOBS) $(ARGS)
 
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)

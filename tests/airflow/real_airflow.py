@@ -67,7 +67,8 @@ class RealAirflow:
         return self.home / "stream_factory" / "snapshots"
 
     def forget_dags(self) -> None:
-        shutil.rmtree(self.snapshots, ignore_errors=True)
+        for folder in (self.snapshots, self.home / "settings"):
+            shutil.rmtree(folder, ignore_errors=True)
         for table in ("dag_run", "dag_version", "dag", "import_error"):
             self.query(f"DELETE FROM {table}")
         shutil.rmtree(self.dags_folder, ignore_errors=True)

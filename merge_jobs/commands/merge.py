@@ -10,44 +10,28 @@ from typing import Annotated
 from config_schema.result import TOKEN_VARIABLE, ResultCode
 from merge_jobs.commands.options import (
     DatasetName,
-    GitBranch,
-    GitCredential,
-    GitUrl,
     LockWait,
-    ModelFolder,
+    Places,
     PlatformName,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
     StoreName,
-    StorePort,
-    StoreSchema,
-    model_flags,
     option,
+    with_places,
 )
 from merge_jobs.ending import ended_by_signals
-from merge_jobs.flags import StoreFlags
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.report import log_to_stdout, report
 from merge_jobs.request import Request, perform
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 
 
+@with_places
 def merge(
+    places: Places,
     platform: PlatformName,
     store: StoreName,
     run_id: Annotated[str, option("--run-id", "Names this run: what it has committed is not done twice.")],
     dataset: DatasetName = None,
     datasets: Annotated[str, option("--datasets", "Names with commas between them; none: all of the store.")] = "",
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
     source_credential: Annotated[
         str | None, option("--source-credential", "The secret of the source; else as modelled.")
     ] = None,
@@ -83,8 +67,8 @@ def merge(
         run_id=run_id,
         dataset=dataset,
         datasets=tuple(name for name in datasets.split(",") if name),
-        model=model_flags(model, git_repo_url, git_repo_branch, git_credential),
-        merge_store=StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential),
+        model=places.of_model,
+        merge_store=places.merge_store,
         source_credential=source_credential,
         source_hosts=None if source_hosts is None else tuple(source_hosts.split(",")),
         strategy=strategy,

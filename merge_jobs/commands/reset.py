@@ -8,39 +8,24 @@ import typer
 
 from merge_jobs.commands.options import (
     DatasetName,
-    GitBranch,
-    GitCredential,
-    GitUrl,
     LockWait,
-    ModelFolder,
+    Places,
     PlatformName,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
     StoreName,
-    StorePort,
-    StoreSchema,
     errors_told,
-    model_flags,
+    with_places,
 )
-from merge_jobs.flags import StoreFlags, model_of, store_place
+from merge_jobs.flags import model_of, store_place
 from merge_jobs.reset import Reset, reset_batch
 from merge_jobs.stream import Stream, stream_of
 
 
+@with_places
 def reset(
+    places: Places,
     platform: PlatformName,
     store: StoreName,
     dataset: DatasetName = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
     lock_wait: LockWait = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reset.")] = False,
 ) -> None:
@@ -53,10 +38,9 @@ def reset(
     Exit codes: 0 reset or nothing to reset, 1 refused or an error, which is named, 2 a wrong option.
     """
     with errors_told():
-        flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
-        ecosystem, commit = model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
+        ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
         stream = stream_of(ecosystem, platform, store, dataset)
-        place = store_place(flags, stream.platform.merge_store)
+        place = store_place(places.merge_store, stream.platform.merge_store)
         typer.echo(_told(stream, reset_batch(place, stream, commit, lock_wait, dry_run), dry_run))
 
 

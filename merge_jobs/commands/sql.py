@@ -8,21 +8,13 @@ import typer
 
 from merge_jobs.commands.options import (
     DatasetName,
-    GitBranch,
-    GitCredential,
-    GitUrl,
-    ModelFolder,
+    Places,
     PlatformName,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
     StoreName,
-    StorePort,
-    StoreSchema,
     errors_told,
-    model_flags,
+    with_places,
 )
-from merge_jobs.flags import StoreFlags, model_of, store_database
+from merge_jobs.flags import model_of, store_database
 from merge_jobs.shown_sql import datasets_to_show, shown_sql
 
 What = Annotated[
@@ -34,20 +26,13 @@ What = Annotated[
 ]
 
 
+@with_places
 def sql(
+    places: Places,
     what: What,
     platform: PlatformName,
     store: StoreName,
     dataset: DatasetName = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
 ) -> None:
     """Print the SQL that a batch would run for a dataset, in order, on both sides. Nothing is run.
 
@@ -58,9 +43,8 @@ def sql(
     Exit codes: 0 printed, 1 an error, which is named, 2 a wrong option.
     """
     with errors_told():
-        flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
-        ecosystem, _ = model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
-        database = store_database(flags, stream.platform.merge_store)
+        database = store_database(places.merge_store, stream.platform.merge_store)
         texts = [shown_sql(one, stream, of, database) for one in what for of in datasets]
     typer.echo("\n\n".join(texts))

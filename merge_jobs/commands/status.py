@@ -12,38 +12,24 @@ import typer
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Ecosystem, Platform
 from merge_jobs.commands.options import (
-    GitBranch,
-    GitCredential,
-    GitUrl,
     Json,
-    ModelFolder,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
-    StorePort,
-    StoreSchema,
+    OnlyPlatform,
+    Places,
     errors_told,
-    model_flags,
     option,
     tell,
+    with_places,
 )
 from merge_jobs.errors import CommandWrong
-from merge_jobs.flags import StoreFlags, model_of, store_place
+from merge_jobs.flags import model_of, store_place
 from merge_jobs.status import PlatformStatus, modelled_streams, platform_status
 
 
+@with_places
 def status(
-    platform: Annotated[str | None, option("--platform", "Only this platform; needed with --git-repo-url.")] = None,
+    places: Places,
+    platform: OnlyPlatform = None,
     store: Annotated[str | None, option("--store", "Only the streams of this datastore.")] = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
     as_json: Json = False,
 ) -> None:
     """Show the streams of the model's platforms: the last committed batch, what is open, and which jobs are at work.
@@ -52,16 +38,17 @@ def status(
 
     Exit codes: 0 shown (also where nothing has run yet), 1 an error, which is named, 2 a wrong option.
     """
-    flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
     found: list[PlatformStatus] = []
     failed: list[StreamFactoryError] = []
     with errors_told():
-        ecosystem, _ = model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         _check_store(ecosystem, store)
         keys = modelled_streams(ecosystem)
         for one in _platforms(ecosystem, platform):
             try:
-                found.append(platform_status(store_place(flags, one.merge_store), one.name, keys).of_store(store))
+                found.append(
+                    platform_status(store_place(places.merge_store, one.merge_store), one.name, keys).of_store(store)
+                )
             except StreamFactoryError as error:
                 failed.append(error)  # the other platforms may be on another server
     if as_json:

@@ -7,40 +7,25 @@ from typing import Annotated
 import typer
 
 from merge_jobs.commands.options import (
-    GitBranch,
-    GitCredential,
-    GitUrl,
     LockWait,
-    ModelFolder,
+    Places,
     PlatformName,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
     StoreName,
-    StorePort,
-    StoreSchema,
     errors_told,
-    model_flags,
     option,
+    with_places,
 )
-from merge_jobs.flags import StoreFlags, model_of, store_place
+from merge_jobs.flags import model_of, store_place
 from merge_jobs.shown_sql import datasets_to_show
 from merge_jobs.trust import trust_again
 
 
+@with_places
 def trust(
+    places: Places,
     platform: PlatformName,
     store: StoreName,
     dataset: Annotated[str | None, option("--dataset", "Only this dataset; a single_dataset store wants one.")] = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
     lock_wait: LockWait = 0,
 ) -> None:
     """Let version diff in again where an audit found that it had missed changes, once the cause is known.
@@ -50,10 +35,9 @@ def trust(
     Exit codes: 0 done or nothing to do, 1 an error, which is named, 2 a wrong option.
     """
     with errors_told():
-        flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
-        ecosystem, _ = model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
-        cleared = trust_again(store_place(flags, stream.platform.merge_store), stream, datasets, lock_wait)
+        cleared = trust_again(store_place(places.merge_store, stream.platform.merge_store), stream, datasets, lock_wait)
     for name, reason in cleared.items():
         typer.echo(f"{stream} {name}: version diff is on again; it was off, as {reason}")
     if not cleared:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
 
 import typer
 
 from config_schema.load import Model
 from config_schema.model import Database, Platform
 from merge_jobs.commands.options import (
-    GitBranch,
-    GitCredential,
-    GitUrl,
-    ModelFolder,
-    StoreCredential,
-    StoreDatabase,
-    StoreHost,
-    StorePort,
-    StoreSchema,
+    OnlyPlatform,
+    Places,
     errors_told,
-    model_flags,
-    option,
     tell,
+    with_places,
 )
 from merge_jobs.flags import StoreFlags, mapped_model_of, store_database
 from merge_jobs.views.reconcile import Reconciled, reconcile
 
 views = typer.Typer(help="Consumers' views, the roles that read them, and who may see what.", no_args_is_help=True)
-
-OnlyPlatform = Annotated[str | None, option("--platform", "Only this platform; needed with --git-repo-url.")]
 
 
 @views.callback()
@@ -38,53 +27,31 @@ def group() -> None:
 
 
 @views.command("plan")
-def plan_views(
-    platform: OnlyPlatform = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
-) -> None:
+@with_places
+def plan_views(places: Places, platform: OnlyPlatform = None) -> None:
     """Show the SQL that would bring consumers' views, roles and rights to the model, and change nothing.
 
     Example: merge-job views plan --model ./model
 
     Exit codes: 0 shown, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
-    flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
     with errors_told():
-        found, _ = mapped_model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
-        _end(_all(found, flags, platform, dry_run=True), dry_run=True)
+        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+        _end(_all(found, places.merge_store, platform, dry_run=True), dry_run=True)
 
 
 @views.command("reconcile")
-def reconcile_views(
-    platform: OnlyPlatform = None,
-    model: ModelFolder = None,
-    git_repo_url: GitUrl = None,
-    git_repo_branch: GitBranch = "main",
-    git_credential: GitCredential = "git",
-    postgres_host: StoreHost = None,
-    postgres_port: StorePort = None,
-    postgres_database: StoreDatabase = None,
-    postgres_schema: StoreSchema = None,
-    postgres_credential: StoreCredential = None,
-) -> None:
+@with_places
+def reconcile_views(places: Places, platform: OnlyPlatform = None) -> None:
     """Bring consumers' views, roles and rights to the model: each workspace in one transaction, and only what is ours.
 
     Example: merge-job views reconcile --platform YellowLive --model ./model
 
     Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
-    flags = StoreFlags(postgres_host, postgres_port, postgres_database, postgres_schema, postgres_credential)
     with errors_told():
-        found, _ = mapped_model_of(model_flags(model, git_repo_url, git_repo_branch, git_credential), flags, platform)
-        _end(_all(found, flags, platform, dry_run=False), dry_run=False)
+        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+        _end(_all(found, places.merge_store, platform, dry_run=False), dry_run=False)
 
 
 def _all(model: Model, flags: StoreFlags, platform: str | None, *, dry_run: bool) -> Iterator[Reconciled]:

@@ -104,10 +104,7 @@ def gone_streams(connection: Connection, platform: str, schema: str = "public") 
 
 def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
     """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
-    tables = {"stream_table": names.stream_table(platform)}
-    # Beside values the driver would read a % in a name as a placeholder.
-    quoted = {kind: sql.Identifier(schema.replace("%", "%%"), table) for kind, table in tables.items()}
-    return sql.SQL(_statements()[name].checked(tables, values)).format(**quoted)
+    return _composed(_statements()[name], platform, schema, values)
 
 
 def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
@@ -178,7 +175,7 @@ def write_rows(
     values = [vars(change) | author for change in changes]
     if not values:
         return
-    query = _composed(connection, _statements()["write_row"], platform, schema, values[0])
+    query = _composed(_statements()["write_row"], platform, schema, values[0])
     with worded(_where(platform)), connection.cursor() as cursor:
         execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
 
@@ -246,7 +243,7 @@ def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
 def _fetch(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    query = _composed(connection, _statements()[name], platform, schema, values)
+    query = _composed(_statements()[name], platform, schema, values)
     with worded(_where(platform)), connection.cursor() as cursor:
         cursor.execute(query, values or None)
         return cursor.fetchall()
@@ -255,18 +252,17 @@ def _fetch(
 def _execute(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any] | None = None
 ) -> None:
-    query = _composed(connection, _statements()[name], platform, schema, values or {})
+    query = _composed(_statements()[name], platform, schema, values or {})
     with worded(_where(platform)), connection.cursor() as cursor:
         cursor.execute(query, values)
 
 
-def _composed(
-    connection: Connection, statement: Statement, platform: str, schema: str, values: Mapping[str, Any]
-) -> sql.Composed:
+def _composed(statement: Statement, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
+    # Beside values the driver would read a % in a name as a placeholder.
+    percent = "%%" if values else "%"
     wanted = {
-        # Beside values the driver would read a % in a name as a placeholder.
-        kind: sql.SQL(table.replace("%", "%%") if values else table)
-        for kind, table in _qualified(connection, platform, schema).items()
+        kind: sql.Identifier(schema.replace("%", percent), table.replace("%", percent))
+        for kind, table in _table_names(platform).items()
         if kind in statement.identifiers
     }
     return sql.SQL(statement.checked(wanted, values)).format(**wanted)
@@ -281,7 +277,7 @@ def _table_names(platform: str) -> dict[str, str]:
 
 
 def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
-    """The tables' names, quoted: as SQL, and as to_regclass() reads them."""
+    """The tables' names as to_regclass() reads them."""
     return {kind: sql.Identifier(schema, table).as_string(connection) for kind, table in _table_names(platform).items()}
 
 

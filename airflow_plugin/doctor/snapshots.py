@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_plugin.doctor.finding import Area, Finding
-from airflow_plugin.factory.last_good import read_snapshot
+from airflow_plugin.factory.snapshot_file import read_snapshot
 from airflow_plugin.health.streams import snapshot_problems
 from airflow_plugin.settings import PlatformSettings, snapshot_path
 from config_schema.errors import StreamFactoryError

@@ -6,22 +6,11 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from airflow_plugin.factory.last_good import (
-    Snapshot,
-    Stream,
-    brought_up_to_date,
-    confirm,
-    merged,
-    read_snapshot,
-    still_there,
-    write_snapshot,
-    writing,
-)
+from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date, merged
 from airflow_plugin.factory.rows import candidate_keys, read_rows, read_table
+from airflow_plugin.factory.snapshot_file import confirm, still_there, usable_snapshot, write_snapshot, writing
 from airflow_plugin.settings import (
-    SNAPSHOT_DIR_VARIABLE,
     PlatformSettings,
     platform_settings,
     settings_from_json,
@@ -143,54 +132,10 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
         log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
 
 
-def snapshot_here(path: Path, platform: str) -> Snapshot:
-    """The snapshot, for commands. Raises StreamFactoryError if there is none, or one that cannot be used."""
-    found = read_snapshot(path, platform)
-    if found is None:
-        todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
-        raise StreamFactoryError(str(path), "there is no snapshot", todo)
-    return found
-
-
-def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
-    """Forget streams whose rows are gone, all or those named; returns them.
-
-    Raises StreamFactoryError, with nothing changed, if one that is named is not gone or the snapshot is not ours.
-    """
-    snapshot_here(path, platform)
-    try:
-        with writing(path):
-            snapshot = snapshot_here(path, platform)
-            forgotten = frozenset(snapshot.gone) if stream_keys is None else stream_keys
-            if wrong := forgotten - frozenset(snapshot.gone):
-                raise StreamFactoryError(sorted(wrong)[0], "it is no stream whose row is gone", _show(platform))
-            if forgotten:
-                left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
-                write_snapshot(path, platform, replace(snapshot, streams=left))
-                confirm(path, snapshot.confirmed_at)
-            return sorted(forgotten)
-    except OSError as error:
-        what = f"it cannot be changed ({error.strerror or error})"
-        raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
-
-
-def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
-    """The snapshot; None, with a warning, for one that cannot be used."""
-    try:
-        return read_snapshot(path, platform)
-    except StreamFactoryError as error:
-        log.warning("%s: the last-good snapshot is not used: %s", names.stream_table(platform), error)
-        return None
-
-
 def _settings_to_keep(settings: PlatformSettings, current: Snapshot | None) -> str:
     if settings.missing_file is None:
         return settings.to_json()
     return current.settings if current else ""
-
-
-def _show(platform: str) -> str:
-    return f"See dagfactory snapshot show --platform {platform}"
 
 
 def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:

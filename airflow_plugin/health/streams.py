@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from airflow_plugin.batch_table import last_looks
 from airflow_plugin.factory.judging import Judged, judged, row_place
-from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date, read_snapshot
+from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date
 from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.factory.rows import TableRow
+from airflow_plugin.factory.snapshot_file import read_snapshot
 from airflow_plugin.health.freshness import LastLook, Late, late
 from airflow_plugin.merge_store import connect, worded
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path

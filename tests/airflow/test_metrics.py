@@ -78,7 +78,6 @@ def test_opentelemetry_gets_the_gauges_and_the_time_of_loading(platform, collect
     assert (load.count, load.sum > 0) == (1, True)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("statsd") is None, reason="the package statsd is not installed")
 def test_statsd_gets_the_same_under_the_same_names(platform):
     package = Path(importlib.util.find_spec("statsd").origin).parents[1]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:

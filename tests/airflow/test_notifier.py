@@ -7,7 +7,6 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
-from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,8 +21,6 @@ LATE = {"dag_run": {"dag_id": "yellowlive__Store1_ingestion", "dag_run_id": "run
 
 @pytest.fixture
 def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
-    if find_spec("airflow.providers.slack") is None:
-        pytest.skip("apache-airflow-providers-slack is not installed")
     server = Slack()
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", server.webhook)
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", server.api)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.kubernetes.faults import Faults
 from tests.kubernetes.pods import Json, Pod
 from tests.kubernetes.rights import RIGHTS
+from tests.loopback_server import LoopbackServer
 
 STALL_SECONDS = 20.0
 VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
@@ -31,7 +31,7 @@ class StandIn:
         self.calls: set[tuple[str, str]] = set()
         self.refused: list[tuple[str, str]] = []
         self.endured = 0  # dead streams that the client waited out
-        self._server = _Server(("127.0.0.1", 0), type("Bound", (_Handler,), {"cluster": self}))
+        self._server = LoopbackServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"cluster": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -49,15 +49,6 @@ class StandIn:
         self.clean()
         self._server.shutdown()
         self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client may hang up
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

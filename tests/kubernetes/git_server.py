@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+from tests.loopback_server import LoopbackServer
 
 IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@example.org")
 
@@ -29,7 +29,7 @@ class GitServer:
         self.old = False  # protocol 0: commits by name only
         self._host = host
         git(folder, "init", "--quiet", "--bare", "--initial-branch=main", "model.git")
-        self._server = _Server((host, 0), type("Bound", (_Handler,), {"git": self}))
+        self._server = LoopbackServer((host, 0), type("Bound", (_Handler,), {"git": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
@@ -57,15 +57,6 @@ class GitServer:
         self.answers.set()
         self._server.shutdown()
         self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client may be ended
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

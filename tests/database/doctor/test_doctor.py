@@ -19,7 +19,8 @@ import config_schema
 from airflow_plugin import stream_table
 from airflow_plugin.cli.program import app
 from airflow_plugin.doctor import versions
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
+from airflow_plugin.factory.last_good import Row, Snapshot, Stream
+from airflow_plugin.factory.snapshot_file import write_snapshot
 from airflow_plugin.stream_table import RowChange
 from config_schema import stream
 from config_schema.errors import StreamFactoryError

@@ -11,7 +11,8 @@ import pytest
 
 from airflow_plugin import stream_table
 from airflow_plugin.batch_table import last_looks
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream, write_snapshot
+from airflow_plugin.factory.last_good import Row, Snapshot, Stream
+from airflow_plugin.factory.snapshot_file import write_snapshot
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.merge_store import MergeStoreError
 from airflow_plugin.settings import PlatformSettings

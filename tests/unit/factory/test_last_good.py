@@ -14,19 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.factory.known import Known, accept, keep
-from airflow_plugin.factory.last_good import (
-    Row,
-    Snapshot,
-    Stream,
-    brought_up_to_date,
-    merged,
-    read_snapshot,
-    still_there,
-    write_snapshot,
-    writing,
-)
+from airflow_plugin.factory.known import Known, keep
+from airflow_plugin.factory.last_good import Row, Snapshot, Stream, brought_up_to_date, merged
 from airflow_plugin.factory.rows import TableRow
+from airflow_plugin.factory.snapshot_file import accept, read_snapshot, still_there, write_snapshot, writing
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 
@@ -184,10 +175,10 @@ def test_without_a_snapshot_accept_says_where_to_run_it(path):
 
 
 def test_two_writers_take_turns_and_one_that_is_stuck_is_not_waited_for_long(path, monkeypatch):
-    monkeypatch.setattr("airflow_plugin.factory.last_good.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("airflow_plugin.factory.snapshot_file.LOCK_SECONDS", 0.1)
     program = f"""
 from pathlib import Path
-from airflow_plugin.factory.last_good import writing
+from airflow_plugin.factory.snapshot_file import writing
 with writing(Path({str(path)!r})):
     print("locked", flush=True)
     input()
@@ -207,12 +198,12 @@ def test_a_crash_while_writing_leaves_the_file_as_it_was(path):
     program = f"""
 import os
 from pathlib import Path
-from airflow_plugin.factory import last_good
+from airflow_plugin.factory import snapshot_file
 os.fsync = lambda handle: os._exit(9)
 path = Path({str(path)!r})
-found = last_good.read_snapshot(path, "yellowlive")
-with last_good.writing(path):
-    last_good.write_snapshot(path, "yellowlive", found)
+found = snapshot_file.read_snapshot(path, "yellowlive")
+with snapshot_file.writing(path):
+    snapshot_file.write_snapshot(path, "yellowlive", found)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     assert read_snapshot(path, "yellowlive").streams == STREAMS

@@ -7,13 +7,19 @@ from enum import Enum
 
 
 class AssignmentStatus(Enum):
-    PROVISIONING = "PROVISIONING"  # agreed, not yet ingesting
-    PROVISIONED = "PROVISIONED"  # ingesting
-    DECOMMISSIONING = "DECOMMISSIONING"  # still ingesting, consumers are leaving
-    DECOMMISSIONED = "DECOMMISSIONED"  # no longer ingesting
+    """A platform's way with a dataset group, from the first batch to the last."""
+
+    PROVISIONING = "PROVISIONING"  # its streams run, consumers have no views of it yet
+    PROVISIONED = "PROVISIONED"  # its streams run, and it is the one that consumers are served by
+    DECOMMISSIONING = "DECOMMISSIONING"  # its streams run, consumers have its views until they have left
+    DECOMMISSIONED = "DECOMMISSIONED"  # its streams are retired, its views dropped
 
     @property
     def ingests(self) -> bool:
+        return self is not AssignmentStatus.DECOMMISSIONED
+
+    @property
+    def serves(self) -> bool:
         return self in (AssignmentStatus.PROVISIONED, AssignmentStatus.DECOMMISSIONING)
 
 
@@ -32,4 +38,14 @@ class DsgMapping:
 
     dsg_name: str
     workspace: str
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[Assignment, ...]  # none: it is said that no platform serves the group
+
+    @property
+    def ingesting(self) -> tuple[str, ...]:
+        """The platforms that run streams for the group."""
+        return tuple(one.data_platform for one in self.assignments if one.status.ingests)
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The platforms whose views the group's consumers have."""
+        return tuple(one.data_platform for one in self.assignments if one.status.serves)

@@ -41,7 +41,7 @@ def check_served(stream: Stream, model: Model) -> None:
     served = {
         sink
         for mapping in model.mappings
-        if any(one.status.ingests and one.data_platform == stream.platform.name for one in mapping.assignments)
+        if stream.platform.name in mapping.ingesting
         for sink in groups[mapping.workspace, mapping.dsg_name].sinks
     }
     for dataset in stream.datasets:

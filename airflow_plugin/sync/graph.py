@@ -51,9 +51,8 @@ def _wanted_datasets(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> di
 def _served_groups(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> Iterator[tuple[str, DatasetGroup]]:
     groups = {(w.name, group.name): group for w in ecosystem.workspaces for group in w.dataset_groups}
     for mapping in mappings:
-        for assignment in mapping.assignments:
-            if assignment.status.ingests:
-                yield assignment.data_platform, groups[mapping.workspace, mapping.dsg_name]
+        for platform in mapping.ingesting:
+            yield platform, groups[mapping.workspace, mapping.dsg_name]
 
 
 def _stream_configs(platform: Platform, store: Datastore, wanted: Wanted) -> Iterator[StreamConfig]:

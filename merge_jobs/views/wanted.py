@@ -133,9 +133,10 @@ def mark_pattern(kind: str, ecosystem: str) -> str:
 
 
 def wanted_workspaces(model: Model, platforms: Collection[str]) -> dict[str, WantedWorkspace]:
-    """What the workspaces get of these platforms, by the assignments that ingest; those that get nothing are left out.
+    """What the workspaces get of these platforms, by the assignments that serve; those that get nothing are left out.
 
-    Consumers who are leaving (DECOMMISSIONING) have their views until they have left.
+    Of a platform that is PROVISIONING consumers have none yet; those who are leaving (DECOMMISSIONING) have their views
+    until they have left.
     """
     by_workspace: dict[str, list[Served]] = defaultdict(list)
     for one in _served(model):
@@ -150,8 +151,7 @@ def _served(model: Model) -> Iterator[Served]:
     for mapping in model.mappings:
         workspace = ecosystem.workspace(mapping.workspace)
         group = next(one for one in workspace.dataset_groups if one.name == mapping.dsg_name)
-        assigned = {one.data_platform for one in mapping.assignments if one.status.ingests}
-        for platform in (one for one in ecosystem.platforms if one.name in assigned):
+        for platform in (one for one in ecosystem.platforms if one.name in mapping.serving):
             for sink in dict.fromkeys(group.sinks):
                 store = ecosystem.datastore(sink.datastore)
                 dataset = next(one for one in store.datasets if one.name == sink.dataset)

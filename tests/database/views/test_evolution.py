@@ -150,6 +150,14 @@ def test_consumers_who_leave_have_their_views_until_they_have_left(consuming, st
     assert (case.bring() == []) is stays
 
 
+def test_consumers_have_no_views_of_a_platform_that_is_still_being_provisioned(consuming):
+    case = consuming(TABLE)
+    case.status = AssignmentStatus.PROVISIONING
+    assert case.bring() == []
+    case.status = AssignmentStatus.PROVISIONED
+    assert case.bring() != []
+
+
 def test_a_merge_table_that_was_moved_away_is_no_longer_read(consuming):
     case = consuming(TABLE)
     case.bring()

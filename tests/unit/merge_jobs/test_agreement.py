@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import config_schema
-from config_schema.load import load_model
+from config_schema.load import Model, load_model
 from config_schema.mapping import AssignmentStatus
 from config_schema.model import Database, SourceKind
 from merge_jobs.agreement import check_credential, check_served, check_source_host
@@ -56,14 +56,23 @@ def test_datasets_of_a_group_that_the_platform_serves_are_read():
     check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), MODEL)
 
 
-@pytest.mark.parametrize("status", [AssignmentStatus.PROVISIONING, AssignmentStatus.DECOMMISSIONED])
-def test_datasets_that_the_platform_does_not_serve_any_more_or_yet_are_refused(status):
+def with_status(status: AssignmentStatus) -> Model:
     mappings = tuple(
         replace(mapping, assignments=tuple(replace(one, status=status) for one in mapping.assignments))
         for mapping in MODEL.mappings
     )
+    return replace(MODEL, mappings=mappings)
+
+
+@pytest.mark.parametrize("status", [AssignmentStatus.PROVISIONING, AssignmentStatus.DECOMMISSIONING])
+def test_datasets_of_a_group_that_is_coming_or_leaving_are_read(status):
+    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), with_status(status))
+
+
+def test_datasets_that_the_platform_does_not_serve_any_more_are_refused():
+    model = with_status(AssignmentStatus.DECOMMISSIONED)
     with pytest.raises(CommandWrong, match="YellowLive serves no dataset group with addresses of Store1") as caught:
-        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), replace(MODEL, mappings=mappings))
+        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), model)
     assert caught.value.retryable
 
 

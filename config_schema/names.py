@@ -79,6 +79,11 @@ def health_dag_id(platform: str) -> str:
     return f"{platform}_health"
 
 
+def operations_dag_id(platform: str) -> str:
+    """The DAG whose runs do what people ask for."""
+    return f"{platform}_operations"
+
+
 def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
     """The drop-in file in the dags folder, or one of several: `yellowlive_factory_1_of_4.py`."""
     return f"{platform}_factory.py" if count == 1 else f"{platform}_factory_{number}_of_{count}.py"

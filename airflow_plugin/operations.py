@@ -1,0 +1,90 @@
+"""What people may ask of a platform's operations DAG: the conf of its runs, checked. Pure, for the web pages too.
+
+{"action": "reset_batch", "stream_key": "Store1", "by": "alice", "reason": "the source was restored"}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from config_schema.errors import Problem, ProblemsFound, choose_from
+
+WHERE = "conf"
+LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
+
+
+class Action(Enum):
+    RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
+    ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
+    TRUST = "trust"  # version diff is on again where an audit has put it off
+    RECONCILE_VIEWS = "reconcile_views"  # consumers' views, roles and rights are brought to the model
+
+    @property
+    def of_stream(self) -> bool:
+        return self is not Action.RECONCILE_VIEWS
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is asked for, and by whom: an Airflow user, or whatever names a person to others."""
+
+    action: Action
+    by: str
+    stream_key: str | None = None
+    dataset: str | None = None  # with trust: only this one of a stream of several
+    reason: str | None = None
+
+    def to_conf(self) -> dict[str, str]:
+        """The conf of the run that does it."""
+        given = {**asdict(self), "action": self.action.value}
+        return {key: value for key, value in given.items() if value is not None}
+
+    def __str__(self) -> str:
+        what = " ".join(filter(None, (self.action.value, self.stream_key, self.dataset)))
+        return f"{what}, asked for by {self.by}" + (f": {self.reason}" if self.reason else "")
+
+
+def operation(conf: object) -> Operation:
+    """The operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
+    if not isinstance(conf, Mapping):
+        what = f"it is no object but a {type(conf).__name__}"
+        raise ProblemsFound(WHERE, [Problem(WHERE, "", what, 'Give {"action": ..., "stream_key": ..., "by": ...}')])
+    problems = list(_problems(conf))
+    if problems:
+        raise ProblemsFound(WHERE, problems)
+    return Operation(**{**conf, "action": Action(conf["action"])})
+
+
+def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
+    keys = list(Operation.__dataclass_fields__)
+    for key in conf:
+        if key not in keys:
+            yield Problem(WHERE, str(key)[:100], "unknown key", choose_from(str(key), keys))
+    action = _action(conf.get("action"))
+    if action is None:
+        what = f"{conf['action']!r:.100} is no action" if "action" in conf else "it is missing"
+        yield Problem(WHERE, "action", what, choose_from(str(conf.get("action")), [one.value for one in Action]))
+    for key, longest in LONGEST.items():
+        if key in conf and not _is_line(conf[key], longest):
+            yield Problem(WHERE, key, "it is no line of text", f"Give 1 to {longest} printable characters")
+    if "by" not in conf:
+        yield Problem(WHERE, "by", "it is missing", "Say who asks for it: it is kept in the history")
+    if action is None:
+        return
+    if action.of_stream and "stream_key" not in conf:
+        yield Problem(WHERE, "stream_key", f"{action.value} wants a stream", "Give its stream_key")
+    if not action.of_stream and "stream_key" in conf:
+        yield Problem(WHERE, "stream_key", f"{action.value} is of the whole platform", "Leave it out")
+    if action is not Action.TRUST and "dataset" in conf:
+        yield Problem(WHERE, "dataset", f"{action.value} is of all datasets of a stream", "Leave it out")
+
+
+def _action(value: object) -> Action | None:
+    return next((one for one in Action if one.value == value), None)
+
+
+def _is_line(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable() and bool(value.strip())

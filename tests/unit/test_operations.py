@@ -1,0 +1,63 @@
+"""The conf of an operations run: what is let through, and everything that is wrong with another in one go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from airflow_plugin.operations import Action, Operation, operation
+from config_schema.errors import ProblemsFound
+
+GOOD = [
+    Operation(Action.RESET_BATCH, "alice", "Store1", reason="the source was restored"),
+    Operation(Action.ALLOW_DELETES, "alice", "Store1#customers"),
+    Operation(Action.TRUST, "alice", "Store1", dataset="customers"),
+    Operation(Action.RECONCILE_VIEWS, "alice"),
+]
+
+
+@pytest.mark.parametrize("asked", GOOD, ids=str)
+def test_what_is_asked_for_comes_back_from_its_conf(asked):
+    assert operation(asked.to_conf()) == asked
+
+
+@pytest.mark.parametrize(
+    ("conf", "told"),
+    [
+        (None, ["conf: it is no object but a NoneType"]),
+        ({}, ["action: it is missing", "by: it is missing"]),
+        (
+            {"action": "reset_batches", "by": "alice", "stream_key": "Store1"},
+            ["action: 'reset_batches' is no action. Did you mean 'reset_batch'?"],
+        ),
+        ({"action": ["trust"], "by": "alice"}, ["action: ['trust'] is no action"]),
+        ({"action": "trust", "by": "alice"}, ["stream_key: trust wants a stream"]),
+        (
+            {"action": "reconcile_views", "by": "alice", "stream_key": "Store1", "dataset": "customers"},
+            ["stream_key: reconcile_views is of the whole platform", "dataset: reconcile_views is of all datasets"],
+        ),
+        ({"action": "trust", "by": "alice", "stream_key": "a\nb"}, ["stream_key: it is no line of text"]),
+        ({"action": "trust", "by": " ", "stream_key": "x" * 256}, ["stream_key: it is no", "by: it is no line"]),
+        ({"action": "trust", "by": {"name": "alice"}, "stream_key": "Store1"}, ["by: it is no line of text"]),
+        (
+            {"action": "trust", "by": "alice", "stream": "Store1"},
+            ["stream: unknown key", "stream_key: trust wants a stream"],
+        ),
+    ],
+)
+def test_everything_wrong_with_a_conf_is_told_at_once(conf, told):
+    with pytest.raises(ProblemsFound) as raised:
+        operation(conf)
+    found = [str(problem) for problem in raised.value.problems]
+    assert len(found) == len(told)
+    for problem, wanted in zip(found, told, strict=True):
+        assert wanted in problem
+
+
+def test_the_check_loads_nothing_of_airflow():
+    program = (
+        "import sys; import airflow_plugin.operations; sys.exit(bool({'airflow', 'psycopg2'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 MERGE_TASK = "snapshot_merge_job"
 CHECK_TASK = "check_result"
@@ -18,6 +19,19 @@ class SecretVariable:
     secret: str
     key: str
     optional: bool = False
+
+
+class Job(Protocol):
+    """What a pod is made of. `kind` is what its label says the job is of: a stream, or a task."""
+
+    @property
+    def platform_name(self) -> str: ...
+    @property
+    def arguments(self) -> tuple[str, ...]: ...
+    @property
+    def secrets(self) -> tuple[SecretVariable, ...]: ...
+    @property
+    def kind(self) -> tuple[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,10 @@ class MergeJob:
     @property
     def store(self) -> str:
         return self.stream_key.partition("#")[0]
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        return "stream", self.stream_key
 
     def run_arguments(self, run_id: str) -> list[str]:
         return [*self.arguments, f"--run-id={run_id}"]

@@ -1,4 +1,4 @@
-"""What a merge job's pod is: least rights, a root file system that is read only, secrets by reference."""
+"""What a job's pod is: least rights, a root file system that is read only, secrets by reference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from kubernetes.client import models as k8s
 
-from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
+from airflow_plugin.operators.merge_job import Job, PodPlace, SecretVariable
 from airflow_plugin.operators.pod_reading import CONTAINER
 from config_schema import names
 
@@ -20,19 +20,20 @@ START_POLL_SECONDS = 2.0
 POLL_SECONDS = 5.0  # of the triggerer
 
 
-def pod_arguments(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+def pod_arguments(job: Job, place: PodPlace) -> dict[str, Any]:
     """The operator's arguments; a try adds its run id and its token."""
     return {**_pod(job, place), **_container(job, place), **_watching(place)}
 
 
-def _pod(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+def _pod(job: Job, place: PodPlace) -> dict[str, Any]:
+    kind, value = job.kind
     return {
         "name": place.name,
         "namespace": place.namespace,
         "labels": {
             "app.kubernetes.io/name": "merge-job",
             f"{LABEL_PREFIX}/platform": names.label_value(job.platform_name),
-            f"{LABEL_PREFIX}/stream": names.label_value(job.stream_key),
+            f"{LABEL_PREFIX}/{kind}": names.label_value(value),
         },
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
         "node_selector": place.node_selector,
@@ -44,7 +45,7 @@ def _pod(job: MergeJob, place: PodPlace) -> dict[str, Any]:
     }
 
 
-def _container(job: MergeJob, place: PodPlace) -> dict[str, Any]:
+def _container(job: Job, place: PodPlace) -> dict[str, Any]:
     return {
         "base_container_name": CONTAINER,
         "image": place.image,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import sys
 import tempfile
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
-from airflow.sdk.log import mask_secret
 
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
+from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.operators.outcome import committed_result, outcome, skip_if_paused
 from config_schema import names
@@ -24,13 +23,6 @@ from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-# All that a job gets of the worker's environment, beside the secrets that its stream names.
-INHERITED = re.compile(
-    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHONPATH"
-    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PGSSLROOTCERT"
-    r"|HTTPS_PROXY|https_proxy|NO_PROXY|no_proxy|SSH_AUTH_SOCK|GIT_SSH|GIT_SSH_COMMAND"  # the way to the model
-)
 
 
 class ProcessMergeOperator(BaseOperator):
@@ -69,7 +61,7 @@ class ProcessMergeOperator(BaseOperator):
         message = folder / "termination-message"
         message.touch()
         own = {TOKEN_VARIABLE: token, names.TERMINATION_MESSAGE_VARIABLE: str(message), "PYTHONUNBUFFERED": "1"}
-        self._start(run_id, _environment(self.job, os.environ) | own, folder)
+        self._start(run_id, job_environment(self.job.secrets, os.environ) | own, folder)
         assert self._child is not None
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, self.job.run_arguments(run_id))
@@ -92,13 +84,3 @@ class ProcessMergeOperator(BaseOperator):
                 f"{self.job}: the merge job cannot be started: {self.command[0]}: {error.strerror}. "
                 "Correct merge_job_command in the platform's settings file"
             ) from error
-
-
-def _environment(job: MergeJob, worker: Mapping[str, str]) -> dict[str, str]:
-    """The job's environment: little of the worker's, and of its secrets only those that the stream names."""
-    inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
-    given = {secret.name: worker[secret.name] for secret in job.secrets if secret.name in worker}
-    for secret in job.secrets:
-        if secret.key != "username" and secret.name in given:
-            mask_secret(given[secret.name])
-    return inherited | given

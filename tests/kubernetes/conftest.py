@@ -78,7 +78,7 @@ def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
     quicker = {"START_POLL_SECONDS": 0.1, "POLL_SECONDS": 0.1, "SCHEDULE_SECONDS": 1, "START_SECONDS": 1}
     if isinstance(cluster, StandIn):
         request = importlib.import_module("airflow_plugin.operators.pod_request")
-        operator = importlib.import_module("airflow_plugin.operators.kubernetes")
+        operator = importlib.import_module("airflow_plugin.operators.job_pod")
         for name, seconds in quicker.items():
             monkeypatch.setattr(request, name, seconds)
         monkeypatch.setattr(operator, "END_POLL_SECONDS", 0.1)

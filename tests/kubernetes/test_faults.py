@@ -34,7 +34,7 @@ def test_a_stream_that_drops_loses_no_result(world: World, stand_in, monkeypatch
 
 
 def test_a_stream_that_is_half_open_holds_nothing_up(world: World, stand_in, monkeypatch):
-    operator = importlib.import_module("airflow_plugin.operators.kubernetes")
+    operator = importlib.import_module("airflow_plugin.operators.job_pod")
     monkeypatch.setattr(operator, "SILENCE_SECONDS", 1.0)
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
     stand_in.faults.half_open = stand_in.faults.no_message = True

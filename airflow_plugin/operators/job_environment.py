@@ -1,0 +1,27 @@
+"""The environment of a job that runs on the worker: little of the worker's, and of its secrets those it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from airflow.sdk.log import mask_secret
+
+from airflow_plugin.operators.merge_job import SecretVariable
+
+# All that a job gets of the worker's environment, beside the secrets that it names.
+INHERITED = re.compile(
+    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHONPATH"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PGSSLROOTCERT"
+    r"|HTTPS_PROXY|https_proxy|NO_PROXY|no_proxy|SSH_AUTH_SOCK|GIT_SSH|GIT_SSH_COMMAND"  # the way to the model
+)
+
+
+def job_environment(secrets: Sequence[SecretVariable], worker: Mapping[str, str]) -> dict[str, str]:
+    """What is inherited, and the secrets that the worker has; they are masked in its logs from now on."""
+    inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
+    given = {secret.name: worker[secret.name] for secret in secrets if secret.name in worker}
+    for secret in secrets:
+        if secret.key != "username" and secret.name in given:
+            mask_secret(given[secret.name])
+    return inherited | given

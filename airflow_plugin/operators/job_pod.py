@@ -1,0 +1,100 @@
+"""The pod of a job: started, watched, found again by the next try, and never left behind while it may work."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager, PodPhase
+from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from airflow_plugin.operators.merge_job import Job, PodPlace
+from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_reading import CONTAINER
+from airflow_plugin.operators.pod_request import pod_arguments
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 30.0
+# A log stream that is silent for longer is opened anew: the provider's five minutes are how long a connection that is
+# half open would hold up the task after its job has ended.
+SILENCE_SECONDS = 30.0
+END_POLL_SECONDS = 2.0
+
+
+class JobPod(KubernetesPodOperator):
+    """KubernetesPodOperator for our jobs; what a job has said is read by those who derive from it."""
+
+    template_fields = ()  # a row's strings never reach a template engine
+
+    def __init__(self, *, job: Job, place: PodPlace, **kwargs: Any) -> None:
+        super().__init__(**pod_arguments(job, place), **kwargs)
+        self.job = job
+
+    def on_kill(self) -> None:
+        if self.pod is None:  # ended while the request was under way
+            self.pod = self.pod_request_obj
+        super().on_kill()
+
+    def await_pod_completion(self, pod: k8s.V1Pod) -> None:  # type: ignore[override]  # theirs is decorated
+        """Follow the log; where it is not to be had, wait for the container's end all the same."""
+        try:
+            super().await_pod_completion(pod)
+        except (ApiException, HTTPError) as error:
+            log.warning("%s: the log of its pod cannot be followed (%s)", self.job, in_words(error))
+            self.pod_manager.await_container_completion(pod, CONTAINER, END_POLL_SECONDS)
+
+    def process_pod_deletion(self, pod: k8s.V1Pod | None, *, reraise: bool = True) -> bool:
+        """What still runs, or may start yet, is deleted under any setting: the next try starts a pod of its own."""
+        try:
+            # What is known of it may be from before its start.
+            now = pod if pod is None or _is_over(pod) else self.pod_manager.read_pod(pod)
+            if now is None or _is_over(now):
+                deleted: bool = super().process_pod_deletion(now, reraise=True)
+                return deleted
+            log.info("%s: deleting pod %s, which is %s", self.job, now.metadata.name, now.status.phase)
+            self.pod_manager.delete_pod(now)
+        except (AirflowException, ApiException, HTTPError) as error:
+            if reraise:
+                raise
+            log.warning("%s: its pod could not be deleted: %s", self.job, in_words(error))
+            return False
+        return True
+
+    def patch_already_checked(self, pod: k8s.V1Pod, *, reraise: bool = True) -> None:
+        try:
+            super().patch_already_checked(pod, reraise=True)
+        except (ApiException, HTTPError) as error:
+            if reraise:
+                raise
+            log.warning("%s: its pod could not be marked as done with: %s", self.job, in_words(error))
+
+    @cached_property
+    def pod_manager(self) -> PodManager:
+        return _PodManager(kube_client=self.client, callbacks=self.callbacks)
+
+
+class _PodManager(PodManager):
+    """The provider's, that notices a log stream which is dead, and a pod that is there though no answer said so."""
+
+    def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["_request_timeout"] = (CONNECT_SECONDS, SILENCE_SECONDS)
+        return super().read_pod_logs(*args, **kwargs)
+
+    def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
+        body = self._client.api_client.sanitize_for_serialization(pod)
+        try:
+            return self._client.create_namespaced_pod(body=body, namespace=pod.metadata.namespace, **kwargs)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            return self.read_pod(pod)  # the name is random and ours: an earlier request was heard after all
+
+
+def _is_over(pod: k8s.V1Pod) -> bool:
+    return pod.status is not None and pod.status.phase in PodPhase.terminal_states

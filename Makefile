@@ -9,7 +9,7 @@ SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory constraints image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory constraints docs image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ bench-factory: $(VENV)/dev  ## Measure what thousands of streams cost in a parse
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \
 		pyproject.toml --output-file constraints.txt
+
+docs: $(VENV)/dev  ## Write docs/reference anew, from the code and the schemas
+	$(BIN)/python -m tests.docs
 
 image:  ## Build the merge-job image; BASE_IMAGE=... for another base
 	docker build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \

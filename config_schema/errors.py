@@ -10,8 +10,10 @@ between it rises.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+
+Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
 
 class StreamFactoryError(Exception):
@@ -34,15 +36,17 @@ class StreamFactoryError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong: in which file, at which path in it, what (with the value seen), and what to do."""
+    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line."""
 
     file: str
     path: str
     what: str
     todo: str
+    line: int | None = field(default=None, compare=False)  # where known
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.file, self.path) if part)
+        file = self.file if self.line is None else f"{self.file}:{self.line}"
+        where = ": ".join(part for part in (file, self.path) if part)
         return f"{where}: {self.what}. {self.todo}"
 
 

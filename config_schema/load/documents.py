@@ -38,10 +38,9 @@ def yaml_document(path: Path) -> Any:
         return yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        line = f"line {mark.line + 1}" if mark else ""
-        raise _unreadable(path, line, f"not YAML: {error.problem}") from error
+        raise _unreadable(path, f"not YAML: {error.problem}", mark.line + 1 if mark else None) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _unreadable(path, "", f"cannot be read: {error}") from error
+        raise _unreadable(path, f"cannot be read: {error}") from error
 
 
 def json_document(path: Path) -> Any:
@@ -52,9 +51,9 @@ def json_document(path: Path) -> Any:
         problem = Problem(path.name, "", "the file is missing", "Write it beside the model; see config_schema/examples")
         raise ProblemsFound(str(path), [problem]) from error
     except json.JSONDecodeError as error:
-        raise _unreadable(path, f"line {error.lineno}", f"not JSON: {error.msg}") from error
+        raise _unreadable(path, f"not JSON: {error.msg}", error.lineno) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, "", f"cannot be read: {error}") from error
+        raise _unreadable(path, f"cannot be read: {error}") from error
 
 
 def structured(data: Any, kind: type[Model]) -> Model:
@@ -74,5 +73,5 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _unreadable(path: Path, where: str, what: str) -> ProblemsFound:
-    return ProblemsFound(str(path), [Problem(path.name, where, what, "Mend the file")])
+def _unreadable(path: Path, what: str, line: int | None = None) -> ProblemsFound:
+    return ProblemsFound(str(path), [Problem(path.name, "", what, "Mend the file", line)])

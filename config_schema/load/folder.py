@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from config_schema.check import check_model, schema_problems
+from config_schema.check import Place, check_model, schema_problems
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load import documents
+from config_schema.load.lines import with_lines
+from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
 from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.model import Ecosystem
 
-YAML_FILE = "ecosystem.yaml"
 PYTHON_FILE = "eco.py"
 MAPPING_FILE = "dsg_platform_mapping.json"
-MODEL_FILES = (YAML_FILE, PYTHON_FILE, MAPPING_FILE)
+MODEL_FILES = (YAML_FILE, PARTS_FOLDER, PYTHON_FILE, MAPPING_FILE)
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,67 @@ def load_model(folder: Path) -> Model:
 
     Cross-object rules are looked at only once both files have the right shape.
     """
-    eco_file, eco_data, problems = _ecosystem_data(folder)
+    whole, problems = _read(folder)
+    if whole is not None:
+        model, place = whole
+        problems = check_model(model.ecosystem, model.mappings, place, MAPPING_FILE)
+        if not problems:
+            return model
+    raise ProblemsFound(str(folder), with_lines(folder, problems))
+
+
+def read_model(folder: Path) -> Model:
+    """The model in `folder`, of which only the shape is checked. Raises ProblemsFound."""
+    whole, problems = _read(folder)
+    if whole is None:
+        raise ProblemsFound(str(folder), with_lines(folder, problems))
+    return whole[0]
+
+
+def has_model(folder: Path) -> bool:
+    """Whether there is any file of a model's."""
+    return any((folder / name).exists() for name in MODEL_FILES)
+
+
+def _read(folder: Path) -> tuple[tuple[Model, Place] | None, list[Problem]]:
+    """The model and where its parts stand; None if a shape is wrong."""
+    eco_data, place, problems = _ecosystem_data(folder)
     mapping_data, mapping_problems = _mapping_data(folder)
     problems += mapping_problems
-    if not problems:
-        ecosystem = documents.structured(eco_data, Ecosystem)
-        mappings = tuple(_dsg_mapping(entry) for entry in mapping_data)
-        problems += check_model(ecosystem, mappings, eco_file=eco_file, mapping_file=MAPPING_FILE)
-        if not problems:
-            return Model(ecosystem, mappings)
-    raise ProblemsFound(str(folder), problems)
+    if problems:
+        return None, problems
+    mappings = tuple(_dsg_mapping(entry) for entry in mapping_data)
+    return (Model(documents.structured(eco_data, Ecosystem), mappings), place), []
 
 
-def _ecosystem_data(folder: Path) -> tuple[str, Any, list[Problem]]:
+def _ecosystem_data(folder: Path) -> tuple[Any, Place, list[Problem]]:
     present = [name for name in (YAML_FILE, PYTHON_FILE) if (folder / name).is_file()]
-    if len(present) != 1:
-        what = "both are there" if present else "there is no model in this folder"
-        advice = f"Keep one of {YAML_FILE} and {PYTHON_FILE}" if present else f"Write {YAML_FILE} or {PYTHON_FILE}"
-        return "", None, [Problem(str(folder), "", what, advice)]
-    name = present[0]
+    if present == [YAML_FILE]:
+        return _ecosystem_of_yaml(folder)
+    if present == [PYTHON_FILE]:
+        return _ecosystem_of_python(folder)
+    what = "both are there" if present else "there is no model in this folder"
+    advice = f"Keep one of {YAML_FILE} and {PYTHON_FILE}" if present else f"Write {YAML_FILE} or {PYTHON_FILE}"
+    return None, _in_python, [Problem(str(folder), "", what, advice)]
+
+
+def _ecosystem_of_yaml(folder: Path) -> tuple[Any, Place, list[Problem]]:
+    whole = gathered(folder)
+    if whole.data is None and whole.problems:
+        return None, whole.place, whole.problems
+    return whole.data, whole.place, [*whole.problems, *schema_problems(whole.data, "ecosystem", whole.place)]
+
+
+def _ecosystem_of_python(folder: Path) -> tuple[Any, Place, list[Problem]]:
     try:
-        read = ecosystem_of_python if name == PYTHON_FILE else documents.yaml_document
-        data = read(folder / name)
+        data = ecosystem_of_python(folder / PYTHON_FILE)
     except ProblemsFound as error:
-        return name, None, list(error.problems)
-    return name, data, schema_problems(data, "ecosystem", name)
+        return None, _in_python, list(error.problems)
+    return data, _in_python, schema_problems(data, "ecosystem", _in_python)
+
+
+def _in_python(path: str) -> tuple[str, str]:
+    return PYTHON_FILE, path
 
 
 def _mapping_data(folder: Path) -> tuple[Any, list[Problem]]:
@@ -64,7 +101,7 @@ def _mapping_data(folder: Path) -> tuple[Any, list[Problem]]:
         data = documents.json_document(folder / MAPPING_FILE)
     except ProblemsFound as error:
         return None, list(error.problems)
-    return data, schema_problems(data, "mapping", MAPPING_FILE)
+    return data, schema_problems(data, "mapping", lambda path: (MAPPING_FILE, path))
 
 
 def _dsg_mapping(entry: dict[str, Any]) -> DsgMapping:

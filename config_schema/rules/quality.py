@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from config_schema.errors import choose_from
+from config_schema.errors import Finding, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem
 from config_schema.quality import Pattern, Range, Reference, RowCount, columns_checked
 from config_schema.regular_expression import fault
-
-Finding = tuple[str, str, str]  # path, what, what to do
 
 
 def quality_findings(ecosystem: Ecosystem) -> Iterator[Finding]:

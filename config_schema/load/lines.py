@@ -1,0 +1,58 @@
+"""On which line of its file a part of a model stands: read only once something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from config_schema.errors import Problem
+
+STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+def with_lines(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, each with its line where the file is YAML or JSON and has one."""
+    document = cache(_document)
+    return [
+        problem
+        if problem.line is not None or not problem.path
+        else replace(problem, line=_line(document(folder / problem.file), problem.path))
+        for problem in problems
+    ]
+
+
+def _document(path: Path) -> yaml.Node | None:
+    if path.suffix not in (".yaml", ".yml", ".json"):
+        return None
+    try:
+        return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)  # JSON is YAML, nearly
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
+def _line(node: yaml.Node | None, path: str) -> int | None:
+    """The line of what a path leads to, or of the last part of it that is there."""
+    line = None
+    for index, key in STEP.findall(path):
+        found = next(_inside(node, index, key), None)
+        if found is None:
+            break
+        line, node = found
+    if line is None and isinstance(node, yaml.Node):
+        line = node.start_mark.line
+    return None if line is None else line + 1
+
+
+def _inside(node: yaml.Node | None, index: str, key: str) -> Iterator[tuple[int, yaml.Node]]:
+    if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
+        item = node.value[int(index)]
+        yield item.start_mark.line, item
+    elif isinstance(node, yaml.MappingNode) and key:
+        for name, value in node.value:
+            if name.value == key:
+                yield name.start_mark.line, value

@@ -1,0 +1,94 @@
+"""ecosystem.yaml and the files in the folder ecosystem/ as one document, which remembers where each part stands.
+
+A file in the folder, or in a folder of it, has what it adds to the lists of ecosystem.yaml. They are read in the order
+of their names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config_schema.errors import Problem, ProblemsFound, choose_from
+from config_schema.load import documents
+
+YAML_FILE = "ecosystem.yaml"
+PARTS_FOLDER = "ecosystem"
+LISTS = ("teams", "platforms", "datastores", "workspaces")
+ITEM = re.compile(rf"({'|'.join(LISTS)})\[(\d+)\](.*)")
+
+
+@dataclass
+class Gathered:
+    """The whole document; for each of its lists, the file and the index there of each item."""
+
+    data: Any
+    problems: list[Problem] = field(default_factory=list)
+    origins: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    def place(self, path: str) -> tuple[str, str]:
+        """The file that a path of the whole document leads to, and the path in it."""
+        found = ITEM.fullmatch(path)
+        if found is None or int(found[2]) >= len(self.origins[found[1]]):
+            return YAML_FILE, path
+        file, index = self.origins[found[1]][int(found[2])]
+        return file, f"{found[1]}[{index}]{found[3]}"
+
+
+def gathered(folder: Path) -> Gathered:
+    """What `ecosystem.yaml` and the files beside it say. What cannot be read is among its problems."""
+    whole = Gathered(None)
+    try:
+        whole.data = documents.yaml_document(folder / YAML_FILE)
+    except ProblemsFound as error:
+        whole.problems += error.problems
+    if isinstance(whole.data, dict):
+        _remember(whole, YAML_FILE, whole.data)
+    for path in part_files(folder):
+        _add(whole, path, str(path.relative_to(folder)))
+    return whole
+
+
+def part_files(folder: Path) -> list[Path]:
+    """The files beside ecosystem.yaml, in the order in which they are read."""
+    found = (folder / PARTS_FOLDER).rglob("*")
+    return sorted(path for path in found if path.suffix in (".yaml", ".yml") and path.is_file())
+
+
+def _add(whole: Gathered, path: Path, file: str) -> None:
+    try:
+        part = documents.yaml_document(path)
+    except ProblemsFound as error:
+        whole.problems += [Problem(file, one.path, one.what, one.todo, one.line) for one in error.problems]
+        return
+    if part is None:
+        return  # nothing in it yet
+    whole.problems += [Problem(file, *finding) for finding in _misshapen(part)]
+    if isinstance(part, dict) and isinstance(whole.data, dict):
+        lists = {key: part[key] for key in LISTS if isinstance(part.get(key), list)}
+        for key, items in lists.items():
+            # A list of ecosystem.yaml that is none is told of by the schema.
+            if isinstance(whole.data.setdefault(key, []), list):
+                whole.data[key] = [*whole.data[key], *items]
+        _remember(whole, file, lists)
+
+
+def _remember(whole: Gathered, file: str, data: dict[Any, Any]) -> None:
+    for key in LISTS:
+        if isinstance(data.get(key), list):
+            whole.origins[key] += [(file, index) for index in range(len(data[key]))]
+
+
+def _misshapen(part: Any) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(part, dict):
+        yield "", "it is no mapping", f"Write one with any of {', '.join(LISTS)}"
+        return
+    for key, items in part.items():
+        if key not in LISTS:
+            yield str(key), f"{key!r} cannot stand in a part of the model", choose_from(str(key), LISTS)
+        elif not isinstance(items, list):
+            yield key, "it is no list", f"Write a list, as in {YAML_FILE}"

@@ -1,0 +1,76 @@
+"""Schedules, addresses and secrets of platforms."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from config_schema import names
+from config_schema.errors import Finding
+from config_schema.model import Ecosystem, SourceKind
+
+
+def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for i, platform in enumerate(ecosystem.platforms):
+        if platform.schedule is not None and not _is_schedule(platform.schedule):
+            todo = "Write five fields such as '*/10 * * * *', or a preset such as @hourly"
+            yield f"platforms[{i}].schedule", f"{platform.schedule!r} is no schedule", todo
+        try:
+            ZoneInfo(platform.timezone)
+        except (KeyError, ValueError, OSError):
+            todo = "Write an IANA name such as Europe/Zurich"
+            yield f"platforms[{i}].timezone", f"{platform.timezone!r} is no time zone", todo
+
+
+def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """A password in an address would stand in rows, plans and logs. Its value is not repeated here either."""
+    for i, platform in enumerate(ecosystem.platforms):
+        try:
+            password = urlsplit(platform.model.url).password
+        except ValueError:
+            yield f"platforms[{i}].model.url", "this is no address", "Write https://..., ssh or a local path"
+            continue
+        if password is not None:
+            todo = f"Take it out, and put the token into the secret {platform.model.credential!r}"
+            yield f"platforms[{i}].model.url", "there is a password in the address", todo
+
+
+def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for i, platform in enumerate(ecosystem.platforms):
+        if platform.merge_store.kind is not SourceKind.POSTGRESQL:
+            what = f"{platform.merge_store.kind.value!r} cannot hold merge tables"
+            yield f"platforms[{i}].merge_store.kind", what, "Name a PostgreSQL database"
+        if platform.consumer_db is not None and platform.consumer_db.kind is not SourceKind.POSTGRESQL:
+            what = f"{platform.consumer_db.kind.value!r} cannot hold consumers' views"
+            yield f"platforms[{i}].consumer_db.kind", what, "Name a PostgreSQL database"
+
+
+def secrets_have_variables_of_their_own(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Two secrets whose environment variables are the same (`a-b`, `a.b`) would get each other's password."""
+    by_variable: dict[str, set[str]] = defaultdict(set)
+    for secret in _secrets(ecosystem):
+        by_variable[names.secret_variable(secret, "password")].add(secret)
+    for variable, secrets in by_variable.items():
+        if len(secrets) > 1:
+            what = f"the secrets {' and '.join(map(repr, sorted(secrets)))} would both be {variable}"
+            yield "", what, "Rename one of them"
+
+
+def _secrets(ecosystem: Ecosystem) -> set[str]:
+    of_platforms = {
+        secret
+        for platform in ecosystem.platforms
+        for secret in (platform.merge_store.credential, platform.model.credential, platform.slack_credential)
+    }
+    of_platforms |= {one.consumer_db.credential for one in ecosystem.platforms if one.consumer_db is not None}
+    of_platforms |= {one.consumer_reader for one in ecosystem.platforms if one.consumer_reader is not None}
+    return of_platforms | {store.source.credential for store in ecosystem.datastores}
+
+
+def _is_schedule(schedule: str) -> bool:
+    from croniter import croniter
+
+    presets = {"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
+    return schedule in presets or (not schedule.startswith("@") and bool(croniter.is_valid(schedule)))

@@ -259,8 +259,8 @@ def test_a_broken_model_shows_every_problem_and_changes_nothing(dagfactory, mode
         lines = done.stderr.splitlines()
         assert len(lines) == 2
         assert all(line.startswith("error: ") for line in lines)
-        assert "ecosystem.yaml: platforms[0].schedule: '99 * * * *'" in lines[0]
-        assert "dsg_platform_mapping.json: [1].assignments[0].dataPlatform: 'YellowForensics'" in lines[1]
+        assert "ecosystem.yaml:9: platforms[0].schedule: '99 * * * *'" in lines[0]
+        assert "dsg_platform_mapping.json:20: [1].assignments[0].dataPlatform: 'YellowForensics'" in lines[1]
     assert (synced.rows(), synced.commit_recorded()) == (rows, commit)
     listed = json.loads(dagfactory("validate", model, "--json").stdout)["problems"]
     assert [problem["file"] for problem in listed] == ["ecosystem.yaml", "dsg_platform_mapping.json"]

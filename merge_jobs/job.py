@@ -11,7 +11,7 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import batches, ending, quality, row_maps
+from merge_jobs import asked, batches, ending, quality, row_maps
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
@@ -42,6 +42,7 @@ class Job:
     time_slice_seconds: float = 0
     max_delete_fraction: float = MAX_DELETE_FRACTION
     allow_deletes: bool = False  # one batch may delete more than that
+    asked_by: str | None = None  # who let it
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS
 
@@ -71,6 +72,9 @@ class Run:
                 if stored is not None:
                     log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
                     return stored
+                if job.allow_deletes:
+                    asked.write_down(store, "allow_deletes", job.asked_by)
+                    store.commit()
                 self._time_slice(store)
                 return self.so_far
         except psycopg2.Error as error:

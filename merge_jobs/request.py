@@ -42,6 +42,7 @@ class Request:
     time_slice_seconds: float = 0
     max_delete_fraction: float = 0.5
     allow_deletes: bool = False
+    asked_by: str | None = None
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS
 
@@ -92,6 +93,7 @@ def job_of(request: Request) -> Job:
         time_slice_seconds=request.time_slice_seconds,
         max_delete_fraction=request.max_delete_fraction,
         allow_deletes=request.allow_deletes,
+        asked_by=request.asked_by,
         lock_wait=request.lock_wait,
         audit_interval=request.audit_interval,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from config_schema import names
-from merge_jobs import batches
+from merge_jobs import asked, batches
 from merge_jobs.batches import BatchStatus
 from merge_jobs.database import Place
 from merge_jobs.errors import BatchCommitted, database_failed
@@ -30,7 +30,12 @@ class Reset:
 
 
 def reset_batch(
-    place: Place, stream: Stream, model_commit: str | None = None, lock_wait: float = 0, dry_run: bool = False
+    place: Place,
+    stream: Stream,
+    model_commit: str | None = None,
+    lock_wait: float = 0,
+    dry_run: bool = False,
+    asked_by: str | None = None,
 ) -> Reset | None:
     """Reset the stream's open batch; None if the stream never had a batch. `dry_run` only looks.
 
@@ -38,12 +43,14 @@ def reset_batch(
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
-            return _reset(store, model_commit, lock_wait, dry_run)
+            return _reset(store, model_commit, lock_wait, dry_run, asked_by)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 
 
-def _reset(store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool) -> Reset | None:
+def _reset(
+    store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool, asked_by: str | None
+) -> Reset | None:
     store.lock_stream(lock_wait)
     if not _has_batches(store):
         return None
@@ -61,6 +68,7 @@ def _reset(store: MergeStore, model_commit: str | None, lock_wait: float, dry_ru
         for table in found.staging:
             store.run("dataset.drop_staging", staging=store.table(table))
         batches.reset(store, found.batch_id, run_id, model_commit)
+        asked.write_down(store, "reset_batch", asked_by)
         store.commit()
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg2
 
 from config_schema.model import Dataset
-from merge_jobs import batches, row_maps
+from merge_jobs import asked, batches, row_maps
 from merge_jobs.database import Place
 from merge_jobs.errors import database_failed
 from merge_jobs.store import MergeStore
@@ -17,7 +17,9 @@ from merge_jobs.tables import DatasetTables
 SESSION = "trust"  # stands for the run id where another command tells who holds the stream
 
 
-def trust_again(place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0) -> dict[str, str]:
+def trust_again(
+    place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0, asked_by: str | None = None
+) -> dict[str, str]:
     """Why version diff was off, by dataset, for those of the datasets where it was; it is on again.
 
     The next batch of such a dataset is full, and maps its row versions. Raises StreamBusy if a job is running.
@@ -33,6 +35,8 @@ def trust_again(place: Place, stream: Stream, datasets: Sequence[Dataset], lock_
                 if known is not None and known.distrusted is not None:
                     row_maps.distrust(tables, None)
                     cleared[tables.name] = known.distrusted
+            if cleared:
+                asked.write_down(store, "trust", asked_by)
             store.commit()
             return cleared
         except psycopg2.Error as error:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from config_schema.result import TOKEN_VARIABLE, ResultCode
 from merge_jobs.commands.options import (
+    AskedBy,
     DatasetName,
     LockWait,
     Places,
@@ -46,6 +47,7 @@ def merge(
     allow_deletes: Annotated[
         bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
     ] = False,
+    by: AskedBy = None,
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
         float, option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
@@ -75,6 +77,7 @@ def merge(
         time_slice_seconds=time_slice_seconds,
         max_delete_fraction=max_delete_fraction,
         allow_deletes=allow_deletes,
+        asked_by=by,
         lock_wait=lock_wait,
         audit_interval=audit_interval,
     )

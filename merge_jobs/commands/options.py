@@ -31,6 +31,7 @@ StoreName = Annotated[str, option("--store", "The datastore's name.")]
 OnlyPlatform = Annotated[str | None, option("--platform", "Only this platform; needed with --git-repo-url.")]
 DatasetName = Annotated[str | None, option("--dataset", "The dataset, for a single_dataset store only.")]
 LockWait = Annotated[float, option("--lock-wait", "Seconds to wait for another job on the stream.")]
+AskedBy = Annotated[str | None, option("--by", "Who asks for it: kept in the history of the stream's row.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from merge_jobs.commands.options import (
+    AskedBy,
     DatasetName,
     LockWait,
     Places,
@@ -27,6 +28,7 @@ def reset(
     store: StoreName,
     dataset: DatasetName = None,
     lock_wait: LockWait = 0,
+    by: AskedBy = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reset.")] = False,
 ) -> None:
     """Take a stream's open batch back to its start: drop what it has staged, and let the next run read it anew.
@@ -41,7 +43,7 @@ def reset(
         ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
         stream = stream_of(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
-        typer.echo(_told(stream, reset_batch(place, stream, commit, lock_wait, dry_run), dry_run))
+        typer.echo(_told(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
 
 
 def _told(stream: Stream, done: Reset | None, dry_run: bool) -> str:

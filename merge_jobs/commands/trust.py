@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from merge_jobs.commands.options import (
+    AskedBy,
     LockWait,
     Places,
     PlatformName,
@@ -27,6 +28,7 @@ def trust(
     store: StoreName,
     dataset: Annotated[str | None, option("--dataset", "Only this dataset; a single_dataset store wants one.")] = None,
     lock_wait: LockWait = 0,
+    by: AskedBy = None,
 ) -> None:
     """Let version diff in again where an audit found that it had missed changes, once the cause is known.
 
@@ -37,7 +39,8 @@ def trust(
     with errors_told():
         ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
-        cleared = trust_again(store_place(places.merge_store, stream.platform.merge_store), stream, datasets, lock_wait)
+        place = store_place(places.merge_store, stream.platform.merge_store)
+        cleared = trust_again(place, stream, datasets, lock_wait, by)
     for name, reason in cleared.items():
         typer.echo(f"{stream} {name}: version diff is on again; it was off, as {reason}")
     if not cleared:

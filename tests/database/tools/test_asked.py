@@ -1,0 +1,75 @@
+"""Who asked for what by hand stands in the history of the stream's row, and does not count as a change of it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from airflow_plugin import stream_table
+from config_schema.model import Milestoning
+from merge_jobs import row_maps
+from merge_jobs.store import MergeStore
+from merge_jobs.tables import DatasetTables
+
+LIVE = Milestoning.LIVE
+FLAGS = ("--platform=YellowLive", "--store=Store1", "--by=alice")
+HISTORY = "SELECT change, changed_by, before_status, after_config_json FROM yellowlive_airflow_dsg_history ORDER BY id"
+
+
+@pytest.fixture
+def case(merging):
+    """A merged stream whose row sync has written."""
+    made = merging("CREATE TABLE customers (id int PRIMARY KEY); INSERT INTO customers SELECT generate_series(1, 1000)")
+    made.merge(LIVE)
+    with closing(made.target.connect()) as connection, connection:
+        stream_table.create_tables(connection, "yellowlive")
+        row = stream_table.RowChange("Store1", "{}", "active", "create")
+        stream_table.write_rows(connection, "yellowlive", [row], changed_by="sync", model_commit="a" * 40)
+    return made
+
+
+def asked(case):
+    """What the history says after what sync has written."""
+    with closing(case.target.connect()) as connection:
+        assert stream_table.changes_by_hand(connection, "yellowlive") == {}
+    return case.query(HISTORY)[1:]
+
+
+def test_a_reset_is_written_down_with_who_asked_for_it(case, merge_job):
+    case.execute("DELETE FROM customers WHERE id > 1")
+    with pytest.raises(Exception, match="max_delete_fraction"):
+        case.run(LIVE)
+    assert merge_job(case, "reset", *FLAGS, "--dry-run").returncode == 0
+    assert asked(case) == []
+    assert merge_job(case, "reset", *FLAGS).returncode == 0
+    assert asked(case) == [("reset_batch", "alice", "active", "{}")]
+
+
+def test_a_reset_that_is_refused_is_not(case, merge_job):
+    assert merge_job(case, "reset", *FLAGS).returncode == 1
+    assert asked(case) == []
+
+
+def test_trust_and_allowed_deletes_are_written_down_too(case, merge_job, tmp_path):
+    job = case.job(LIVE)
+    with MergeStore(job.store, job.stream, "test") as store:
+        row_maps.distrust(DatasetTables(store, job.stream.datasets[0]), "an audit found 3 changes")
+        store.commit()
+    assert merge_job(case, "trust", *FLAGS).returncode == 0
+    case.execute("DELETE FROM customers")
+    child = case.start_child(LIVE, tmp_path, "one", "--allow-deletes", "--by=bob")
+    child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert [(change, by) for change, by, *_ in asked(case)] == [("trust", "alice"), ("allow_deletes", "bob")]
+
+
+def test_where_there_is_no_history_the_reset_is_done_and_says_so(case, merge_job):
+    case.execute("DELETE FROM customers WHERE id > 1")
+    with pytest.raises(Exception, match="max_delete_fraction"):
+        case.run(LIVE)
+    with closing(case.target.connect()) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("DROP TABLE yellowlive_airflow_dsg_history")
+    done = merge_job(case, "reset", *FLAGS)
+    assert done.returncode == 0
+    assert "no row with a history, in which reset_batch by alice would stand" in done.stderr

@@ -1,0 +1,85 @@
+// Talking to the plugin's REST API: one call, and a hook that reads an address and keeps it fresh.
+import { React } from "./host.js";
+
+const API = new URL("../api/", import.meta.url);
+
+/** What the API refused: `status` (0: no answer), `what`, `todo`, and the problems of a config, if it is one. */
+export class ApiError extends Error {
+  constructor(status, { what, todo = "", problems = [] }) {
+    super(what);
+    Object.assign(this, { status, what, todo, problems });
+  }
+}
+
+const NO_ANSWER = { what: "Airflow's api-server does not answer", todo: "See that it is up; the page tries again" };
+
+const pathOf = (parts) => parts.map(encodeURIComponent).join("/");
+
+/** An address of the API from its parts: `at("streams", platform, key)`. */
+export const at = (...parts) => pathOf(parts);
+
+export async function call(method, path, body, signal) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(new URL(path, API), {
+      method,
+      headers,
+      signal,
+      credentials: "same-origin",
+      body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError(0, NO_ANSWER);
+  }
+  const said = await answer.json().catch(() => null);
+  if (answer.ok) return said;
+  throw new ApiError(answer.status, said?.error ?? { what: wordFor(answer.status, said?.detail) });
+}
+
+function wordFor(status, detail) {
+  if (status === 401) return "Your login has ended";
+  if (status === 403) return "You may not do that";
+  return typeof detail === "string" ? detail : `The api-server answered with ${status}`;
+}
+
+/**
+ * What an address gives: `{data, error, loading, reload}`; read again every so many seconds while the page is looked at.
+ * Data stays while it is read again and when that fails. Without a path nothing is read.
+ */
+export function useAnswer(path, everySeconds = 0) {
+  const [state, setState] = React.useState({ path, data: undefined, error: undefined, loading: Boolean(path) });
+  const [turn, setTurn] = React.useState(0);
+  const reload = React.useCallback(() => setTurn((before) => before + 1), []);
+  React.useEffect(() => {
+    if (!path) return undefined;
+    const stop = new AbortController();
+    setState((before) => ({ ...before, loading: true }));
+    call("GET", path, undefined, stop.signal).then(
+      (data) => setState({ path, data, error: undefined, loading: false }),
+      (error) => {
+        if (stop.signal.aborted) return;
+        setState((before) => ({ path, data: before.path === path ? before.data : undefined, error, loading: false }));
+      },
+    );
+    return () => stop.abort();
+  }, [path, turn]);
+  React.useEffect(() => {
+    if (!everySeconds) return undefined;
+    const timer = setInterval(() => document.visibilityState === "visible" && reload(), everySeconds * 1000);
+    return () => clearInterval(timer);
+  }, [everySeconds, reload]);
+  return { ...state, reload };
+}
+
+/** A value that follows `value` once it has rested for so many milliseconds. */
+export function useRested(value, milliseconds) {
+  const [rested, setRested] = React.useState(value);
+  React.useEffect(() => {
+    const timer = setTimeout(() => setRested(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value, milliseconds]);
+  return rested;
+}

@@ -1,0 +1,1 @@
+import { h } from '../host.js'; export function Edit() { return h('p', null, 'edit'); }

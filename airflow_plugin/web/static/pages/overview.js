@@ -1,0 +1,145 @@
+// Overview: how the platforms' streams are, what needs somebody, and how much was moved.
+import { Chakra, h, paths, Router } from "../host.js";
+import { at, useAnswer } from "../api.js";
+import { KINDS, MovedBars } from "../charts/bars.js";
+import { Legend } from "../charts/frame.js";
+import { StateShare } from "../charts/share.js";
+import { Answer, Nothing, PageLink } from "../parts/notice.js";
+import { Page, Panel } from "../parts/page.js";
+import { State } from "../parts/state.js";
+import { clock, duration, moment, number, plural } from "../words.js";
+
+const OLD_SNAPSHOT_SECONDS = 900;
+const REFRESH_SECONDS = 15;
+
+export function Overview() {
+  const answer = useAnswer(at("overview"), REFRESH_SECONDS);
+  const me = useAnswer(at("me"));
+  return h(
+    Page,
+    { title: "Streams", section: "Overview", actions: h(NewStream, { allowed: me.data?.can_create }) },
+    h(Answer, { answer }, (overview) => h(Content, overview)),
+  );
+}
+
+export function NewStream({ allowed }) {
+  if (!allowed) return null;
+  return h(Chakra.Button, { asChild: true, size: "sm", colorPalette: "brand" }, h(Router.Link, { to: paths.create }, "New stream"));
+}
+
+function Content({ platforms, late, set_aside, failing, moved }) {
+  if (!platforms.length) {
+    return h(Nothing, { title: "No platform yet" }, "dagfactory bootstrap writes a platform's factory file and settings.");
+  }
+  const worries = [...set_aside, ...failing, ...late];
+  return h(
+    Chakra.Stack,
+    { gap: 4 },
+    h(
+      Chakra.Grid,
+      { gap: 4, templateColumns: "repeat(auto-fit, minmax(320px, 1fr))" },
+      platforms.map((platform) => h(PlatformPanel, { key: platform.platform, ...platform })),
+    ),
+    h(
+      Panel,
+      { title: "Rows moved in the last 24 hours", tools: h(Legend, { series: KINDS }) },
+      h(Moved, { moved }),
+    ),
+    h(Panel, { title: `Needs attention (${worries.length})` }, h(Worries, { worries })),
+  );
+}
+
+function PlatformPanel({ platform, name, milestoning, database, snapshot, streams }) {
+  return h(
+    Panel,
+    { title: name ?? platform, tools: h(Chakra.Badge, { variant: "outline", size: "sm" }, milestoning) },
+    h(
+      Chakra.Text,
+      { mb: 2 },
+      h(PageLink, { to: `${paths.streams}?platform=${encodeURIComponent(platform)}`, fontWeight: "semibold" }, plural(streams.total, "stream")),
+    ),
+    h(StateShare, { platform, streams }),
+    h(Health, { database, snapshot }),
+  );
+}
+
+function Health({ database, snapshot }) {
+  const old = snapshot && snapshot.age_seconds > OLD_SNAPSHOT_SECONDS;
+  return h(
+    Chakra.Stack,
+    { gap: 1, mt: 3, pt: 2, borderTopWidth: 1, fontSize: "xs" },
+    h(
+      Chakra.Flex,
+      { justify: "space-between", gap: 3, wrap: "wrap" },
+      h(Chakra.HStack, { gap: 1.5 }, h("span", null, "Merge store"), h(State, { state: database.ok ? "ok" : "failing" })),
+      h(
+        Chakra.Text,
+        { color: old ? "red.fg" : "fg.muted", title: snapshot ? moment(snapshot.accepted_at) : undefined },
+        snapshot ? `Snapshot ${duration(snapshot.age_seconds)} old` : "No snapshot yet",
+      ),
+    ),
+    database.ok ? null : h(Chakra.Text, { color: "red.fg" }, `${database.what}. ${database.todo ?? ""}`),
+  );
+}
+
+function Moved({ moved }) {
+  const hours = hourly(moved);
+  const total = hours.reduce((sum, one) => sum + one.inserted + one.updated + one.deleted, 0);
+  const batches = hours.reduce((sum, one) => sum + one.batches, 0);
+  if (!total) return h(Nothing, { title: "No rows were moved in the last 24 hours" });
+  return h(
+    "div",
+    null,
+    h(Chakra.Text, { color: "fg.muted", fontSize: "xs" }, `${number(total)} rows in ${plural(batches, "batch", "batches")}`),
+    h(MovedBars, {
+      items: hours,
+      label: (hour) => clock(hour.hour),
+      titleOf: (hour) => `${clock(hour.hour)}, ${plural(hour.batches, "batch", "batches")}`,
+      summary: `Rows moved by hour: ${number(total)} in 24 hours`,
+      height: 170,
+    }),
+  );
+}
+
+/** One item for each hour, the platforms together. */
+function hourly(moved) {
+  const hours = new Map();
+  for (const { hour, inserted, updated, deleted, batches } of moved) {
+    const sum = hours.get(hour) ?? { hour, inserted: 0, updated: 0, deleted: 0, batches: 0 };
+    hours.set(hour, {
+      hour,
+      inserted: sum.inserted + inserted,
+      updated: sum.updated + updated,
+      deleted: sum.deleted + deleted,
+      batches: sum.batches + batches,
+    });
+  }
+  return [...hours.values()].sort((one, other) => (one.hour < other.hour ? -1 : 1));
+}
+
+function Worries({ worries }) {
+  if (!worries.length) return h(Nothing, { title: "Nothing: no stream is late, failing or set aside" });
+  const lines = worries.map((stream, index) =>
+    h(
+      Chakra.Flex,
+      { as: "li", key: `${stream.platform}/${stream.stream_key}`, gap: 3, py: 2, borderTopWidth: index ? 1 : 0, align: "baseline" },
+      h(Chakra.Box, { w: "24", flexShrink: 0 }, h(State, { state: stream.state })),
+      h(
+        Chakra.Box,
+        { w: "64", flexShrink: 0, minW: 0 },
+        h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium" }, stream.stream_key),
+        h(Chakra.Text, { color: "fg.muted", fontSize: "xs" }, stream.platform),
+      ),
+      h(Chakra.Text, { minW: 0, wordBreak: "break-word" }, worry(stream)),
+    ),
+  );
+  return h(Chakra.Box, { as: "ul", listStyleType: "none" }, lines);
+}
+
+export function worry({ state, problem, freshness }) {
+  if (problem) return problem;
+  if (state === "late" && freshness) {
+    return `Fresh ${duration(freshness.age_seconds)} ago; consumers need ${duration(freshness.latency_seconds)}`;
+  }
+  return "See its last run";
+}

@@ -1,0 +1,83 @@
+// A run: what came of it, what each dataset brought, and what to do when it failed.
+import { Chakra, h, paths, Router } from "../host.js";
+import { at, useAnswer } from "../api.js";
+import { DatasetCounts } from "../parts/counts.js";
+import { Answer, Notice, PageLink } from "../parts/notice.js";
+import { Facts, Page, Panel } from "../parts/page.js";
+import { State } from "../parts/state.js";
+import { duration, moment, named, NOTHING, number } from "../words.js";
+
+const REFRESH_SECONDS = 3;
+const ENDED = ["success", "failed"];
+
+/** `tab` where it stands in Airflow's page of the run. */
+export function Run({ dagId, runId, tab = false }) {
+  const path = at("runs", dagId, runId);
+  const first = useAnswer(path);
+  // A run that has ended stays as it is.
+  const live = useAnswer(first.data && !ENDED.includes(first.data.state) ? path : null, REFRESH_SECONDS);
+  const answer = live.data ? live : first;
+  const run = answer.data;
+  return h(
+    Page,
+    {
+      tab,
+      section: "Runs",
+      title: tab ? "Stream run" : runId,
+      actions: run ? h(Links, { run, tab }) : null,
+    },
+    h(Answer, { answer }, (data) => h(Content, { run: data })),
+  );
+}
+
+function Links({ run, tab }) {
+  const link = (label, to) =>
+    h(Chakra.Button, { asChild: true, key: label, size: "sm", variant: "outline" }, h(Router.Link, { to }, label));
+  return [
+    link("Stream", paths.stream(run.platform, run.stream_key)),
+    tab ? null : link("In Airflow", `${paths.dag(run.dag_id)}/runs/${encodeURIComponent(run.run_id)}`),
+    run.log_url ? link("Log", run.log_url) : null,
+  ];
+}
+
+function Content({ run }) {
+  const sum = (kind) => number(run.counts?.[kind]);
+  return h(
+    "div",
+    null,
+    h(Facts, {
+      facts: [
+        ["Stream", h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, `${run.platform} / ${run.stream_key}`)],
+        ["State", h(State, { state: run.state })],
+        ["Result", run.result ? h(State, { state: run.result }) : NOTHING],
+        ["Started", moment(run.start)],
+        ["Ended", moment(run.end)],
+        ["Duration", duration(run.seconds)],
+        ["Type", named(run.run_type)],
+        ["Inserted", sum("inserted")],
+        ["Updated", sum("updated")],
+        ["Deleted", sum("deleted")],
+        ["Rows in the source", sum("total")],
+      ],
+    }),
+    run.error ? h(Notice, { status: "error", title: run.error.what }, run.error.todo) : null,
+    run.state === "running" ? h(Notice, { status: "info", title: "Still running" }, "The counts come with its end.") : null,
+    h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets })),
+    run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
+  );
+}
+
+function Batches({ batches }) {
+  return h(
+    Chakra.Stack,
+    { gap: 4 },
+    batches.map((batch) =>
+      h(
+        Chakra.Box,
+        { key: batch.batch_id },
+        h(Chakra.HStack, { mb: 1 }, h("strong", null, `Batch ${batch.batch_id}`), h(State, { state: batch.state }), duration(batch.seconds)),
+        h(DatasetCounts, { datasets: batch.datasets }),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,103 @@
+// A stream: how it is, and its batches, config, history and lineage, each behind a tab that the address names.
+import { Chakra, h, paths, React, useQuery } from "../host.js";
+import { at, useAnswer } from "../api.js";
+import { Answer, Notice, PageLink } from "../parts/notice.js";
+import { Facts, Page } from "../parts/page.js";
+import { Problems } from "../parts/problems.js";
+import { State } from "../parts/state.js";
+import { duration, fromNow, moment, NOTHING, number, percent } from "../words.js";
+import { Actions } from "./actions.js";
+import { StreamBatches } from "./stream_batches.js";
+import { StreamConfig } from "./stream_config.js";
+import { StreamHistory } from "./stream_history.js";
+import { StreamLineage } from "./stream_lineage.js";
+
+const REFRESH_SECONDS = 5;
+const TABS = [
+  ["batches", "Batches", StreamBatches],
+  ["config", "Config", StreamConfig],
+  ["history", "History", StreamHistory],
+  ["lineage", "Lineage", StreamLineage],
+];
+
+/** `tab` where it stands in Airflow's page of the DAG. */
+export function Stream({ platform, streamKey, tab = false }) {
+  const answer = useAnswer(at("streams", platform, streamKey), REFRESH_SECONDS);
+  const [done, setDone] = React.useState(null);
+  const after = (said) => {
+    setDone(said);
+    answer.reload();
+  };
+  const stream = answer.data;
+  return h(
+    Page,
+    {
+      tab,
+      section: "Streams",
+      title: streamKey,
+      crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
+      actions: stream ? h(Actions, { card: stream, onDone: after }) : null,
+    },
+    done ? h(Done, { said: done, onClose: () => setDone(null) }) : null,
+    h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
+  );
+}
+
+function Done({ said, onClose }) {
+  const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
+  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run);
+}
+
+function Content({ stream, tab, onDone }) {
+  return h(
+    "div",
+    null,
+    h(Summary, { stream, tab }),
+    stream.problems.length
+      ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
+      : stream.problem
+        ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: stream.problem })
+        : null,
+    h(Tabbed, { stream, onDone }),
+  );
+}
+
+function Summary({ stream, tab }) {
+  const { freshness, last_run: last } = stream;
+  const late = freshness?.met === false;
+  const fresh = freshness
+    ? h(
+        Chakra.Text,
+        { as: "span", color: late ? "red.fg" : undefined },
+        `${duration(freshness.age_seconds)}${freshness.latency_seconds ? `, needs ${duration(freshness.latency_seconds)}` : ""}`,
+      )
+    : NOTHING;
+  return h(Facts, {
+    facts: [
+      ["State", h(State, { state: stream.state })],
+      ["Last run", last ? h(PageLink, { to: paths.run(stream.dag_id, last.run_id), title: moment(last.end ?? last.start) }, `${last.state}, ${fromNow(last.end ?? last.start)}`) : NOTHING],
+      ["Next run", h("span", { title: moment(stream.next_run) }, fromNow(stream.next_run))],
+      ["Fresh", fresh],
+      ["Success of the last 25 runs", percent(stream.success_rate)],
+      ["Rows", number(stream.counts?.total)],
+      ["Schedule", stream.schedule ? h(Chakra.Code, { variant: "subtle" }, stream.schedule) : "when triggered"],
+      ["Kept", stream.by_hand ? "by hand" : "by the model"],
+      tab ? null : ["DAG", h(PageLink, { to: paths.dag(stream.dag_id) }, "In Airflow")],
+    ],
+  });
+}
+
+function Tabbed({ stream, onDone }) {
+  const [query, change] = useQuery();
+  const here = TABS.some(([key]) => key === query.tab) ? query.tab : TABS[0][0];
+  const [, , Shown] = TABS.find(([key]) => key === here);
+  const triggers = TABS.map(([key, label]) => h(Chakra.Tabs.Trigger, { key, value: key }, label));
+  return h(
+    Chakra.Tabs.Root,
+    { value: here, size: "sm", variant: "line", onValueChange: ({ value }) => change({ tab: value }) },
+    h(Chakra.Tabs.List, { "aria-label": "About the stream" }, triggers),
+    TABS.map(([key]) =>
+      h(Chakra.Tabs.Content, { key, value: key, pt: 4 }, key === here ? h(Shown, { stream, onDone }) : null),
+    ),
+  );
+}

@@ -1,0 +1,20 @@
+// A stream's config as it is stored, key by key.
+import { Chakra, h } from "../host.js";
+import { Panel } from "../parts/page.js";
+import { shown } from "../words.js";
+
+export function StreamConfig({ stream }) {
+  const rows = Object.entries(stream.config).map(([key, value]) =>
+    h(
+      Chakra.Table.Row,
+      { key },
+      h(Chakra.Table.Cell, { as: "th", scope: "row", fontFamily: "mono", fontSize: "xs", color: "fg.muted", w: "80", py: 1.5, fontWeight: "normal" }, key),
+      h(Chakra.Table.Cell, { fontFamily: "mono", fontSize: "xs", py: 1.5, wordBreak: "break-word" }, shown(value)),
+    ),
+  );
+  return h(
+    Panel,
+    { title: `Version ${stream.version}` },
+    h(Chakra.Table.Root, { size: "sm", "aria-label": "Config" }, h(Chakra.Table.Body, null, rows)),
+  );
+}

@@ -1,0 +1,103 @@
+// Where a stream's rows come from and where they go: source, merge tables, views, consumers.
+import { Chakra, h } from "../host.js";
+import { useWidth } from "../charts/frame.js";
+import { Nothing } from "../parts/notice.js";
+import { Panel } from "../parts/page.js";
+import { number } from "../words.js";
+
+const HEIGHT = 34;
+const GAP = 8;
+const WAY = 56;
+const MOST = 60;
+const TITLES = ["Source tables", "Merge tables", "Views", "Consumers"];
+
+export function StreamLineage({ stream }) {
+  const { lineage } = stream;
+  if (!lineage?.source) return h(Nothing, { title: "Lineage is not known" }, "The model that sync applied does not hold this stream.");
+  const { host, database, schema } = lineage.source;
+  return h(
+    Panel,
+    { title: `${host} / ${database}${schema ? ` / ${schema}` : ""}` },
+    h(Drawing, { columns: columnsOf(lineage) }),
+  );
+}
+
+/** Four columns of {name, to: [places in the next column]}. */
+export function columnsOf({ source, merge_tables: merges = [], views = [], consumers = [] }) {
+  const places = (list, test) => list.map((_, at) => at).filter((at) => test(list[at], at));
+  const oneToOne = source.tables.length === merges.length;
+  const datasets = source.tables;
+  const reads = (view, at) => {
+    if (view.dataset) return view.dataset === datasets[at];
+    return !oneToOne || view.name.toLowerCase().includes(`_${datasets[at].toLowerCase()}_`);
+  };
+  return [
+    source.tables.map((name, at) => ({ name, to: places(merges, (_, other) => !oneToOne || other === at) })),
+    merges.map((name, at) => ({ name, to: places(views, (view) => reads(view, at)) })),
+    views.map(({ name, workspace }) => ({ name, to: places(consumers, (consumer) => consumer === workspace) })),
+    consumers.map((name) => ({ name, to: [] })),
+  ];
+}
+
+function Drawing({ columns }) {
+  const [box, width] = useWidth();
+  const column = Math.max(120, (width - WAY * (columns.length - 1)) / columns.length);
+  const cut = columns.map((nodes) => nodes.slice(0, MOST));
+  const rows = Math.max(...cut.map((nodes) => nodes.length));
+  const top = (nodes, at) => 24 + ((rows - nodes.length) * (HEIGHT + GAP)) / 2 + at * (HEIGHT + GAP);
+  const left = (at) => at * (column + WAY);
+  const height = 24 + rows * (HEIGHT + GAP);
+  const ways = cut.flatMap((nodes, at) =>
+    nodes.flatMap((node, from) =>
+      node.to
+        .filter((to) => to < MOST)
+        .map((to) => way(left(at) + column, top(nodes, from) + HEIGHT / 2, left(at + 1), top(cut[at + 1], to) + HEIGHT / 2)),
+    ),
+  );
+  return h(
+    Chakra.Box,
+    { ref: box, position: "relative", style: { height }, overflowX: "auto" },
+    h(
+      "svg",
+      { width: Math.max(width, left(columns.length - 1) + column), height, "aria-hidden": true, style: { position: "absolute" } },
+      ways.map((d, at) => h("path", { key: at, d, fill: "none", stroke: "var(--chakra-colors-border-emphasized)", strokeWidth: 1.5 })),
+    ),
+    cut.map((nodes, at) => h(Column, { key: at, title: TITLES[at], nodes, all: columns[at].length, left: left(at), width: column, top })),
+  );
+}
+
+function way(x1, y1, x2, y2) {
+  const middle = (x1 + x2) / 2;
+  return `M${x1},${y1} C${middle},${y1} ${middle},${y2} ${x2},${y2}`;
+}
+
+function Column({ title, nodes, all, left, width, top }) {
+  const boxes = nodes.map((node, at) =>
+    h(
+      Chakra.Box,
+      {
+        as: "li",
+        key: `${node.name}-${at}`,
+        position: "absolute",
+        style: { left, top: top(nodes, at), width, height: HEIGHT },
+        title: node.name,
+        borderWidth: 1,
+        borderRadius: "md",
+        bg: "bg.subtle",
+        px: 2,
+        fontFamily: "mono",
+        fontSize: "xs",
+        lineHeight: `${HEIGHT - 2}px`,
+        whiteSpace: "nowrap",
+        overflow: "hidden",
+        textOverflow: "ellipsis",
+      },
+      node.name,
+    ),
+  );
+  const label = `${title} (${number(all)}${all > nodes.length ? `, ${nodes.length} shown` : ""})`;
+  return [
+    h(Chakra.Text, { key: "title", position: "absolute", style: { left, top: 0, width }, color: "fg.muted", fontSize: "xs" }, label),
+    h(Chakra.Box, { as: "ul", key: "nodes", listStyleType: "none", "aria-label": title }, boxes),
+  ];
+}

@@ -1,0 +1,134 @@
+// Streams: search and filter them, as a table or as cards.
+import { Chakra, h, paths, useQuery, withQuery } from "../host.js";
+import { at, useAnswer } from "../api.js";
+import { Choice, Filters, Search } from "../parts/filters.js";
+import { Answer, Nothing, PageLink, Waiting } from "../parts/notice.js";
+import { Page, Panel } from "../parts/page.js";
+import { State, STATES } from "../parts/state.js";
+import { DataTable, PAGE, Pages } from "../parts/table.js";
+import { duration, fromNow, moment, named, NOTHING, number, percent, plural, short } from "../words.js";
+import { NewStream, worry } from "./overview.js";
+
+const REFRESH_SECONDS = 15;
+const STATUSES = ["active", "paused", "retired"];
+
+export function StreamList() {
+  const [query, change] = useQuery();
+  const { platform, q, status, state, sort, offset = 0, view } = query;
+  const answer = useAnswer(withQuery(at("streams"), { platform, q, status, state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
+  const platforms = useAnswer(at("platforms"));
+  const me = useAnswer(at("me"));
+  const choices = (platforms.data?.platforms ?? []).map((one) => [one.platform, one.name ?? one.platform]);
+  return h(
+    Page,
+    { title: "Streams", section: "Streams", actions: h(NewStream, { allowed: me.data?.can_create }) },
+    h(
+      Filters,
+      null,
+      h(Search, { label: "Search streams", value: q, onChange: (text) => change({ q: text }) }),
+      h(Choice, { label: "Platform", value: platform, options: choices, onChange: (value) => change({ platform: value }) }),
+      h(Choice, { label: "State", value: state, options: STATES.map((one) => [one, named(one)]), onChange: (value) => change({ state: value }) }),
+      h(Choice, { label: "Status", value: status, options: STATUSES.map((one) => [one, one]), onChange: (value) => change({ status: value }) }),
+      h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
+    ),
+    h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams }) =>
+      h(Found, { total, streams, view, sort, offset: Number(offset), change }),
+    ),
+  );
+}
+
+function Found({ total, streams, view, sort, offset, change }) {
+  if (!streams.length) return h(Nothing, { title: "No stream is like that" }, "Change the filters, or make a new stream.");
+  const list =
+    view === "cards"
+      ? h(Cards, { streams })
+      : h(DataTable, {
+          label: "Streams",
+          columns: COLUMNS,
+          rows: streams,
+          keyOf: (one) => `${one.platform}/${one.stream_key}`,
+          sort,
+          onSort: (order) => change({ sort: order }),
+        });
+  return h(
+    "div",
+    null,
+    h(Chakra.Text, { color: "fg.muted", fontSize: "xs", mb: 1, role: "status" }, plural(total, "stream")),
+    list,
+    h(Pages, { total, offset, count: streams.length, onOffset: (to) => change({ offset: to || "" }) }),
+  );
+}
+
+const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium" }, stream.stream_key);
+
+const ago = (time) => h("span", { title: time ? moment(time) : undefined }, fromNow(time));
+
+function lastRun({ dag_id, last_run }) {
+  if (!last_run) return NOTHING;
+  return h(
+    Chakra.HStack,
+    { gap: 2, whiteSpace: "nowrap" },
+    h(State, { state: last_run.state }),
+    h(PageLink, { to: paths.run(dag_id, last_run.run_id) }, ago(last_run.end ?? last_run.start)),
+  );
+}
+
+function Fresh({ freshness }) {
+  if (!freshness) return NOTHING;
+  const need = freshness.latency_seconds ? ` / ${duration(freshness.latency_seconds)}` : "";
+  return h(
+    Chakra.Text,
+    { as: "span", whiteSpace: "nowrap", color: freshness.met === false ? "red.fg" : "fg", fontWeight: freshness.met === false ? "semibold" : "normal" },
+    duration(freshness.age_seconds),
+    h(Chakra.Text, { as: "span", color: "fg.muted", fontWeight: "normal" }, need),
+  );
+}
+
+function moved({ counts }) {
+  if (!counts) return NOTHING;
+  const text = `+${short(counts.inserted)} ~${short(counts.updated)} −${short(counts.deleted)}`;
+  const spoken = `${number(counts.inserted)} inserted, ${number(counts.updated)} updated, ${number(counts.deleted)} deleted`;
+  return h(Chakra.Text, { as: "span", whiteSpace: "nowrap", title: spoken }, text);
+}
+
+const COLUMNS = [
+  { title: "Stream", sort: "stream_key", cell: linked },
+  { title: "Platform", sort: "platform", cell: (one) => one.platform },
+  { title: "State", sort: "state", cell: (one) => h(State, { state: one.state, title: one.problem ?? undefined }) },
+  { title: "Last run", sort: "last_run", cell: lastRun },
+  { title: "Success", sort: "success_rate", end: true, cell: (one) => percent(one.success_rate) },
+  { title: "Fresh / need", sort: "freshness", end: true, cell: (one) => h(Fresh, one) },
+  { title: "Last batch", end: true, cell: moved },
+  { title: "Rows", end: true, cell: (one) => short(one.counts?.total) },
+  { title: "Schedule", cell: (one) => h(Chakra.Text, { as: "span", fontFamily: "mono", fontSize: "xs", whiteSpace: "nowrap" }, one.schedule ?? NOTHING) },
+  { title: "Next run", sort: "next_run", cell: (one) => ago(one.next_run) },
+];
+
+function Cards({ streams }) {
+  return h(
+    Chakra.Grid,
+    { gap: 3, templateColumns: "repeat(auto-fill, minmax(280px, 1fr))" },
+    streams.map((stream) => h(StreamCard, { key: `${stream.platform}/${stream.stream_key}`, stream })),
+  );
+}
+
+function StreamCard({ stream }) {
+  const line = (label, value) =>
+    h(
+      Chakra.Flex,
+      { justify: "space-between", gap: 3, py: 0.5 },
+      h(Chakra.Text, { color: "fg.muted" }, label),
+      h(Chakra.Box, { textAlign: "end" }, value),
+    );
+  const troubled = ["late", "failing", "set_aside"].includes(stream.state);
+  return h(
+    Panel,
+    { title: stream.stream_key, tools: h(State, { state: stream.state }) },
+    line("Platform", h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), "aria-label": `${stream.stream_key} on ${stream.platform}` }, stream.platform)),
+    line("Last run", lastRun(stream)),
+    line("Success of the last 25", percent(stream.success_rate)),
+    line("Fresh / need", h(Fresh, stream)),
+    line("Next run", ago(stream.next_run)),
+    troubled ? h(Chakra.Text, { mt: 2, pt: 2, borderTopWidth: 1, fontSize: "xs", color: "red.fg", lineClamp: 3 }, worry(stream)) : null,
+  );
+}

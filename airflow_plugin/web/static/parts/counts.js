@@ -1,0 +1,19 @@
+// Counts of rows per dataset, with how the delta was found and why so.
+import { Chakra, h } from "../host.js";
+import { named, NOTHING, number } from "../words.js";
+import { Nothing } from "./notice.js";
+import { DataTable } from "./table.js";
+
+const KINDS = ["inserted", "updated", "deleted", "unchanged", "total"];
+
+const COLUMNS = [
+  { title: "Dataset", cell: (one) => h(Chakra.Text, { as: "span", fontWeight: "medium" }, one.name) },
+  ...KINDS.map((kind) => ({ title: named(kind), end: true, cell: (one) => number(one[kind]) })),
+  { title: "Strategy", cell: (one) => (one.strategy ? h(Chakra.Code, { variant: "subtle" }, one.strategy) : NOTHING) },
+  { title: "Why", cell: (one) => h(Chakra.Text, { as: "span", color: "fg.muted" }, one.why || NOTHING) },
+];
+
+export function DatasetCounts({ datasets }) {
+  if (!datasets?.length) return h(Nothing, { title: "No counts: nothing was merged" });
+  return h(DataTable, { label: "Counts per dataset", columns: COLUMNS, rows: datasets, keyOf: (one) => one.name });
+}

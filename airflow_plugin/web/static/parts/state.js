@@ -1,0 +1,38 @@
+// A state as a badge, in the colours that Airflow's theme has for states.
+import { Chakra, h } from "../host.js";
+import { named } from "../words.js";
+
+const PALETTES = {
+  ok: "success",
+  done: "success",
+  success: "success",
+  committed: "success",
+  active: "success",
+  late: "up_for_retry",
+  failing: "failed",
+  failed: "failed",
+  error: "failed",
+  set_aside: "orange",
+  running: "running",
+  started: "running",
+  ingested: "running",
+  queued: "queued",
+  keep_working: "running",
+  paused: "none",
+  retired: "removed",
+  never_run: "scheduled",
+};
+
+export const STATES = ["ok", "late", "failing", "set_aside", "never_run", "paused", "retired"];
+
+export const paletteOf = (state) => PALETTES[state] ?? "none";
+
+export function State({ state, ...rest }) {
+  if (!state) return h("span", null, "–");
+  return h(
+    Chakra.Badge,
+    { borderRadius: "full", colorPalette: paletteOf(state), variant: "subtle", size: "sm", px: 2, gap: 1.5, ...rest },
+    h(Chakra.Box, { as: "span", boxSize: "7px", borderRadius: "full", bg: "colorPalette.solid", "aria-hidden": true }),
+    named(state),
+  );
+}

@@ -1,0 +1,29 @@
+// Addresses and their pages.
+import { h, ROOT, Router } from "./host.js";
+import { Nothing, PageLink } from "./parts/notice.js";
+import { Edit } from "./pages/edit.js";
+import { Overview } from "./pages/overview.js";
+import { Run } from "./pages/run.js";
+import { Runs } from "./pages/runs.js";
+import { Stream } from "./pages/stream.js";
+import { StreamList } from "./pages/stream_list.js";
+
+const ROUTES = [
+  ["", Overview],
+  ["/list", StreamList],
+  ["/new", Edit],
+  ["/runs", Runs],
+  ["/runs/:dagId/:runId", Run],
+  ["/stream/:platform/:streamKey", Stream],
+  ["/stream/:platform/:streamKey/edit", Edit],
+];
+
+/** The page at the address bar's path. Airflow makes this component anew at each path. */
+export function Routed() {
+  const { pathname } = Router.useLocation();
+  for (const [path, Found] of ROUTES) {
+    const match = Router.matchPath(ROOT + path, pathname);
+    if (match) return h(Found, match.params);
+  }
+  return h(Nothing, { title: "There is no such page" }, h(PageLink, { to: ROOT }, "Overview of streams"));
+}

@@ -1,0 +1,55 @@
+// Numbers, times and states as people read them.
+const NUMBER = new Intl.NumberFormat("en");
+const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+];
+export const NOTHING = "–";
+
+const missing = (value) => value === null || value === undefined;
+
+export const number = (value) => (missing(value) ? NOTHING : NUMBER.format(Math.round(value)));
+
+export const short = (value) => (missing(value) ? NOTHING : SHORT.format(value));
+
+export const percent = (part) => (missing(part) ? NOTHING : `${Math.floor(part * 100)}%`);
+
+/** Seconds in their two largest units: `1 h 5 min`; below a minute with a decimal place where it matters. */
+export function duration(seconds) {
+  if (missing(seconds)) return NOTHING;
+  const whole = Math.round(seconds);
+  if (whole < 60) return seconds < 10 ? `${seconds.toFixed(1)} s` : `${whole} s`;
+  const at = UNITS.findIndex(([, size]) => whole >= size);
+  const [unit, size] = UNITS[at];
+  const [smaller, part] = UNITS[at + 1] ?? ["s", 1];
+  const rest = Math.floor((whole % size) / part);
+  return `${Math.floor(whole / size)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
+}
+
+/** A time from now: `5 min ago`, `in 2 h`. */
+export function fromNow(time) {
+  if (missing(time)) return NOTHING;
+  const seconds = (Date.now() - new Date(time).getTime()) / 1000;
+  const [unit, size] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ["s", 1];
+  const amount = `${Math.floor(Math.abs(seconds) / size)} ${unit}`;
+  return seconds >= 0 ? `${amount} ago` : `in ${amount}`;
+}
+
+/** A time in full, in the reader's time zone. */
+export const moment = (time) =>
+  missing(time) ? NOTHING : new Date(time).toLocaleString("sv-SE", { timeZoneName: "short" });
+
+export const clock = (time) =>
+  new Date(time).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+export const named = (state) => (missing(state) ? NOTHING : state.replaceAll("_", " "));
+
+/** A value of a config as one line of text. */
+export function shown(value) {
+  if (missing(value)) return NOTHING;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;

@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from airflow_plugin.sync.source import CommittedModel
 
+CHANGES = 2  # the exit code of --detailed-exitcode
+
 ModelFolder = Annotated[
     Path,
     typer.Argument(
@@ -45,6 +47,9 @@ PlatformName = Annotated[
 ]
 OverwriteDrift = Annotated[
     bool, typer.Option("--overwrite-drift", help="Take what the model says also for rows that were changed by hand.")
+]
+DetailedExitCode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes, or rows changed by hand.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

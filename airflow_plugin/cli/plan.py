@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import (
+    CHANGES,
     Branch,
+    DetailedExitCode,
     GitCredential,
     Json,
     ModelFolder,
@@ -19,12 +21,6 @@ from airflow_plugin.cli.options import (
     Repository,
     committed_model,
 )
-
-CHANGES = 2
-
-DetailedExitCode = Annotated[
-    bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes, or rows changed by hand.")
-]
 
 Against = Annotated[
     Path | None,
@@ -51,28 +47,30 @@ def plan(
 
     Exit codes: 0 done, 1 an error, 2 there are changes (with --detailed-exitcode).
     """
-    from airflow_plugin.cli.plan_view import print_plan, summary
+    from airflow_plugin.cli.plan_view import left_note, print_plan, summary
     from airflow_plugin.cli.wording import print_warning
     from airflow_plugin.streams.transfer import exported_rows, read
     from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import plan_against, read_plan
+    from airflow_plugin.sync.plan import plan_against
+    from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
-    from airflow_plugin.sync.stores import merge_stores
     from config_schema.errors import StreamFactoryError
 
     source = committed_model(path, git_repo_url, branch, git_credential)
-    platforms = source.platforms(platform or ())
-    graph = stream_graph(source.model.ecosystem, source.model.mappings)
+    left: tuple[str, ...] = ()
     if against is not None:
         rows = exported_rows(read(against), str(against))
-        found = plan_against(rows, graph, platforms, source.commit)
+        graph = stream_graph(source.model.ecosystem, source.model.mappings)
+        found = plan_against(rows, graph, source.platforms(platform or ()), source.commit)
     else:
-        with merge_stores(platforms, os.environ) as stores:
-            found = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+        with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as read_now:
+            found, left = read_now.plan, read_now.left
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
         print_plan(found)
+        for name in left:
+            print(left_note(name))
         print(summary(found, done=False))
     try:
         refuse_rollback(found, source.descends_from)

@@ -32,6 +32,12 @@ def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
             console.print(line, soft_wrap=True)
 
 
+def left_note(platform: str) -> str:
+    """What became of a platform that the model has no more."""
+    what = "left the model: its streams are retired, its tables stay"
+    return f"{platform} {what}. dagfactory platform retire {platform} archives them"
+
+
 def summary(plan: Plan, done: bool) -> str:
     """`2 created, 1 unchanged; model at 0123456789ab`."""
     words = {"create": "created", "update": "updated", "revive": "revived", "retire": "retired"}

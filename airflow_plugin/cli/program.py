@@ -15,6 +15,7 @@ from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
+from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.simulate import simulate
 from airflow_plugin.cli.snapshot import snapshot
@@ -50,6 +51,7 @@ app.command(context_settings=PASSED_THROUGH)(demo)
 app.add_typer(dag, name="dag")
 app.add_typer(db, name="db")
 app.add_typer(batch, name="batch")
+app.add_typer(migrate, name="migrate")
 app.add_typer(snapshot, name="snapshot")
 app.add_typer(streams, name="streams")
 app.add_typer(views, name="views")

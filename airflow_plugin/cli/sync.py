@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import (
+    CHANGES,
     Branch,
+    DetailedExitCode,
     GitCredential,
     Json,
     ModelFolder,
@@ -47,6 +49,7 @@ def sync(
     allow_incompatible: AllowIncompatible = None,
     dry_run: DryRun = False,
     yes: Yes = False,
+    detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
@@ -55,24 +58,21 @@ def sync(
     the one applied last, and changes that data cannot follow: another key, a narrower column, a used dataset gone.
     Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's
     <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as drift and
-    left so. Without a terminal to ask on, it applies.
+    left so. Of a platform that left the model all streams are retired. Without a terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
-    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: nothing was changed.
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: nothing was changed; 2 there were
+    changes, or there are rows changed by hand (with --detailed-exitcode).
     """
-    from airflow_plugin.cli.plan_view import print_plan, summary
+    from airflow_plugin.cli.plan_view import left_note, print_plan, summary
     from airflow_plugin.sync.apply import apply
-    from airflow_plugin.sync.graph import stream_graph
-    from airflow_plugin.sync.plan import read_plan
+    from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
-    from airflow_plugin.sync.stores import merge_stores
 
     source = committed_model(path, git_repo_url, branch, git_credential)
-    platforms = source.platforms(platform or ())
-    graph = stream_graph(source.model.ecosystem, source.model.mappings)
-    with merge_stores(platforms, os.environ) as stores:
-        plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+    with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as found:
+        plan = found.plan
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)
         refuse_incompatible(plan, source.model, source.model_at, allow_incompatible or ())
@@ -83,8 +83,12 @@ def sync(
         if asks:
             typer.confirm("Apply these changes?", abort=True, err=True)
         if applies:
-            plan = apply(stores, graph, source.commit, shown=plan, overwrite_drift=overwrite_drift)
+            plan = apply(found.stores, found.graph, source.commit, shown=plan, overwrite_drift=overwrite_drift)
     if as_json:
         print(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
     else:
+        for name in found.left:
+            print(left_note(name))
         print(summary(plan, done=not dry_run))
+    if detailed_exitcode and (plan.changes_anything or plan.drifted):
+        raise typer.Exit(CHANGES)

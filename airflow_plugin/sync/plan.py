@@ -140,6 +140,15 @@ def row_changes(plan: PlatformPlan) -> list[stream_table.RowChange]:
     ]
 
 
+def commits_before(plan: Plan) -> dict[str, str]:
+    """The other commits that platforms run now, each with the first platform that does."""
+    found: dict[str, str] = {}
+    for platform in plan.platforms:
+        if platform.commit_before not in (None, plan.commit):
+            found.setdefault(str(platform.commit_before), platform.platform)
+    return found
+
+
 def _change(change: StreamChange) -> dict[str, Any]:
     return {
         "kind": change.kind.value,

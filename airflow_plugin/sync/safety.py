@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from airflow_plugin.sync.plan import Plan
+from airflow_plugin.sync.plan import Plan, commits_before
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Dataset, Ecosystem
@@ -29,7 +29,7 @@ class Incompatible:
 
 def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
     """Raises RollbackRefused if a platform has a commit that the plan's does not descend from."""
-    for commit, platform in _commits_before(plan).items():
+    for commit, platform in commits_before(plan).items():
         if not descends_from(commit):
             short = (plan.commit[:SHORT_COMMIT], commit[:SHORT_COMMIT])
             what = "the model at {} does not descend from {}, which was applied last".format(*short)
@@ -42,7 +42,7 @@ def refuse_incompatible(plan: Plan, after: Model, model_at: Callable[[str], Mode
     Raises StreamFactoryError if the model of the commit that was applied last cannot be had.
     """
     problems = []
-    for commit in _commits_before(plan):
+    for commit in commits_before(plan):
         for found in incompatible_changes(model_at(commit).ecosystem, after.ecosystem):
             if found.dataset not in allowed:
                 todo = f"Take it back, or let it through with --allow-incompatible {found.dataset}"
@@ -80,12 +80,3 @@ def _changes(name: str, before: Dataset, after: Dataset) -> Iterator[Incompatibl
 
 def _datasets(ecosystem: Ecosystem) -> dict[str, Dataset]:
     return {f"{store.name}.{dataset.name}": dataset for store in ecosystem.datastores for dataset in store.datasets}
-
-
-def _commits_before(plan: Plan) -> dict[str, str]:
-    """The other commits that platforms run now, each with the first platform that does."""
-    found: dict[str, str] = {}
-    for platform in plan.platforms:
-        if platform.commit_before not in (None, plan.commit):
-            found.setdefault(str(platform.commit_before), platform.platform)
-    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from merge_jobs.commands.describe import describe
 from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
 from merge_jobs.commands.sql import sql
@@ -19,6 +20,7 @@ app.command()(reset)
 app.command()(status)
 app.command()(sql)
 app.command()(trust)
+app.command()(describe)
 app.command()(simulate)
 app.add_typer(views, name="views")
 

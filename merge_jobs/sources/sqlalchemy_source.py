@@ -82,7 +82,7 @@ class SqlAlchemySource:
         self._dialect = DIALECTS[place.kind]
         if not self._dialect.tested:
             log.warning("%s: %s as a source is untested", self.where, place.kind.value)
-        self._engine = _engine(place, self._dialect, self.where)
+        self._engine = source_engine(place, self.where)
         self._session = self._connected()
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
@@ -136,7 +136,7 @@ class SqlAlchemySource:
 
     @property
     def _schema(self) -> str | None:
-        return _schema(self.place.schema)
+        return inspected_schema(self.place)
 
     def _connected(self) -> sa.Connection:
         try:
@@ -187,7 +187,7 @@ class SqlAlchemySource:
 def select_text(of: Database, dataset: Dataset) -> str:
     """The statement that reads a dataset, in the dialect of its database; needs no driver."""
     dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
-    return str(_select(dataset, _schema(of.schema)).compile(dialect=dialect))
+    return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
 
 
 def _select(dataset: Dataset, schema: str | None) -> sa.Select[*tuple[Any, ...]]:
@@ -196,11 +196,13 @@ def _select(dataset: Dataset, schema: str | None) -> sa.Select[*tuple[Any, ...]]
     return sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=schema))
 
 
-def _schema(modelled: str) -> str | None:
-    return None if modelled == DEFAULT_SCHEMA else modelled
+def inspected_schema(of: Place | Database) -> str | None:
+    """The schema as SQLAlchemy takes it: None is the database's own, and PostgreSQL's is always named."""
+    return None if of.schema == DEFAULT_SCHEMA and of.kind is not SourceKind.POSTGRESQL else of.schema
 
 
-def _engine(place: Place, dialect: Dialect, where: str) -> sa.Engine:
+def source_engine(place: Place, where: str) -> sa.Engine:
+    """An engine for a place that is not on PostgreSQL. Raises StreamFactoryError if its driver is not installed."""
     if place.kind is SourceKind.SQLITE:
         # Read-only, so that a wrong path is an error and not a new, empty database.
         address = URL.create("sqlite", database=f"file:{place.database}", query={"mode": "ro", "uri": "true"})
@@ -208,7 +210,12 @@ def _engine(place: Place, dialect: Dialect, where: str) -> sa.Engine:
         arguments: dict[str, object] = {"isolation_level": None, "check_same_thread": False}
     else:
         address = URL.create(
-            dialect.driver, place.user, place.password, place.host, port=place.port, database=place.database
+            DIALECTS[place.kind].driver,
+            place.user,
+            place.password,
+            place.host,
+            port=place.port,
+            database=place.database,
         )
         arguments = {"connect_timeout": CONNECT_SECONDS} if place.kind is SourceKind.MYSQL else {}
     try:

@@ -21,7 +21,10 @@ from typing import Any
 import pytest
 
 from airflow_plugin.demo.postgres import free_port
-from config_schema.model import Column, Database, Dataset, Milestoning, SourceKind
+from config_schema.model import Column, Consistency, Database, Dataset, Milestoning, SourceKind
+from config_schema.sql_types import long_name
+from merge_jobs.catalogue import described
+from merge_jobs.database import place_of
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
 from merge_jobs.job import run
 from merge_jobs.sources.copy_text import copy_line
@@ -205,6 +208,17 @@ def test_the_laws_hold_for_a_producer_that_is_not_postgresql(case, producer):
     results = case.merge_both()
     for result in results.values():
         assert (result.total.inserted, result.total.updated, result.total.deleted) == (1, 2, 1)
+    case.merge_both()
+
+
+def test_such_a_database_is_described_as_it_is_modelled(case, producer):
+    place = place_of(producer.database(), None, case.secrets)
+    datasets = described(place, "Store1", "producer", Consistency.MULTI_DATASET).datastore.datasets
+    as_modelled = [
+        (one.name, [(c.name, long_name(c.type)) for c in one.columns], one.primary_key) for one in (PEOPLE, PETS)
+    ]
+    assert [(one.name, [(c.name, c.type) for c in one.columns], one.primary_key) for one in datasets] == as_modelled
+    case.datasets = datasets
     case.merge_both()
 
 

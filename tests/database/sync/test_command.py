@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import config_schema
 
@@ -338,3 +339,53 @@ def test_check_tells_what_lacks_of_the_tables_and_what_to_do(dagfactory, model, 
     synced.execute("DROP TABLE yellowlive_model_state")
     gone = dagfactory("db", "check", "--model", model)
     assert "there is no yellowlive_model_state" in gone.stdout
+
+
+def without_forensic(model: Path) -> None:
+    """The model as it is when the platform YellowForensic and its consumers have left it."""
+    ecosystem = yaml.safe_load((model / "ecosystem.yaml").read_text())
+    ecosystem["platforms"] = [one for one in ecosystem["platforms"] if one["name"] != "YellowForensic"]
+    (workspace,) = ecosystem["workspaces"]
+    workspace["dataset_groups"] = [one for one in workspace["dataset_groups"] if one["name"] != "ForensicDSG"]
+    (model / "ecosystem.yaml").write_text(yaml.safe_dump(ecosystem))
+    mapping = json.loads((model / "dsg_platform_mapping.json").read_text())
+    kept = [one for one in mapping if one["dsgName"] != "ForensicDSG"]
+    (model / "dsg_platform_mapping.json").write_text(json.dumps(kept))
+    git(model, "commit", "--quiet", "--all", "--message=No forensic platform")
+
+
+def test_of_a_platform_that_left_the_model_all_streams_are_retired(dagfactory, model, synced):
+    dagfactory("sync", model)
+    without_forensic(model)
+    alone = dagfactory("sync", model, "--platform", "YellowLive", "--dry-run")
+    assert "YellowForensic" not in alone.stdout
+    plan = dagfactory("plan", model)
+    assert "retire Store1" in plan.stdout
+    assert [row.status for row in synced.rows("yellowforensic")] == ["active"]
+
+    done = dagfactory("sync", model)
+    assert done.returncode == 0, done.stderr
+    note = "YellowForensic left the model: its streams are retired, its tables stay. dagfactory platform retire"
+    assert note in done.stdout
+    assert "1 retired" in done.stdout
+    assert [row.status for row in synced.rows("yellowforensic")] == ["retired"]
+    assert [row.status for row in synced.rows("yellowlive")] == ["active"]
+    again = dagfactory("sync", model, "--detailed-exitcode")
+    assert (again.returncode, "YellowForensic" in again.stdout) == (0, False)
+
+
+def test_a_platform_that_left_and_whose_store_is_away_leaves_all_as_it_was(dagfactory, model, synced):
+    dagfactory("sync", model)
+    without_forensic(model)
+    done = dagfactory("sync", model, DAGFACTORY_YELLOWFORENSIC_DSN="postgresql://nobody@127.0.0.1:1/nowhere")
+    assert_one_clear_error(done, "YELLOWFORENSIC")
+    assert synced.commit_recorded("yellowlive") != git(model, "rev-parse", "HEAD")
+    assert [row.status for row in synced.rows("yellowlive")] == ["active"]
+
+
+def test_the_exit_code_of_sync_tells_whether_there_were_changes(dagfactory, model, synced):
+    assert dagfactory("sync", model, "--detailed-exitcode").returncode == 2
+    assert dagfactory("sync", model, "--detailed-exitcode").returncode == 0
+    synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = replace(config_json, '* * * * *', '@hourly')")
+    assert dagfactory("sync", model, "--detailed-exitcode").returncode == 2
+    assert dagfactory("sync", model).returncode == 0

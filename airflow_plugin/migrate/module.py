@@ -1,0 +1,147 @@
+"""The DAGs and tasks that a DAG file makes, by its syntax tree: its statements are followed, none is run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_plugin.migrate.expressions import unpacked, value_of
+from airflow_plugin.migrate.values import Imported, Made, Scope, Unread
+
+MOST_ROUNDS = 1000  # of a loop
+
+
+@dataclass(frozen=True)
+class MadeDag:
+    """A DAG, its tasks in the order in which they are made, and which may follow which."""
+
+    dag: Made
+    tasks: tuple[Made, ...]
+    edges: tuple[tuple[Made, Made], ...]
+
+
+def dags_in(tree: ast.Module) -> list[MadeDag]:
+    """The DAGs of a file, in its order."""
+    scope = Scope({"__name__": "unread"})
+    _follow(tree.body, scope)
+    dags = [made for made in scope.made if made.kind in ("DAG", "dag")]
+    found = []
+    for dag in dags:
+        tasks = tuple(made for made in scope.made if made.kwargs.get("dag") is dag and made is not dag)
+        edges = tuple((one, other) for one, other in scope.edges if one in tasks and other in tasks)
+        found.append(MadeDag(dag, tasks, edges))
+    return found
+
+
+def _follow(statements: Iterable[ast.stmt], scope: Scope) -> None:
+    for statement in statements:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            _import(statement, scope)
+        elif isinstance(statement, ast.Assign):
+            value = value_of(statement.value, scope)
+            for target in statement.targets:
+                _assign(target, value, scope)
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            _assign(statement.target, value_of(statement.value, scope), scope)
+        elif isinstance(statement, ast.AugAssign):
+            sum_ = ast.BinOp(_loaded(statement.target), statement.op, statement.value)
+            _assign(statement.target, value_of(ast.copy_location(sum_, statement), scope), scope)
+        elif isinstance(statement, ast.Expr):
+            value_of(statement.value, scope)
+        elif isinstance(statement, ast.FunctionDef):
+            _function(statement, scope)
+        else:
+            _follow_block(statement, scope)
+
+
+def _follow_block(statement: ast.stmt, scope: Scope) -> None:
+    if isinstance(statement, ast.With):
+        _with(statement, scope)
+    elif isinstance(statement, ast.If):
+        test = value_of(statement.test, scope)
+        if isinstance(test, Unread):
+            _forget(statement, scope, test)
+        else:
+            _follow(statement.body if test else statement.orelse, scope)
+    elif isinstance(statement, ast.For):
+        _for(statement, scope)
+    elif isinstance(statement, ast.Try):  # an import that has moved; what is tried first is what is meant
+        _follow([*statement.body, *statement.orelse, *statement.finalbody], scope)
+    else:
+        what = "what is set in such a statement is known only where the file runs"
+        _forget(statement, scope, Unread(statement.lineno, what))
+
+
+def _import(statement: ast.Import | ast.ImportFrom, scope: Scope) -> None:
+    for alias in statement.names:
+        if isinstance(statement, ast.ImportFrom):
+            scope.names[alias.asname or alias.name] = Imported(f"{statement.module or ''}.{alias.name}")
+        else:
+            whole = alias.name if alias.asname else alias.name.partition(".")[0]
+            scope.names[alias.asname or whole] = Imported(whole)
+
+
+def _assign(target: ast.expr, value: Any, scope: Scope) -> None:
+    if isinstance(target, ast.Subscript):
+        of, index = value_of(target.value, scope), value_of(target.slice, scope)
+        if isinstance(of, dict) and isinstance(index, str | int):
+            of[index] = value
+        return
+    try:
+        scope.names.update(unpacked(target, value))
+    except TypeError:
+        unread = Unread(target.lineno, "the values here are not as many as the names")
+        scope.names.update(unpacked(target, unread))
+
+
+def _function(statement: ast.FunctionDef, scope: Scope) -> None:
+    """Kept as it is, to be read where it is called; one under `@dag(...)` is a DAG."""
+    scope.names[statement.name] = statement
+    for decorator in statement.decorator_list:
+        call = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
+        dag = value_of(ast.copy_location(call, decorator), scope)
+        if isinstance(dag, Made) and dag.kind == "dag":
+            dag.kwargs.setdefault("dag_id", statement.name)
+            inner = scope.inner({})
+            inner.dags.append(dag)
+            _follow(statement.body, inner)
+            inner.dags.pop()
+
+
+def _with(statement: ast.With, scope: Scope) -> None:
+    opened = 0
+    for item in statement.items:
+        value = value_of(item.context_expr, scope)
+        if item.optional_vars is not None:
+            _assign(item.optional_vars, value, scope)
+        if isinstance(value, Made) and value.kind == "DAG":
+            scope.dags.append(value)
+            opened += 1
+    _follow(statement.body, scope)
+    del scope.dags[len(scope.dags) - opened :]
+
+
+def _for(statement: ast.For, scope: Scope) -> None:
+    many = value_of(statement.iter, scope)
+    if not isinstance(many, list | tuple) or len(many) > MOST_ROUNDS:
+        unread = many if isinstance(many, Unread) else Unread(statement.lineno, "what the loop goes over is no list")
+        _forget(statement, scope, unread)
+        return
+    for one in many:
+        _assign(statement.target, one, scope)
+        _follow(statement.body, scope)
+
+
+def _forget(statement: ast.stmt, scope: Scope, why: Unread) -> None:
+    """What a statement may set is not known after it."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            scope.names[node.id] = why
+
+
+def _loaded(target: ast.Name | ast.Attribute | ast.Subscript) -> ast.expr:
+    """What stands left of `+=`, to be read."""
+    loaded = ast.parse(ast.unparse(target), mode="eval").body
+    return ast.copy_location(loaded, target)

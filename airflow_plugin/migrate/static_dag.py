@@ -1,0 +1,203 @@
+"""The ingestion DAGs of static files: what is known of each, and what is not, with file and line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from airflow_plugin.migrate.module import MadeDag, dags_in
+from airflow_plugin.migrate.schedules import zone_and_schedule
+from airflow_plugin.migrate.static_pod import StaticPod, static_pod
+from airflow_plugin.migrate.values import Made, Unread, is_plain
+from config_schema.errors import Problem, StreamFactoryError
+
+LARGEST = 1_000_000  # bytes of a file
+MERGES = ("snapshot-merge", "merge")
+MERGE_TASK = "snapshot_merge_job"
+SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+
+@dataclass(frozen=True)
+class StaticTask:
+    task_id: str
+    operator: str
+    downstream: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StaticDag:
+    """An ingestion DAG; `unread` has by a key of the stream's config, or by another word, what could not be read."""
+
+    file: Path
+    line: int
+    dag_id: str
+    schedule: str | None
+    timezone: str
+    catchup: bool
+    max_active_runs: int | None
+    retries: int
+    owner: str | None
+    execution_timeout: int | None
+    pool: str | None
+    priority: int | None
+    tags: tuple[str, ...]
+    tasks: tuple[StaticTask, ...]
+    pod: StaticPod
+    unread: dict[str, Unread] = field(default_factory=dict)
+
+    def place(self, unread: Unread) -> str:
+        return f"{self.file}:{unread.line}"
+
+
+@dataclass(frozen=True)
+class StaticFiles:
+    """What files hold: ingestion DAGs, files that hold none (by why not), and what is wrong with others."""
+
+    dags: tuple[StaticDag, ...]
+    others: dict[Path, str]
+    problems: tuple[Problem, ...]
+
+
+def static_files(path: Path) -> StaticFiles:
+    """Of a file, or of all `*.py` in a folder and below it. Raises StreamFactoryError where there is none."""
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    if not files or not path.exists():
+        raise StreamFactoryError(str(path), "there is no DAG file", "Name a file, or a folder with *.py files")
+    dags: list[StaticDag] = []
+    others: dict[Path, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            found = list(_static_dags(file))
+        except StreamFactoryError as error:
+            problems.append(Problem(error.where, "", error.what, error.todo))
+            continue
+        dags += found
+        if not found:
+            others[file] = "no ingestion DAG that can be read: no pod task with a snapshot merge"
+    return StaticFiles(tuple(dags), others, tuple(problems))
+
+
+def _static_dags(file: Path) -> Iterator[StaticDag]:
+    tree = _tree(file)
+    try:
+        made = dags_in(tree)
+    except RecursionError as error:
+        raise StreamFactoryError(str(file), "it is nested too deep", "Write the stream's row by hand") from error
+    for one in made:
+        merge = _merge_task(one)
+        if merge is not None:
+            yield _static_dag(file, one, merge)
+
+
+def _tree(file: Path) -> ast.Module:
+    try:
+        if file.stat().st_size > LARGEST:
+            raise StreamFactoryError(
+                str(file), f"it has more than {LARGEST} bytes", "Name only files of ingestion DAGs"
+            )
+        return ast.parse(file.read_bytes())
+    except OSError as error:
+        raise StreamFactoryError(str(file), f"it cannot be read ({error.strerror})", "Let it be read") from error
+    except SyntaxError as error:
+        where = f"{file}:{error.lineno or 1}"
+        raise StreamFactoryError(where, f"it is no Python ({error.msg})", "Mend the file, or leave it out") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise StreamFactoryError(str(file), f"it is no Python ({error})", "Mend the file, or leave it out") from error
+
+
+def _merge_task(made: MadeDag) -> Made | None:
+    pods = [task for task in made.tasks if task.kind.endswith("PodOperator")]
+    for task in pods:
+        arguments = task.kwargs.get("arguments")
+        words = arguments if isinstance(arguments, list | tuple) else ()
+        if task.kwargs.get("task_id") == MERGE_TASK or any(word in MERGES for word in words):
+            return task
+    ingestion = str(made.dag.given("dag_id", 0)).endswith("_ingestion")
+    return pods[0] if len(pods) == 1 and ingestion else None
+
+
+def _static_dag(file: Path, made: MadeDag, merge: Made) -> StaticDag:
+    unread: dict[str, Unread] = {}
+    dag, default = made.dag, _defaults(made.dag)
+
+    def told(key: str, of: Callable[[str], Any], name: str, kind: Any, otherwise: Any = None) -> Any:
+        value = of(name)
+        if value is None:
+            return otherwise
+        if isinstance(value, kind) and is_plain(value):
+            return value
+        unread[key] = value if isinstance(value, Unread) else Unread(merge.line, f"{name} is no plain value")
+        return otherwise
+
+    def of_task(name: str) -> Any:
+        return merge.kwargs[name] if name in merge.kwargs else default(name)
+
+    schedule = zone_and_schedule(dag, default("start_date"))
+    if isinstance(schedule, Unread):
+        unread["schedule"] = schedule
+    zone, times = ("UTC", None) if isinstance(schedule, Unread) else schedule
+    timeout = _seconds(of_task("execution_timeout"), merge.line)
+    if isinstance(timeout, Unread):
+        unread["execution_timeout"], timeout = timeout, None
+    return StaticDag(
+        file=file,
+        line=dag.line,
+        dag_id=told("dag_id", lambda name: dag.given(name, 0), "dag_id", str, ""),
+        schedule=times,
+        timezone=zone,
+        catchup=told("catchup", dag.given, "catchup", bool, False),
+        max_active_runs=told("max_active_runs", dag.given, "max_active_runs", int),
+        retries=told("retries", of_task, "retries", int, 0),
+        owner=told("owner", of_task, "owner", str),
+        execution_timeout=timeout,
+        pool=told("pool", of_task, "pool", str),
+        priority=told("priority", of_task, "priority_weight", int),
+        tags=tuple(told("tags", dag.given, "tags", (list, tuple, set), ())),
+        tasks=tuple(_task(one, made.edges) for one in made.tasks),
+        pod=static_pod(merge, default),
+        unread=unread,
+    )
+
+
+def _defaults(dag: Made) -> Callable[[str], Any]:
+    """What default_args set; Unread for all where they cannot be read themselves."""
+    given = dag.given("default_args")
+    if given is None or isinstance(given, dict):
+        return lambda name: (given or {}).get(name)
+    unread = given if isinstance(given, Unread) else Unread(dag.line, "default_args is no dict")
+    return lambda name: unread if name in ("retries", "owner") else None
+
+
+def _task(task: Made, edges: Iterable[tuple[Made, Made]]) -> StaticTask:
+    after = sorted({_task_id(other) for one, other in edges if one is task})
+    return StaticTask(_task_id(task), task.kind, tuple(after))
+
+
+def _task_id(task: Made) -> str:
+    given = task.kwargs.get("task_id")
+    return given if isinstance(given, str) else f"(line {task.line})"
+
+
+def _seconds(value: Any, line: int) -> int | Unread | None:
+    """Of a timedelta."""
+    if value is None:
+        return None
+    if isinstance(value, Unread):
+        return value
+    if not isinstance(value, Made) or value.kind != "timedelta" or not _numbers(value):
+        return Unread(line, "execution_timeout is no timedelta of numbers")
+    named: dict[str, float] = {**dict(zip(("days", "seconds"), value.args, strict=False)), **value.kwargs}
+    return round(sum(amount * SECONDS[unit] for unit, amount in named.items()))
+
+
+def _numbers(delta: Made) -> bool:
+    amounts = [*delta.args, *delta.kwargs.values()]
+    return (
+        len(delta.args) <= 2
+        and delta.kwargs.keys() <= SECONDS.keys()
+        and all(isinstance(amount, int | float) for amount in amounts)
+    )

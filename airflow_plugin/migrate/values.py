@@ -1,0 +1,84 @@
+"""What reading a DAG file gives beside plain values: calls kept as data, imported names, and what cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+LONGEST = 100_000  # characters of a text, and entries of a list: a file of a few lines could ask for any number
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A value that the syntax tree does not tell."""
+
+    line: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A name from another module: `airflow.models.Variable`."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Made:
+    """A call that is not made: whose, and with what. Two are never equal, as two tasks are not."""
+
+    name: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    line: int
+
+    @property
+    def kind(self) -> str:
+        """The last part of its name: `KubernetesPodOperator`."""
+        return self.name.rpartition(".")[2]
+
+    def given(self, name: str, position: int | None = None) -> Any:
+        """An argument by its name, or by its position; None where it is not given."""
+        if name not in self.kwargs and position is not None and position < len(self.args):
+            return self.args[position]
+        return self.kwargs.get(name)
+
+
+@dataclass
+class Scope:
+    """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+    made: list[Made] = field(default_factory=list)
+    edges: list[tuple[Made, Made]] = field(default_factory=list)
+    dags: list[Made] = field(default_factory=list)
+    depth: int = 0
+
+    def inner(self, names: dict[str, Any]) -> Scope:
+        return Scope({**self.names, **names}, self.made, self.edges, self.dags, self.depth + 1)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether it is told to the last part, and is text, number, bool, None, or a collection of such."""
+    if isinstance(value, dict):
+        return all(is_plain(key) and is_plain(one) for key, one in value.items())
+    if isinstance(value, list | tuple | set):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, str | int | float)
+
+
+def first_unread(values: Iterable[Any]) -> Unread | None:
+    """The first thing in values, and in what they hold, that cannot be read."""
+    for value in values:
+        if isinstance(value, Unread):
+            return value
+        if isinstance(value, Made):
+            found = first_unread((*value.args, *value.kwargs.values()))
+        elif isinstance(value, dict):
+            found = first_unread((*value.keys(), *value.values()))
+        else:
+            found = first_unread(value) if isinstance(value, list | tuple | set) else None
+        if found:
+            return found
+    return None

@@ -1,0 +1,60 @@
+"""The merge stores of a sync, opened, and its plan: those of the model's platforms, and of platforms that left it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from airflow_plugin.sync.graph import Streams, stream_graph
+from airflow_plugin.sync.plan import Plan, commits_before, read_plan
+from airflow_plugin.sync.source import CommittedModel
+from airflow_plugin.sync.stores import MergeStore, merge_stores
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Platform
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What `apply` takes; `left` are the platforms that the model had at the commit applied last, and has no more."""
+
+    stores: list[MergeStore]
+    graph: Mapping[str, Streams]
+    plan: Plan
+    left: tuple[str, ...]
+
+
+@contextmanager
+def planned(
+    source: CommittedModel, chosen: Iterable[str], environment: Mapping[str, str], *, overwrite_drift: bool = False
+) -> Iterator[Planned]:
+    """The plan for the platforms `chosen`, else for all; with those that left, whose streams are all retired.
+
+    Where platforms are chosen, none that left is looked for. Raises StreamFactoryError.
+    """
+    names = tuple(chosen)
+    platforms = source.platforms(names)
+    graph = stream_graph(source.model.ecosystem, source.model.mappings)
+    with merge_stores(platforms, environment) as stores:
+        plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+        left = () if names else tuple(_left(plan, source))
+        if not left:
+            yield Planned(stores, graph, plan, ())
+            return
+    # Opened anew: all of a sync's stores are locked in one order.
+    graph |= {platform.name: {} for platform in left}
+    with merge_stores((*platforms, *left), environment) as stores:
+        plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
+        yield Planned(stores, graph, plan, tuple(platform.name for platform in left))
+
+
+def _left(plan: Plan, source: CommittedModel) -> Iterator[Platform]:
+    """Each once, as the model had it at a commit that platforms still run."""
+    seen = {platform.name for platform in source.model.ecosystem.platforms}
+    for commit in commits_before(plan):
+        # A commit whose model cannot be had is refused by name before anything is applied (safety.py).
+        with suppress(StreamFactoryError):
+            for platform in source.model_at(commit).ecosystem.platforms:
+                if platform.name not in seen:
+                    seen.add(platform.name)
+                    yield platform

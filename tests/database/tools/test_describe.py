@@ -1,0 +1,164 @@
+"""`dagfactory model import`: what it writes of a live database is a model that checks, and that merges as it is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import config_schema
+from config_schema.load import load_model
+from config_schema.load.documents import structured
+from config_schema.model import Consistency, Dataset, Datastore
+
+TABLES = """
+    CREATE TYPE mood AS ENUM ('sad', 'glad');
+    CREATE DOMAIN positive AS numeric(12,2) CHECK (value > 0);
+    CREATE TABLE "camelCase" (
+        "orderId" bigint, line smallint, "firstName" varchar(50) NOT NULL, note text, price positive, was mood,
+        moods mood[], at timestamptz(3), PRIMARY KEY ("orderId", line));
+    CREATE TABLE coded (code char(3) NOT NULL, region int NOT NULL, what text);
+    CREATE UNIQUE INDEX ON coded (code, region);
+    CREATE UNIQUE INDEX ON coded (what);
+    CREATE TABLE partly (id int NOT NULL);
+    CREATE UNIQUE INDEX ON partly (id) WHERE id > 5;
+    CREATE TABLE keyless (id int);
+    CREATE VIEW seen AS SELECT 1 AS id;
+    CREATE SCHEMA other; CREATE TABLE other.elsewhere (id int PRIMARY KEY);
+    INSERT INTO "camelCase" VALUES (1, 1, 'Ada', NULL, 12.5, 'glad', '{sad,glad}', '2026-01-02 03:04:05.678+00');
+    INSERT INTO coded VALUES ('abc', 1, NULL);
+"""
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+PASSWORD = "DATASURFACE_SOURCE_PASSWORD"
+UNUSABLE = "it has no primary key, and no unique index on columns that are never NULL"
+
+
+@pytest.fixture
+def source(new_database):
+    database = new_database("described")
+    with database.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(TABLES)
+    connection.close()
+    return database
+
+
+@pytest.fixture
+def describe(source):
+    """`dagfactory model import` on that database; `password=None`: without one."""
+
+    def run(*flags, dsn=None, password=source.password, returncode=0):
+        server = source.server
+        address = dsn or f"postgresql://{source.user}@{server.host}:{server.port}/{source.name}"
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow_plugin", "model", "import", "--dsn", address, *flags],
+            env={"PATH": "/usr/bin:/bin", **({PASSWORD: password} if password else {})},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        assert source.password not in done.stdout + done.stderr
+        assert done.returncode == returncode, done.stderr
+        return done
+
+    return run
+
+
+def datastore(text: str) -> Datastore:
+    (said,) = yaml.safe_load(text)["datastores"]
+    return structured(said, Datastore)
+
+
+def test_tables_columns_types_and_keys_are_those_of_the_catalogue(describe):
+    done = describe("--name=Store1", "--credential=customer-db")
+    store = datastore(done.stdout)
+    assert (store.name, store.source.credential, store.consistency) == (
+        "Store1",
+        "customer-db",
+        Consistency.MULTI_DATASET,
+    )
+    camel, coded = store.datasets
+    assert (camel.name, camel.primary_key) == ("camelCase", ("orderId", "line"))
+    assert [(column.name, column.type, column.nullable) for column in camel.columns] == [
+        ("orderId", "bigint", False),
+        ("line", "smallint", False),
+        ("firstName", "character varying(50)", False),
+        ("note", "text", True),
+        ("price", "numeric(12,2)", True),
+        ("was", "text", True),
+        ("moods", "text[]", True),
+        ("at", "timestamp(3) with time zone", True),
+    ]
+    assert (coded.name, coded.primary_key) == ("coded", ("code", "region"))
+    left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
+    assert left_out == [f"left out: keyless: {UNUSABLE}", f"left out: partly: {UNUSABLE}"]
+    assert done.stderr.splitlines()[-1] == "2 datasets with 11 columns"
+
+
+def test_what_is_written_checks_and_merges_as_it_is(describe, source, merging, tmp_path):
+    out = tmp_path / "ecosystem.yaml"
+    describe("--name=Store1", "--out", str(out))
+    written = yaml.safe_load(out.read_text())
+    whole = yaml.safe_load((EXAMPLES / "ecosystem.yaml").read_text())
+    whole["datastores"] = written["datastores"]
+    sinks = [{"datastore": "Store1", "dataset": name} for name in ("camelCase", "coded")]
+    for group in whole["workspaces"][0]["dataset_groups"]:
+        group["sinks"] = sinks
+    out.write_text(yaml.safe_dump(whole))
+    shutil.copy(EXAMPLES / "dsg_platform_mapping.json", tmp_path)
+    store = load_model(tmp_path).ecosystem.datastores[0]
+
+    case = merging(TABLES)
+    case.datasets = store.datasets
+    case.merge_both()
+    case.execute("""UPDATE "camelCase" SET was = 'sad', price = 1; DELETE FROM coded""")
+    case.merge_both()
+
+
+def test_tables_can_be_chosen_by_pattern_and_by_schema(describe):
+    assert [one.name for one in datastore(describe("--table=c*ed", "--single-dataset").stdout).datasets] == ["coded"]
+    other = datastore(describe("--schema=other").stdout)
+    assert (other.source.schema, [one.name for one in other.datasets]) == ("other", ["elsewhere"])
+
+
+def test_an_sqlite_file_is_described_too(describe, tmp_path):
+    import sqlite3
+
+    path = tmp_path / "shop_db.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL, born DATE)")
+    connection.close()
+    store = datastore(describe(dsn=f"sqlite:///{path}").stdout)
+    (people,) = store.datasets
+    assert (store.name, store.source.credential) == ("shop_db", "shop-db")
+    assert isinstance(people, Dataset)
+    assert [(column.name, column.type, column.nullable) for column in people.columns] == [
+        ("id", "integer", False),
+        ("name", "character varying(20)", False),
+        ("born", "date", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "options", "told"),
+    [
+        ([], {"dsn": "no dsn"}, "--dsn: it is no DSN like postgresql://user@host:5432/database"),
+        ([], {"dsn": "redis://secret@host/1"}, "Begin with one of postgresql"),
+        ([], {"dsn": "postgresql://reader@127.0.0.1"}, "it names no database. Put /database behind the host"),
+        ([], {"dsn": "postgresql://reader@127.0.0.1:1/x"}, "Start the server, or correct host and port"),
+        ([], {"password": "wrong"}, "password authentication failed"),
+        (["--schema=nowhere"], {}, "schema nowhere: there is no table that is asked for"),
+        (["--table=keyless"], {}, "there is no table with a key"),
+        (["--out=/"], {}, "/: it is there already"),
+    ],
+)
+def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, flags, options, told):
+    done = describe(*flags, **options, returncode=1)
+    assert told in done.stderr
+    assert done.stdout == ""
+    assert "secret" not in done.stderr

@@ -19,6 +19,7 @@ export const percent = (part) => (missing(part) ? NOTHING : `${Math.floor(part *
 /** Seconds in their two largest units: `1 h 5 min`; below a minute with a decimal place where it matters. */
 export function duration(seconds) {
   if (missing(seconds)) return NOTHING;
+  if (seconds === 0) return "0 s";
   const whole = Math.round(seconds);
   if (whole < 60) return seconds < 10 ? `${seconds.toFixed(1)} s` : `${whole} s`;
   const at = UNITS.findIndex(([, size]) => whole >= size);
@@ -45,6 +46,8 @@ export const clock = (time) =>
   new Date(time).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 export const named = (state) => (missing(state) ? NOTHING : state.replaceAll("_", " "));
+
+export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 
 /** A value of a config as one line of text. */
 export function shown(value) {

@@ -1,1 +1,188 @@
-import { h } from '../host.js'; export function Edit() { return h('p', null, 'edit'); }
+// A new stream, or another config for one: a form and its JSON, checked and previewed as one types.
+import { Chakra, h, paths, React, Router } from "../host.js";
+import { at, call, useAnswer, useRested } from "../api.js";
+import { Preview } from "../form/preview.js";
+import { isAbout, SchemaForm } from "../form/schema_form.js";
+import { firstConfig, Start } from "../form/start.js";
+import { Ask } from "../parts/ask.js";
+import { Changes, changesBetween } from "../parts/diff.js";
+import { Answer, ErrorNotice, Nothing, Notice } from "../parts/notice.js";
+import { Page, Panel } from "../parts/page.js";
+import { Problems } from "../parts/problems.js";
+import { plural } from "../words.js";
+
+const REST_MILLISECONDS = 400;
+const FIXED = ["stream_key", "platform_name", "original_platform_name"];
+
+export function Edit({ platform, streamKey }) {
+  const schema = useAnswer(at("schema", "stream"));
+  const source = useAnswer(streamKey ? at("streams", platform, streamKey) : at("platforms"));
+  const title = streamKey ? `Edit ${streamKey}` : "New stream";
+  return h(
+    Page,
+    { title, section: "Streams" },
+    h(Answer, { answer: schema }, (form) =>
+      h(Answer, { answer: source }, (data) =>
+        streamKey
+          ? h(Editor, { schema: form, platform, stored: data, first: data.config, onReload: source.reload, key: data.version })
+          : h(Create, { schema: form, platforms: data.platforms }),
+      ),
+    ),
+  );
+}
+
+function Create({ schema, platforms }) {
+  const only = platforms.length === 1 ? { platform: platforms[0], config: firstConfig(platforms[0]) } : null;
+  const [begun, setBegun] = React.useState(only);
+  const [turn, setTurn] = React.useState(0);
+  const choose = (platform, config) => {
+    setBegun({ platform, config });
+    setTurn(turn + 1);
+  };
+  return h(
+    "div",
+    null,
+    h(Start, { platforms, platform: begun?.platform, onChoose: choose }),
+    begun
+      ? h(Editor, { schema, platform: begun.platform.platform, first: begun.config, key: turn })
+      : h(Nothing, { title: "A stream belongs to a platform" }, "Choose one to begin."),
+  );
+}
+
+/** `stored` is the stream that is there, none for a new one. */
+function Editor({ schema, platform, stored, first, onReload }) {
+  const [config, setConfig] = React.useState(first);
+  const [asked, setAsked] = React.useState(false);
+  const checked = useChecked(platform, config);
+  const problems = checked.said?.problems ?? [];
+  const changes = changesBetween(stored?.config ?? {}, config);
+  const mayEdit = !stored || stored.can_edit;
+  return h(
+    Chakra.Grid,
+    { gap: 4, templateColumns: { base: "1fr", lg: "minmax(0, 3fr) minmax(300px, 2fr)" }, alignItems: "start" },
+    h(
+      "div",
+      null,
+      mayEdit ? null : h(Notice, { status: "warning", title: "You may look at this stream, not change it" }, "Ask for the right to edit its DAG."),
+      h(Views, { schema, config, problems, fixed: stored ? FIXED : ["platform_name"], onChange: setConfig }),
+    ),
+    h(
+      Chakra.Stack,
+      { gap: 3, position: "sticky", top: 0 },
+      h(Verdict, { checked, problems, schema }),
+      h(
+        Chakra.HStack,
+        null,
+        h(
+          Chakra.Button,
+          {
+            size: "sm",
+            colorPalette: "brand",
+            disabled: !mayEdit || !checked.fresh || problems.length > 0 || (stored && !changes.length),
+            onClick: () => setAsked(true),
+          },
+          stored ? "Look at the changes and save" : "Create the stream",
+        ),
+        stored ? h(Chakra.Button, { size: "sm", variant: "outline", disabled: !changes.length, onClick: () => setConfig(first) }, "Undo all") : null,
+      ),
+      checked.said ? h(Panel, { title: "Preview" }, h(Preview, { preview: checked.said })) : null,
+    ),
+    asked ? h(Save, { platform, config, stored, changes, onReload, onClose: () => setAsked(false) }) : null,
+  );
+}
+
+/** What the API says of the config once typing rests: problems, DAG and changes; `fresh` when it is of this config. */
+function useChecked(platform, config) {
+  const rested = useRested(config, REST_MILLISECONDS);
+  const [state, setState] = React.useState({});
+  React.useEffect(() => {
+    const stop = new AbortController();
+    call("POST", at("preview", platform), { config: rested }, stop.signal).then(
+      (said) => setState({ said, of: rested }),
+      (error) => {
+        if (stop.signal.aborted) return;
+        const said = error.problems?.length ? { problems: error.problems } : undefined;
+        setState({ said, error: said ? undefined : error, of: rested });
+      },
+    );
+    return () => stop.abort();
+  }, [platform, rested]);
+  return { ...state, fresh: state.of === config };
+}
+
+function Verdict({ checked, problems, schema }) {
+  if (checked.error) return h(ErrorNotice, { error: checked.error });
+  if (!checked.said) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
+  if (!problems.length) return h(Notice, { status: "success", title: "No problems" });
+  const elsewhere = problems.filter((one) => !Object.keys(schema.properties).some((key) => isAbout(one, key)));
+  return h(
+    Notice,
+    { status: "error", title: plural(problems.length, "problem") },
+    h(Problems, { problems: elsewhere.length ? problems : problems.slice(0, 8) }),
+  );
+}
+
+function Views({ schema, config, problems, fixed, onChange }) {
+  const [view, setView] = React.useState("form");
+  return h(
+    Chakra.Tabs.Root,
+    { value: view, size: "sm", variant: "line", lazyMount: true, unmountOnExit: true, onValueChange: ({ value }) => setView(value) },
+    h(
+      Chakra.Tabs.List,
+      { mb: 3, "aria-label": "How the config is written" },
+      h(Chakra.Tabs.Trigger, { value: "form" }, "Form"),
+      h(Chakra.Tabs.Trigger, { value: "json" }, "JSON"),
+    ),
+    h(Chakra.Tabs.Content, { value: "form", p: 0 }, h(SchemaForm, { schema, config, problems, fixed, onChange })),
+    h(Chakra.Tabs.Content, { value: "json", p: 0 }, h(JsonView, { config, onChange })),
+  );
+}
+
+function JsonView({ config, onChange }) {
+  const [text, setText] = React.useState(() => JSON.stringify(config, null, 2));
+  const [broken, setBroken] = React.useState("");
+  const change = (event) => {
+    setText(event.target.value);
+    try {
+      const value = JSON.parse(event.target.value);
+      if (value === null || typeof value !== "object" || Array.isArray(value)) throw new SyntaxError("a config is an object");
+      setBroken("");
+      onChange(value);
+    } catch (error) {
+      setBroken(`Not JSON yet: ${error.message}`);
+    }
+  };
+  return h(
+    Chakra.Field.Root,
+    { invalid: Boolean(broken) },
+    h(Chakra.Field.Label, null, "config_json"),
+    h(Chakra.Textarea, { value: text, onChange: change, rows: 28, fontFamily: "mono", fontSize: "xs", spellCheck: false }),
+    broken ? h(Chakra.Field.ErrorText, null, broken) : null,
+  );
+}
+
+function Save({ platform, config, stored, changes, onReload, onClose }) {
+  const navigate = Router.useNavigate();
+  const [conflict, setConflict] = React.useState(false);
+  const save = async () => {
+    try {
+      const path = stored ? at("streams", platform, stored.stream_key) : at("streams", platform);
+      const body = stored ? { config, version: stored.version } : { config };
+      await call(stored ? "PUT" : "POST", path, body);
+    } catch (error) {
+      setConflict(error.status === 409 && Boolean(stored));
+      throw error;
+    }
+    navigate(paths.stream(platform, stored?.stream_key ?? config.stream_key));
+  };
+  const title = stored ? `Save ${stored.stream_key} on ${platform}?` : `Create ${config.stream_key} on ${platform}?`;
+  return h(
+    Ask,
+    { title, yes: stored ? "Save" : "Create", wide: true, onYes: save, onClose },
+    h(Chakra.Text, { mb: 2 }, "It is written to the history with your name. The DAG follows with the next parse."),
+    conflict
+      ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Load what is there now, and lose these changes")
+      : null,
+    h(Changes, { changes }),
+  );
+}

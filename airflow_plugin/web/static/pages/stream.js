@@ -1,5 +1,5 @@
 // A stream: how it is, and its batches, config, history and lineage, each behind a tab that the address names.
-import { Chakra, h, paths, React, useQuery } from "../host.js";
+import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
 import { Facts, Page } from "../parts/page.js";
@@ -36,12 +36,15 @@ export function Stream({ platform, streamKey, tab = false }) {
       section: "Streams",
       title: streamKey,
       crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
-      actions: stream ? h(Actions, { card: stream, onDone: after }) : null,
+      actions: stream ? [tab ? null : h(DagLink, { key: "dag", stream }), h(Actions, { key: "actions", card: stream, onDone: after })] : null,
     },
     done ? h(Done, { said: done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
   );
 }
+
+const DagLink = ({ stream }) =>
+  h(Chakra.Button, { asChild: true, size: "sm", variant: "ghost" }, h(Router.Link, { to: paths.dag(stream.dag_id) }, "DAG"));
 
 function Done({ said, onClose }) {
   const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
@@ -52,7 +55,7 @@ function Content({ stream, tab, onDone }) {
   return h(
     "div",
     null,
-    h(Summary, { stream, tab }),
+    h(Summary, { stream }),
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
       : stream.problem
@@ -62,7 +65,7 @@ function Content({ stream, tab, onDone }) {
   );
 }
 
-function Summary({ stream, tab }) {
+function Summary({ stream }) {
   const { freshness, last_run: last } = stream;
   const late = freshness?.met === false;
   const fresh = freshness
@@ -78,11 +81,10 @@ function Summary({ stream, tab }) {
       ["Last run", last ? h(PageLink, { to: paths.run(stream.dag_id, last.run_id), title: moment(last.end ?? last.start) }, `${last.state}, ${fromNow(last.end ?? last.start)}`) : NOTHING],
       ["Next run", h("span", { title: moment(stream.next_run) }, fromNow(stream.next_run))],
       ["Fresh", fresh],
-      ["Success of the last 25 runs", percent(stream.success_rate)],
+      ["Success (25 runs)", percent(stream.success_rate)],
       ["Rows", number(stream.counts?.total)],
       ["Schedule", stream.schedule ? h(Chakra.Code, { variant: "subtle" }, stream.schedule) : "when triggered"],
       ["Kept", stream.by_hand ? "by hand" : "by the model"],
-      tab ? null : ["DAG", h(PageLink, { to: paths.dag(stream.dag_id) }, "In Airflow")],
     ],
   });
 }

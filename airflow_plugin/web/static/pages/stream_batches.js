@@ -8,7 +8,7 @@ import { Answer, Nothing, PageLink } from "../parts/notice.js";
 import { Panel } from "../parts/page.js";
 import { State } from "../parts/state.js";
 import { DataTable } from "../parts/table.js";
-import { duration, fromNow, moment, NOTHING, number, short } from "../words.js";
+import { capital, duration, fromNow, moment, NOTHING, number, short } from "../words.js";
 
 const LIMIT = 50;
 const REFRESH_SECONDS = 5;
@@ -67,7 +67,7 @@ function List({ stream, batches }) {
     { title: "State", cell: (batch) => h(State, { state: batch.state }) },
     { title: "Started", cell: (batch) => h("span", { title: moment(batch.start) }, fromNow(batch.start)) },
     { title: "Duration", end: true, cell: (batch) => duration(batch.seconds) },
-    ...KINDS.map(({ name }) => ({ title: name, end: true, cell: (batch) => number(batch[name]) })),
+    ...KINDS.map(({ name }) => ({ title: capital(name), end: true, cell: (batch) => number(batch[name]) })),
     { title: "Rows", end: true, cell: (batch) => number(batch.total) },
     { title: "Strategy", cell: (batch) => (batch.strategy ? h(Chakra.Code, { variant: "subtle" }, batch.strategy) : NOTHING) },
     { title: "Run", cell: (batch) => (batch.run_id ? h(PageLink, { to: paths.run(stream.dag_id, batch.run_id) }, "Run") : NOTHING) },

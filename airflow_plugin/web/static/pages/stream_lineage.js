@@ -8,6 +8,8 @@ import { number } from "../words.js";
 const HEIGHT = 34;
 const GAP = 8;
 const WAY = 56;
+const LEAST = 110;
+const CHARACTER = 7.3;
 const MOST = 60;
 const TITLES = ["Source tables", "Merge tables", "Views", "Consumers"];
 
@@ -41,17 +43,17 @@ export function columnsOf({ source, merge_tables: merges = [], views = [], consu
 
 function Drawing({ columns }) {
   const [box, width] = useWidth();
-  const column = Math.max(120, (width - WAY * (columns.length - 1)) / columns.length);
   const cut = columns.map((nodes) => nodes.slice(0, MOST));
+  const widths = columnWidths(cut, width - WAY * (columns.length - 1));
   const rows = Math.max(...cut.map((nodes) => nodes.length));
   const top = (nodes, at) => 24 + ((rows - nodes.length) * (HEIGHT + GAP)) / 2 + at * (HEIGHT + GAP);
-  const left = (at) => at * (column + WAY);
+  const left = (at) => widths.slice(0, at).reduce((sum, one) => sum + one + WAY, 0);
   const height = 24 + rows * (HEIGHT + GAP);
   const ways = cut.flatMap((nodes, at) =>
     nodes.flatMap((node, from) =>
       node.to
         .filter((to) => to < MOST)
-        .map((to) => way(left(at) + column, top(nodes, from) + HEIGHT / 2, left(at + 1), top(cut[at + 1], to) + HEIGHT / 2)),
+        .map((to) => way(left(at) + widths[at], top(nodes, from) + HEIGHT / 2, left(at + 1), top(cut[at + 1], to) + HEIGHT / 2)),
     ),
   );
   return h(
@@ -59,11 +61,18 @@ function Drawing({ columns }) {
     { ref: box, position: "relative", style: { height }, overflowX: "auto" },
     h(
       "svg",
-      { width: Math.max(width, left(columns.length - 1) + column), height, "aria-hidden": true, style: { position: "absolute" } },
+      { width: Math.max(width, left(columns.length) - WAY), height, "aria-hidden": true, style: { position: "absolute" } },
       ways.map((d, at) => h("path", { key: at, d, fill: "none", stroke: "var(--chakra-colors-border-emphasized)", strokeWidth: 1.5 })),
     ),
-    cut.map((nodes, at) => h(Column, { key: at, title: TITLES[at], nodes, all: columns[at].length, left: left(at), width: column, top })),
+    cut.map((nodes, at) => h(Column, { key: at, title: TITLES[at], nodes, all: columns[at].length, left: left(at), width: widths[at], top })),
   );
+}
+
+/** As wide as their names want to be; narrower or wider in proportion to fill what there is. */
+function columnWidths(columns, room) {
+  const wanted = columns.map((nodes) => Math.max(LEAST, ...nodes.map(({ name }) => name.length * CHARACTER + 20)));
+  const sum = wanted.reduce((all, one) => all + one, 0);
+  return wanted.map((one) => Math.max(LEAST, (one * room) / sum));
 }
 
 function way(x1, y1, x2, y2) {
@@ -83,7 +92,6 @@ function Column({ title, nodes, all, left, width, top }) {
         title: node.name,
         borderWidth: 1,
         borderRadius: "md",
-        bg: "bg.subtle",
         px: 2,
         fontFamily: "mono",
         fontSize: "xs",

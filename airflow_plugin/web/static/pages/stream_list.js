@@ -123,7 +123,7 @@ function StreamCard({ stream }) {
   const troubled = ["late", "failing", "set_aside"].includes(stream.state);
   return h(
     Panel,
-    { title: stream.stream_key, tools: h(State, { state: stream.state }) },
+    { as: "article", title: stream.stream_key, tools: h(State, { state: stream.state }) },
     line("Platform", h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), "aria-label": `${stream.stream_key} on ${stream.platform}` }, stream.platform)),
     line("Last run", lastRun(stream)),
     line("Success of the last 25", percent(stream.success_rate)),

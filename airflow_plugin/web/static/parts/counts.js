@@ -1,6 +1,6 @@
 // Counts of rows per dataset, with how the delta was found and why so.
 import { Chakra, h } from "../host.js";
-import { named, NOTHING, number } from "../words.js";
+import { capital, NOTHING, number } from "../words.js";
 import { Nothing } from "./notice.js";
 import { DataTable } from "./table.js";
 
@@ -8,7 +8,7 @@ const KINDS = ["inserted", "updated", "deleted", "unchanged", "total"];
 
 const COLUMNS = [
   { title: "Dataset", cell: (one) => h(Chakra.Text, { as: "span", fontWeight: "medium" }, one.name) },
-  ...KINDS.map((kind) => ({ title: named(kind), end: true, cell: (one) => number(one[kind]) })),
+  ...KINDS.map((kind) => ({ title: capital(kind), end: true, cell: (one) => number(one[kind]) })),
   { title: "Strategy", cell: (one) => (one.strategy ? h(Chakra.Code, { variant: "subtle" }, one.strategy) : NOTHING) },
   { title: "Why", cell: (one) => h(Chakra.Text, { as: "span", color: "fg.muted" }, one.why || NOTHING) },
 ];

@@ -58,7 +58,7 @@ function Section({ path, label, here }) {
 export function Panel({ title, tools, children, ...rest }) {
   return h(
     Chakra.Box,
-    { as: "section", borderWidth: 1, borderRadius: "md", bg: "bg.panel", minW: 0, "aria-label": title, ...rest },
+    { as: "section", borderWidth: 1, borderRadius: "md", minW: 0, "aria-label": title, ...rest },
     h(
       Chakra.Flex,
       { align: "center", justify: "space-between", px: 3, minH: "10", gap: 3, borderBottomWidth: 1 },
@@ -80,7 +80,7 @@ export function Facts({ facts }) {
   );
   return h(
     Chakra.Grid,
-    { as: "dl", gap: 4, templateColumns: "repeat(auto-fit, minmax(130px, 1fr))", mb: 4 },
+    { as: "dl", gap: 4, templateColumns: "repeat(auto-fit, minmax(112px, 1fr))", mb: 4 },
     items,
   );
 }

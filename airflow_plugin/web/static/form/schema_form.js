@@ -1,0 +1,54 @@
+// The form of a config, group by group; groups of keys that are rarely changed are closed, unless they have a problem.
+import { Chakra, h } from "../host.js";
+import { plural } from "../words.js";
+import { Field } from "./field.js";
+import { grouped } from "./groups.js";
+
+const OPEN = ["Stream", "Schedule", "Merge"];
+
+/** Whether a problem is about a key or something inside it. */
+export const isAbout = (problem, key) => new RegExp(`^(config_json[.:]\\s*)?${key}($|[.[:])`).test(problem.path ?? "");
+
+export function SchemaForm({ schema, config, problems, fixed = [], onChange }) {
+  const change = (key) => (value) => {
+    const after = { ...config, [key]: value };
+    if (value === undefined) delete after[key];
+    onChange(after);
+  };
+  return grouped(schema).map(([title, keys]) => {
+    const mine = keys.map((key) => problems.filter((problem) => isAbout(problem, key)));
+    const wrong = mine.reduce((sum, list) => sum + list.length, 0);
+    const fields = keys.map((key, at) =>
+      h(Field, {
+        key,
+        name: key,
+        schema: schema.properties[key],
+        fixed: fixed.includes(key),
+        value: config[key],
+        required: schema.required.includes(key),
+        problems: mine[at],
+        onChange: change(key),
+      }),
+    );
+    return h(Group, { key: title, title, wrong, given: keys.filter((key) => key in config).length, fields });
+  });
+}
+
+function Group({ title, wrong, given, fields }) {
+  return h(
+    Chakra.Box,
+    { as: "details", open: OPEN.includes(title) || wrong > 0 || undefined, borderWidth: 1, borderRadius: "md", mb: 3 },
+    h(
+      Chakra.Box,
+      { as: "summary", px: 3, py: 2, cursor: "pointer", fontWeight: "semibold" },
+      title,
+      h(Chakra.Text, { as: "span", color: "fg.muted", fontWeight: "normal", fontSize: "xs", ms: 2 }, `${given} of ${fields.length} set`),
+      wrong ? h(Chakra.Badge, { colorPalette: "red", ms: 2 }, plural(wrong, "problem")) : null,
+    ),
+    h(
+      Chakra.Grid,
+      { gap: 4, p: 3, pt: 1, templateColumns: "repeat(auto-fill, minmax(260px, 1fr))", alignItems: "start" },
+      fields,
+    ),
+  );
+}

@@ -10,7 +10,7 @@ from airflow_plugin.factory import build
 from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.operators.merge_job import MERGE_TASK
 from airflow_plugin.operators.pod import PodMergeOperator
-from airflow_plugin.preview.shown import RUN_ID, Built, ShownTask
+from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
 from config_schema.result import TOKEN_VARIABLE
 
 TOKEN = "<new for each try>"

@@ -11,29 +11,11 @@ from airflow_plugin.factory.judging import plan_of
 from airflow_plugin.factory.last_good import Row
 from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
 from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.preview.times import next_times
 
-RUN_ID = "<run id>"
 AIRFLOW = ("airflow", "kubernetes")  # packages that the base install lacks
-
-
-@dataclass(frozen=True)
-class ShownTask:
-    """A task and those that may follow it; `operator` is empty where only the plan is known."""
-
-    task_id: str
-    operator: str
-    downstream: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Built:
-    """What was made of a plan, and `by` what; `pod` is the manifest as Kubernetes gets it, None where it is unknown."""
-
-    by: str
-    tasks: tuple[ShownTask, ...]
-    pod: dict[str, Any] | None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_plugin.settings import SECTION
+from airflow_plugin.web.lazy import WebApp
 
 
 class StreamFactoryPlugin(AirflowPlugin):
     name = SECTION
+    fastapi_apps: list[Any] = [{"app": WebApp(), "url_prefix": f"/{SECTION}", "name": "Stream Factory"}]  # noqa: RUF012

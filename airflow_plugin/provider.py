@@ -5,7 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from airflow_plugin.settings import SECTION, SETTINGS_DIR_VARIABLE, SNAPSHOT_DIR_VARIABLE
+from airflow_plugin.settings import (
+    CREATOR_ROLES,
+    CREATOR_ROLES_VARIABLE,
+    SECTION,
+    SETTINGS_DIR_VARIABLE,
+    SNAPSHOT_DIR_VARIABLE,
+)
 
 DISTRIBUTION = "airflow-stream-factory"
 
@@ -36,6 +42,14 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/var/lib/stream_factory",
                         "default": None,
+                    },
+                    "creator_roles": {
+                        "description": "Roles whose users may create streams in the pages and by the REST API, with "
+                        f"commas between them; {CREATOR_ROLES_VARIABLE} wins. Upper and lower case are the same.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "admin,op",
+                        "default": CREATOR_ROLES,
                     },
                 },
             }

@@ -5,6 +5,8 @@
 | folder of settings files    | DAGFACTORY_SETTINGS_DIR    | settings_dir                 |
 | folder of snapshots          | DAGFACTORY_SNAPSHOT_DIR    | snapshot_dir                 |
 | DSN of a merge store        | DAGFACTORY_<PLATFORM>_DSN  | (connection dagfactory_<platform>) |
+| the same, for the pages     | DAGFACTORY_WEB_DSN_<PLATFORM> | (connection dagfactory_web_<platform>) |
+| roles that create streams   | DAGFACTORY_CREATOR_ROLES   | creator_roles                |
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from config_schema.schema_check import findings
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
 SNAPSHOT_DIR_VARIABLE = "DAGFACTORY_SNAPSHOT_DIR"
+CREATOR_ROLES_VARIABLE = "DAGFACTORY_CREATOR_ROLES"
+CREATOR_ROLES = "admin"
 LIBPQ_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "target_session_attrs")
 
 
@@ -71,6 +75,11 @@ class PlatformSettings:
     postgres_database: str | None = None
     postgres_credential_secret_name: str | None = None
     merge_store_schema: str = "public"
+    consumer_db_hostname: str | None = None  # None: consumers' views are in the merge store's database
+    consumer_db_port: int | None = None
+    consumer_db_database: str | None = None
+    consumer_db_credential_secret_name: str | None = None
+    consumer_reader_secret_name: str | None = None
     slack_credential_secret_name: str | None = None
     source_credential_secret_names: tuple[str, ...] = ()
     source_hosts: tuple[str, ...] = ()  # host:port
@@ -84,6 +93,8 @@ class PlatformSettings:
     merge_job_command: tuple[str, ...] | None = None
     kubernetes_conn_id: str | None = None
     max_chain: int = 100
+    infrastructure_schedule: str = "@daily"
+    archive_after_days: int = 90
     cache_ttl: int = 0  # seconds
     notifiers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # by the secret that rows name
     allowed: Allowed = field(default=Allowed(), hash=False)
@@ -160,14 +171,26 @@ def _home() -> Path:
 
 def merge_store_dsn(platform: str) -> tuple[str, str]:
     """The DSN of a platform's merge store, and where it was found. Raises StreamFactoryError if nowhere."""
-    variable = names.dsn_variable(platform)
-    if dsn := os.environ.get(variable):
-        return dsn, variable
-    connection_id = names.connection_id(platform)
-    if dsn := _airflow_connection(connection_id):
-        return dsn, f"connection {connection_id}"
+    variable, connection_id = names.dsn_variable(platform), names.connection_id(platform)
+    if found := _dsn(variable, connection_id):
+        return found
     todo = f"Set it to the DSN of the merge store, or create the Airflow connection {connection_id}"
     raise StreamFactoryError(variable, "it is not set", todo)
+
+
+def web_dsn(platform: str) -> tuple[str, str]:
+    """The DSN by which the api-server reaches the merge store: one of its own, with fewer rights, or else the common.
+
+    Raises StreamFactoryError if there is none.
+    """
+    found = _dsn(names.web_dsn_variable(platform), names.web_connection_id(platform))
+    return found or merge_store_dsn(platform)
+
+
+def creator_roles() -> frozenset[str]:
+    """Airflow's roles whose users may create streams, in lower case: DAGFACTORY_CREATOR_ROLES or creator_roles."""
+    text = os.environ.get(CREATOR_ROLES_VARIABLE) or _airflow_option("creator_roles") or CREATOR_ROLES
+    return frozenset(role.strip().lower() for role in text.split(","))
 
 
 @cache
@@ -176,6 +199,13 @@ def schema() -> dict[str, Any]:
     path = Path(names.__file__).with_name("settings.schema.json")
     loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return loaded
+
+
+def _dsn(variable: str, connection_id: str) -> tuple[str, str] | None:
+    if dsn := os.environ.get(variable):
+        return dsn, variable
+    dsn = _airflow_connection(connection_id)
+    return (dsn, f"connection {connection_id}") if dsn else None
 
 
 def _with_tuples(value: Any) -> Any:

@@ -71,6 +71,11 @@ def stream_alias(original: str, stream: str) -> str:
     return shortened(f"{ASSET_SCHEME}://{original}/{quote(stream, safe='#')}", ASSET_NAME_LENGTH)
 
 
+def shape_asset(original: str) -> str:
+    """Name and URI of what consumers' views are made of: an event on it tells that their shape has changed."""
+    return f"x-shape://{original}"
+
+
 def infrastructure_dag_id(platform: str) -> str:
     return f"{platform}_infrastructure"
 
@@ -264,3 +269,13 @@ def dsn_variable(platform: str) -> str:
 def connection_id(platform: str) -> str:
     """The Airflow connection that stands in for the DSN variable."""
     return f"dagfactory_{platform}"
+
+
+def web_dsn_variable(platform: str) -> str:
+    """Like `dsn_variable`, for the pages and the REST API: `DAGFACTORY_WEB_DSN_YELLOWLIVE`."""
+    return secret_variable("dagfactory_web_dsn", platform)
+
+
+def web_connection_id(platform: str) -> str:
+    """The Airflow connection that stands in for that variable; no platform's name has an underscore."""
+    return f"dagfactory_web_{platform}"

@@ -1,0 +1,98 @@
+-- What the pages and the REST API ask a merge store. Names of tables are put in by web/stored.py.
+
+-- name: streams
+-- All rows; their configs only where the table's token, as read_table has it, is not the known one.
+WITH state AS (
+    SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
+    FROM {stream_table}
+)
+SELECT state.token, stream.stream_key::text, stream.status::text, stream.updated_at,
+       CASE WHEN state.token <> %(known)s THEN coalesce(left(stream.config_json::text, 500001), '') END
+FROM state LEFT JOIN {stream_table} AS stream ON true
+ORDER BY stream.stream_key COLLATE "C"
+
+-- name: last_batches
+-- Of each stream: when it was last equal to its source, its open batch, and the counts of the last committed one.
+SELECT stream.stream_key::text, greatest(seen.last_checked_at, last.batch_end_time),
+    open.batch_id, open.batch_status, open.error, last.batch_id,
+    last.records_inserted, last.records_updated, last.records_deleted, last.total_records
+FROM {stream_table} AS stream
+LEFT JOIN {counter} seen ON seen.key = stream.stream_key
+LEFT JOIN LATERAL (
+    SELECT m.batch_id, m.batch_end_time, m.records_inserted, m.records_updated, m.records_deleted, m.total_records
+    FROM {metrics} m
+    WHERE m.key = stream.stream_key AND m.batch_status = 'committed' ORDER BY m.batch_id DESC LIMIT 1
+) last ON true
+LEFT JOIN LATERAL (
+    SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
+    WHERE m.key = stream.stream_key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
+) open ON true
+
+-- name: moved
+-- What was committed in each hour of the last day, by stream: who asks may not see all of them.
+SELECT key::text, date_trunc('hour', batch_end_time), count(*),
+    sum(records_inserted)::bigint, sum(records_updated)::bigint, sum(records_deleted)::bigint
+FROM {metrics}
+WHERE batch_status = 'committed' AND batch_end_time > now() - interval '24 hours'
+GROUP BY 1, 2
+
+-- name: batches
+-- Of one stream, the newest first.
+SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
+    total_records, strategy, run_id, error, result_json
+FROM {metrics}
+WHERE key = %(stream_key)s AND batch_id < %(before)s
+ORDER BY batch_id DESC LIMIT %(limit)s
+
+-- name: batches_of_run
+SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
+    total_records, strategy, run_id, error, result_json
+FROM {metrics}
+WHERE key = %(stream_key)s AND run_id = %(run_id)s
+ORDER BY batch_id DESC LIMIT 100
+
+-- name: results
+-- What each of some runs did; the counter has the newest word on a stream's last one.
+SELECT wanted.key, wanted.run_id, coalesce(seen.last_result_json, batch.result_json)
+FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
+LEFT JOIN {counter} seen ON seen.key = wanted.key AND seen.last_run_id = wanted.run_id
+LEFT JOIN LATERAL (
+    SELECT m.result_json FROM {metrics} m
+    WHERE m.key = wanted.key AND m.run_id = wanted.run_id AND m.batch_status = 'committed'
+    ORDER BY m.batch_id DESC LIMIT 1
+) batch ON true
+
+-- name: last_change
+-- Of one stream: the newest change in its history that was one, and the newest of a sync.
+SELECT
+    (SELECT h.id FROM {history_table} h WHERE h.stream_key = %(stream_key)s
+       AND (h.before_config_json, h.before_status) IS DISTINCT FROM (h.after_config_json, h.after_status)
+     ORDER BY h.id DESC LIMIT 1),
+    (SELECT h.id FROM {history_table} h WHERE h.stream_key = %(stream_key)s AND h.model_commit IS NOT NULL
+     ORDER BY h.id DESC LIMIT 1)
+
+-- name: note_action
+-- Something was asked for that is no change of the row.
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL,
+       config_json, status, config_json, status
+FROM {stream_table} WHERE stream_key = %(stream_key)s
+
+-- name: views
+-- The views that read merge tables, through as many views as there are between, with their comments.
+WITH RECURSIVE reading (source, oid) AS (
+    SELECT c.relname::text, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND c.relkind IN ('r', 'p')
+    UNION
+    SELECT reading.source, r.ev_class
+    FROM reading
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = reading.oid
+        AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> reading.oid
+)
+SELECT DISTINCT n.nspname::text, c.relname::text, obj_description(c.oid, 'pg_class')
+FROM reading JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'v' ORDER BY 1, 2

@@ -1,0 +1,57 @@
+"""The FastAPI app under /stream_factory: routes, errors and static files behind the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from airflow_plugin.web import routes_lists
+from airflow_plugin.web.answers import handle_errors
+from airflow_plugin.web.gate import Gate
+from airflow_plugin.web.shapes import ErrorAnswer
+
+STATIC = Path(__file__).with_name("static")
+ROUTERS: tuple[APIRouter, ...] = (routes_lists.router,)
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": text}
+    for status, text in {
+        400: "the request, or a config in it, is not as it should be",
+        401: "no login",
+        403: "no right, or a request that another site may have caused",
+        503: "a merge store or Airflow's metadata database does not answer",
+    }.items()
+}
+
+
+def create_app() -> ASGIApp:
+    """The whole app, as it is mounted into Airflow's."""
+    return Gate(routed())
+
+
+def routed() -> FastAPI:
+    """Without the gate."""
+    app = FastAPI(title="Stream Factory", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    handle_errors(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/api", responses=REFUSALS)
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
+    _without_422(app)
+    return app
+
+
+def _without_422(app: FastAPI) -> None:
+    """FastAPI describes an answer of its own for bad requests; ours is the 400."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            for path in described()["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+        return described()
+
+    app.openapi = openapi  # type: ignore[method-assign]

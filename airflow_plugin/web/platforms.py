@@ -1,0 +1,115 @@
+"""The platforms: those with a settings file here, and how each stands."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.utils.session import create_session
+
+from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
+from airflow_plugin.web.answers import Refused
+from airflow_plugin.web.cards import Card, card, instant
+from airflow_plugin.web.rights import EDIT, READ, User
+from airflow_plugin.web.runs import dags_of
+from airflow_plugin.web.streams import StreamFacts, streams_of
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+TOGETHER = 8  # merge stores that are asked at the same time
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a user may see of a platform: the cards of its streams, or why they cannot be read."""
+
+    settings: PlatformSettings
+    cards: tuple[Card, ...] = ()
+    editable: frozenset[str] = frozenset()  # DAG ids
+    trouble: StreamFactoryError | None = field(default=None, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the API tells it."""
+        trouble = self.trouble
+        return {
+            "platform": self.settings.platform_name,
+            "name": self.settings.original_platform_name,
+            "milestoning": self.cards[0].stream.milestoning if self.cards else None,
+            "database": {"ok": True}
+            if trouble is None
+            else {"ok": False, "what": f"{trouble.where}: {trouble.what}", "todo": trouble.todo},
+            "snapshot": _snapshot(self.settings),
+        }
+
+
+def known_platforms() -> dict[str, PlatformSettings]:
+    """By derived name. A settings file that cannot be used is left out: `dagfactory doctor` says what is wrong."""
+    found = {}
+    for path in sorted(settings_dir().glob(names.settings_file("*"))):
+        settings = _settings(path)
+        if settings is not None:
+            found[settings.platform_name] = settings
+    return found
+
+
+def named_platform(platform: str) -> PlatformSettings:
+    """By derived name. Raises Refused."""
+    found = known_platforms()
+    if platform not in found:
+        raise Refused(404, "there is no such platform", "See api/platforms")
+    return found[platform]
+
+
+def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Standing]:
+    """Of each platform of which the user may see anything, asked all at once: one that is away delays no other."""
+    with create_session(scoped=False) as session:
+        dags = dags_of(session, [one.platform_name for one in platforms])
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]
+    now, found = datetime.now(UTC), []
+    for settings, answer in asked:
+        trouble = answer.exception()
+        if trouble is not None and not isinstance(trouble, StreamFactoryError):
+            raise trouble
+        streams = () if trouble else tuple(answer.result().values())
+        readable = user.may(READ, {one.dag_id for one in streams})
+        seen = [one for one in streams if one.dag_id in readable]
+        if not seen and not user.may(READ, {names.health_dag_id(settings.platform_name)}):
+            continue
+        cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
+        found.append(Standing(settings, cards, frozenset(user.may(EDIT, readable)), trouble))
+    return found
+
+
+def named_stream(settings: PlatformSettings, stream_key: str) -> StreamFacts:
+    """Raises Refused, or StreamFactoryError where the merge store is away."""
+    stream = streams_of(settings).get(stream_key)
+    if stream is None:
+        raise Refused(404, "there is no such stream", f"See api/streams?platform={settings.platform_name}")
+    return stream
+
+
+def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:
+    """When this machine's dag-processor last saw the table; None where it works on another machine."""
+    try:
+        seen = snapshot_path(settings.platform_name).stat().st_mtime
+    except OSError:
+        return None
+    return {
+        "age_seconds": max(0, round(time.time() - seen)),
+        "accepted_at": instant(datetime.fromtimestamp(seen, UTC)),
+    }
+
+
+def _settings(path: Path) -> PlatformSettings | None:
+    try:
+        original = json.loads(path.read_text("utf-8"))["original_platform_name"]
+        return settings_in(path, original)
+    except (OSError, ValueError, KeyError, TypeError, StreamFactoryError):
+        return None

@@ -1,0 +1,145 @@
+"""A few open connections to each merge store, which no request can hold or wait for longer than some seconds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import TypeVar
+
+from psycopg2 import extensions
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.merge_store import MergeStoreError, connect, worded
+from airflow_plugin.settings import PlatformSettings, web_dsn
+
+SIZE = 4
+WAIT_SECONDS = 2.0  # for one of them
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 5.0
+AWAY_SECONDS = 2.0  # what was away is taken to be away so long: many requests are not to wait for it one by one
+
+Result = TypeVar("Result")
+
+
+class Pool:
+    """Connections to one merge store; lent to one thread at a time."""
+
+    def __init__(self, dsn: str, where: str) -> None:
+        self._dsn, self._where = dsn, where
+        self._free = threading.Semaphore(SIZE)
+        self._idle: list[Connection] = []
+        self._away: tuple[float, MergeStoreError] | None = None
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """What `work` gives for a connection that can only read; once more if an idle one was found to be broken.
+
+        Raises StreamFactoryError.
+        """
+        try:
+            with self._lent(readonly=True, fresh=False) as connection:
+                return work(connection)
+        except MergeStoreError as error:
+            if not isinstance(error, _Broken):
+                raise
+        with self._lent(readonly=True, fresh=True) as connection:
+            return work(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection that was just seen to work; what was not committed is rolled back. Raises StreamFactoryError."""
+        self.read(_look)
+        with self._lent(readonly=False, fresh=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _lent(self, *, readonly: bool, fresh: bool) -> Iterator[Connection]:
+        if not self._free.acquire(timeout=WAIT_SECONDS):
+            what = f"all {SIZE} connections are at work"
+            raise MergeStoreError(self._where, what, "Try again in a moment", retryable=True)
+        connection, idle = None, False
+        try:
+            connection, idle = self._taken(fresh)
+            with _watched(connection):
+                _prepare(connection, self._where, readonly)
+                yield connection
+        except MergeStoreError as error:
+            if idle and connection is not None and connection.closed:
+                raise _Broken(error.where, error.what, error.todo, retryable=True) from error
+            raise
+        finally:
+            if connection is not None:
+                self._give_back(connection)
+            self._free.release()
+
+    def _taken(self, fresh: bool) -> tuple[Connection, bool]:
+        while self._idle:
+            connection = self._idle.pop()
+            if not fresh:
+                return connection, True
+            connection.close()
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise self._away[1]
+        try:
+            connection = connect(self._dsn, self._where, timeout=CONNECT_SECONDS)
+        except MergeStoreError as error:
+            self._away = (time.monotonic() + AWAY_SECONDS, error)
+            raise
+        self._away = None
+        return connection, False
+
+    def _give_back(self, connection: Connection) -> None:
+        with suppress(Exception):  # whatever is wrong with it, it is closed then, and the next request takes another
+            connection.rollback()
+            if not connection.closed and connection.status == extensions.STATUS_READY:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+class _Broken(MergeStoreError):
+    """A connection that lay idle had been cut off meanwhile."""
+
+
+def pool(settings: PlatformSettings) -> Pool:
+    """The platform's, in this process. Raises StreamFactoryError if nothing says where its merge store is."""
+    return _pool(*web_dsn(settings.platform_name))
+
+
+@lru_cache
+def _pool(dsn: str, where: str) -> Pool:
+    return Pool(dsn, where)
+
+
+def _prepare(connection: Connection, where: str, readonly: bool) -> None:
+    with worded(where), connection.cursor() as cursor:
+        connection.set_session(readonly=readonly)
+        milliseconds = f"{ANSWER_SECONDS * 1000:.0f}"
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", (milliseconds,))
+
+
+def _look(connection: Connection) -> None:
+    """Preparing the connection has asked the server already."""
+
+
+@contextmanager
+def _watched(connection: Connection) -> Iterator[None]:
+    """Cut the connection if it is not given back in time: a server that has stopped does not know of timeouts."""
+    line = socket.socket(fileno=os.dup(connection.fileno()))
+    timer = threading.Timer(ANSWER_SECONDS * 2, _cut, [line])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        line.close()
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)

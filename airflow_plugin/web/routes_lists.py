@@ -1,0 +1,130 @@
+"""Who one is, the platforms, the overview, all streams, and how fresh they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, Literal
+
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Query
+
+from airflow_plugin.web import shapes
+from airflow_plugin.web.cards import STATES, Card, State, count_states
+from airflow_plugin.web.moved import moved_of
+from airflow_plugin.web.platforms import Standing, known_platforms, standings
+from airflow_plugin.web.rights import UserDep
+from airflow_plugin.web.runs import success_rates
+
+FIRST = 20  # of a kind in the overview
+
+router = APIRouter()
+
+Text = Annotated[str, Query(max_length=255)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+
+
+@router.get("/me", response_model=shapes.Me)
+def me(user: UserDep) -> dict[str, Any]:
+    """Who asks."""
+    return {"name": user.name, "can_create": user.can_create}
+
+
+@router.get("/platforms", response_model=shapes.Platforms)
+def platforms(user: UserDep) -> dict[str, Any]:
+    """The platforms of which the user may see anything."""
+    return {"platforms": [one.to_dict() for one in standings(user, known_platforms().values())]}
+
+
+@router.get("/overview", response_model=shapes.Overview)
+def overview(user: UserDep) -> dict[str, Any]:
+    """How many streams are in which state, those that want attention, and what was moved in the last day."""
+    found = standings(user, known_platforms().values())
+    by_state: dict[State, list[tuple[Card, Standing]]] = defaultdict(list)
+    for standing in found:
+        for one in standing.cards:
+            by_state[one.state].append((one, standing))
+    return {
+        "platforms": [one.to_dict() | {"streams": count_states(one.cards)} for one in found],
+        "late": _told(by_state["late"][:FIRST]),
+        "set_aside": _told(by_state["set_aside"][:FIRST]),
+        "failing": _told(by_state["failing"][:FIRST]),
+        "moved": [moved for one in found if one.trouble is None for moved in moved_of(one)],
+    }
+
+
+@router.get("/streams", response_model=shapes.StreamList)
+def streams(
+    user: UserDep,
+    platform: Text = "",
+    q: Text = "",
+    status: Literal["", "active", "paused", "retired"] = "",
+    state: Literal["", State] = "",
+    sort: shapes.Sorting = "stream_key",
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> dict[str, Any]:
+    """The streams that the user may see. `q` is any part of the stream's or the store's name."""
+    asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
+    found = standings(user, asked)
+    _raise_if_all_are_away(found)
+    wanted = [
+        (one, standing)
+        for standing in found
+        for one in standing.cards
+        if _like(one, q.casefold()) and status in ("", one.stream.status) and state in ("", one.state)
+    ]
+    ordered = _sorted(wanted, sort)
+    return {"total": len(wanted), "streams": _told(ordered[offset : offset + limit])}
+
+
+@router.get("/status", response_model=shapes.StatusList)
+def status(user: UserDep) -> dict[str, Any]:
+    """How fresh each active stream is, and whether that meets its need."""
+    found = standings(user, known_platforms().values())
+    _raise_if_all_are_away(found)
+    told = (one for standing in found for one in standing.cards if one.stream.status == "active")
+    return {
+        "streams": [
+            {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
+            for one in told
+        ]
+    }
+
+
+_UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
+
+
+def _raise_if_all_are_away(found: Sequence[Standing]) -> None:
+    """An empty list would say that there are no streams."""
+    if found and all(one.trouble for one in found) and found[0].trouble:
+        raise found[0].trouble
+
+
+def _like(one: Card, text: str) -> bool:
+    return text in one.stream.stream_key.casefold() or text in one.stream.store.casefold()
+
+
+def _told(cards: Iterable[tuple[Card, Standing]]) -> list[dict[str, Any]]:
+    page = list(cards)
+    with create_session(scoped=False) as session:
+        rates = success_rates(session, [one.stream.dag_id for one, _ in page])
+    return [one.to_dict(one.stream.dag_id in of.editable, rates.get(one.stream.dag_id)) for one, of in page]
+
+
+def _sorted(cards: list[tuple[Card, Standing]], sort: str) -> list[tuple[Card, Standing]]:
+    """What has no value comes last, either way."""
+    key = KEYS[sort.removeprefix("-")]
+    valued = [pair for pair in cards if key(pair[0]) is not None]
+    rest = [pair for pair in cards if key(pair[0]) is None]
+    return sorted(valued, key=lambda pair: key(pair[0]), reverse=sort.startswith("-")) + rest
+
+
+KEYS: dict[str, Callable[[Card], Any]] = {
+    "stream_key": lambda one: (one.stream.stream_key.casefold(), one.stream.platform),
+    "state": lambda one: (STATES.index(one.state), one.stream.stream_key),
+    "start": lambda one: one.last_run and one.last_run.start,
+    "age": lambda one: one.age_seconds,
+    "next": lambda one: one.next_run,
+}

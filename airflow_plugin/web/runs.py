@@ -1,0 +1,91 @@
+"""What Airflow's metadata database says of the DAGs of streams and of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+JUDGED_RUNS = 25
+ENDED = ("success", "failed")
+
+
+class Run(NamedTuple):
+    """A run of a DAG; `seconds` until its end, or none yet."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    start: datetime | None
+    end: datetime | None
+    run_type: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        return (self.end - self.start).total_seconds() if self.start and self.end else None
+
+
+class DagFacts(NamedTuple):
+    """A DAG as Airflow has it; `last_run` is the one that was made last."""
+
+    dag_id: str
+    is_paused: bool
+    is_stale: bool
+    next_run: datetime | None
+    last_run: Run | None
+
+
+def dags_of(session: Session, platforms: Iterable[str]) -> dict[str, DagFacts]:
+    """All DAGs of platforms, in one query."""
+    starts = [f"{platform}\\_\\_%" for platform in platforms]
+    newest = (
+        select(DagRun.dag_id, func.max(DagRun.id).label("id"))
+        .where(_starts(DagRun.dag_id, starts))
+        .group_by(DagRun.dag_id)
+        .subquery()
+    )
+    query = (
+        select(
+            DagModel.dag_id,
+            DagModel.is_paused,
+            DagModel.is_stale,
+            DagModel.next_dagrun_create_after,
+            DagRun.run_id,
+            DagRun.state,
+            DagRun.start_date,
+            DagRun.end_date,
+            DagRun.run_type,
+        )
+        .outerjoin(newest, newest.c.dag_id == DagModel.dag_id)
+        .outerjoin(DagRun, DagRun.id == newest.c.id)
+        .where(_starts(DagModel.dag_id, starts))
+    )
+    found = {}
+    for dag_id, is_paused, is_stale, next_run, *run in session.execute(query):
+        last_run = None if run[0] is None else Run(dag_id, *run)
+        found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run)
+    return found
+
+
+def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float]:
+    """The part of each DAG's last ended runs that succeeded; none of those that never ended one."""
+    number = func.row_number().over(partition_by=DagRun.dag_id, order_by=DagRun.id.desc()).label("number")
+    ended = (
+        select(DagRun.dag_id, DagRun.state.label("state"), number)
+        .where(DagRun.dag_id.in_(list(dag_ids)), DagRun.state.in_(ENDED))
+        .subquery()
+    )
+    good = func.avg(case((ended.c.state == "success", 1.0), else_=0.0))
+    query = select(ended.c.dag_id, good).where(ended.c.number <= JUDGED_RUNS).group_by(ended.c.dag_id)
+    return {dag_id: float(rate) for dag_id, rate in session.execute(query)}
+
+
+def _starts(column: Any, starts: list[str]) -> ColumnElement[bool]:
+    # By hand, as an underscore stands for anything otherwise.
+    return or_(False, *(column.like(start, escape="\\") for start in starts))

@@ -1,0 +1,120 @@
+"""A platform's streams as lists show them: read once in a second, judged once in a version of the table."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.factory.judging import judged
+from airflow_plugin.factory.last_good import Row, Stream
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.sync.diff import parsed
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.stored import NO_BATCH, LastBatch, StoredRow, last_batches, stored_rows
+from config_schema import names
+from config_schema.errors import Problem
+
+FRESH_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class StreamFacts:
+    """What a row says, as far as it can be read, and what the factory has against it."""
+
+    platform: str  # yellowlive
+    stream_key: str
+    dag_id: str
+    status: str
+    updated_at: datetime
+    config_json: str
+    store: str
+    milestoning: str
+    datasets: tuple[str, ...]
+    schedule: str | None
+    latency_seconds: int | None
+    problems: tuple[Problem, ...]
+    last: LastBatch
+
+
+@dataclass
+class Streams:
+    """The streams of one platform in this process."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    read_at: float = 0.0
+    token: str = ""
+    settings: PlatformSettings | None = None
+    facts: Mapping[str, StreamFacts] = field(default_factory=dict)
+
+
+def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
+    """By stream_key, the retired ones too; seconds old at most. Raises StreamFactoryError."""
+    known = _known(settings.platform_name)
+    with known.lock:
+        if known.settings != settings:
+            known.settings, known.token, known.read_at = settings, "", 0.0
+        if time.monotonic() - known.read_at > FRESH_SECONDS:
+            _refresh(known, settings)
+        return known.facts
+
+
+def forget(settings: PlatformSettings) -> None:
+    """Read them anew for the next request: this one has changed them."""
+    _known(settings.platform_name).read_at = 0.0
+
+
+def _refresh(known: Streams, settings: PlatformSettings) -> None:
+    def read(connection: Connection) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch]]:
+        return stored_rows(connection, settings, known.token), last_batches(connection, settings)
+
+    (token, rows), batches = pool(settings).read(read)
+    changed = token != known.token
+    facts = _judged(settings, rows) if changed else known.facts
+    times = {row.stream_key: row.updated_at for row in rows}
+    known.facts = {
+        key: replace(one, last=batches.get(key, NO_BATCH), updated_at=times[key]) for key, one in facts.items()
+    }
+    known.token, known.read_at = token, time.monotonic()
+
+
+def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:
+    streams = [Stream(r.stream_key, Row(r.status, r.config_json or "")) for r in rows if r.status != "retired"]
+    aside = judged(streams, settings, lambda plan: plan.dag_id).set_aside
+    return {
+        row.stream_key: _facts(settings, row, aside[row.stream_key].problems if row.stream_key in aside else ())
+        for row in rows
+    }
+
+
+def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, ...]) -> StreamFacts:
+    config = parsed(row.config_json or "")
+    schedule, assets, datasets = config.get("schedule"), config.get("schedule_assets"), config.get("datasets")
+    need, store = config.get("latency_seconds"), config.get("store_name")
+    if schedule is None and isinstance(assets, list) and assets:
+        schedule = "assets: " + ", ".join(map(str, assets))
+    return StreamFacts(
+        platform=settings.platform_name,
+        stream_key=row.stream_key,
+        dag_id=names.dag_id(settings.platform_name, row.stream_key),
+        status=row.status,
+        updated_at=row.updated_at,
+        config_json=row.config_json or "",
+        store=store if isinstance(store, str) else row.stream_key.partition("#")[0],
+        milestoning=str(config.get("milestoning", "live")),
+        datasets=tuple(map(str, datasets)) if isinstance(datasets, list) else (),
+        schedule=schedule if isinstance(schedule, str) else None,
+        latency_seconds=need if isinstance(need, int) else None,
+        problems=problems,
+        last=NO_BATCH,
+    )
+
+
+@cache
+def _known(platform: str) -> Streams:
+    return Streams()

@@ -1,0 +1,259 @@
+"""An api-server of a real Airflow with our plugin, two platforms, and a merge store with rows, batches and runs.
+
+Rows are written as sync writes them and parsed by a real dag-processor; batches and runs are put into the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extras import Json, execute_values
+
+from airflow_plugin import stream_table
+from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
+from config_schema import names
+from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from config_schema.statements import load_statements
+from tests.airflow.conftest import DAGS, config
+from tests.airflow.real_airflow import RealAirflow, airflow_environment
+from tests.row_settings import settings_of_row
+
+ROOT = Path(__file__).parents[2]
+PLATFORMS = ("YellowLive", "YellowForensic")
+# user -> role; `nobody` can log in and has no right at all
+USERS = {"viewer": "viewer", "user": "user", "admin": "admin", "narrow": "user", "nobody": ""}
+PASSWORD = "a pass word's"
+STARTING_SECONDS = 120
+
+
+@dataclass
+class World:
+    """Where everything is; `close` ends the api-server."""
+
+    real: RealAirflow
+    merge_dsn: str
+    port: int
+    server: subprocess.Popen[bytes] | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, user: str | None = "admin") -> httpx.Client:
+        """A client with the user's token, or with none."""
+        headers = {"Content-Type": "application/json"}
+        if user is not None:
+            headers["Authorization"] = f"Bearer {self.token(user)}"
+        return httpx.Client(base_url=f"{self.address}/stream_factory", headers=headers, timeout=30, trust_env=False)
+
+    def token(self, user: str) -> str:
+        if user not in self.tokens:
+            login = {"username": user, "password": PASSWORD}
+            answer = httpx.post(f"{self.address}/auth/token", json=login, timeout=30, trust_env=False)
+            self.tokens[user] = answer.json()["access_token"]
+        return self.tokens[user]
+
+    def merge_store(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run SQL in the merge store, and commit."""
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def write(self, platform: str, *configs: dict[str, Any], status: str = "active", by: str = "sync") -> None:
+        """Rows, by a sync of the model."""
+        rows = [(one["stream_key"], json.dumps(one, sort_keys=True)) for one in configs]
+        self.write_text(platform, *rows, status=status, by=by)
+
+    def write_text(self, platform: str, *rows: tuple[str, str], status: str = "active", by: str = "sync") -> None:
+        changes = [stream_table.RowChange(key, text, status, "create") for key, text in rows]
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection:
+            name = names.platform_name(platform)
+            stream_table.create_tables(connection, name)
+            stream_table.write_rows(connection, name, changes, changed_by=by, model_commit="c" * 40)
+
+    def settle(self, platform: str, **settings: Any) -> None:
+        """The platform's settings file and factory file."""
+        name = names.platform_name(platform)
+        folder = self.real.home / "settings"
+        folder.mkdir(exist_ok=True)
+        (folder / names.settings_file(name)).write_text(settings_of_row(config(platform), **settings).to_json())
+        shutil.copy(DAGS / names.factory_file(name), self.real.dags_folder)
+
+    def create_batch_tables(self, platform: str) -> None:
+        """As the merge job makes them."""
+        name = names.platform_name(platform)
+        statement = load_statements(ROOT / "merge_jobs" / "sql" / "batches.sql")["create_tables"]
+        tables = {
+            "counter": names.batch_counter_table(name),
+            "metrics": names.batch_metrics_table(name),
+            "run_index": names.batch_run_index(name),
+            "told_index": names.batch_told_index(name),
+            "rejected": names.rejected_keys_table(name),
+            "row_maps": names.row_maps_table(name),
+        }
+        parts = {key: sql.Identifier(table) for key, table in tables.items() if key in statement.identifiers}
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL(statement.text).format(**parts))
+
+    def batch(self, platform: str, stream_key: str, batch_id: int, end: datetime, **more: Any) -> None:
+        """A committed batch with its counts, or as `more` has it."""
+        name, run_id = names.platform_name(platform), more.get("run_id", f"run_{stream_key}_{batch_id}")
+        counts = {"customers": Counts(batch_id, 1, 0, 5, 5 + batch_id), "addresses": Counts(0, 0, 0, 8, 8)}
+        datasets = {key: DatasetResult(of, "full", "it is the first", 0.4) for key, of in counts.items()}
+        result = MergeResult(ResultCode.DONE, run_id, platform, stream_key, batch_id, 1, datasets=datasets)
+        total = result.total or Counts()
+        row = {
+            "key": stream_key,
+            "batch_id": batch_id,
+            "batch_start_time": end - timedelta(seconds=2),
+            "batch_end_time": end,
+            "batch_status": "committed",
+            "records_inserted": total.inserted,
+            "records_updated": total.updated,
+            "records_deleted": total.deleted,
+            "total_records": total.total,
+            "state": Json({"attempt": "a", "datasets": {}}),
+            "run_id": run_id,
+            "result_json": Json(result.to_dict()),
+            "strategy": "full",
+            **more,
+        }
+        table = sql.Identifier(names.batch_metrics_table(name))
+        columns = sql.SQL(", ").join(map(sql.Identifier, row))
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
+            insert = sql.SQL("INSERT INTO {} ({}) VALUES %s").format(table, columns)
+            execute_values(cursor, insert.as_string(cursor), [tuple(row.values())])
+            if row["batch_status"] == "committed":
+                counter = sql.Identifier(names.batch_counter_table(name))
+                upsert = sql.SQL(
+                    "INSERT INTO {} VALUES (%s, %s, %s, %s, %s) ON CONFLICT (key) DO UPDATE SET"
+                    " current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,"
+                    " last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json"
+                )
+                counted = (stream_key, batch_id, end, run_id, row["result_json"])
+                cursor.execute(upsert.format(counter), counted)
+
+    def run(self, dag_id: str, run_id: str, state: str, start: datetime, seconds: float | None = 3) -> None:
+        """A run in Airflow's metadata."""
+        end = None if seconds is None else start + timedelta(seconds=seconds)
+        self.real.query(
+            "INSERT INTO dag_run (dag_id, run_id, run_type, run_after, state, start_date, end_date, queued_at)"
+            " VALUES (%s, %s, 'manual', %s, %s, %s, %s, %s)",
+            *(dag_id, run_id, start, state, start, end, start),
+        )
+
+    def start(self) -> None:
+        """Start the api-server, and wait until it answers."""
+        command = [str(Path(sys.executable).with_name("airflow")), "api-server", "--port", str(self.port)]
+        with (self.real.home / "api-server.log").open("ab") as log:
+            self.server = subprocess.Popen(
+                [*command, "--host", "127.0.0.1", "--workers", "1"],
+                env=self.real.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        give_up = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                if httpx.get(f"{self.address}/api/v2/version", timeout=5, trust_env=False).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            assert self.server.poll() is None, self.log()
+            assert time.monotonic() < give_up, self.log()
+            time.sleep(0.2)
+
+    def log(self) -> str:
+        return (self.real.home / "api-server.log").read_text(errors="replace")[-5000:]
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.terminate()
+            self.server.wait(timeout=20)
+
+
+@contextmanager
+def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, **environment: str) -> Iterator[World]:
+    """Migrated, with users and empty platforms; the server is not started yet."""
+    password = "airflow's word"
+    label = f"web_{secrets.token_hex(3)}"
+    for database in (label, f"{label}_merge"):
+        postgres.create_role(database, password)
+        postgres.create_database(database, database)
+    metadata, merge = (postgres.dsn(one, one, password) for one in (label, f"{label}_merge"))
+    (home / "passwords.json").write_text(json.dumps(dict.fromkeys(USERS, PASSWORD)))
+    (home / "dags").mkdir()
+    real = RealAirflow(home, metadata, airflow_environment(home, metadata))
+    real.environment |= {
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.web.per_dag_rights.PerDagAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        **{names.dsn_variable(names.platform_name(one)): merge for one in PLATFORMS},
+        **environment,
+    }
+    world = World(real, merge, port or free_port())
+    real.airflow("db", "migrate")
+    for platform in PLATFORMS:
+        world.settle(platform)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def fill(world: World) -> None:
+    """Streams in each of the states, with a history, batches and runs; their DAGs parsed."""
+    now = datetime.now(UTC)
+    kinds: dict[str, dict[str, Any]] = {
+        "Store1": {"latency_seconds": 3600},
+        "Store2": {"latency_seconds": 600, "schedule": "*/5 * * * *"},
+        "Failing": {"schedule": "0 4 * * *"},
+        "Broken": {"schedule": "often"},
+        "Resting": {},
+        "Gone": {},
+        "New": {"tags": ["young"]},
+    }
+    for platform in PLATFORMS:
+        kept = [config(platform, store, **more) for store, more in kinds.items()]
+        world.write(platform, *kept)
+        world.write(platform, config(platform, "Resting"), status="paused")
+        world.write(platform, config(platform, "Gone"), status="retired")
+        world.create_batch_tables(platform)
+    single = {"single_dataset": True, "datasets": ["customers"], "stream_key": "Store1#customers"}
+    world.write("YellowLive", config("YellowLive", "Store1", **single))
+    changed = config("YellowLive", "Store1", latency_seconds=7200, retries=4)
+    world.write("YellowLive", changed, by="ann")
+    table = names.stream_table("yellowlive")
+    world.merge_store(f"UPDATE {table} SET updated_at = now() - interval '1 day' WHERE stream_key = 'Store2'")
+    world.real.parse()
+    for platform in PLATFORMS:
+        name = names.platform_name(platform)
+        for batch_id in range(1, 6):
+            end = now - timedelta(minutes=30 * (6 - batch_id))
+            world.batch(platform, "Store1", batch_id, end)
+            world.batch(platform, "Store2", batch_id, end - timedelta(hours=5))
+            world.run(names.dag_id(name, "Store1"), f"run_Store1_{batch_id}", "success", end - timedelta(seconds=3))
+            world.run(names.dag_id(name, "Store2"), f"run_Store2_{batch_id}", "success", end - timedelta(hours=5))
+        failed = {"batch_status": "failed", "error": "the source is away", "result_json": None, "batch_end_time": None}
+        world.batch(platform, "Failing", 1, now - timedelta(hours=1), **failed)
+        world.run(names.dag_id(name, "Failing"), "run_Failing_1", "failed", now - timedelta(hours=1))

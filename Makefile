@@ -8,8 +8,9 @@ JOBS ?= auto
 SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
+MINUTES ?= 10
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory constraints docs image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory soak constraints docs image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,6 +69,9 @@ bench: $(VENV)/dev  ## Measure the merge job beside a raw copy; ROWS=5000000 for
 
 bench-factory: $(VENV)/dev  ## Measure what thousands of streams cost in a parse; ARGS="--streams 1000" for less
 	$(BIN)/python -m tests.benchmarks.factory $(ARGS)
+
+soak: $(VENV)/dev  ## Kill jobs and databases while data changes, then judge every version; MINUTES=30 for longer
+	$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES) $(ARGS)
 
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \

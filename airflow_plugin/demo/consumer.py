@@ -34,7 +34,7 @@ def show_consumers(databases: Databases, model: Path, environment: dict[str, str
     report.step("Consumers: their views, by the model")
     command = python_module("airflow_plugin", "views", "reconcile", "--model", str(model))
     report.say(run_to_end(command, environment, "dagfactory views reconcile").strip().splitlines()[-1])
-    found = _views_of_customers(databases)
+    found = views_of(databases, DATASET)
     dsn = databases.dsn(MERGE_STORE, CONSUMER)
     with contextlib.closing(connect(dsn, CONSUMER)) as session, session.cursor() as cursor:
         for kind, view in found:
@@ -51,14 +51,14 @@ def show_consumers(databases: Databases, model: Path, environment: dict[str, str
                 report.say("\n".join(map(_told, versions)))
 
 
-def _views_of_customers(databases: Databases) -> list[tuple[str, sql.Identifier]]:
-    """Of the groups' live and full views of customers; the demo's consumer becomes a reader of each group."""
+def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifier]]:
+    """Kind and name of the groups' views of a dataset; the demo's consumer becomes a reader of each group."""
     found: list[tuple[str, sql.Identifier]] = []
     with contextlib.closing(databases.connect(MERGE_STORE)) as session, session, session.cursor() as cursor:
         cursor.execute(VIEWS)
         for schema, name, comment in cursor.fetchall():
             of = json.loads(comment)
-            if of.get("dataset") != DATASET:
+            if of.get("dataset") != dataset:
                 continue
             role = names.consumer_role(of["ecosystem"], of["workspace"], of["group"])
             grant = sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(CONSUMER))

@@ -23,11 +23,14 @@ GIT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC
 
 
 class DemoModel:
-    """A repository in `folder`, made from the model in `template`."""
+    """A repository in `folder`, made from the model in `template`; `sources` is where the producer is, if elsewhere."""
 
-    def __init__(self, folder: Path, databases: Databases, template: Path = EXAMPLES) -> None:
+    def __init__(
+        self, folder: Path, databases: Databases, template: Path = EXAMPLES, *, sources: Databases | None = None
+    ) -> None:
         self.folder = folder
         self._databases = databases
+        self._sources = sources or databases
         self._template = template
 
     def commit(self, *, scheduled: bool) -> None:
@@ -57,7 +60,7 @@ class DemoModel:
         }
 
     def _put_places_in(self, model: Any, scheduled: bool) -> None:
-        at = {"host": self._databases.host, "port": self._databases.port}
+        at, source = ({"host": of.host, "port": of.port} for of in (self._databases, self._sources))
         for platform in model["platforms"]:
             platform["merge_store"] = {**at, "database": "datasurface_merge", "credential": MERGE_SECRET}
             platform["model"] = {"url": str(self.folder), "branch": "main"}
@@ -65,7 +68,7 @@ class DemoModel:
             if not scheduled:
                 platform.pop("schedule", None)
         for store in model["datastores"]:
-            store["source"] = {**at, "database": "customer_db", "credential": SOURCE_SECRET}
+            store["source"] = {**source, "database": "customer_db", "credential": SOURCE_SECRET}
 
     def _git(self, *arguments: str) -> str:
         try:

@@ -68,7 +68,10 @@ def choose_from(wrong: str, right: Iterable[str]) -> str:
     known = sorted(right)
     if not known:
         return "There is none to choose from"
-    near = get_close_matches(wrong, known, n=1, cutoff=0.6)
-    if near:
-        return f"Did you mean {near[0]!r}? Choose from: {', '.join(known)}"
-    return f"Choose from: {', '.join(known)}"
+    return f"{did_you_mean(wrong, known)}Choose from: {', '.join(known)}"
+
+
+def did_you_mean(wrong: str, right: Iterable[str]) -> str:
+    """A question with the nearest name and a space, where one is near; nothing otherwise."""
+    near = get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]!r}? " if near else ""

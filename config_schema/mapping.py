@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from config_schema.model import ProductionStatus
+
 
 class AssignmentStatus(Enum):
     """A platform's way with a dataset group, from the first batch to the last."""
@@ -19,6 +21,10 @@ class AssignmentStatus(Enum):
         return self is not AssignmentStatus.DECOMMISSIONED
 
     @property
+    def begins(self) -> bool:
+        return self is AssignmentStatus.PROVISIONING
+
+    @property
     def serves(self) -> bool:
         return self in (AssignmentStatus.PROVISIONED, AssignmentStatus.DECOMMISSIONING)
 
@@ -28,8 +34,8 @@ class Assignment:
     data_platform: str
     status: AssignmentStatus
     documentation: str = ""
-    production_status: str = "NOT_PRODUCTION"
-    deprecations_allowed: str = "NEVER"
+    production_status: ProductionStatus = ProductionStatus.NOT_PRODUCTION
+    deprecations_allowed: bool = False
 
 
 @dataclass(frozen=True)

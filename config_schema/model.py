@@ -27,6 +27,11 @@ class Consistency(Enum):
     SINGLE_DATASET = "single_dataset"  # a stream for each dataset
 
 
+class ProductionStatus(Enum):
+    PRODUCTION = "production"
+    NOT_PRODUCTION = "not_production"
+
+
 class Runner(Enum):
     PROCESS = "process"
     KUBERNETES = "kubernetes"
@@ -72,6 +77,16 @@ class GitRepository:
 
 
 @dataclass(frozen=True)
+class Team:
+    """People who own parts of the model, and where their changes of it come from."""
+
+    name: str
+    repository: str | None = None  # `owner/name`; none: a change is theirs only where that is said
+    branch: str | None = None  # of that repository, `*` for any characters; none: all branches
+    documentation: str = ""
+
+
+@dataclass(frozen=True)
 class Column:
     name: str
     type: str  # as PostgreSQL's format_type() writes it, e.g. `character varying(50)`; short forms are accepted
@@ -86,6 +101,8 @@ class Dataset:
     primary_key: tuple[str, ...]
     table: str | None = None  # the table's name in the source, where it is not the dataset's
     checks: tuple[QualityCheck, ...] = ()
+    production_status: ProductionStatus | None = None  # none: the datastore's
+    deprecated: str | None = None  # why, and what to use instead; none: it is not
 
     @property
     def source_table(self) -> str:
@@ -99,7 +116,11 @@ class Datastore:
     datasets: tuple[Dataset, ...]
     consistency: Consistency = Consistency.MULTI_DATASET
     schedule_assets: tuple[str, ...] = ()  # Airflow's: its streams run when any changed, not by the platform's schedule
+    types: tuple[str, ...] = ()  # of columns, that PostgreSQL does not come with; merge stores must have them
     documentation: str = ""
+    owner: str | None = None  # the team
+    production_status: ProductionStatus | None = None
+    deprecated: str | None = None  # with all its datasets
 
 
 @dataclass(frozen=True)
@@ -134,6 +155,7 @@ class Platform:
     consumer_db: Database | None = None  # where consumers' views are; none: in the merge store's database
     consumer_reader: str | None = None  # the secret by which a consumer_db elsewhere reads; none: the merge store's
     documentation: str = ""
+    owner: str | None = None  # the team, which owns what the mapping assigns to the platform too
 
 
 @dataclass(frozen=True)
@@ -150,6 +172,8 @@ class DatasetGroup:
     sinks: tuple[DatasetSink, ...]
     retention: Milestoning = Milestoning.LIVE
     latency_seconds: int | None = None
+    production_status: ProductionStatus | None = None  # none: the workspace's
+    deprecated: str | None = None  # no platform begins to serve it
 
 
 @dataclass(frozen=True)
@@ -160,8 +184,12 @@ class Workspace:
         Classification.PUBLIC,
         Classification.INTERNAL,
         Classification.CONFIDENTIAL,
-    )  # columns of another classification are NULL in its views
+    )
+    masks: bool = False  # columns that it may not see are NULL in its views; otherwise none of its groups may have any
     documentation: str = ""
+    owner: str | None = None  # the team
+    production_status: ProductionStatus | None = None
+    deprecated: str | None = None  # with all its dataset groups
 
 
 @dataclass(frozen=True)
@@ -170,6 +198,8 @@ class Ecosystem:
     platforms: tuple[Platform, ...]
     datastores: tuple[Datastore, ...]
     workspaces: tuple[Workspace, ...] = ()
+    teams: tuple[Team, ...] = ()
+    owner: str | None = None  # the team that owns what has no other owner, and the list of teams
 
     def platform(self, name: str) -> Platform:
         """Raises KeyError if there is none of that name."""

@@ -34,6 +34,19 @@ LONG_NAMES = {
     "time": "time without time zone",
     "timetz": "time with time zone",
 }
+# Types that PostgreSQL comes with, beside those above, and those of extensions that are met most.
+BUILT_IN = """
+    bit bytea cidr date daterange datemultirange inet int4range int4multirange int8range int8multirange
+    interval json jsonb jsonpath macaddr macaddr8 money name numeric nummultirange numrange oid pg_lsn
+    text tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector uuid xid xid8 xml bpchar
+    box circle line lseg path point polygon pg_snapshot txid_snapshot regclass regtype
+    citext cube geography geometry halfvec hstore ltree lquery raster sparsevec vector
+"""
+KNOWN_TYPES = frozenset({*INTEGERS, *LONG_NAMES, *LONG_NAMES.values(), *re.findall(r"\w+", BUILT_IN)})
+# What no index orders, so that no key can be made of it.
+WITHOUT_ORDER = frozenset(re.findall(r"\w+", "json jsonpath xml box circle line lseg path point polygon txid_snapshot"))
+MODIFIERS = re.compile(r" *\([^()]*\)| *\[ *\d* *\]")
+INTERVAL = re.compile(r"interval (?:year|month|day|hour|minute|second)(?: to (?:month|hour|minute|second))?")
 SHORT = re.compile(
     r"(?P<name>[a-z][a-z0-9 ]*?) *(?:\( *(?P<first>\d+) *(?:, *(?P<second>-?\d+) *)?\))?(?P<array>(?: *\[ *\d* *\])*)"
 )
@@ -66,6 +79,14 @@ def long_name(text: str) -> str:
         bounds = "(1)"
     zone = f" with{rest}" if rest else ""
     return f"{base}{bounds}{zone}{'[]' * found['array'].count('[')}"
+
+
+def base_type(text: str) -> str:
+    """A type without its bounds, and of an array that of its items: `numeric(10, 2)[]` -> `numeric`."""
+    if '"' in text:
+        return text
+    base = " ".join(MODIFIERS.sub("", text.lower()).split())
+    return "interval" if INTERVAL.fullmatch(base) else base
 
 
 def widens(old: str, new: str) -> bool:

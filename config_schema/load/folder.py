@@ -13,7 +13,7 @@ from config_schema.load.lines import with_lines
 from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
 from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
-from config_schema.model import Ecosystem
+from config_schema.model import Ecosystem, ProductionStatus
 
 PYTHON_FILE = "eco.py"
 MAPPING_FILE = "dsg_platform_mapping.json"
@@ -110,8 +110,8 @@ def _dsg_mapping(entry: dict[str, Any]) -> DsgMapping:
             data_platform=one["dataPlatform"],
             status=AssignmentStatus(one["status"]),
             documentation=one.get("documentation", ""),
-            production_status=one.get("productionStatus", "NOT_PRODUCTION"),
-            deprecations_allowed=one.get("deprecationsAllowed", "NEVER"),
+            production_status=ProductionStatus[one.get("productionStatus", "NOT_PRODUCTION")],
+            deprecations_allowed=one.get("deprecationsAllowed") == "ALLOWED",
         )
         for one in entry["assignments"]
     )

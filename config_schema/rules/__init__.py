@@ -7,30 +7,28 @@ from collections.abc import Callable, Iterator
 from config_schema.errors import Finding
 from config_schema.mapping import DsgMapping
 from config_schema.model import Ecosystem
-from config_schema.rules.columns import columns_leave_our_names, keys_are_columns
-from config_schema.rules.mapping import mapping_refers_to_the_model
-from config_schema.rules.names import derived_names_differ, names_stand_once
-from config_schema.rules.platforms import (
-    addresses_hold_no_secret,
-    merge_stores_are_postgresql,
-    schedules_hold,
-    secrets_have_variables_of_their_own,
-)
-from config_schema.rules.quality import quality_findings
-from config_schema.rules.references import sinks_exist
+from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules
 
 OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
-    names_stand_once,
-    keys_are_columns,
-    columns_leave_our_names,
-    sinks_exist,
-    schedules_hold,
-    addresses_hold_no_secret,
-    merge_stores_are_postgresql,
-    secrets_have_variables_of_their_own,
-    derived_names_differ,
-    quality_findings,
+    names.names_stand_once,
+    references.owners_are_teams,
+    columns.keys_are_columns,
+    columns.types_exist,
+    columns.columns_fit_the_merge_table,
+    references.sinks_exist,
+    consumption.classifications_are_seen,
+    schedules.schedules_hold,
+    platforms.addresses_hold_no_secret,
+    platforms.merge_stores_are_postgresql,
+    platforms.secrets_have_variables_of_their_own,
+    names.derived_names_differ,
+    quality.quality_findings,
 )
 OF_THE_MAPPING: tuple[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Finding]], ...] = (
-    mapping_refers_to_the_model,
+    mapping.mapping_refers_to_the_model,
+    mapping.each_group_has_one_platform,
+    mapping.retention_fits_milestoning,
+    schedules.schedules_meet_latencies,
+    consumption.deprecated_data_is_not_used,
+    consumption.production_uses_what_is_fit_for_it,
 )

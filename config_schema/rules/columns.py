@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from config_schema.errors import Finding, choose_from
-from config_schema.model import VERSION_COLUMNS, Ecosystem
+from config_schema.errors import Finding, choose_from, did_you_mean
+from config_schema.model import VERSION_COLUMNS, Dataset, Datastore, Ecosystem
+from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.rules.parts import datasets
+from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
+
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # PostgreSQL's, of every table
+MOST_COLUMNS = 1600 - len(VERSION_COLUMNS)  # PostgreSQL's limit, less what forensic merge tables have of ours
+DELIBERATE = re.compile(r'.*[".].*')  # a quoted or qualified type is nobody's slip
 
 
 def keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
-    for path, dataset in datasets(ecosystem):
+    for path, _, dataset in datasets(ecosystem):
         columns = {column.name: column for column in dataset.columns}
         for key in dataset.primary_key:
             if key not in columns:
                 yield f"{path}.primary_key", f"{key!r} is no column", choose_from(key, columns)
-            elif columns[key].nullable:
+                continue
+            if columns[key].nullable:
                 todo = "Set nullable: false on it, or choose another key"
                 yield f"{path}.primary_key", f"{key!r} may be NULL, and a key may not", todo
+            if base_type(columns[key].type) in WITHOUT_ORDER:
+                what = f"{key!r} is of type {columns[key].type}, whose values have no order"
+                yield f"{path}.primary_key", what, "Choose another key"
 
 
-def columns_leave_our_names(ecosystem: Ecosystem) -> Iterator[Finding]:
-    for path, dataset in datasets(ecosystem):
+def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for path, _, dataset in datasets(ecosystem):
+        if len(dataset.columns) > MOST_COLUMNS:
+            what = f"{len(dataset.columns)} columns are more than a table can have"
+            yield f"{path}.columns", what, f"Leave some out: {MOST_COLUMNS} at most"
+        for at, name in _names(path, dataset):
+            if len(name.encode()) > POSTGRES_NAME_BYTES:
+                what = f"{name!r} has {len(name.encode())} bytes, and PostgreSQL cuts names at {POSTGRES_NAME_BYTES}"
+                yield at, what, "Read the table through a view that has a shorter name"
         for k, column in enumerate(dataset.columns):
             if column.name in VERSION_COLUMNS:
                 what = f"{column.name!r} is a column that versions of rows have of ours"
-                yield f"{path}.columns[{k}].name", what, "Read the table through a view that names it differently"
+            elif column.name in SYSTEM_COLUMNS:
+                what = f"{column.name!r} is a column that PostgreSQL has in every table"
+            else:
+                continue
+            yield f"{path}.columns[{k}].name", what, "Read the table through a view that names it differently"
+
+
+def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
+    for path, store, dataset in datasets(ecosystem):
+        for k, column in enumerate(dataset.columns):
+            if not _is_type(column.type, store):
+                near = did_you_mean(base_type(column.type), KNOWN_TYPES)
+                todo = f"{near}If the merge store has it, add it to the types of {store.name}"
+                yield f"{path}.columns[{k}].type", f"{column.type!r} is no type that PostgreSQL comes with", todo
+
+
+def _is_type(text: str, store: Datastore) -> bool:
+    base = base_type(text)
+    return base in KNOWN_TYPES or base in store.types or DELIBERATE.fullmatch(base) is not None
+
+
+def _names(path: str, dataset: Dataset) -> Iterator[tuple[str, str]]:
+    yield f"{path}.table", dataset.table or ""
+    for k, column in enumerate(dataset.columns):
+        yield f"{path}.columns[{k}].name", column.name

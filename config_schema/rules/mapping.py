@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config_schema.errors import Finding, choose_from
-from config_schema.mapping import DsgMapping
+from config_schema.mapping import AssignmentStatus, DsgMapping
 from config_schema.model import DatasetGroup, Ecosystem, Milestoning, Platform
+from config_schema.rules.parts import assigned, dataset_groups
 
 
 def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
     platforms = {platform.name: platform for platform in ecosystem.platforms}
-    groups = {(w.name, g.name): g for w in ecosystem.workspaces for g in w.dataset_groups}
+    groups = {(space.name, group.name) for _, space, group in dataset_groups(ecosystem)}
     workspaces = {workspace for workspace, _ in groups}
     seen: set[tuple[str, str]] = set()
     for i, mapping in enumerate(mappings):
@@ -34,10 +35,37 @@ def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping
             at, name = f"[{i}].assignments[{j}].dataPlatform", assignment.data_platform
             if name not in platforms:
                 yield at, f"{name!r} is no platform", choose_from(name, platforms)
-            elif key in groups and not _keeps(platforms[name], groups[key]):
-                fitting = [p.name for p in ecosystem.platforms if _keeps(p, groups[key])]
-                what = f"{mapping.dsg_name} needs forensic retention, and {name} keeps live rows only"
-                yield at, what, choose_from(name, fitting)
+
+
+def each_group_has_one_platform(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """One that is PROVISIONED, or none where the statuses, or an empty list, say so."""
+    known = {(mapping.workspace, mapping.dsg_name) for mapping in mappings}
+    for _, space, group in dataset_groups(ecosystem):
+        if (space.name, group.name) not in known:
+            what = f"{group.name!r} of {space.name!r} is not there"
+            yield "", what, 'Add it; "assignments": [] says that no platform serves it'
+    for i, mapping in enumerate(mappings):
+        seen: set[str] = set()
+        provisioned = ""
+        for j, one in enumerate(mapping.assignments):
+            at = f"[{i}].assignments[{j}]"
+            if one.data_platform in seen:
+                what = f"{mapping.dsg_name} is assigned to {one.data_platform} twice"
+                yield f"{at}.dataPlatform", what, "Keep one"
+            seen.add(one.data_platform)
+            if provisioned and one.status is AssignmentStatus.PROVISIONED:
+                what = f"{mapping.dsg_name} has {provisioned} as its PROVISIONED platform, and {one.data_platform} too"
+                todo = "Make the one that comes PROVISIONING, or the one that goes DECOMMISSIONING"
+                yield f"{at}.status", what, todo
+            provisioned = one.data_platform if one.status is AssignmentStatus.PROVISIONED else provisioned
+
+
+def retention_fits_milestoning(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    for one in assigned(ecosystem, mappings):
+        if not _keeps(one.platform, one.group):
+            fitting = [platform.name for platform in ecosystem.platforms if _keeps(platform, one.group)]
+            what = f"{one.group.name} needs forensic retention, and {one.platform.name} keeps live rows only"
+            yield f"{one.path}.dataPlatform", what, choose_from(one.platform.name, fitting)
 
 
 def _keeps(platform: Platform, group: DatasetGroup) -> bool:

@@ -11,6 +11,7 @@ from config_schema.model import Consistency, Datastore, Ecosystem, Platform, Wor
 
 
 def names_stand_once(ecosystem: Ecosystem) -> Iterator[Finding]:
+    yield from _once("teams", ecosystem.teams)
     yield from _once("platforms", ecosystem.platforms)
     yield from _once("datastores", ecosystem.datastores)
     yield from _once("workspaces", ecosystem.workspaces)

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from config_schema.model import Dataset, DatasetGroup, Ecosystem
+from config_schema.mapping import Assignment, DsgMapping
+from config_schema.model import Dataset, DatasetGroup, DatasetSink, Datastore, Ecosystem, Platform, Workspace
 
 
-def datasets(ecosystem: Ecosystem) -> Iterator[tuple[str, Dataset]]:
+@dataclass(frozen=True)
+class Assigned:
+    """A dataset group that the mapping assigns to a platform, both of which are there."""
+
+    path: str  # of the assignment, in the mapping
+    assignment: Assignment
+    space: Workspace
+    group: DatasetGroup
+    platform: Platform
+
+
+def datasets(ecosystem: Ecosystem) -> Iterator[tuple[str, Datastore, Dataset]]:
     for i, store in enumerate(ecosystem.datastores):
         for j, dataset in enumerate(store.datasets):
-            yield f"datastores[{i}].datasets[{j}]", dataset
+            yield f"datastores[{i}].datasets[{j}]", store, dataset
 
 
-def dataset_groups(ecosystem: Ecosystem) -> Iterator[tuple[str, DatasetGroup]]:
-    for i, workspace in enumerate(ecosystem.workspaces):
-        for j, group in enumerate(workspace.dataset_groups):
-            yield f"workspaces[{i}].dataset_groups[{j}]", group
+def dataset_groups(ecosystem: Ecosystem) -> Iterator[tuple[str, Workspace, DatasetGroup]]:
+    for i, space in enumerate(ecosystem.workspaces):
+        for j, group in enumerate(space.dataset_groups):
+            yield f"workspaces[{i}].dataset_groups[{j}]", space, group
+
+
+def datasets_by_sink(ecosystem: Ecosystem) -> dict[DatasetSink, tuple[Datastore, Dataset]]:
+    """What the sinks of dataset groups can name."""
+    return {DatasetSink(store.name, dataset.name): (store, dataset) for _, store, dataset in datasets(ecosystem)}
+
+
+def assigned(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Assigned]:
+    """The assignments by which a platform runs streams, so not those that are DECOMMISSIONED."""
+    platforms = {platform.name: platform for platform in ecosystem.platforms}
+    groups = {(space.name, group.name): (space, group) for _, space, group in dataset_groups(ecosystem)}
+    for i, mapping in enumerate(mappings):
+        for j, one in enumerate(mapping.assignments):
+            found = groups.get((mapping.workspace, mapping.dsg_name))
+            if one.status.ingests and found and one.data_platform in platforms:
+                yield Assigned(f"[{i}].assignments[{j}]", one, *found, platforms[one.data_platform])

@@ -1,27 +1,14 @@
-"""Schedules, addresses and secrets of platforms."""
+"""Addresses, databases and secrets of platforms."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from config_schema import names
 from config_schema.errors import Finding
 from config_schema.model import Ecosystem, SourceKind
-
-
-def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
-    for i, platform in enumerate(ecosystem.platforms):
-        if platform.schedule is not None and not _is_schedule(platform.schedule):
-            todo = "Write five fields such as '*/10 * * * *', or a preset such as @hourly"
-            yield f"platforms[{i}].schedule", f"{platform.schedule!r} is no schedule", todo
-        try:
-            ZoneInfo(platform.timezone)
-        except (KeyError, ValueError, OSError):
-            todo = "Write an IANA name such as Europe/Zurich"
-            yield f"platforms[{i}].timezone", f"{platform.timezone!r} is no time zone", todo
 
 
 def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -67,10 +54,3 @@ def _secrets(ecosystem: Ecosystem) -> set[str]:
     of_platforms |= {one.consumer_db.credential for one in ecosystem.platforms if one.consumer_db is not None}
     of_platforms |= {one.consumer_reader for one in ecosystem.platforms if one.consumer_reader is not None}
     return of_platforms | {store.source.credential for store in ecosystem.datastores}
-
-
-def _is_schedule(schedule: str) -> bool:
-    from croniter import croniter
-
-    presets = {"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"}
-    return schedule in presets or (not schedule.startswith("@") and bool(croniter.is_valid(schedule)))

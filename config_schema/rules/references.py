@@ -9,9 +9,20 @@ from config_schema.model import Ecosystem
 from config_schema.rules.parts import dataset_groups
 
 
+def owners_are_teams(ecosystem: Ecosystem) -> Iterator[Finding]:
+    teams = [team.name for team in ecosystem.teams]
+    owners = [("owner", ecosystem.owner)]
+    owners += [(f"platforms[{i}].owner", one.owner) for i, one in enumerate(ecosystem.platforms)]
+    owners += [(f"datastores[{i}].owner", one.owner) for i, one in enumerate(ecosystem.datastores)]
+    owners += [(f"workspaces[{i}].owner", one.owner) for i, one in enumerate(ecosystem.workspaces)]
+    for path, owner in owners:
+        if owner is not None and owner not in teams:
+            yield path, f"{owner!r} is no team", choose_from(owner, teams)
+
+
 def sinks_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
     stores = {store.name: store for store in ecosystem.datastores}
-    for path, group in dataset_groups(ecosystem):
+    for path, _, group in dataset_groups(ecosystem):
         for k, sink in enumerate(group.sinks):
             at = f"{path}.sinks[{k}]"
             if sink.datastore not in stores:

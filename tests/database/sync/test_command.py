@@ -92,17 +92,17 @@ def test_sync_shows_the_plan_applies_it_and_a_second_one_has_nothing_to_do(dagfa
 def test_plan_and_a_dry_run_show_each_field_that_changes_and_change_nothing(dagfactory, model, synced):
     dagfactory("sync", model)
     rows = synced.rows()
-    edit(model, '"* * * * *"', '"@hourly"')
+    edit(model, '"* * * * *"', '"@continuous"')
     for command in (["plan"], ["sync", "--dry-run"]):
         done = dagfactory(*command, model)
         assert done.returncode == 0
-        assert "~ update Store1\n      schedule: * * * * * -> @hourly\n" in done.stdout
+        assert "~ update Store1\n      schedule: * * * * * -> @continuous\n" in done.stdout
         assert done.stdout.splitlines()[-1].startswith("1 to update, 1 unchanged; model at ")
     assert synced.rows() == rows
 
 
 def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unless_forced(dagfactory, model, synced):
-    edit(model, '"* * * * *"', '"@hourly"')
+    edit(model, '"* * * * *"', '"@continuous"')
     first, second = git(model, "rev-list", "HEAD~1"), git(model, "rev-parse", "HEAD")
     dagfactory("sync", model)
     git(model, "checkout", "--quiet", first)
@@ -141,8 +141,8 @@ def test_changes_that_data_cannot_follow_are_refused_unless_allowed_by_name(dagf
 
 def test_a_clone_without_its_history_says_how_to_get_it(dagfactory, model, synced, tmp_path):
     dagfactory("sync", model)
-    for schedule in ("@daily", "@hourly"):
-        edit(model, '"* * * * *"' if schedule == "@daily" else '"@daily"', f'"{schedule}"')
+    for before, after in (('"* * * * *"', '"*/1 * * * *"'), ('"*/1 * * * *"', '"@continuous"')):
+        edit(model, before, after)
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{model}", "shallow")
     shallow = tmp_path / "shallow"
     assert_one_clear_error(dagfactory("sync", shallow), "Run git fetch --unshallow there", show="plan")
@@ -187,13 +187,13 @@ def test_one_platform_can_be_synced_alone(dagfactory, model, synced):
 
 def test_a_model_comes_from_a_branch_of_a_repository(dagfactory, model, synced):
     git(model, "checkout", "--quiet", "-b", "release")
-    edit(model, '"* * * * *"', '"@hourly"')
+    edit(model, '"* * * * *"', '"@continuous"')
     commit = git(model, "rev-parse", "HEAD")
     git(model, "checkout", "--quiet", "main")
     done = dagfactory("sync", "--git-repo-url", model, "--branch", "release")
     assert done.returncode == 0
     assert synced.commit_recorded() == commit
-    assert json.loads(synced.rows()[0].config_json)["schedule"] == "@hourly"
+    assert json.loads(synced.rows()[0].config_json)["schedule"] == "@continuous"
     gone = dagfactory("sync", "--git-repo-url", model, "--branch", "gone")
     assert_one_clear_error(gone, "no such branch")
 
@@ -268,7 +268,7 @@ def test_a_broken_model_shows_every_problem_and_changes_nothing(dagfactory, mode
 
 
 def test_a_model_that_is_not_committed_is_refused_because_jobs_run_a_commit(dagfactory, model, synced):
-    edit(model, '"* * * * *"', '"@hourly"', commit=False)
+    edit(model, '"* * * * *"', '"@continuous"', commit=False)
     assert_one_clear_error(dagfactory("sync", model), "not committed", "Commit them first")
     shutil.rmtree(model / ".git")
     assert_one_clear_error(dagfactory("sync", model), "no git repository")

@@ -225,7 +225,7 @@ def test_a_plan_against_exported_rows_needs_no_database_and_is_the_same(streams,
     folder = tmp_path / "model"
     shutil.copytree(EXAMPLES, folder)
     text = (folder / "ecosystem.yaml").read_text()
-    (folder / "ecosystem.yaml").write_text(text.replace('"* * * * *"', '"@hourly"'))
+    (folder / "ecosystem.yaml").write_text(text.replace('"* * * * *"', '"@continuous"'))
     for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message=Model"]):
         author_of = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
         subprocess.run(["git", *author_of, *arguments], cwd=folder, check=True)

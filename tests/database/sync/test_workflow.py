@@ -96,13 +96,13 @@ def test_a_merged_change_reaches_the_rows_and_a_broken_one_changes_nothing(run, 
     assert "2 created" in said
 
     git(model, "checkout", "--quiet", "-b", "change")
-    edit(model, '"* * * * *"', '"@hourly"')
+    edit(model, '"* * * * *"', '"@continuous"')
     git(model, "push", "--quiet", "origin", "change")
     rows = synced.rows()
     code, said, folder = run("plan", "--branch=change")
     assert code == 0, said
     comment = (folder / "comment.md").read_text()
-    assert "schedule: * * * * * -> @hourly" in comment
+    assert "schedule: * * * * * -> @continuous" in comment
     assert comment == (folder / "summary.md").read_text()
     assert synced.rows() == rows
 
@@ -111,7 +111,7 @@ def test_a_merged_change_reaches_the_rows_and_a_broken_one_changes_nothing(run, 
     git(model, "push", "--quiet", "origin", "main")
     code, said, _ = run("sync")
     assert code == 0, said
-    assert json.loads(synced.rows()[0].config_json)["schedule"] == "@hourly"
+    assert json.loads(synced.rows()[0].config_json)["schedule"] == "@continuous"
 
     rows = synced.rows()
     edit(model, "primary_key", "primary_kee")

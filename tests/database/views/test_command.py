@@ -27,7 +27,8 @@ def command(consuming, tmp_path):
                 "dsgName": one.dsg_name,
                 "workspace": one.workspace,
                 "assignments": [
-                    {"dataPlatform": to.data_platform, "status": to.status.value} for to in one.assignments
+                    {"dataPlatform": to.data_platform, "status": status}
+                    for to, status in zip(one.assignments, ("PROVISIONED", "DECOMMISSIONING"), strict=True)
                 ],
             }
             for one in model.mappings

@@ -8,8 +8,10 @@ from airflow.plugins_manager import AirflowPlugin
 
 from airflow_plugin.settings import SECTION
 from airflow_plugin.web.lazy import WebApp
+from airflow_plugin.web.navigation import react_apps
 
 
 class StreamFactoryPlugin(AirflowPlugin):
     name = SECTION
     fastapi_apps: list[Any] = [{"app": WebApp(), "url_prefix": f"/{SECTION}", "name": "Stream Factory"}]  # noqa: RUF012
+    react_apps: list[Any] = react_apps()

@@ -18,12 +18,15 @@ const ROUTES = [
   ["/stream/:platform/:streamKey/edit", Edit],
 ];
 
+const decoded = (params) =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]));
+
 /** The page at the address bar's path. Airflow makes this component anew at each path. */
 export function Routed() {
   const { pathname } = Router.useLocation();
   for (const [path, Found] of ROUTES) {
     const match = Router.matchPath(ROOT + path, pathname);
-    if (match) return h(Found, match.params);
+    if (match) return h(Found, decoded(match.params));
   }
   return h(Nothing, { title: "There is no such page" }, h(PageLink, { to: ROOT }, "Overview of streams"));
 }

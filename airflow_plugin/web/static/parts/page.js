@@ -10,7 +10,7 @@ const SECTIONS = [
 export function Page({ title, section, crumbs = [], actions, children, tab = false }) {
   return h(
     Chakra.Box,
-    { height: "100%", overflowY: "auto", px: tab ? 3 : 5, py: tab ? 3 : 4, fontSize: "sm", className: "sf-page" },
+    { as: "main", height: "100%", overflowY: "auto", px: tab ? 3 : 5, py: tab ? 3 : 4, fontSize: "sm", className: "sf-page" },
     tab ? null : h(Sections, { section }),
     h(
       Chakra.Flex,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from airflow_plugin.cli.options import Json
+
+DIFFERS = 2  # the exit code of compare
 
 migrate = typer.Typer(help="From static DAG files to rows: read, compare, try, cut over.", no_args_is_help=True)
 
@@ -20,6 +25,10 @@ Default = Annotated[
     list[str] | None,
     typer.Option("--default", metavar="KEY=VALUE", help="For what a file does not say; may be given again."),
 ]
+Rows = Annotated[Path | None, typer.Option("--rows", help="Against the rows of this file, as extract writes it.")]
+AsModelled = Annotated[bool, typer.Option("--as-modelled", help="Against what sync would write for the model.")]
+Strict = Annotated[bool, typer.Option("--strict", help="End with 2 also for what always differs.")]
+NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Only the plan, at once: Airflow takes seconds to load.")]
 
 
 @migrate.callback()
@@ -57,3 +66,58 @@ def extract(path: DagFiles, out: Out = Path("-"), model: Gap = None, default: De
     if problems:
         print_error(ProblemsFound(str(path), problems))
         sys.exit(1)
+
+
+@migrate.command()
+def compare(
+    path: DagFiles,
+    rows: Rows = None,
+    as_modelled: AsModelled = False,
+    model: Gap = None,
+    default: Default = None,
+    strict: Strict = False,
+    no_airflow: NoAirflow = False,
+    as_json: Json = False,
+) -> None:
+    """Hold static DAGs against the factory's for the same streams: every difference in tasks, schedule and pod.
+
+    The factory's are built of what extract reads, of an edited file (--rows), or of what sync would write
+    (--as-modelled). What the factory does otherwise for all streams is shown with the reason, and counts with --strict.
+
+    Example: dagfactory migrate compare dags/ --model model/ --rows streams.yaml
+
+    Exit codes: 0 nothing differs but what always does; 2 something does; 1 an error, or a DAG that cannot be compared.
+    """
+    from airflow_plugin.cli.migrate_view import compared_as_dict, print_compared
+    from airflow_plugin.cli.wording import print_error
+    from airflow_plugin.migrate.comparing import compared
+    from airflow_plugin.migrate.extract import extracted
+    from airflow_plugin.migrate.gaps import gaps
+    from airflow_plugin.migrate.rows import of_extracted, of_model, of_rows
+    from airflow_plugin.migrate.static_dag import static_files
+    from airflow_plugin.quiet_airflow import quiet_airflow
+    from config_schema.errors import ProblemsFound
+    from config_schema.load import load_model
+
+    if as_modelled and (model is None or rows is not None):
+        raise typer.BadParameter("--as-modelled is for --model, without --rows")
+    loaded = None if model is None else load_model(model)
+    known, files = gaps(loaded, default or ()), static_files(path)
+    if rows is not None:
+        find = of_rows(rows, loaded)
+    elif as_modelled and loaded is not None:
+        find = of_model(loaded, f"the model in {model}")
+    else:
+        find = of_extracted(loaded)
+    with quiet_airflow():
+        found = [compared(extracted(dag, known), find, with_airflow=not no_airflow) for dag in files.dags]
+    if as_json:
+        print(json.dumps({"dags": [compared_as_dict(one) for one in found]}, indent=2))
+    else:
+        print_compared(found)
+    problems = [*files.problems, *(problem for one in found for problem in one.problems)]
+    if problems:
+        print_error(ProblemsFound(str(path), problems))
+        sys.exit(1)
+    if any(one.differs(strict=strict) for one in found):
+        sys.exit(DIFFERS)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
 
 from airflow_plugin.cli.wording import talk
+from airflow_plugin.migrate.compare import Difference
+from airflow_plugin.migrate.comparing import Compared
 from airflow_plugin.migrate.extract import Extracted
 
 
@@ -25,3 +32,51 @@ def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) ->
     for file, why in others.items():
         talk(f"{file}: {why}")
     talk(f"{count} stream{'' if count == 1 else 's'}")
+
+
+def print_compared(found: Iterable[Compared]) -> None:
+    """Of each DAG what differs, then what always does."""
+    console = Console(highlight=False)
+    for one in found:
+        place = f"{one.dag.file}:{one.dag.line}"
+        if one.problems:
+            console.print(
+                Text.assemble((one.dag.dag_id or "a DAG", "bold"), f"  {place}: not compared"), soft_wrap=True
+            )
+            continue
+        head = f"  {place}, and {one.origin} (built by {one.built_by})"
+        console.print(Text.assemble((one.dag.dag_id or "a DAG", "bold"), head), soft_wrap=True)
+        other = [difference for difference in one.differences if difference.by_design is None]
+        for difference in other:
+            line = Text.assemble(("  differs    ", "bold red"), _difference(difference))
+            console.print(line, soft_wrap=True)
+        for difference in one.differences:
+            if difference.by_design is not None:
+                line = Text.assemble(("  always     ", "dim"), _difference(difference), f" ({difference.by_design})")
+                console.print(line, soft_wrap=True)
+        if not other:
+            console.print(Text("  the same   but for what the factory does for all streams", "green"), soft_wrap=True)
+
+
+def compared_as_dict(one: Compared) -> dict[str, Any]:
+    """For --json."""
+    return {
+        "dag_id": one.dag.dag_id,
+        "file": str(one.dag.file),
+        "line": one.dag.line,
+        "origin": one.origin,
+        "built_by": one.built_by,
+        "differs": one.differs(strict=False),
+        "differences": [vars(difference) for difference in one.differences],
+        "problems": [vars(problem) for problem in one.problems],
+    }
+
+
+def _difference(difference: Difference) -> str:
+    return f"{difference.path}: {_word(difference.static)} -> {_word(difference.factory)}"
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -17,6 +17,29 @@ from config_schema.errors import Problem, StreamFactoryError
 LARGEST = 1_000_000  # bytes of a file
 MERGES = ("snapshot-merge", "merge")
 MERGE_TASK = "snapshot_merge_job"
+KNOWN = frozenset(
+    (
+        "dag_id",
+        "description",
+        "doc_md",
+        "default_args",
+        "schedule",
+        "schedule_interval",
+        "timetable",
+        "start_date",
+        "catchup",
+        "max_active_runs",
+        "tags",
+        "is_paused_upon_creation",
+        "retries",
+        "owner",
+        "execution_timeout",
+        "pool",
+        "priority_weight",
+        "default_view",
+        "orientation",
+    )
+)
 SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 
@@ -29,7 +52,10 @@ class StaticTask:
 
 @dataclass(frozen=True)
 class StaticDag:
-    """An ingestion DAG; `unread` has by a key of the stream's config, or by another word, what could not be read."""
+    """An ingestion DAG. `others` are further arguments that it sets, for itself or its tasks.
+
+    `unread` has by a key of the stream's config, or by another word, what could not be read.
+    """
 
     file: Path
     line: int
@@ -46,6 +72,7 @@ class StaticDag:
     tags: tuple[str, ...]
     tasks: tuple[StaticTask, ...]
     pod: StaticPod
+    others: tuple[str, ...] = ()
     unread: dict[str, Unread] = field(default_factory=dict)
 
     def place(self, unread: Unread) -> str:
@@ -159,8 +186,15 @@ def _static_dag(file: Path, made: MadeDag, merge: Made) -> StaticDag:
         tags=tuple(told("tags", dag.given, "tags", (list, tuple, set), ())),
         tasks=tuple(_task(one, made.edges) for one in made.tasks),
         pod=static_pod(merge, default),
+        others=_others(dag),
         unread=unread,
     )
+
+
+def _others(dag: Made) -> tuple[str, ...]:
+    defaults = dag.given("default_args")
+    given = {**(defaults if isinstance(defaults, dict) else {}), **dag.kwargs}
+    return tuple(key for key, value in given.items() if key not in KNOWN and value)
 
 
 def _defaults(dag: Made) -> Callable[[str], Any]:

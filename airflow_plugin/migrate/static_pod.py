@@ -18,6 +18,48 @@ PLAIN = {  # of the pod, by the operator's argument
     "node_selector": "node_selector",
     "deferrable": "deferrable",
 }
+# Arguments that are read elsewhere, or that only say how the operator waits for the pod and shows its log.
+KNOWN = frozenset(
+    (
+        "task_id",
+        "dag",
+        "name",
+        "cmds",
+        "arguments",
+        "env_vars",
+        "env_from",
+        "secrets",
+        "container_resources",
+        "image_pull_policy",
+        "image_pull_secrets",
+        "on_finish_action",
+        "is_delete_operator_pod",
+        "get_logs",
+        "do_xcom_push",
+        "in_cluster",
+        "random_name_suffix",
+        "reattach_on_restart",
+        "startup_timeout_seconds",
+        "schedule_timeout_seconds",
+        "log_events_on_failure",
+        "log_pod_spec_on_failure",
+        "poll_interval",
+        "kubernetes_conn_id",
+        "config_file",
+        "cluster_context",
+        "base_container_name",
+        "retries",
+        "retry_delay",
+        "owner",
+        "pool",
+        "priority_weight",
+        "execution_timeout",
+        "doc",
+        "doc_md",
+        "trigger_rule",
+        "logging_interval",
+    )
+)
 LISTS = {"volumes": "volumes", "volume_mounts": "mounts", "tolerations": "tolerations"}
 
 
@@ -33,7 +75,7 @@ class SecretKey:
 class StaticPod:
     """`env` has a SecretKey, a text, or what else a variable comes from; `mounts` are V1VolumeMounts, and so on.
 
-    `unread` has by name of the field what could not be read.
+    `others` are further arguments of the operator; `unread` has by name of the field what could not be read.
     """
 
     image: str | None = None
@@ -52,6 +94,7 @@ class StaticPod:
     tolerations: tuple[dict[str, Any], ...] = ()
     keep_failed: bool = False
     deferrable: bool = False
+    others: tuple[str, ...] = ()
     unread: dict[str, Unread] = field(default_factory=dict)
 
     @property
@@ -95,7 +138,8 @@ def static_pod(task: Made, default: Callable[[str], Any]) -> StaticPod:
     _read_secrets(task, values, unread)
     _read_ending(task, values, unread)
     values.setdefault("image_pull_policy", _usual_policy(values.get("image")))
-    return StaticPod(**values, unread=unread)
+    others = tuple(key for key in task.kwargs if key not in KNOWN and key not in {*PLAIN, *LISTS} and task.kwargs[key])
+    return StaticPod(**values, others=others, unread=unread)
 
 
 def _words(value: Any) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def candidates_of_model(model: Model, origin: str, platforms: Sequence[str] = ()
     graph = stream_graph(model.ecosystem, model.mappings)
     found = []
     for platform in chosen_platforms(model, platforms):
-        settings, settings_origin = _settings(platform.name, model)
+        settings, settings_origin = settings_for(platform.name, model)
         for key, config in graph[platform.name].items():
             found.append(Candidate(origin, key, config.to_json(), settings, settings_origin))
     return found
@@ -87,12 +87,12 @@ def _of_data(data: Any, path: Path, model: Model | None) -> Candidate:
     keys = data if isinstance(data, dict) else {}
     original, stream_key = keys.get("original_platform_name"), keys.get("stream_key")
     name = original if isinstance(original, str) else ""
-    settings, settings_origin = _settings(name, model)
+    settings, settings_origin = settings_for(name, model)
     key = stream_key if isinstance(stream_key, str) else ""
     return Candidate(origin, key, json.dumps(data, ensure_ascii=False), settings, settings_origin)
 
 
-def _settings(original: str, model: Model | None) -> tuple[PlatformSettings, str]:
+def settings_for(original: str, model: Model | None) -> tuple[PlatformSettings, str]:
     """Those of the platform's settings file; without one those that bootstrap would write, or none."""
     from airflow_plugin.bootstrap import platform_files
 

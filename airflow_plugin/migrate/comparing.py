@@ -1,0 +1,36 @@
+"""Static DAGs held against the factory's, one by one, each with its differences or with why it cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from airflow_plugin.migrate.compare import Difference, differences
+from airflow_plugin.migrate.extract import Extracted
+from airflow_plugin.migrate.rows import Find
+from airflow_plugin.migrate.static_dag import StaticDag
+from airflow_plugin.preview.shown import shown_dag
+from config_schema.errors import Problem, ProblemsFound
+
+
+@dataclass(frozen=True)
+class Compared:
+    """`origin` says whence the factory's row is, `built_by` what built its DAG; both empty where there are problems."""
+
+    dag: StaticDag
+    origin: str = ""
+    built_by: str = ""
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def differs(self, *, strict: bool) -> bool:
+        return any(strict or one.by_design is None for one in self.differences)
+
+
+def compared(one: Extracted, find: Find, *, with_airflow: bool) -> Compared:
+    """Builds the factory's DAG; where it would set the row aside, that is what is told."""
+    try:
+        shown = shown_dag(find(one), datetime.now(UTC), with_airflow=with_airflow)
+    except ProblemsFound as error:
+        return Compared(one.dag, problems=error.problems)
+    return Compared(one.dag, shown.candidate.origin, shown.built.by, differences(one.dag, shown))

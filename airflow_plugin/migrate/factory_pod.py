@@ -1,0 +1,62 @@
+"""The pod that the factory's merge task asks for, in the shape in which a static file's is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_plugin.migrate.static_pod import SecretKey, StaticPod
+from airflow_plugin.preview.shown import ShownDag
+
+
+def factory_pod(shown: ShownDag) -> StaticPod:
+    """As Airflow builds it; where Airflow is not installed, as far as the plan tells. Raises ValueError without one."""
+    place = shown.plan.pod
+    if place is None:
+        raise ValueError("the stream runs as a process")
+    if shown.built.pod is not None:
+        return pod_of_manifest(shown.built.pod, keep_failed=place.keep_failed, deferrable=place.deferrable)
+    return StaticPod(
+        image=place.image,
+        image_pull_policy=place.image_pull_policy,
+        image_pull_secrets=place.image_pull_secrets,
+        namespace=place.namespace,
+        service_account=place.service_account,
+        arguments=tuple(shown.command()),
+        env={one.name: SecretKey(one.secret, one.key) for one in shown.plan.job.secrets},
+        resources=place.resources,
+        node_selector=place.node_selector,
+        tolerations=place.tolerations,
+        keep_failed=place.keep_failed,
+        deferrable=place.deferrable,
+    )
+
+
+def pod_of_manifest(pod: dict[str, Any], *, keep_failed: bool, deferrable: bool) -> StaticPod:
+    """Of the manifest as Kubernetes gets it; what becomes of the pod is not in it."""
+    spec = pod["spec"]
+    container = spec["containers"][0]
+    return StaticPod(
+        image=container.get("image"),
+        image_pull_policy=container.get("imagePullPolicy"),
+        image_pull_secrets=tuple(one["name"] for one in spec.get("imagePullSecrets") or ()),
+        namespace=pod["metadata"].get("namespace"),
+        service_account=spec.get("serviceAccountName"),
+        command=tuple(container.get("command") or ()),
+        arguments=tuple(container.get("args") or ()),
+        env={one["name"]: _origin(one) for one in container.get("env") or ()},
+        resources=container.get("resources") or None,
+        volumes=tuple(spec.get("volumes") or ()),
+        mounts=tuple(container.get("volumeMounts") or ()),
+        node_selector=spec.get("nodeSelector") or None,
+        tolerations=tuple(spec.get("tolerations") or ()),
+        keep_failed=keep_failed,
+        deferrable=deferrable,
+    )
+
+
+def _origin(variable: dict[str, Any]) -> Any:
+    source = variable.get("valueFrom")
+    if source is None:
+        return variable.get("value", "")
+    reference = source.get("secretKeyRef")
+    return SecretKey(reference["name"], reference["key"]) if reference else source

@@ -1,0 +1,55 @@
+"""The row that a static DAG is held against, or replaced by: extracted, edited in a file, or as sync would write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from airflow_plugin.migrate.extract import Extracted
+from airflow_plugin.preview.candidates import Candidate, candidates_of_model, settings_for
+from airflow_plugin.streams.transfer import exported_rows, read
+from config_schema.errors import Problem, ProblemsFound
+from config_schema.load import Model
+
+Find = Callable[[Extracted], Candidate]  # raises ProblemsFound where there is none
+
+
+def of_extracted(model: Model | None) -> Find:
+    """The config that extract reads, and nobody has edited yet."""
+
+    def find(one: Extracted) -> Candidate:
+        if one.config is None or one.platform is None:
+            raise ProblemsFound(str(one.dag.file), one.problems)
+        settings, origin = settings_for(one.platform, model)
+        return Candidate("its file, as extracted", one.config.stream_key, one.config.to_json(), settings, origin)
+
+    return find
+
+
+def of_rows(path: Path, model: Model | None) -> Find:
+    """Of a document as extract, or `streams export`, writes it. Raises StreamFactoryError where it is none."""
+    candidates = []
+    for platform, rows in exported_rows(read(path), str(path)).items():
+        settings, origin = settings_for(platform, model)
+        candidates += [Candidate(str(path), row.stream_key, row.config_json, settings, origin) for row in rows]
+    return _by_dag_id(candidates, str(path))
+
+
+def of_model(model: Model, origin: str) -> Find:
+    """What sync would write for a model."""
+    return _by_dag_id(candidates_of_model(model, origin), origin)
+
+
+def _by_dag_id(candidates: Iterable[Candidate], where: str) -> Find:
+    known = {one.dag_id: one for one in candidates}
+
+    def find(one: Extracted) -> Candidate:
+        for dag_id in (one.dag_id, one.dag.dag_id):
+            if dag_id in known:
+                return known[dag_id]
+        what = f"{where} has no stream with the DAG id {one.dag.dag_id}"
+        raise ProblemsFound(
+            where, [Problem(f"{one.dag.file}:{one.dag.line}", "", what, "Look at its platform and store")]
+        )
+
+    return find

@@ -63,13 +63,25 @@ LEFT JOIN LATERAL (
 ) batch ON true
 
 -- name: last_change
--- Of one stream: the newest change in its history that was one, and the newest of a sync.
-SELECT
-    (SELECT h.id FROM {history_table} h WHERE h.stream_key = %(stream_key)s
-       AND (h.before_config_json, h.before_status) IS DISTINCT FROM (h.after_config_json, h.after_status)
-     ORDER BY h.id DESC LIMIT 1),
-    (SELECT h.id FROM {history_table} h WHERE h.stream_key = %(stream_key)s AND h.model_commit IS NOT NULL
-     ORDER BY h.id DESC LIMIT 1)
+-- Of one row: the newest change in its history that was one, whether the row is still as that left it, and whether it
+-- is not as the last sync left it.
+SELECT stream.status::text, stream.config_json::text, changed.id,
+    (changed.after_config_json, changed.after_status::text) = (stream.config_json::text, stream.status::text),
+    changed.id IS NOT NULL AND (
+        synced.after_config_json IS DISTINCT FROM stream.config_json::text
+        OR (synced.after_status = 'retired') IS DISTINCT FROM (stream.status = 'retired'))
+FROM {stream_table} AS stream
+LEFT JOIN LATERAL (
+    SELECT h.id, h.after_config_json, h.after_status FROM {history_table} h
+    WHERE h.stream_key = stream.stream_key
+      AND (h.before_config_json, h.before_status) IS DISTINCT FROM (h.after_config_json, h.after_status)
+    ORDER BY h.id DESC LIMIT 1
+) changed ON true
+LEFT JOIN LATERAL (
+    SELECT h.after_config_json, h.after_status FROM {history_table} h
+    WHERE h.stream_key = stream.stream_key AND h.model_commit IS NOT NULL ORDER BY h.id DESC LIMIT 1
+) synced ON true
+WHERE stream.stream_key = %(stream_key)s
 
 -- name: note_action
 -- Something was asked for that is no change of the row.

@@ -87,11 +87,25 @@ def apply(table: StreamTable, changes: Sequence[RowChange], changed_by: str) -> 
     rows = table.rows()
     wanted = [change for change in changes if _differs(rows.get(change.stream_key), change)]
     problems = [problem for change in wanted for problem in _problems(table, change)]
-    problems += _same_dag(table, rows, wanted)
+    statuses = {key: row.status for key, row in rows.items()} | {one.stream_key: one.status for one in wanted}
+    problems += same_dag_problems(table.settings.platform_name, statuses)
     if problems:
         raise ProblemsFound(table.name, problems)
     table.write(wanted, changed_by)
     return wanted
+
+
+def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Problem]:
+    """Streams, by stream_key with their status, that would have the DAG of another."""
+    owners: dict[str, str] = {}
+    found = []
+    for key in sorted(key for key, status in statuses.items() if status != "retired"):
+        dag_id = names.dag_id(platform, key)
+        if dag_id in owners:
+            what = f"{owners[dag_id]!r} has the DAG id {dag_id} already"
+            found.append(Problem(row_place(platform, key), "stream_key", what, "Rename the store or the dataset"))
+        owners.setdefault(dag_id, key)
+    return found
 
 
 def _differs(row: StreamRow | None, change: RowChange) -> bool:
@@ -107,20 +121,6 @@ def _problems(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:
     except ProblemsFound as error:
         return error.problems
     return ()
-
-
-def _same_dag(table: StreamTable, rows: Mapping[str, StreamRow], changes: Iterable[RowChange]) -> list[Problem]:
-    platform = table.settings.platform_name
-    statuses = {key: row.status for key, row in rows.items()} | {c.stream_key: c.status for c in changes}
-    owners: dict[str, str] = {}
-    found = []
-    for key in sorted(key for key, status in statuses.items() if status != "retired"):
-        dag_id = names.dag_id(platform, key)
-        if dag_id in owners:
-            what = f"{owners[dag_id]!r} has the DAG id {dag_id} already"
-            found.append(Problem(row_place(platform, key), "stream_key", what, "Rename the store or the dataset"))
-        owners.setdefault(dag_id, key)
-    return found
 
 
 def _value(text: str) -> Any:

@@ -74,11 +74,17 @@ def reading(platform: str) -> Iterator[StreamTable]:
 @contextmanager
 def changing(platform: str) -> Iterator[StreamTable]:
     """The same with syncs and other changes locked out; committed at the end, and rolled back by any error."""
-    with reading(platform) as table:
-        short, schema = table.settings.platform_name, table.settings.merge_store_schema
-        stream_table.take_sync_lock(table.connection, short, schema, seconds=LOCK_SECONDS)
-        stream_table.lock_rows(table.connection, short, schema)
-        stream_table.create_tables(table.connection, short, schema)  # a table made elsewhere may lack its history
+    with reading(platform) as table, locked(table):
         yield table
-        with worded(table.name):
-            table.connection.commit()
+
+
+@contextmanager
+def locked(table: StreamTable, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Syncs and other changes are locked out, within so many seconds; committed at the end, unless an error rises."""
+    short, schema = table.settings.platform_name, table.settings.merge_store_schema
+    stream_table.take_sync_lock(table.connection, short, schema, seconds=seconds)
+    stream_table.lock_rows(table.connection, short, schema)
+    stream_table.create_tables(table.connection, short, schema)  # a table made elsewhere may lack its history
+    yield
+    with worded(table.name):
+        table.connection.commit()

@@ -9,13 +9,27 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from airflow_plugin.web import routes_lists
+from airflow_plugin.web import (
+    routes_actions,
+    routes_change,
+    routes_check,
+    routes_lists,
+    routes_runs,
+    routes_stream,
+)
 from airflow_plugin.web.answers import handle_errors
 from airflow_plugin.web.gate import Gate
 from airflow_plugin.web.shapes import ErrorAnswer
 
 STATIC = Path(__file__).with_name("static")
-ROUTERS: tuple[APIRouter, ...] = (routes_lists.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    routes_lists.router,
+    routes_stream.router,
+    routes_change.router,
+    routes_actions.router,
+    routes_check.router,
+    routes_runs.router,
+)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": text}
     for status, text in {

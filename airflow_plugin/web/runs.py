@@ -89,3 +89,45 @@ def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float
 def _starts(column: Any, starts: list[str]) -> ColumnElement[bool]:
     # By hand, as an underscore stands for anything otherwise.
     return or_(False, *(column.like(start, escape="\\") for start in starts))
+
+
+class RunQuery(NamedTuple):
+    """Which runs: of these DAGs, and of those `named` or with a run id in which `text` stands."""
+
+    dag_ids: list[str]
+    named: list[str]
+    text: str
+    state: str
+    sort: str
+    limit: int
+    offset: int
+
+
+def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
+    """How many there are, and a page of them."""
+    wanted: list[ColumnElement[bool]] = [DagRun.dag_id.in_(asked.dag_ids)]
+    if asked.text:
+        wanted.append(or_(DagRun.dag_id.in_(asked.named), DagRun.run_id.icontains(asked.text, autoescape=True)))
+    if asked.state:
+        wanted.append(DagRun.state == asked.state)
+    started = func.coalesce(DagRun.start_date, DagRun.run_after)
+    value = started if asked.sort.endswith("start") else DagRun.end_date - DagRun.start_date
+    order = value.desc() if asked.sort.startswith("-") else value.asc()
+    total = session.scalar(select(func.count()).select_from(DagRun).where(*wanted)) or 0
+    page = _runs().where(*wanted).order_by(value.is_(None), order, DagRun.id.desc())
+    return total, [Run(*row) for row in session.execute(page.limit(asked.limit).offset(asked.offset))]
+
+
+def run_of(session: Session, dag_id: str, run_id: str) -> Run | None:
+    row = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
+    return None if row is None else Run(*row)
+
+
+def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:
+    """The ids of all DAGs of platforms' streams, also of those that are no more."""
+    starts = [f"{platform}\\_\\_%" for platform in platforms]
+    return set(session.scalars(select(DagModel.dag_id).where(_starts(DagModel.dag_id, starts))))
+
+
+def _runs() -> Any:
+    return select(DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.start_date, DagRun.end_date, DagRun.run_type)

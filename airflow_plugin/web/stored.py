@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.health.freshness import LastLook
 from airflow_plugin.merge_store import MergeStoreError, worded
 from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import stream_rows
 from config_schema import names
 from config_schema.statements import Statement, load_statements
 
@@ -69,11 +71,14 @@ class BatchRow(NamedTuple):
     result: dict[str, Any] | None
 
 
-class LastChange(NamedTuple):
-    """The numbers, in a stream's history, of its newest change and of its newest sync."""
+@dataclass(frozen=True)
+class Version:
+    """A row and which version of it that is; `by_hand`: it is not as the last sync left it."""
 
-    change: int | None
-    sync: int | None
+    status: str
+    config_json: str
+    number: int
+    by_hand: bool
 
 
 def stored_rows(
@@ -119,14 +124,29 @@ def results(
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 
 
-def last_change(connection: Connection, settings: PlatformSettings, stream_key: str) -> LastChange:
+def row_version(connection: Connection, settings: PlatformSettings, stream_key: str) -> Version | None:
+    """The row as it is; None if it is not there.
+
+    The number is that of its last change in the history or, where somebody has changed the row without that, one of
+    the row's text: nobody is to overwrite what they have not seen.
+    """
     try:
-        return LastChange(*_fetch(connection, settings, "last_change", {"stream_key": stream_key})[0])
+        rows = _fetch(connection, settings, "last_change", {"stream_key": stream_key})
     except MergeStoreError as error:
         if error.pgcode != errorcodes.UNDEFINED_TABLE:  # a table made elsewhere has no history yet
             raise
         connection.rollback()
-        return LastChange(None, None)
+        found = stream_rows(
+            connection,
+            settings.platform_name,
+            stream_keys=[stream_key],
+            schema=settings.merge_store_schema,
+            retired=True,
+        )
+        rows = [(row.status, row.config_json, None, None, False) for row in found]
+    for status, config_json, number, as_in_history, by_hand in rows:
+        return Version(status, config_json, number if as_in_history else _number(status, config_json), by_hand)
+    return None
 
 
 def note_action(
@@ -143,6 +163,10 @@ def views(connection: Connection, settings: PlatformSettings, tables: Sequence[s
     """The views that read merge tables: schema, name and comment."""
     values = {"schema": settings.merge_store_schema, "tables": list(tables)}
     return [(schema, name, comment or "") for schema, name, comment in _fetch(connection, settings, "views", values)]
+
+
+def _number(status: str, config_json: str) -> int:
+    return -1 - zlib.crc32(f"{status} {config_json}".encode())
 
 
 def _fetch_batches(

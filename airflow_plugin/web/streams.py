@@ -35,6 +35,7 @@ class StreamFacts:
     config_json: str
     store: str
     milestoning: str
+    credential: str | None  # the secret for its source
     datasets: tuple[str, ...]
     schedule: str | None
     latency_seconds: int | None
@@ -95,7 +96,9 @@ def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str
 def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, ...]) -> StreamFacts:
     config = parsed(row.config_json or "")
     schedule, assets, datasets = config.get("schedule"), config.get("schedule_assets"), config.get("datasets")
-    need, store = config.get("latency_seconds"), config.get("store_name")
+    need, store, credential = (
+        config.get(key) for key in ("latency_seconds", "store_name", "source_credential_secret_name")
+    )
     if schedule is None and isinstance(assets, list) and assets:
         schedule = "assets: " + ", ".join(map(str, assets))
     return StreamFacts(
@@ -107,6 +110,7 @@ def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, 
         config_json=row.config_json or "",
         store=store if isinstance(store, str) else row.stream_key.partition("#")[0],
         milestoning=str(config.get("milestoning", "live")),
+        credential=credential if isinstance(credential, str) else None,
         datasets=tuple(map(str, datasets)) if isinstance(datasets, list) else (),
         schedule=schedule if isinstance(schedule, str) else None,
         latency_seconds=need if isinstance(need, int) else None,

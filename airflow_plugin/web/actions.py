@@ -1,0 +1,89 @@
+"""What can be asked of a stream beside another config: by its row's status, or by triggering a DAG.
+
+The api-server works on no batch and no view itself: the platform's operations DAG does, with a checked conf.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.exceptions import DagNotFound, DagRunAlreadyExists
+from airflow.models.dag import DagModel
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType
+
+from airflow_plugin.operations import operation
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import RowChange
+from airflow_plugin.streams.changing import STATUS_CHANGES, status_changes
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.web import stored
+from airflow_plugin.web.answers import Refused
+from airflow_plugin.web.rights import User
+from airflow_plugin.web.streams import StreamFacts
+from airflow_plugin.web.writing import change_row, writing
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+LONGEST_NAME = 200  # of a user, in a conf
+
+
+def change_status(user: User, settings: PlatformSettings, key: str, word: str) -> str:
+    """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
+    after = STATUS_CHANGES[word][1]
+
+    def changing(table: StreamTable, now: stored.Version | None) -> RowChange | None:
+        try:
+            return next(iter(status_changes(table, [key], word)), None)
+        except StreamFactoryError as error:
+            raise Refused(409, error.what, "Look at the stream's history") from error
+
+    changed = change_row(user, settings, key, None, changing)
+    return f"{key} is {after} {'now' if changed else 'already'}"
+
+
+def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict[str, Any]:
+    """Start a run of the stream's DAG. Raises Refused."""
+    if stream.status != "active":
+        raise Refused(409, f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
+    user.must_trigger(stream.dag_id)
+    resting = _standing(stream.dag_id, 409)
+    with writing(settings) as table:
+        stored.note_action(table.connection, settings, stream.stream_key, "trigger", user.name)
+        run_id = _triggered(user, stream.dag_id, None)
+    what = f"{stream.dag_id} is triggered"
+    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+
+
+def operate(
+    user: User, settings: PlatformSettings, stream: StreamFacts, action: str, reason: str | None
+) -> dict[str, Any]:
+    """Have the platform's operations DAG do it, which writes the user's name to the history. Raises Refused."""
+    asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
+    conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
+    dag_id = names.operations_dag_id(settings.platform_name)
+    resting = _standing(dag_id, 503)
+    run_id = _triggered(user, dag_id, conf)
+    what = f"{dag_id} is asked for {action} of {stream.stream_key}"
+    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+
+
+def _standing(dag_id: str, status: int) -> bool:
+    """Whether Airflow has the DAG paused. Raises Refused if it has no such DAG."""
+    with create_session(scoped=False) as session:
+        dag = session.get(DagModel, dag_id)
+        if dag is None or dag.is_stale:
+            what = f"Airflow has no DAG {dag_id} at present"
+            raise Refused(status, what, "Wait until the dag-processor has parsed it, or look at its import errors")
+        return bool(dag.is_paused)
+
+
+def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str, Any]:
+    try:
+        run = trigger_dag(
+            dag_id, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=user.name, conf=conf or {}
+        )
+    except (DagNotFound, DagRunAlreadyExists, ValueError) as error:
+        raise Refused(409, f"{dag_id} cannot be triggered ({error})", "See the DAG in Airflow") from error
+    return {"dag_id": dag_id, "run_id": run.run_id if run else None}

@@ -1,0 +1,94 @@
+"""Streams created, changed, retired and taken back; each is checked as the factory will check it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import RowChange
+from airflow_plugin.streams.changing import to_version
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.web import shapes
+from airflow_plugin.web.actions import change_status
+from airflow_plugin.web.answers import Refused
+from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for
+from airflow_plugin.web.platforms import named_platform
+from airflow_plugin.web.rights import EDIT, User, UserDep
+from airflow_plugin.web.routes_stream import detail
+from airflow_plugin.web.stored import Version
+from airflow_plugin.web.streams import streams_of
+from airflow_plugin.web.writing import change_row, config_text, key_of
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+router = APIRouter(
+    responses={
+        404: {"model": shapes.ErrorAnswer, "description": "there is no such platform or stream"},
+        409: {"model": shapes.ErrorAnswer, "description": "the stream is another by now, or cannot go that way"},
+        413: {"model": shapes.ErrorAnswer, "description": "the body is too long"},
+    }
+)
+
+
+@router.post("/streams/{platform}", response_model=shapes.StreamDetail, status_code=201)
+def create(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+    """Create a stream. It lives until the model's next sync, which retires what the model does not have."""
+    settings = named_platform(platform)
+    user.must_create()
+    text, key = config_text(body.config), key_of(body.config)
+
+    def changing(table: StreamTable, now: Version | None) -> RowChange:
+        if now is not None:
+            what = f"there is a stream {key} already, and it is {now.status}"
+            raise Refused(409, what, "Change that one; a retired one comes back by a rollback")
+        return RowChange(key, text, "active", "create")
+
+    change_row(user, settings, key, None, changing)
+    return _now(user, settings, key)
+
+
+@router.put("/streams/{platform}/{key}", response_model=shapes.StreamDetail)
+def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: shapes.ChangedStream) -> dict[str, Any]:
+    """Give a stream another config. Its status stays."""
+    settings, _ = stream_for(user, EDIT, platform, key)
+    text = config_text(body.config)
+
+    def changing(table: StreamTable, now: Version | None) -> RowChange:
+        if now is None or now.status == "retired":
+            raise Refused(409, "the stream is retired", "Bring it back by a rollback")
+        return RowChange(key, text, now.status, "edit")
+
+    change_row(user, settings, key, body.version, changing)
+    return _now(user, settings, key)
+
+
+@router.delete("/streams/{platform}/{key}", response_model=shapes.ActionAnswer)
+def retire(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
+    """Retire a stream: its DAG goes; its row, batches and merge tables stay."""
+    settings, _ = stream_for(user, EDIT, platform, key)
+    return {"what": change_status(user, settings, key, "retire")}
+
+
+@router.post("/streams/{platform}/{key}/rollback", response_model=shapes.StreamDetail)
+def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: shapes.Rollback) -> dict[str, Any]:
+    """Make a stream what it was after an earlier change, status and config."""
+    settings, _ = stream_for(user, EDIT, platform, key)
+
+    def changing(table: StreamTable, now: Version | None) -> RowChange:
+        try:
+            return to_version(table, key, body.to)
+        except StreamFactoryError as error:
+            raise Refused(404, f"{error.where}: {error.what}", "See the stream's history") from error
+
+    change_row(user, settings, key, body.version, changing)
+    return _now(user, settings, key)
+
+
+def _now(user: User, settings: PlatformSettings, key: str) -> dict[str, Any]:
+    found = streams_of(settings).get(key)
+    if found is None:
+        what = f"{names.stream_table(settings.platform_name)} has no stream {key} any more"
+        raise Refused(409, what, "Look at its history")
+    return detail(user, settings, found)

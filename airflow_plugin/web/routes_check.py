@@ -1,0 +1,104 @@
+"""A config before it is saved: what is wrong with it, what DAG it gives, and what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+
+from airflow_plugin.factory.judging import plan_of, row_place
+from airflow_plugin.factory.last_good import Row
+from airflow_plugin.preview.candidates import Candidate
+from airflow_plugin.preview.shown import shown_dag
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.streams.changing import same_dag_problems
+from airflow_plugin.sync.diff import parsed
+from airflow_plugin.web import shapes
+from airflow_plugin.web.answers import problem_dict
+from airflow_plugin.web.cards import instant
+from airflow_plugin.web.named import PlatformPath, platform_for
+from airflow_plugin.web.rights import READ, User, UserDep
+from airflow_plugin.web.routes_stream import changes
+from airflow_plugin.web.streams import StreamFacts, streams_of
+from airflow_plugin.web.writing import config_text
+from config_schema import names
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+
+router = APIRouter(
+    responses={
+        404: {"model": shapes.ErrorAnswer, "description": "there is no such platform"},
+        413: {"model": shapes.ErrorAnswer, "description": "the body is too long"},
+    }
+)
+
+
+@router.post("/validate/{platform}", response_model=shapes.Problems)
+def validate(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+    """The problems for which the factory would set a config aside; none if it is sound."""
+    settings = platform_for(user, platform)
+    return {"problems": [problem_dict(one) for one in _problems(settings, body.config, _others(settings))]}
+
+
+@router.post("/preview/{platform}", response_model=shapes.Preview)
+def preview(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+    """The DAG and the pod that a config gives, and what it changes of the stream that there is."""
+    settings = platform_for(user, platform)
+    streams = _others(settings)
+    problems = _problems(settings, body.config, streams)
+    return {
+        "dag": None if problems else _dag(settings, body.config),
+        "changes": changes(_before(user, settings, body.config, streams), body.config),
+        "problems": [problem_dict(one) for one in problems],
+    }
+
+
+def _problems(settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts]) -> list[Problem]:
+    key, text = _key(config), config_text(config)
+    problems: list[Problem] = []
+    try:
+        plan_of(key, Row("active", text), settings, row_place(settings.platform_name, key))
+    except ProblemsFound as error:
+        problems += error.problems
+    statuses = {one.stream_key: one.status for one in streams.values()}
+    before = same_dag_problems(settings.platform_name, statuses)
+    after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
+    return problems + [one for one in after if one not in before]
+
+
+def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:
+    candidate = Candidate("the config", _key(config), config_text(config), settings, "")
+    shown = shown_dag(candidate, datetime.now(UTC))
+    return {
+        "dag_id": shown.plan.dag_id,
+        "schedule": shown.plan.schedule or ", ".join(shown.plan.schedule_assets) or None,
+        "timezone": shown.plan.timezone,
+        "tasks": [asdict(one) for one in shown.built.tasks],
+        "next_runs": [instant(one) for one in shown.next_times],
+        "pod": shown.built.pod,
+    }
+
+
+def _before(
+    user: User, settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts]
+) -> dict[str, Any]:
+    """The config of the stream that there is, as far as the user may see it."""
+    found = streams.get(_key(config))
+    if found is None or not user.may(READ, {names.dag_id(settings.platform_name, found.stream_key)}):
+        return {}
+    return parsed(found.config_json)
+
+
+def _others(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
+    """None while the merge store is away: what is wrong with a config by itself can be said without it."""
+    try:
+        return streams_of(settings)
+    except StreamFactoryError:
+        return {}
+
+
+def _key(config: dict[str, Any]) -> str:
+    key = config.get("stream_key")
+    return key if isinstance(key, str) else ""

@@ -1,0 +1,176 @@
+"""The runs of streams, and one of them: what it did, by which strategy and why, and where its log is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
+
+from airflow.configuration import conf
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Path, Query
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.factory.rows import candidate_keys
+from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.web import shapes, stored
+from airflow_plugin.web.answers import Refused
+from airflow_plugin.web.platforms import known_platforms
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.rights import READ, User, UserDep
+from airflow_plugin.web.runs import Run, RunQuery, dag_ids_of, run_of, runs_matching
+from airflow_plugin.web.streams import streams_of
+from airflow_plugin.web.told import batch_dict, dataset_dicts, merge_result, run_dict
+from config_schema.errors import StreamFactoryError
+from config_schema.result import MergeResult
+
+router = APIRouter()
+
+RunState = Literal["", "queued", "running", "success", "failed"]
+RunSorting = Literal["start", "-start", "duration", "-duration"]
+Text = Annotated[str, Query(max_length=255)]
+DagPath = Annotated[str, Path(max_length=250)]
+RunPath = Annotated[str, Path(max_length=250)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """The stream of a DAG."""
+
+    settings: PlatformSettings
+    stream_key: str
+
+
+@router.get("/runs", response_model=shapes.Runs)
+def runs(
+    user: UserDep,
+    platform: Text = "",
+    q: Text = "",
+    stream: Text = "",
+    state: RunState = "",
+    sort: RunSorting = "-start",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> dict[str, Any]:
+    """The runs of streams that the user may see. `q` is any part of a stream's name or a run id."""
+    places = _places(user, [one for one in known_platforms().values() if platform in ("", one.platform_name)])
+    if stream:
+        places = {dag_id: place for dag_id, place in places.items() if place.stream_key == stream}
+    named = [dag_id for dag_id, place in places.items() if q.casefold() in place.stream_key.casefold()]
+    asked = RunQuery(list(places), named, q, state, sort, limit, offset)
+    with create_session(scoped=False) as session:
+        total, found = runs_matching(session, asked)
+    results = _results(places, found)
+    return {"total": total, "runs": [_told(run, places[run.dag_id], results) for run in found]}
+
+
+@router.get(
+    "/runs/{dag_id}/{run_id}",
+    response_model=shapes.RunDetail,
+    responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such run"}},
+)
+def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
+    """A run, with what it did for each dataset, or why it failed."""
+    if not (dag_id.isprintable() and run_id.isprintable()):
+        raise _no_run()
+    user.must(READ, dag_id)
+    place = _places(user, _platform_of(dag_id)).get(dag_id)
+    with create_session(scoped=False) as session:
+        run = run_of(session, dag_id, run_id)
+    if place is None or run is None:
+        raise _no_run()
+
+    def read(connection: Connection) -> tuple[dict[tuple[str, str], dict[str, Any]], list[stored.BatchRow]]:
+        found = stored.results(connection, place.settings, [(place.stream_key, run_id)])
+        return found, stored.batches_of_run(connection, place.settings, place.stream_key, run_id)
+
+    results, batches = pool(place.settings).read(read)
+    result = merge_result(results.get((place.stream_key, run_id)))
+    told = run_dict(run, place.settings.platform_name, place.stream_key, result)
+    return told | {
+        "result_code": None if result is None else int(result.code),
+        "datasets": dataset_dicts(result),
+        "error": _error(run, result, batches),
+        "log_url": _log_url(dag_id, run_id),
+        "batches": [batch_dict(one) for one in batches],
+    }
+
+
+def _places(user: User, platforms: Collection[PlatformSettings]) -> dict[str, Place]:
+    """The streams whose DAGs Airflow has or had, and that the user may see, by DAG id."""
+    with create_session(scoped=False) as session:
+        known = dag_ids_of(session, [one.platform_name for one in platforms])
+    readable, found = user.may(READ, known), {}
+    for settings in platforms:
+        keys = _keys(settings)
+        start = f"{settings.platform_name}__"
+        for dag_id in readable:
+            if dag_id.startswith(start):
+                guessed = candidate_keys(settings.platform_name, dag_id) or [dag_id]
+                found[dag_id] = Place(settings, keys.get(dag_id, guessed[0]))
+    return found
+
+
+def _keys(settings: PlatformSettings) -> dict[str, str]:
+    """By DAG id; none while the merge store is away, as runs are Airflow's."""
+    try:
+        return {one.dag_id: one.stream_key for one in streams_of(settings).values()}
+    except StreamFactoryError:
+        return {}
+
+
+def _platform_of(dag_id: str) -> list[PlatformSettings]:
+    return [one for one in known_platforms().values() if dag_id.startswith(f"{one.platform_name}__")]
+
+
+def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str], MergeResult]:
+    """By DAG id and run id; without those of a merge store that is away."""
+    wanted: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        wanted[places[run.dag_id].settings.platform_name].append(run)
+    found = {}
+    for of_platform in wanted.values():
+        settings = places[of_platform[0].dag_id].settings
+        asked = {(places[run.dag_id].stream_key, run.run_id): run for run in of_platform}
+        try:
+            results = _read_results(settings, list(asked))
+        except StreamFactoryError:
+            continue
+        for key, stored_result in results.items():
+            result = merge_result(stored_result)
+            if result is not None:
+                found[(asked[key].dag_id, key[1])] = result
+    return found
+
+
+def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    def read(connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
+        return stored.results(connection, settings, asked)
+
+    return pool(settings).read(read)
+
+
+def _told(run: Run, place: Place, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
+    result = results.get((run.dag_id, run.run_id))
+    return run_dict(run, place.settings.platform_name, place.stream_key, result)
+
+
+def _error(run: Run, result: MergeResult | None, batches: list[stored.BatchRow]) -> dict[str, str] | None:
+    what = (result.error if result else None) or next((one.error for one in batches if one.error), None)
+    if what is not None:
+        return {"what": what, "todo": "Mend that, then trigger the stream again"}
+    if run.state == "failed" and (result is None or result.code < 0):
+        return {"what": "the run failed, and no batch says why", "todo": f"Read the log of its task {MERGE_TASK}"}
+    return None
+
+
+def _log_url(dag_id: str, run_id: str) -> str:
+    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/tasks/{MERGE_TASK}"
+
+
+def _no_run() -> Refused:
+    return Refused(404, "there is no such run of a stream", "See api/runs")

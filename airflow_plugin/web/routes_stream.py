@@ -1,0 +1,171 @@
+"""One stream: its config and problems, its history, its batches, and where its data comes from and goes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Query
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.stream_table import Version
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.sync.diff import field_changes, parsed
+from airflow_plugin.web import shapes, stored
+from airflow_plugin.web.answers import Refused, problem_dict
+from airflow_plugin.web.cards import card, instant
+from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for, version_of
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.rights import EDIT, READ, User, UserDep
+from airflow_plugin.web.runs import dags_of, success_rates
+from airflow_plugin.web.streams import StreamFacts
+from airflow_plugin.web.told import batch_dict
+from config_schema import names, stream
+
+router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such stream"}})
+
+MOST_VERSIONS = 500
+Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
+
+
+@router.get("/streams/{platform}/{key}", response_model=shapes.StreamDetail)
+def one_stream(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
+    """A stream, its config, what is wrong with it, and its lineage. `version` goes back with each change."""
+    settings, found = stream_for(user, READ, platform, key)
+    return detail(user, settings, found)
+
+
+def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
+    """All that is told of one stream. Raises StreamFactoryError."""
+    version = version_of(settings, found.stream_key)
+    with create_session(scoped=False) as session:
+        dag = dags_of(session, [settings.platform_name]).get(found.dag_id)
+        rate = success_rates(session, [found.dag_id]).get(found.dag_id)
+    told = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
+    return told | {
+        "config": parsed(version.config_json),
+        "config_text": None if parsed(version.config_json) else version.config_json,
+        "version": version.number,
+        "by_hand": version.by_hand,
+        "problems": [problem_dict(one) for one in found.problems],
+        "lineage": _lineage(settings, found),
+    }
+
+
+@router.get("/streams/{platform}/{key}/history", response_model=shapes.History)
+def history(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
+    """Who changed the stream, when, and to what; the newest first."""
+    settings, _ = stream_for(user, READ, platform, key)
+    return {
+        "versions": [
+            {
+                "version": one.id,
+                "at": instant(one.changed_at),
+                "by": one.changed_by,
+                "action": one.change,
+                "status": one.after_status,
+                "config": parsed(one.after_config_json),
+            }
+            for one in _history(settings, key)
+        ]
+    }
+
+
+@router.get("/streams/{platform}/{key}/diff", response_model=shapes.Diff)
+def diff(
+    user: UserDep,
+    platform: PlatformPath,
+    key: KeyPath,
+    from_: Annotated[int, Query(alias="from", ge=1, le=2**63 - 1)],
+    to: Number | None = None,
+) -> dict[str, Any]:
+    """What is different after the change `to`, or now, from what was after the change `from`."""
+    settings, _ = stream_for(user, READ, platform, key)
+    versions = {one.id: one for one in _history(settings, key)}
+    for number in (from_, to):
+        if number is not None and number not in versions:
+            raise Refused(404, f"its history has no change {number}", "See the stream's history")
+    before = _state(versions[from_])
+    if to is None:
+        now = version_of(settings, key)
+        after = {"status": now.status, **parsed(now.config_json)}
+    else:
+        after = _state(versions[to])
+    return {"changes": changes(before, after)}
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """The keys that differ."""
+    return [{"path": one.key, "before": one.before, "after": one.after} for one in field_changes(before, after)]
+
+
+@router.get("/streams/{platform}/{key}/batches", response_model=shapes.Batches)
+def batches(
+    user: UserDep,
+    platform: PlatformPath,
+    key: KeyPath,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    before: Annotated[int, Query(ge=0, le=stored.NEWEST_BATCH)] = stored.NEWEST_BATCH,
+) -> dict[str, Any]:
+    """The batches of a stream, the newest first; `before` is the oldest one that is known already."""
+    settings, _ = stream_for(user, READ, platform, key)
+
+    def read(connection: Connection) -> list[stored.BatchRow]:
+        return stored.batches(connection, settings, key, limit=limit, before=before)
+
+    return {"batches": [batch_dict(one) for one in pool(settings).read(read)]}
+
+
+@router.get("/schema/stream", response_model=shapes.AnyJson)
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a stream's config."""
+    return stream.schema()
+
+
+def _history(settings: PlatformSettings, key: str) -> list[Version]:
+    def read(connection: Connection) -> list[Version]:
+        return StreamTable(settings, connection).history(key, MOST_VERSIONS)
+
+    return pool(settings).read(read)
+
+
+def _state(version: Version) -> dict[str, Any]:
+    return {"status": version.after_status, **parsed(version.after_config_json)}
+
+
+def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
+    """The row does not say where its source is; of a platform that may read one server only, it is that one."""
+    tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
+
+    def read(connection: Connection) -> list[tuple[str, str, str]]:
+        return stored.views(connection, settings, tables)
+
+    views = list(_views(pool(settings).read(read)))
+    hosts = settings.source_hosts
+    return {
+        "source": {
+            "store": found.store,
+            "host": hosts[0] if len(hosts) == 1 else None,
+            "credential": found.credential,
+            "tables": list(found.datasets),
+        },
+        "merge_tables": tables,
+        "views": [{"workspace": workspace, "schema": schema, "name": name} for workspace, _, schema, name in views],
+        "consumers": sorted({f"{workspace}/{group}" for workspace, group, _, _ in views if workspace and group}),
+    }
+
+
+def _views(found: list[tuple[str, str, str]]) -> Iterator[tuple[str | None, str | None, str, str]]:
+    """Ours say in their comment which workspace and group they are for; others may read merge tables too."""
+    for schema_name, name, comment in found:
+        try:
+            mark = json.loads(comment or "{}")
+        except ValueError:
+            mark = {}
+        mark = mark if isinstance(mark, dict) else {}
+        workspace, group = mark.get("workspace"), mark.get("group")
+        yield (str(workspace) if workspace else None, str(group) if group else None, schema_name, name)

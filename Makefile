@@ -10,7 +10,7 @@ OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$
 ROWS ?= 1000000
 MINUTES ?= 10
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory soak constraints docs image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory bench-latency soak constraints docs image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ bench: $(VENV)/dev  ## Measure the merge job beside a raw copy; ROWS=5000000 for
 
 bench-factory: $(VENV)/dev  ## Measure what thousands of streams cost in a parse; ARGS="--streams 1000" for less
 	$(BIN)/python -m tests.benchmarks.factory $(ARGS)
+
+bench-latency: $(VENV)/dev  ## Measure the time from a change until a consumer sees it, in 16 minutes; ARGS="--minutes 10" for more
+	$(BIN)/python -m tests.benchmarks.latency $(ARGS)
 
 soak: $(VENV)/dev  ## Kill jobs and databases while data changes, then judge every version; MINUTES=30 for longer
 	$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES) $(ARGS)

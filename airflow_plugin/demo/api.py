@@ -65,9 +65,13 @@ class Api:
 
     def tries(self, dag_id: str, run_id: str, task_id: str) -> int:
         """How often a task was tried in a run."""
-        return int(
-            self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"))["try_number"]
-        )
+        return int(self.task(dag_id, run_id, task_id)["try_number"])
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """A task of a run: its state, its start and its end."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        found: dict[str, Any] = self._json(self._call("GET", path))
+        return found
 
     def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
         try:

@@ -51,10 +51,8 @@ class DagRuns:
 
     def run_until(self, stop: Event) -> None:
         """Runs on every tick, until `stop`; the one that is under way then is ended in good order by nobody."""
-        number = 0
         while not stop.wait(self.tick - time.time() % self.tick):
-            number += 1
-            run_id = f"scheduled__{number}"
+            run_id = f"scheduled__{time.time():.3f}"
             while run_id and not stop.is_set():
                 run_id = self._next(self.run(run_id, stop))
 

@@ -13,6 +13,7 @@ from typing import Any
 from config_schema.errors import Problem, ProblemsFound, choose_from
 
 WHERE = "conf"
+ALLOW_DELETES, BY = "allow_deletes", "by"  # in the conf of a stream's own run
 LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
 
@@ -56,6 +57,23 @@ def operation(conf: object) -> Operation:
     if problems:
         raise ProblemsFound(WHERE, problems)
     return Operation(**{**conf, "action": Action(conf["action"])})
+
+
+def flags_of_run(conf: object) -> tuple[str, ...]:
+    """What a stream's own run adds to its merge job: large deletes let through, and who let them.
+
+    Raises ProblemsFound where a conf says it in another way.
+    """
+    if not isinstance(conf, Mapping) or ALLOW_DELETES not in conf:
+        return ()
+    problems = []
+    if conf[ALLOW_DELETES] is not True:
+        problems.append(Problem(WHERE, ALLOW_DELETES, f"{conf[ALLOW_DELETES]!r:.100} is not true", "Leave it out"))
+    if not _is_line(conf.get(BY), LONGEST[BY]):
+        problems.append(Problem(WHERE, BY, "it is no line of text", "Say who lets them through"))
+    if problems:
+        raise ProblemsFound(WHERE, problems)
+    return "--allow-deletes", f"--by={conf[BY]}"
 
 
 def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:

@@ -85,6 +85,7 @@ class MergeResult:
     """The outcome of one run of the merge job on one stream.
 
     `batches` is how many were committed in this run, `batch_id` the last committed one (0: none ever).
+    `shape_changed` tells that tables came, or their columns, of which consumers' views are made.
     `error` and `retryable` are set with ERROR only; `retryable` says whether trying again can help.
     """
 
@@ -100,6 +101,7 @@ class MergeResult:
     datasets: dict[str, DatasetResult] = field(default_factory=dict)
     error: str | None = None
     retryable: bool = False
+    shape_changed: bool = False
     truncated: bool = False
     total: Counts | None = None
 

@@ -11,7 +11,7 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import asked, batches, ending, quality, row_maps
+from merge_jobs import asked, batches, ending, quality, row_maps, shape
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
@@ -120,8 +120,10 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         ending.check()
         if not batch.staged:
             batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
+        reshaped = shape.is_changed(store, batch, last)
         applied = _applied(job, store, batch)
         result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
+        result = replace(result, shape_changed=so_far.shape_changed or reshaped)
         _write_down(store, batch, last, result, applied)
         ending.check()
         _commit(job, store, result)

@@ -42,7 +42,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
     """What the model says of a platform; rows that ask for anything else are set aside by the factory."""
     configs = stream_graph(model.ecosystem, model.mappings)[platform.name].values()
     sources = [model.ecosystem.datastore(store).source for store in dict.fromkeys(c.store_name for c in configs)]
-    streams = platform.streams
+    streams, consumers = platform.streams, platform.consumer_db
     return replace(
         before or PlatformSettings(original_platform_name=platform.name),
         namespace_name=platform.namespace,
@@ -55,6 +55,11 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         postgres_database=platform.merge_store.database,
         postgres_credential_secret_name=platform.merge_store.credential,
         merge_store_schema=platform.merge_store.schema,
+        consumer_db_hostname=consumers.host if consumers else None,
+        consumer_db_port=consumers.port if consumers else None,
+        consumer_db_database=consumers.database if consumers else None,
+        consumer_db_credential_secret_name=consumers.credential if consumers else None,
+        consumer_reader_secret_name=platform.consumer_reader,
         slack_credential_secret_name=platform.slack_credential,
         source_credential_secret_names=tuple(sorted({source.credential for source in sources})),
         source_hosts=tuple(

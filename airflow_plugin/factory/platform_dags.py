@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from airflow.sdk.definitions.asset import Asset
 from airflow.sdk.definitions.dag import DAG
 
+from airflow_plugin.factory import platform_jobs
 from airflow_plugin.factory.build import START, timetable
 from airflow_plugin.operators.health import CHECK_STREAMS, CheckStreams
+from airflow_plugin.operators.notifier import TellFailure
+from airflow_plugin.operators.operate import CHECK_REQUEST, PERFORM, CheckRequest, Perform
+from airflow_plugin.operators.platform_job import PlatformJob
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
+HEALTH_DOC = "Fails where streams of platform `{}` need a hand: rows set aside or gone, data that is late."
+OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a conf such as
+
+    {{"action": "reset_batch", "stream_key": "Store1", "by": "your name"}}
+
+Actions: `reset_batch`, `allow_deletes` and `trust` of a stream of `{}`; `reconcile_views`, which also comes by itself
+when a merge has changed what consumers' views are made of."""
 EVERY_FIVE_MINUTES = "*/5 * * * *"
 AHEAD_OF_MERGES = 10_000  # which may be waiting for slots by the thousand
 CHECK_LIMIT = timedelta(minutes=4)
+JOB_LIMIT = timedelta(hours=1)
 
 
 def platform_dags(settings: PlatformSettings) -> dict[str, DAG]:
     """By DAG id."""
-    return {dag.dag_id: dag for dag in (_health(settings),)}
+    makers = (_health, _operations) if platform_jobs.has_jobs(settings) else (_health,)
+    return {dag.dag_id: dag for dag in (make(settings) for make in makers)}
 
 
 def _health(settings: PlatformSettings) -> DAG:
@@ -31,7 +46,7 @@ def _health(settings: PlatformSettings) -> DAG:
         max_active_runs=1,
         is_paused_upon_creation=False,
         tags=[platform, "health"],
-        doc_md=f"Fails where streams of platform `{platform}` need a hand: rows set aside or gone, data that is late.",
+        doc_md=HEALTH_DOC.format(platform),
     )
     CheckStreams(
         task_id=CHECK_STREAMS,
@@ -44,3 +59,35 @@ def _health(settings: PlatformSettings) -> DAG:
         dag=dag,
     )
     return dag
+
+
+def _operations(settings: PlatformSettings) -> DAG:
+    platform = settings.original_platform_name
+    dag = DAG(
+        dag_id=names.operations_dag_id(settings.platform_name),
+        schedule=Asset(names.shape_asset(platform)),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=[platform, "operations"],
+        doc_md=OPERATIONS_DOC.format(platform),
+    )
+    check = CheckRequest(task_id=CHECK_REQUEST, platform=platform, dag=dag)
+    perform = Perform(task_id=PERFORM, **_of_job(settings, platform_jobs.merge_job(settings, PERFORM)), dag=dag)
+    check >> perform
+    return dag
+
+
+def _of_job(settings: PlatformSettings, job: PlatformJob) -> dict[str, Any]:
+    """What the tasks of all such jobs have."""
+    told = platform_jobs.notifier(settings)
+    return {
+        "job": job,
+        "place": platform_jobs.place(settings, job.task),
+        "command": settings.merge_job_command,
+        "execution_timeout": JOB_LIMIT,
+        "on_failure_callback": TellFailure(str(job), told) if told else None,
+        "priority_weight": AHEAD_OF_MERGES,
+        "weight_rule": "absolute",
+    }

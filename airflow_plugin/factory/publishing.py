@@ -40,7 +40,7 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
     if dag_id is None:
         namespace.update(_all_dags(settings, shard(part)))
     elif dag_id in (own := platform_dags(settings)):
-        namespace.update(own)
+        namespace[dag_id] = own[dag_id]
     else:
         namespace.update(_dag_of_task(settings, dag_id))
 

@@ -27,6 +27,8 @@ def stream_alias(platform: str, stream_key: str) -> AssetAlias:
 def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], context: Context) -> None:
     """Add an event for each dataset in which the run changed something, if the task has the stream's alias as outlet.
 
+    And one on what consumers' views are made of, where that has changed: the operations DAG waits for it.
+
     `value` is what the task returns. Airflow records the events when the task has succeeded.
     """
     alias = stream_alias(job.platform, job.stream_key)
@@ -34,6 +36,8 @@ def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], contex
         return
     events = context["outlet_events"][alias]
     run = {"batch_id": value["batch_id"], "run_id": value["run_id"]}
+    if value["shape_changed"]:
+        events.add(Asset(names.shape_asset(job.platform)), extra=run)
     for dataset, counts in _changed(job, value):
         events.add(Asset(names.dataset_asset(job.platform, job.store, dataset)), extra={**counts, **run})
 

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace
-from airflow_plugin.operators.outcome import committed_result, outcome
+from airflow_plugin.operators.outcome import as_asked, committed_result, outcome
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 from airflow_plugin.operators.pod_request import RUN_LABEL
@@ -39,6 +39,7 @@ class KubernetesMergeOperator(JobPod):
         Raises AirflowException if a retry can help, AirflowFailException if not, TaskDeferred in deferrable mode.
         """
         run_id = context["run_id"]
+        self.job = as_asked(self.job, context)
         self.prepare(run_id)
         work = self.execute_async if self.deferrable else self.execute_sync
         return self._outcome(run_id, lambda: work(context))

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, assert_never
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, assert_never
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_plugin.batch_table import result_of_run
+from airflow_plugin.operations import flags_of_run
 from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.settings import merge_store_dsn
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 log = logging.getLogger(__name__)
+
+
+def as_asked(job: MergeJob, context: Context) -> MergeJob:
+    """The job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
+    run = context.get("dag_run")
+    try:
+        flags = flags_of_run(run.conf if run is not None else None)
+    except ProblemsFound as error:
+        raise AirflowFailException(f"{job}: {'; '.join(map(str, error.problems))}") from None
+    return replace(job, arguments=(*job.arguments, *flags)) if flags else job
 
 
 def skip_if_paused(job: MergeJob) -> None:

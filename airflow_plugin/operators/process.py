@@ -17,7 +17,7 @@ from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.merge_job import MergeJob
-from airflow_plugin.operators.outcome import committed_result, outcome, skip_if_paused
+from airflow_plugin.operators.outcome import as_asked, committed_result, outcome, skip_if_paused
 from config_schema import names
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
@@ -39,9 +39,9 @@ class ProcessMergeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         skip_if_paused(self.job)
-        run_id = context["run_id"]
+        job, run_id = as_asked(self.job, context), context["run_id"]
         with tempfile.TemporaryDirectory(prefix="merge-job-") as folder:
-            result, ended = self._run(run_id, Path(folder))
+            result, ended = self._run(job.run_arguments(run_id), Path(folder))
         if result is None:
             result = committed_result(self.job, run_id)
         elif result.code >= 0 and ended != "exit code 0":
@@ -55,16 +55,16 @@ class ProcessMergeOperator(BaseOperator):
         if self._child is not None:
             self._child.ask_to_end()
 
-    def _run(self, run_id: str, folder: Path) -> tuple[MergeResult | None, str]:
+    def _run(self, arguments: list[str], folder: Path) -> tuple[MergeResult | None, str]:
         """The result that the job's lines or its termination message tell, and how the job ended."""
         reader = ResultReader(token := secrets.token_hex(16))
         message = folder / "termination-message"
         message.touch()
         own = {TOKEN_VARIABLE: token, names.TERMINATION_MESSAGE_VARIABLE: str(message), "PYTHONUNBUFFERED": "1"}
-        self._start(run_id, job_environment(self.job.secrets, os.environ) | own, folder)
+        self._start(arguments, job_environment(self.job.secrets, os.environ) | own, folder)
         assert self._child is not None
         try:
-            self.log.info("%s: started as process %d: %s", self.job, self._child.pid, self.job.run_arguments(run_id))
+            self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)
             for line in self._child.lines():
                 self.log.info("%s", line)
                 reader.feed(line)
@@ -76,9 +76,9 @@ class ProcessMergeOperator(BaseOperator):
             reader.feed(message.read_text("utf-8", errors="replace"))
         return reader.result, self._child.ended
 
-    def _start(self, run_id: str, environment: Mapping[str, str], folder: Path) -> None:
+    def _start(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
         try:
-            self._child = ChildProcess([*self.command, *self.job.run_arguments(run_id)], environment, folder)
+            self._child = ChildProcess([*self.command, *arguments], environment, folder)
         except OSError as error:
             raise AirflowFailException(
                 f"{self.job}: the merge job cannot be started: {self.command[0]}: {error.strerror}. "

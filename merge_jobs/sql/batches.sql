@@ -63,6 +63,10 @@ SELECT greatest(
     0
 )
 
+-- name: schema_of_batch
+-- A fingerprint of the stream's datasets; NULL of a batch whose JSON is gone.
+SELECT state ->> 'schema' FROM {metrics} WHERE key = %(key)s AND batch_id = %(batch_id)s
+
 -- name: result_of_run
 -- The newest word on a run: the counter moves with each batch and each look that found nothing.
 (SELECT 1, last_result_json FROM {counter} WHERE key = %(key)s AND last_run_id = %(run_id)s)

@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg2
 
+OF_PLATFORM = ("_health", "_infrastructure", "_operations")
+
 
 @dataclass
 class RealAirflow:
@@ -50,7 +52,7 @@ class RealAirflow:
 
     def dag_ids(self) -> list[str]:
         """Those of streams; a platform's own DAGs are there whatever its streams are."""
-        return [dag_id for dag_id in self.all_dag_ids() if not dag_id.endswith("_health")]
+        return [dag_id for dag_id in self.all_dag_ids() if not dag_id.endswith(OF_PLATFORM)]
 
     def all_dag_ids(self) -> list[str]:
         return [row[0] for row in self.query("SELECT dag_id FROM dag WHERE NOT is_stale ORDER BY dag_id")]

@@ -1,0 +1,170 @@
+"""What people ask of a platform through its operations DAG, with a real merge store and real jobs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.airflow.platform_world import PlatformWorld
+
+ASKED = {"stream_key": "Store1", "by": "alice"}
+
+
+@pytest.fixture
+def merged(world: PlatformWorld) -> PlatformWorld:
+    """Synced, and merged once."""
+    sync(world)
+    world.merge()
+    return world
+
+
+def sync(world: PlatformWorld) -> None:
+    command = [sys.executable, "-m", "airflow_plugin", "sync", f"--git-repo-url={world.git.url}", "--yes"]
+    subprocess.run(command, env=dict(os.environ), check=True, capture_output=True)
+
+
+def refused(world: PlatformWorld, conf: object) -> str:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException) as raised:
+        world.run(world.task("operations", "check_request"), conf)
+    return str(raised.value)
+
+
+def history(world: PlatformWorld) -> list[tuple[str, str]]:
+    """What people have asked for, and who."""
+    found = world.query("SELECT change, changed_by FROM yellowlive_airflow_dsg_history ORDER BY id")
+    return [(change, by) for change, by in found if change != "create"]
+
+
+def test_a_conf_that_asks_for_nothing_there_is_fails_the_first_task_and_says_why(world):
+    told = refused(world, {"action": "drop_tables", "stream_key": "Store1"})
+    assert "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, reconcile_views" in told
+    assert "conf: by: it is missing" in told
+    assert "action: it is missing" in refused(world, None)
+    assert "it is no object but a list" in refused(world, ["reset_batch"])
+
+
+def test_a_stream_that_is_not_there_fails_the_first_task(merged):
+    told = refused(merged, {**ASKED, "action": "reset_batch", "stream_key": "Store2'; DROP TABLE x"})
+    assert told.startswith('YellowLive: yellowlive_airflow_dsg: there is no stream "Store2\'; DROP TABLE x"')
+
+
+def test_the_second_task_checks_its_conf_too(world):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="is no action"):
+        world.run(world.task("operations", "perform"), {"action": "rm -rf", "by": "alice"})
+
+
+def test_an_open_batch_is_reset_and_the_history_says_who_asked(merged):
+    merged.query("ALTER TABLE \"yellowlive_Store1_customers_merge\" ADD CONSTRAINT bad CHECK (name <> 'bad')")
+    merged.produce("UPDATE customers SET name = 'bad' WHERE id = 1")
+    with pytest.raises(Exception, match="check_violation"):
+        merged.merge()
+    conf = {**ASKED, "action": "reset_batch", "reason": "the constraint is gone"}
+    merged.run(merged.task("operations", "check_request"), conf)
+    merged.run(merged.task("operations", "perform"), conf)
+    assert merged.query("SELECT batch_status FROM yellowlive_batch_metrics ORDER BY batch_id DESC LIMIT 1") == [
+        ("started",)
+    ]
+    assert history(merged) == [("reset_batch", "alice")]
+
+
+def test_what_the_job_refuses_is_the_message_of_the_failed_task(merged):
+    from airflow.sdk.exceptions import AirflowException
+
+    with pytest.raises(AirflowException) as raised:
+        merged.run(merged.task("operations", "perform"), {**ASKED, "action": "reset_batch"})
+    assert str(raised.value) == (
+        "YellowLive perform: YellowLive Store1 batch 1: Batch is COMMITTED and cannot be reset. "
+        "Nothing is open: the next run begins batch 2 (exit code 1)"
+    )
+    assert history(merged) == []
+
+
+def test_large_deletes_are_let_through_by_a_run_of_the_stream_itself(merged):
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    merged.produce("INSERT INTO customers SELECT i, '' FROM generate_series(11, 1000) i")
+    merged.merge()
+    merged.produce("DELETE FROM customers WHERE id > 1")
+    with pytest.raises(Exception, match="999 of 1000 rows are gone"):
+        merged.merge()
+    conf = {**ASKED, "action": "allow_deletes"}
+    merged.run(merged.task("operations", "check_request"), conf)
+    with pytest.raises(DagRunTriggerException) as triggered:
+        merged.run(merged.task("operations", "perform"), conf)
+    assert triggered.value.trigger_dag_id == "yellowlive__Store1_ingestion"
+    assert triggered.value.conf == {"allow_deletes": True, "by": "alice"}
+    assert merged.merge(conf=triggered.value.conf)["total"]["deleted"] == 999
+    assert history(merged) == [("allow_deletes", "alice")]
+
+
+@pytest.mark.parametrize(
+    ("conf", "told"),
+    [
+        ({"allow_deletes": "yes", "by": "alice"}, "conf: allow_deletes: 'yes' is not true"),
+        ({"allow_deletes": True}, "conf: by: it is no line of text"),
+        ({"allow_deletes": True, "by": "a\nb"}, "conf: by: it is no line of text"),
+    ],
+)
+def test_a_run_of_a_stream_that_says_it_otherwise_does_nothing(merged, conf, told):
+    with pytest.raises(Exception, match=told):
+        merged.merge(conf=conf)
+    assert history(merged) == []
+
+
+def test_large_deletes_of_a_stream_that_does_not_run_are_refused(merged):
+    merged.query("UPDATE yellowlive_airflow_dsg SET status = 'paused'")
+    told = refused(merged, {**ASKED, "action": "allow_deletes"})
+    assert "stream 'Store1' is paused, so it does not run. Set it to active first" in told
+
+
+def test_row_versions_are_trusted_again(merged):
+    merged.query("UPDATE yellowlive_row_maps SET distrusted = 'an audit found 3 changes'")
+    merged.run(merged.task("operations", "perform"), {**ASKED, "action": "trust", "dataset": "customers"})
+    assert merged.query("SELECT distrusted FROM yellowlive_row_maps") == [(None,)]
+    assert history(merged) == [("trust", "alice")]
+
+
+def test_views_are_made_by_themselves_after_a_batch_that_changed_their_shape(world):
+    sync(world)
+    assert "x-shape://YellowLive" in world.merge()["assets"]
+    operations = world.dags()["yellowlive_operations"]
+    assert operations.timetable.asset_condition.uri == "x-shape://YellowLive"
+    for task in ("check_request", "perform"):
+        world.run(operations.get_task(task), {}, run_type="asset_triggered")
+    view = '"ws_Consumer1"."yellowlive_Consumer1_LiveDSG_Store1_customers_view_live"'
+    assert world.query(f"SELECT count(*) FROM {view}") == [(10,)]
+    world.produce("UPDATE customers SET name = 'new' WHERE id = 1")
+    assert world.merge()["assets"] == ["x-stream://YellowLive/Store1/customers"], "the shape is the same"
+
+
+def test_columns_that_come_and_go_are_a_change_of_shape_told_once(merged):
+    merged.produce("ALTER TABLE customers ADD email text")
+    merged.columns["email"] = "text"
+    merged.push()
+    sync(merged)
+    assert merged.merge()["shape_changed"] is True
+    assert merged.merge()["shape_changed"] is False
+    del merged.columns["name"]
+    merged.push()
+    sync(merged)
+    assert [merged.merge()["shape_changed"] for _ in range(2)] == [True, False]
+
+
+def test_a_reconciler_that_fails_fails_its_own_task_with_a_message(merged):
+    from airflow.sdk.exceptions import AirflowException
+
+    merged.query('CREATE SCHEMA "ws_Consumer1"')
+    with pytest.raises(
+        AirflowException, match="schema ws_Consumer1: it is there, and its comment does not say"
+    ) as told:
+        merged.run(merged.task("operations", "perform"), {"action": "reconcile_views", "by": "alice"})
+    assert "exit code 1" in str(told.value)
+    merged.produce("DELETE FROM customers WHERE id = 1")
+    assert merged.merge()["total"]["deleted"] == 1

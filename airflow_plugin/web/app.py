@@ -14,6 +14,7 @@ from airflow_plugin.web import (
     routes_change,
     routes_check,
     routes_lists,
+    routes_new,
     routes_runs,
     routes_stream,
 )
@@ -24,6 +25,7 @@ from airflow_plugin.web.shapes import ErrorAnswer
 STATIC = Path(__file__).with_name("static")
 ROUTERS: tuple[APIRouter, ...] = (
     routes_lists.router,
+    routes_new.router,
     routes_stream.router,
     routes_change.router,
     routes_actions.router,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
 from airflow.configuration import conf
 from fastapi import HTTPException, Request
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_plugin.web.answers import Refused, as_answer
@@ -38,7 +39,7 @@ class Gate:
         except Refused as error:
             await as_answer(error)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, _guarded(send, request))
 
 
 async def _log_in(request: Request) -> None:
@@ -84,6 +85,20 @@ async def _body(request: Request) -> bytes:
             raise Refused(413, f"the body is longer than {MOST_BYTES} bytes", "Send less")
         parts.append(part)
     return b"".join(parts)
+
+
+def _guarded(send: Send, request: Request) -> Send:
+    """Browsers are not to guess what an answer is, nor to keep what only its user may see."""
+    kept = "no-cache" if "/static/" in request.url.path else "no-store"
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Cache-Control"] = kept
+        await send(message)
+
+    return guarded
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

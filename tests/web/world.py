@@ -46,6 +46,7 @@ class World:
 
     real: RealAirflow
     merge_dsn: str
+    web_role: str
     port: int
     server: subprocess.Popen[bytes] | None = None
     tokens: dict[str, str] = field(default_factory=dict)
@@ -59,12 +60,14 @@ class World:
         headers = {"Content-Type": "application/json"}
         if user is not None:
             headers["Authorization"] = f"Bearer {self.token(user)}"
-        return httpx.Client(base_url=f"{self.address}/stream_factory", headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(
+            base_url=f"{self.address}/stream_factory", headers=headers, timeout=30, trust_env=False, verify=False
+        )
 
     def token(self, user: str) -> str:
         if user not in self.tokens:
             login = {"username": user, "password": PASSWORD}
-            answer = httpx.post(f"{self.address}/auth/token", json=login, timeout=30, trust_env=False)
+            answer = httpx.post(f"{self.address}/auth/token", json=login, timeout=30, trust_env=False, verify=False)
             self.tokens[user] = answer.json()["access_token"]
         return self.tokens[user]
 
@@ -93,6 +96,18 @@ class World:
         folder.mkdir(exist_ok=True)
         (folder / names.settings_file(name)).write_text(settings_of_row(config(platform), **settings).to_json())
         shutil.copy(DAGS / names.factory_file(name), self.real.dags_folder)
+
+    def grant(self) -> None:
+        """What docs/api.md gives to the api-server: to write streams and their history, and to read the rest."""
+        role = sql.Identifier(self.web_role)
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
+            database = sql.Identifier(connection.info.dbname)
+            cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
+            cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(role))
+            for platform in map(names.platform_name, PLATFORMS):
+                for table in (names.stream_table(platform), names.stream_history_table(platform)):
+                    grant = sql.SQL("GRANT INSERT, UPDATE ON {} TO {}")
+                    cursor.execute(grant.format(sql.Identifier(table), role))
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""
@@ -197,6 +212,9 @@ def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, *
         postgres.create_role(database, password)
         postgres.create_database(database, database)
     metadata, merge = (postgres.dsn(one, one, password) for one in (label, f"{label}_merge"))
+    web_role = f"{label}_web"
+    postgres.create_role(web_role, password)
+    web = postgres.dsn(f"{label}_merge", web_role, password)
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(USERS, PASSWORD)))
     (home / "dags").mkdir()
     real = RealAirflow(home, metadata, airflow_environment(home, metadata))
@@ -209,9 +227,10 @@ def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, *
         "AIRFLOW__API__SECRET_KEY": secrets.token_hex(16),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         **{names.dsn_variable(names.platform_name(one)): merge for one in PLATFORMS},
+        **{names.web_dsn_variable(names.platform_name(one)): web for one in PLATFORMS},
         **environment,
     }
-    world = World(real, merge, port or free_port())
+    world = World(real, merge, web_role, port or free_port())
     real.airflow("db", "migrate")
     for platform in PLATFORMS:
         world.settle(platform)
@@ -239,6 +258,7 @@ def fill(world: World) -> None:
         world.write(platform, config(platform, "Resting"), status="paused")
         world.write(platform, config(platform, "Gone"), status="retired")
         world.create_batch_tables(platform)
+    world.grant()
     single = {"single_dataset": True, "datasets": ["customers"], "stream_key": "Store1#customers"}
     world.write("YellowLive", config("YellowLive", "Store1", **single))
     changed = config("YellowLive", "Store1", latency_seconds=7200, retries=4)

@@ -1,0 +1,34 @@
+"""What a new stream begins with."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from fastapi import APIRouter
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.web import shapes
+from airflow_plugin.web.named import PlatformPath
+from airflow_plugin.web.platforms import named_platform
+from airflow_plugin.web.rights import UserDep
+from config_schema import stream
+
+router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such platform"}})
+
+
+@router.get("/platforms/{platform}/config", response_model=shapes.NewStream)
+def platform_config(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
+    """The keys of a config that a platform's settings give each of its streams; for who may create one."""
+    user.must_create()
+    return {"config": given_config(named_platform(platform))}
+
+
+def given_config(settings: PlatformSettings) -> dict[str, Any]:
+    """What each stream of the platform has alike, and what there is no choice of."""
+    keys = [one.name for one in fields(settings) if one.name in stream.schema()["properties"]]
+    shared = {key: getattr(settings, key) for key in keys if getattr(settings, key) not in (None, ())}
+    (ingestion_type,) = stream.schema()["properties"]["ingestion_type"]["enum"]
+    only = {"runner": settings.runners, "source_credential_secret_name": settings.source_credential_secret_names}
+    chosen = {key: values[0] for key, values in only.items() if len(values) == 1}
+    return {"ingestion_type": ingestion_type, "single_dataset": False, **shared, **chosen}

@@ -21,6 +21,7 @@ const ACTIONS = [
   { name: "resume", label: "Resume", there: (card) => card.status === "paused", says: "It runs again as its schedule says." },
   {
     name: "allow_deletes",
+    reasoned: true,
     label: "Allow deletes once",
     more: true,
     there: RUNS,
@@ -29,6 +30,7 @@ const ACTIONS = [
   },
   {
     name: "reset_batch",
+    reasoned: true,
     label: "Reset batch",
     more: true,
     there: RUNS,
@@ -67,6 +69,7 @@ export function Actions({ card, onDone }) {
 }
 
 function Question({ card, action, onDone, onClose }) {
+  const [reason, setReason] = React.useState("");
   return h(
     AskToPost,
     {
@@ -74,6 +77,7 @@ function Question({ card, action, onDone, onClose }) {
       yes: action.label,
       danger: action.danger,
       path: at("streams", card.platform, card.stream_key, "actions", action.name),
+      body: reason.trim() ? { reason: reason.trim() } : {},
       onDone: (said) => {
         onClose();
         onDone(said);
@@ -81,6 +85,16 @@ function Question({ card, action, onDone, onClose }) {
       onClose,
     },
     action.says,
+    action.reasoned ? h(Reason, { value: reason, onChange: setReason }) : null,
+  );
+}
+
+function Reason({ value, onChange }) {
+  return h(
+    Chakra.Field.Root,
+    { mt: 3 },
+    h(Chakra.Field.Label, null, "Reason, for the history"),
+    h(Chakra.Input, { size: "sm", maxLength: 1000, value, onChange: (event) => onChange(event.target.value) }),
   );
 }
 

@@ -1,9 +1,9 @@
 // A new stream, or another config for one: a form and its JSON, checked and previewed as one types.
-import { Chakra, h, paths, React, Router } from "../host.js";
+import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, call, useAnswer, useRested } from "../api.js";
 import { Preview } from "../form/preview.js";
 import { isAbout, SchemaForm } from "../form/schema_form.js";
-import { firstConfig, Start } from "../form/start.js";
+import { Start } from "../form/start.js";
 import { Ask } from "../parts/ask.js";
 import { Changes, changesBetween } from "../parts/diff.js";
 import { Answer, ErrorNotice, Nothing, Notice } from "../parts/notice.js";
@@ -32,19 +32,22 @@ export function Edit({ platform, streamKey }) {
 }
 
 function Create({ schema, platforms }) {
-  const only = platforms.length === 1 ? { platform: platforms[0], config: firstConfig(platforms[0]) } : null;
-  const [begun, setBegun] = React.useState(only);
-  const [turn, setTurn] = React.useState(0);
-  const choose = (platform, config) => {
-    setBegun({ platform, config });
-    setTurn(turn + 1);
+  const [query, change] = useQuery();
+  const [copy, setCopy] = React.useState({ turn: 0 });
+  const platform = query.platform ?? (platforms.length === 1 ? platforms[0].platform : "");
+  const given = useAnswer(platform ? at("platforms", platform, "config") : null);
+  const choose = (name) => {
+    setCopy({ turn: copy.turn + 1 });
+    change({ platform: name });
   };
   return h(
     "div",
     null,
-    h(Start, { platforms, platform: begun?.platform, onChoose: choose }),
-    begun
-      ? h(Editor, { schema, platform: begun.platform.platform, first: begun.config, key: turn })
+    h(Start, { platforms, platform, onPlatform: choose, onCopy: (config) => setCopy({ config, turn: copy.turn + 1 }) }),
+    platform
+      ? h(Answer, { answer: given }, ({ config }) =>
+          h(Editor, { schema, platform, first: copy.config ?? config, key: `${platform} ${copy.turn}` }),
+        )
       : h(Nothing, { title: "A stream belongs to a platform" }, "Choose one to begin."),
   );
 }

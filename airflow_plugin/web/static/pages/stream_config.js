@@ -4,6 +4,7 @@ import { Panel } from "../parts/page.js";
 import { shown } from "../words.js";
 
 export function StreamConfig({ stream }) {
+  if (stream.config_text) return h(Panel, { title: "Not a JSON object" }, h(Chakra.Code, { whiteSpace: "pre-wrap" }, stream.config_text));
   const rows = Object.entries(stream.config).map(([key, value]) =>
     h(
       Chakra.Table.Row,

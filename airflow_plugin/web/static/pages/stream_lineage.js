@@ -1,7 +1,6 @@
 // Where a stream's rows come from and where they go: source, merge tables, views, consumers.
 import { Chakra, h } from "../host.js";
 import { useWidth } from "../charts/frame.js";
-import { Nothing } from "../parts/notice.js";
 import { Panel } from "../parts/page.js";
 import { number } from "../words.js";
 
@@ -15,12 +14,11 @@ const TITLES = ["Source tables", "Merge tables", "Views", "Consumers"];
 
 export function StreamLineage({ stream }) {
   const { lineage } = stream;
-  if (!lineage?.source) return h(Nothing, { title: "Lineage is not known" }, "The model that sync applied does not hold this stream.");
-  const { host, database, schema } = lineage.source;
   return h(
     Panel,
-    { title: `${host} / ${database}${schema ? ` / ${schema}` : ""}` },
+    { title: `${lineage.source.store}${lineage.source.host ? ` at ${lineage.source.host}` : ""}` },
     h(Drawing, { columns: columnsOf(lineage) }),
+    lineage.views.length ? null : h(Chakra.Text, { color: "fg.muted", mt: 2 }, "No view reads these merge tables in this database."),
   );
 }
 
@@ -30,13 +28,12 @@ export function columnsOf({ source, merge_tables: merges = [], views = [], consu
   const oneToOne = source.tables.length === merges.length;
   const datasets = source.tables;
   const reads = (view, at) => {
-    if (view.dataset) return view.dataset === datasets[at];
     return !oneToOne || view.name.toLowerCase().includes(`_${datasets[at].toLowerCase()}_`);
   };
   return [
     source.tables.map((name, at) => ({ name, to: places(merges, (_, other) => !oneToOne || other === at) })),
     merges.map((name, at) => ({ name, to: places(views, (view) => reads(view, at)) })),
-    views.map(({ name, workspace }) => ({ name, to: places(consumers, (consumer) => consumer === workspace) })),
+    views.map(({ name, workspace }) => ({ name, to: places(consumers, (one) => one === workspace || one.startsWith(`${workspace}/`)) })),
     consumers.map((name) => ({ name, to: [] })),
   ];
 }

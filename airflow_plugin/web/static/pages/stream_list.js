@@ -93,15 +93,15 @@ function moved({ counts }) {
 
 const COLUMNS = [
   { title: "Stream", sort: "stream_key", cell: linked },
-  { title: "Platform", sort: "platform", cell: (one) => one.platform },
+  { title: "Platform", cell: (one) => one.platform },
   { title: "State", sort: "state", cell: (one) => h(State, { state: one.state, title: one.problem ?? undefined }) },
-  { title: "Last run", sort: "last_run", cell: lastRun },
-  { title: "Success", sort: "success_rate", end: true, cell: (one) => percent(one.success_rate) },
-  { title: "Fresh / need", sort: "freshness", end: true, cell: (one) => h(Fresh, one) },
+  { title: "Last run", sort: "start", cell: lastRun },
+  { title: "Success", end: true, cell: (one) => percent(one.success_rate) },
+  { title: "Fresh / need", sort: "age", end: true, cell: (one) => h(Fresh, one) },
   { title: "Last batch", end: true, cell: moved },
   { title: "Rows", end: true, cell: (one) => short(one.counts?.total) },
   { title: "Schedule", cell: (one) => h(Chakra.Text, { as: "span", fontFamily: "mono", fontSize: "xs", whiteSpace: "nowrap" }, one.schedule ?? NOTHING) },
-  { title: "Next run", sort: "next_run", cell: (one) => ago(one.next_run) },
+  { title: "Next run", sort: "next", cell: (one) => ago(one.next_run) },
 ];
 
 function Cards({ streams }) {
@@ -126,7 +126,7 @@ function StreamCard({ stream }) {
     { as: "article", title: stream.stream_key, tools: h(State, { state: stream.state }) },
     line("Platform", h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), "aria-label": `${stream.stream_key} on ${stream.platform}` }, stream.platform)),
     line("Last run", lastRun(stream)),
-    line("Success of the last 25", percent(stream.success_rate)),
+    line("Success (25 runs)", percent(stream.success_rate)),
     line("Fresh / need", h(Fresh, stream)),
     line("Next run", ago(stream.next_run)),
     troubled ? h(Chakra.Text, { mt: 2, pt: 2, borderTopWidth: 1, fontSize: "xs", color: "red.fg", lineClamp: 3 }, worry(stream)) : null,

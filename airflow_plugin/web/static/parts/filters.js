@@ -37,4 +37,4 @@ export function Choice({ label, value = "", options, onChange, any = true }) {
   );
 }
 
-export const Filters = ({ children }) => h(Chakra.Flex, { gap: 2, mb: 3, wrap: "wrap", role: "search" }, children);
+export const Filters = ({ role = "search", children }) => h(Chakra.Flex, { gap: 2, mb: 3, wrap: "wrap", role }, children);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -36,21 +35,25 @@ def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 def secrets_have_variables_of_their_own(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Two secrets whose environment variables are the same (`a-b`, `a.b`) would get each other's password."""
-    by_variable: dict[str, set[str]] = defaultdict(set)
-    for secret in _secrets(ecosystem):
-        by_variable[names.secret_variable(secret, "password")].add(secret)
-    for variable, secrets in by_variable.items():
-        if len(secrets) > 1:
-            what = f"the secrets {' and '.join(map(repr, sorted(secrets)))} would both be {variable}"
-            yield "", what, "Rename one of them"
+    by_variable: dict[str, str] = {}
+    told: set[str] = set()
+    for path, secret in _secrets(ecosystem):
+        variable = names.secret_variable(secret, "password")
+        other = by_variable.setdefault(variable, secret)
+        if other != secret and secret not in told:
+            told.add(secret)
+            yield path, f"the secrets {other!r} and {secret!r} would both be {variable}", "Rename one of them"
 
 
-def _secrets(ecosystem: Ecosystem) -> set[str]:
-    of_platforms = {
-        secret
-        for platform in ecosystem.platforms
-        for secret in (platform.merge_store.credential, platform.model.credential, platform.slack_credential)
-    }
-    of_platforms |= {one.consumer_db.credential for one in ecosystem.platforms if one.consumer_db is not None}
-    of_platforms |= {one.consumer_reader for one in ecosystem.platforms if one.consumer_reader is not None}
-    return of_platforms | {store.source.credential for store in ecosystem.datastores}
+def _secrets(ecosystem: Ecosystem) -> Iterator[tuple[str, str]]:
+    for i, one in enumerate(ecosystem.platforms):
+        at = f"platforms[{i}]"
+        yield f"{at}.merge_store.credential", one.merge_store.credential
+        yield f"{at}.model.credential", one.model.credential
+        yield f"{at}.slack_credential", one.slack_credential
+        if one.consumer_db is not None:
+            yield f"{at}.consumer_db.credential", one.consumer_db.credential
+        if one.consumer_reader is not None:
+            yield f"{at}.consumer_reader", one.consumer_reader
+    for i, store in enumerate(ecosystem.datastores):
+        yield f"datastores[{i}].source.credential", store.source.credential

@@ -9,9 +9,9 @@ from functools import cache
 from itertools import pairwise
 from math import inf
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
-from config_schema.errors import Finding, choose_from
+from config_schema.errors import Finding, choose_from, did_you_mean
 from config_schema.mapping import DsgMapping
 from config_schema.model import DatasetGroup, Ecosystem, Platform
 from config_schema.rules.parts import assigned
@@ -38,7 +38,7 @@ def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
         try:
             ZoneInfo(platform.timezone)
         except (KeyError, ValueError, OSError):
-            todo = "Write an IANA name such as Europe/Zurich"
+            todo = f"{did_you_mean(platform.timezone, available_timezones())}Write an IANA name such as Europe/Zurich"
             yield f"platforms[{i}].timezone", f"{platform.timezone!r} is no time zone", todo
 
 

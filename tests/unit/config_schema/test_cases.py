@@ -1,0 +1,49 @@
+"""Each rule of a model has good and bad models as files; beside a bad one stand the problems that are told of it.
+
+A bug report becomes a new folder cases/<rule>/bad_<what>/ with a model and problems.txt.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config_schema.errors import ProblemsFound
+from config_schema.load import load_model
+from config_schema.load.folder import read_model
+from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
+
+CASES = Path(__file__).parent / "cases"
+RULES = {rule.__name__ for rule in (*OF_THE_ECOSYSTEM, *OF_THE_MAPPING)}
+
+
+def cases(kind: str) -> list[str]:
+    return sorted(str(path.parent.relative_to(CASES)) for path in CASES.glob(f"*/{kind}*/ecosystem.yaml"))
+
+
+@pytest.mark.parametrize("case", cases("good"))
+def test_a_good_model_is_loaded(case):
+    load_model(CASES / case)
+
+
+@pytest.mark.parametrize("case", cases("bad"))
+def test_a_bad_model_is_refused_with_these_problems_and_no_others(case):
+    with pytest.raises(ProblemsFound) as caught:
+        load_model(CASES / case)
+    told = [str(problem) for problem in caught.value.problems]
+    assert told == (CASES / case / "problems.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize("rule", sorted({*RULES, "schema"}))
+def test_every_rule_has_good_and_bad_cases(rule):
+    kinds = [case.split("/")[1].split("_")[0] for case in cases("") if case.startswith(f"{rule}/")]
+    assert set(kinds) == {"good", "bad"}
+
+
+@pytest.mark.parametrize("case", [case for case in cases("bad") if not case.startswith("schema/")])
+def test_a_bad_model_breaks_the_rule_in_whose_folder_it_is(case):
+    model = read_model(CASES / case)
+    found = {rule.__name__ for rule in OF_THE_ECOSYSTEM if list(rule(model.ecosystem))}
+    found |= {rule.__name__ for rule in OF_THE_MAPPING if list(rule(model.ecosystem, model.mappings))}
+    assert case.split("/")[0] in found

@@ -60,9 +60,8 @@ class World:
         headers = {"Content-Type": "application/json"}
         if user is not None:
             headers["Authorization"] = f"Bearer {self.token(user)}"
-        return httpx.Client(
-            base_url=f"{self.address}/stream_factory", headers=headers, timeout=30, trust_env=False, verify=False
-        )
+        base = f"{self.address}/stream_factory"
+        return httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False, verify=False)
 
     def token(self, user: str) -> str:
         if user not in self.tokens:

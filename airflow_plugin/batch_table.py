@@ -54,11 +54,32 @@ def last_looks(
         raise
 
 
+def origin_of(connection: Connection, platform: str, stream_key: str, schema: str = "public") -> dict[str, Any] | None:
+    """Where the rows of the stream's newest batch come from, as the merge job wrote it down. Raises MergeStoreError."""
+    values = {"stream_key": stream_key}
+    with worded(names.batch_metrics_table(platform)), connection.cursor() as cursor:
+        cursor.execute(_composed("origin", platform, schema, values), values)
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def columns_of(connection: Connection, tables: Sequence[str], schema: str = "public") -> dict[str, dict[str, str]]:
+    """Of each table that is there, the type of each column, in the table's order. Raises MergeStoreError."""
+    values = {"schema": schema, "tables": list(tables)}
+    found: dict[str, dict[str, str]] = {}
+    with worded("merge tables"), connection.cursor() as cursor:
+        cursor.execute(_statements()["columns"].checked((), values), values)
+        for table, column, kind in cursor.fetchall():
+            found.setdefault(table, {})[column] = kind
+    return found
+
+
 def _composed(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
     tables = {"counter": names.batch_counter_table(platform), "metrics": names.batch_metrics_table(platform)}
-    text = sql.SQL(_statements()[name].checked(tables, values))
+    statement = _statements()[name]
+    text = sql.SQL(statement.checked(tables.keys() & statement.identifiers, values))
     # Beside values the driver would read a % in a name as a placeholder.
-    quoted = {key: sql.Identifier(schema.replace("%", "%%"), table) for key, table in tables.items()}
+    quoted = {key: sql.Identifier(schema.replace("%", "%%"), tables[key]) for key in statement.identifiers}
     return text.format(**quoted)
 
 

@@ -64,14 +64,16 @@ class Batch:
     store_stats_reset: str | None = None
     snapshot_time: datetime | None = None
     staged: dict[str, Staged] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the row keeps so that another job can go on."""
+        """What the row keeps so that another job can go on, and of where its rows come from."""
         return {
             "attempt": self.attempt,
             "schema": self.fingerprint,
             "store_stats_reset": self.store_stats_reset,
+            "origin": self.origin,
             "datasets": {name: asdict(staged) for name, staged in self.staged.items()},
         }
 
@@ -116,7 +118,7 @@ def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
 
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
     """Begin a batch; one left under this id by a job that died or failed is begun anew. Commits."""
-    batch = Batch(batch_id, run_id, model_commit)
+    batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin)
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
     _one_row(store, "batches.start_batch", values)
     store.commit()
@@ -132,7 +134,8 @@ def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | No
 
 def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> None:
     """Take an open batch back to its start, with the schema of the model as it is now. The caller commits."""
-    batch = Batch(batch_id, run_id, model_commit, fingerprint=store.stream.fingerprint)
+    stream = store.stream
+    batch = Batch(batch_id, run_id, model_commit, fingerprint=stream.fingerprint, origin=stream.origin)
     _one_row(store, "batches.reset_batch", _values(store, batch, "batch_id", "state", "run_id", "model_commit"))
 
 
@@ -155,7 +158,7 @@ def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
 
 def take_over(store: MergeStore, batch: Batch, run_id: str, model_commit: str | None) -> Batch:
     """Make an ingested batch this job's own. Commits."""
-    ours = replace(batch, run_id=run_id, model_commit=model_commit)
+    ours = replace(batch, run_id=run_id, model_commit=model_commit, origin=store.stream.origin)
     _one_row(store, "batches.take_over_batch", _values(store, ours, "batch_id", "state", "run_id", "model_commit"))
     store.commit()
     return ours

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from config_schema import names
 from config_schema.errors import choose_from
@@ -28,6 +29,21 @@ class Stream:
 
     def __str__(self) -> str:
         return f"{self.platform.name} {self.key}"
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the rows come from, as a batch keeps it for lineage: the database, each dataset's table and columns."""
+        source = self.store.source
+        return {
+            "kind": source.kind.value,
+            "host": source.host,
+            "port": source.port,
+            "database": source.database,
+            "schema": source.schema,
+            "datasets": {
+                d.name: {"table": d.source_table, "columns": [c.name for c in d.columns]} for d in self.datasets
+            },
+        }
 
     @property
     def fingerprint(self) -> str:

@@ -6,11 +6,13 @@ pay that in each parse and a worker in each task, so it is imported where a merg
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_plugin.operators.assets import announce
+from airflow_plugin.operators.lineage import TellsLineage
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.outcome import skip_if_paused
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
 
 
-class PodMergeOperator(BaseOperator):
+class PodMergeOperator(TellsLineage, BaseOperator):
     """Hands its life over to a KubernetesMergeOperator: execute, the way back from the triggerer, and the kill."""
 
     ui_color = "#e3f0ff"
@@ -33,17 +35,21 @@ class PodMergeOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         skip_if_paused(self.job)
-        return self._announced(self.worker().merge(context), context)
+        return self._done(lambda: self.worker().merge(context), context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Where Airflow's pod trigger comes back to, in deferrable mode."""
-        return self._announced(self.worker().trigger_reentry(context, event), context)
+        return self._done(lambda: self.worker().trigger_reentry(context, event), context)
 
     def on_kill(self) -> None:
         if self._worker is not None:
             self._worker.on_kill()
 
-    def _announced(self, value: dict[str, Any], context: Context) -> dict[str, Any]:
+    def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
+        try:
+            value = work()
+        finally:
+            self.told = self.worker().told
         announce(self, self.job, value, context)
         return value
 

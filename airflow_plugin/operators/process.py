@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
+from airflow_plugin.operators.lineage import TellsLineage
 from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.operators.outcome import as_asked, committed_result, outcome, skip_if_paused
 from config_schema import names
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ProcessMergeOperator(BaseOperator):
+class ProcessMergeOperator(TellsLineage, BaseOperator):
     """Runs the job, streams its lines into the task log, and returns its result."""
 
     ui_color = "#e3f0ff"
@@ -46,6 +47,7 @@ class ProcessMergeOperator(BaseOperator):
             result = committed_result(self.job, run_id)
         elif result.code >= 0 and ended != "exit code 0":
             self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
+        self.told = result
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)
         return value

@@ -9,6 +9,17 @@ UNION ALL
  ORDER BY batch_id DESC LIMIT 1)
 ORDER BY 1 LIMIT 1
 
+-- name: origin
+-- Where the rows of the newest batch come from. A look that found nothing leaves no batch: the one before it tells.
+SELECT state -> 'origin' FROM {metrics} WHERE key = %(stream_key)s AND state ? 'origin' ORDER BY batch_id DESC LIMIT 1
+
+-- name: columns
+-- By the catalogue itself: the information schema shows only what the user may read.
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum
+
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
 SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,

@@ -1,0 +1,36 @@
+"""What Airflow's OpenLineage provider asks a merge task. Light: nothing of lineage is imported before it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_plugin.operators.merge_job import MergeJob
+from config_schema.result import MergeResult
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from openlineage.client.event_v2 import Dataset
+    from openlineage.client.facet_v2 import RunFacet
+
+
+class TellsLineage:
+    """For a merge operator. `told` is what the job of this try has said, as soon as it has."""
+
+    job: MergeJob
+    told: MergeResult | None = None
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Dataset, RunFacet]:
+        """The datasets, as far as the last batch knew them."""
+        from airflow_plugin.lineage import lineage
+
+        return lineage(self.job, None)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
+        """The datasets with their columns, and what the run did."""
+        from airflow_plugin.lineage import lineage
+
+        return lineage(self.job, self.told)
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
+        """The same; the provider adds the error."""
+        return self.get_openlineage_facets_on_complete(task_instance)

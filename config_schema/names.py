@@ -14,6 +14,7 @@ DNS_LABEL_LENGTH = 63  # RFC 1123
 DAG_ID_LENGTH = 250  # Airflow's column
 ASSET_NAME_LENGTH = 1500  # Airflow's column
 ASSET_SCHEME = "x-stream"  # Airflow takes the URIs of an x- scheme as they are
+SHADOW = "__shadow"
 TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
@@ -41,6 +42,11 @@ def platform_name(original: str) -> str:
 def stream_key(store: str, dataset: str | None = None) -> str:
     """`Store1`, or `Store1#customers` for a stream of one dataset."""
     return store if dataset is None else f"{store}#{dataset}"
+
+
+def shadow_store(store: str) -> str:
+    """`Store1__shadow`: the store's name in all that a trial beside a static DAG has for itself."""
+    return f"{store}{SHADOW}"
 
 
 # --- Airflow

@@ -63,6 +63,7 @@ class StreamConfig:
     retries: int = 2
     execution_timeout: int | None = None
     deferrable: bool = False
+    shadow: bool = False
     on_failed_pod: str = "delete"
     strategy: str = "auto"
     audit_interval: int | None = None
@@ -141,9 +142,12 @@ def schema() -> dict[str, Any]:
 
 def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
     store, datasets = data["store_name"], data["datasets"]
-    wanted = names.stream_key(store, datasets[0] if data["single_dataset"] else None)
+    if store.endswith(names.SHADOW):
+        yield Problem(where, "store_name", f"{store!r} has the name of a shadow", "Rename the datastore")
+    of = names.shadow_store(store) if data.get("shadow") else store
+    wanted = names.stream_key(of, datasets[0] if data["single_dataset"] else None)
     if data["stream_key"] != wanted:
-        what = f"{data['stream_key']!r} is not the key of store {store!r}"
+        what = f"{data['stream_key']!r} is not the key of store {of!r}"
         yield Problem(where, "stream_key", what, f"Write {wanted!r}, or mend store_name, single_dataset and datasets")
     if data["single_dataset"] and len(datasets) != 1:
         yield Problem(where, "datasets", f"a single_dataset stream has {len(datasets)} datasets", "Name one")
@@ -152,6 +156,9 @@ def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
         what = f"{data['platform_name']!r} is not derived from {data['original_platform_name']!r}"
         yield Problem(where, "platform_name", what, f"Write {derived!r}")
     yield from _between_schedules(data, where)
+    for key in ("schedule", "schedule_assets"):
+        if data.get("shadow") and data.get(key):
+            yield Problem(where, key, "a shadow has no schedule", "Leave it out: a shadow is triggered by hand")
 
 
 def _between_schedules(data: dict[str, Any], where: str) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ import time
 import traceback
 from dataclasses import dataclass, replace
 
-from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
 from merge_jobs import ending
@@ -17,6 +16,7 @@ from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.flags import ModelFlags, StoreFlags, mapped_model_of, store_place
 from merge_jobs.job import Job, Run
+from merge_jobs.shadow import Tables, tables_key, with_tables
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 from merge_jobs.stream import stream_of
 
@@ -38,6 +38,7 @@ class Request:
     datasets: tuple[str, ...] = ()
     source_credential: str | None = None
     source_hosts: tuple[str, ...] | None = None
+    tables: Tables = Tables.OWN
     strategy: Wanted = Wanted.AUTO
     time_slice_seconds: float = 0
     max_delete_fraction: float = 0.5
@@ -50,7 +51,7 @@ class Request:
 def perform(request: Request) -> MergeResult:
     """Do what is asked; whatever goes wrong is a result with ERROR, and with what was committed before it."""
     began = time.monotonic()
-    stream_key = names.stream_key(request.store, request.dataset)
+    stream_key = tables_key(request.store, request.dataset, request.tables)
     so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
     run: Run | None = None
     try:
@@ -84,7 +85,7 @@ def job_of(request: Request) -> Job:
         check_served(stream, model)
         check_credential(stream.store.source, request.source_credential)
     return Job(
-        stream=stream,
+        stream=with_tables(stream, request.tables, model.ecosystem),
         source=place_of(stream.store.source, request.source_credential),
         store=store_place(request.merge_store, stream.platform.merge_store),
         run_id=request.run_id,

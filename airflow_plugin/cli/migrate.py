@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_plugin.cli.migrate_shadow import shadow
 from airflow_plugin.cli.options import Json
 
 DIFFERS = 2  # the exit code of compare
@@ -121,3 +122,6 @@ def compare(
         sys.exit(1)
     if any(one.differs(strict=strict) for one in found):
         sys.exit(DIFFERS)
+
+
+migrate.command()(shadow)

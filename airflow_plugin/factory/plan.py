@@ -107,6 +107,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
         "audit-interval": config.audit_interval,
+        "tables": "shadow" if config.shadow else None,
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]
 
@@ -141,7 +142,8 @@ def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> l
 
 
 def _tags(config: StreamConfig, paused: bool) -> tuple[str, ...]:
-    own = (config.original_platform_name, config.milestoning, config.store_name, *(["paused"] if paused else []))
+    states = [word for word, on in (("shadow", config.shadow), ("paused", paused)) if on]
+    own = (config.original_platform_name, config.milestoning, config.store_name, *states)
     return tuple(dict.fromkeys(names.shortened(tag, TAG_LENGTH) for tag in (*own, *config.tags)))
 
 

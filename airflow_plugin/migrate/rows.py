@@ -7,9 +7,10 @@ from pathlib import Path
 
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.preview.candidates import Candidate, candidates_of_model, settings_for
-from airflow_plugin.streams.transfer import exported_rows, read
-from config_schema.errors import Problem, ProblemsFound
-from config_schema.load import Model
+from airflow_plugin.streams.transfer import exported_rows, imported, read
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError, choose_from
+from config_schema.load import Model, load_model
+from config_schema.stream import StreamConfig, stream_config
 
 Find = Callable[[Extracted], Candidate]  # raises ProblemsFound where there is none
 
@@ -53,3 +54,19 @@ def _by_dag_id(candidates: Iterable[Candidate], where: str) -> Find:
         )
 
     return find
+
+
+def chosen_config(platform: str, stream_key: str, rows: Path | None, model: Path | None) -> StreamConfig:
+    """The config of one stream, of a file's rows or as sync would write it. Raises StreamFactoryError for none."""
+    if rows is not None:
+        where = str(rows)
+        known = {change.stream_key: change.config_json for change in imported(read(rows), where, platform)}
+    elif model is not None:
+        where = f"the model in {model}"
+        known = {one.stream_key: one.config_json for one in candidates_of_model(load_model(model), where, [platform])}
+    else:
+        todo = "Give --rows, as extract wrote it, or --model"
+        raise StreamFactoryError(stream_key, "its row comes from nowhere", todo)
+    if stream_key not in known:
+        raise StreamFactoryError(where, f"it has no stream {stream_key!r}", choose_from(stream_key, known))
+    return stream_config(known[stream_key], f"{where}: {stream_key}")

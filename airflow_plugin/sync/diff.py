@@ -61,10 +61,15 @@ def stream_changes(
     changes += [
         StreamChange(Kind.RETIRE, row.stream_key, "retired", row.config_json)
         for key, row in present.items()
-        if key not in wanted and row.status != "retired"
+        if key not in wanted and row.status != "retired" and not _is_shadow(row)
     ]
     marked = (_marked(change, by_hand.get(change.stream_key), overwrite_drift) for change in changes)
     return tuple(sorted(marked, key=lambda change: change.stream_key))
+
+
+def _is_shadow(row: StreamRow) -> bool:
+    """A trial beside a static DAG is no stream of the model's, and nothing to retire."""
+    return parsed(row.config_json).get("shadow") is True
 
 
 def _marked(change: StreamChange, by_hand: HandChange | None, overwrite_drift: bool) -> StreamChange:

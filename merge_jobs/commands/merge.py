@@ -22,6 +22,7 @@ from merge_jobs.ending import ended_by_signals
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.report import log_to_stdout, report
 from merge_jobs.request import Request, perform
+from merge_jobs.shadow import Tables
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
 
 
@@ -47,6 +48,9 @@ def merge(
     allow_deletes: Annotated[
         bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
     ] = False,
+    tables: Annotated[
+        Tables, option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
+    ] = Tables.OWN,
     by: AskedBy = None,
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
@@ -73,6 +77,7 @@ def merge(
         merge_store=places.merge_store,
         source_credential=source_credential,
         source_hosts=None if source_hosts is None else tuple(source_hosts.split(",")),
+        tables=tables,
         strategy=strategy,
         time_slice_seconds=time_slice_seconds,
         max_delete_fraction=max_delete_fraction,

@@ -1,0 +1,122 @@
+"""A stream run by the factory beside its static DAG, for a trial: its row, and all that it leaves behind.
+
+Its name has `__shadow`, so its DAG, its merge tables and its batches are its own; nobody else's are touched.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+
+from airflow_plugin.merge_store import worded
+from airflow_plugin.stream_table import RowChange
+from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.sync.diff import parsed
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.statements import Statement, load_statements
+from config_schema.stream import StreamConfig
+
+LOCK_MILLISECONDS = "10000"
+FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "drop_function_at_time"}
+
+
+def shadow_key(stream_key: str) -> str:
+    """The stream_key of a stream's shadow: `Store1__shadow#customers`."""
+    store, _, dataset = stream_key.partition("#")
+    return names.stream_key(names.shadow_store(store), dataset or None)
+
+
+def shadow_config(config: StreamConfig) -> StreamConfig:
+    """The same stream as a trial: triggered by hand, one batch a run, and never late."""
+    return replace(
+        config,
+        stream_key=shadow_key(config.stream_key),
+        shadow=True,
+        schedule=None,
+        schedule_assets=(),
+        time_slice_seconds=0,
+        latency_seconds=None,
+    )
+
+
+def shadow_change(config: StreamConfig) -> RowChange:
+    """The row of a stream's shadow."""
+    shadow = shadow_config(config)
+    return RowChange(shadow.stream_key, shadow.to_json(), "active", "shadow")
+
+
+def retired(table: StreamTable, stream_key: str) -> RowChange:
+    """What the row of a shadow becomes when it goes. Raises StreamFactoryError where it is no shadow's."""
+    row = table.row(stream_key)
+    if parsed(row.config_json).get("shadow") is not True:
+        what = f"{stream_key!r} is a stream, and no shadow"
+        raise StreamFactoryError(table.name, what, "dagfactory streams retire lets a stream go, and keeps its tables")
+    return RowChange(stream_key, row.config_json, "retired", "unshadow")
+
+
+def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
+    """Drop the tables and functions whose comments say that they are the shadow's, and forget its batches.
+
+    In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is at work.
+    """
+    assert names.SHADOW in stream_key, "only a shadow's tables are dropped"
+    _execute(table, "set_lock_timeout", {"milliseconds": LOCK_MILLISECONDS})
+    schema = table.settings.merge_store_schema
+    gone = []
+    for name, comment in _fetch(table, "tables", {"schema": schema}):
+        if _is_of(table, stream_key, comment):
+            _execute(table, "drop_table", of=sql.Identifier(schema, name))
+            gone.append(str(name))
+    for name, arguments, comment in _fetch(table, "functions", {"schema": schema}):
+        if _is_of(table, stream_key, comment) and arguments in FUNCTIONS:
+            _execute(table, FUNCTIONS[arguments], of=sql.Identifier(schema, name))
+            gone.append(f"{name}({arguments})")
+    for name in _tables_with_keys(table):
+        _execute(table, "forget", {"key": stream_key}, of=sql.Identifier(schema, name))
+    return gone
+
+
+def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
+    try:
+        told = json.loads(comment)
+    except ValueError:
+        return False
+    owner = (told.get("platform"), told.get("stream")) if isinstance(told, dict) else (None, None)
+    return owner == (table.settings.platform_name, stream_key)
+
+
+def _tables_with_keys(table: StreamTable) -> Iterator[str]:
+    """The platform's tables that have lines of each stream; before the first run there is none."""
+    platform, schema = table.settings.platform_name, table.settings.merge_store_schema
+    of = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
+    for name in (one(platform) for one in of):
+        quoted = sql.Identifier(schema, name).as_string(table.connection)
+        if _fetch(table, "exists", {"table": quoted})[0][0]:
+            yield name
+
+
+def _fetch(table: StreamTable, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    query = sql.SQL(_statements()[name].checked((), values)).format()
+    with worded(table.name), table.connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return cursor.fetchall()
+
+
+def _execute(
+    table: StreamTable, name: str, values: Mapping[str, Any] | None = None, **identifiers: sql.Identifier
+) -> None:
+    query = sql.SQL(_statements()[name].checked(identifiers, values or {})).format(**identifiers)
+    with worded(table.name), table.connection.cursor() as cursor:
+        cursor.execute(query, values)
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).parents[1] / "sql" / "shadow.sql")

@@ -70,7 +70,9 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        return error_answer(error.status_code, str(error.detail), "See api/openapi.json for what there is")
+        answer = error_answer(error.status_code, str(error.detail), "See api/openapi.json for what there is")
+        answer.headers.update(error.headers or {})  # what may be asked of a path, where that is not it
+        return answer
 
     @app.exception_handler(DBAPIError)
     async def metadata(request: Request, error: DBAPIError) -> JSONResponse:

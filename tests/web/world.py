@@ -25,6 +25,7 @@ from psycopg2.extras import Json, execute_values
 
 from airflow_plugin import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
+from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 from config_schema.statements import load_statements
@@ -87,6 +88,8 @@ class World:
             name = names.platform_name(platform)
             stream_table.create_tables(connection, name)
             stream_table.write_rows(connection, name, changes, changed_by=by, model_commit="c" * 40)
+        if self.server is not None:
+            time.sleep(FRESH_SECONDS)  # so long the api-server goes by what it has read
 
     def settle(self, platform: str, **settings: Any) -> None:
         """The platform's settings file and factory file."""

@@ -1,0 +1,114 @@
+"""Names and values made to break things: they come back as they are, as JSON, or are refused; tables stand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.airflow.conftest import config
+from tests.web.test_api_rights import ROUTES, named
+
+SCRIPT = "<script>alert(1)</script>"
+SQL = "'; DROP TABLE yellowlive_airflow_dsg; --"
+HOSTILE = [SQL, '" OR 1=1 --', "%s %(x)s %", "{stream_table}", SCRIPT, "\x00", "\ud800", "$(id)", "..%2f..%2fapp.py"]
+EXAMPLE = config("YellowLive", "Hostile")
+
+
+@pytest.fixture(autouse=True)
+def tables_stand(world) -> Iterator[None]:
+    asked = "SELECT count(*), min(status), max(status) FROM yellowlive_airflow_dsg"
+    before = world.merge_store(asked)
+    yield
+    assert world.merge_store(asked) == before
+
+
+@pytest.mark.parametrize("key", [*EXAMPLE, "latency_seconds", "owner", "tags", "pool", "resources", "node_selector"])
+@pytest.mark.parametrize("value", HOSTILE[:4], ids=ascii)
+def test_sql_in_a_field_of_a_config_is_a_value_or_a_problem(client, key, value):
+    wanted = [value] if key in ("datasets", "tags") else value
+    told = client().post("/api/validate/yellowlive", json={"config": {**EXAMPLE, key: wanted}}).json()
+    free = key in ("owner", "tags", "datasets")  # text that may be anything printable
+    assert free or told["problems"], told
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+@named([route for route in ROUTES if route.method == "GET"])
+def test_hostile_text_in_every_query_and_path_is_only_text(client, route, value):
+    asked = client()
+    text = value.encode(errors="surrogatepass")
+    for name in ("q", "platform", "stream", "status", "state", "sort", "limit", "offset", "from", "to", "before"):
+        answer = asked.get(route.path.partition("?")[0], params={name: text})
+        assert answer.status_code in (200, 400, 404), (name, answer.text)
+        assert answer.headers["content-type"] == "application/json"
+    if "Store2" in route.path:
+        path = "".join(f"%{byte:02x}" for byte in text)
+        assert asked.get(route.path.replace("Store2", path)).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=ascii)
+def test_hostile_text_in_every_body_is_refused_or_a_value(client, value):
+    for route in ROUTES:
+        if route.method in ("POST", "PUT") and "actions" not in route.path and "preview" not in route.path:
+            for body in ({"config": {"stream_key": value}, "version": 1}, {"config": value}, {"to": value}, value):
+                text = json.dumps(body)
+                answer = client().request(route.method, route.path, content=text)
+                assert answer.status_code in (200, 400, 409), answer.text
+                assert "problems" in answer.text or answer.status_code == 409
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"config": NaN}',
+        '{"config": {"retries": NaN}}',
+        '{"config": {"retries": 1e999}}',
+        '{"config": {"retries": ' + "9" * 5000 + "}}",
+        '{"config": ' + '{"a": ' * 20000 + "1" + "}" * 20000 + "}",
+        '{"config": {}, "config": {}}',
+        '{"config": {"a\\u0000b": "\\ud800"}}',
+        "\xff\xfe",
+    ],
+    ids=lambda text: ascii(text[:25]),
+)
+@pytest.mark.parametrize("path", ["/api/validate/yellowlive", "/api/preview/yellowlive", "/api/streams/yellowlive"])
+def test_a_body_that_is_no_config_is_refused_in_words(client, path, text):
+    answer = client().post(path, content=text.encode("latin-1"))
+    assert answer.status_code in (200, 400), answer.text
+    assert "problems" in answer.text or answer.json()["error"]["what"]
+
+
+def test_rows_that_a_hand_has_made_hostile_are_told_as_they_are(client, world):
+    keys = [SCRIPT, SQL, "a/b", "../x", "Ünï#cødé", "%"]
+    world.write_text("YellowForensic", *((key, f'{{"stream_key": "{SCRIPT}", "store_name": 7}}') for key in keys))
+    world.write_text("YellowForensic", ("NoJson", "no \x01 json"), ("List", "[1]"))
+    try:
+        answer = client().get("/api/streams?platform=yellowforensic&state=set_aside&limit=500")
+        assert answer.headers["content-type"] == "application/json"
+        told = {one["stream_key"]: one for one in answer.json()["streams"]}
+        assert {*keys, "NoJson", "List"} <= told.keys()
+        assert told[SCRIPT]["problem"]
+        found = client().get("/api/streams/yellowforensic/NoJson").json()
+        assert (found["config"], found["config_text"]) == ({}, "no \x01 json")
+        assert found["problems"]
+        assert client().get("/api/streams/yellowforensic/%25").json()["stream_key"] == "%"
+        for key in ("NoJson", "List"):
+            for part in ("history", "batches"):
+                assert client().get(f"/api/streams/yellowforensic/{key}/{part}").status_code == 200
+    finally:
+        world.merge_store(
+            "DELETE FROM yellowforensic_airflow_dsg WHERE stream_key = ANY (%s)", [*keys, "NoJson", "List"]
+        )
+
+
+def test_a_reason_is_a_line_of_text(client, world):
+    path = "/api/streams/yellowlive/Store2/actions/trust"
+    for reason in ("", "x" * 1001, "two\nlines", 7, {"a": 1}):
+        answer = client().post(path, json={"reason": reason})
+        assert answer.status_code == 400, reason
+    assert world.real.query("SELECT count(*) FROM dag_run WHERE conf ->> 'action' = 'trust'") == [(0,)]

@@ -156,6 +156,11 @@ def row_maps_table(platform: str) -> str:
     return shortened(f"{platform}_row_maps")
 
 
+def archive_schema(platform: str) -> str:
+    """Where the tables of retired streams are put aside."""
+    return shortened(f"{platform}_archive")
+
+
 # --- The merge store: tables of a dataset
 
 
@@ -201,6 +206,11 @@ def taken_table(dataset: str) -> str:
 def merge_session(platform: str, stream: str, run_id: str) -> str:
     """The application_name of a merge job's sessions, by which a person finds them in pg_stat_activity."""
     return shortened(f"merge-job {platform} {stream} {run_id}")
+
+
+def archive_session(platform: str) -> str:
+    """The application_name of `merge-job archive`."""
+    return shortened(f"merge-job archive {platform}")
 
 
 def status_session(platform: str) -> str:

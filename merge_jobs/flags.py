@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from config_schema.errors import choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
 from merge_jobs.database import Place, place_of
@@ -55,6 +56,17 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
         )
     place = store_place(store, Database(store.host, store.database, store.credential))
     return synced_model(flags.git, place, platform)
+
+
+def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place:
+    """The merge store of a platform. It may have left the model if the flags say all. Raises StreamFactoryError."""
+    if store.host is not None and store.database is not None and store.credential is not None:
+        return store_place(store, Database(store.host, store.database, store.credential))
+    ecosystem, _ = model_of(model, store, platform)
+    known = {one.name: one for one in ecosystem.platforms}
+    if platform not in known:
+        raise CommandWrong("--platform", f"{platform!r} is no platform of the model", choose_from(platform, known))
+    return store_place(store, known[platform].merge_store)
 
 
 def store_place(flags: StoreFlags, modelled: Database) -> Place:

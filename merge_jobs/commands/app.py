@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from merge_jobs.commands.archive import archive
 from merge_jobs.commands.describe import describe
 from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
@@ -20,6 +21,7 @@ app.command()(reset)
 app.command()(status)
 app.command()(sql)
 app.command()(trust)
+app.command()(archive)
 app.command()(describe)
 app.command()(simulate)
 app.add_typer(views, name="views")

@@ -5,26 +5,54 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from airflow_plugin.cli.options import Json, ModelFolder
 
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REVISION",
+        help="Refuse changes since this revision of the model's repository to parts that their author does not own.",
+    ),
+]
+Repository = Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="With --base: where the change comes from.")]
+Branch = Annotated[str | None, typer.Option(help="With --base: the branch of that repository.")]
+Teams = Annotated[
+    list[str] | None, typer.Option("--team", help="With --base: a team that makes the change. Repeatable.")
+]
 
-def validate(path: ModelFolder = Path(), as_json: Json = False) -> None:
+
+def validate(
+    path: ModelFolder = Path(),
+    base: Base = None,
+    repository: Repository = None,
+    branch: Branch = None,
+    team: Teams = None,
+    as_json: Json = False,
+) -> None:
     """Check a model and print every problem in it, each with what to do.
 
-    Example: dagfactory validate model/
+    Example: dagfactory validate model/ --base origin/main --repository crm/model --branch main
 
     Exit codes: 0 no problem, 1 problems. With --json they are on stdout, otherwise on stderr.
     """
     from airflow_plugin.sync.graph import stream_graph
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
+    from config_schema.load.base import ownership_problems
+    from config_schema.ownership import Author
 
+    author = Author(repository, branch, tuple(team or ()))
+    if base is None and author != Author():
+        raise typer.BadParameter("--repository, --branch and --team say who changes: give --base too")
     try:
         model = load_model(path)
         graph = stream_graph(model.ecosystem, model.mappings)
+        if base is not None and (refused := ownership_problems(path, base, author)):
+            raise ProblemsFound(str(path), refused)
     except ProblemsFound as error:
         if not as_json:
             raise

@@ -33,12 +33,17 @@ def load_model(folder: Path) -> Model:
 
     Cross-object rules are looked at only once both files have the right shape.
     """
+    return load_placed(folder)[0]
+
+
+def load_placed(folder: Path) -> tuple[Model, Place]:
+    """The same, with where each part of the ecosystem stands."""
     whole, problems = _read(folder)
     if whole is not None:
         model, place = whole
         problems = check_model(model.ecosystem, model.mappings, place, MAPPING_FILE)
         if not problems:
-            return model
+            return model, place
     raise ProblemsFound(str(folder), with_lines(folder, problems))
 
 

@@ -144,6 +144,34 @@ def place_of(folder: Path) -> tuple[Path, str]:
     return Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
 
 
+def files_at(folder: Path, revision: str, into: Path) -> None:
+    """Put what `folder` had at a revision that its history contains into the empty folder `into`.
+
+    Nothing is put there if the folder was not there. Raises GitError.
+    """
+    top, inside = place_of(folder)
+    with tempfile.TemporaryDirectory(prefix="git-index-") as made:
+        # An index of its own, and no `git archive`: that leaves out what the repository's own attributes say.
+        git = _Git(top, _environment(None) | {"GIT_INDEX_FILE": str(Path(made, "index"))}, str(folder))
+        commit = _contained(git, folder, revision)
+        tree = inside.rstrip("/")
+        if not tree or git("ls-tree", "-d", commit, "--", tree):
+            git("read-tree", f"{commit}:{tree}")
+            git("checkout-index", "--all", "--quiet", f"--prefix={into}/")
+
+
+def _contained(git: _Git, folder: Path, revision: str) -> str:
+    try:
+        commit = git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    except GitError as error:
+        what = f"there is no revision {revision!r} here"
+        raise GitError(str(folder), what, "Fetch it first, with its history") from error
+    if not descends_here(folder, git("rev-parse", "HEAD"), commit):
+        what = f"what is checked out does not contain {revision!r}, so that its changes would look as if undone"
+        raise GitError(str(folder), what, "Merge or rebase first; a workflow checks out the merge of a pull request")
+    return commit
+
+
 def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
     """Whether a commit of the repository in `folder` is, or comes after, another one.
 
@@ -153,7 +181,7 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
     if ancestor in git("rev-list", commit).split():
         return True
     if git("rev-parse", "--is-shallow-repository") == "true":
-        what = f"the history here does not reach back to {ancestor[:12]}, which was applied last"
+        what = f"the history here does not reach back to {ancestor[:12]}"
         raise GitError(str(folder), what, "Run git fetch --unshallow there")
     return False
 

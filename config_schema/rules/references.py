@@ -11,6 +11,9 @@ from config_schema.rules.parts import dataset_groups
 
 def owners_are_teams(ecosystem: Ecosystem) -> Iterator[Finding]:
     teams = [team.name for team in ecosystem.teams]
+    if teams and ecosystem.owner is None:
+        what = "nobody owns the ecosystem, so that everybody may change the list of teams, and so own what they like"
+        yield "owner", what, choose_from("", teams)
     owners = [("owner", ecosystem.owner)]
     owners += [(f"platforms[{i}].owner", one.owner) for i, one in enumerate(ecosystem.platforms)]
     owners += [(f"datastores[{i}].owner", one.owner) for i, one in enumerate(ecosystem.datastores)]

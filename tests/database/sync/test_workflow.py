@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,9 @@ def run(synced, tmp_path, monkeypatch):
             "RUNNER_TEMP": str(folder),
             "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
             "DAGFACTORY_SETTINGS_DIR": str(settings),
+            "GITHUB_BASE_REF": "main",
+            "GITHUB_HEAD_REF": branch[0].removeprefix("--branch=") if branch else "main",
+            "HEAD_REPOSITORY": "team/model",  # of the step's own environment
             **{key: synced.environment[key] for key in JOBS[name].get("env", {})},
         }
         said = ""
@@ -80,6 +84,26 @@ def run(synced, tmp_path, monkeypatch):
 
     jobs_of.server = server
     return jobs_of
+
+
+def test_a_pull_request_changes_only_what_its_repository_and_branch_own(run, tmp_path):
+    model = tmp_path / "model"
+    git(tmp_path, "clone", "--quiet", str(run.server), "model")
+    git(model, "checkout", "--quiet", "-b", "main")
+    shutil.copytree(EXAMPLES / "teams", model, dirs_exist_ok=True)
+    edit(model, "company/model", "team/model", commit=False)
+    git(model, "add", ".")
+    git(model, "commit", "--quiet", "--message=Model")
+    git(model, "push", "--quiet", "origin", "main")
+    for branch in ("platform/often", "crm/often"):
+        git(model, "checkout", "--quiet", "-b", branch, "main")
+        edit(model, "*/5 * * * *", "*/2 * * * *")
+        git(model, "push", "--quiet", "origin", branch)
+    code, said, _ = run("plan", "--branch=crm/often")
+    assert code == 1
+    assert "the platform Live belongs to platform, and this change comes from team/model crm/often" in said
+    _, said, _ = run("plan", "--branch=platform/often")
+    assert ".: no problem. 1 platforms, 1 streams." in said
 
 
 def test_a_merged_change_reaches_the_rows_and_a_broken_one_changes_nothing(run, synced, tmp_path):

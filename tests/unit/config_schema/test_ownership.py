@@ -1,0 +1,235 @@
+"""What a change may touch: real repositories, changed by those who own the parts and by those who do not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import config_schema
+from config_schema.errors import StreamFactoryError
+from config_schema.load import load_model
+from config_schema.load.base import ownership_problems
+from config_schema.load.git import GitError
+from config_schema.model import Team
+from config_schema.ownership import Author, teams_of
+
+EXAMPLES = Path(config_schema.__file__).parent / "examples"
+PLATFORM = Author("company/model", "platform/new-schedule")
+CRM = Author("Company/Model", "crm/phone")
+CALLCENTRE = Author("callcentre/model", "main")
+STRANGER = Author("somebody/fork", "main")
+CUSTOMERS = "ecosystem/crm/customers.yaml"
+DESK = "ecosystem/callcentre.yaml"
+MAPPING = "dsg_platform_mapping.json"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.test"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "Change")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model in a folder of a repository, whose branch main is the base."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    shutil.copytree(EXAMPLES / "teams", tmp_path / "model")
+    commit(tmp_path)
+    git(tmp_path, "checkout", "-q", "-b", "change")
+    return tmp_path / "model"
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def refused(folder: Path, author: Author, base: str = "main") -> list[str]:
+    return [str(problem) for problem in ownership_problems(folder, base, author)]
+
+
+def test_without_a_change_nobody_is_refused(folder):
+    (folder / "README.md").write_text("About this model.")
+    edit(folder / CUSTOMERS, "datastores:", "# The shop's.\ndatastores:")
+    assert refused(folder, STRANGER) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "owner"),
+    [
+        (CUSTOMERS, "varchar(100)", "varchar(200)", CRM),
+        (CUSTOMERS, "Gone in 2027", "Gone in 2028", CRM),
+        (DESK, "latency_seconds: 300", "latency_seconds: 600", CALLCENTRE),
+        ("ecosystem.yaml", "*/5 * * * *", "* * * * *", PLATFORM),
+        ("ecosystem.yaml", "crm/*", "crm*", PLATFORM),
+        (MAPPING, '"PROVISIONED"', '"DECOMMISSIONING"', PLATFORM),
+        (MAPPING, "Who is on the phone", "Who calls", PLATFORM),
+    ],
+)
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_part_is_changed_by_its_owner_and_by_nobody_else(folder, file, old, new, owner, committed):
+    edit(folder / file, old, new)
+    if committed:
+        commit(folder)
+    for author in (PLATFORM, CRM, CALLCENTRE, STRANGER, Author()):
+        assert bool(refused(folder, author)) is (author is not owner), author
+
+
+def test_a_refusal_says_what_whose_where_and_who_could(folder):
+    edit(folder / CUSTOMERS, "varchar(100)", "varchar(200)")
+    edit(folder / MAPPING, '"PROVISIONED"', '"DECOMMISSIONING"')
+    assert refused(folder, CALLCENTRE) == [
+        "ecosystem/crm/customers.yaml:3: datastores[0]: the datastore Customers belongs to crm, and this change "
+        "comes from callcentre/model main. Let crm make it, from company/model crm/*",
+        "dsg_platform_mapping.json:2: [0]: the assignment of Callers of CallCentre to Live belongs to platform, and "
+        "this change comes from callcentre/model main. Let platform make it, from company/model platform/*",
+    ]
+    assert "comes from nobody knows whom" in refused(folder, Author())[0]
+
+
+def test_a_team_that_is_said_to_make_the_change_is_believed_and_must_be_there(folder):
+    edit(folder / CUSTOMERS, "varchar(100)", "varchar(200)")
+    assert refused(folder, Author(teams=("callcentre", "crm"))) == []
+    assert "comes from team callcentre." in refused(folder, Author(teams=("callcentre",)))[0]
+    with pytest.raises(StreamFactoryError, match=r"no team 'crn'\. Did you mean 'crm'"):
+        refused(folder, Author(teams=("crn",)))
+
+
+def test_nobody_becomes_the_owner_by_the_change_itself(folder):
+    edit(
+        folder / "ecosystem.yaml",
+        "  - name: platform\n",
+        "  - {name: pirates, repository: somebody/fork}\n  - name: platform\n",
+    )
+    edit(folder / CUSTOMERS, "owner: crm", "owner: pirates")
+    teams, store = refused(folder, STRANGER)
+    assert "the list of teams belongs to platform" in teams
+    assert "the datastore Customers belongs to crm" in store
+
+
+def test_an_owner_gives_a_part_away(folder):
+    edit(folder / CUSTOMERS, "owner: crm", "owner: callcentre")
+    assert refused(folder, CRM) == []
+    assert len(refused(folder, CALLCENTRE)) == 1
+
+
+@pytest.mark.parametrize(("author", "count"), [(CRM, 0), (PLATFORM, 0), (CALLCENTRE, 1), (STRANGER, 1)])
+def test_a_new_part_comes_from_its_owner_or_from_the_ecosystems(folder, author, count):
+    text = (folder / CUSTOMERS).read_text().replace("name: Customers", "name: Orders")
+    (folder / "ecosystem" / "crm" / "orders.yaml").write_text(text)
+    found = refused(folder, author)
+    assert len(found) == count
+    assert all(
+        "ecosystem/crm/orders.yaml:3: datastores[0]: the new datastore Orders belongs to crm" in one for one in found
+    )
+
+
+def test_what_is_removed_is_its_owners_too(folder):
+    entries = json.loads((folder / MAPPING).read_text())
+    (folder / DESK).unlink()
+    (folder / MAPPING).write_text("[]")
+    told = refused(folder, CRM)
+    assert len(told) == 3
+    assert "the workspace CallCentre, which is removed, belongs to callcentre" in told[0]
+    assert "the assignment of Callers of CallCentre to Live belongs to platform" in told[1]
+    assert "that no platform serves Trial of CallCentre belongs to callcentre" in told[2]
+    entries[0]["assignments"] = []
+    (folder / MAPPING).write_text(json.dumps(entries))
+    git(folder, "checkout", "-q", "--", DESK)
+    assert refused(folder, PLATFORM) == []  # first the platform lets go, then the workspace
+    commit(folder)
+    git(folder, "branch", "-f", "main")
+    (folder / DESK).unlink()
+    (folder / MAPPING).write_text("[]")
+    assert refused(folder, CALLCENTRE) == []
+
+
+def test_moving_parts_between_files_and_lines_changes_nothing(folder):
+    entries = json.loads((folder / MAPPING).read_text())
+    (folder / MAPPING).write_text(json.dumps(entries[::-1]))
+    (folder / CUSTOMERS).rename(folder / "ecosystem" / "zz.yaml")
+    assert refused(folder, STRANGER) == []
+
+
+def test_a_model_without_teams_is_everybodys(tmp_path):
+    git(tmp_path, "init", "-q", "-b", "main")
+    for name in ("ecosystem.yaml", MAPPING):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    commit(tmp_path)
+    edit(tmp_path / "ecosystem.yaml", "* * * * *", "*/1 * * * *")
+    assert refused(tmp_path, STRANGER) == []
+
+
+def test_where_there_was_no_model_everything_may_come(folder):
+    root = git(folder, "commit-tree", "-m", "Root", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+    git(folder, "replace", "--graft", "HEAD", root)
+    assert refused(folder, STRANGER, root) == []
+
+
+def test_a_base_that_is_not_contained_or_not_there_is_an_error(folder):
+    git(folder, "checkout", "-q", "main")
+    edit(folder / CUSTOMERS, "varchar(100)", "varchar(200)")
+    commit(folder)
+    git(folder, "checkout", "-q", "change")
+    with pytest.raises(GitError, match=r"does not contain 'main'.*Merge or rebase first"):
+        refused(folder, CRM)
+    for nothing in ("origin/main", "--all", "HEAD:model"):
+        with pytest.raises(GitError, match="there is no revision"):
+            refused(folder, CRM, nothing)
+
+
+def test_a_shallow_clone_says_how_to_get_the_history(folder, tmp_path):
+    base = git(folder, "rev-parse", "main")
+    edit(folder / CUSTOMERS, "varchar(100)", "varchar(200)")
+    commit(folder)
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{tmp_path}", "shallow")
+    git(tmp_path / "shallow", "fetch", "-q", "--depth=1", "origin", "main")
+    with pytest.raises(GitError, match="unshallow"):
+        refused(tmp_path / "shallow" / "model", CRM, base)
+
+
+def test_attributes_do_not_hide_a_part_of_the_base(folder):
+    git(folder, "checkout", "-q", "main")
+    (folder / ".gitattributes").write_text("* export-ignore\n")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    edit(folder / CUSTOMERS, "owner: crm", "owner: callcentre")
+    assert len(refused(folder, CALLCENTRE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("repository", "branch", "ours"),
+    [
+        ("crm/model", "crm/a", True),
+        ("CRM/Model", "crm/", True),
+        ("crm/model", "crm", False),
+        ("crm/model", "Crm/a", False),
+        ("crm/model", None, False),
+        ("crm/model2", "crm/a", False),
+        (None, "crm/a", False),
+    ],
+)
+def test_a_change_is_a_teams_by_repository_and_branch(repository, branch, ours):
+    team = Team("crm", "crm/model", "crm/*")
+    assert teams_of(Author(repository, branch), [team]) == ({"crm"} if ours else set())
+
+
+def test_a_branch_pattern_knows_no_character_but_the_star():
+    assert teams_of(Author("a/b", "x"), [Team("t", "a/b", "?")]) == set()
+    assert teams_of(Author("a/b", "x"), [Team("t", "a/b", "[x]")]) == set()
+    assert teams_of(Author("a/b", "x"), [Team("t", "a/b")]) == {"t"}
+    assert teams_of(Author(None, "x"), [Team("t")]) == set()
+
+
+def test_the_example_with_teams_is_a_good_model():
+    assert load_model(EXAMPLES / "teams").ecosystem.owner == "platform"

@@ -14,6 +14,7 @@ from config_schema.load import load_model
 from config_schema.load.folder import read_model
 from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
 
+DOCS = Path(__file__).parents[3] / "docs" / "model.md"
 CASES = Path(__file__).parent / "cases"
 RULES = {rule.__name__ for rule in (*OF_THE_ECOSYSTEM, *OF_THE_MAPPING)}
 
@@ -36,9 +37,10 @@ def test_a_bad_model_is_refused_with_these_problems_and_no_others(case):
 
 
 @pytest.mark.parametrize("rule", sorted({*RULES, "schema"}))
-def test_every_rule_has_good_and_bad_cases(rule):
+def test_every_rule_has_good_and_bad_cases_and_a_line_in_the_docs(rule):
     kinds = [case.split("/")[1].split("_")[0] for case in cases("") if case.startswith(f"{rule}/")]
     assert set(kinds) == {"good", "bad"}
+    assert f"| `{rule}` |" in DOCS.read_text("utf-8")
 
 
 @pytest.mark.parametrize("case", [case for case in cases("bad") if not case.startswith("schema/")])

@@ -21,6 +21,7 @@ SIZE = 4
 WAIT_SECONDS = 2.0  # for one of them
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5.0
+CUT_SECONDS = 7.0
 AWAY_SECONDS = 2.0  # what was away is taken to be away so long: many requests are not to wait for it one by one
 
 Result = TypeVar("Result")
@@ -130,7 +131,7 @@ def _look(connection: Connection) -> None:
 def _watched(connection: Connection) -> Iterator[None]:
     """Cut the connection if it is not given back in time: a server that has stopped does not know of timeouts."""
     line = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = threading.Timer(ANSWER_SECONDS * 2, _cut, [line])
+    timer = threading.Timer(CUT_SECONDS, _cut, [line])
     timer.daemon = True
     timer.start()
     try:

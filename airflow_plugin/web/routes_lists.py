@@ -58,6 +58,7 @@ def overview(user: UserDep) -> dict[str, Any]:
 def streams(
     user: UserDep,
     platform: Text = "",
+    dag_id: Text = "",
     q: Text = "",
     status: Literal["", "active", "paused", "retired"] = "",
     state: Literal["", State] = "",
@@ -65,7 +66,10 @@ def streams(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """The streams that the user may see. `q` is any part of the stream's or the store's name."""
+    """The streams that the user may see. `q` is any part of the stream's or the store's name.
+
+    `dag_id` is that of one stream's DAG.
+    """
     asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
     found = standings(user, asked)
     _raise_if_all_are_away(found)
@@ -73,7 +77,10 @@ def streams(
         (one, standing)
         for standing in found
         for one in standing.cards
-        if _like(one, q.casefold()) and status in ("", one.stream.status) and state in ("", one.state)
+        if dag_id in ("", one.stream.dag_id)
+        and _like(one, q.casefold())
+        and status in ("", one.stream.status)
+        and state in ("", one.state)
     ]
     ordered = _sorted(wanted, sort)
     return {"total": len(wanted), "streams": _told(ordered[offset : offset + limit])}

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
+from config_schema import names
 from tests.web.world import World, airflow_with_plugin, fill
+
+DSN = "postgresql://nobody:secretword@127.0.0.1"
 
 
 @pytest.fixture(scope="session")
 def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with airflow_with_plugin(postgres, tmp_path_factory.mktemp("web")) as world:
-        fill(world)
-        world.start()
-        yield world
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        places = {"SilentLive": silent.getsockname()[1], "ClosedLive": 1}
+        away = {names.dsn_variable(names.platform_name(one)): f"{DSN}:{port}/x" for one, port in places.items()}
+        with airflow_with_plugin(postgres, tmp_path_factory.mktemp("web"), **away) as world:
+            fill(world)
+            world.start()
+            yield world
 
 
 @pytest.fixture

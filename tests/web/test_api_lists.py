@@ -55,6 +55,8 @@ def test_the_overview_counts_streams_and_what_was_moved(client):
         ("sort=-stream_key&limit=1", ["Store2"]),
         ("sort=stream_key&limit=1&offset=1", ["Failing"]),
         ("q=%25", []),
+        ("dag_id=yellowforensic__Store2_ingestion", ["Store2"]),
+        ("dag_id=yellowforensic_health", []),
     ],
 )
 def test_lists_are_filtered_sorted_and_paged(client, query, keys):

@@ -46,6 +46,7 @@ class World:
     """Where everything is; `close` ends the api-server."""
 
     real: RealAirflow
+    postgres_dsn: str  # of a superuser
     merge_dsn: str
     web_role: str
     port: int
@@ -232,7 +233,7 @@ def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, *
         **{names.web_dsn_variable(names.platform_name(one)): web for one in PLATFORMS},
         **environment,
     }
-    world = World(real, merge, web_role, port or free_port())
+    world = World(real, postgres.dsn(), merge, web_role, port or free_port())
     real.airflow("db", "migrate")
     for platform in PLATFORMS:
         world.settle(platform)
@@ -268,6 +269,7 @@ def fill(world: World) -> None:
     table = names.stream_table("yellowlive")
     world.merge_store(f"UPDATE {table} SET updated_at = now() - interval '1 day' WHERE stream_key = 'Store2'")
     world.real.parse()
+    assert world.real.import_errors() == []
     for platform in PLATFORMS:
         name = names.platform_name(platform)
         for batch_id in range(1, 6):

@@ -1,0 +1,127 @@
+"""A merge store that is away, or cuts connections, or is locked: said soon and in words, and over as soon as it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import psycopg2
+import pytest
+
+from config_schema import names
+from tests.airflow.conftest import config
+from tests.row_settings import settings_of_row
+from tests.web.test_api_rights import ROUTES
+
+SOON = 8.0  # seconds; a merge store that is well answers in a hundredth of that
+
+
+@pytest.fixture(params=["SilentLive", "ClosedLive"])
+def away(request, world) -> Iterator[str]:
+    """A platform whose merge store accepts connections and says nothing, or does not listen."""
+    name = names.platform_name(request.param)
+    file = world.real.home / "settings" / names.settings_file(name)
+    file.write_text(settings_of_row(config(request.param)).to_json())
+    yield name
+    file.unlink()
+
+
+def test_every_route_of_a_platform_that_is_away_says_so_soon(client, away):
+    for route in ROUTES:
+        if "{platform}" not in route.described or route.described.endswith("/config"):
+            continue
+        path = route.path.replace("yellowlive", away).replace("yellowforensic", away)
+        began = time.monotonic()
+        answer = client().request(route.method, path, json=route.body)
+        assert time.monotonic() - began < SOON
+        if "validate" in path or "preview" in path:  # what is wrong with a config itself can be said without it
+            assert answer.json()["problems"], answer.text
+            continue
+        assert answer.status_code == 503, (str(route), answer.text)
+        error = answer.json()["error"]
+        assert "DAGFACTORY" in error["what"]
+        assert error["todo"]
+        assert "secretword" not in answer.text
+
+
+def test_the_other_platforms_are_told_of_all_the_same(client, away):
+    began = time.monotonic()
+    told = {one["platform"]: one for one in client().get("/api/overview").json()["platforms"]}
+    assert time.monotonic() - began < SOON
+    assert told[away]["database"]["ok"] is False
+    assert told[away]["database"]["todo"]
+    assert told["yellowlive"]["database"]["ok"] is True
+    assert client().get("/api/streams").json()["total"] > 10
+    assert client().get(f"/api/streams?platform={away}").status_code == 503
+
+
+def test_what_was_away_a_moment_ago_is_not_waited_for_again(client, away):
+    client().get(f"/api/streams?platform={away}")
+    began = time.monotonic()
+    assert client().get(f"/api/streams?platform={away}").status_code == 503
+    assert time.monotonic() - began < 2.5  # connecting gives up after 3
+
+
+def test_connections_that_the_server_has_cut_are_made_anew(client, world):
+    path = "/api/streams/yellowlive/Store1/history"
+    assert client().get(path).status_code == 200
+    superuser = world.postgres_dsn
+    with closing(psycopg2.connect(superuser)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s", [world.web_role]
+        )
+        assert cursor.fetchone()[0] >= 1
+    assert client().get(path).status_code == 200
+    version = client().get("/api/streams/yellowlive/Store1").json()["version"]
+    assert (
+        client().post("/api/streams/yellowlive/Store1/rollback", json={"to": 10**9, "version": version}).status_code
+        == 404
+    )
+
+
+def test_a_table_that_somebody_holds_is_not_waited_for_forever(client, world):
+    with closing(psycopg2.connect(world.merge_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE yellowforensic_airflow_dsg_history")
+        began = time.monotonic()
+        answers = {}
+
+        def ask(method, path, body):
+            answers[path] = client().request(method, path, json=body)
+
+        asked = [
+            ("GET", "/api/streams/yellowforensic/Store1/history", None),
+            ("POST", "/api/streams/yellowforensic/Store1/actions/trigger", {}),
+        ]
+        threads = [threading.Thread(target=ask, args=one) for one in asked]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert time.monotonic() - began < SOON
+        assert [answer.status_code for answer in answers.values()] == [503, 503]
+        connection.rollback()
+    assert client().get("/api/streams/yellowforensic/Store1/history").status_code == 200
+
+
+def test_more_requests_at_once_than_connections_are_all_answered(client, world):
+    codes: list[int] = []
+
+    def ask() -> None:
+        with world.client("viewer") as one:
+            codes.extend(one.get("/api/streams/yellowlive/Store1/batches").status_code for _ in range(5))
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [200] * 60
+
+
+def test_the_api_servers_role_may_write_no_batches_and_no_other_tables(world):
+    asked = """SELECT table_name, string_agg(privilege_type, ' ' ORDER BY privilege_type)
+        FROM information_schema.role_table_grants WHERE grantee = %s AND privilege_type <> 'SELECT' GROUP BY 1"""
+    tables = {f"{name}_airflow_dsg{part}" for name in ("yellowlive", "yellowforensic") for part in ("", "_history")}
+    assert dict(world.merge_store(asked, world.web_role)) == dict.fromkeys(tables, "INSERT UPDATE")

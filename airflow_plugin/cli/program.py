@@ -18,6 +18,7 @@ from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.model import model
 from airflow_plugin.cli.plan import plan
+from airflow_plugin.cli.platform import platform
 from airflow_plugin.cli.simulate import simulate
 from airflow_plugin.cli.snapshot import snapshot
 from airflow_plugin.cli.status import status
@@ -54,6 +55,7 @@ app.add_typer(db, name="db")
 app.add_typer(batch, name="batch")
 app.add_typer(migrate, name="migrate")
 app.add_typer(model, name="model")
+app.add_typer(platform, name="platform")
 app.add_typer(snapshot, name="snapshot")
 app.add_typer(streams, name="streams")
 app.add_typer(views, name="views")

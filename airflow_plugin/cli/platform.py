@@ -1,0 +1,138 @@
+"""`dagfactory platform`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from airflow_plugin.settings import PlatformSettings
+
+platform = typer.Typer(help="A platform as a whole.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="PLATFORM", help="The platform's name in the model.")]
+Drop = Annotated[
+    str | None,
+    typer.Option(
+        "--drop", metavar="PLATFORM", help="Drop all tables of the retired platform for good; its name again."
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
+
+
+@platform.callback()
+def group() -> None:
+    """A platform as a whole."""
+
+
+@platform.command()
+def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
+    """Let a platform go: retire its streams, and put their merge tables aside in the schema <platform>_archive.
+
+    Nothing is lost by that, and streams can be brought back. Only --drop, in a second call and with the platform's
+    name again, drops what is archived, the batches and the stream table. It is refused while a stream is not retired,
+    a merge table is not archived, or something of others stands on one of them. Take the platform out of the model
+    first, or the next sync shows its streams as changed by hand.
+
+    Example: dagfactory platform retire YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
+    """
+    from config_schema.errors import StreamFactoryError
+
+    if drop is None:
+        _retire(name, dry_run, yes)
+    elif drop != name:
+        raise StreamFactoryError("--drop", f"{drop!r} is not {name!r}", f"To drop all its tables: --drop {name}")
+    else:
+        _drop(name, dry_run, yes)
+
+
+def _retire(name: str, dry_run: bool, yes: bool) -> None:
+    from airflow_plugin.cli.streams_view import print_changes
+    from airflow_plugin.streams import opening
+    from airflow_plugin.streams.changing import apply, status_changes
+    from airflow_plugin.sync.apply import author
+
+    with opening.changing(name) as table:
+        rows, settings = table.rows(), table.settings
+        written = apply(table, status_changes(table, rows, "retire"), author())
+        if dry_run or (written and not yes and sys.stdin.isatty()):
+            print_changes(rows, written, done=False)
+        if dry_run:
+            table.connection.rollback()
+        elif written:
+            _ask(f"Retire {len(written)} streams of {name} and archive their merge tables?", yes)
+    if not dry_run:
+        print_changes(rows, written, done=True)
+    _archive(settings, dry_run)
+    if not dry_run:
+        _say_what_is_left(settings)
+
+
+def _archive(settings: PlatformSettings, dry_run: bool) -> None:
+    """The merge job knows its tables."""
+    from psycopg2.extensions import parse_dsn
+
+    from airflow_plugin.settings import merge_store_dsn
+    from config_schema import names
+
+    dsn, _ = merge_store_dsn(settings.platform_name)
+    parts = parse_dsn(dsn)
+    credential = "platform-retire"
+    login = {"username": parts.get("user", ""), "password": parts.get("password", "")}
+    secrets = {names.secret_variable(credential, key): value for key, value in login.items()}
+    flags = {
+        "platform": settings.original_platform_name,
+        "retired-days": "0",
+        "postgres-host": parts.get("host", "localhost"),
+        "postgres-port": parts.get("port", "5432"),
+        "postgres-database": parts.get("dbname", ""),
+        "postgres-schema": settings.merge_store_schema,
+        "postgres-credential": credential,
+    }
+    command = [sys.executable, "-m", "merge_jobs", "archive", *(f"--{key}={value}" for key, value in flags.items())]
+    sys.stdout.flush()
+    done = subprocess.run([*command, *(["--dry-run"] if dry_run else [])], env=os.environ | secrets, check=False)
+    if done.returncode != 0:
+        raise typer.Exit(1)
+
+
+def _drop(name: str, dry_run: bool, yes: bool) -> None:
+    from airflow_plugin import platform_tables
+    from airflow_plugin.streams import opening
+    from config_schema.errors import StreamFactoryError
+
+    with opening.changing(name) as table:
+        short, schema = table.settings.platform_name, table.settings.merge_store_schema
+        if left := [key for key, row in table.rows().items() if row.status != "retired"]:
+            what = f"{len(left)} of its streams are not retired, {left[0]} for one"
+            raise StreamFactoryError(name, what, f"Retire the platform first: dagfactory platform retire {name}")
+        found = platform_tables.platform_tables(table.connection, short, schema)
+        dropped = platform_tables.drop(table.connection, short, found)
+        print(*(f"{one} {'would be ' if dry_run else ''}dropped" for one in dropped), sep="\n")
+        if dry_run:
+            table.connection.rollback()
+        else:
+            _ask(f"Drop these {len(dropped)} tables for good?", yes)
+    if not dry_run:
+        print(f"{len(dropped)} tables of {name} are dropped")
+
+
+def _ask(question: str, yes: bool) -> None:
+    """What was changed so far is rolled back by a no."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(question, abort=True, err=True)
+
+
+def _say_what_is_left(settings: PlatformSettings) -> None:
+    from config_schema import names
+
+    name, short = settings.original_platform_name, settings.platform_name
+    print(f"{name} is retired. Its factory files ({short}_factory*.py) and {names.settings_file(short)} can go now")
+    print(f"dagfactory platform retire {name} --drop {name} drops its tables for good")

@@ -46,6 +46,11 @@ def keep_functions(tables: DatasetTables) -> None:
     _replace(tables, parts["function"], make)
 
 
+def standing_functions(tables: DatasetTables) -> list[str | None]:
+    """The comments of the functions, which tell their definitions. Raises StoreMismatch if one is not ours."""
+    return _told(tables)
+
+
 def parts_of(
     tables: DatasetTables, types: Mapping[str, str], text: Callable[[sql.Composable], str]
 ) -> dict[str, sql.Composable]:

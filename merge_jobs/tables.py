@@ -208,18 +208,26 @@ def merge_table(tables: DatasetTables) -> Described | None:
     standing = described(tables, tables.merge_name)
     if standing is None:
         return None
-    _check_owner(tables, tables.merge_name, standing, ownership(tables, "merge"))
-    schema = tables.store.place.schema
-    index = names.merge_key_index(tables.merge_name)
-    if not tables.store.value(
-        "dataset.key_index_stands", {"schema": schema, "index": index, "table": tables.merge_name}
-    ):
+    refuse_another_owner(tables, standing)
+    if not key_index_stands(tables):
         raise StoreMismatch(
             f"{tables.where}: table {tables.merge_name}",
-            f"its unique index {index} is missing or not valid",
-            f"Create it again on ({', '.join(tables.dataset.primary_key)})",
+            f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
+            "Let merge-job tables make it again",
         )
     return standing
+
+
+def refuse_another_owner(tables: DatasetTables, standing: Described) -> None:
+    """Raises StoreMismatch if the merge table is not this stream's, or was made for another key."""
+    _check_owner(tables, tables.merge_name, standing, ownership(tables, "merge"))
+
+
+def key_index_stands(tables: DatasetTables) -> bool:
+    """Whether the merge table has the unique index of its key."""
+    index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
+    wanted = {"schema": schema, "index": index, "table": tables.merge_name}
+    return bool(tables.store.value("dataset.key_index_stands", wanted))
 
 
 def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:

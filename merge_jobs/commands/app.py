@@ -10,6 +10,7 @@ from merge_jobs.commands.merge import merge
 from merge_jobs.commands.reset import reset
 from merge_jobs.commands.sql import sql
 from merge_jobs.commands.status import status
+from merge_jobs.commands.tables import tables
 from merge_jobs.commands.trust import trust
 from merge_jobs.commands.views import views
 from merge_jobs.simulator import simulate
@@ -21,6 +22,7 @@ app.command()(reset)
 app.command()(status)
 app.command()(sql)
 app.command()(trust)
+app.command()(tables)
 app.command()(archive)
 app.command()(describe)
 app.command()(simulate)

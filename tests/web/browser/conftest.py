@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from airflow_plugin.demo.airflow import Airflow, run_to_end
 from airflow_plugin.demo.databases import Databases, create_databases
@@ -28,6 +29,13 @@ LIVE, FORENSIC = "yellowlive", "yellowforensic"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = "DAGFACTORY_SCREENSHOTS"  # the folder that pictures of the pages are to go to
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+PARSED_SECONDS = 120
+PATIENCE = 45_000  # milliseconds
+# More than the guard of deletes takes for a small table.
+MORE_ADDRESSES = """
+    INSERT INTO addresses (id, "customerId", "streetName", city, state, "zipCode")
+    SELECT 'MORE' || n, 'CUST001', 'Long Street ' || n, 'Zurich', 'ZH', '8000' FROM generate_series(1, 192) n
+"""
 SIZE = {"width": 1360, "height": 860}
 
 
@@ -47,6 +55,22 @@ class Site:
     def change_the_source(self, *arguments: str) -> None:
         at = ("--host", self.databases.host, "--port", str(self.databases.port), "--database", "customer_db")
         self.run("simulate", *at, "--user", "producer", "--min-interval", "0", "--max-interval", "0", *arguments)
+
+    def wait_for_dag(self, dag_id: str) -> None:
+        give_up = time.monotonic() + PARSED_SECONDS
+        while self.airflow.api.dag(dag_id) is None:
+            self.airflow.check_alive()
+            assert time.monotonic() < give_up, f"{dag_id} did not come"
+            time.sleep(0.3)
+
+    def produce(self, statement: str) -> None:
+        """Run SQL in the producer's database."""
+        producer = self.databases.connect("customer_db")
+        try:
+            with producer, producer.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            producer.close()
 
     def address(self, path: str) -> str:
         return self.airflow.address + path
@@ -88,6 +112,7 @@ def started_site(folder: Path, databases: Databases, processes: Processes) -> Si
     airflow = Airflow(folder / "airflow", free_port(), databases.dsn("airflow"), secrets, processes)
     site = Site(airflow, databases, inherited_environment() | secrets | producer, {})
     site.change_the_source("--create-tables", "--max-changes", "0")
+    site.produce(MORE_ADDRESSES)
     model.commit(scheduled=False)
     site.run("sync", str(model.folder), "--yes")
     site.row = taken_row(databases)
@@ -150,10 +175,11 @@ def looking(site: Site, browser: Browser) -> Iterator[Callable[..., Looking]]:
     with contextlib.ExitStack() as ends:
 
         def look(theme: str = "light") -> Looking:
+            expect.set_options(timeout=PATIENCE)
             context = browser.new_context(viewport=SIZE, color_scheme=theme)
             ends.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(PATIENCE)
             page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
             seen = Looking(page, site, theme)
             page.on("pageerror", lambda error: seen.errors.append(str(error)))

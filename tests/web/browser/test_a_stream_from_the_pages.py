@@ -1,0 +1,102 @@
+"""A person with a browser: makes a stream, sees its DAG, runs it, breaks it, reads why, and takes it back."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from config_schema import names
+from tests.web.browser.conftest import FORENSIC, Site
+
+STREAM = f"/plugin/streams/stream/{FORENSIC}/Store1"
+DAG_ID = names.dag_id(FORENSIC, "Store1")
+SOME_ARE_GONE = "DELETE FROM addresses WHERE id IN (SELECT 'MORE' || n FROM generate_series(1, 50) n)"
+RUN = 240_000  # milliseconds
+
+
+def write_config(page: Page, config: dict[str, Any]) -> None:
+    page.get_by_role("tab", name="JSON").click()
+    page.get_by_label("config_json").fill(json.dumps(config))
+    page.get_by_role("tab", name="Form").click()
+
+
+def answer(page: Page, button: str) -> None:
+    """Say yes in the dialog that asks."""
+    dialog = page.get_by_role("alertdialog")
+    dialog.get_by_role("button", name=button, exact=True).click()
+    expect(dialog).to_be_hidden()
+
+
+def run_to_its_end(page: Page) -> str:
+    """Trigger the stream from its page, follow the link to the run, and wait there; the run's state."""
+    page.get_by_role("button", name="Trigger").click()
+    answer(page, "Trigger")
+    page.get_by_role("link", name="See the run").click()
+    state = page.locator("dd").filter(has_text=re.compile("^(success|failed)$"))
+    expect(state).to_be_visible(timeout=RUN)
+    return state.inner_text()
+
+
+def counts_of(page: Page, dataset: str) -> list[str]:
+    """Inserted, updated, deleted, unchanged and total, as the run's page shows them."""
+    cells = page.get_by_role("region", name="Counts per dataset").get_by_role("row").filter(has_text=dataset)
+    return cells.get_by_role("cell").all_inner_texts()[1:6]
+
+
+def make_the_stream(page: Page, site: Site) -> None:
+    """From the platform's settings, with a schedule that is none at first."""
+    page.goto(site.address("/plugin/streams/list"))
+    page.get_by_role("link", name="New stream").click()
+    page.get_by_role("combobox", name="Platform").select_option(FORENSIC)
+    expect(page.get_by_label("namespace_name")).to_have_value(site.row["namespace_name"])
+    write_config(page, site.row | {"schedule": "61 * * * *"})
+    expect(page.get_by_text(re.compile("no schedule|not a schedule|61")).first).to_be_visible()
+    expect(page.get_by_role("button", name="Create the stream")).to_be_disabled()
+    page.get_by_label("schedule", exact=True).fill("")
+    page.get_by_role("button", name="Create the stream").click()
+    answer(page, "Create")
+
+
+def forbid_deletes(page: Page) -> None:
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("max_delete_fraction").fill("0")
+    page.get_by_role("button", name="Look at the changes and save").click()
+    expect(page.get_by_role("alertdialog").get_by_text("max_delete_fraction")).to_be_visible()
+    answer(page, "Save")
+
+
+def test_a_stream_is_made_run_broken_and_taken_back(looking, site):
+    seen = looking()
+    page = seen.page
+    make_the_stream(page, site)
+    expect(page.get_by_role("heading", name="Store1", level=1)).to_be_visible()
+    assert page.url.endswith(STREAM)
+
+    site.wait_for_dag(DAG_ID)
+    page.goto(site.address(f"/dags/{DAG_ID}/plugin/stream"))
+    expect(page.locator(".sf-page").get_by_role("button", name="Trigger")).to_be_visible()
+
+    page.goto(site.address(STREAM))
+    assert run_to_its_end(page) == "success"
+    assert counts_of(page, "customers") == ["5", "0", "0", "0", "5"]
+    assert counts_of(page, "addresses") == ["200", "0", "0", "0", "200"]
+
+    page.goto(site.address(STREAM))
+    forbid_deletes(page)
+    site.produce(SOME_ARE_GONE)
+    assert run_to_its_end(page) == "failed"
+    expect(page.get_by_role("alert").first).to_contain_text("max_delete_fraction")
+    page.goto(site.address(STREAM))
+    expect(page.get_by_role("alert").first).to_contain_text("max_delete_fraction")
+
+    page.get_by_role("tab", name="History").click()
+    page.get_by_role("button", name="Roll back to this").first.click()
+    answer(page, "Roll back")
+    expect(page.get_by_text(re.compile("^Rolled back to version"))).to_be_visible()
+    assert run_to_its_end(page) == "success"
+    assert counts_of(page, "customers") == ["0", "0", "0", "5", "5"]
+    assert counts_of(page, "addresses") == ["0", "0", "50", "150", "150"]
+    assert seen.errors == []

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from airflow_plugin.cli.migrate_cutover import cutover, rollback
 from airflow_plugin.cli.migrate_shadow import shadow
 from airflow_plugin.cli.options import Json
 
@@ -124,4 +125,5 @@ def compare(
         sys.exit(DIFFERS)
 
 
-migrate.command()(shadow)
+for command in (shadow, cutover, rollback):
+    migrate.command()(command)

@@ -108,6 +108,11 @@ def static_files(path: Path) -> StaticFiles:
     return StaticFiles(tuple(dags), others, tuple(problems))
 
 
+def dag_ids_in(file: Path) -> list[str]:
+    """Of all DAGs in a file, whatever they do. Raises StreamFactoryError for a file that cannot be read."""
+    return [str(one.dag.given("dag_id", 0)) for one in dags_in(_tree(file))]
+
+
 def _static_dags(file: Path) -> Iterator[StaticDag]:
     tree = _tree(file)
     try:

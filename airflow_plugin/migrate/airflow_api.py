@@ -1,0 +1,121 @@
+"""Airflow's REST API, as far as a cutover needs it: pause DAGs, see what is at work, end what a pause has left open."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from config_schema.errors import StreamFactoryError
+
+TOKEN_VARIABLE = "DAGFACTORY_AIRFLOW_TOKEN"
+TIMEOUT_SECONDS = 30
+AT_WORK = ("running", "queued", "restarting", "deferred")  # of tasks; a pause starts no others
+OPEN = ("running", "queued")  # of runs
+MOST = 100  # in an answer
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """The token is for the address that was given, and for no other."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
+@dataclass(frozen=True)
+class DagNow:
+    """A DAG as Airflow has it; `fileloc` is the file that it was last parsed from."""
+
+    dag_id: str
+    is_paused: bool
+    is_stale: bool
+    fileloc: str
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """The API at an address, with a token. Its methods raise StreamFactoryError, without the token in it."""
+
+    url: str
+    token: str
+
+    def dag(self, dag_id: str) -> DagNow | None:
+        """None where Airflow has never had such a DAG."""
+        found = self._call("GET", f"dags/{quote(dag_id)}", or_none=True)
+        if found is None:
+            return None
+        return DagNow(dag_id, bool(found["is_paused"]), bool(found.get("is_stale")), str(found["fileloc"]))
+
+    def set_paused(self, dag_id: str, is_paused: bool) -> None:
+        self._call("PATCH", f"dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": is_paused})
+
+    def tasks_at_work(self, dag_id: str) -> list[str]:
+        """`run_id task_id` of each task that runs or is about to."""
+        path = f"dags/{quote(dag_id)}/dagRuns/~/taskInstances"
+        found = self._call("GET", f"{path}?{_states(AT_WORK)}")["task_instances"]
+        return [f"{one['dag_run_id']} {one['task_id']}" for one in found]
+
+    def open_runs(self, dag_id: str) -> list[str]:
+        found = self._call("GET", f"dags/{quote(dag_id)}/dagRuns?{_states(OPEN)}")["dag_runs"]
+        return [str(one["dag_run_id"]) for one in found]
+
+    def has_succeeded(self, dag_id: str, run_id: str, task_id: str) -> bool:
+        path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}"
+        found = self._call("GET", path, or_none=True)
+        return found is not None and found["state"] == "success"
+
+    def end_run(self, dag_id: str, run_id: str, state: str, note: str) -> None:
+        """Make a run `success` or `failed`, and its tasks that have not ended."""
+        path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
+        self._call("PATCH", f"{path}?update_mask=state&update_mask=note", {"state": state, "note": note})
+
+    def _call(self, method: str, path: str, body: Any = None, *, or_none: bool = False) -> Any:
+        request = urllib.request.Request(
+            f"{self.url.rstrip('/')}/api/v2/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"},
+        )
+        where = f"Airflow at {self.url}"
+        try:
+            with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404 and or_none:
+                    return None
+                raise _refused(where, method, path, error.code) from None
+        except (OSError, ValueError) as error:
+            what = f"{method} {path.partition('?')[0]}: no answer ({type(error).__name__})"
+            raise StreamFactoryError(
+                where, what, "Correct --airflow-url, or see its api-server", retryable=True
+            ) from None
+
+
+def airflow(url: str, token: str | None) -> Airflow:
+    """Raises StreamFactoryError without an http address and a token."""
+    if not url.startswith(("http://", "https://")):
+        raise StreamFactoryError("--airflow-url", f"{url!r} is no address", "Write http://host:port")
+    if not token:
+        raise StreamFactoryError(
+            TOKEN_VARIABLE, "it is not set", "Set it to a token of Airflow's API: POST /auth/token"
+        )
+    return Airflow(url, token)
+
+
+def _states(states: tuple[str, ...]) -> str:
+    return urlencode([*(("state", one) for one in states), ("limit", MOST)])
+
+
+def _refused(where: str, method: str, path: str, code: int) -> StreamFactoryError:
+    what = f"{method} {path.partition('?')[0]}: {code}"
+    if code in (401, 403):
+        todo = f"Set {TOKEN_VARIABLE} to a token that is valid, of a user who may edit DAGs and their runs"
+        return StreamFactoryError(where, what, todo)
+    return StreamFactoryError(where, what, "See the api-server's log", retryable=code >= 500)

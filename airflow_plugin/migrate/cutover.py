@@ -1,0 +1,241 @@
+"""From a static DAG to the factory's, in steps that can each be done twice: what is done already is found so.
+
+Pause the static DAG, let its tasks end, move its file aside, write the row, and let the factory's DAG run once Airflow
+has it. Backwards the same, from wherever it has come to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airflow_plugin.migrate.airflow_api import Airflow, DagNow
+from airflow_plugin.migrate.cutover_state import STEPS, Cutover, DagCutover, digest, sync_folder, write_state
+from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.stream_table import RowChange, StreamRow
+from airflow_plugin.streams.changing import apply
+from airflow_plugin.streams.opening import StreamTable, changing
+from config_schema.errors import StreamFactoryError
+
+POLL_SECONDS = 1.0
+NOTE = "Left open by the pause of a cutover from its static file to the factory"
+AGAIN = "Run the same command again to go on, or dagfactory migrate rollback"
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the steps need: Airflow, where the state is kept, who is told, and how long each wait may take."""
+
+    airflow: Airflow
+    state: Path
+    changed_by: str
+    told: Told
+    seconds: float
+
+
+def carry_out(cutover: Cutover, way: Way) -> Cutover:
+    """Do the steps that are not done. Raises StreamFactoryError; what was done until then is kept in the state."""
+    if cutover.back == "begun":
+        what = "it is being rolled back"
+        raise StreamFactoryError(str(way.state), what, "Finish that: dagfactory migrate rollback")
+    write_state(way.state, cutover)
+    for step in STEPS[len(cutover.done) :]:
+        way.told(f"{step}: begun")
+        _DOING[step](cutover, way)
+        cutover = cutover.with_done(step)
+        write_state(way.state, cutover)
+        way.told(f"{step}: done")
+    return cutover
+
+
+def roll_back(cutover: Cutover, way: Way) -> Cutover:
+    """Undo what is done, and what may be half. Raises StreamFactoryError; it can be run again."""
+    cutover = replace(cutover, back="begun")
+    write_state(way.state, cutover)
+    for step, undo in _UNDOING.items():
+        way.told(f"undo {step}: begun")
+        undo(cutover, way)
+        way.told(f"undo {step}: done")
+    cutover = replace(cutover, back="done", done=())
+    write_state(way.state, cutover)
+    return cutover
+
+
+# --- Forwards
+
+
+def _pause(cutover: Cutover, way: Way) -> None:
+    for dag in cutover.dags:
+        way.airflow.set_paused(dag.static_dag_id, True)
+
+
+def _drain(cutover: Cutover, way: Way) -> None:
+    for dag in cutover.dags:
+        _drain_dag(dag.static_dag_id, way)
+
+
+def _drain_dag(dag_id: str, way: Way) -> None:
+    """Wait for the tasks at work. A paused DAG starts no others, so runs that have more to do are ended by hand."""
+
+    def at_rest() -> bool:
+        return not way.airflow.tasks_at_work(dag_id)
+
+    _wait(at_rest, f"tasks of {dag_id} are still at work", way)
+    while runs := way.airflow.open_runs(dag_id):
+        for run_id in runs:
+            # What follows the merge only decides whether to run again at once, and the next run sees to that.
+            merged = way.airflow.has_succeeded(dag_id, run_id, MERGE_TASK)
+            way.airflow.end_run(dag_id, run_id, "success" if merged else "failed", NOTE)
+            way.told(f"drain: run {run_id} of {dag_id} ended as {'success' if merged else 'failed'}")
+
+
+def _move(cutover: Cutover, way: Way) -> None:
+    file, aside = cutover.path, cutover.aside
+    if _moved(file, aside, cutover.sha256):
+        return
+    try:
+        file.rename(aside)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise StreamFactoryError(str(file), f"it cannot be moved aside ({error.strerror})", AGAIN) from error
+
+
+def _moved(source: Path, target: Path, sha256: str) -> bool:
+    """Whether the file is at its target. Raises StreamFactoryError where it is at both places, at none, or another."""
+    there = [path for path in (source, target) if path.exists()]
+    if len(there) != 1:
+        what = f"both it and {target} are there" if there else f"neither it nor {target} is there"
+        raise StreamFactoryError(str(source), what, f"Leave the right one of them. {AGAIN}")
+    if digest(there[0]) != sha256:
+        what = "it is not as it was when the cutover began"
+        raise StreamFactoryError(str(there[0]), what, f"Put back what it was. {AGAIN}")
+    return there[0] == target
+
+
+def _write(cutover: Cutover, way: Way) -> None:
+    for platform, dags in _by_platform(cutover):
+        with changing(platform) as table:
+            rows = table.rows()
+            changes = [
+                RowChange(dag.stream_key, dag.config_json, "active", "cutover")
+                for dag in dags
+                if not _is(rows.get(dag.stream_key), (dag.config_json, "active"), dag.row_before, table)
+            ]
+            apply(table, changes, way.changed_by)
+
+
+def _resume(cutover: Cutover, way: Way) -> None:
+    for dag in cutover.dags:
+
+        def has_it(dag: DagCutover = dag) -> bool:
+            now = way.airflow.dag(dag.dag_id)
+            return now is not None and not now.is_stale and now.fileloc != dag.fileloc
+
+        _wait(has_it, f"Airflow has no {dag.dag_id} of the factory yet", way)
+        way.airflow.set_paused(dag.dag_id, dag.was_paused)
+
+
+_DOING: dict[str, Callable[[Cutover, Way], None]] = {
+    "pause": _pause,
+    "drain": _drain,
+    "move": _move,
+    "write": _write,
+    "resume": _resume,
+}
+
+
+# --- Backwards
+
+
+def _stop_factory(cutover: Cutover, way: Way) -> None:
+    for dag in cutover.dags:
+        now = way.airflow.dag(dag.dag_id)
+        if now is not None and not now.is_stale and not _is_static(now, dag):
+            way.airflow.set_paused(dag.dag_id, True)
+            _drain_dag(dag.dag_id, way)
+
+
+def _unwrite(cutover: Cutover, way: Way) -> None:
+    for platform, dags in _by_platform(cutover):
+        with changing(platform) as table:
+            rows = table.rows()
+            changes = []
+            for dag in dags:
+                row = rows.get(dag.stream_key)
+                if row is None:
+                    continue
+                # Where there was no row, whatever has become of ours since is only retired.
+                before = dag.row_before or (row.config_json, "retired")
+                other = (dag.config_json, "active") if dag.row_before else (row.config_json, row.status)
+                if not _is(row, before, other, table):
+                    changes.append(RowChange(dag.stream_key, *before, "rollback"))
+            apply(table, changes, way.changed_by)
+
+
+def _move_back(cutover: Cutover, way: Way) -> None:
+    file, aside = cutover.path, cutover.aside
+    if _moved(aside, file, cutover.sha256):
+        return
+    try:
+        aside.rename(file)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise StreamFactoryError(str(aside), f"it cannot be moved back ({error.strerror})", AGAIN) from error
+
+
+def _let_static_run(cutover: Cutover, way: Way) -> None:
+    for dag in cutover.dags:
+
+        def is_back(dag: DagCutover = dag) -> bool:
+            now = way.airflow.dag(dag.static_dag_id)
+            return now is not None and not now.is_stale and _is_static(now, dag)
+
+        _wait(is_back, f"Airflow has no {dag.static_dag_id} of {cutover.file} yet", way)
+        way.airflow.set_paused(dag.static_dag_id, dag.was_paused)
+
+
+_UNDOING: dict[str, Callable[[Cutover, Way], None]] = {
+    "resume": _stop_factory,
+    "write": _unwrite,
+    "move": _move_back,
+    "pause": _let_static_run,
+}
+
+
+# --- Both
+
+
+def _is_static(now: DagNow, dag: DagCutover) -> bool:
+    return now.dag_id == dag.static_dag_id and now.fileloc == dag.fileloc
+
+
+def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: StreamTable) -> bool:
+    """Whether a row is as wanted. Raises StreamFactoryError if it is not as it was before, either."""
+    now = None if row is None else (row.config_json, row.status)
+    if now == wanted:
+        return True
+    # What an earlier rollback has retired is as good as no row.
+    if now == other or (other is None and row is not None and row.status == "retired"):
+        return False
+    key = "the row" if row is None else row.stream_key
+    what = f"{key} was changed since the cutover began, or is gone"
+    raise StreamFactoryError(table.name, what, "Look at dagfactory streams history, and bring it to what it was")
+
+
+def _by_platform(cutover: Cutover) -> Iterator[tuple[str, list[DagCutover]]]:
+    for platform in dict.fromkeys(dag.platform for dag in cutover.dags):
+        yield platform, [dag for dag in cutover.dags if dag.platform == platform]
+
+
+def _wait(true: Callable[[], bool], what: str, way: Way) -> None:
+    """Raises StreamFactoryError if something does not become true in time."""
+    give_up = time.monotonic() + way.seconds
+    while not true():
+        if time.monotonic() >= give_up:
+            where = f"Airflow at {way.airflow.url}"
+            raise StreamFactoryError(where, f"{what}, after {way.seconds:g} s", AGAIN, retryable=True)
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,126 @@
+"""How far a cutover is: a file beside the static DAG file, written before and after each step, so that none is lost."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from config_schema.errors import StreamFactoryError
+
+FORMAT = 1
+STEPS = ("pause", "drain", "move", "write", "resume")
+
+
+@dataclass(frozen=True)
+class DagCutover:
+    """One DAG of the file as it was before the first step; `row_before` is (config_json, status), None without one."""
+
+    static_dag_id: str
+    dag_id: str
+    platform: str
+    stream_key: str
+    config_json: str
+    was_paused: bool
+    fileloc: str
+    row_before: tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """`done` are steps that are whole; the one after them may be half. `back` says that it is being undone, or is."""
+
+    file: str
+    sha256: str
+    dags: tuple[DagCutover, ...]
+    done: tuple[str, ...] = ()
+    back: str | None = None  # begun, done
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file)
+
+    @property
+    def aside(self) -> Path:
+        """Where the file waits: a name that no dag-processor reads."""
+        return self.path.with_name(f"{self.path.name}.aside")
+
+    def with_done(self, step: str) -> Cutover:
+        return replace(self, done=(*self.done, step))
+
+
+def state_path(file: Path) -> Path:
+    return file.with_name(f"{file.name}.cutover.json")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_state(path: Path) -> Cutover | None:
+    """None where no cutover has begun. Raises StreamFactoryError for a file that is none of ours."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return _state(data)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StreamFactoryError(str(path), f"it cannot be read ({error.strerror})", "Let it be read") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise StreamFactoryError(str(path), "it is no state of a cutover", "Name another with --state") from error
+
+
+def write_state(path: Path, state: Cutover) -> None:
+    """Whole or not at all, also if the machine stops. Raises StreamFactoryError."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump({"format": FORMAT, **asdict(state)}, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        what = f"it cannot be written ({error.strerror})"
+        raise StreamFactoryError(str(path), what, "Name another: --state") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Let a new name in a folder outlive the machine's stop."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else cuts over in this folder meanwhile. Raises StreamFactoryError if somebody does."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            what = "another cutover is at work in this folder"
+            raise StreamFactoryError(str(folder), what, "Wait for it", retryable=True) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _state(data: dict[str, Any]) -> Cutover:
+    """Raises ValueError, TypeError or KeyError for another shape."""
+    if data.pop("format") != FORMAT:
+        raise ValueError("another format")
+    dags = tuple(
+        DagCutover(**{**one, "row_before": None if one["row_before"] is None else tuple(one["row_before"])})
+        for one in data.pop("dags")
+    )
+    return Cutover(**{**data, "dags": dags, "done": tuple(data["done"])})

@@ -13,6 +13,7 @@ from airflow.sdk import get_parsing_context
 from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.dag import DAG
 
+from airflow_plugin import metrics
 from airflow_plugin.factory import build
 from airflow_plugin.factory.judging import Judged, judged
 from airflow_plugin.factory.known import Known, all_streams, keep, one_stream, settings_for_parse
@@ -56,10 +57,10 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     seconds = time.monotonic() - began
     _tell(settings, known, loaded, seconds)
     gauges = {
-        "rows": sum(stream.row is not None for stream in own),
-        "dags": len(loaded.made),
-        "set_aside": len(loaded.set_aside),
-        "snapshot_age_seconds": round(known.age),
+        metrics.ROWS: sum(stream.row is not None for stream in own),
+        metrics.DAGS: len(loaded.made),
+        metrics.SET_ASIDE: len(loaded.set_aside),
+        metrics.SNAPSHOT_AGE: round(known.age),
     }
     report(settings.platform_name, part, seconds=seconds, gauges=gauges)
     return loaded.made | (platform_dags(settings) if part.number == 1 else {})

@@ -32,6 +32,14 @@ class Late:
     never: bool  # it has never had a batch
 
 
+@dataclass(frozen=True)
+class Age:
+    """How many seconds ago a stream's merge table was last seen to be equal to its source, and how late that is."""
+
+    seconds: float
+    late_seconds: float
+
+
 def late(latency_seconds: int | None, look: LastLook, row_changed: datetime | None, now: datetime) -> Late | None:
     """Whether an active stream is late; None if it is not, or nobody said how fresh it must be.
 

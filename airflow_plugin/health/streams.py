@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_dat
 from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.factory.rows import TableRow
 from airflow_plugin.factory.snapshot_file import read_snapshot
-from airflow_plugin.health.freshness import LastLook, Late, late
+from airflow_plugin.health.freshness import Age, LastLook, Late, late
 from airflow_plugin.merge_store import connect, worded
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
 from airflow_plugin.stream_table import StreamRow, gone_streams, stream_rows
@@ -49,10 +49,16 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Health:
-    """Everything that is wrong, by stream, and one line on what is fine."""
+    """Everything that is wrong, by stream, and one line on what is fine; of active streams how old their data is.
+
+    A stream that never had a batch has no age.
+    """
 
     problems: tuple[StreamProblem, ...]
     fine: str
+    known: int = 0  # streams that are not retired
+    late: int = 0
+    ages: Mapping[str, Age] = field(default_factory=dict)
 
     @property
     def streams(self) -> list[str]:
@@ -109,7 +115,12 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
         *(StreamProblem(key, problem) for key, of_stream in told.items() for problem in of_stream),
         *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
     ]
-    return Health(tuple(sorted(problems)), _fine(found, lates))
+    ages = {
+        key: Age((now - look.at).total_seconds(), lates[key].seconds if key in lates else 0.0)
+        for key, look in stored.looks.items()
+        if look.at is not None and _is_active(found.streams.get(key))
+    }
+    return Health(tuple(sorted(problems)), _fine(found, lates), len(found.streams), len(lates), ages)
 
 
 def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[Problem]:
@@ -146,6 +157,10 @@ def _too_late(settings: PlatformSettings, key: str, one: Late, look: LastLook) -
     where = row_place(settings.platform_name, key)
     todo = f"Look at the runs of {dag_id}, and whether it is paused in Airflow"
     return StreamProblem(key, Problem(where, "latency_seconds", what, todo))
+
+
+def _is_active(stream: Stream | None) -> bool:
+    return stream is not None and stream.good is not None and stream.good.status == "active"
 
 
 def _fine(found: Judged[DagPlan], lates: Mapping[str, Late]) -> str:

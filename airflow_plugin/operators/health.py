@@ -29,12 +29,15 @@ class CheckStreams(BaseOperator):
     def execute(self, context: Context) -> None:
         # Here, so that a parse does not load it.
         from airflow_plugin.health.streams import platform_health
+        from airflow_plugin.operators.run_metrics import tell_health
         from airflow_plugin.settings import platform_settings
 
         try:
-            health = platform_health(platform_settings(self.platform))
+            settings = platform_settings(self.platform)
+            health = platform_health(settings)
         except StreamFactoryError as error:
             raise AirflowFailException(f"{self.platform}: the streams cannot be judged: {error}") from None
+        tell_health(settings.platform_name, health)
         self.log.info("%s: %s", self.platform, health.fine)
         for found in health.problems[:LISTED]:
             self.log.error("%s", found)

@@ -15,6 +15,7 @@ from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.lineage import TellsLineage
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.outcome import skip_if_paused
+from airflow_plugin.operators.run_metrics import tell_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -48,10 +49,16 @@ class PodMergeOperator(TellsLineage, BaseOperator):
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:
             value = work()
-        finally:
-            self.told = self.worker().told
+        except Exception:
+            self._heard(context)
+            raise
+        self._heard(context)
         announce(self, self.job, value, context)
         return value
+
+    def _heard(self, context: Context) -> None:
+        self.told = self.worker().told
+        tell_run(self.job, self.told, context)
 
     def worker(self) -> KubernetesMergeOperator:
         """The operator that does the work; made when it is first asked for."""

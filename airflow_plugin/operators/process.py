@@ -19,6 +19,7 @@ from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.lineage import TellsLineage
 from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.operators.outcome import as_asked, committed_result, outcome, skip_if_paused
+from airflow_plugin.operators.run_metrics import tell_run
 from config_schema import names
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
@@ -48,6 +49,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         elif result.code >= 0 and ended != "exit code 0":
             self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
         self.told = result
+        tell_run(self.job, result, context)
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)
         return value

@@ -5,11 +5,17 @@ from __future__ import annotations
 import importlib.util
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from airflow_plugin.health.freshness import Age
+from airflow_plugin.health.streams import Health
+from airflow_plugin.operators.merge_job import MergeJob
+from tests.airflow.statsd_receiver import Statsd
 
 WHOLE = "airflow.stream_factory.yellowlive."
 EXPECTED = {"rows": 3, "dags": 2, "set_aside": 1, "snapshot_age_seconds": 0}
@@ -74,7 +80,7 @@ def test_opentelemetry_gets_the_gauges_and_the_time_of_loading(platform, collect
         "platform": "yellowlive",
         "shard": "1/1",
     }
-    (load,) = metrics["load_milliseconds"].exponential_histogram.data_points
+    (load,) = metrics["load_duration"].exponential_histogram.data_points
     assert (load.count, load.sum > 0) == (1, True)
 
 
@@ -95,7 +101,7 @@ def test_statsd_gets_the_same_under_the_same_names(platform):
     gauges = {name: told[f"{WHOLE}{name}"] for name in EXPECTED}
     assert {value.partition("|")[2] for value in gauges.values()} == {"g"}
     assert {name: float(value.partition("|")[0]) for name, value in gauges.items()} == EXPECTED
-    assert told[f"{WHOLE}load_milliseconds"].endswith("|ms")
+    assert told[f"{WHOLE}load_duration"].endswith("|ms")
 
 
 def _packet(receiver: socket.socket) -> str | None:
@@ -105,12 +111,67 @@ def _packet(receiver: socket.socket) -> str | None:
         return None
 
 
+@pytest.fixture
+def statsd(airflow_here, monkeypatch):
+    """Metrics of this process sent to a receiver, as a worker has it."""
+    from airflow.sdk.observability import stats
+    from airflow.sdk.observability.metrics import stats_utils
+
+    server = Statsd()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    sender = stats_utils.get_stats_factory()()
+    stats.initialize(factory=lambda: sender, export_legacy_names=False)
+    yield server
+    server.close()
+    sender.statsd.close()
+    monkeypatch.undo()
+    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+
+
+def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(statsd):
+    from airflow_plugin.operators.run_metrics import tell_health
+
+    ages = {"Store1": Age(1800.0, 1200.0), "Shop.eu#orders": Age(5.0, 0.0)}
+    tell_health("yellowlive", Health((), "", known=3, late=1, ages=ages))
+    wanted = {
+        "streams": 3,
+        "late_streams": 1,
+        "problems": 0,
+        "stream.Store1.age_seconds": 1800,
+        "stream.Store1.late_seconds": 1200,
+        "stream.Shop_eu_orders.age_seconds": 5,
+        "stream.Shop_eu_orders.late_seconds": 0,
+    }
+    for _ in range(100):
+        told = {name: float(value.partition("|")[0]) for name, value in statsd.of(WHOLE).items()}
+        if told == wanted:
+            break
+        time.sleep(0.05)
+    assert told == wanted
+
+
+def test_a_job_that_left_no_result_is_an_error_and_what_the_metrics_do_is_none(statsd):
+    from airflow_plugin.metrics import ERRORS, of_stream, tell
+    from airflow_plugin.operators.run_metrics import tell_run
+
+    job = MergeJob("YellowLive", "yellowlive", "Store1", (), ())
+    tell_run(job, None, {})
+    for _ in range(100):
+        if statsd.sums:
+            break
+        time.sleep(0.05)
+    assert dict(statsd.sums) == {f"{WHOLE}stream.Store1.errors": 1}
+    tell(None, of_stream("yellowlive", "Store1"), {ERRORS: 1}, {})  # there is no such module
+
+
 def test_while_metrics_are_off_nothing_is_imported_for_them(airflow_here):
     import sys
 
     from airflow_plugin.factory.metrics import report
     from airflow_plugin.factory.shards import WHOLE as UNSPLIT
+    from airflow_plugin.metrics import ROWS
 
     before = set(sys.modules)
-    report("yellowlive", UNSPLIT, seconds=0.1, gauges=EXPECTED)
+    report("yellowlive", UNSPLIT, seconds=0.1, gauges={ROWS: 3})
     assert set(sys.modules) == before

@@ -24,6 +24,7 @@ from airflow_plugin.demo.processes import Processes
 from airflow_plugin.settings import Allowed
 from config_schema import names
 from tests.airflow.slack import Slack
+from tests.airflow.statsd_receiver import Statsd
 from tests.row_settings import settings_of_row
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -104,6 +105,7 @@ class Running:
     dsn: str
     merge_dsn: str
     slack: Slack
+    statsd: Statsd
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         rows = self.query("SELECT task_id, state FROM task_instance WHERE dag_id = %s AND run_id = %s", dag_id, run_id)
@@ -133,7 +135,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         postgres.create_role(name, "word")
         postgres.create_database(name, name)
     metadata, merge = (postgres.dsn(name, name, "word") for name in ("running_airflow", "running_merge"))
-    slack = Slack()
+    slack, statsd = Slack(), Statsd()
     write_rows(merge, [config("YellowLive", store, **row) for store, row in STREAMS.items()])
     settle(folder, config("YellowLive"))
     processes = Processes(folder)
@@ -142,6 +144,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         "DAGFACTORY_YELLOWLIVE_DSN": merge,
         "AIRFLOW_CONN_SLACK_OPS": slack.webhook,
         "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
+        **statsd.environment,
     }
     airflow = Airflow(folder / "airflow", free_port(), metadata, environment, processes)
     shutil.copy(DAGS / "yellowlive_factory.py", airflow.dags)
@@ -151,7 +154,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         airflow.start()
         for _ in airflow.becoming_healthy():
             pass
-        started = Running(airflow, metadata, merge, slack)
+        started = Running(airflow, metadata, merge, slack, statsd)
         for dag in ("after_Chain", "after_Same", *map(dag_id, STREAMS)):
             until(lambda dag=dag: airflow.api.dag(dag) is not None)
         for store in STREAMS:
@@ -164,6 +167,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         processes.end()
         for process in processes.started.values():
             process.wait()
+        statsd.close()
 
 
 def test_keep_working_triggers_the_next_run_until_the_job_is_done(running):
@@ -186,6 +190,27 @@ def test_keep_working_triggers_the_next_run_until_the_job_is_done(running):
     }
     last = running.tasks(chain, others[1][0])
     assert (last["reschedule_immediately"], last["wait_for_trigger"]) == ("skipped", "success")
+
+
+def test_each_run_tells_its_metrics(running):
+    chain, refused = dag_id("Chain"), dag_id("Refused")
+    until(lambda: len(running.runs(chain)) == 3 and ended(running, chain) and ended(running, refused))
+    of_chain, of_refused = (f"airflow.stream_factory.yellowlive.stream.{store}." for store in ("Chain", "Refused"))
+    sums = {name.removeprefix(of_chain): value for name, value in running.statsd.sums.items() if of_chain in name}
+    assert sums == {"batches": 3, "inserted": 6, "updated": 0, "deleted": 0}
+    last = running.statsd.of(of_chain)
+    assert last["total_rows"] == "13|g"
+    assert last["batch_duration"].endswith("|ms")
+    waited, _, unit = last["queue_duration"].partition("|")
+    assert (0 <= float(waited) < 150_000, unit) == (True, "ms")
+    assert running.statsd.sums[f"{of_refused}errors"] == 1
+
+
+def test_check_streams_tells_how_many_streams_there_are_and_how_many_are_late(running):
+    running.airflow.api.trigger("yellowlive_health")
+    of_platform = "airflow.stream_factory.yellowlive."
+    until(lambda: {"streams", "late_streams", "problems"} <= running.statsd.of(of_platform).keys())
+    assert float(running.statsd.of(of_platform)["streams"].partition("|")[0]) >= len(STREAMS) - 1  # one is retired
 
 
 def test_where_a_run_is_queued_already_none_is_triggered(running):

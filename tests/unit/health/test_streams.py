@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_plugin.factory.last_good import Row, Snapshot, Stream
-from airflow_plugin.health.freshness import LastLook
+from airflow_plugin.health.freshness import Age, LastLook
 from airflow_plugin.health.streams import Health, Stored, health
 from airflow_plugin.stream_table import StreamRow
 from config_schema import stream
@@ -52,9 +52,16 @@ def test_streams_that_are_fine_are_told_in_one_line():
         row("Store4", status="retired"),
         Store1=LastLook(NOW),
     )
-    assert found == Health(
-        (), "3 of 3 streams are fine: 2 active, 1 paused; 1 of them have a latency need, and meet it"
-    )
+    fine = "3 of 3 streams are fine: 2 active, 1 paused; 1 of them have a latency need, and meet it"
+    assert found == Health((), fine, known=3, late=0, ages={"Store1": Age(0.0, 0.0)})
+
+
+def test_the_age_of_the_data_is_told_of_each_active_stream_and_how_late_it_is():
+    looks = {"Store1": LastLook(NOW - timedelta(minutes=30)), "Store2": LastLook(NOW - timedelta(minutes=5))}
+    rows = (row(latency_seconds=600), row("Store2"), row("Store3", status="paused"))
+    found = judge(*rows, **looks, Store3=LastLook(NOW))
+    assert found.ages == {"Store1": Age(1800.0, 1200.0), "Store2": Age(300.0, 0.0)}
+    assert (found.known, found.late) == (3, 1)
 
 
 def test_a_platform_without_rows_is_fine():

@@ -1,0 +1,98 @@
+"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry. docs/operations.md lists it.
+
+Names hold the platform and the stream, since plain statsd has no tags: `stream_factory.yellowlive.late_streams`,
+`stream_factory.yellowlive.stream.Store1.inserted`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import ModuleType
+
+from airflow.sdk.configuration import conf
+
+SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
+NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
+log = logging.getLogger(__name__)
+
+
+class Kind(Enum):
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    TIMING = "timing"  # sent in milliseconds
+
+
+@dataclass(frozen=True)
+class Metric:
+    name: str
+    kind: Kind
+    meaning: str
+
+
+# Of a platform, or of each shard of one: told by each parse of its file.
+ROWS = Metric("rows", Kind.GAUGE, "streams with a row that is not retired")
+DAGS = Metric("dags", Kind.GAUGE, "streams that are DAGs")
+SET_ASIDE = Metric("set_aside", Kind.GAUGE, "streams set aside, whether their DAG goes on or not")
+SNAPSHOT_AGE = Metric("snapshot_age_seconds", Kind.GAUGE, "0 while the table is read; else how old is what DAGs go by")
+LOAD = Metric("load_duration", Kind.TIMING, "reading, judging and building")
+LOADING = (ROWS, DAGS, SET_ASIDE, SNAPSHOT_AGE, LOAD)
+
+# Of a platform: told by check_streams, every five minutes.
+STREAMS = Metric("streams", Kind.GAUGE, "streams that are not retired")
+LATE_STREAMS = Metric("late_streams", Kind.GAUGE, "active streams that are later than their latency need")
+PROBLEMS = Metric("problems", Kind.GAUGE, "all that check_streams lists")
+HEALTH = (STREAMS, LATE_STREAMS, PROBLEMS)
+
+# Of each active stream: told by check_streams.
+AGE = Metric("age_seconds", Kind.GAUGE, "since the merge table was last made equal to its source, or seen to be")
+LATE = Metric("late_seconds", Kind.GAUGE, "how much more than its latency need that is; 0 if it is not late")
+FRESHNESS = (AGE, LATE)
+
+# Of a stream: told by each try of its merge task.
+BATCH = Metric("batch_duration", Kind.TIMING, "what the batches of a run took")
+QUEUE = Metric("queue_duration", Kind.TIMING, "from when a run was to start until its first task did")
+BATCHES = Metric("batches", Kind.COUNTER, "batches committed")
+INSERTED = Metric("inserted", Kind.COUNTER, "keys that were not there")
+UPDATED = Metric("updated", Kind.COUNTER, "keys whose row changed")
+DELETED = Metric("deleted", Kind.COUNTER, "keys that are gone")
+ERRORS = Metric("errors", Kind.COUNTER, "tries that failed")
+TOTAL = Metric("total_rows", Kind.GAUGE, "rows of the source at the last batch")
+RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL)
+
+OF_PLATFORMS = (*LOADING, *HEALTH)
+OF_STREAMS = (*FRESHNESS, *RUN)
+
+
+def switched_on() -> bool:
+    """Whether Airflow tells any metrics. Imports nothing of them."""
+    return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
+
+
+def of_platform(platform: str, shard: str = "") -> str:
+    """What the names of a platform's metrics begin with."""
+    return f"stream_factory.{platform}.{shard}." if shard else f"stream_factory.{platform}."
+
+
+def of_stream(platform: str, stream_key: str) -> str:
+    """What the names of a stream's metrics begin with; what is no letter or digit of its key becomes `_`."""
+    return f"stream_factory.{platform}.stream.{NO_PART_OF_A_NAME.sub('_', stream_key)}."
+
+
+def tell(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
+    """Send values by Airflow's `stats`: the scheduler's and dag-processor's, or the workers'. Never raises."""
+    try:
+        for metric, value in values.items():
+            match metric.kind:
+                case Kind.GAUGE:
+                    stats.gauge(prefix + metric.name, value, tags=dict(tags))
+                case Kind.COUNTER:
+                    stats.incr(prefix + metric.name, int(value), tags=dict(tags))
+                case Kind.TIMING:
+                    stats.timing(prefix + metric.name, value, tags=dict(tags))
+    except Exception as error:  # whatever befalls the metrics, the work comes first
+        log.warning("%s: the metrics are not told: %s", prefix.rstrip("."), error)

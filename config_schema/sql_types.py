@@ -44,7 +44,9 @@ BUILT_IN = """
 """
 KNOWN_TYPES = frozenset({*INTEGERS, *LONG_NAMES, *LONG_NAMES.values(), *re.findall(r"\w+", BUILT_IN)})
 # What no index orders, so that no key can be made of it.
-WITHOUT_ORDER = frozenset(re.findall(r"\w+", "json jsonpath xml box circle line lseg path point polygon txid_snapshot"))
+WITHOUT_ORDER = frozenset(
+    re.findall(r"\w+", "json jsonpath xml box circle line lseg path point polygon txid_snapshot xid")
+)
 MODIFIERS = re.compile(r" *\([^()]*\)| *\[ *\d* *\]")
 INTERVAL = re.compile(r"interval (?:year|month|day|hour|minute|second)(?: to (?:month|hour|minute|second))?")
 SHORT = re.compile(

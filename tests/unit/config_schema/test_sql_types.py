@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config_schema.sql_types import long_name, widens
+from config_schema.sql_types import base_type, long_name, widens
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,19 @@ def test_a_type_that_may_lose_a_value_or_its_form_is_not_wider(old, new):
 def test_short_forms_are_known_by_their_long_names(short, long):
     assert long_name(short) == long
     assert long_name(long) == long
+
+
+@pytest.mark.parametrize(
+    ("text", "base"),
+    [
+        ("Numeric(10, 2)", "numeric"),
+        ("varchar(20) [3]", "varchar"),
+        ("timestamp(3) with time zone", "timestamp with time zone"),
+        ("interval day to second(3)", "interval"),
+        ("interval fortnight", "interval fortnight"),
+        ("geometry(Point,4326)", "geometry"),
+        ('"Kind (of)"', '"Kind (of)"'),
+    ],
+)
+def test_a_base_type_has_no_bounds(text, base):
+    assert base_type(text) == base

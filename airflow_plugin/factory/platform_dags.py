@@ -48,9 +48,11 @@ def _health(settings: PlatformSettings) -> DAG:
         tags=[platform, "health"],
         doc_md=HEALTH_DOC.format(platform),
     )
+    told = platform_jobs.notifier(settings)
     CheckStreams(
         task_id=CHECK_STREAMS,
         platform=platform,
+        on_failure_callback=TellFailure(f"{platform} health", told, once=True) if told else None,
         retries=1,  # for a worker that died; what is wrong with streams fails the task for good
         retry_delay=timedelta(seconds=10),
         execution_timeout=CHECK_LIMIT,

@@ -43,13 +43,20 @@ class Notifier:
 
 @dataclass(frozen=True)
 class TellFailure:
-    """The merge task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only."""
+    """A task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only.
+
+    With `once` only the first of runs that fail one after the other is told.
+    """
 
     stream: str
     notifier: Notifier
+    once: bool = False
 
     def __call__(self, context: Context) -> None:
         try:
+            if self.once and _failed_before(context):
+                log.info("%s: %s was told when this began", self.stream, self.notifier)
+                return
             self.notifier.made(_failure(self.stream, context)).notify(context)
         except Exception as error:  # the task has failed already, and that must stay what is seen
             log.error("%s: nobody was told: %s", self.stream, _why(self.notifier, error))
@@ -84,6 +91,11 @@ def _failure(stream: str, context: Context) -> str:
     # These are worded by us or by Airflow and hold no value of a row; of others only the kind is told.
     said = str(error) if isinstance(error, AirflowException | str) else type(error).__name__
     return f"{stream} failed: {said[:SAID]}\nRun {ti.run_id} of {ti.dag_id}, try {ti.try_number}: {ti.log_url}"
+
+
+def _failed_before(context: Context) -> bool:
+    before = context["ti"].get_previous_dagrun()
+    return before is not None and str(before.state) == "failed"
 
 
 def _plain(text: str) -> str:

@@ -72,6 +72,14 @@ def platform(airflow_here, new_database, config, monkeypatch, tmp_path):
     return SimpleNamespace(write=write, published=published, monkeypatch=monkeypatch)
 
 
+def test_who_hears_of_failures_hears_when_the_health_dag_turns_red(platform, config, tmp_path):
+    settings = settings_of_row(config("YellowLive"), notifiers={"slack": {"connection": "slack_ops"}})
+    (tmp_path / names.settings_file("yellowlive")).write_text(settings.to_json())
+    (task,) = platform.published(HEALTH)[HEALTH].tasks
+    (told,) = task.on_failure_callback
+    assert (str(told.notifier), told.once) == ("slack_ops", True)
+
+
 def test_a_worker_gets_the_health_dag_without_a_database(platform):
     platform.monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", NOBODY)
     built = platform.published(HEALTH)

@@ -28,9 +28,14 @@ def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
     server.close()
 
 
-def failed(error: BaseException | str) -> dict[str, Any]:
+def failed(error: BaseException | str, before: str | None = None) -> dict[str, Any]:
+    """What a task that failed is told; `before` is the state of the run before its own."""
     ti = SimpleNamespace(
-        run_id="run 1", dag_id="yellowlive__Store1_ingestion", try_number=3, log_url="http://airflow/x"
+        run_id="run 1",
+        dag_id="yellowlive__Store1_ingestion",
+        try_number=3,
+        log_url="http://airflow/x",
+        get_previous_dagrun=lambda: None if before is None else SimpleNamespace(state=before),
     )
     return {"ti": ti, "exception": error}
 
@@ -55,6 +60,16 @@ def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_told
     first, second = slack.texts
     assert "failed: {{ conn.slack_ops.password }} &lt;!channel&gt; &amp; co\n" in first
     assert "failed: ValueError\n" in second
+
+
+def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
+    notice = TellFailure("YellowLive health", Notifier("slack_ops"), once=True)
+    for number, before in enumerate((None, "failed", "success"), 1):
+        notice(failed(f"time {number}", before))
+    assert [text.partition("\n")[0] for text in slack.texts] == [
+        "YellowLive health failed: time 1",
+        "YellowLive health failed: time 3",
+    ]
 
 
 def test_with_a_channel_it_is_posted_by_slack_s_api(slack):

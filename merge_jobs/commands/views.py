@@ -54,11 +54,31 @@ def reconcile_views(places: Places, platform: OnlyPlatform = None) -> None:
         _end(_all(found, places.merge_store, platform, dry_run=False), dry_run=False)
 
 
-def _all(model: Model, flags: StoreFlags, platform: str | None, *, dry_run: bool) -> Iterator[Reconciled]:
-    def store_of(one: Platform) -> Database:
-        return store_database(flags, one.merge_store)
+@views.command("grants")
+@with_places
+def apply_grants(places: Places, platform: OnlyPlatform = None) -> None:
+    """Bring roles and rights on the views that stand to the model, and touch no view. reconcile does that too.
 
-    return reconcile(model, store_of, [] if platform is None else [platform], dry_run=dry_run)
+    For rights that must go at once: it asks no merge store, and a view that cannot be changed is not in its way.
+
+    Example: merge-job views grants --platform YellowLive --model ./model
+
+    Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
+    """
+    with errors_told():
+        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+        _end(_all(found, places.merge_store, platform, dry_run=False, rights_only=True), dry_run=False)
+
+
+def _all(
+    model: Model, flags: StoreFlags, platform: str | None, *, dry_run: bool, rights_only: bool = False
+) -> Iterator[Reconciled]:
+    def store_of(one: Platform) -> Database:
+        # What the command says of the merge store is of the platform that it names.
+        return store_database(flags, one.merge_store) if platform in (None, one.name) else one.merge_store
+
+    only = [] if platform is None else [platform]
+    return reconcile(model, store_of, only, dry_run=dry_run, rights_only=rights_only)
 
 
 def _end(workspaces: Iterator[Reconciled], *, dry_run: bool) -> None:

@@ -72,9 +72,14 @@ def workspace_plan(
     text: Text,
 ) -> WorkspacePlan:
     """`tables` are those of the platforms, by the platforms' names; `text` writes a query out."""
-    steps = list(_steps(wanted, standing, server, tables, scope, text))
+    return plan_of(wanted.name, _steps(wanted, standing, server, tables, scope, text))
+
+
+def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
+    """The steps, by what they are."""
+    steps = list(of)
     return WorkspacePlan(
-        wanted.name,
+        workspace,
         tuple(step for step in steps if isinstance(step, Change)),
         tuple(step for step in steps if isinstance(step, StreamFactoryError)),
         tuple(step for step in steps if isinstance(step, str)),
@@ -105,7 +110,7 @@ def _steps(
         of = comment(mark("schema", wanted.ecosystem, wanted.name))
         making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
         yield Change(f"create schema {schema}", (making,))
-    staying = _roles_out_of_scope(wanted, standing, scope)
+    staying = roles_out_of_scope(wanted, standing, scope)
     yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
     for view in ready.views:
         if scope.has(view.mark.get("platform")):
@@ -160,7 +165,7 @@ def _is_merge_table(told: str | None, one: Served) -> bool:
     return isinstance(of, dict) and wanted.items() <= of.items()
 
 
-def _roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:
+def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:
     """The roles of dataset groups whose views are not touched: they go on reading."""
     marks = [one.mark for one in standing.views.values() if one.mark is not None]
     return frozenset(

@@ -20,6 +20,7 @@ from merge_jobs.store import lock_number
 from merge_jobs.views.definitions import PlatformTables
 from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
 from merge_jobs.views.planning import Scope, WorkspacePlan, workspace_plan
+from merge_jobs.views.rights import rights_plan
 from merge_jobs.views.standing import read_server, read_tables, read_workspace, rows, workspaces_standing
 from merge_jobs.views.wanted import WantedWorkspace, wanted_workspaces
 
@@ -41,11 +42,17 @@ class Reconciled:
 
 
 def reconcile(
-    model: Model, store_of: Callable[[Platform], Database], only: Collection[str] = (), *, dry_run: bool = False
+    model: Model,
+    store_of: Callable[[Platform], Database],
+    only: Collection[str] = (),
+    *,
+    dry_run: bool = False,
+    rights_only: bool = False,
 ) -> Iterator[Reconciled]:
     """Each workspace as it is done, or with `dry_run` as it would be. Raises StreamFactoryError.
 
-    `store_of` gives a platform's merge store. `only` some platforms: the views of the others are left alone.
+    `store_of` gives a platform's merge store. `only` some platforms: the views of the others are left alone, and their
+    merge stores too. `rights_only`: no view is touched, and no merge store asked.
     """
     known = {one.name: one for one in model.ecosystem.platforms}
     for name in only:
@@ -59,8 +66,8 @@ def reconcile(
         if here:
             scope = Scope(frozenset(one.name for one in here), None if only else frozenset(known))
             place = place_of(_consumers_database(here[0], store_of), None)
-            stores = {one.name: _store(model, one, store_of) for one in platforms}
-            yield from _reconcile_database(model, place, stores, scope, dry_run)
+            stores = {one.name: _store(model, one, store_of, one in here and not rights_only) for one in platforms}
+            yield from _reconcile_database(model, place, stores, scope, dry_run, rights_only)
 
 
 Store = str | MergeStoreElsewhere  # the schema in the same database, or another database
@@ -74,15 +81,17 @@ def _consumers_database(platform: Platform, store_of: Callable[[Platform], Datab
     return platform.consumer_db or store_of(platform)
 
 
-def _store(model: Model, platform: Platform, store_of: Callable[[Platform], Database]) -> Store:
+def _store(model: Model, platform: Platform, store_of: Callable[[Platform], Database], asked: bool) -> Store:
     store = store_of(platform)
+    if not asked and _address(store) != _address(_consumers_database(platform, store_of)):
+        return names.foreign_server(names.platform_name(platform.name))  # its foreign tables as they are here
     if _address(store) == _address(_consumers_database(platform, store_of)):
         return store.schema
     return MergeStoreElsewhere(model.ecosystem.name, platform, place_of(store, platform.consumer_reader))
 
 
 def _reconcile_database(
-    model: Model, place: Place, stores: Mapping[str, Store], scope: Scope, dry_run: bool
+    model: Model, place: Place, stores: Mapping[str, Store], scope: Scope, dry_run: bool, rights_only: bool
 ) -> Iterator[Reconciled]:
     where = f"consumers' database {place}"
     ecosystem = model.ecosystem.name
@@ -97,7 +106,7 @@ def _reconcile_database(
             raise database_failed(error, where) from error
         for name in sorted({*wanted, *standing}):
             workspace = wanted.get(name, WantedWorkspace(ecosystem, name))
-            yield _reconcile_workspace(session, place, workspace, stores, scope, dry_run)
+            yield _reconcile_workspace(session, place, workspace, stores, scope, dry_run, rights_only)
 
 
 def _reconcile_workspace(
@@ -107,14 +116,15 @@ def _reconcile_workspace(
     stores: Mapping[str, Store],
     scope: Scope,
     dry_run: bool,
+    rights_only: bool,
 ) -> Reconciled:
     plan = WorkspacePlan(wanted.name, (), (), ())
     texts: tuple[str, ...] = ()
     failed = None
     try:
         rows(session, "lock_workspace", {"lock": lock_number(f"views {wanted.ecosystem}/{wanted.name}")})
-        tables, foreign = _tables(session, wanted, stores)
-        plan = _plan(session, wanted, tables, scope)
+        tables, foreign = ({}, []) if rights_only else _tables(session, wanted, stores)
+        plan = _plan(session, wanted, None if rights_only else tables, scope)
         if not dry_run:
             with session.cursor() as cursor:
                 for statement in (statement for change in plan.changes for statement in change.statements):
@@ -161,10 +171,12 @@ def _tables(
 
 
 def _plan(
-    session: Connection, wanted: WantedWorkspace, tables: Mapping[str, PlatformTables], scope: Scope
+    session: Connection, wanted: WantedWorkspace, tables: Mapping[str, PlatformTables] | None, scope: Scope
 ) -> WorkspacePlan:
     standing = read_workspace(session, wanted.schema, wanted.ecosystem)
     server = read_server(session, wanted.ecosystem, wanted.roles)
+    if tables is None:
+        return rights_plan(wanted, standing, server, scope)
     return workspace_plan(wanted, standing, server, tables, scope, lambda part: part.as_string(session))
 
 

@@ -78,11 +78,11 @@ class Consuming:
         theirs = {"CONSUMER_USERNAME": self.home.user, "CONSUMER_PASSWORD": self.home.password}
         return {**self.merging.secrets, **theirs}
 
-    def reconcile(self, *platforms: str, dry_run: bool = False) -> list[Reconciled]:
+    def reconcile(self, *platforms: str, **options: bool) -> list[Reconciled]:
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in self.secrets.items():
                 patch.setenv(variable, value)
-            return list(reconcile(self.model, lambda one: one.merge_store, platforms, dry_run=dry_run))
+            return list(reconcile(self.model, lambda one: one.merge_store, platforms, **options))
 
     def bring(self, *platforms: str) -> list[str]:
         """Reconcile, hold that a second run changes nothing and that plan knew it; gives back what was changed."""

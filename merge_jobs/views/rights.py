@@ -1,0 +1,43 @@
+"""Rights on what stands in a workspace's schema, without its views: taking them away waits for nothing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from merge_jobs.grants import Object, connect_changes, right_changes, role_changes, usable_roles
+from merge_jobs.views.planning import Scope, WorkspacePlan, plan_of, roles_out_of_scope
+from merge_jobs.views.shaping import Step
+from merge_jobs.views.standing import Server, StandingWorkspace
+from merge_jobs.views.wanted import Kind, WantedWorkspace
+
+
+def rights_plan(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> WorkspacePlan:
+    """Roles, and who may read what stands; no view is made, changed or dropped, and no merge table looked at."""
+    return plan_of(wanted.name, _steps(wanted, standing, server, scope))
+
+
+def _steps(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> Iterator[Step]:
+    if standing.schema_mark is None:
+        return
+    yield from role_changes(wanted.roles, server)
+    roles = usable_roles(wanted.roles, server)
+    yield from connect_changes(roles, server)
+    staying = roles_out_of_scope(wanted, standing, scope)
+    yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, standing.schema_rights, server)
+    for kind, those in (("TABLE", standing.views), ("FUNCTION", standing.functions)):
+        for one in those.values():
+            if one.mark is not None and scope.has(one.mark.get("platform")):
+                readers = _readers(wanted, one.mark) & roles
+                yield from right_changes(Object(kind, one.name, wanted.schema), readers, one.rights, server)
+
+
+def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]:
+    """The roles that may read what has this mark, by the model; none for what the model has no more."""
+    if mark["is"] == Kind.FRESHNESS.value:
+        return frozenset(wanted.roles)
+    of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]
+    if mark["is"] == Kind.BATCHES.value:
+        return frozenset(one.role for one in of_platform)
+    told = (mark["group"], mark["datastore"], mark["dataset"])
+    return frozenset(one.role for one in of_platform if (one.group.name, one.store.name, one.dataset.name) == told)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from airflow_plugin.migrate.forgetting import forget, spoil
 from airflow_plugin.migrate.values import LONGEST, Imported, Made, Scope, Unread, is_plain
 
 DEEPEST = 20  # functions that call each other
@@ -254,6 +255,7 @@ def _method(node: ast.Call, of: Any, args: list[Any], kwargs: dict[str, Any], sc
         found = getattr(of, name)(*args)
         return list(found) if name in ("items", "keys", "values") else found
     fits = name != "format" or not WIDE_FORMAT.search(of if isinstance(of, str) else "")
+    spoil([of], _at_run_time(node))
     if isinstance(of, str) and name in TEXT_METHODS and fits and is_plain([args, kwargs]):
         return getattr(of, name)(*args, **kwargs)
     return of if isinstance(of, Unread) else _at_run_time(node)
@@ -291,7 +293,11 @@ def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: 
     body = [one for one in function.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
     given = function.args
     if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None or scope.depth > DEEPEST:
-        return Unread(node.lineno, f"what {function.name}() gives is known only where the file runs")
+        unread = Unread(node.lineno, f"what {function.name}() gives is known only where the file runs")
+        spoil([*args, *kwargs.values()], unread)
+        if scope.depth <= DEEPEST:
+            _forget_what_is_global(function, scope, unread)
+        return unread
     if given.vararg or given.kwarg or given.posonlyargs or len(args) > len(given.args):
         return Unread(node.lineno, f"how {function.name}() takes its arguments is not followed")
     names = [one.arg for one in given.args]
@@ -304,6 +310,14 @@ def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: 
     }
     bound |= dict(zip(names, args, strict=False)) | kwargs
     return value_of(body[0].value, scope.inner(bound))
+
+
+def _forget_what_is_global(function: ast.FunctionDef, scope: Scope, why: Unread) -> None:
+    """What a function that is not followed may do to names of the file; names that it sets itself are its own."""
+    inner = scope.inner({})
+    forget(function, inner, why)
+    shared = {name for one in ast.walk(function) if isinstance(one, ast.Global) for name in one.names}
+    scope.names.update(dict.fromkeys(shared, why))
 
 
 def _task_kind(decorator: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_plugin.migrate.expressions import unpacked, value_of
-from airflow_plugin.migrate.values import Imported, Made, Scope, Unread
+from airflow_plugin.migrate.forgetting import forget, spoil
+from airflow_plugin.migrate.values import LONGEST, Imported, Made, Scope, Unread
 
 MOST_ROUNDS = 1000  # of a loop
 
@@ -46,8 +47,7 @@ def _follow(statements: Iterable[ast.stmt], scope: Scope) -> None:
         elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
             _assign(statement.target, value_of(statement.value, scope), scope)
         elif isinstance(statement, ast.AugAssign):
-            sum_ = ast.BinOp(_loaded(statement.target), statement.op, statement.value)
-            _assign(statement.target, value_of(ast.copy_location(sum_, statement), scope), scope)
+            _add(statement, scope)
         elif isinstance(statement, ast.Expr):
             value_of(statement.value, scope)
         elif isinstance(statement, ast.FunctionDef):
@@ -62,7 +62,7 @@ def _follow_block(statement: ast.stmt, scope: Scope) -> None:
     elif isinstance(statement, ast.If):
         test = value_of(statement.test, scope)
         if isinstance(test, Unread):
-            _forget(statement, scope, test)
+            forget(statement, scope, test)
         else:
             _follow(statement.body if test else statement.orelse, scope)
     elif isinstance(statement, ast.For):
@@ -71,7 +71,7 @@ def _follow_block(statement: ast.stmt, scope: Scope) -> None:
         _follow([*statement.body, *statement.orelse, *statement.finalbody], scope)
     else:
         what = "what is set in such a statement is known only where the file runs"
-        _forget(statement, scope, Unread(statement.lineno, what))
+        forget(statement, scope, Unread(statement.lineno, what))
 
 
 def _import(statement: ast.Import | ast.ImportFrom, scope: Scope) -> None:
@@ -88,12 +88,30 @@ def _assign(target: ast.expr, value: Any, scope: Scope) -> None:
         of, index = value_of(target.value, scope), value_of(target.slice, scope)
         if isinstance(of, dict) and isinstance(index, str | int):
             of[index] = value
+        else:
+            spoil([of], Unread(target.lineno, "which part of it is set here cannot be read"))
         return
     try:
         scope.names.update(unpacked(target, value))
     except TypeError:
         unread = Unread(target.lineno, "the values here are not as many as the names")
         scope.names.update(unpacked(target, unread))
+
+
+def _add(statement: ast.AugAssign, scope: Scope) -> None:
+    """`+=`; a list grows where it is, for all who hold it."""
+    loaded = _loaded(statement.target)
+    before = value_of(loaded, scope)
+    if isinstance(before, list) and isinstance(statement.op, ast.Add):
+        more = value_of(statement.value, scope)
+        if isinstance(more, list | tuple) and len(before) <= LONGEST:
+            before.extend(more)
+        else:
+            why = Unread(statement.lineno, "what is added here is no list that can be read")
+            before.append(more if isinstance(more, Unread) else why)
+        return
+    sum_ = ast.copy_location(ast.BinOp(loaded, statement.op, statement.value), statement)
+    _assign(statement.target, value_of(sum_, scope), scope)
 
 
 def _function(statement: ast.FunctionDef, scope: Scope) -> None:
@@ -125,20 +143,18 @@ def _with(statement: ast.With, scope: Scope) -> None:
 
 def _for(statement: ast.For, scope: Scope) -> None:
     many = value_of(statement.iter, scope)
-    if not isinstance(many, list | tuple) or len(many) > MOST_ROUNDS:
-        unread = many if isinstance(many, Unread) else Unread(statement.lineno, "what the loop goes over is no list")
-        _forget(statement, scope, unread)
+    leaves = any(isinstance(one, ast.Break | ast.Continue) for one in ast.walk(statement))
+    if not isinstance(many, list | tuple) or len(many) > MOST_ROUNDS or leaves:
+        unread = (
+            many
+            if isinstance(many, Unread)
+            else Unread(statement.lineno, "the loop goes over no list, or leaves it early")
+        )
+        forget(statement, scope, unread)
         return
     for one in many:
         _assign(statement.target, one, scope)
         _follow(statement.body, scope)
-
-
-def _forget(statement: ast.stmt, scope: Scope, why: Unread) -> None:
-    """What a statement may set is not known after it."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            scope.names[node.id] = why
 
 
 def _loaded(target: ast.Name | ast.Attribute | ast.Subscript) -> ast.expr:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_plugin.migrate.forgetting import UNKNOWN
 from airflow_plugin.migrate.module import MadeDag, dags_in
 from airflow_plugin.migrate.schedules import zone_and_schedule
 from airflow_plugin.migrate.static_pod import StaticPod, static_pod
 from airflow_plugin.migrate.values import Made, Unread, is_plain
 from config_schema.errors import Problem, StreamFactoryError
 
+OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
 LARGEST = 1_000_000  # bytes of a file
 MERGES = ("snapshot-merge", "merge")
 MERGE_TASK = "snapshot_merge_job"
@@ -205,10 +207,12 @@ def _others(dag: Made) -> tuple[str, ...]:
 def _defaults(dag: Made) -> Callable[[str], Any]:
     """What default_args set; Unread for all where they cannot be read themselves."""
     given = dag.given("default_args")
-    if given is None or isinstance(given, dict):
+    if given is None or (isinstance(given, dict) and UNKNOWN not in given):
         return lambda name: (given or {}).get(name)
+    if isinstance(given, dict):
+        given = given[UNKNOWN]
     unread = given if isinstance(given, Unread) else Unread(dag.line, "default_args is no dict")
-    return lambda name: unread if name in ("retries", "owner") else None
+    return lambda name: unread if name in OF_DEFAULTS else None
 
 
 def _task(task: Made, edges: Iterable[tuple[Made, Made]]) -> StaticTask:

@@ -162,6 +162,43 @@ def test_a_schedule_that_no_row_can_have_is_a_problem(tmp_path, schedule, told):
     assert told in problem
 
 
+ON_MACHINE = "import os\nIN_PRODUCTION = os.environ.get('PROD')\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("if IN_PRODUCTION:\n    env_vars.append(1)", "env"),
+        ("if IN_PRODUCTION:\n    default_args['retries'] = 5", "retries"),
+        ("if IN_PRODUCTION:\n    default_args.update(retries=5)", "retries"),
+        ("if IN_PRODUCTION:\n    default_args = {}", "retries"),
+        ("for _ in os.listdir():\n    env_vars.append(1)", "env"),
+        ("for one in (1, 2):\n    if one == 2:\n        continue\n    env_vars += [one]", "env"),
+        ("while True:\n    env_vars = []", "env"),
+        ("env_vars.insert(0, 1)", "env"),
+        ("del env_vars[0]", "env"),
+        ("env_vars[0] = 1", "env"),
+        ("env_vars += more_variables()", "env"),
+        ("def more(many):\n    many.append(1)\n    return many\n\n\nmore(env_vars)", "env"),
+        ("def more():\n    env_vars.append(1)\n    return 1\n\n\nmore()", "env"),
+        ("def more():\n    global env_vars\n    env_vars = []\n    return 1\n\n\nmore()", "env"),
+    ],
+)
+def test_what_something_unread_may_have_changed_is_not_known_any_more(tmp_path, text, key):
+    path = tmp_path / "dag.py"
+    body = (STATIC / "yellowlive__Store1_ingestion.py").read_text()
+    before = "def next_action" if key == "env" else "dag = DAG("
+    path.write_text(body.replace(before, f"{ON_MACHINE}{text}\n\n\n{before}", 1))
+    told = problems(path)
+    assert any(f": {key}: " in one for one in told)
+
+
+def test_a_list_that_grows_grows_for_all_who_hold_it(tmp_path):
+    text = "BASE = ['a']\nOTHER = BASE\nOTHER += ['b']\nOTHER.append('c')\n"
+    path = written(tmp_path, text, **{'["ingestion", "yellowlive", "Store1"]': "BASE"})
+    assert configs(path)["Store1"].tags == ("a", "b", "c")
+
+
 def test_nothing_of_a_file_is_run(tmp_path):
     witness = tmp_path / "ran"
     path = written(tmp_path, f"open({str(witness)!r}, 'w').write('x')\nimport os\nos.system('touch {witness}')")

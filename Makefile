@@ -10,7 +10,7 @@ OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$
 ROWS ?= 1000000
 MINUTES ?= 10
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench bench bench-factory bench-latency soak constraints docs image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency soak constraints docs image clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ help:  ## Show what there is
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-bench  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench  ## Lint, types, import contracts, and all tests
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .
@@ -61,6 +61,9 @@ test-helm: $(VENV)/dev  ## The chart, as helm renders it
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)
 
+test-web: $(VENV)/dev  ## The REST API and the pages, in a real Airflow
+	$(PYTEST) tests/web $(ARGS)
+
 test-bench: $(VENV)/dev  ## A tiny run of the benchmarks, without looking at their times
 	$(PYTEST) tests/benchmarks $(ARGS)
 
@@ -75,6 +78,9 @@ bench-latency: $(VENV)/dev  ## Measure the time from a change until a consumer s
 
 soak: $(VENV)/dev  ## Kill jobs and databases while data changes, then judge every version; MINUTES=30 for longer
 	$(BIN)/python -m tests.benchmarks.soak --minutes $(MINUTES) $(ARGS)
+
+bench-web: $(VENV)/dev  ## Measure the API with 2000 streams and 100000 batches; ARGS="--streams 200 --batches 10000" for less
+	$(BIN)/python -m tests.benchmarks.web $(ARGS)
 
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \

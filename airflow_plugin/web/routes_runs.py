@@ -55,12 +55,17 @@ def runs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> dict[str, Any]:
-    """The runs of streams that the user may see. `q` is any part of a stream's name or a run id."""
-    places = _places(user, [one for one in known_platforms().values() if platform in ("", one.platform_name)])
+    """The runs of streams that the user may see. `q` is any part of a stream's name or a run id.
+
+    `start` sorts by when a run was due, which is also known of one that waits.
+    """
+    asked_for = [one for one in known_platforms().values() if platform in ("", one.platform_name)]
+    places, all_of_them = _places(user, asked_for)
     if stream:
         places = {dag_id: place for dag_id, place in places.items() if place.stream_key == stream}
     named = [dag_id for dag_id, place in places.items() if q.casefold() in place.stream_key.casefold()]
-    asked = RunQuery(list(places), named, q, state, sort, limit, offset)
+    whole = [one.platform_name for one in asked_for] if all_of_them and not stream else []
+    asked = RunQuery(whole, list(places), named, q, state, sort, limit, offset)
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
     results = _results(places, found)
@@ -77,7 +82,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     if not (dag_id.isprintable() and run_id.isprintable()):
         raise _no_run()
     user.must(READ, dag_id)
-    place = _places(user, _platform_of(dag_id)).get(dag_id)
+    place = _places(user, _platform_of(dag_id))[0].get(dag_id)
     with create_session(scoped=False) as session:
         run = run_of(session, dag_id, run_id)
     if place is None or run is None:
@@ -99,19 +104,22 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     }
 
 
-def _places(user: User, platforms: Collection[PlatformSettings]) -> dict[str, Place]:
-    """The streams whose DAGs Airflow has or had, and that the user may see, by DAG id."""
+def _places(user: User, platforms: Collection[PlatformSettings]) -> tuple[dict[str, Place], bool]:
+    """The streams whose DAGs Airflow has or had, and that the user may see, by DAG id; and whether that is all."""
     with create_session(scoped=False) as session:
         known = dag_ids_of(session, [one.platform_name for one in platforms])
-    readable, found = user.may(READ, known), {}
+    readable, found = user.may(READ, known), dict[str, Place]()
     for settings in platforms:
         keys = _keys(settings)
         start = f"{settings.platform_name}__"
         for dag_id in readable:
             if dag_id.startswith(start):
-                guessed = candidate_keys(settings.platform_name, dag_id) or [dag_id]
-                found[dag_id] = Place(settings, keys.get(dag_id, guessed[0]))
-    return found
+                found[dag_id] = Place(settings, keys.get(dag_id) or _guessed(settings, dag_id))
+    return found, len(readable) == len(known)
+
+
+def _guessed(settings: PlatformSettings, dag_id: str) -> str:
+    return next(iter(candidate_keys(settings.platform_name, dag_id)), dag_id)
 
 
 def _keys(settings: PlatformSettings) -> dict[str, str]:

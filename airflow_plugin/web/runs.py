@@ -43,7 +43,7 @@ class DagFacts(NamedTuple):
 
 def dags_of(session: Session, platforms: Iterable[str]) -> dict[str, DagFacts]:
     """All DAGs of platforms, in one query."""
-    starts = [f"{platform}\\_\\_%" for platform in platforms]
+    starts = _like_of(platforms)
     newest = (
         select(DagRun.dag_id, func.max(DagRun.id).label("id"))
         .where(_starts(DagRun.dag_id, starts))
@@ -86,14 +86,19 @@ def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float
     return {dag_id: float(rate) for dag_id, rate in session.execute(query)}
 
 
+def _like_of(platforms: Iterable[str]) -> list[str]:
+    return [f"{platform}\\_\\_%" for platform in platforms]
+
+
 def _starts(column: Any, starts: list[str]) -> ColumnElement[bool]:
     # By hand, as an underscore stands for anything otherwise.
     return or_(False, *(column.like(start, escape="\\") for start in starts))
 
 
 class RunQuery(NamedTuple):
-    """Which runs: of these DAGs, and of those `named` or with a run id in which `text` stands."""
+    """Which runs: of whole `platforms`, or else of these DAGs; of those `named` or with a run id with `text` in it."""
 
+    platforms: list[str]
     dag_ids: list[str]
     named: list[str]
     text: str
@@ -105,17 +110,23 @@ class RunQuery(NamedTuple):
 
 def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
     """How many there are, and a page of them."""
-    wanted: list[ColumnElement[bool]] = [DagRun.dag_id.in_(asked.dag_ids)]
+    of_platforms = _starts(DagRun.dag_id, _like_of(asked.platforms))
+    wanted: list[ColumnElement[bool]] = [of_platforms if asked.platforms else DagRun.dag_id.in_(asked.dag_ids)]
     if asked.text:
         wanted.append(or_(DagRun.dag_id.in_(asked.named), DagRun.run_id.icontains(asked.text, autoescape=True)))
     if asked.state:
         wanted.append(DagRun.state == asked.state)
-    started = func.coalesce(DagRun.start_date, DagRun.run_after)
-    value = started if asked.sort.endswith("start") else DagRun.end_date - DagRun.start_date
-    order = value.desc() if asked.sort.startswith("-") else value.asc()
     total = session.scalar(select(func.count()).select_from(DagRun).where(*wanted)) or 0
-    page = _runs().where(*wanted).order_by(value.is_(None), order, DagRun.id.desc())
+    page = _runs().where(*wanted).order_by(*_order(asked.sort))
     return total, [Run(*row) for row in session.execute(page.limit(asked.limit).offset(asked.offset))]
+
+
+def _order(sort: str) -> list[Any]:
+    """By when a run was due there is an index; durations have none, and those that there are come first."""
+    if sort.endswith("start"):
+        return [DagRun.run_after.desc() if sort.startswith("-") else DagRun.run_after.asc()]
+    seconds = DagRun.end_date - DagRun.start_date
+    return [seconds.is_(None), seconds.desc() if sort.startswith("-") else seconds.asc(), DagRun.id.desc()]
 
 
 def run_of(session: Session, dag_id: str, run_id: str) -> Run | None:
@@ -125,7 +136,7 @@ def run_of(session: Session, dag_id: str, run_id: str) -> Run | None:
 
 def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:
     """The ids of all DAGs of platforms' streams, also of those that are no more."""
-    starts = [f"{platform}\\_\\_%" for platform in platforms]
+    starts = _like_of(platforms)
     return set(session.scalars(select(DagModel.dag_id).where(_starts(DagModel.dag_id, starts))))
 
 

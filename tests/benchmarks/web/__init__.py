@@ -1,0 +1,1 @@
+"""How long the API takes for what the pages ask, with many streams, batches and runs."""

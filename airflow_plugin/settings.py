@@ -96,6 +96,7 @@ class PlatformSettings:
     infrastructure_schedule: str = "@daily"
     archive_after_days: int = 90
     cache_ttl: int = 0  # seconds
+    log_format: str = "text"
     notifiers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # by the secret that rows name
     allowed: Allowed = field(default=Allowed(), hash=False)
     missing_file: str | None = field(default=None, compare=False)  # the settings file that there should have been

@@ -25,14 +25,3 @@ def report(result: MergeResult, token: str) -> None:
             log.warning("the termination message could not be written: %s", error.strerror)
     sys.stdout.write("".join(f"{line}\n" for line in result_lines(result, token)))
     sys.stdout.flush()
-
-
-def log_to_stdout() -> None:
-    """Lines for people, each at once, beside what else is on stdout."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    root.handlers[:] = [handler]

@@ -107,6 +107,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
         "audit-interval": config.audit_interval,
+        "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]

@@ -20,7 +20,8 @@ from merge_jobs.commands.options import (
 )
 from merge_jobs.ending import ended_by_signals
 from merge_jobs.job import MAX_DELETE_FRACTION
-from merge_jobs.report import log_to_stdout, report
+from merge_jobs.log_lines import LogFormat, log_to_stdout
+from merge_jobs.report import report
 from merge_jobs.request import Request, perform
 from merge_jobs.shadow import Tables
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted
@@ -56,6 +57,9 @@ def merge(
     audit_interval: Annotated[
         float, option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
     ] = AUDIT_SECONDS,
+    log_format: Annotated[
+        LogFormat, option("--log-format", "json: an object a line; the result's lines stay as they are.")
+    ] = LogFormat.TEXT,
 ) -> None:
     """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
 
@@ -65,7 +69,7 @@ def merge(
 
     Exit codes: 0 done or more to do, 1 an error that the result line tells, 2 a wrong option.
     """
-    log_to_stdout()
+    log_to_stdout(log_format, platform=platform, store=store, run_id=run_id)
     token = os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16)
     request = Request(
         platform=platform,

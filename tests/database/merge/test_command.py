@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_the_log_reads_well(case, merge_job):
         "INFO YellowLive Store1 batch 2: committed",
     ):
         assert line in done.stdout
+
+
+def test_a_log_for_machines_is_an_object_a_line_and_the_result_is_found_all_the_same(case, merge_job):
+    done, result = merge_job("run", "--log-format=json")
+    *lines, told, code = done.stdout.splitlines()
+    assert (result.code, result.datasets["customers"].counts.inserted) == (ResultCode.DONE, 98)
+    assert (told.startswith(RESULT_PREFIX), code) == (True, f"{CODE_PREFIX}0")
+    objects = [json.loads(line) for line in lines]
+    assert "YellowLive Store1 batch 1: committed" in [one["message"] for one in objects]
+    for one in objects:
+        assert (one["level"], one["platform"], one["store"], one["run_id"]) == ("INFO", "YellowLive", "Store1", "run")
+        assert datetime.fromisoformat(one["time"]).tzinfo is not None
+        assert one["logger"].startswith("merge_jobs.")
+
+
+def test_the_format_of_the_log_may_come_from_the_environment(case, merge_job):
+    done, _ = merge_job("run", environment={**case.environment, "DATASURFACE_LOG_FORMAT": "json"})
+    assert json.loads(done.stdout.splitlines()[0])["run_id"] == "run"
 
 
 def test_the_same_run_id_prints_the_stored_result_under_the_new_token(case, merge_job):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,11 @@ def test_a_value_that_looks_like_a_flag_stays_one_argument_of_its_key():
     told = merge_arguments(strange, SETTINGS)
     assert "--store=--model" in told
     assert "--postgres-database=x --platform=Other" in told
+
+
+def test_jobs_log_for_machines_where_the_settings_say_so_and_else_nothing_is_said_of_it():
+    assert "--log-format=json" in merge_arguments(config(), replace(SETTINGS, log_format="json"))
+    assert not [one for one in merge_arguments(config(), SETTINGS) if one.startswith("--log-format")]
 
 
 def test_secrets_are_references_and_only_the_git_token_may_be_missing():

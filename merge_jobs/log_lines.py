@@ -1,0 +1,48 @@
+"""The job's log on stdout: lines for people, or on request a JSON object a line for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+
+
+class LogFormat(Enum):
+    TEXT = "text"
+    JSON = "json"
+
+
+class JsonLines(logging.Formatter):
+    """`time` (UTC), `level`, `logger` and `message` of a record, and what is the same in all of them."""
+
+    def __init__(self, same: Mapping[str, str]) -> None:
+        super().__init__()
+        self._same = dict(same)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the message holds."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **self._same,
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told)
+
+
+def log_to_stdout(wanted: LogFormat = LogFormat.TEXT, **same: str) -> None:
+    """Each line at once, beside what else is on stdout; `same` is what each JSON object has too."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines(same) if wanted is LogFormat.JSON else text)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.handlers[:] = [handler]

@@ -30,6 +30,10 @@ Default = Annotated[
 Rows = Annotated[Path | None, typer.Option("--rows", help="Against the rows of this file, as extract writes it.")]
 AsModelled = Annotated[bool, typer.Option("--as-modelled", help="Against what sync would write for the model.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 2 also for what always differs.")]
+Load = Annotated[
+    bool,
+    typer.Option("--load", help="Run the files too, in a child process with an empty environment, to see their DAGs."),
+]
 NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Only the plan, at once: Airflow takes seconds to load.")]
 
 
@@ -77,6 +81,7 @@ def compare(
     as_modelled: AsModelled = False,
     model: Gap = None,
     default: Default = None,
+    load: Load = False,
     strict: Strict = False,
     no_airflow: NoAirflow = False,
     as_json: Json = False,
@@ -95,6 +100,7 @@ def compare(
     from airflow_plugin.migrate.comparing import compared
     from airflow_plugin.migrate.extract import extracted
     from airflow_plugin.migrate.gaps import gaps
+    from airflow_plugin.migrate.loading import loaded_files
     from airflow_plugin.migrate.rows import of_extracted, of_model, of_rows
     from airflow_plugin.migrate.static_dag import static_files
     from airflow_plugin.quiet_airflow import quiet_airflow
@@ -112,12 +118,13 @@ def compare(
     else:
         find = of_extracted(loaded)
     with quiet_airflow():
-        found = [compared(extracted(dag, known), find, with_airflow=not no_airflow) for dag in files.dags]
+        read = loaded_files(files) if load else files
+        found = [compared(extracted(dag, known), find, with_airflow=not no_airflow) for dag in read.dags]
     if as_json:
         print(json.dumps({"dags": [compared_as_dict(one) for one in found]}, indent=2))
     else:
         print_compared(found)
-    problems = [*files.problems, *(problem for one in found for problem in one.problems)]
+    problems = [*read.problems, *(problem for one in found for problem in one.problems)]
     if problems:
         print_error(ProblemsFound(str(path), problems))
         sys.exit(1)

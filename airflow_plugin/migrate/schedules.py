@@ -7,8 +7,9 @@ from typing import Any
 from airflow_plugin.migrate.values import Imported, Made, Unread
 
 TIMETABLES = ("CronTriggerTimetable", "CronDataIntervalTimetable")
-UNITS = (("minutes", 60, "*/{} * * * *"), ("hours", 24, "0 */{} * * *"))
-NAMED = {("days", 1): "@daily", ("hours", 1): "@hourly", ("weeks", 1): "@weekly", ("minutes", 1): "* * * * *"}
+SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+UNITS = ((60.0, 60, "*/{} * * * *"), (3600.0, 24, "0 */{} * * *"))
+NAMED: dict[float, str] = {60: "* * * * *", 3600: "@hourly", 86400: "@daily", 604800: "@weekly"}
 
 
 def zone_and_schedule(dag: Made, start_date: Any) -> tuple[str, str | None] | Unread:
@@ -41,16 +42,31 @@ def _of_timetable(timetable: Made) -> tuple[str, str | None] | Unread:
     return zone, cron
 
 
-def _cron(delta: Made) -> str | Unread:
+def cron_of_seconds(seconds: float) -> str | None:
     """The cron that comes as often, where there is one."""
-    if not delta.args and len(delta.kwargs) == 1:
-        ((unit, amount),) = delta.kwargs.items()
-        if isinstance(amount, int) and (unit, amount) in NAMED:
-            return NAMED[unit, amount]
-        for name, whole, cron in UNITS:
-            if unit == name and isinstance(amount, int) and 1 < amount < whole and whole % amount == 0:
-                return cron.format(amount)
-    return Unread(delta.line, "no cron comes as often as this timedelta")
+    if seconds in NAMED:
+        return NAMED[seconds]
+    for unit, whole, cron in UNITS:
+        times = seconds / unit
+        if times.is_integer() and 1 < times < whole and whole % times == 0:
+            return cron.format(int(times))
+    return None
+
+
+def _cron(delta: Made) -> str | Unread:
+    seconds = seconds_of(delta)
+    cron = None if seconds is None else cron_of_seconds(seconds)
+    return cron or Unread(delta.line, "no cron comes as often as this timedelta")
+
+
+def seconds_of(delta: Made) -> float | None:
+    """Of a timedelta of numbers."""
+    named = {**dict(zip(("days", "seconds"), delta.args, strict=False)), **delta.kwargs}
+    if len(delta.args) > 2 or not named.keys() <= SECONDS.keys():
+        return None
+    if not all(isinstance(amount, int | float) for amount in named.values()):
+        return None
+    return float(sum(amount * SECONDS[unit] for unit, amount in named.items()))
 
 
 def _zone(start_date: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_plugin.migrate.forgetting import UNKNOWN
 from airflow_plugin.migrate.module import MadeDag, dags_in
-from airflow_plugin.migrate.schedules import zone_and_schedule
+from airflow_plugin.migrate.schedules import seconds_of, zone_and_schedule
 from airflow_plugin.migrate.static_pod import StaticPod, static_pod
 from airflow_plugin.migrate.values import Made, Unread, is_plain
 from config_schema.errors import Problem, StreamFactoryError
@@ -42,7 +42,6 @@ KNOWN = frozenset(
         "orientation",
     )
 )
-SECONDS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 
 @dataclass(frozen=True)
@@ -231,16 +230,5 @@ def _seconds(value: Any, line: int) -> int | Unread | None:
         return None
     if isinstance(value, Unread):
         return value
-    if not isinstance(value, Made) or value.kind != "timedelta" or not _numbers(value):
-        return Unread(line, "execution_timeout is no timedelta of numbers")
-    named: dict[str, float] = {**dict(zip(("days", "seconds"), value.args, strict=False)), **value.kwargs}
-    return round(sum(amount * SECONDS[unit] for unit, amount in named.items()))
-
-
-def _numbers(delta: Made) -> bool:
-    amounts = [*delta.args, *delta.kwargs.values()]
-    return (
-        len(delta.args) <= 2
-        and delta.kwargs.keys() <= SECONDS.keys()
-        and all(isinstance(amount, int | float) for amount in amounts)
-    )
+    seconds = seconds_of(value) if isinstance(value, Made) and value.kind == "timedelta" else None
+    return Unread(line, "execution_timeout is no timedelta of numbers") if seconds is None else round(seconds)

@@ -137,7 +137,7 @@ def static_pod(task: Made, default: Callable[[str], Any]) -> StaticPod:
     read("image_pull_secrets", "image_pull_secrets", _pull_secrets)
     _read_secrets(task, values, unread)
     _read_ending(task, values, unread)
-    values.setdefault("image_pull_policy", _usual_policy(values.get("image")))
+    values.setdefault("image_pull_policy", usual_policy(values.get("image")))
     others = tuple(key for key in task.kwargs if key not in KNOWN and key not in {*PLAIN, *LISTS} and task.kwargs[key])
     return StaticPod(**values, others=others, unread=unread)
 
@@ -198,7 +198,7 @@ def _read_ending(task: Made, values: dict[str, Any], unread: dict[str, Unread]) 
     values["keep_failed"] = told != "delete_pod" if told is not None else old is False
 
 
-def _usual_policy(image: Any) -> str:
+def usual_policy(image: Any) -> str:
     """What Kubernetes takes for an image where the pod does not say."""
     tag = re.search(r":([^:/]+)$", image) if isinstance(image, str) else None
     if isinstance(image, str) and "@" in image:

@@ -63,3 +63,46 @@ def test_a_volume_that_holds_something_is_a_difference(tmp_path, volume, told):
     dag, code = compared(path)
     differs = {one["path"]: (one["static"], one["factory"]) for one in dag["differences"] if one["by_design"] is None}
     assert (code, differs) == (2, {"pod.volumes./workspace/model": (told, None)})
+
+
+def loaded(path: Path, *arguments: str):
+    """What compare says of a file that it also loads."""
+    command = ["migrate", "compare", str(path), "--model", str(EXAMPLES), "--json", "--load", *arguments]
+    done = CliRunner().invoke(app, command)
+    return json.loads(done.stdout)["dags"], done
+
+
+def test_a_file_that_is_loaded_has_the_dag_that_its_syntax_tree_tells(monkeypatch):
+    monkeypatch.setenv("HIDDEN", "from the environment")
+    path = STATIC.with_name("yellowforensic__Store1_ingestion.py")
+    read = json.loads(compare_as_modelled(path).stdout)["dags"][0]["differences"]
+    ((dag,), done) = loaded(path, "--as-modelled")
+    assert done.exit_code == 2
+    assert dag["differences"][1].pop("static") == sorted(read[1].pop("static"))  # tags are a set there
+    assert dag["differences"] == read
+
+
+def compare_as_modelled(path: Path):
+    return CliRunner().invoke(
+        app, ["migrate", "compare", str(path), "--model", str(EXAMPLES), "--json", "--as-modelled"]
+    )
+
+
+def test_what_only_a_run_tells_is_known_when_a_file_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCHEDULE", "@daily")
+    path = tmp_path / "dag.py"
+    text = STATIC.with_name("yellowforensic__Store1_ingestion.py").read_text()
+    text = text.replace('schedule="*/10 * * * *"', 'schedule=os.environ.get("SCHEDULE", "@hourly")')
+    path.write_text(text.replace("import pendulum", "import os\n\nimport pendulum"))
+    ((dag,), _) = loaded(path, "--as-modelled")
+    # The environment is empty: what the file says then, not what it says here.
+    assert {"dag.schedule": ("@hourly", "*/10 * * * *")}.items() <= {
+        one["path"]: (one["static"], one["factory"]) for one in dag["differences"]
+    }.items()
+
+
+def test_a_file_that_does_not_load_here_is_told(tmp_path):
+    (dags, done) = loaded(STATIC)
+    assert (dags, done.exit_code) == ([], 1)
+    assert "it does not load: ModuleNotFoundError: No module named 'airflow.providers" in done.stderr
+    assert "Compare it without --load" in done.stderr

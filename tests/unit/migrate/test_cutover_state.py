@@ -117,7 +117,7 @@ def answering():
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield Handler, f"http://127.0.0.1:{server.server_port}", asked
     server.shutdown()

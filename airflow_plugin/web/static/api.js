@@ -45,20 +45,33 @@ function wordFor(status, detail) {
   return typeof detail === "string" ? detail : `The api-server answered with ${status}`;
 }
 
+// Airflow makes a page anew at each path: what was read last is shown until it is read again.
+const LAST = new Map();
+const MOST_KEPT = 40;
+
+function remember(path, data) {
+  LAST.delete(path);
+  LAST.set(path, data);
+  if (LAST.size > MOST_KEPT) LAST.delete(LAST.keys().next().value);
+}
+
 /**
  * What an address gives: `{data, error, loading, reload}`; read again every so many seconds while the page is looked at.
  * Data stays while it is read again and when that fails. Without a path nothing is read.
  */
 export function useAnswer(path, everySeconds = 0) {
-  const [state, setState] = React.useState({ path, data: undefined, error: undefined, loading: Boolean(path) });
+  const [state, setState] = React.useState({ path, data: LAST.get(path), error: undefined, loading: Boolean(path) });
   const [turn, setTurn] = React.useState(0);
   const reload = React.useCallback(() => setTurn((before) => before + 1), []);
   React.useEffect(() => {
     if (!path) return undefined;
     const stop = new AbortController();
-    setState((before) => ({ ...before, loading: true }));
+    setState((before) => (before.path === path ? { ...before, loading: true } : { path, data: LAST.get(path), loading: true }));
     call("GET", path, undefined, stop.signal).then(
-      (data) => setState({ path, data, error: undefined, loading: false }),
+      (data) => {
+        remember(path, data);
+        setState({ path, data, error: undefined, loading: false });
+      },
       (error) => {
         if (stop.signal.aborted) return;
         setState((before) => ({ path, data: before.path === path ? before.data : undefined, error, loading: false }));

@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from airflow_plugin.demo.airflow import Airflow, run_to_end
+from airflow_plugin.demo.api import ENDED
 from airflow_plugin.demo.databases import Databases, create_databases
 from airflow_plugin.demo.model import DemoModel
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
@@ -62,6 +63,13 @@ class Site:
             self.airflow.check_alive()
             assert time.monotonic() < give_up, f"{dag_id} did not come"
             time.sleep(0.3)
+
+    def wait_for_run(self, dag_id: str, run_id: str) -> None:
+        give_up = time.monotonic() + PARSED_SECONDS
+        while (state := self.airflow.api.state(dag_id, run_id)) not in ENDED:
+            assert time.monotonic() < give_up, f"{run_id} is {state}"
+            time.sleep(0.3)
+        assert state == "success"
 
     def produce(self, statement: str) -> None:
         """Run SQL in the producer's database."""

@@ -93,7 +93,7 @@ def test_a_stream_is_made_run_broken_and_taken_back(looking, site):
     expect(page.get_by_role("alert").first).to_contain_text("max_delete_fraction")
 
     page.get_by_role("tab", name="History").click()
-    page.get_by_role("button", name="Roll back to this").first.click()
+    page.get_by_role("button", name=re.compile("^Roll back to version")).first.click()
     answer(page, "Roll back")
     expect(page.get_by_text(re.compile("^Rolled back to version"))).to_be_visible()
     assert run_to_its_end(page) == "success"

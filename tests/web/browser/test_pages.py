@@ -1,20 +1,159 @@
-"""Each page, light and dark, is drawn from what the API says, and holds no barrier."""
+"""Each page, light and dark: drawn from what the API says, without barriers; and what it says when it cannot be."""
 
 from __future__ import annotations
 
-import pytest
+import re
+from urllib.parse import quote
 
-PAGES = {
-    "overview": ("/plugin/streams", "Rows moved in the last 24 hours"),
-}
+import pytest
+from playwright.sync_api import Page, expect
+
+from config_schema import names
+from tests.web.browser.conftest import LIVE, Looking, Site
+
+DAG_ID = names.dag_id(LIVE, "Store1")
+STREAM = f"/plugin/streams/stream/{LIVE}/Store1"
+RUNS = 3
+
+
+@pytest.fixture(scope="session")
+def run_id(site: Site) -> str:
+    """The last of some runs of YellowLive's stream, each with changes."""
+    site.wait_for_dag(DAG_ID)
+    for number in range(RUNS):
+        if number:
+            site.change_the_source("--max-changes", "20", "--seed", str(number))
+        run_id = site.airflow.api.trigger(DAG_ID)
+        site.wait_for_run(DAG_ID, run_id)
+    return run_id
+
+
+def pages(run_id: str) -> dict[str, tuple[str, str]]:
+    """Address of each page, and a text that is there once its data is."""
+    run = quote(run_id, safe="")
+    return {
+        "overview": ("/plugin/streams", "rows in "),
+        "streams": ("/plugin/streams/list", "Store1"),
+        "cards": ("/plugin/streams/list?view=cards", "Store1"),
+        "stream": (STREAM, "version_diff"),
+        "config": (f"{STREAM}?tab=config", "store_name"),
+        "history": (f"{STREAM}?tab=history", "the first that is known"),
+        "lineage": (f"{STREAM}?tab=lineage", "Merge tables"),
+        "edit": (f"{STREAM}/edit", "snapshot_merge_job"),
+        "new": (f"/plugin/streams/new?platform={LIVE}", "namespace_name"),
+        "runs": ("/plugin/streams/runs", "manual"),
+        "run": (f"/plugin/streams/runs/{DAG_ID}/{run}", "addresses"),
+        "dag-tab": (f"/dags/{DAG_ID}/plugin/stream", "version_diff"),
+        "run-tab": (f"/dags/{DAG_ID}/runs/{run}/plugin/stream_run", "addresses"),
+        "no-stream-tab": (f"/dags/{names.health_dag_id(LIVE)}/plugin/stream", "This DAG is not a stream's"),
+    }
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_each_page_is_drawn_and_holds_no_barrier(looking, theme):
+def test_each_page_is_drawn_and_holds_no_barrier(looking, run_id, theme):
     seen = looking(theme)
-    for name, (path, text) in PAGES.items():
+    for name, (path, text) in pages(run_id).items():
         seen.go(path)
-        seen.page.get_by_text(text).first.wait_for()
+        seen.page.locator(".sf-page").get_by_text(text).first.wait_for(state="attached")
         seen.picture(name)
         assert seen.barriers() == [], name
     assert seen.errors == []
+
+
+def test_a_question_holds_no_barrier_and_is_answered_by_keyboard(looking):
+    seen = looking("dark")
+    seen.go(STREAM)
+    button = seen.page.get_by_role("button", name="Pause")
+    button.focus()
+    seen.page.keyboard.press("Enter")
+    dialog = seen.page.get_by_role("alertdialog")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    seen.picture("question")
+    assert seen.barriers("[role=alertdialog]") == []
+    seen.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_a_list_is_searched_and_its_address_can_be_sent_to_somebody(looking):
+    seen = looking()
+    seen.go("/plugin/streams/list")
+    seen.page.get_by_label("Search streams").fill("no such")
+    expect(seen.page.get_by_text("No stream is like that")).to_be_visible()
+    assert "q=no+such" in seen.page.url
+    seen.go(f"/plugin/streams/list?q=store1&platform={LIVE}")
+    expect(seen.page.get_by_text("1 stream", exact=True)).to_be_visible()
+    expect(seen.page.get_by_label("Search streams")).to_have_value("store1")
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (f"/plugin/streams/stream/{LIVE}/Nothing", "there is no such stream"),
+        (f"/plugin/streams/runs/{DAG_ID}/nothing", "no such run"),
+        ("/plugin/streams/nowhere", "There is no such page"),
+    ],
+)
+def test_what_is_not_there_is_said(looking, path, text):
+    seen = looking()
+    seen.page.goto(seen.site.address(path))
+    expect(seen.page.get_by_text(text)).to_be_visible()
+
+
+def answered(page: Page, path: str, status: int, what: str) -> None:
+    """From now on the API answers so; what cannot be had of a healthy one."""
+    body = {"error": {"what": what, "todo": "Look at it"}}
+    page.route(re.compile(f"/stream_factory/api/{path}"), lambda route: route.fulfill(status=status, json=body))
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_refusal_is_shown_with_what_to_do(looking, status):
+    seen = looking()
+    answered(seen.page, "overview", status, "it is away")
+    seen.page.goto(seen.site.address("/plugin/streams"))
+    expect(seen.page.get_by_text("it is away")).to_be_visible()
+    expect(seen.page.get_by_text("Look at it")).to_be_visible()
+    again = seen.page.get_by_role("link", name="Log in") if status == 401 else seen.page.get_by_text("Try again")
+    expect(again).to_be_visible()
+    seen.picture(f"refused-{status}")
+
+
+def test_what_was_read_stays_while_the_merge_store_is_away(looking):
+    seen = looking()
+    seen.go(STREAM)
+    answered(seen.page, f"streams/{LIVE}/Store1$", 503, "the merge store is away")
+    expect(seen.page.get_by_text("the merge store is away (what is shown may be old)")).to_be_visible()
+    expect(seen.page.get_by_role("button", name="Trigger")).to_be_visible()
+
+
+def edit_owner(seen: Looking, owner: str) -> None:
+    seen.go(f"{STREAM}/edit")
+    seen.page.get_by_label("owner", exact=True).fill(owner)
+
+
+def save(seen: Looking) -> None:
+    seen.page.get_by_role("button", name="Look at the changes and save").click()
+    seen.page.get_by_role("alertdialog").get_by_role("button", name="Save").click()
+
+
+def test_who_is_too_late_is_told_and_may_load_what_is_there(looking):
+    late, quick = looking(), looking()
+    edit_owner(late, "late")
+    edit_owner(quick, "quick")
+    save(quick)
+    expect(quick.page.get_by_role("alertdialog")).to_be_hidden()
+    save(late)
+    load = late.page.get_by_role("button", name=re.compile("Load what is there now"))
+    expect(load).to_be_visible()
+    late.picture("conflict")
+    load.click()
+    expect(late.page.get_by_label("owner", exact=True)).to_have_value("quick")
+
+
+def test_hostile_text_is_shown_and_not_run(looking):
+    seen = looking()
+    hostile = "<img src=x onerror=alert(1)>"
+    seen.page.on("dialog", lambda dialog: pytest.fail("it ran"))
+    answered(seen.page, "overview", 503, hostile)
+    seen.page.goto(seen.site.address("/plugin/streams"))
+    expect(seen.page.get_by_text(hostile)).to_be_visible()

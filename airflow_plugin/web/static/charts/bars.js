@@ -8,6 +8,7 @@ export const KINDS = [
   { name: "updated", color: "var(--chakra-colors-blue-500)" },
   { name: "deleted", color: "var(--chakra-colors-red-500)" },
 ];
+const WIDEST = 28;
 const FAILED = "var(--chakra-colors-red-500)";
 const PLAIN = "var(--chakra-colors-brand-solid)";
 
@@ -46,5 +47,6 @@ function Bar({ x, width, top, bottom, fill }) {
   const gap = Math.min(3, width * 0.25);
   // What is there is seen, however little it is beside the rest.
   const tall = bottom > top ? Math.max(1, bottom - top) : 0;
-  return h("rect", { x: x + gap / 2, y: bottom - tall, width: Math.max(1, Math.min(width - gap, 28)), height: tall, fill });
+  const wide = Math.max(1, Math.min(width - gap, WIDEST));
+  return h("rect", { x: x + (width - wide) / 2, y: bottom - tall, width: wide, height: tall, fill });
 }

@@ -71,7 +71,7 @@ function List({ stream, batches }) {
     { title: "Rows", end: true, cell: (batch) => number(batch.total) },
     { title: "Strategy", cell: (batch) => (batch.strategy ? h(Chakra.Code, { variant: "subtle" }, batch.strategy) : NOTHING) },
     { title: "Run", cell: (batch) => (batch.run_id ? h(PageLink, { to: paths.run(stream.dag_id, batch.run_id) }, "Run") : NOTHING) },
-    { title: "Error", cell: (batch) => h(Chakra.Text, { as: "span", color: "red.fg" }, batch.error ?? "") },
+    { title: "Error", cell: (batch) => (batch.error ? h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.error }, batch.error) : "") },
   ];
   return h(
     Chakra.Stack,

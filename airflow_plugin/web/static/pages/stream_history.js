@@ -6,12 +6,14 @@ import { Changes, changesBetween } from "../parts/diff.js";
 import { Answer, Nothing } from "../parts/notice.js";
 import { Panel } from "../parts/page.js";
 import { State } from "../parts/state.js";
-import { fromNow, moment } from "../words.js";
+import { fromNow, moment, named } from "../words.js";
+
+const REFRESH_SECONDS = 10;
 
 export function StreamHistory({ stream, onDone }) {
   const path = at("streams", stream.platform, stream.stream_key);
   // The version is in the address so that a change is shown at once.
-  const answer = useAnswer(withQuery(`${path}/history`, { at: stream.version }));
+  const answer = useAnswer(withQuery(`${path}/history`, { at: stream.version }), REFRESH_SECONDS);
   const [asked, setAsked] = React.useState(null);
   return h(Answer, { answer }, ({ versions }) =>
     versions.length
@@ -19,7 +21,7 @@ export function StreamHistory({ stream, onDone }) {
           Chakra.Stack,
           { gap: 3 },
           versions.map((version, index) =>
-            h(Version, { key: version.version, path, version, before: versions[index + 1], current: index === 0, mayChange: stream.can_edit, onRollback: () => setAsked(version) }),
+            h(Version, { key: version.version, stream, version, before: versions[index + 1], first: index === 0, onRollback: () => setAsked(version) }),
           ),
           asked ? h(Rollback, { stream, to: asked, path, onDone, onClose: () => setAsked(null) }) : null,
         )
@@ -27,37 +29,35 @@ export function StreamHistory({ stream, onDone }) {
   );
 }
 
-function Version({ path, version, before, current, mayChange, onRollback }) {
-  const [open, setOpen] = React.useState(current);
+const whole = ({ status, config }) => ({ status, ...config });
+
+function Version({ stream, version, before, first, onRollback }) {
+  const [open, setOpen] = React.useState(first);
+  const changes = before ? changesBetween(whole(before), whole(version)) : [];
+  const asNow = !changesBetween(whole(stream), whole(version)).length;
   const tools = h(
     Chakra.HStack,
     { gap: 2 },
-    before
+    changes.length
       ? h(Chakra.Button, { size: "xs", variant: "ghost", "aria-expanded": open, onClick: () => setOpen(!open) }, open ? "Hide changes" : "Show changes")
       : null,
-    current
-      ? h(Chakra.Badge, { variant: "outline" }, "current")
-      : mayChange
-        ? h(Chakra.Button, { size: "xs", variant: "outline", onClick: onRollback }, "Roll back to this")
-        : null,
+    asNow ? h(Chakra.Badge, { variant: "outline" }, "as it is now") : null,
+    !asNow && stream.can_edit
+      ? h(Chakra.Button, { size: "xs", variant: "outline", onClick: onRollback, "aria-label": `Roll back to version ${version.version}` }, "Roll back to this")
+      : null,
   );
   return h(
     Panel,
-    { title: `Version ${version.version}: ${version.action} by ${version.by ?? "somebody"}`, tools },
+    { title: `Version ${version.version}: ${named(version.action)} by ${version.by ?? "somebody"}`, tools },
     h(
       Chakra.HStack,
       { gap: 3, color: "fg.muted", fontSize: "xs" },
       h(State, { state: version.status }),
       h("span", { title: fromNow(version.at) }, moment(version.at)),
+      before ? (changes.length ? null : "changed nothing") : "the first that is known",
     ),
-    open && before ? h(Difference, { path, from: before.version, to: version.version }) : null,
-    before ? null : h(Chakra.Text, { color: "fg.muted", mt: 1 }, "The first that is known."),
+    open && changes.length ? h(Chakra.Box, { mt: 2 }, h(Changes, { changes })) : null,
   );
-}
-
-function Difference({ path, from, to }) {
-  const answer = useAnswer(withQuery(`${path}/diff`, { from, to }));
-  return h(Chakra.Box, { mt: 2 }, h(Answer, { answer }, ({ changes }) => h(Changes, { changes })));
 }
 
 function Rollback({ stream, to, path, onDone, onClose }) {
@@ -76,6 +76,6 @@ function Rollback({ stream, to, path, onDone, onClose }) {
       onClose,
     },
     h(Chakra.Text, { mb: 2 }, "This becomes a new version; nothing is lost."),
-    h(Changes, { changes: changesBetween(stream.config, to.config) }),
+    h(Changes, { changes: changesBetween(whole(stream), whole(to)) }),
   );
 }

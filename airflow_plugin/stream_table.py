@@ -71,6 +71,11 @@ class Version:
     after_config_json: str
     after_status: str
 
+    @property
+    def is_change(self) -> bool:
+        """False where something was only asked for: a run, a reset."""
+        return (self.before_config_json, self.before_status) != (self.after_config_json, self.after_status)
+
 
 class ConfigDoesNotFit(StreamFactoryError):
     """A config is longer than an older table's config_json column; nothing is truncated."""

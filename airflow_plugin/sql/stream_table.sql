@@ -135,7 +135,8 @@ FROM {stream_table} WHERE stream_key = %(stream_key)s
 
 -- name: select_by_hand
 -- Rows that are not as the last sync left them, and who changed them: NULL where that was not written down.
--- Pausing counts as no change; a row without history is one that the first sync takes over.
+-- Pausing counts as no change; a row without history is one that the first sync takes over. What was only asked for, a
+-- run or a reset, stands in the history too, and is no change either.
 WITH synced AS (
     SELECT DISTINCT ON (stream_key) stream_key, after_config_json AS config_json, after_status AS status
     FROM {history_table} WHERE model_commit IS NOT NULL
@@ -143,6 +144,8 @@ WITH synced AS (
 ), newest AS (
     SELECT DISTINCT ON (stream_key) stream_key, changed_by, changed_at, after_config_json, after_status
     FROM {history_table}
+    WHERE model_commit IS NOT NULL
+       OR (before_config_json, before_status) IS DISTINCT FROM (after_config_json, after_status)
     ORDER BY stream_key, id DESC
 )
 SELECT stream.stream_key,

@@ -35,13 +35,14 @@ class Difference:
 def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> Difference:
     """From what the row was after that change, or before its last one. Raises StreamFactoryError."""
     row, history = table.row(stream_key), table.history(stream_key)
+    changes = [version for version in history if version.is_change]
     if version_id is not None:
         version = version_of(history, stream_key, version_id)
         before, status = version.after_config_json, version.after_status
         origin = f"change {version.id} of {version.changed_at:%Y-%m-%d %H:%M}"
-    elif history:
-        before, status = history[0].before_config_json or "{}", history[0].before_status or "none"
-        origin = f"before change {history[0].id} of {history[0].changed_at:%Y-%m-%d %H:%M}"
+    elif changes:
+        before, status = changes[0].before_config_json or "{}", changes[0].before_status or "none"
+        origin = f"before change {changes[0].id} of {changes[0].changed_at:%Y-%m-%d %H:%M}"
     else:
         raise StreamFactoryError(stream_key, "it has no history", "Compare it with a model: --model")
     fields = field_changes(parsed(before), parsed(row.config_json))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import closing
 
+import psycopg2
 import pytest
 
+from airflow_plugin.stream_table import changes_by_hand
 from tests.airflow.conftest import config
 
 CUSTOMERS = "/api/streams/yellowlive/Store1%23customers"
@@ -161,6 +164,25 @@ def test_a_trigger_is_no_change_that_another_would_have_to_know_of(client):
     assert client().post(f"{path}/actions/trigger", json={}).status_code == 200
     assert client().get(path).json()["version"] == before["version"]
     assert client().get(path).json()["by_hand"] is False
+
+
+def test_a_trigger_makes_no_drift_and_hides_no_hand(client, world):
+    """A row without history is one that the first sync takes over, also after somebody has triggered it."""
+    world.merge_store("DELETE FROM yellowforensic_airflow_dsg_history WHERE stream_key IN ('Store1', 'Store2')")
+    world.merge_store("UPDATE yellowforensic_airflow_dsg SET updated_at = now() WHERE stream_key = 'Store1'")
+    client("user").put(
+        "/api/streams/yellowforensic/Store2",
+        json={
+            "config": config("YellowForensic", "Store2", retries=9),
+            "version": client().get("/api/streams/yellowforensic/Store2").json()["version"],
+        },
+    )
+    for key in ("Store1", "Store2"):
+        assert client("admin").post(f"/api/streams/yellowforensic/{key}/actions/trigger", json={}).status_code == 200
+    with closing(psycopg2.connect(world.merge_dsn)) as connection:
+        found = changes_by_hand(connection, "yellowforensic")
+    assert "Store1" not in found
+    assert found["Store2"].changed_by == "user"
 
 
 def test_a_stream_without_a_dag_cannot_be_triggered(client, stream):

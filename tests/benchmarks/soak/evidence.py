@@ -27,7 +27,7 @@ LOOK_SECONDS = 0.5
 
 BATCHES = """
     SELECT batch_id, source_snapshot_time, batch_end_time, records_inserted, records_updated, records_deleted,
-        total_records
+        total_records, strategy
     FROM {} WHERE key = %s AND batch_status = 'committed' ORDER BY batch_id
 """
 
@@ -103,9 +103,9 @@ def _batches(store: Connection, platform: DemoPlatform) -> Iterator[Batch]:
     table = sql.Identifier("public", names.batch_metrics_table(platform.name))
     with store, store.cursor() as cursor:
         cursor.execute(sql.SQL(BATCHES).format(table), (STORE,))
-        for number, taken, ended, *counts in cursor.fetchall():
+        for number, taken, ended, *counts, strategy in cursor.fetchall():
             inserted, updated, deleted, total = map(int, counts)
-            yield Batch(number, taken, ended, (inserted, updated, deleted, total))
+            yield Batch(number, taken, ended, (inserted, updated, deleted, total), strategy)
 
 
 def _rows(store: Connection, name: str, table: str, *more: str) -> list[Row]:

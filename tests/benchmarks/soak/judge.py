@@ -27,6 +27,7 @@ class Batch:
     taken: datetime
     ended: datetime
     counts: tuple[int, int, int, int]
+    strategy: str = ""
 
 
 @dataclass(frozen=True)

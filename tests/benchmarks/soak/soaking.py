@@ -88,6 +88,7 @@ class Soak:
             "kills": {"jobs": self.jobs.number, **self.databases.numbers},
             "changes": len(self.history.changes),
             "batches": len(evidence.batches),
+            "strategies": dict(Counter(batch.strategy for batch in evidence.batches)),
             "versions": {table: len(versions) for table, versions in evidence.versions.items()},
             "rows": {table: len(rows) for table, rows in evidence.source.items()},
             "looks_of_a_consumer": len(evidence.looks),

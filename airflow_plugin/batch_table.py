@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,16 @@ from airflow_plugin.merge_store import MergeStoreError, connect, worded
 from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
 from config_schema.statements import Statement, load_statements
+
+
+@dataclass(frozen=True)
+class TableSize:
+    """A merge table: of which stream, in which schema, with its indexes, and about how many rows it has."""
+
+    stream: str
+    schema: str
+    size: int  # bytes
+    rows: int
 
 
 def result_of_run(
@@ -72,6 +84,24 @@ def columns_of(connection: Connection, tables: Sequence[str], schema: str = "pub
         for table, column, kind in cursor.fetchall():
             found.setdefault(table, {})[column] = kind
     return found
+
+
+def merge_table_sizes(connection: Connection, platform: str, schema: str = "public") -> list[TableSize]:
+    """Of all merge tables of the platform, archived ones too. Raises MergeStoreError."""
+    values = {"schemas": [schema, names.archive_schema(platform)]}
+    with worded("merge tables"), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_statements()["table_sizes"].checked((), values)).format(), values)
+        found = [(_told(comment), TableSize("", *rest)) for comment, *rest in cursor.fetchall()]
+    return [replace(size, stream=told["stream"]) for told, size in found if told.get("platform") == platform]
+
+
+def _told(comment: str) -> dict[str, str]:
+    """What a table's comment says of whose it is."""
+    try:
+        told = json.loads(comment)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _composed(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:

@@ -1,4 +1,4 @@
-"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry. docs/operations.md lists it.
+"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry. docs/reference/metrics.md lists it.
 
 Names hold the platform and the stream, since plain statsd has no tags: `stream_factory.yellowlive.late_streams`,
 `stream_factory.yellowlive.stream.Store1.inserted`.
@@ -48,6 +48,16 @@ LATE_STREAMS = Metric("late_streams", Kind.GAUGE, "active streams that are later
 PROBLEMS = Metric("problems", Kind.GAUGE, "all that check_streams lists")
 HEALTH = (STREAMS, LATE_STREAMS, PROBLEMS)
 
+# Of a platform: told by collect_metrics of its infrastructure DAG, once a day.
+TABLES_BYTES = Metric("merge_tables_bytes", Kind.GAUGE, "all merge tables with their indexes")
+ARCHIVED_BYTES = Metric("archived_bytes", Kind.GAUGE, "merge tables of retired streams that were put aside")
+CAPACITY = (TABLES_BYTES, ARCHIVED_BYTES)
+
+# Of each stream with merge tables: told by collect_metrics.
+STREAM_BYTES = Metric("merge_table_bytes", Kind.GAUGE, "its merge tables with their indexes")
+STREAM_ROWS = Metric("merge_table_rows", Kind.GAUGE, "about so many rows they have, closed versions too")
+STORED = (STREAM_BYTES, STREAM_ROWS)
+
 # Of each active stream: told by check_streams.
 AGE = Metric("age_seconds", Kind.GAUGE, "since the merge table was last made equal to its source, or seen to be")
 LATE = Metric("late_seconds", Kind.GAUGE, "how much more than its latency need that is; 0 if it is not late")
@@ -64,8 +74,8 @@ ERRORS = Metric("errors", Kind.COUNTER, "tries that failed")
 TOTAL = Metric("total_rows", Kind.GAUGE, "rows of the source at the last batch")
 RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL)
 
-OF_PLATFORMS = (*LOADING, *HEALTH)
-OF_STREAMS = (*FRESHNESS, *RUN)
+OF_PLATFORMS = (*LOADING, *HEALTH, *CAPACITY)
+OF_STREAMS = (*FRESHNESS, *RUN, *STORED)
 
 
 def switched_on() -> bool:

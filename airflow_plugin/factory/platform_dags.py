@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.asset import Asset
 from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin.factory import platform_jobs
-from airflow_plugin.factory.build import START, timetable
+from airflow_plugin.factory.build import RETRY_DELAY, START, timetable
+from airflow_plugin.factory.schedules import schedule_fault
+from airflow_plugin.operators.collect_metrics import COLLECT_METRICS, CollectMetrics
 from airflow_plugin.operators.health import CHECK_STREAMS, CheckStreams
 from airflow_plugin.operators.notifier import TellFailure
 from airflow_plugin.operators.operate import CHECK_REQUEST, PERFORM, CheckRequest, Perform
-from airflow_plugin.operators.platform_job import PlatformJob
+from airflow_plugin.operators.platform_job import PlatformJob, PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
@@ -24,15 +28,20 @@ OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a
 
 Actions: `reset_batch`, `allow_deletes` and `trust` of a stream of `{}`; `reconcile_views`, which also comes by itself
 when a merge has changed what consumers' views are made of."""
+INFRASTRUCTURE_DOC = """Brings platform `{}` to the model of its branch in git, with all that stands beside its streams.
+
+A sync that is refused says why and leaves the old rows running. Rights are applied and metrics collected even then."""
 EVERY_FIVE_MINUTES = "*/5 * * * *"
 AHEAD_OF_MERGES = 10_000  # which may be waiting for slots by the thousand
 CHECK_LIMIT = timedelta(minutes=4)
 JOB_LIMIT = timedelta(hours=1)
 
+log = logging.getLogger(__name__)
+
 
 def platform_dags(settings: PlatformSettings) -> dict[str, DAG]:
     """By DAG id."""
-    makers = (_health, _operations) if platform_jobs.has_jobs(settings) else (_health,)
+    makers = (_health, _infrastructure, _operations) if platform_jobs.has_jobs(settings) else (_health,)
     return {dag.dag_id: dag for dag in (make(settings) for make in makers)}
 
 
@@ -61,6 +70,51 @@ def _health(settings: PlatformSettings) -> DAG:
         dag=dag,
     )
     return dag
+
+
+def _infrastructure(settings: PlatformSettings) -> DAG:
+    platform = settings.original_platform_name
+    dag = DAG(
+        dag_id=names.infrastructure_dag_id(settings.platform_name),
+        schedule=_schedule(settings),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags=[platform, "infrastructure"],
+        doc_md=INFRASTRUCTURE_DOC.format(platform),
+    )
+    retried: dict[str, Any] = {"retries": 1, "retry_delay": RETRY_DELAY, "dag": dag}
+
+    # Rights that are to go, and metrics, wait for no success; but where anything failed the run has failed.
+    rules = {platform_jobs.APPLY_GRANTS: "all_done"}
+    merge, tables, views, grants, archive = (
+        PlatformTask(
+            task_id=job.task,
+            trigger_rule=rules.get(job.task, "all_success"),
+            **_of_job(settings, job),
+            **retried,
+        )
+        for job in platform_jobs.infrastructure(settings)
+    )
+    collect = CollectMetrics(
+        task_id=COLLECT_METRICS,
+        platform=platform,
+        trigger_rule="all_done",
+        execution_timeout=CHECK_LIMIT,
+        **retried,
+    )
+    merge >> tables >> views >> grants >> collect >> archive
+    archive.set_upstream([merge, tables, views, grants])
+    return dag
+
+
+def _schedule(settings: PlatformSettings) -> BaseTimetable | str | None:
+    fault = schedule_fault(settings.infrastructure_schedule)
+    if fault is not None:
+        log.warning("%s: infrastructure_schedule: %s. It runs when triggered only", settings.platform_name, fault)
+        return None
+    return timetable(settings.infrastructure_schedule, "UTC")
 
 
 def _operations(settings: PlatformSettings) -> DAG:

@@ -8,6 +8,7 @@ from airflow_plugin.operators.platform_job import DAGFACTORY, MERGE_JOB, Platfor
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
+APPLY_GRANTS = "apply_grants"
 NEEDED = (
     "git_repo_url",
     "git_repo_branch",
@@ -52,6 +53,18 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
         "git-credential": settings.git_credential_secret_name,
     }
     return _job(settings, task, DAGFACTORY, ("sync", "--yes", *(f"--{key}={value}" for key, value in options.items())))
+
+
+def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
+    """What the infrastructure DAG does by jobs, in its order."""
+    days = f"--retired-days={settings.archive_after_days}"
+    return (
+        sync_job(settings, "model_merge"),
+        merge_job(settings, "reconcile_tables", "tables"),
+        merge_job(settings, "reconcile_views", "views", "reconcile"),
+        merge_job(settings, APPLY_GRANTS, "views", "grants"),
+        merge_job(settings, "archive_retired", "archive", days),
+    )
 
 
 def place(settings: PlatformSettings, task: str) -> PodPlace | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_plugin import metrics
@@ -13,6 +13,7 @@ from config_schema.result import MergeResult, ResultCode
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_plugin.batch_table import TableSize
     from airflow_plugin.health.streams import Health
 
 
@@ -48,6 +49,23 @@ def tell_health(platform: str, health: Health) -> None:
     for stream_key, age in health.ages.items():
         values = {metrics.AGE: age.seconds, metrics.LATE: age.late_seconds}
         _tell(of_stream(platform, stream_key), values, {"platform": platform, "stream": stream_key})
+
+
+def tell_capacity(platform: str, archive: str, sizes: Sequence[TableSize]) -> None:
+    """Tell how much room merge tables take, by stream and put aside; `archive` is the schema of the latter."""
+    if not switched_on():
+        return
+    aside = sum(table.size for table in sizes if table.schema == archive)
+    kept = [table for table in sizes if table.schema != archive]
+    whole = {metrics.TABLES_BYTES: sum(table.size for table in kept), metrics.ARCHIVED_BYTES: aside}
+    _tell(of_platform(platform), whole, {"platform": platform})
+    for stream in sorted({table.stream for table in kept}):
+        own = [table for table in kept if table.stream == stream]
+        values = {
+            metrics.STREAM_BYTES: sum(table.size for table in own),
+            metrics.STREAM_ROWS: sum(table.rows for table in own),
+        }
+        _tell(of_stream(platform, stream), values, {"platform": platform, "stream": stream})
 
 
 def _tell(prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:

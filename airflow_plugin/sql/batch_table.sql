@@ -20,6 +20,13 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute 
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum
 
+-- name: table_sizes
+-- Of merge tables, wherever they are: their comments say whose. The number of rows is the planner's estimate.
+SELECT obj_description(c.oid, 'pg_class'), n.nspname, pg_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigint
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r'
+    AND starts_with(obj_description(c.oid, 'pg_class'), '{{"kind": "merge"')
+
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
 SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,

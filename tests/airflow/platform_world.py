@@ -55,7 +55,7 @@ class PlatformWorld:
     consumers: Any = None  # a database of their own
     stores: dict[str, str] = field(default_factory=lambda: {"Store1": "customers"})
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
-    runner: str = "process"
+    unused: set[str] = field(default_factory=set)  # stores that no consumer wants
 
     # --- the model
 
@@ -69,14 +69,15 @@ class PlatformWorld:
             DATASTORE.format(**place, name=name, source=self.source.name, table=table, columns=json.dumps(columns))
             for name, table in self.stores.items()
         )
-        sinks = json.dumps([{"datastore": name, "dataset": table} for name, table in self.stores.items()])
+        sinks = json.dumps(
+            [{"datastore": name, "dataset": table} for name, table in self.stores.items() if name not in self.unused]
+        )
         consumers = ""
         if self.consumers is not None:
             of = {**place, "database": self.consumers.name, "credential": "consumer"}
             consumers = f", consumer_db: {json.dumps(of)}, consumer_reader: reader"
         told = {"store": self.store.name, "url": self.git.url, "consumers": consumers}
-        text = MODEL.format(**place, **told, datastores=datastores, sinks=sinks)
-        return text.replace("runner: process", f"runner: {self.runner}")
+        return MODEL.format(**place, **told, datastores=datastores, sinks=sinks)
 
     def push(self, text: str | None = None) -> str:
         """Commit the model to the branch; the commit."""

@@ -31,7 +31,7 @@ def test_the_health_dag_is_there_with_an_empty_table_and_without_a_database_and_
     streams.write_text("YellowLive")
     real_airflow.parse()
     assert real_airflow.import_errors() == []
-    assert real_airflow.all_dag_ids() == [HEALTH, "yellowlive_operations"]
+    assert real_airflow.all_dag_ids() == [HEALTH, "yellowlive_infrastructure", "yellowlive_operations"]
     (row,) = real_airflow.query(
         "SELECT timetable_summary, is_paused, max_active_runs FROM dag WHERE dag_id = %s", HEALTH
     )

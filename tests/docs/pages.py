@@ -13,6 +13,7 @@ from airflow_plugin.settings import SECTION, Allowed, PlatformSettings
 from config_schema.stream import StreamConfig
 from tests.docs.errors_page import errors_page
 from tests.docs.markdown import cell, code, table
+from tests.docs.metrics_page import metrics_page
 from tests.docs.schema_page import schema_sections
 from tests.docs.source_tree import ROOT, sources
 
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
         "ecosystem.md": _ecosystem(),
         "settings.md": _settings(),
         "result.md": _result(),
+        "metrics.md": metrics_page(),
     }
     return {name: MADE + text.rstrip() + "\n" for name, text in made.items()}
 

@@ -73,6 +73,11 @@ def test_an_expression_asks_for_metrics_that_the_code_sends_as_what_they_are(exp
         assert (SENT[name].kind is Kind.TIMING) == (f"{name}{{" in expression and "quantile=" in expression)
 
 
+def test_the_reference_has_each_metric_under_its_name_in_prometheus() -> None:
+    page = (FOLDER.parent / "docs" / "reference" / "metrics.md").read_text("utf-8")
+    assert {name for name in SENT if f"| `{name}` |" not in page} == set()
+
+
 def test_the_dashboard_shows_each_metric_that_the_code_sends() -> None:
     assert set().union(*map(used, EXPRESSIONS)) == SENT.keys()
 

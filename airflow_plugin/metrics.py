@@ -1,4 +1,4 @@
-"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry. docs/reference/metrics.md lists it.
+"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry (docs/reference/metrics.md).
 
 Names hold the platform and the stream, since plain statsd has no tags: `stream_factory.yellowlive.late_streams`,
 `stream_factory.yellowlive.stream.Store1.inserted`.

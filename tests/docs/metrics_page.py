@@ -44,6 +44,18 @@ GROUPS = (
         "stream_factory_stream_",
         metrics.RUN,
     ),
+    (
+        "Of a platform, by `collect_metrics`",
+        "`stream_factory.<platform>.`, once a day by its infrastructure DAG",
+        "stream_factory_",
+        metrics.CAPACITY,
+    ),
+    (
+        "Of a stream with merge tables, by `collect_metrics`",
+        "`stream_factory.<platform>.stream.<stream>.`",
+        "stream_factory_stream_",
+        metrics.STORED,
+    ),
 )
 
 

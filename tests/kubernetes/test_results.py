@@ -26,6 +26,24 @@ def test_a_run_is_merged_and_its_result_is_the_tasks_value(world: World, cluster
     assert not cluster.pods
 
 
+def test_what_a_run_in_a_pod_did_is_told_to_openlineage_too(world: World, deferrable, monkeypatch):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", world.store_dsn)
+    world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
+    task = world.task(deferrable=deferrable)
+    value = world.run(task)
+    told = task.get_openlineage_facets_on_complete(None)
+    (written,) = told.outputs
+    assert written.outputFacets["outputStatistics"].rowCount == value["total"]["inserted"] > 0
+    assert written.facets["version"].datasetVersion == str(value["batch_id"])
+
+    failing = world.task("--store=Store9", deferrable=deferrable)
+    with pytest.raises(AirflowFailException):
+        world.run(failing)
+    assert failing.get_openlineage_facets_on_failure(None).run_facets["streamFactory_batch"].result == "ERROR"
+
+
 def test_a_run_that_is_to_go_on_says_so(world: World):
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
     assert world.run(world.task("--time-slice-seconds=0.001"))["code"] == 1

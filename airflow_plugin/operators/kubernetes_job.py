@@ -37,7 +37,7 @@ class KubernetesJob(JobPod):
             failed = cause_of(error)
         if isinstance(failed, AirflowTaskTimeout):
             raise failed
-        if failed is not None and not self.reading.ended:
+        if failed is not None and not self.reading.ended and not self._killed:
             raise AirflowException(f"{self.job}: {in_words(failed)}") from failed
         return DONE if self.reading.ended.startswith(f"{DONE} ") else self.reading.ended or "no word of its exit code"
 

@@ -92,7 +92,7 @@ class PlatformTask(BaseOperator):
             raise AirflowException(f"{job}: the task was ended from outside, and its job with it")
         if ended != "exit code 0":
             said = f"{job}: {words or 'it said nothing'} ({ended})"
-            raise (AirflowFailException if ended == WRONG_COMMAND_LINE else AirflowException)(said)
+            raise (AirflowFailException if ended.startswith(WRONG_COMMAND_LINE) else AirflowException)(said)
 
     def on_kill(self) -> None:
         self._killed = True

@@ -36,6 +36,9 @@ import os, sys, time
 from pathlib import Path
 from config_schema.result import *
 
+if sys.argv[1] == "views":
+    print("consumers' views are brought to the model", sys.argv[1:])
+    sys.exit(0)
 given = dict(item.removeprefix("--").split("=", 1) for item in sys.argv[2:])
 store, plan = given["store"], given["git-repo-branch"]
 counter = Path(__file__).with_name(f"{store}.runs")
@@ -53,7 +56,7 @@ inserted = 0 if plan.startswith("same") else run
 datasets = {"customers": DatasetResult(Counts(inserted, unchanged=5, total=inserted + 5)),
             "addresses": DatasetResult(Counts(unchanged=5, total=5))}
 result = MergeResult(code, given["run-id"], given["platform"], store, batch_id=run, batches=1, error=error,
-                     retryable=plan == "is_away", datasets=datasets)
+                     retryable=plan == "is_away", datasets=datasets, shape_changed=plan.startswith("shape"))
 for line in result_lines(result, os.environ["DATASURFACE_RESULT_TOKEN"]):
     print(line)
 sys.exit(0 if code >= 0 else 1)
@@ -70,6 +73,7 @@ STREAMS: dict[str, dict[str, Any]] = {
     "Paused": {"git_repo_branch": "keep0", "schedule": "* * * * *"},
     "Always": {"git_repo_branch": "keep0", "schedule": "@continuous"},
     "Same": {"git_repo_branch": "same0"},
+    "Shaped": {"git_repo_branch": "shape0"},
     "Follower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowLive/Chain/customers"]},
     "Reported": {"git_repo_branch": "keep0", "schedule_assets": ["s3://landing/report"]},
     "Late": {"git_repo_branch": "keep0", "latency_seconds": 1},
@@ -272,6 +276,16 @@ def test_a_stream_runs_when_an_asset_that_it_names_changed(running, store):
     dag = dag_id(store)
     until(lambda: running.runs(dag) and ended(running, dag))
     assert {(run[0].partition("__")[0], run[1]) for run in running.runs(dag)} == {("asset_triggered", "success")}
+
+
+def test_views_are_reconciled_once_a_batch_has_changed_their_shape(running):
+    operations = names.operations_dag_id("yellowlive")
+    until(lambda: running.runs(operations) and ended(running, operations))
+    ((run_id, state, *_),) = running.runs(operations)
+    assert (run_id.startswith("asset_triggered__"), state) == (True, "success")
+    assert "reconcile_views, asked for by a merge" in task_log(running, operations, run_id, "check_request")
+    said = task_log(running, operations, run_id, "perform")
+    assert "consumers' views are brought to the model ['views', 'reconcile', '--platform=YellowLive'" in said
 
 
 def test_a_failure_for_good_is_told(running):

@@ -17,6 +17,8 @@ from tests.kubernetes.faults import Faults
 
 Json = dict[str, Any]
 GRACE_SECONDS = 5.0
+PROGRAMS = {"merge-job": "merge_jobs", "dagfactory": "airflow_plugin"}  # of the image
+ENTRYPOINT = ["merge-job"]
 
 
 class Pod:
@@ -89,7 +91,7 @@ class Pod:
         environment |= {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder, "PYTHONUNBUFFERED": "1"}
         environment[names.TERMINATION_MESSAGE_VARIABLE] = str(self._message)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "merge_jobs", *container["args"]],
+            [sys.executable, "-m", PROGRAMS[(container.get("command") or ENTRYPOINT)[0]], *container["args"]],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,

@@ -6,8 +6,10 @@ import json
 import time
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +52,13 @@ class Standing:
 
 def known_platforms() -> dict[str, PlatformSettings]:
     """By derived name. A settings file that cannot be used is left out: `dagfactory doctor` says what is wrong."""
-    found = {}
+    found: dict[str, PlatformSettings] = {}
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
-        settings = _settings(path)
-        if settings is not None:
-            found[settings.platform_name] = settings
+        with suppress(FileNotFoundError):  # just taken away
+            state = path.stat()
+            settings = _settings(path, state.st_mtime_ns, state.st_size)
+            if settings is not None:
+                found[settings.platform_name] = settings
     return found
 
 
@@ -107,7 +111,9 @@ def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:
     }
 
 
-def _settings(path: Path) -> PlatformSettings | None:
+@lru_cache
+def _settings(path: Path, changed_at: int, size: int) -> PlatformSettings | None:
+    """Read once in a version of the file."""
     try:
         original = json.loads(path.read_text("utf-8"))["original_platform_name"]
         return settings_in(path, original)

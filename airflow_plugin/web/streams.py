@@ -18,7 +18,7 @@ from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.stored import NO_BATCH, LastBatch, StoredRow, last_batches, stored_rows
 from config_schema import names
-from config_schema.errors import Problem
+from config_schema.errors import Problem, StreamFactoryError
 
 FRESH_SECONDS = 1.5
 
@@ -52,6 +52,7 @@ class Streams:
     token: str = ""
     settings: PlatformSettings | None = None
     facts: Mapping[str, StreamFacts] = field(default_factory=dict)
+    trouble: StreamFactoryError | None = None
 
 
 def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
@@ -61,7 +62,14 @@ def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
         if known.settings != settings:
             known.settings, known.token, known.read_at = settings, "", 0.0
         if time.monotonic() - known.read_at > FRESH_SECONDS:
-            _refresh(known, settings)
+            known.trouble = None
+            try:
+                _refresh(known, settings)
+            except StreamFactoryError as error:
+                known.trouble = error  # also for those who wait for it now, or they would fail one after the other
+            known.read_at = time.monotonic()
+        if known.trouble is not None:
+            raise known.trouble
         return known.facts
 
 
@@ -81,7 +89,7 @@ def _refresh(known: Streams, settings: PlatformSettings) -> None:
     known.facts = {
         key: replace(one, last=batches.get(key, NO_BATCH), updated_at=times[key]) for key, one in facts.items()
     }
-    known.token, known.read_at = token, time.monotonic()
+    known.token = token
 
 
 def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:

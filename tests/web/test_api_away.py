@@ -10,6 +10,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from tests.airflow.conftest import config
 from tests.row_settings import settings_of_row
@@ -83,14 +84,18 @@ def test_connections_that_the_server_has_cut_are_made_anew(client, world):
 
 def test_a_table_that_somebody_holds_is_not_waited_for_forever(client, world):
     with closing(psycopg2.connect(world.merge_dsn)) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE yellowforensic_airflow_dsg_history")
+        client().get("/api/streams?platform=yellowforensic")
+        cursor.execute("LOCK TABLE yellowforensic_airflow_dsg_history, yellowforensic_airflow_dsg")
+        time.sleep(FRESH_SECONDS)
         began = time.monotonic()
-        answers = {}
+        answers = []
 
         def ask(method, path, body):
-            answers[path] = client().request(method, path, json=body)
+            answers.append(client().request(method, path, json=body))
 
         asked = [
+            ("GET", "/api/streams?platform=yellowforensic", None),
+            ("GET", "/api/streams?platform=yellowforensic&q=Store1", None),
             ("GET", "/api/streams/yellowforensic/Store1/history", None),
             ("POST", "/api/streams/yellowforensic/Store1/actions/trigger", {}),
         ]
@@ -100,8 +105,9 @@ def test_a_table_that_somebody_holds_is_not_waited_for_forever(client, world):
         for thread in threads:
             thread.join()
         assert time.monotonic() - began < SOON
-        assert [answer.status_code for answer in answers.values()] == [503, 503]
+        assert [answer.status_code for answer in answers] == [503] * 4
         connection.rollback()
+    time.sleep(FRESH_SECONDS)
     assert client().get("/api/streams/yellowforensic/Store1/history").status_code == 200
 
 

@@ -76,7 +76,18 @@ def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
         yield Change("teams" if before.teams != after.teams else "name", what, _owners(before.owner))
     yield from _part_changes("platforms", before.platforms, after.platforms, before.owner)
     yield from _part_changes("datastores", before.datastores, after.datastores, before.owner)
-    yield from _part_changes("workspaces", before.workspaces, after.workspaces, before.owner)
+    yield from _sight_changes(before, after)
+    seen = {space.name: space.may_see for space in after.workspaces}
+    was = [replace(space, may_see=seen.get(space.name, space.may_see)) for space in before.workspaces]
+    yield from _part_changes("workspaces", was, after.workspaces, before.owner)
+
+
+def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
+    """What a workspace may see is not its own to say: it is others' data."""
+    was = {space.name: space.may_see for space in before.workspaces}
+    for index, space in enumerate(after.workspaces):
+        if set(space.may_see) != set(was.get(space.name, Workspace.may_see)):
+            yield Change(f"workspaces[{index}].may_see", f"what {space.name} may see", _owners(before.owner))
 
 
 def _rest(ecosystem: Ecosystem) -> Ecosystem:

@@ -25,6 +25,13 @@ check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constrain
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v node > /dev/null; then \
+		find airflow_plugin/web/static -name '*.js' | while read -r module; do \
+			node --check --input-type=module < "$$module" || exit 1; \
+		done && echo "The pages' modules are sound JavaScript"; \
+	else \
+		echo "airflow_plugin/web/static: not checked, there is no node"; \
+	fi
 	@for version in $(SUPPORTED); do \
 		test -x "$(UV)" || { echo "constraints.txt: not checked, there is no uv"; break; }; \
 		said=$$($(UV) pip compile --quiet --no-header --all-extras --python-version $$version \

@@ -16,7 +16,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from airflow_plugin.demo.airflow import Airflow, run_to_end
 from airflow_plugin.demo.api import ENDED
@@ -105,10 +105,16 @@ def site(browser: Browser) -> Iterator[Site]:
         server = ends.enter_context(EmbeddedPostgres(folder / "postgres", options={"fsync": "off"}))
         databases = create_databases(server.dsn(), "embedded PostgreSQL", folder / "passwords.json")
         processes = Processes(folder)
-        ends.callback(processes.end)
+        ends.callback(ended, processes)
         site = started_site(folder, databases, processes)
         ends.callback(site.airflow.api.close)
         yield site
+
+
+def ended(processes: Processes) -> None:
+    processes.end()
+    for process in processes.started.values():
+        process.wait()
 
 
 def started_site(folder: Path, databases: Databases, processes: Processes) -> Site:
@@ -177,21 +183,31 @@ class Looking:
         return [f"{one['id']}: {node['html'][:200]}" for one in serious for node in one["nodes"]]
 
 
+@pytest.fixture(scope="session")
+def login(site: Site, browser: Browser) -> StorageState:
+    """What a browser has of a user who has logged in."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    log_in(context.new_page(), site)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def looking(site: Site, browser: Browser) -> Iterator[Callable[..., Looking]]:
+def looking(site: Site, browser: Browser, login: StorageState) -> Iterator[Callable[..., Looking]]:
     """A function that gives a page of a new session, logged in, in a theme."""
     with contextlib.ExitStack() as ends:
 
         def look(theme: str = "light") -> Looking:
             expect.set_options(timeout=PATIENCE)
-            context = browser.new_context(viewport=SIZE, color_scheme=theme)
+            context = browser.new_context(viewport=SIZE, color_scheme=theme, storage_state=login)
             ends.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(PATIENCE)
             page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
             seen = Looking(page, site, theme)
             page.on("pageerror", lambda error: seen.errors.append(str(error)))
-            log_in(page, site)
             return seen
 
         yield look

@@ -11,8 +11,8 @@ export function Field({ name, schema, value, required, fixed = false, problems, 
     { required, readOnly: fixed, invalid: Boolean(said), id: `sf-${name}` },
     h(Chakra.Field.Label, { fontFamily: "mono", fontSize: "xs" }, name, required ? h(Chakra.Field.RequiredIndicator) : null),
     h(inputFor(schema), { schema, value, onChange }),
-    said ? h(Chakra.Field.ErrorText, null, said) : null,
-    h(Chakra.Field.HelperText, null, schema.description),
+    said ? h(Chakra.Field.ErrorText, { color: "red.fg" }, said) : null,
+    said.includes(schema.description) ? null : h(Chakra.Field.HelperText, null, schema.description),
   );
 }
 

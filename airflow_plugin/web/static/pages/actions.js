@@ -38,6 +38,14 @@ const ACTIONS = [
     says: "An open batch is taken back to its start; what was staged is thrown away. Merge tables stay as the last committed batch left them.",
   },
   {
+    name: "trust",
+    reasoned: true,
+    label: "Trust row versions",
+    more: true,
+    there: RUNS,
+    says: "After an audit found a change that row versions had missed, batches compare every row. Do this once the cause is mended: they read only what changed again.",
+  },
+  {
     name: "retire",
     label: "Retire",
     more: true,

@@ -160,7 +160,7 @@ function JsonView({ config, onChange }) {
     { invalid: Boolean(broken) },
     h(Chakra.Field.Label, null, "config_json"),
     h(Chakra.Textarea, { value: text, onChange: change, rows: 28, fontFamily: "mono", fontSize: "xs", spellCheck: false }),
-    broken ? h(Chakra.Field.ErrorText, null, broken) : null,
+    broken ? h(Chakra.Field.ErrorText, { color: "red.fg" }, broken) : null,
   );
 }
 

@@ -1,5 +1,5 @@
 // Overview: how the platforms' streams are, what needs somebody, and how much was moved.
-import { Chakra, h, paths, Router } from "../host.js";
+import { Chakra, h, paths, Router, withQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { KINDS, MovedBars } from "../charts/bars.js";
 import { Legend } from "../charts/frame.js";
@@ -32,6 +32,7 @@ function Content({ platforms, late, set_aside, failing, moved }) {
     return h(Nothing, { title: "No platform yet" }, "dagfactory bootstrap writes a platform's factory file and settings.");
   }
   const worries = [...set_aside, ...failing, ...late];
+  const all = platforms.reduce((sum, { streams }) => sum + streams.set_aside + streams.failing + streams.late, 0);
   return h(
     Chakra.Stack,
     { gap: 4 },
@@ -45,7 +46,7 @@ function Content({ platforms, late, set_aside, failing, moved }) {
       { title: "Rows moved in the last 24 hours", tools: h(Legend, { series: KINDS }) },
       h(Moved, { moved }),
     ),
-    h(Panel, { title: `Needs attention (${worries.length})` }, h(Worries, { worries })),
+    h(Panel, { title: `Needs attention (${all})` }, h(Worries, { worries }), worries.length < all ? h(More, { count: all - worries.length }) : null),
   );
 }
 
@@ -56,7 +57,7 @@ function PlatformPanel({ platform, name, milestoning, database, snapshot, stream
     h(
       Chakra.Text,
       { mb: 2 },
-      h(PageLink, { to: `${paths.streams}?platform=${encodeURIComponent(platform)}`, fontWeight: "semibold" }, plural(streams.total, "stream")),
+      h(PageLink, { to: withQuery(paths.streams, { platform }), fontWeight: "semibold" }, plural(streams.total, "stream")),
     ),
     h(StateShare, { platform, streams }),
     h(Health, { database, snapshot }),
@@ -135,6 +136,9 @@ function Worries({ worries }) {
   );
   return h(Chakra.Box, { as: "ul", listStyleType: "none" }, lines);
 }
+
+const More = ({ count }) =>
+  h(Chakra.Text, { py: 2, borderTopWidth: 1 }, h(PageLink, { to: withQuery(paths.streams, { sort: "state" }) }, `${number(count)} more`));
 
 export function worry({ state, problem, freshness }) {
   if (problem) return problem;

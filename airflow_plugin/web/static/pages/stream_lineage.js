@@ -22,18 +22,20 @@ export function StreamLineage({ stream }) {
   );
 }
 
-/** Four columns of {name, to: [places in the next column]}. */
-export function columnsOf({ source, merge_tables: merges = [], views = [], consumers = [] }) {
-  const places = (list, test) => list.map((_, at) => at).filter((at) => test(list[at], at));
-  const oneToOne = source.tables.length === merges.length;
-  const datasets = source.tables;
-  const reads = (view, at) => {
-    return !oneToOne || view.name.toLowerCase().includes(`_${datasets[at].toLowerCase()}_`);
-  };
+/** Four columns of {name, to: [places in the next column]}; a view stands beside the merge table that it reads. */
+export function columnsOf({ source, merge_tables: merges, views: found, consumers }) {
+  // A view's name has its dataset, unless it was too long for PostgreSQL.
+  const reads = (view, at) => view.name.toLowerCase().includes(`_${source.tables[at].toLowerCase()}_`);
+  const first = (view) => merges.findIndex((_, at) => reads(view, at));
+  const views = [...found].sort((one, other) => first(one) - first(other));
+  const places = (list, test) => list.map((_, at) => at).filter((at) => test(list[at]));
   return [
-    source.tables.map((name, at) => ({ name, to: places(merges, (_, other) => !oneToOne || other === at) })),
+    source.tables.map((name, at) => ({ name, to: [at] })),
     merges.map((name, at) => ({ name, to: places(views, (view) => reads(view, at)) })),
-    views.map(({ name, workspace }) => ({ name, to: places(consumers, (one) => one === workspace || one.startsWith(`${workspace}/`)) })),
+    views.map(({ name, workspace }) => ({
+      name,
+      to: places(consumers, (one) => one === workspace || one.startsWith(`${workspace}/`)),
+    })),
     consumers.map((name) => ({ name, to: [] })),
   ];
 }

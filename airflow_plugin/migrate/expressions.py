@@ -33,6 +33,7 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 def value_of(node: ast.expr, scope: Scope) -> Any:
     """A plain value, Made, Imported, a function's syntax, or Unread."""
+    scope.steps.take()
     reader = _READERS.get(type(node))
     if reader is None:
         return Unread(node.lineno, f"{ast.unparse(node)[:60]!r} is no constant")

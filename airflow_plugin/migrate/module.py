@@ -38,6 +38,7 @@ def dags_in(tree: ast.Module) -> list[MadeDag]:
 
 def _follow(statements: Iterable[ast.stmt], scope: Scope) -> None:
     for statement in statements:
+        scope.steps.take()
         if isinstance(statement, ast.Import | ast.ImportFrom):
             _import(statement, scope)
         elif isinstance(statement, ast.Assign):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from airflow_plugin.migrate.forgetting import UNKNOWN
 from airflow_plugin.migrate.module import MadeDag, dags_in
 from airflow_plugin.migrate.schedules import seconds_of, zone_and_schedule
 from airflow_plugin.migrate.static_pod import StaticPod, static_pod
-from airflow_plugin.migrate.values import Made, Unread, is_plain
+from airflow_plugin.migrate.values import Made, TooMuch, Unread, is_plain
 from config_schema.errors import Problem, StreamFactoryError
 
 OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
@@ -99,7 +99,7 @@ def static_files(path: Path) -> StaticFiles:
     problems: list[Problem] = []
     for file in files:
         try:
-            found = list(_static_dags(file))
+            found = _static_dags(file)
         except StreamFactoryError as error:
             problems.append(Problem(error.where, "", error.what, error.todo))
             continue
@@ -114,16 +114,14 @@ def dag_ids_in(file: Path) -> list[str]:
     return [str(one.dag.given("dag_id", 0)) for one in dags_in(_tree(file))]
 
 
-def _static_dags(file: Path) -> Iterator[StaticDag]:
-    tree = _tree(file)
+def _static_dags(file: Path) -> list[StaticDag]:
     try:
-        made = dags_in(tree)
+        found = ((one, _merge_task(one)) for one in dags_in(_tree(file)))
+        return [_static_dag(file, one, merge) for one, merge in found if merge is not None]
     except RecursionError as error:
         raise StreamFactoryError(str(file), "it is nested too deep", "Write the stream's row by hand") from error
-    for one in made:
-        merge = _merge_task(one)
-        if merge is not None:
-            yield _static_dag(file, one, merge)
+    except TooMuch as error:
+        raise StreamFactoryError(str(file), "it takes too long to follow", "Write the stream's row by hand") from error
 
 
 def _tree(file: Path) -> ast.Module:

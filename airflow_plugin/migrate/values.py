@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_STEPS = 200_000  # statements and expressions of a file, each time that they are followed
 LONGEST = 100_000  # characters of a text, and entries of a list: a file of a few lines could ask for any number
 
 
@@ -45,6 +46,21 @@ class Made:
         return self.kwargs.get(name)
 
 
+class TooMuch(Exception):
+    """A file takes more steps to follow than any that a person or a generator wrote."""
+
+
+@dataclass
+class Steps:
+    left: int = MOST_STEPS
+
+    def take(self) -> None:
+        """Raises TooMuch."""
+        self.left -= 1
+        if self.left < 0:
+            raise TooMuch
+
+
 @dataclass
 class Scope:
     """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names."""
@@ -54,9 +70,10 @@ class Scope:
     edges: list[tuple[Made, Made]] = field(default_factory=list)
     dags: list[Made] = field(default_factory=list)
     depth: int = 0
+    steps: Steps = field(default_factory=Steps)
 
     def inner(self, names: dict[str, Any]) -> Scope:
-        return Scope({**self.names, **names}, self.made, self.edges, self.dags, self.depth + 1)
+        return Scope({**self.names, **names}, self.made, self.edges, self.dags, self.depth + 1, self.steps)
 
 
 def is_plain(value: Any) -> bool:

@@ -224,6 +224,26 @@ def test_a_file_that_would_take_all_memory_takes_none(tmp_path, text):
     assert ": owner: " in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "\n".join(f"{'  ' * i}for v{i} in {list(range(100))}:" for i in range(6)) + "\n" + "  " * 6 + "pass",
+            "too long",
+        ),
+        (f"L = {list(range(999))}\nX = [[[1 for a in L] for b in L] for c in L]", "too long to follow"),
+        ("env_vars = []\nenv_vars.append(env_vars)", "nested too deep"),
+        ("env_vars = {}\nenv_vars['a'] = env_vars", "nested too deep"),
+    ],
+)
+def test_a_file_that_would_take_all_day_is_a_problem(tmp_path, text, told):
+    path = tmp_path / "dag.py"
+    body = (STATIC / "yellowlive__Store1_ingestion.py").read_text()
+    path.write_text(body.replace("def next_action", f"{text}\n\n\ndef next_action", 1))
+    (problem,) = static_files(path).problems
+    assert told in problem.what
+
+
 def test_a_file_that_is_no_python_is_a_problem_and_the_others_are_read(tmp_path):
     (tmp_path / "broken.py").write_text("dag = DAG(\n  'a' 'b',\n  'c'\n")
     (tmp_path / "deep.py").write_text("x = " + "(" * 5000 + ")" * 5000)

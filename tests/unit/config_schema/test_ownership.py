@@ -118,6 +118,14 @@ def test_nobody_becomes_the_owner_by_the_change_itself(folder):
     assert "the datastore Customers belongs to crm" in store
 
 
+def test_whoever_takes_a_platform_has_not_its_assignments_by_the_same_change(folder):
+    edit(folder / "ecosystem.yaml", "    owner: platform\n    milestoning", "    owner: crm\n    milestoning")
+    edit(folder / MAPPING, '"PROVISIONED"', '"DECOMMISSIONING"')
+    platform, assignment = refused(folder, CRM)
+    assert "the platform Live belongs to platform" in platform
+    assert "the assignment of Callers of CallCentre to Live belongs to platform" in assignment
+
+
 def test_a_new_workspace_sees_what_all_do_unless_the_ecosystems_owner_says_more(folder):
     text = (folder / DESK).read_text().replace("name: CallCentre", "name: Fraud")
     (folder / "ecosystem" / "fraud.yaml").write_text(text)
@@ -242,6 +250,7 @@ def test_a_branch_pattern_knows_no_character_but_the_star():
     assert teams_of(Author("a/b", "x"), [Team("t", "a/b", "[x]")]) == set()
     assert teams_of(Author("a/b", "x"), [Team("t", "a/b")]) == {"t"}
     assert teams_of(Author(None, "x"), [Team("t")]) == set()
+    assert teams_of(Author("a/b", "main2"), [Team("t", "A/B", "main"), Team("u", "A/B", "main*")]) == {"u"}
 
 
 def test_the_example_with_teams_is_a_good_model():

@@ -64,6 +64,13 @@ def test_a_broken_rule_is_told_with_the_file_and_the_line_of_the_part(folder):
     ]
 
 
+def test_the_second_of_a_file_is_told_as_its_second(folder):
+    second = STORE.split("datastores:\n")[1].replace("name: Shop", "name: Depot").replace("[number]", "[nummer]")
+    (folder / "ecosystem" / "shop.yaml").write_text(STORE + second)
+    [told] = problems(folder)
+    assert told.startswith("ecosystem/shop.yaml:14: datastores[1].datasets[0].primary_key: 'nummer' is no column")
+
+
 def test_a_wrong_shape_is_told_with_the_file_and_the_line_of_the_part(folder):
     (folder / "ecosystem" / "shop.yaml").write_text(STORE.replace("type:", "typ:"))
     wrong, missing = problems(folder)

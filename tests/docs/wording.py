@@ -11,7 +11,7 @@ from itertools import product
 from tests.docs.source_tree import Function, Module, Scope, Sources, called
 
 MOST = 8  # alternatives of one text; more than that are a placeholder
-DEEPEST = 6
+DEEPEST = 10
 ON_TEXT = ("strip", "rstrip", "lower", "upper", "partition", "splitlines", "astimezone", "isoformat", "format")
 
 
@@ -57,11 +57,19 @@ def placeholder(expression: ast.expr) -> str:
             return placeholder(inner)
         case ast.Call(func=ast.Name(id="str" | "repr" | "sorted" | "map" | "list" | "max" | "min"), args=[*_, inner]):
             return placeholder(inner)
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+            return f"<{name}>"
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return f"<{name}>"
+        case ast.Call(func=ast.Attribute(attr="get"), args=[key, *_]):
+            return placeholder(key)
         case ast.Call(func=ast.Name(id="next")):
             return "<...>"
         case ast.Call():
             return f"<{called(expression).strip('_') or '...'}>"
-        case ast.GeneratorExp(elt=inner) | ast.ListComp(elt=inner):
+        case ast.GeneratorExp(elt=inner) | ast.ListComp(elt=inner) | ast.BinOp(left=inner) | ast.IfExp(body=inner):
+            return placeholder(inner)
+        case ast.BoolOp(values=[inner, *_]) | ast.JoinedStr(values=[ast.FormattedValue(value=inner), *_]):
             return placeholder(inner)
         case _:
             return "<...>"
@@ -73,7 +81,7 @@ def has_words(text: str) -> bool:
 
 
 def _texts(expression: ast.expr, place: Place, known: Sources) -> Iterator[str]:
-    if place.depth > DEEPEST:
+    if place.depth > DEEPEST and not isinstance(expression, ast.Constant):
         yield placeholder(expression)
         return
     deeper = place.deeper()

@@ -93,7 +93,7 @@ def _stream_config(
         milestoning=platform.milestoning.value,
         runner=platform.runner.value,
         latency_seconds=min(needs, default=None),
-        **_given(platform.streams),
+        **{"owner": platform.owner, **_given(platform.streams)},
     )
 
 

@@ -147,6 +147,14 @@ def test_the_platforms_stream_defaults_are_in_each_config_where_they_are_given()
     assert given == plain | added
 
 
+def test_the_platforms_owner_is_the_streams_where_its_defaults_name_nobody():
+    groups, assignments = {"G": ("Store1.customers", None)}, [("G", "YellowLive", "PROVISIONED")]
+    owned = replace(LIVE, owner="platform")
+    named = replace(owned, streams=StreamDefaults(owner="yellow"))
+    owners = [graph(groups, assignments, (one,))["YellowLive"]["Store1"].owner for one in (LIVE, owned, named)]
+    assert owners == [None, "platform", "yellow"]
+
+
 def test_a_config_that_breaks_the_stream_schema_is_refused_by_platform_and_stream():
     platform = replace(LIVE, namespace="Not A Namespace")
     with pytest.raises(ProblemsFound) as caught:

@@ -155,7 +155,7 @@ class Platform:
     consumer_db: Database | None = None  # where consumers' views are; none: in the merge store's database
     consumer_reader: str | None = None  # the secret by which a consumer_db elsewhere reads; none: the merge store's
     documentation: str = ""
-    owner: str | None = None  # the team: of what the mapping assigns to it too, and of its DAGs where streams name nobody
+    owner: str | None = None  # the team: its too is what the mapping assigns, and DAGs whose streams name nobody
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,15 @@
 {{- range $allowed.merge_stores -}}
 {{- $stores = append $stores (regexReplaceAll "/.*$" . "") -}}
 {{- end -}}
+{{- $consumers := list -}}
+{{- with $settings.consumer_db_hostname -}}
+{{- range $key := list "consumer_db_database" "consumer_db_credential_secret_name" -}}
+{{- if not (get $settings $key) -}}
+{{- fail (printf "%s: it has consumer_db_hostname and lacks %s. Write the file anew with dagfactory bootstrap" $where $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $consumers = list (printf "%s:%d" . ($settings.consumer_db_port | default 5432 | int)) -}}
+{{- end -}}
 {{- $platform := dict
       "where" $where
       "original" $settings.original_platform_name
@@ -41,6 +50,12 @@
       "port" ($settings.postgres_port | default 5432 | int)
       "database" $settings.postgres_database
       "stores" $stores
+      "consumers" $consumers
+      "consumerHost" ($settings.consumer_db_hostname | default "")
+      "consumerDatabase" ($settings.consumer_db_database | default "")
+      "consumerSecret" ($settings.consumer_db_credential_secret_name | default "")
+      "readerSecret" ($settings.consumer_reader_secret_name | default "")
+      "consumerSecrets" (compact (list ($settings.consumer_db_credential_secret_name | default "") ($settings.consumer_reader_secret_name | default "")))
       "sources" (concat ($settings.source_hosts | default list) ($allowed.source_hosts | default list))
       "gitUrls" (concat (list $settings.git_repo_url) ($allowed.git_repo_url | default list)) -}}
 {{- $platforms = append $platforms $platform -}}

@@ -1,14 +1,19 @@
 {{/* What the chart's own PostgreSQL holds: worked out once, for its Secrets and for the script that makes it. */}}
 
 {{/*
-JSON: {"roles": [{"secret", "variable"}], "databases": [{"name", "owner"}], "readers": [...]}; owner and readers are
-Secrets, whose username is the role and whose password is its password.
+JSON: {"roles": [...], "databases": [{"name", "owner"}], "readers": [...], "keepers": [...], "wrapped": [{"name", "owner"}],
+"storeReaders": [{"name", "owner", "reader"}]}. Roles are Secrets, whose username is the role and whose password is its
+password. Readers read the simulator's tables, keepers make consumers' roles; a database that is wrapped is one of
+consumers apart from the merge store, which storeReaders read for it.
 */}}
 {{- define "streamFactory.postgresContents" -}}
 {{- $roles := list -}}
 {{- $databases := list -}}
 {{- $owners := dict -}}
 {{- $readers := list -}}
+{{- $keepers := list -}}
+{{- $wrapped := dict -}}
+{{- $storeReaders := list -}}
 {{- range (include "streamFactory.platforms" . | fromJson).platforms -}}
 {{- if include "streamFactory.isOwnPostgres" (list $ .host) -}}
 {{- if and (ne .namespace $.Release.Namespace) (not (contains "." .host)) -}}
@@ -19,6 +24,23 @@ Secrets, whose username is the role and whose password is its password.
 {{- end -}}
 {{- $_ := set $owners .database .storeSecret -}}
 {{- $roles = append $roles .storeSecret -}}
+{{- if or (not .consumerHost) (and (eq .consumerHost .host) (eq .consumerDatabase .database)) -}}
+{{- $keepers = append $keepers .storeSecret -}}
+{{- else if .readerSecret -}}
+{{- $roles = append $roles .readerSecret -}}
+{{- $storeReaders = append $storeReaders (dict "name" .database "owner" .storeSecret "reader" .readerSecret) -}}
+{{- end -}}
+{{- end -}}
+{{- if include "streamFactory.isOwnPostgres" (list $ .consumerHost) -}}
+{{- if ne (get $owners .consumerDatabase | default .consumerSecret) .consumerSecret -}}
+{{- fail (printf "%s: consumer_db_database %s has the secret %s as its owner. Give it that one, or another database" .where .consumerDatabase (get $owners .consumerDatabase)) -}}
+{{- end -}}
+{{- $_ := set $owners .consumerDatabase .consumerSecret -}}
+{{- $roles = append $roles .consumerSecret -}}
+{{- $keepers = append $keepers .consumerSecret -}}
+{{- if or (ne .consumerHost .host) (ne .consumerDatabase .database) -}}
+{{- $_ := set $wrapped .consumerDatabase .consumerSecret -}}
+{{- end -}}
 {{- end -}}
 {{- $readers = concat $readers .sourceSecrets -}}
 {{- end -}}
@@ -31,5 +53,9 @@ Secrets, whose username is the role and whose password is its password.
 {{- range $database, $owner := $owners -}}
 {{- $databases = append $databases (dict "name" $database "owner" $owner) -}}
 {{- end -}}
-{{- dict "roles" (uniq $roles) "databases" $databases "readers" (uniq $readers) | toJson -}}
+{{- $wrappers := list -}}
+{{- range $database, $owner := $wrapped -}}
+{{- $wrappers = append $wrappers (dict "name" $database "owner" $owner) -}}
+{{- end -}}
+{{- dict "roles" (uniq $roles) "databases" $databases "readers" (uniq $readers) "keepers" (uniq $keepers) "wrapped" $wrappers "storeReaders" (uniq $storeReaders) | toJson -}}
 {{- end -}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -73,6 +74,8 @@ def everything() -> Values:
     live["settings"] = live["settings"].replace(
         '"notifiers": {}', '"notifiers": {"slack": {"connection": "slack_default"}}'
     )
+    values["secrets"] |= {"consumer": {"username": "keeper"}, "reader": {"username": "reader"}}
+    with_consumers_apart(live)
     values["secrets"]["postgres"]["password"] = "with space, +, 'quotes' and \\ ümläut"
     return values | {
         "imagePullPolicy": "Always",
@@ -95,6 +98,13 @@ def everything() -> Values:
             "uiNamespaces": ["ingress"],
         },
     }
+
+
+def with_consumers_apart(platform: Values) -> None:
+    """Consumers' views in a database of their own, in the chart's PostgreSQL, which reads by a login of its own."""
+    consumers = {"hostname": OWN_POSTGRES, "port": 5432, "database": "consumers", "credential_secret_name": "consumer"}
+    settings = json.loads(platform["settings"]) | {f"consumer_db_{key}": value for key, value in consumers.items()}
+    platform["settings"] = json.dumps(settings | {"consumer_reader_secret_name": "reader"})
 
 
 def official_airflow() -> Values:

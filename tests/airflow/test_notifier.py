@@ -70,6 +70,8 @@ def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
         "YellowLive health failed: time 1",
         "YellowLive health failed: time 3",
     ]
+    NOTICE(failed("of a stream each", "failed"))
+    assert slack.texts[-1].startswith("YellowLive Store1 failed: of a stream each")
 
 
 def test_with_a_channel_it_is_posted_by_slack_s_api(slack):

@@ -12,7 +12,7 @@ export function Field({ name, schema, value, required, fixed = false, problems, 
     h(Chakra.Field.Label, { fontFamily: "mono", fontSize: "xs" }, name, required ? h(Chakra.Field.RequiredIndicator) : null),
     h(inputFor(schema), { schema, value, onChange }),
     said ? h(Chakra.Field.ErrorText, { color: "red.fg" }, said) : null,
-    said.includes(schema.description) ? null : h(Chakra.Field.HelperText, null, schema.description),
+    said.includes(schema.description.replace(/\.$/, "")) ? null : h(Chakra.Field.HelperText, null, schema.description),
   );
 }
 

@@ -11,6 +11,7 @@ import { clock, duration, moment, number, plural } from "../words.js";
 
 const OLD_SNAPSHOT_SECONDS = 900;
 const REFRESH_SECONDS = 15;
+const HOUR = 3_600_000; // milliseconds
 
 export function Overview() {
   const answer = useAnswer(at("overview"), REFRESH_SECONDS);
@@ -102,20 +103,17 @@ function Moved({ moved }) {
   );
 }
 
-/** One item for each hour, the platforms together. */
+/** One item for each of the last 24 hours, the platforms together. */
 function hourly(moved) {
-  const hours = new Map();
-  for (const { hour, inserted, updated, deleted, batches } of moved) {
-    const sum = hours.get(hour) ?? { hour, inserted: 0, updated: 0, deleted: 0, batches: 0 };
-    hours.set(hour, {
-      hour,
-      inserted: sum.inserted + inserted,
-      updated: sum.updated + updated,
-      deleted: sum.deleted + deleted,
-      batches: sum.batches + batches,
-    });
+  const last = Math.floor(Date.now() / HOUR) * HOUR;
+  const starts = Array.from({ length: 24 }, (_, at) => last - (23 - at) * HOUR);
+  const sums = new Map(starts.map((hour) => [hour, { hour, inserted: 0, updated: 0, deleted: 0, batches: 0 }]));
+  for (const one of moved) {
+    const sum = sums.get(Date.parse(one.hour));
+    if (!sum) continue;
+    for (const kind of ["inserted", "updated", "deleted", "batches"]) sum[kind] += one[kind];
   }
-  return [...hours.values()].sort((one, other) => (one.hour < other.hour ? -1 : 1));
+  return [...sums.values()];
 }
 
 function Worries({ worries }) {

@@ -1,12 +1,13 @@
-"""Airflow's simple auth manager, with one user more who may see and edit the DAGs of one stream only."""
+"""Airflow's simple auth manager, with a user who may see one stream's DAG only, and one who may trigger none."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
-NARROW = "narrow"  # the user's name
+NARROW, EDITOR = "narrow", "editor"  # the users' names
 SEEN_BY_NARROW = ("yellowlive__Store1_ingestion", "yellowlive__NewOfNarrow_ingestion")
 
 
@@ -15,5 +16,7 @@ class PerDagAuthManager(SimpleAuthManager):
 
     def is_authorized_dag(self, *, method: Any, user: Any, access_entity: Any = None, details: Any = None) -> bool:
         if user.username == NARROW and (details is None or details.id not in SEEN_BY_NARROW):
+            return False
+        if user.username == EDITOR and access_entity is DagAccessEntity.RUN and method == "POST":
             return False
         return super().is_authorized_dag(method=method, user=user, access_entity=access_entity, details=details)

@@ -10,13 +10,12 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from tests.airflow.conftest import config
 from tests.row_settings import settings_of_row
 from tests.web.test_api_rights import ROUTES
 
-SOON = 8.0  # seconds; a merge store that is well answers in a hundredth of that
+SOON = 15.0  # seconds, on a machine with much else to do; who waits without bound waits for minutes
 
 
 @pytest.fixture(params=["SilentLive", "ClosedLive"])
@@ -61,8 +60,9 @@ def test_the_other_platforms_are_told_of_all_the_same(client, away):
 def test_what_was_away_a_moment_ago_is_not_waited_for_again(client, away):
     client().get(f"/api/streams?platform={away}")
     began = time.monotonic()
-    assert client().get(f"/api/streams?platform={away}").status_code == 503
-    assert time.monotonic() - began < 2.5  # connecting gives up after 3
+    for _ in range(10):
+        assert client().get(f"/api/streams?platform={away}").status_code == 503
+    assert time.monotonic() - began < SOON  # of which each attempt to connect would take 3
 
 
 def test_connections_that_the_server_has_cut_are_made_anew(client, world):
@@ -86,7 +86,7 @@ def test_a_table_that_somebody_holds_is_not_waited_for_forever(client, world):
     with closing(psycopg2.connect(world.merge_dsn)) as connection, connection.cursor() as cursor:
         client().get("/api/streams?platform=yellowforensic")
         cursor.execute("LOCK TABLE yellowforensic_airflow_dsg_history, yellowforensic_airflow_dsg")
-        time.sleep(FRESH_SECONDS)
+        world.let_it_see()
         began = time.monotonic()
         answers = []
 
@@ -107,7 +107,7 @@ def test_a_table_that_somebody_holds_is_not_waited_for_forever(client, world):
         assert time.monotonic() - began < SOON
         assert [answer.status_code for answer in answers] == [503] * 4
         connection.rollback()
-    time.sleep(FRESH_SECONDS)
+    world.let_it_see()
     assert client().get("/api/streams/yellowforensic/Store1/history").status_code == 200
 
 

@@ -104,6 +104,7 @@ def test_rows_that_a_hand_has_made_hostile_are_told_as_they_are(client, world):
         world.merge_store(
             "DELETE FROM yellowforensic_airflow_dsg WHERE stream_key = ANY (%s)", [*keys, "NoJson", "List"]
         )
+        world.let_it_see()
 
 
 def test_a_reason_is_a_line_of_text(client, world):

@@ -168,6 +168,14 @@ def test_a_user_with_rights_on_one_stream_may_change_that_one(client):
     assert answer.status_code == 409
 
 
+def test_who_may_edit_a_dag_but_not_trigger_it_may_not_trigger_it_here(client):
+    path = "/api/streams/yellowlive/Store2"
+    before = client().get(f"{path}/history").json()
+    refused(client("editor").post(f"{path}/actions/trigger", json={}), 403)
+    assert client("editor").post(f"{path}/actions/resume", json={}).json()["what"] == "Store2 is active already"
+    assert client().get(f"{path}/history").json() == before
+
+
 def test_answers_are_not_kept_nor_guessed_at(client):
     headers = client("viewer").get("/api/streams").headers
     assert headers["cache-control"] == "no-store"

@@ -36,7 +36,7 @@ from tests.row_settings import settings_of_row
 ROOT = Path(__file__).parents[2]
 PLATFORMS = ("YellowLive", "YellowForensic")
 # user -> role; `nobody` can log in and has no right at all
-USERS = {"viewer": "viewer", "user": "user", "admin": "admin", "narrow": "user", "nobody": ""}
+USERS = {"viewer": "viewer", "user": "user", "admin": "admin", "narrow": "user", "editor": "user", "nobody": ""}
 PASSWORD = "a pass word's"
 STARTING_SECONDS = 120
 
@@ -89,8 +89,12 @@ class World:
             name = names.platform_name(platform)
             stream_table.create_tables(connection, name)
             stream_table.write_rows(connection, name, changes, changed_by=by, model_commit="c" * 40)
+        self.let_it_see()
+
+    def let_it_see(self) -> None:
+        """After a change past the api-server: for so long it goes by what it has read."""
         if self.server is not None:
-            time.sleep(FRESH_SECONDS)  # so long the api-server goes by what it has read
+            time.sleep(FRESH_SECONDS)
 
     def settle(self, platform: str, **settings: Any) -> None:
         """The platform's settings file and factory file."""

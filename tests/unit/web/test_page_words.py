@@ -1,0 +1,98 @@
+"""What the pages' pure functions give, asked of node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airflow_plugin
+
+FOLDER = Path(airflow_plugin.__file__).parent / "web" / "static"
+NODE = shutil.which("node")
+# What the modules take from Airflow's UI as they load.
+LENT = "globalThis.React = {createElement: () => null}; globalThis.ChakraUI = {}; globalThis.ReactRouterDOM = {};"
+
+pytestmark = pytest.mark.skipif(NODE is None, reason="no node here: the pages' functions were not tried")
+
+
+def asked(module: str, *expressions: str) -> list[Any]:
+    """The values of expressions in which `it` is a module of the pages."""
+    values = ", ".join(f"({one}) ?? null" for one in expressions)
+    url = (FOLDER / module).as_uri()
+    program = f"{LENT} const it = await import({json.dumps(url)}); console.log(JSON.stringify([{values}]));"
+    done = subprocess.run([str(NODE), "--input-type=module", "-e", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answer: list[Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_duration_has_its_two_largest_units():
+    seconds = {
+        "null": "–",
+        "0": "0 s",
+        "0.25": "0.3 s",
+        "9.94": "9.9 s",
+        "59": "59 s",
+        "59.6": "1 min",
+        "61": "1 min 1 s",
+        "3600": "1 h",
+        "5400": "1 h 30 min",
+        "90000": "1 d 1 h",
+    }
+    assert asked("words.js", *(f"it.duration({one})" for one in seconds)) == list(seconds.values())
+
+
+def test_a_success_rate_is_never_rounded_up_to_all():
+    assert asked("words.js", "it.percent(1)", "it.percent(0.999)", "it.percent(null)") == ["100%", "99%", "–"]
+
+
+def test_changes_are_told_key_by_key_and_an_equal_list_is_none():
+    before, after = {"a": 1, "gone": True, "same": ["x"]}, {"a": 2, "new": [1], "same": ["x"]}
+    (changes,) = asked("parts/diff.js", f"it.changesBetween({json.dumps(before)}, {json.dumps(after)})")
+    assert changes == [
+        {"path": "a", "before": 1, "after": 2},
+        {"path": "gone", "before": True},
+        {"path": "new", "after": [1]},
+    ]
+
+
+def test_a_problem_is_shown_at_its_key_and_at_no_key_of_a_similar_name():
+    cases = {"schedule": True, "schedule[0]": True, "schedule.x": True, "schedule_assets": False, "": False}
+    expressions = (f"it.isAbout({json.dumps({'path': path})}, 'schedule')" for path in cases)
+    assert asked("form/schema_form.js", *expressions) == list(cases.values())
+
+
+def test_a_view_stands_beside_the_merge_table_that_it_reads():
+    lineage = {
+        "source": {"tables": ["customers", "addresses"]},
+        "merge_tables": ["m_customers", "m_addresses"],
+        "views": [
+            {"name": "p_W_G_S_addresses_view", "workspace": "W"},
+            {"name": "p_W_G_S_customers_view", "workspace": "W"},
+        ],
+        "consumers": ["Other/G", "W/G"],
+    }
+    (columns,) = asked("pages/stream_lineage.js", f"it.columnsOf({json.dumps(lineage)})")
+    assert [[node["to"] for node in column] for column in columns] == [
+        [[0], [1]],
+        [[0], [1]],
+        [[1], [1]],
+        [[], []],
+    ]
+
+
+def test_a_scale_ends_at_or_above_the_most_in_round_steps():
+    told = asked("charts/frame.js", "it.ticks(0)", "it.ticks(1)", "it.ticks(97)", "it.ticks(100)")
+    assert told == [[0, 1], [0, 0.25, 0.5, 0.75, 1], [0, 25, 50, 75, 100], [0, 25, 50, 75, 100]]
+
+
+def test_every_key_of_the_schema_has_its_place_in_the_form():
+    schema = json.loads((Path(airflow_plugin.__file__).parents[1] / "config_schema/stream.schema.json").read_text())
+    (groups,) = asked("form/groups.js", f"it.grouped({json.dumps({'properties': schema['properties']})})")
+    keys = [key for _, of in groups for key in of]
+    assert sorted(keys) == sorted(schema["properties"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.airflow.platform_world import PlatformWorld
@@ -105,7 +106,7 @@ def test_pushes_while_syncs_run_end_with_the_newest_and_mix_nothing(world):
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:
         thread.start()
-        world.stores = {"Store1": "customers", f"Store{len(commits)}": "customers"}
+        world.stores[f"Store{len(commits)}"] = "customers"
         commits.append(world.push())
     for thread in threads:
         thread.join()
@@ -176,3 +177,25 @@ def test_no_secret_is_in_what_a_task_says(world, capsys, monkeypatch):
     said = capsys.readouterr()
     for secret in ("another word", world.store.password):
         assert secret not in str(raised.value) + said.out + said.err
+
+
+def test_views_in_a_database_of_their_own_are_kept_by_the_logins_that_the_settings_name(
+    world, new_database, monkeypatch
+):
+    there = new_database("consumers")
+    with closing(psycopg2.connect(there.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("CREATE EXTENSION postgres_fdw")
+        cursor.execute(f"GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO {there.user}")
+        cursor.execute(f"ALTER ROLE {there.user} CREATEROLE")
+    for name, login in (("CONSUMER", there), ("READER", world.store)):
+        monkeypatch.setenv(f"{name}_USERNAME", login.user)
+        monkeypatch.setenv(f"{name}_PASSWORD", login.password)
+    world.consumers = there
+    world.push()
+    world.bootstrap()
+    world.run(world.task("infrastructure", "model_merge"))
+    world.merge()
+    for task in ("reconcile_views", "apply_grants"):
+        world.run(world.task("infrastructure", task))
+    assert world.query(f"SELECT count(*) FROM {VIEW}", database=there) == [(10,)]
+    assert world.query("SELECT count(*) FROM pg_namespace WHERE nspname = 'ws_Consumer1'") == [(0,)]

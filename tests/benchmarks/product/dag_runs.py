@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
@@ -16,7 +17,7 @@ from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode, Result
 
 TRIES = 3
 LAST_RUNS = 20
-END_OF_A_LOG = 1000
+LAST_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class Try:
 
 @dataclass
 class DagRuns:
-    """Runs of one stream, one after another; `started` hears of each child process. `tick` and `delay` in seconds."""
+    """Runs of one stream, one after another; `started` hears of each job's process, `said` of its lines."""
 
     job: MergeJob
     environment: Mapping[str, str]
     tick: float
     delay: float = 0.5
     started: Callable[[subprocess.Popen[str]], None] = lambda child: None
+    said: Callable[[subprocess.Popen[str], str], None] = lambda child, line: None
     tries: list[Try] = field(default_factory=list)
 
     def run_until(self, stop: Event) -> None:
@@ -86,13 +88,18 @@ class DagRuns:
         reader = ResultReader(token := secrets.token_hex(16))
         child = subprocess.Popen(
             [sys.executable, "-m", "merge_jobs", *self.job.run_arguments(run_id)],
-            env={**self.environment, TOKEN_VARIABLE: token},
+            env={**self.environment, TOKEN_VARIABLE: token, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         self.started(child)
-        said, _ = child.communicate()
-        reader.feed(said)
-        return Try(run_id, child.returncode, reader.result, said[-END_OF_A_LOG:])
+        lines: deque[str] = deque(maxlen=LAST_LINES)
+        with child:
+            assert child.stdout is not None
+            for line in child.stdout:
+                self.said(child, line)
+                reader.feed(line)
+                lines.append(line)
+        return Try(run_id, child.returncode, reader.result, "".join(lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,6 +21,7 @@ from airflow_plugin.demo.rounds import PLATFORMS
 from merge_jobs.simulator.run import Pause, run_changes
 from tests.benchmarks.product.dag_runs import DagRuns
 from tests.benchmarks.product.installation import Installation
+from tests.benchmarks.soak.aim import Aim
 from tests.benchmarks.soak.evidence import Watching, read_evidence, source_state
 from tests.benchmarks.soak.history import History
 from tests.benchmarks.soak.judge import Evidence, findings
@@ -53,13 +55,16 @@ class Soak:
         with closing(self.made.producer()) as producer:
             self.history = History(source_state(producer))
         self._simulate(plan.first, Event(), Pause())
-        self.jobs = JobKills(Random(plan.seed + 1), plan.jobs_killed_every)
-        self.databases = DatabaseKills(
-            Random(plan.seed + 2), plan.databases_killed_every, {"source": source, "merge store": store}
-        )
+        at_jobs, at_databases = Random(plan.seed + 1), Random(plan.seed + 2)
+        self.aims = Aim(at_jobs), Aim(at_databases)
+        servers = {"source": source, "merge store": store}
+        self.jobs = JobKills(at_jobs, plan.jobs_killed_every, self.aims[0])
+        self.databases = DatabaseKills(at_databases, plan.databases_killed_every, servers, self.aims[1])
         environment = inherited_environment() | self.made.secrets
         self.streams = {
-            platform.original: DagRuns(self.made.job(platform), environment, TICK_SECONDS, started=self.jobs.started)
+            platform.original: DagRuns(
+                self.made.job(platform), environment, TICK_SECONDS, started=self.jobs.started, said=self._hear
+            )
             for platform in PLATFORMS
         }
         self.watching = Watching(self.made)
@@ -96,6 +101,10 @@ class Soak:
             "results": dict(Counter(one.code.name if one.result else "DIED" for one in tries)),
             "errors": dict(Counter(_error(one.result.error) for one in tries if one.result and one.result.error)),
         }
+
+    def _hear(self, child: subprocess.Popen[str], line: str) -> None:
+        for aim in self.aims:
+            aim.hear(child, line)
 
     def _rough_time(self) -> None:
         changing, rough = Event(), Event()

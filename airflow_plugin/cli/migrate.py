@@ -27,6 +27,10 @@ Default = Annotated[
     list[str] | None,
     typer.Option("--default", metavar="KEY=VALUE", help="For what a file does not say; may be given again."),
 ]
+Retired = Annotated[
+    bool,
+    typer.Option("--retired", help="As retired rows, for which sync makes no DAGs beside the static ones."),
+]
 Rows = Annotated[Path | None, typer.Option("--rows", help="Against the rows of this file, as extract writes it.")]
 AsModelled = Annotated[bool, typer.Option("--as-modelled", help="Against what sync would write for the model.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 2 also for what always differs.")]
@@ -43,7 +47,9 @@ def group() -> None:
 
 
 @migrate.command()
-def extract(path: DagFiles, out: Out = Path("-"), model: Gap = None, default: Default = None) -> None:
+def extract(
+    path: DagFiles, out: Out = Path("-"), model: Gap = None, default: Default = None, retired: Retired = False
+) -> None:
     """Read static ingestion DAGs by their syntax tree, and write their streams as `streams import` takes them.
 
     What a file does not say comes from --default, the model, or the platform's settings file. Secrets are named,
@@ -67,7 +73,7 @@ def extract(path: DagFiles, out: Out = Path("-"), model: Gap = None, default: De
     streams = [extracted(dag, known) for dag in files.dags]
     problems = [*files.problems, *(one for stream in streams for one in stream.problems), *twice(streams)]
     if any(stream.config for stream in streams):
-        write(out, as_yaml(streams))
+        write(out, as_yaml(streams, "retired" if retired else "active"))
     print_extracted(streams, files.others)
     if problems:
         print_error(ProblemsFound(str(path), problems))

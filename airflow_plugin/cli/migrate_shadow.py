@@ -37,7 +37,7 @@ def shadow(
     """
     from airflow_plugin.cli.streams_view import print_changes
     from airflow_plugin.migrate.rows import chosen_config
-    from airflow_plugin.migrate.shadow import drop_tables, retired, shadow_change, shadow_key
+    from airflow_plugin.migrate.shadow import check_model, drop_tables, retired, shadow_change, shadow_key
     from airflow_plugin.streams import opening
     from airflow_plugin.streams.changing import apply
     from airflow_plugin.sync.apply import author
@@ -47,6 +47,8 @@ def shadow(
     gone: list[str] = []
     with opening.changing(platform) as table:
         before = table.rows()
+        if not remove:
+            check_model(table)
         change = retired(table, shadow_key(stream)) if wanted is None else wanted
         written = apply(table, [change], author())
         if remove:

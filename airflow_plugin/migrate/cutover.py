@@ -233,8 +233,11 @@ def _by_platform(cutover: Cutover) -> Iterator[tuple[str, list[DagCutover]]]:
 
 def _wait(true: Callable[[], bool], what: str, way: Way) -> None:
     """Raises StreamFactoryError if something does not become true in time."""
-    give_up = time.monotonic() + way.seconds
+    give_up, said = time.monotonic() + way.seconds, False
     while not true():
+        if not said:
+            way.told(f"waiting: {what}")
+            said = True
         if time.monotonic() >= give_up:
             where = f"Airflow at {way.airflow.url}"
             raise StreamFactoryError(where, f"{what}, after {way.seconds:g} s", AGAIN, retryable=True)

@@ -11,6 +11,7 @@ from airflow_plugin.migrate.airflow_api import Airflow, DagNow
 from airflow_plugin.migrate.cutover_state import Cutover, DagCutover, digest
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.rows import Find
+from airflow_plugin.migrate.shadow import check_model
 from airflow_plugin.migrate.static_dag import dag_ids_in
 from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.streams.opening import reading
@@ -40,6 +41,7 @@ def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: Airflow) -
     now = _static_now(file, one.dag.dag_id, airflow)
     with reading(platform) as table:
         standing = table.rows().get(row.stream_key)
+        check_model(table)
     before = None if standing is None else (standing.config_json, standing.status)
     return DagCutover(
         static_dag_id=one.dag.dag_id,

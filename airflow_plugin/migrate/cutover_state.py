@@ -103,13 +103,19 @@ def sync_folder(folder: Path) -> None:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Nobody else cuts over in this folder meanwhile. Raises StreamFactoryError if somebody does."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StreamFactoryError(str(folder), f"it cannot be opened ({error.strerror})", "Name another file") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             what = "another cutover is at work in this folder"
             raise StreamFactoryError(str(folder), what, "Wait for it", retryable=True) from None
+        except OSError as error:
+            fault = f"it cannot be locked ({error.strerror})"
+            raise StreamFactoryError(str(folder), fault, "Use a file system with locks") from error
         yield
     finally:
         os.close(handle)

@@ -71,13 +71,13 @@ def extracted(dag: StaticDag, gaps: Gaps) -> Extracted:
     return Extracted(dag, platform, None, tuple(problems), line.others)
 
 
-def as_yaml(streams: Iterable[Extracted]) -> str:
-    """What `dagfactory streams import` takes."""
+def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
+    """What `dagfactory streams import` takes; as `retired`, rows that hold a place until the cutover."""
     rows: dict[str, list[StreamRow]] = {}
     moment = datetime.fromtimestamp(0, UTC)  # which the document does not have
     for one in streams:
         if one.config is not None and one.platform is not None:
-            row = StreamRow(one.config.stream_key, one.config.to_json(), "active", moment, moment)
+            row = StreamRow(one.config.stream_key, one.config.to_json(), status, moment, moment)
             rows.setdefault(one.platform, []).append(row)
     return exported(rows)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from psycopg2 import sql
 
+from airflow_plugin import stream_table
 from airflow_plugin.merge_store import worded
 from airflow_plugin.stream_table import RowChange
 from airflow_plugin.streams.opening import StreamTable
@@ -50,6 +51,15 @@ def shadow_change(config: StreamConfig) -> RowChange:
     """The row of a stream's shadow."""
     shadow = shadow_config(config)
     return RowChange(shadow.stream_key, shadow.to_json(), "active", "shadow")
+
+
+def check_model(table: StreamTable) -> None:
+    """Raises StreamFactoryError where no job could run: it takes the model of the commit that was synced."""
+    short, schema = table.settings.platform_name, table.settings.merge_store_schema
+    if stream_table.model_commit(table.connection, short, schema) is None:
+        what = f"no synced model is recorded for {table.platform}, and jobs take theirs from it"
+        todo = "Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync"
+        raise StreamFactoryError(table.name, what, todo)
 
 
 def retired(table: StreamTable, stream_key: str) -> RowChange:

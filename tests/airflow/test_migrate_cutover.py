@@ -23,7 +23,7 @@ from airflow_plugin.demo.airflow import USER, Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
 from airflow_plugin.migrate.cutover_state import STEPS
-from airflow_plugin.stream_table import RowChange, create_tables, history, stream_rows, write_rows
+from airflow_plugin.stream_table import RowChange, create_tables, history, record_model_commit, stream_rows, write_rows
 from config_schema import names
 from tests.row_settings import settings_of_row
 
@@ -178,6 +178,7 @@ def world(postgres, tmp_path_factory, config) -> Iterator[World]:
     connection = psycopg2.connect(merge)
     with connection:
         create_tables(connection, "yellowlive")
+        record_model_commit(connection, "yellowlive", "c1", applied_by="test")
     connection.close()
     (folder / "job.py").write_text(JOB)
     settings = settings_of_row(config("YellowLive"), merge_job_command=(sys.executable, str(folder / "job.py")))

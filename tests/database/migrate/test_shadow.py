@@ -19,6 +19,7 @@ from airflow_plugin.factory.judging import plan_of
 from airflow_plugin.factory.last_good import Row
 from airflow_plugin.migrate.rows import chosen_config
 from airflow_plugin.settings import platform_settings
+from airflow_plugin.stream_table import record_model_commit
 from airflow_plugin.streams.opening import reading
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
@@ -107,6 +108,10 @@ def trial(request, new_database, tmp_path, monkeypatch) -> Trial:
     monkeypatch.setenv(f"DAGFACTORY_{request.param.upper()}_DSN", target.dsn)
     done = CliRunner().invoke(app, ["db", "init", "--model", str(made.model), "--platform", request.param])
     assert done.exit_code == 0, done.output or done.exception
+    connection = made.target.connect()
+    with connection:
+        record_model_commit(connection, request.param.lower(), "c1", applied_by="test")
+    connection.close()
     return made
 
 
@@ -167,11 +172,20 @@ def test_a_trial_merges_into_tables_of_its_own_and_leaves_nothing_behind(trial):
 
 
 @pytest.mark.parametrize("trial", ["YellowLive"], indirect=True)
-def test_a_sync_leaves_a_trial_alone(trial, monkeypatch):
+def test_without_a_synced_model_no_trial_begins(trial):
+    trial.query("DELETE FROM yellowlive_model_state")
+    done = trial.migrate("Store1", "--model", trial.model, "--yes")
+    assert "no synced model is recorded for YellowLive" in str(done.exception)
+
+
+@pytest.mark.parametrize("trial", ["YellowLive"], indirect=True)
+def test_a_sync_leaves_a_trial_alone(trial):
     assert trial.migrate("Store1", "--model", trial.model, "--yes").exit_code == 0
     for command in (["init"], ["config", "user.email", "a@b.example"], ["config", "user.name", "a"], ["add", "."]):
         subprocess.run(["git", "-C", trial.model, *command], check=True, capture_output=True)
     subprocess.run(["git", "-C", trial.model, "commit", "-m", "first"], check=True, capture_output=True)
+    head = subprocess.run(["git", "-C", trial.model, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    trial.query("UPDATE yellowlive_model_state SET model_commit = %s", head.stdout.strip())
     done = CliRunner().invoke(app, ["sync", str(trial.model), "--platform", "YellowLive", "--yes"])
     assert done.exit_code == 0, done.output or done.exception
     assert "shadow" not in done.output

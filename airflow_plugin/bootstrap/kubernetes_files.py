@@ -115,12 +115,12 @@ def _needed(settings: PlatformSettings) -> Iterator[Secret]:
     for name, purpose in purposes.items():
         yield Secret(name, namespace, LOGIN, purpose)
     consumers = f"{settings.consumer_db_database} on {settings.consumer_db_hostname}:{settings.consumer_db_port}"
-    for name, purpose in (
+    for secret, purpose in (
         (settings.consumer_db_credential_secret_name, f"views: consumers' database {consumers}"),
         (settings.consumer_reader_secret_name, f"views: by which that database reads the merge store {store}"),
     ):
-        if name is not None and name not in purposes:
-            yield Secret(name, namespace, LOGIN, purpose)
+        if secret is not None and secret not in purposes:
+            yield Secret(secret, namespace, LOGIN, purpose)
     repository = f"merge jobs and sync: the model, {settings.git_repo_url}; none is needed if anybody may read it"
     yield Secret(str(settings.git_credential_secret_name), namespace, ("token",), repository)
     key = names.dsn_variable(settings.platform_name)

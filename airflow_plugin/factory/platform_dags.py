@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -41,8 +42,22 @@ log = logging.getLogger(__name__)
 
 def platform_dags(settings: PlatformSettings) -> dict[str, DAG]:
     """By DAG id."""
-    makers = (_health, _infrastructure, _operations) if platform_jobs.has_jobs(settings) else (_health,)
-    return {dag.dag_id: dag for dag in (make(settings) for make in makers)}
+    return {dag_id: make(settings) for dag_id, make in _makers(settings).items()}
+
+
+def platform_dag(settings: PlatformSettings, dag_id: str) -> DAG | None:
+    """The one of this id, for a worker; None if it is none of the platform's own."""
+    make = _makers(settings).get(dag_id)
+    return None if make is None else make(settings)
+
+
+def _makers(settings: PlatformSettings) -> dict[str, Callable[[PlatformSettings], DAG]]:
+    platform = settings.platform_name
+    found: dict[str, Callable[[PlatformSettings], DAG]] = {names.health_dag_id(platform): _health}
+    if platform_jobs.has_jobs(settings):
+        found[names.infrastructure_dag_id(platform)] = _infrastructure
+        found[names.operations_dag_id(platform)] = _operations
+    return found
 
 
 def _health(settings: PlatformSettings) -> DAG:

@@ -18,7 +18,7 @@ from airflow_plugin.factory import build
 from airflow_plugin.factory.judging import Judged, judged
 from airflow_plugin.factory.known import Known, all_streams, keep, one_stream, settings_for_parse
 from airflow_plugin.factory.metrics import report
-from airflow_plugin.factory.platform_dags import platform_dags
+from airflow_plugin.factory.platform_dags import platform_dag, platform_dags
 from airflow_plugin.factory.shards import Shard, shard
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
@@ -40,8 +40,8 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
     dag_id = get_parsing_context().dag_id
     if dag_id is None:
         namespace.update(_all_dags(settings, shard(part)))
-    elif dag_id in (own := platform_dags(settings)):
-        namespace[dag_id] = own[dag_id]
+    elif (own := platform_dag(settings, dag_id)) is not None:
+        namespace[dag_id] = own
     else:
         namespace.update(_dag_of_task(settings, dag_id))
 

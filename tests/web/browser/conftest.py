@@ -16,7 +16,7 @@ from typing import Any
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
 from airflow_plugin.demo.airflow import Airflow, run_to_end
 from airflow_plugin.demo.api import ENDED
@@ -73,12 +73,15 @@ class Site:
 
     def produce(self, statement: str) -> None:
         """Run SQL in the producer's database."""
-        producer = self.databases.connect("customer_db")
-        try:
-            with producer, producer.cursor() as cursor:
-                cursor.execute(statement)
-        finally:
-            producer.close()
+        self.execute("customer_db", statement)
+
+    def execute(self, database: str, statement: str, *values: Any) -> None:
+        with (
+            contextlib.closing(self.databases.connect(database)) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement, values or None)
 
     def address(self, path: str) -> str:
         return self.airflow.address + path
@@ -194,18 +197,30 @@ def login(site: Site, browser: Browser) -> StorageState:
     return state
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser, login: StorageState) -> Iterator[dict[str, BrowserContext]]:
+    """A session of the user in each theme; each has its cache, Airflow's own script is large."""
+    made = {
+        theme: browser.new_context(viewport=SIZE, color_scheme=theme, storage_state=login)
+        for theme in ("light", "dark")
+    }
+    for theme, context in made.items():
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    yield made
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def looking(site: Site, browser: Browser, login: StorageState) -> Iterator[Callable[..., Looking]]:
-    """A function that gives a page of a new session, logged in, in a theme."""
+def looking(site: Site, contexts: dict[str, BrowserContext]) -> Iterator[Callable[..., Looking]]:
+    """A function that gives a new page, logged in, in a theme."""
+    expect.set_options(timeout=PATIENCE)
     with contextlib.ExitStack() as ends:
 
         def look(theme: str = "light") -> Looking:
-            expect.set_options(timeout=PATIENCE)
-            context = browser.new_context(viewport=SIZE, color_scheme=theme, storage_state=login)
-            ends.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(PATIENCE)
-            page.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+            page = contexts[theme].new_page()
+            ends.callback(page.close)
             seen = Looking(page, site, theme)
             page.on("pageerror", lambda error: seen.errors.append(str(error)))
             return seen

@@ -12,7 +12,7 @@ from airflow_plugin.migrate.forgetting import UNKNOWN
 from airflow_plugin.migrate.module import MadeDag, dags_in
 from airflow_plugin.migrate.schedules import seconds_of, zone_and_schedule
 from airflow_plugin.migrate.static_pod import StaticPod, static_pod
-from airflow_plugin.migrate.values import Made, TooMuch, Unread, is_plain
+from airflow_plugin.migrate.values import Made, TooMuch, Unread, first_unread, is_plain
 from config_schema.errors import Problem, StreamFactoryError
 
 OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
@@ -161,7 +161,7 @@ def _static_dag(file: Path, made: MadeDag, merge: Made) -> StaticDag:
             return otherwise
         if isinstance(value, kind) and is_plain(value):
             return value
-        unread[key] = value if isinstance(value, Unread) else Unread(merge.line, f"{name} is no plain value")
+        unread[key] = first_unread([value]) or Unread(merge.line, f"{name} is no plain value")
         return otherwise
 
     def of_task(name: str) -> Any:

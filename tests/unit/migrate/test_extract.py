@@ -193,6 +193,14 @@ def test_what_something_unread_may_have_changed_is_not_known_any_more(tmp_path, 
     assert any(f": {key}: " in one for one in told)
 
 
+@pytest.mark.parametrize("word", ["break", "continue"])
+def test_a_loop_that_is_left_early_is_not_followed(tmp_path, word):
+    loop = f"for tag in ('a', 'b'):\n    if tag == 'b':\n        {word}\n    TAGS.append(tag)\n"
+    path = written(tmp_path, "TAGS = []\n" + loop, **{'["ingestion", "yellowlive", "Store1"]': "TAGS"})
+    (problem,) = problems(path)
+    assert "tags: the loop goes over no list, or leaves it early" in problem
+
+
 def test_a_list_that_grows_grows_for_all_who_hold_it(tmp_path):
     text = "BASE = ['a']\nOTHER = BASE\nOTHER += ['b']\nOTHER.append('c')\n"
     path = written(tmp_path, text, **{'["ingestion", "yellowlive", "Store1"]': "BASE"})

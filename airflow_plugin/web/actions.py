@@ -21,6 +21,7 @@ from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.web import stored
 from airflow_plugin.web.answers import Refused
 from airflow_plugin.web.rights import User
+from airflow_plugin.web.runs import forget_dags
 from airflow_plugin.web.streams import StreamFacts
 from airflow_plugin.web.writing import change_row, writing
 from config_schema import names
@@ -60,6 +61,7 @@ def operate(
     user: User, settings: PlatformSettings, stream: StreamFacts, action: str, reason: str | None
 ) -> dict[str, Any]:
     """Have the platform's operations DAG do it, which writes the user's name to the history. Raises Refused."""
+    user.must_trigger(stream.dag_id)
     asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
     conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
@@ -86,4 +88,5 @@ def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str
         )
     except (DagNotFound, DagRunAlreadyExists, ValueError) as error:
         raise Refused(409, f"{dag_id} cannot be triggered ({error})", "See the DAG in Airflow") from error
+    forget_dags()
     return {"dag_id": dag_id, "run_id": run.run_id if run else None}

@@ -13,8 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from airflow.utils.session import create_session
-
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
 from airflow_plugin.web.answers import Refused
 from airflow_plugin.web.cards import Card, card, instant
@@ -72,8 +70,7 @@ def named_platform(platform: str) -> PlatformSettings:
 
 def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Standing]:
     """Of each platform of which the user may see anything, asked all at once: one that is away delays no other."""
-    with create_session(scoped=False) as session:
-        dags = dags_of(session, [one.platform_name for one in platforms])
+    dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:
         asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]
     now, found = datetime.now(UTC), []

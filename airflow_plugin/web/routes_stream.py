@@ -21,7 +21,7 @@ from airflow_plugin.web.cards import card, instant
 from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for, version_of
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.rights import EDIT, READ, User, UserDep
-from airflow_plugin.web.runs import dags_of, success_rates
+from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.streams import StreamFacts
 from airflow_plugin.web.told import batch_dict
 from config_schema import names, stream
@@ -43,9 +43,8 @@ def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[s
     """All that is told of one stream. Raises StreamFactoryError."""
     version = version_of(settings, found.stream_key)
     with create_session(scoped=False) as session:
-        dag = dags_of(session, [settings.platform_name]).get(found.dag_id)
         rate = success_rates(session, [found.dag_id]).get(found.dag_id)
-    told = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
+    told = card(found, dag_of(found.dag_id), datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
     return told | {
         "config": parsed(version.config_json),
         "config_text": None if parsed(version.config_json) else version.config_json,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 JUDGED_RUNS = 25
+FRESH_SECONDS = 1.5
 ENDED = ("success", "failed")
+
+
+_lock = threading.Lock()
+_known: dict[tuple[str, ...], tuple[float, Mapping[str, DagFacts]]] = {}
 
 
 class Run(NamedTuple):
@@ -41,12 +49,35 @@ class DagFacts(NamedTuple):
     last_run: Run | None
 
 
-def dags_of(session: Session, platforms: Iterable[str]) -> dict[str, DagFacts]:
-    """All DAGs of platforms, in one query."""
-    starts = _like_of(platforms)
+def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
+    """All DAGs of platforms, in one query; seconds old at most."""
+    asked = tuple(platforms)
+    with _lock:
+        read_at, found = _known.get(asked, (-FRESH_SECONDS, {}))
+        if time.monotonic() - read_at > FRESH_SECONDS:
+            starts = _like_of(asked)
+            with create_session(scoped=False) as session:
+                found = _dags(session, lambda column: _starts(column, starts))
+            _known[asked] = (time.monotonic(), found)
+        return found
+
+
+def dag_of(dag_id: str) -> DagFacts | None:
+    """One of them, as it is now."""
+    with create_session(scoped=False) as session:
+        return _dags(session, lambda column: column == dag_id).get(dag_id)
+
+
+def forget_dags() -> None:
+    """Read them anew for the next request: this one has started a run."""
+    with _lock:
+        _known.clear()
+
+
+def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dict[str, DagFacts]:
     newest = (
         select(DagRun.dag_id, func.max(DagRun.id).label("id"))
-        .where(_starts(DagRun.dag_id, starts))
+        .where(wanted(DagRun.dag_id))
         .group_by(DagRun.dag_id)
         .subquery()
     )
@@ -64,7 +95,7 @@ def dags_of(session: Session, platforms: Iterable[str]) -> dict[str, DagFacts]:
         )
         .outerjoin(newest, newest.c.dag_id == DagModel.dag_id)
         .outerjoin(DagRun, DagRun.id == newest.c.id)
-        .where(_starts(DagModel.dag_id, starts))
+        .where(wanted(DagModel.dag_id))
     )
     found = {}
     for dag_id, is_paused, is_stale, next_run, *run in session.execute(query):

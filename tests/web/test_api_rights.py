@@ -171,7 +171,8 @@ def test_a_user_with_rights_on_one_stream_may_change_that_one(client):
 def test_who_may_edit_a_dag_but_not_trigger_it_may_not_trigger_it_here(client):
     path = "/api/streams/yellowlive/Store2"
     before = client().get(f"{path}/history").json()
-    refused(client("editor").post(f"{path}/actions/trigger", json={}), 403)
+    for action in ("trigger", "reset_batch", "allow_deletes", "trust"):
+        refused(client("editor").post(f"{path}/actions/{action}", json={}), 403)
     assert client("editor").post(f"{path}/actions/resume", json={}).json()["what"] == "Store2 is active already"
     assert client().get(f"{path}/history").json() == before
 

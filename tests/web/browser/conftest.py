@@ -31,6 +31,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 SCREENSHOTS = "DAGFACTORY_SCREENSHOTS"  # the folder that pictures of the pages are to go to
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 PARSED_SECONDS = 120
+NEVER = "0 0 30 2 *"  # a sync of the model would bring the stream before a person does, or take theirs
 PATIENCE = 45_000  # milliseconds
 # More than the guard of deletes takes for a small table.
 MORE_ADDRESSES = """
@@ -136,6 +137,8 @@ def started_site(folder: Path, databases: Databases, processes: Processes) -> Si
     site.run("bootstrap", "--model", str(model.folder), "--out", str(folder / "files"))
     shutil.copytree(folder / "files" / "dags", airflow.dags, dirs_exist_ok=True)
     shutil.copytree(folder / "files" / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
+    for file in (airflow.home / "stream_factory").glob("*.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"infrastructure_schedule": NEVER}))
     airflow.migrate()
     airflow.start()
     for _ in airflow.becoming_healthy():

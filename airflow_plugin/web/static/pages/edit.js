@@ -12,6 +12,9 @@ import { Problems } from "../parts/problems.js";
 import { plural } from "../words.js";
 
 const REST_MILLISECONDS = 400;
+// What the model's sync does with rows that a person wrote.
+const KEPT = "The model's next sync leaves what you wrote, and tells of it.";
+const RETIRED = "The model's next sync retires it, unless the model has it: put it there too.";
 const FIXED = ["stream_key", "platform_name", "original_platform_name"];
 
 export function Edit({ platform, streamKey }) {
@@ -182,7 +185,7 @@ function Save({ platform, config, stored, changes, onReload, onClose }) {
   return h(
     Ask,
     { title, yes: stored ? "Save" : "Create", wide: true, onYes: save, onClose },
-    h(Chakra.Text, { mb: 2 }, "It is written to the history with your name. The DAG follows with the next parse."),
+    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The DAG follows with the next parse. ${stored ? KEPT : RETIRED}`),
     conflict
       ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Load what is there now, and lose these changes")
       : null,

@@ -42,9 +42,9 @@ class Api:
         found = self._json(self._call("GET", "/importErrors"))
         return [str(error["stack_trace"]) for error in found["import_errors"]]
 
-    def trigger(self, dag_id: str) -> str:
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
         """Start a run; gives back its id."""
-        run = self._json(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {}}))
+        run = self._json(self._call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}}))
         return str(run["dag_run_id"])
 
     def state(self, dag_id: str, run_id: str) -> str:

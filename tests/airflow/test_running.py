@@ -39,7 +39,7 @@ from config_schema.result import *
 if sys.argv[1] == "views":
     print("consumers' views are brought to the model", sys.argv[1:])
     sys.exit(0)
-given = dict(item.removeprefix("--").split("=", 1) for item in sys.argv[2:])
+given = dict(item.removeprefix("--").split("=", 1) for item in sys.argv[2:] if "=" in item)
 store, plan = given["store"], given["git-repo-branch"]
 counter = Path(__file__).with_name(f"{store}.runs")
 run = len(counter.read_text()) + 1 if counter.exists() else 1
@@ -74,6 +74,7 @@ STREAMS: dict[str, dict[str, Any]] = {
     "Always": {"git_repo_branch": "keep0", "schedule": "@continuous"},
     "Same": {"git_repo_branch": "same0"},
     "Shaped": {"git_repo_branch": "shape0"},
+    "Asked": {"git_repo_branch": "keep0"},
     "Follower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowLive/Chain/customers"]},
     "Reported": {"git_repo_branch": "keep0", "schedule_assets": ["s3://landing/report"]},
     "Late": {"git_repo_branch": "keep0", "latency_seconds": 1},
@@ -281,11 +282,25 @@ def test_a_stream_runs_when_an_asset_that_it_names_changed(running, store):
 def test_views_are_reconciled_once_a_batch_has_changed_their_shape(running):
     operations = names.operations_dag_id("yellowlive")
     until(lambda: running.runs(operations) and ended(running, operations))
-    ((run_id, state, *_),) = running.runs(operations)
+    run_id, state, *_ = running.runs(operations)[0]
     assert (run_id.startswith("asset_triggered__"), state) == (True, "success")
     assert "reconcile_views, asked for by a merge" in task_log(running, operations, run_id, "check_request")
     said = task_log(running, operations, run_id, "perform")
     assert "consumers' views are brought to the model ['views', 'reconcile', '--platform=YellowLive'" in said
+
+
+def test_large_deletes_that_are_asked_for_are_let_through_by_a_run_of_the_stream(running):
+    operations, asked = names.operations_dag_id("yellowlive"), dag_id("Asked")
+    until(lambda: len(running.runs(asked)) == 1 and ended(running, asked))
+    conf = {"action": "allow_deletes", "stream_key": "Asked", "by": "alice"}
+    until(lambda: running.airflow.api.dag(operations) is not None)
+    run_id = running.airflow.api.trigger(operations, conf)
+    until(lambda: len(running.runs(asked)) == 2 and ended(running, asked))
+    other, state, told, *_ = running.runs(asked)[1]
+    assert (other, state) == (f"allow_deletes__{run_id}", "success")
+    assert told == {"allow_deletes": True, "by": "alice"}
+    assert "'--allow-deletes', '--by=alice'" in task_log(running, asked, other, "snapshot_merge_job")
+    until(lambda: running.airflow.api.state(operations, run_id) == "success")
 
 
 def test_a_failure_for_good_is_told(running):

@@ -18,7 +18,8 @@ from airflow_plugin.operators.collect_metrics import COLLECT_METRICS, CollectMet
 from airflow_plugin.operators.health import CHECK_STREAMS, CheckStreams
 from airflow_plugin.operators.notifier import TellFailure
 from airflow_plugin.operators.operate import CHECK_REQUEST, PERFORM, CheckRequest, Perform
-from airflow_plugin.operators.platform_job import PlatformJob, PlatformTask
+from airflow_plugin.operators.platform_job import PlatformJob
+from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 

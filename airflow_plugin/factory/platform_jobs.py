@@ -1,4 +1,4 @@
-"""The jobs of a platform as a whole, from its settings alone. Pure; operators/platform_job.py runs them."""
+"""The jobs of a platform as a whole, from its settings alone. Pure; operators/platform_task.py runs them."""
 
 from __future__ import annotations
 

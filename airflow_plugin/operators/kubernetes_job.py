@@ -1,4 +1,4 @@
-"""A platform's job in a pod; see platform_job.py, whose task is what a DAG has."""
+"""A platform's job in a pod; see platform_task.py, whose task is what a DAG has."""
 
 from __future__ import annotations
 

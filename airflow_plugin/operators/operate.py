@@ -9,7 +9,8 @@ from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, DagRunTriggerException
 
 from airflow_plugin.operations import ALLOW_DELETES, BY, Action, Operation, operation
-from airflow_plugin.operators.platform_job import PlatformJob, PlatformTask
+from airflow_plugin.operators.platform_job import PlatformJob
+from airflow_plugin.operators.platform_task import PlatformTask
 from config_schema import names
 from config_schema.errors import ProblemsFound, StreamFactoryError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.operators.platform_job import PlatformTask
+from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from tests.kubernetes.test_attempts import until
 from tests.kubernetes.world import CONNECTION, PLATFORM, World

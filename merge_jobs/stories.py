@@ -175,6 +175,7 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         VERSIONS_OUT,
         on_store("into that map", "version_diff.copy_to_map_to_come", maps=True),
         INGESTED,
+        on_store("does it change what consumers' views are made of?", "row_map.find", maps=True),
         on_store("only where the model has changed", "drift.alter_merge_table"),
         on_store(
             "the keys whose rows differ",

@@ -97,6 +97,8 @@ def test_a_job_that_is_ended_while_it_fetches_leaves_no_git_behind(server, tmp_p
     server.commit({"ecosystem.yaml": "name: one"})
     with fetching_process(server, tmp_path) as process:
         pids = until(lambda: talking_to(server))
+        # Python does not notice a signal that comes in the moment in which it begins to wait.
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

@@ -97,8 +97,6 @@ def test_a_job_that_is_ended_while_it_fetches_leaves_no_git_behind(server, tmp_p
     server.commit({"ecosystem.yaml": "name: one"})
     with fetching_process(server, tmp_path) as process:
         pids = until(lambda: talking_to(server))
-        # Python does not notice a signal that comes in the moment in which it begins to wait.
-        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
@@ -194,7 +192,9 @@ def test_a_model_that_does_not_load_is_told_with_what_is_wrong(world: World, syn
 def fetching_process(server: GitServer, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that fetches the model, while the server does not answer."""
     program = (
-        "import os, sys; from pathlib import Path; from config_schema.load.git import checkout\n"
+        "import os, signal, sys; from pathlib import Path; from config_schema.load.git import checkout\n"
+        # What runs in the background of a shell inherits that it is to be ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "checkout(sys.argv[1], 'main', None, Path(sys.argv[2]), os.environ['GIT_TOKEN'])"
     )
     server.answers.clear()

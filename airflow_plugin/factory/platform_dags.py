@@ -61,18 +61,30 @@ def _makers(settings: PlatformSettings) -> dict[str, Callable[[PlatformSettings]
     return found
 
 
-def _health(settings: PlatformSettings) -> DAG:
+def _dag(
+    settings: PlatformSettings,
+    dag_id: Callable[[str], str],
+    word: str,
+    doc: str,
+    schedule: BaseTimetable | Asset | str | None,
+) -> DAG:
+    """What all of them have."""
     platform = settings.original_platform_name
-    dag = DAG(
-        dag_id=names.health_dag_id(settings.platform_name),
-        schedule=timetable(EVERY_FIVE_MINUTES, "UTC"),
+    return DAG(
+        dag_id=dag_id(settings.platform_name),
+        schedule=schedule,
         start_date=START,
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
-        tags=[platform, "health"],
-        doc_md=HEALTH_DOC.format(platform),
+        tags=[platform, word],
+        doc_md=doc.format(platform),
     )
+
+
+def _health(settings: PlatformSettings) -> DAG:
+    platform = settings.original_platform_name
+    dag = _dag(settings, names.health_dag_id, "health", HEALTH_DOC, timetable(EVERY_FIVE_MINUTES, "UTC"))
     told = platform_jobs.notifier(settings)
     CheckStreams(
         task_id=CHECK_STREAMS,
@@ -90,16 +102,7 @@ def _health(settings: PlatformSettings) -> DAG:
 
 def _infrastructure(settings: PlatformSettings) -> DAG:
     platform = settings.original_platform_name
-    dag = DAG(
-        dag_id=names.infrastructure_dag_id(settings.platform_name),
-        schedule=_schedule(settings),
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        tags=[platform, "infrastructure"],
-        doc_md=INFRASTRUCTURE_DOC.format(platform),
-    )
+    dag = _dag(settings, names.infrastructure_dag_id, "infrastructure", INFRASTRUCTURE_DOC, _schedule(settings))
     retried: dict[str, Any] = {"retries": 1, "retry_delay": RETRY_DELAY, "dag": dag}
 
     # Rights that are to go, and metrics, wait for no success; but where anything failed the run has failed.
@@ -135,16 +138,7 @@ def _schedule(settings: PlatformSettings) -> BaseTimetable | str | None:
 
 def _operations(settings: PlatformSettings) -> DAG:
     platform = settings.original_platform_name
-    dag = DAG(
-        dag_id=names.operations_dag_id(settings.platform_name),
-        schedule=Asset(names.shape_asset(platform)),
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        is_paused_upon_creation=False,
-        tags=[platform, "operations"],
-        doc_md=OPERATIONS_DOC.format(platform),
-    )
+    dag = _dag(settings, names.operations_dag_id, "operations", OPERATIONS_DOC, Asset(names.shape_asset(platform)))
     check = CheckRequest(task_id=CHECK_REQUEST, platform=platform, dag=dag)
     perform = Perform(task_id=PERFORM, **_of_job(settings, platform_jobs.merge_job(settings, PERFORM)), dag=dag)
     check >> perform

@@ -59,7 +59,11 @@ def _check_site(request: Request) -> None:
     origin = request.headers.get("origin")
     if origin is None and "authorization" not in request.headers:
         raise Refused(403, "it is not said which site this comes from", "Send Origin, or a bearer token")
-    if origin is not None and not _is_ours(origin, request):
+    try:
+        ours = origin is None or _is_ours(origin, request)
+    except ValueError:  # no address at all: `http://[`, or a port beyond 65535
+        ours = False
+    if not ours:
         raise Refused(403, "this comes from another site", "Use Airflow's own pages")
 
 

@@ -131,6 +131,8 @@ def test_a_stream_that_is_not_there_is_forbidden_too(client, route):
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
         {"Origin": "http://127.0.0.1.evil.example"},
+        {"Origin": "http://127.0.0.1:99999"},
+        {"Origin": "http://["},
         {},
     ],
     ids=lambda headers: headers.get("Origin", "no origin"),

@@ -18,7 +18,7 @@ from airflow_plugin.web.answers import Refused
 from airflow_plugin.web.cards import Card, card, instant
 from airflow_plugin.web.rights import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
-from airflow_plugin.web.streams import StreamFacts, streams_of
+from airflow_plugin.web.streams import streams_of
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
@@ -86,14 +86,6 @@ def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Stand
         cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
         found.append(Standing(settings, cards, frozenset(user.may(EDIT, readable)), trouble))
     return found
-
-
-def named_stream(settings: PlatformSettings, stream_key: str) -> StreamFacts:
-    """Raises Refused, or StreamFactoryError where the merge store is away."""
-    stream = streams_of(settings).get(stream_key)
-    if stream is None:
-        raise Refused(404, "there is no such stream", f"See api/streams?platform={settings.platform_name}")
-    return stream
 
 
 def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:

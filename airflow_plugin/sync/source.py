@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
+from config_schema.load.folder import read_model
 from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
 from config_schema.model import Platform
 
@@ -20,7 +21,8 @@ class CommittedModel:
 
     model: Model
     commit: str
-    # Whether the commit is, or comes after, another one, and the model at another commit. Raise StreamFactoryError.
+    # Whether the commit is, or comes after, another one; and the model at another commit, of which only the shape is
+    # checked, because rules may have come since. Raise StreamFactoryError.
     descends_from: Callable[[str], bool]
     model_at: Callable[[str], Model]
 
@@ -63,4 +65,4 @@ def model_of_repository(url: str, branch: str, token: str | None) -> CommittedMo
 def _model_at(url: str, branch: str, commit: str, token: str | None, inside: str = "") -> Model:
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         checkout(url, branch, commit, Path(folder), token)
-        return load_model(Path(folder, inside))
+        return read_model(Path(folder, inside))

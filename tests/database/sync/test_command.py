@@ -119,6 +119,15 @@ def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unl
     assert synced.commit_recorded() == second
 
 
+def test_a_model_that_breaks_a_rule_which_came_after_its_sync_can_be_mended(model):
+    from airflow_plugin.sync.source import model_of_folder
+
+    edit(model, "type: date", "type: dat")
+    broken = git(model, "rev-parse", "HEAD")
+    edit(model, "type: dat,", "type: date,")
+    assert model_of_folder(model).model_at(broken).ecosystem.datastore("Store1").datasets
+
+
 def test_changes_that_data_cannot_follow_are_refused_unless_allowed_by_name(dagfactory, model, synced):
     text = (model / "ecosystem.yaml").read_text()
     name, narrower = re.search(r"character varying\((\d+)\)|varchar\((\d+)\)", text)[0], "varchar(3)"

@@ -66,6 +66,7 @@ def sync(
     changes, or there are rows changed by hand (with --detailed-exitcode).
     """
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
+    from airflow_plugin.cli.wording import print_warning
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
@@ -75,7 +76,8 @@ def sync(
         plan = found.plan
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)
-        refuse_incompatible(plan, source.model, source.model_at, allow_incompatible or ())
+        warned = print_warning if force_rollback else None
+        refuse_incompatible(plan, source.model, source.model_at, allow_incompatible or (), warned)
         applies = plan.changes_anything and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:

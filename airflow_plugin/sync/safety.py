@@ -36,14 +36,30 @@ def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
             raise RollbackRefused(platform, what, FORCE)
 
 
-def refuse_incompatible(plan: Plan, after: Model, model_at: Callable[[str], Model], allowed: Collection[str]) -> None:
+def refuse_incompatible(
+    plan: Plan,
+    after: Model,
+    model_at: Callable[[str], Model],
+    allowed: Collection[str],
+    warned: Callable[[StreamFactoryError], None] | None = None,
+) -> None:
     """Raises ProblemsFound for changes to datasets that are not `allowed` by name (`Store1.customers`).
 
-    Raises StreamFactoryError if the model of the commit that was applied last cannot be had.
+    Where the model of a commit that was applied last cannot be had, because its branch was rewritten for instance,
+    `warned` is told; StreamFactoryError is raised if it is None, or if trying again can help.
     """
     problems = []
     for commit in commits_before(plan):
-        for found in incompatible_changes(model_at(commit).ecosystem, after.ecosystem):
+        try:
+            before = model_at(commit)
+        except StreamFactoryError as error:
+            if warned is None or error.retryable:
+                raise
+            what = f"the model that was applied last cannot be had ({error.what})"
+            todo = "Changes that data cannot follow were not looked for: each job refuses those of its own tables"
+            warned(StreamFactoryError(commit[:SHORT_COMMIT], what, todo))
+            continue
+        for found in incompatible_changes(before.ecosystem, after.ecosystem):
             if found.dataset not in allowed:
                 todo = f"Take it back, or let it through with --allow-incompatible {found.dataset}"
                 problems.append(Problem(plan.commit[:SHORT_COMMIT], found.dataset, found.what, todo))

@@ -119,6 +119,19 @@ def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unl
     assert synced.commit_recorded() == second
 
 
+def test_going_back_by_force_needs_no_model_that_has_left_the_branch(dagfactory, model, synced):
+    first = git(model, "rev-parse", "HEAD")
+    edit(model, "varchar(20)", "varchar(30)")
+    dagfactory("sync", model)
+    git(model, "reset", "--quiet", "--hard", first)
+    elsewhere = ["sync", "--git-repo-url", f"file://{model}"]
+    assert_one_clear_error(dagfactory(*elsewhere), "does not descend from", "--force-rollback", show="plan")
+    forced = dagfactory(*elsewhere, "--force-rollback")
+    assert forced.returncode == 0, forced.stderr
+    assert "warning: " in forced.stderr
+    assert synced.commit_recorded() == first
+
+
 def test_a_model_that_breaks_a_rule_which_came_after_its_sync_can_be_mended(model):
     from airflow_plugin.sync.source import model_of_folder
 

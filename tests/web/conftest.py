@@ -1,4 +1,4 @@
-"""One api-server for all tests of the API; each test leaves the streams that others look at as they were."""
+"""One api-server for all tests of the API; each file finds streams, histories and runs as they were filled in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DSN = "postgresql://nobody:secretword@127.0.0.1"
 
 
 @pytest.fixture(scope="session")
-def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def filled_world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         places = {"SilentLive": silent.getsockname()[1], "ClosedLive": 1}
         away = {names.dsn_variable(names.platform_name(one)): f"{DSN}:{port}/x" for one, port in places.items()}
@@ -24,6 +24,12 @@ def world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
             fill(world)
             world.start()
             yield world
+
+
+@pytest.fixture(scope="module")
+def world(filled_world: World) -> World:
+    filled_world.put_back()
+    return filled_world
 
 
 @pytest.fixture

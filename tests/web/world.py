@@ -52,6 +52,7 @@ class World:
     port: int
     server: subprocess.Popen[bytes] | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+    filled_runs: list[int] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -91,6 +92,24 @@ class World:
             stream_table.write_rows(connection, name, changes, changed_by=by, model_commit="c" * 40)
         self.let_it_see()
 
+    def keep(self) -> None:
+        """Remember streams, their histories and the runs as they are now."""
+        self.filled_runs = [run for (run,) in self.real.query("SELECT id FROM dag_run")]
+        self.merge_store("CREATE SCHEMA filled")
+        for table in self.tables_of_streams():
+            self.merge_store(f"CREATE TABLE filled.{table} AS TABLE {table}")
+
+    def put_back(self) -> None:
+        """As `keep` has seen them, whatever tests have changed since."""
+        self.real.query("DELETE FROM dag_run WHERE NOT id = ANY (%s)", self.filled_runs)
+        for table in self.tables_of_streams():
+            self.merge_store(f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE filled.{table}")
+        self.let_it_see()
+
+    def tables_of_streams(self) -> list[str]:
+        platforms = map(names.platform_name, PLATFORMS)
+        return [table(one) for one in platforms for table in (names.stream_table, names.stream_history_table)]
+
     def let_it_see(self) -> None:
         """After a change past the api-server: for so long it goes by what it has read."""
         if self.server is not None:
@@ -111,10 +130,9 @@ class World:
             database = sql.Identifier(connection.info.dbname)
             cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
             cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(role))
-            for platform in map(names.platform_name, PLATFORMS):
-                for table in (names.stream_table(platform), names.stream_history_table(platform)):
-                    grant = sql.SQL("GRANT INSERT, UPDATE ON {} TO {}")
-                    cursor.execute(grant.format(sql.Identifier(table), role))
+            for table in self.tables_of_streams():
+                grant = sql.SQL("GRANT INSERT, UPDATE ON {} TO {}")
+                cursor.execute(grant.format(sql.Identifier(table), role))
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""
@@ -260,6 +278,8 @@ def fill(world: World) -> None:
         "New": {"tags": ["young"]},
     }
     for platform in PLATFORMS:
+        if platform == "YellowForensic":
+            kinds["Store2"]["latency_seconds"] = 24 * 3600  # as fresh as it needs to be, however long the tests take
         kept = [config(platform, store, **more) for store, more in kinds.items()]
         world.write(platform, *kept)
         world.write(platform, config(platform, "Resting"), status="paused")
@@ -285,3 +305,4 @@ def fill(world: World) -> None:
         failed = {"batch_status": "failed", "error": "the source is away", "result_json": None, "batch_end_time": None}
         world.batch(platform, "Failing", 1, now - timedelta(hours=1), **failed)
         world.run(names.dag_id(name, "Failing"), "run_Failing_1", "failed", now - timedelta(hours=1))
+    world.keep()

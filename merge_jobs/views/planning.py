@@ -51,7 +51,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The views and functions that can be made now."""
+    """The views and functions in scope that can be made now."""
 
     views: list[Definition]
     functions: list[FunctionDefinition]
@@ -99,7 +99,7 @@ def _steps(
         what = "it is there, and its comment does not say that it is ours"
         yield StoreMismatch(f"schema {schema}", what, "Rename that schema, or the workspace")
         return
-    ready = _wanted(wanted, tables)
+    ready = _wanted(wanted, tables, scope)
     yield from ready.said
     if not standing.schema_exists and not ready.views:
         return
@@ -113,21 +113,20 @@ def _steps(
     staying = roles_out_of_scope(wanted, standing, scope)
     yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
     for view in ready.views:
-        if scope.has(view.mark.get("platform")):
-            yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)
+        yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)
     for function in ready.functions:
-        if scope.has(function.mark["platform"]):
-            yield from function_steps(schema, function, standing.functions.get(function.name), roles, server, text)
+        yield from function_steps(schema, function, standing.functions.get(function.name), roles, server, text)
     yield from _departures(wanted, standing, server, ready.names, scope)
 
 
-def _wanted(wanted: WantedWorkspace, tables: Mapping[str, PlatformTables]) -> Wanted:
+def _wanted(wanted: WantedWorkspace, tables: Mapping[str, PlatformTables], scope: Scope) -> Wanted:
     found = Wanted([], [], [])
     ready = [one for one in wanted.served if _has_batches(one, tables[one.platform.name])]
-    for platform in dict.fromkeys(one.platform.name for one in ready):
+    for platform in dict.fromkeys(one.platform.name for one in ready if scope.has(one.platform.name)):
         found.views.append(batches_view(wanted, platform, tables[platform]))
     for one in wanted.served:
-        _add_dataset(found, one, tables[one.platform.name])
+        if scope.has(one.platform.name):
+            _add_dataset(found, one, tables[one.platform.name])
     if ready:
         found.views.append(freshness_view(wanted, ready, tables))
     return found

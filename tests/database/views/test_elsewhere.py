@@ -107,3 +107,13 @@ def test_a_plan_leaves_nothing_behind(apart):
     assert any(change.what == "create server yellowlive_merge_store" for change in planned.plan.changes)
     assert case.query("SELECT count(*) FROM pg_foreign_server") == [(0,)]
     assert case.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'ws%'") == [(0,)]
+
+
+def test_one_platform_alone_has_nothing_against_the_foreign_tables_of_the_other(apart):
+    case = apart()
+    case.bring()
+    assert case.bring("YellowLive") == []
+    case.changed("ALTER TABLE t ADD age int DEFAULT 3")
+    case.bring("YellowLive")
+    assert case.reader().query(f"SELECT * FROM {case.name(LIVE, 'live')} WHERE id = 1") == [(1, "one", 3)]
+    assert case.reader().query(f"SELECT * FROM {case.name(FORENSIC, 'live')} WHERE id = 1") == [(1, "one")]

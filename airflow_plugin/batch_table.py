@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.health.freshness import LastLook
 from airflow_plugin.merge_store import MergeStoreError, connect, worded
 from config_schema import names
+from config_schema.marks import told_by
 from config_schema.result import MergeResult, result_from_dict
 from config_schema.statements import Statement, load_statements
 
@@ -91,17 +91,8 @@ def merge_table_sizes(connection: Connection, platform: str, schema: str = "publ
     values = {"schemas": [schema, names.archive_schema(platform)]}
     with worded("merge tables"), connection.cursor() as cursor:
         cursor.execute(sql.SQL(_statements()["table_sizes"].checked((), values)).format(), values)
-        found = [(_told(comment), TableSize("", *rest)) for comment, *rest in cursor.fetchall()]
+        found = [(told_by(comment), TableSize("", *rest)) for comment, *rest in cursor.fetchall()]
     return [replace(size, stream=told["stream"]) for told, size in found if told.get("platform") == platform]
-
-
-def _told(comment: str) -> dict[str, str]:
-    """What a table's comment says of whose it is."""
-    try:
-        told = json.loads(comment)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _composed(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:

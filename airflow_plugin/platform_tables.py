@@ -5,7 +5,6 @@ The statements are in sql/platform_tables.sql. Functions take a psycopg2 connect
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.merge_store import MergeStoreError, worded
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.marks import told_by
 from config_schema.statements import Statement, load_statements
 
 
@@ -69,15 +69,7 @@ def _names(platform: str) -> list[str]:
 def _of_platform(connection: Connection, platform: str, schema: str) -> tuple[tuple[str, str], ...]:
     """Merge tables, staging and maps, by what their comments say."""
     rows = _fetch(connection, platform, "select_archived", {"schema": schema})
-    return tuple((schema, table) for table, comment in rows if _owner(comment).get("platform") == platform)
-
-
-def _owner(comment: str | None) -> Mapping[str, object]:
-    try:
-        told = json.loads(comment or "")
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+    return tuple((schema, table) for table, comment in rows if told_by(comment).get("platform") == platform)
 
 
 def _fetch(connection: Connection, where: str, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:

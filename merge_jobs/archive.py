@@ -19,6 +19,7 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.marks import told_by
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import CommandWrong, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
@@ -70,7 +71,7 @@ class Archive:
         """The platform's tables in a schema: by stream their names, each with its size."""
         found: dict[str, dict[str, int]] = {}
         for table, size, comment in self.rows("archive.tables_of_ours", {"schema": schema}):
-            told = _told(comment)
+            told = told_by(comment)
             if told.get("platform") == self.platform and "stream" in told:
                 found.setdefault(str(told["stream"]), {})[table] = size
         return found
@@ -157,14 +158,6 @@ def _make_schema(archive: Archive) -> None:
 
 def _drop_functions(archive: Archive, table: str) -> None:
     named = {"schema": archive.place.schema, "function": names.as_of_function(table)}
-    found = [_told(comment) for (comment,) in archive.rows("as_of.told", named)]
+    found = [told_by(comment) for (comment,) in archive.rows("as_of.told", named)]
     if found and all(told.get("platform") == archive.platform for told in found):
         archive.run("as_of.drop_functions", function=sql.Identifier(named["schema"], named["function"]))
-
-
-def _told(comment: str | None) -> dict[str, Any]:
-    try:
-        told = json.loads(comment or "")
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg2
 
 from config_schema import names
+from config_schema.marks import told_by
 from merge_jobs import asked, batches
 from merge_jobs.batches import BatchStatus
 from merge_jobs.database import Place
@@ -82,7 +82,7 @@ def _has_batches(store: MergeStore) -> bool:
 
 def _staging(store: MergeStore) -> tuple[str, ...]:
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
-    return tuple(table for table, comment in rows if _is_staged(store.stream, table, _owner(comment)))
+    return tuple(table for table, comment in rows if _is_staged(store.stream, table, told_by(comment)))
 
 
 def _is_staged(stream: Stream, table: str, owner: Mapping[str, object]) -> bool:
@@ -92,11 +92,3 @@ def _is_staged(stream: Stream, table: str, owner: Mapping[str, object]) -> bool:
     dataset = str(owner.get("dataset"))
     staged_map = names.row_map_staging_table(stream.platform_name, stream.store.name, dataset)
     return owner.get("kind") == "staging" or (owner.get("kind") == "map" and table == staged_map)
-
-
-def _owner(comment: str) -> dict[str, object]:
-    try:
-        told = json.loads(comment)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

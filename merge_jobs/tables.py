@@ -13,6 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from config_schema import names
+from config_schema.marks import told_by
 from config_schema.model import Dataset, Milestoning
 from merge_jobs.errors import CommandWrong, StoreMismatch
 from merge_jobs.sql import composed, statement
@@ -244,11 +245,8 @@ def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
 
 
 def _check_owner(tables: DatasetTables, table: str, standing: Described, wanted: dict[str, Any]) -> None:
-    try:
-        told = json.loads(standing.comment or "")
-    except ValueError:
-        told = None
-    if not isinstance(told, dict) or told.get("kind") != wanted["kind"]:
+    told = told_by(standing.comment)
+    if told.get("kind") != wanted["kind"]:
         raise StoreMismatch(
             f"{tables.where}: table {table}",
             "the table is there, and its comment does not say that it is ours",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.processes import python_module
 from airflow_plugin.merge_store import connect
 from config_schema import names
+from config_schema.marks import told_by
 
 if TYPE_CHECKING:
     from airflow_plugin.demo.report import Report
@@ -57,7 +57,7 @@ def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifi
     with contextlib.closing(databases.connect(MERGE_STORE)) as session, session, session.cursor() as cursor:
         cursor.execute(VIEWS)
         for schema, name, comment in cursor.fetchall():
-            of = json.loads(comment)
+            of = told_by(comment)
             if of.get("dataset") != dataset:
                 continue
             role = names.consumer_role(of["ecosystem"], of["workspace"], of["group"])

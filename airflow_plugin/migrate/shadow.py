@@ -5,7 +5,6 @@ Its name has `__shadow`, so its DAG, its merge tables and its batches are its ow
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -21,6 +20,7 @@ from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.marks import told_by
 from config_schema.statements import Statement, load_statements
 from config_schema.stream import StreamConfig
 
@@ -94,12 +94,8 @@ def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
 
 
 def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
-    try:
-        told = json.loads(comment)
-    except ValueError:
-        return False
-    owner = (told.get("platform"), told.get("stream")) if isinstance(told, dict) else (None, None)
-    return owner == (table.settings.platform_name, stream_key)
+    told = told_by(comment)
+    return (told.get("platform"), told.get("stream")) == (table.settings.platform_name, stream_key)
 
 
 def _tables_with_keys(table: StreamTable) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.streams import StreamFacts
 from airflow_plugin.web.told import batch_dict
 from config_schema import names, stream
+from config_schema.marks import told_by
 
 router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such stream"}})
 
@@ -161,10 +161,6 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
 def _views(found: list[tuple[str, str, str]]) -> Iterator[tuple[str | None, str | None, str, str]]:
     """Ours say in their comment which workspace and group they are for; others may read merge tables too."""
     for schema_name, name, comment in found:
-        try:
-            mark = json.loads(comment or "{}")
-        except ValueError:
-            mark = {}
-        mark = mark if isinstance(mark, dict) else {}
+        mark = told_by(comment)
         workspace, group = mark.get("workspace"), mark.get("group")
         yield (str(workspace) if workspace else None, str(group) if group else None, schema_name, name)

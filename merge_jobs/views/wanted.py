@@ -11,6 +11,7 @@ from typing import Any
 
 from config_schema import names
 from config_schema.load import Model
+from config_schema.marks import told_by
 from config_schema.model import (
     Consistency,
     Dataset,
@@ -118,12 +119,8 @@ def mark(kind: str, ecosystem: str, workspace: str, platform: str | None = None)
 
 def read_mark(comment: str | None, kind: str, ecosystem: str) -> Mapping[str, Any] | None:
     """What a comment says, if it is of something of ours of that kind."""
-    try:
-        told = json.loads(comment or "")
-    except ValueError:
-        return None
-    wanted = {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
-    return told if isinstance(told, dict) and wanted.items() <= told.items() else None
+    told, wanted = told_by(comment), {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
+    return told if wanted.items() <= told.items() else None
 
 
 def mark_pattern(kind: str, ecosystem: str) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_plugin.operators.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.operators.triggering import run_of
 from config_schema import names
 from config_schema.result import ResultCode
 
@@ -50,19 +51,8 @@ class RescheduleImmediately(BaseOperator):
         ti = context["ti"]
         if ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]):
             raise AirflowSkipException(f"A run of {ti.dag_id} is queued already: it goes on with the work")
-        raise DagRunTriggerException(
-            trigger_dag_id=ti.dag_id,
-            dag_run_id=names.self_trigger_run_id(self.stream_key, _result(context)["batch_id"]),
-            conf={CHAIN: link},
-            logical_date=None,
-            reset_dag_run=False,
-            skip_when_already_exists=True,
-            wait_for_completion=False,
-            allowed_states=[],
-            failed_states=[],
-            poke_interval=60,
-            deferrable=False,
-        )
+        run_id = names.self_trigger_run_id(self.stream_key, _result(context)["batch_id"])
+        raise run_of(ti.dag_id, run_id, {CHAIN: link})
 
 
 class WaitForTrigger(BaseOperator):

@@ -15,7 +15,6 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
 
 from airflow_plugin.factory.plan import DagPlan
-from airflow_plugin.factory.schedules import NOT_CRON
 from airflow_plugin.operators.assets import stream_alias
 from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from airflow_plugin.operators.notifier import TellFailure, tell_late
@@ -23,6 +22,7 @@ from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
 from config_schema import names
+from config_schema.schedules import NOT_CRON
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 RETRY_DELAY = timedelta(minutes=1)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from airflow_plugin.factory.admission import refusals, source_hosts
-from airflow_plugin.factory.schedules import schedule_fault, timezone_exists
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.schedules import schedule_fault, timezone_exists
 from config_schema.stream import StreamConfig
 
 TAG_LENGTH = 100  # Airflow's column

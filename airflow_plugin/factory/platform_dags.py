@@ -13,7 +13,6 @@ from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin.factory import platform_jobs
 from airflow_plugin.factory.build import RETRY_DELAY, START, timetable
-from airflow_plugin.factory.schedules import schedule_fault
 from airflow_plugin.operators.collect_metrics import COLLECT_METRICS, CollectMetrics
 from airflow_plugin.operators.health import CHECK_STREAMS, CheckStreams
 from airflow_plugin.operators.notifier import TellFailure
@@ -22,6 +21,7 @@ from airflow_plugin.operators.platform_job import PlatformJob
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
+from config_schema.schedules import schedule_fault
 
 HEALTH_DOC = "Fails where streams of platform `{}` need a hand: rows set aside or gone, data that is late."
 OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a conf such as

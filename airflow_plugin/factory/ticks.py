@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from croniter import croniter
 
-from airflow_plugin.factory.schedules import PRESETS
+from config_schema.schedules import PRESETS
 
 MINUTE, DAY = 60, 86400
 MINUTES_OF_DAY = 1440

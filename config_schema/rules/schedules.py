@@ -9,21 +9,16 @@ from functools import cache
 from itertools import pairwise
 from math import inf
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
+
+from croniter import croniter
 
 from config_schema.errors import Finding, choose_from, did_you_mean
 from config_schema.mapping import DsgMapping
 from config_schema.model import DatasetGroup, Ecosystem, Platform
 from config_schema.rules.parts import assigned
+from config_schema.schedules import PRESETS, schedule_fault, timezone_exists
 
-CRON_OF_PRESETS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
 Field = list[int | str]  # numbers, `*`, and `l` for the last day of a month
 WAITS = {"@continuous": 0.0, "@once": inf}
 DAY = 86400.0
@@ -32,12 +27,10 @@ FIRST_DAY, DAYS = date(2024, 1, 1), 8 * 366  # so long that the 29th of February
 
 def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
     for i, platform in enumerate(ecosystem.platforms):
-        if platform.schedule is not None and not _is_schedule(platform.schedule):
+        if schedule_fault(platform.schedule) is not None:
             todo = "Write five fields such as '*/10 * * * *', or a preset such as @hourly"
             yield f"platforms[{i}].schedule", f"{platform.schedule!r} is no schedule", todo
-        try:
-            ZoneInfo(platform.timezone)
-        except (KeyError, ValueError, OSError):
+        if not timezone_exists(platform.timezone):
             todo = f"{did_you_mean(platform.timezone, available_timezones())}Write an IANA name such as Europe/Zurich"
             yield f"platforms[{i}].timezone", f"{platform.timezone!r} is no time zone", todo
 
@@ -61,7 +54,7 @@ def schedules_meet_latencies(ecosystem: Ecosystem, mappings: tuple[DsgMapping, .
 
 
 def _meets(platform: Platform, group: DatasetGroup) -> bool:
-    if platform.schedule is None or group.latency_seconds is None or not _is_schedule(platform.schedule):
+    if platform.schedule is None or group.latency_seconds is None or schedule_fault(platform.schedule):
         return True
     return longest_wait(platform.schedule) <= group.latency_seconds
 
@@ -72,11 +65,9 @@ def longest_wait(schedule: str) -> float:
 
     A change of clocks is not counted.
     """
-    from croniter import croniter
-
     if schedule in WAITS:
         return WAITS[schedule]
-    fields: Any = croniter.expand(CRON_OF_PRESETS.get(schedule, schedule))  # its stubs leave out what `L` and `#` give
+    fields: Any = croniter.expand(PRESETS.get(schedule, schedule))  # its stubs leave out what `L` and `#` give
     (minutes, hours, days, months, weekdays), nth = fields[:2]
     times = [60.0 * (60 * hour + minute) for hour in _numbers(hours, 24) for minute in _numbers(minutes, 60)]
     inside = max((later - earlier for earlier, later in pairwise(times)), default=0.0)
@@ -106,11 +97,3 @@ def _runs_on(day: date, days: Field, months: Field, weekdays: Field, nth: dict[i
             "l" in nth[weekday] and (day + timedelta(7)).month != day.month
         )
     return (of_month and of_week) if "*" in days or "*" in weekdays else (of_month or of_week)
-
-
-def _is_schedule(schedule: str) -> bool:
-    from croniter import croniter
-
-    if schedule.startswith("@"):
-        return schedule in WAITS or schedule in CRON_OF_PRESETS
-    return bool(croniter.is_valid(schedule))

@@ -1,4 +1,7 @@
-"""What a schedule must be. Airflow itself finds some of it only when it looks for the next run, too late for a row."""
+"""What a schedule must be, in models and in rows.
+
+Airflow itself finds some of it only when it looks for the next run, too late for a row.
+"""
 
 from __future__ import annotations
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
+from airflow_plugin.operators.of_platform import OfPlatform, told_to_airflow
 from config_schema import names
-from config_schema.errors import StreamFactoryError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,14 +18,10 @@ if TYPE_CHECKING:
 COLLECT_METRICS = "collect_metrics"
 
 
-class CollectMetrics(BaseOperator):
+class CollectMetrics(OfPlatform):
     """Reads the merge store, and tells Airflow's metrics; its log has the sums in any case."""
 
     ui_color = "#f3e8ff"
-
-    def __init__(self, *, platform: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.platform = platform
 
     def execute(self, context: Context) -> None:
         # Here, so that a parse does not load it.
@@ -36,12 +29,9 @@ class CollectMetrics(BaseOperator):
         from airflow_plugin.operators.run_metrics import tell_capacity, tell_health
         from airflow_plugin.settings import platform_settings
 
-        try:
+        with told_to_airflow(f"{self.platform}: the merge store cannot be read"):
             settings = platform_settings(self.platform)
             health, sizes = platform_health(settings), _sizes(settings)
-        except StreamFactoryError as error:
-            kind = AirflowException if error.retryable else AirflowFailException
-            raise kind(f"{self.platform}: the merge store cannot be read: {error}") from None
         tell_health(settings.platform_name, health)
         archive = names.archive_schema(settings.platform_name)
         tell_capacity(settings.platform_name, archive, sizes)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_plugin.operators.of_platform import OfPlatform
 from config_schema.errors import StreamFactoryError
 
 if TYPE_CHECKING:
@@ -17,14 +17,10 @@ LISTED = 200  # a platform whose settings are wrong has as many problems as rows
 NAMED = 10
 
 
-class CheckStreams(BaseOperator):
+class CheckStreams(OfPlatform):
     """Lists rows set aside, rows that are gone, and data that is late. Reads only."""
 
     ui_color = "#f3e8ff"
-
-    def __init__(self, *, platform: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.platform = platform
 
     def execute(self, context: Context) -> None:
         # Here, so that a parse does not load it.

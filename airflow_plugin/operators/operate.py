@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, DagRunTriggerException
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
 
 from airflow_plugin.operations import ALLOW_DELETES, BY, Action, Operation, operation
+from airflow_plugin.operators.of_platform import OfPlatform, told_to_airflow
 from airflow_plugin.operators.platform_job import PlatformJob
 from airflow_plugin.operators.platform_task import PlatformTask
+from airflow_plugin.operators.triggering import run_of
 from config_schema import names
 from config_schema.errors import ProblemsFound, StreamFactoryError
 
@@ -21,22 +22,15 @@ CHECK_REQUEST, PERFORM = "check_request", "perform"
 BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what views are made of")
 
 
-class CheckRequest(BaseOperator):
+class CheckRequest(OfPlatform):
     """Fails where the conf asks for what there is not, an action or a stream; else says in its log what it asks."""
 
     ui_color = "#fff6d8"
 
-    def __init__(self, *, platform: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.platform = platform
-
     def execute(self, context: Context) -> None:
         asked = asked_for(context)
-        try:
+        with told_to_airflow(self.platform):
             self._check_stream(asked)
-        except StreamFactoryError as error:
-            kind = AirflowException if error.retryable else AirflowFailException
-            raise kind(f"{self.platform}: {error}") from None
         self.log.info("%s: %s", self.platform, asked)
 
     def _check_stream(self, asked: Operation) -> None:
@@ -103,16 +97,6 @@ def _dataset(name: str) -> list[str]:
 
 def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
     """A run of the stream's own DAG, so that what follows a merge follows this one too."""
-    return DagRunTriggerException(
-        trigger_dag_id=names.dag_id(platform_name, str(asked.stream_key)),
-        dag_run_id=names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH),
-        conf={ALLOW_DELETES: True, BY: asked.by},
-        logical_date=None,
-        reset_dag_run=False,
-        skip_when_already_exists=True,
-        wait_for_completion=False,
-        allowed_states=[],
-        failed_states=[],
-        poke_interval=60,
-        deferrable=False,
-    )
+    dag_id = names.dag_id(platform_name, str(asked.stream_key))
+    run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
+    return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})

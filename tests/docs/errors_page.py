@@ -41,7 +41,11 @@ def errors_page(known: Sources) -> str:
     sections = [INTRODUCTION]
     found = sorted(messages(known), key=lambda one: (_folder(one), one.what.lower(), one))
     for folder, of_folder in groupby(found, key=_folder):
-        rows = dict.fromkeys(_row(one) for one in of_folder)
+        retries: dict[tuple[str, ...], str] = {}
+        for one in of_folder:
+            said = _said(one)
+            retries[said] = one.retry if retries.get(said, one.retry) == one.retry else "by its cause"
+        rows = [(*said, retry) for said, retry in retries.items()]
         sections.append(f"## `{folder}`\n\n{_first_sentence(known, folder)}\n")
         sections.append(table(("it says", "where", "what to do", "retry"), rows))
     states = [(code(state), cell(todo)) for state, todo in sorted(TODO.items())]
@@ -49,10 +53,10 @@ def errors_page(known: Sources) -> str:
     return "\n".join(sections)
 
 
-def _row(one: Message) -> tuple[str, ...]:
+def _said(one: Message) -> tuple[str, ...]:
     todo = one.todo if " " in one.todo else WHOLE_ADVICE.get(one.module, "{}").format(one.todo)
     where = "" if one.where in ANYWHERE else code(one.where)
-    return code(one.what), where, cell(todo), one.retry
+    return code(one.what), where, cell(todo)
 
 
 def _folder(one: Message) -> str:

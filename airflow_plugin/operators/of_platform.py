@@ -1,0 +1,31 @@
+"""A task that asks a platform's merge store itself, without a job; and errors of ours as Airflow's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from config_schema.errors import StreamFactoryError
+
+
+class OfPlatform(BaseOperator):
+    """`platform` is its original name, by which the worker finds its settings."""
+
+    def __init__(self, *, platform: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.platform = platform
+
+
+@contextmanager
+def told_to_airflow(said: str) -> Iterator[None]:
+    """The task fails for an error of ours inside: to be tried again where that can help, or else for good."""
+    try:
+        yield
+    except StreamFactoryError as error:
+        if error.retryable:
+            raise AirflowException(f"{said}: {error}") from None
+        raise AirflowFailException(f"{said}: {error}") from None

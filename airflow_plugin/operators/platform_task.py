@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_plugin.operators.kubernetes_job import KubernetesJob
 
 MODULES = {MERGE_JOB: "merge_jobs", DAGFACTORY: "airflow_plugin"}
-WRONG_COMMAND_LINE = "exit code 2"
+WRONG_COMMAND_LINE = re.compile(r"exit code 2\b")
 
 
 class PlatformTask(BaseOperator):
@@ -52,7 +53,7 @@ class PlatformTask(BaseOperator):
             raise AirflowException(f"{job}: the task was ended from outside, and its job with it")
         if ended != "exit code 0":
             said = f"{job}: {words or 'it said nothing'} ({ended})"
-            raise (AirflowFailException if ended.startswith(WRONG_COMMAND_LINE) else AirflowException)(said)
+            raise (AirflowFailException if WRONG_COMMAND_LINE.match(ended) else AirflowException)(said)
 
     def on_kill(self) -> None:
         self._killed = True

@@ -35,7 +35,7 @@ def platform_tables(connection: Connection, platform: str, schema: str) -> Platf
     """The tables of the platform of this derived name. Raises MergeStoreError."""
     archive = names.archive_schema(platform)
     archived = _of_platform(connection, platform, archive)
-    wanted = {"schema": schema, "tables": _names(platform)}
+    wanted = {"schema": schema, "tables": list(names.platform_tables(platform))}
     others = tuple((schema, name) for name, _ in _fetch(connection, platform, "select_there", wanted))
     return PlatformTables(_of_platform(connection, platform, schema), archived, others, archive if archived else None)
 
@@ -54,21 +54,9 @@ def drop(connection: Connection, platform: str, found: PlatformTables) -> list[s
     return [f"{schema}.{table}" for schema, table in tables]
 
 
-def _names(platform: str) -> list[str]:
-    return [
-        names.stream_table(platform),
-        names.stream_history_table(platform),
-        names.model_state_table(platform),
-        names.batch_counter_table(platform),
-        names.batch_metrics_table(platform),
-        names.rejected_keys_table(platform),
-        names.row_maps_table(platform),
-    ]
-
-
 def _of_platform(connection: Connection, platform: str, schema: str) -> tuple[tuple[str, str], ...]:
     """Merge tables, staging and maps, by what their comments say."""
-    rows = _fetch(connection, platform, "select_archived", {"schema": schema})
+    rows = _fetch(connection, platform, "select_tables", {"schema": schema})
     return tuple((schema, table) for table, comment in rows if told_by(comment).get("platform") == platform)
 
 

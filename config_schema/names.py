@@ -156,6 +156,19 @@ def row_maps_table(platform: str) -> str:
     return shortened(f"{platform}_row_maps")
 
 
+def platform_tables(platform: str) -> tuple[str, ...]:
+    """All of these; archived and merge tables are not among them."""
+    return (
+        stream_table(platform),
+        stream_history_table(platform),
+        model_state_table(platform),
+        batch_counter_table(platform),
+        batch_metrics_table(platform),
+        rejected_keys_table(platform),
+        row_maps_table(platform),
+    )
+
+
 def archive_schema(platform: str) -> str:
     """Where the tables of retired streams are put aside."""
     return shortened(f"{platform}_archive")

@@ -1,6 +1,6 @@
 -- All tables of a platform, for one that is no more.
 
--- name: select_archived
+-- name: select_tables
 -- Each with its comment, which says whose it is.
 SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relkind = 'r' ORDER BY 1

@@ -58,18 +58,10 @@ def _derived_names(ecosystem: Ecosystem) -> Iterator[Derived]:
 
 
 def _of_platform(path: str, short: str, of: str) -> Iterator[Derived]:
-    for table in (
-        names.stream_table(short),
-        names.stream_history_table(short),
-        names.model_state_table(short),
-        names.batch_counter_table(short),
-        names.batch_metrics_table(short),
-        names.rejected_keys_table(short),
-        names.row_maps_table(short),
-    ):
+    for table in names.platform_tables(short):
         yield path, "table", table, f"{of} itself"
-    for dag in (names.infrastructure_dag_id(short), names.health_dag_id(short)):
-        yield path, "DAG", dag, f"{of} itself"
+    for dag_id in (names.infrastructure_dag_id, names.health_dag_id, names.operations_dag_id):
+        yield path, "DAG", dag_id(short), f"{of} itself"
 
 
 def _of_store(path: str, platform: Platform, short: str, store: Datastore) -> Iterator[Derived]:

@@ -99,8 +99,10 @@ def regranted(on: Object, rights: Iterable[Right]) -> Iterator[Change]:
         yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
 
 
-def connect_changes(wanted: Collection[str], server: Server) -> Iterator[Change | StreamFactoryError]:
-    """Let the roles connect where the database is not open to all."""
+def connect_changes(
+    workspace: str, wanted: Collection[str], staying: Collection[str], server: Server
+) -> Iterator[Change | StreamFactoryError]:
+    """Let the roles connect where the database is not open to all, and no other role of the workspace but `staying`."""
     on = Object("DATABASE", server.database)
     for role in sorted(wanted):
         lacks = role in server.without_connect or (role not in server.roles and not server.open_to_all)
@@ -109,6 +111,10 @@ def connect_changes(wanted: Collection[str], server: Server) -> Iterator[Change 
         elif lacks:
             what = f"it may not connect to {server.database}, and {server.user} may not let it"
             yield StoreMismatch(f"role {role}", what, "Let the database's owner GRANT CONNECT to it")
+    if server.may_grant_connect:
+        of_workspace = {role for role, of in server.roles.items() if of is not None and of["workspace"] == workspace}
+        left = server.with_connect & of_workspace - {*wanted, *staying}
+        yield from right_changes(on, (), [Right(role, "CONNECT") for role in left], server)
 
 
 def _grant(on: Object, privilege: str, role: str | None, *, further: bool = False) -> sql.Composed:

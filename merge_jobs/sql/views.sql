@@ -108,6 +108,8 @@ SELECT current_user, current_database(),
     (SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()),
     ARRAY(SELECT r.rolname FROM pg_roles r
           WHERE r.rolname = ANY(%(roles)s) AND NOT has_database_privilege(r.oid, current_database(), 'CONNECT')),
+    ARRAY(SELECT r.rolname FROM pg_database d CROSS JOIN aclexplode(d.datacl) a JOIN pg_roles r ON r.oid = a.grantee
+          WHERE d.datname = current_database() AND a.privilege_type = 'CONNECT'),
     has_database_privilege('public', current_database(), 'CONNECT')
 
 -- name: create_schema

@@ -105,12 +105,12 @@ def _steps(
         return
     yield from role_changes(wanted.roles, server)
     roles = usable_roles(wanted.roles, server)
-    yield from connect_changes(roles, server)
+    staying = roles_out_of_scope(wanted, standing, scope)
+    yield from connect_changes(wanted.name, roles, staying, server)
     if not standing.schema_exists:
         of = comment(mark("schema", wanted.ecosystem, wanted.name))
         making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
         yield Change(f"create schema {schema}", (making,))
-    staying = roles_out_of_scope(wanted, standing, scope)
     yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
     for view in ready.views:
         yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)

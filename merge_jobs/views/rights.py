@@ -22,8 +22,8 @@ def _steps(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server,
         return
     yield from role_changes(wanted.roles, server)
     roles = usable_roles(wanted.roles, server)
-    yield from connect_changes(roles, server)
     staying = roles_out_of_scope(wanted, standing, scope)
+    yield from connect_changes(wanted.name, roles, staying, server)
     yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, standing.schema_rights, server)
     for kind, those in (("TABLE", standing.views), ("FUNCTION", standing.functions)):
         for one in those.values():

@@ -68,6 +68,7 @@ class Server:
     may_create_roles: bool
     may_grant_connect: bool
     without_connect: frozenset[str]
+    with_connect: frozenset[str]  # by a grant to themselves
     open_to_all: bool
 
 
@@ -129,5 +130,7 @@ def read_server(session: Connection, ecosystem: str, roles: Collection[str]) -> 
     """Roles with one of the names, and all of ours."""
     found = rows(session, "roles", {"roles": list(roles), "ours": mark_pattern("reader", ecosystem)})
     marks = {role: read_mark(comment, "reader", ecosystem) for role, comment in found}
-    user, database, creates, grants, without, open_to_all = rows(session, "may", {"roles": list(roles)})[0]
-    return Server(marks, user, database, bool(creates), bool(grants), frozenset(without), bool(open_to_all))
+    values = {"roles": list(roles)}
+    user, database, creates, grants, without, granted, open_to_all = rows(session, "may", values)[0]
+    connecting = frozenset(without), frozenset(granted)
+    return Server(marks, user, database, bool(creates), bool(grants), *connecting, bool(open_to_all))

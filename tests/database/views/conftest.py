@@ -141,8 +141,19 @@ class Reader:
             cursor.execute(statement)
             return cursor.fetchall()
 
+    def may_not_connect(self) -> bool:
+        try:
+            psycopg2.connect(self.dsn).close()
+        except psycopg2.OperationalError as error:
+            if "permission denied for database" not in str(error):
+                raise
+            return True
+        return False
+
     def is_refused(self, statement: str) -> bool:
-        """Whether the server says that we may not; any other error is a mistake of the test's."""
+        """Whether the server says that we may not, or not even connect; any other error is a mistake of the test's."""
+        if self.may_not_connect():
+            return True
         with closing(psycopg2.connect(self.dsn)) as session, session.cursor() as cursor:
             try:
                 cursor.execute(statement)

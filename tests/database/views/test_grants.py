@@ -168,3 +168,17 @@ def test_a_database_that_is_closed_to_all_is_opened_to_readers(consuming):
     case.execute(f'REVOKE ALL ON DATABASE "{case.merging.target.name}" FROM PUBLIC')
     assert any(change.startswith("grant CONNECT") for change in case.bring())
     assert case.reader().query(f"SELECT id FROM {case.name(LIVE, 'live')}") == [(1,)]
+
+
+def test_who_left_the_model_may_not_even_connect_where_the_database_is_closed(consuming):
+    case = consuming(TABLE, groups={"Desk": {"G": ("t",), "Other": ("t",)}, "Shop": {"G": ("t",)}})
+    case.bring()
+    leaving, staying, neighbour = case.reader(group="Other"), case.reader(), case.reader("Shop")
+    assert not leaving.may_not_connect()
+    case.groups = {"Desk": {"G": ("t",)}, "Shop": {"G": ("t",)}}
+    case.bring()
+    assert leaving.may_not_connect()
+    case.groups = {"Desk": {"G": ("t",)}}
+    case.bring()
+    assert neighbour.may_not_connect()
+    assert staying.query(f"SELECT id FROM {case.name(LIVE, 'live')}") == [(1,)]

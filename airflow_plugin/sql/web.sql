@@ -94,7 +94,7 @@ SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL,
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
 -- name: views
--- The views that read merge tables, through as many views as there are between, with their comments.
+-- The views that read merge tables, and which, through as many views as there are between; with their comments.
 WITH RECURSIVE reading (source, oid) AS (
     SELECT c.relname::text, c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND c.relkind IN ('r', 'p')
@@ -105,6 +105,6 @@ WITH RECURSIVE reading (source, oid) AS (
         AND d.classid = 'pg_rewrite'::regclass
     JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> reading.oid
 )
-SELECT DISTINCT n.nspname::text, c.relname::text, obj_description(c.oid, 'pg_class')
+SELECT n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), array_agg(reading.source)
 FROM reading JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'v' ORDER BY 1, 2
+WHERE c.relkind = 'v' GROUP BY c.oid, n.nspname, c.relname ORDER BY 1, 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -140,10 +139,10 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     """The row does not say where its source is; of a platform that may read one server only, it is that one."""
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
 
-    def read(connection: Connection) -> list[tuple[str, str, str]]:
+    def read(connection: Connection) -> list[stored.ViewRow]:
         return stored.views(connection, settings, tables)
 
-    views = list(_views(pool(settings).read(read)))
+    views = [_view_dict(one) for one in pool(settings).read(read)]
     hosts = settings.source_hosts
     return {
         "source": {
@@ -153,14 +152,15 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
             "tables": list(found.datasets),
         },
         "merge_tables": tables,
-        "views": [{"workspace": workspace, "schema": schema, "name": name} for workspace, _, schema, name in views],
-        "consumers": sorted({f"{workspace}/{group}" for workspace, group, _, _ in views if workspace and group}),
+        "views": views,
+        "consumers": sorted(
+            {f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}
+        ),
     }
 
 
-def _views(found: list[tuple[str, str, str]]) -> Iterator[tuple[str | None, str | None, str, str]]:
+def _view_dict(view: stored.ViewRow) -> dict[str, Any]:
     """Ours say in their comment which workspace and group they are for; others may read merge tables too."""
-    for schema_name, name, comment in found:
-        mark = told_by(comment)
-        workspace, group = mark.get("workspace"), mark.get("group")
-        yield (str(workspace) if workspace else None, str(group) if group else None, schema_name, name)
+    mark = told_by(view.comment)
+    of = {key: str(mark[key]) if mark.get(key) else None for key in ("workspace", "group")}
+    return of | {"schema": view.schema, "name": view.name, "reads": sorted(view.reads)}

@@ -166,9 +166,13 @@ class SourceShape(BaseModel):
 
 
 class ViewShape(BaseModel):
+    """`reads` are merge tables; a view that somebody else has built is of no workspace and no group."""
+
     workspace: str | None
+    group: str | None
     schema_: str = Field(alias="schema")
     name: str
+    reads: list[str]
 
 
 class Lineage(BaseModel):

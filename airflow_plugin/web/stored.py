@@ -43,6 +43,15 @@ class LastBatch:
 NO_BATCH = LastBatch(LastLook(), None)
 
 
+class ViewRow(NamedTuple):
+    """A view; `reads` are the merge tables that its rows come from, also where other views are between."""
+
+    schema: str
+    name: str
+    comment: str
+    reads: list[str]
+
+
 class Moved(NamedTuple):
     """What one stream committed in one hour."""
 
@@ -159,10 +168,10 @@ def note_action(
         cursor.execute(query, values)
 
 
-def views(connection: Connection, settings: PlatformSettings, tables: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The views that read merge tables: schema, name and comment."""
+def views(connection: Connection, settings: PlatformSettings, tables: Sequence[str]) -> list[ViewRow]:
+    """The views that read any of these merge tables."""
     values = {"schema": settings.merge_store_schema, "tables": list(tables)}
-    return [(schema, name, comment or "") for schema, name, comment in _fetch(connection, settings, "views", values)]
+    return [ViewRow(*row) for row in _fetch(connection, settings, "views", values)]
 
 
 def _number(status: str, config_json: str) -> int:

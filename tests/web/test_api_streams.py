@@ -47,10 +47,11 @@ def test_views_of_a_workspace_are_the_consumers_of_a_merge_table(client, world):
         """COMMENT ON VIEW "ws_Consumer1".live IS '{"workspace": "Consumer1", "group": "LiveDSG"}'"""
     )
     lineage = client().get("/api/streams/yellowforensic/Store2").json()["lineage"]
+    reads = ["yellowforensic_Store2_customers_merge"]
     assert lineage["consumers"] == ["Consumer1/LiveDSG"]
     assert lineage["views"] == [
-        {"workspace": None, "schema": "public", "name": "by hand"},
-        {"workspace": "Consumer1", "schema": "ws_Consumer1", "name": "live"},
+        {"workspace": None, "group": None, "schema": "public", "name": "by hand", "reads": reads},
+        {"workspace": "Consumer1", "group": "LiveDSG", "schema": "ws_Consumer1", "name": "live", "reads": reads},
     ]
 
 

@@ -72,17 +72,17 @@ def test_a_view_stands_beside_the_merge_table_that_it_reads():
         "source": {"tables": ["customers", "addresses"]},
         "merge_tables": ["m_customers", "m_addresses"],
         "views": [
-            {"name": "p_W_G_S_addresses_view", "workspace": "W"},
-            {"name": "p_W_G_S_customers_view", "workspace": "W"},
+            {"name": "shortened_1a2b", "workspace": "W", "group": "G", "reads": ["m_addresses"]},
+            {"name": "p_W_G_S_customers_view", "workspace": "W", "group": "G", "reads": ["m_customers"]},
         ],
-        "consumers": ["Other/G", "W/G"],
+        "consumers": ["Other/G", "W/G", "W/H"],
     }
     (columns,) = asked("pages/stream_lineage.js", f"it.columnsOf({json.dumps(lineage)})")
     assert [[node["to"] for node in column] for column in columns] == [
         [[0], [1]],
         [[0], [1]],
         [[1], [1]],
-        [[], []],
+        [[], [], []],
     ]
 
 

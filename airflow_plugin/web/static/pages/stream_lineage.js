@@ -24,18 +24,13 @@ export function StreamLineage({ stream }) {
 
 /** Four columns of {name, to: [places in the next column]}; a view stands beside the merge table that it reads. */
 export function columnsOf({ source, merge_tables: merges, views: found, consumers }) {
-  // A view's name has its dataset, unless it was too long for PostgreSQL.
-  const reads = (view, at) => view.name.toLowerCase().includes(`_${source.tables[at].toLowerCase()}_`);
-  const first = (view) => merges.findIndex((_, at) => reads(view, at));
+  const first = (view) => merges.findIndex((name) => view.reads.includes(name));
   const views = [...found].sort((one, other) => first(one) - first(other));
   const places = (list, test) => list.map((_, at) => at).filter((at) => test(list[at]));
   return [
     source.tables.map((name, at) => ({ name, to: [at] })),
-    merges.map((name, at) => ({ name, to: places(views, (view) => reads(view, at)) })),
-    views.map(({ name, workspace }) => ({
-      name,
-      to: places(consumers, (one) => one === workspace || one.startsWith(`${workspace}/`)),
-    })),
+    merges.map((name) => ({ name, to: places(views, (view) => view.reads.includes(name)) })),
+    views.map(({ name, workspace, group }) => ({ name, to: places(consumers, (one) => one === `${workspace}/${group}`) })),
     consumers.map((name) => ({ name, to: [] })),
   ];
 }

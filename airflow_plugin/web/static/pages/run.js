@@ -36,7 +36,8 @@ function Links({ run, tab }) {
   return [
     link("Stream", paths.stream(run.platform, run.stream_key)),
     tab ? null : link("In Airflow", `${paths.dag(run.dag_id)}/runs/${encodeURIComponent(run.run_id)}`),
-    run.log_url ? link("Log", run.log_url) : null,
+    // Its address is whole, with the path that Airflow may stand under; the router would put that before it again.
+    run.log_url ? h(Chakra.Button, { asChild: true, key: "Log", size: "sm", variant: "outline" }, h("a", { href: run.log_url }, "Log")) : null,
   ];
 }
 

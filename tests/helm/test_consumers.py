@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg2
 import pytest
-import yaml
 
 from airflow_plugin.bootstrap.platform_files import platform_files
-from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Database
 from tests.helm.chart import Helm, Object, Refused, by_kind, one
 from tests.helm.platforms import Values, example, minimal, mvp, with_consumers_apart
 from tests.helm.test_network import may_talk, peers
-from tests.helm.test_standing_up import Cluster, here, make_databases
+from tests.helm.test_standing_up import Cluster, cluster_of
 
 
 def apart() -> Values:
@@ -31,14 +27,8 @@ def apart() -> Values:
 
 @pytest.fixture(scope="module")
 def cluster(helm: Helm) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        folder = Path(directory)
-        folder.chmod(0o755)
-        with EmbeddedPostgres(folder / "server", options={"fsync": "off"}) as server:
-            objects = [found for found in yaml.safe_load_all(here(helm.template(apart()), server.port)) if found]
-            made = Cluster(objects, server, folder)
-            make_databases(made)
-            yield made
+    with cluster_of(helm, apart()) as made:
+        yield made
 
 
 def secrets(objects: list[Object]) -> set[tuple[str, str]]:

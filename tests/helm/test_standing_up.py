@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from airflow_plugin.factory.plan import dag_plan
 from airflow_plugin.settings import settings_from_json
 from config_schema.stream import stream_config
 from tests.helm.chart import Helm, Object, Pod, one, pods
-from tests.helm.platforms import EXAMPLE, OWN_POSTGRES, mvp
+from tests.helm.platforms import EXAMPLE, OWN_POSTGRES, Values, mvp
 
 BIN = Path(sys.executable).parent
 IMAGE_HOME = "/opt/airflow"
@@ -87,19 +88,26 @@ def run(command: list[str], environment: dict[str, str]) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def cluster(helm: Helm) -> Iterator[Cluster]:
-    """The MVP, its PostgreSQL made by the chart's script, its model in git where the platforms' settings say."""
+@contextmanager
+def cluster_of(helm: Helm, values: Values) -> Iterator[Cluster]:
+    """What helm renders of the values; its PostgreSQL made by the chart's script."""
     # Not tmp_path: as root the server runs as another user, who cannot walk into pytest's folders.
     with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
         folder = Path(directory)
         folder.chmod(0o755)
         with EmbeddedPostgres(folder / "server", options={"fsync": "off"}) as server:
-            objects = [found for found in yaml.safe_load_all(here(helm.template(mvp()), server.port)) if found]
-            cluster = Cluster(objects, server, folder)
-            make_databases(cluster)
-            commit_model(folder, server.port)
-            yield cluster
+            objects = [found for found in yaml.safe_load_all(here(helm.template(values), server.port)) if found]
+            made = Cluster(objects, server, folder)
+            make_databases(made)
+            yield made
+
+
+@pytest.fixture(scope="module")
+def cluster(helm: Helm) -> Iterator[Cluster]:
+    """The MVP, its model in git where the platforms' settings say."""
+    with cluster_of(helm, mvp()) as made:
+        commit_model(made.folder, made.server.port)
+        yield made
 
 
 def here(text: str, port: int) -> str:

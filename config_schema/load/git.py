@@ -11,7 +11,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import MODEL_FILES
@@ -27,6 +27,11 @@ NO_ACCESS = ("Authentication failed", "could not read Username", "Permission den
 NO_REPOSITORY = ("not a git repository", "does not appear to be a git repository", "' not found")
 NETWORK = ("Could not resolve", "timed out", "Connection", "Failed to connect", "early EOF", "HTTP 5", "error: 5")
 
+REDIRECTED = re.compile(r"requested URL returned error: 30\d")
+LOCATION = re.compile(r"Recv header: location: (\S+)", re.IGNORECASE)
+HOST = re.compile(r"[A-Za-z0-9.:-]+")  # what may be shown of an address that a server wrote
+FETCHED_FIRST = "/info/refs"  # what git asks a server for first, below the repository's address
+
 # A local repository may belong to another user than the one in the container. A file, because git does not hand
 # settings in the environment on to the process that serves a local path.
 TRUSTING = "[safe]\n\tdirectory = *\n"
@@ -40,20 +45,51 @@ class _NotThere(GitError):
     """The server has nothing of this name."""
 
 
+class _Redirected(GitError):
+    """The server sends git on to another address."""
+
+
 class _Git:
     """git in a folder, with a time limit for all of its calls; nothing of it is left running."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], where: str) -> None:
-        self._folder, self._environment, self._where = folder, environment, where
+    def __init__(self, folder: Path, environment: dict[str, str], where: str, token: str | None = None) -> None:
+        self._folder, self._environment, self._where, self._token = folder, environment, where, token
         self._end = time.monotonic() + TIME_LIMIT_SECONDS
 
     def __call__(self, *arguments: str) -> str:
-        """What git says. Raises GitError."""
+        """Return what git prints. Raise GitError if it fails."""
+        return self._run(arguments, {})
+
+    def fetch(self, url: str, how_much: str, name: str) -> None:
+        """Fetch what is called `name` at `url`. Raise GitError, a _Redirected one if the server redirects."""
+        settings = _http_settings(url, self._token)
+        self._run(("fetch", "--quiet", how_much, "--no-tags", "--", url, name), settings)
+
+    def redirected_to(self, url: str) -> str | None:
+        """Return the address that the server of `url` redirects git to, None if it names none."""
+        # Its trace on standard error shows the headers; git replaces the token in it.
+        trace = {"GIT_TRACE_CURL": "1", "GIT_TRACE_CURL_NO_DATA": "1", "GIT_TRACE_REDACT": "1"}
+        _, traced, _ = self._start(("ls-remote", "--", url), _http_settings(url, self._token) | trace)
+        found = LOCATION.search(traced)
+        if found is None:
+            return None
+        try:
+            return str(urljoin(f"{url}{FETCHED_FIRST}", found[1])).partition(FETCHED_FIRST)[0]
+        except ValueError:
+            return None
+
+    def _run(self, arguments: tuple[str, ...], added: dict[str, str]) -> str:
+        printed, complained, failed = self._start(arguments, added)
+        if failed:
+            raise _failure(self._where, arguments[0], complained)
+        return printed
+
+    def _start(self, arguments: tuple[str, ...], added: dict[str, str]) -> tuple[str, str, bool]:
         try:
             process = subprocess.Popen(
                 ["git", *arguments],
                 cwd=self._folder,
-                env=self._environment,
+                env=self._environment | added,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -64,15 +100,13 @@ class _Git:
         except FileNotFoundError as error:
             raise GitError("git", "the program, or the folder, is not there", "Install git; check the path") from error
         try:
-            said, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
+            printed, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
         except subprocess.TimeoutExpired as error:
             what = f"git {arguments[0]} took longer than {TIME_LIMIT_SECONDS:g} s"
             raise GitError(self._where, what, "Check the network to the server", retryable=True) from error
         finally:
             _end_group(process)
-        if process.returncode == 0:
-            return said.strip()
-        raise _failure(self._where, arguments[0], complained.strip())
+        return printed.strip(), complained.strip(), process.returncode != 0
 
 
 def checkout(url: str, branch: str, commit: str | None, into: Path, token: str | None = None) -> str:
@@ -85,7 +119,7 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
     _refuse_password_in(url)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="git-settings-") as settings:
-        git = _Git(into, _environment(Path(settings)) | _token_header(url, token), url)
+        git = _Git(into, _environment(Path(settings)), url, token)
         git("init", "--quiet", ".")
         for depth in DEPTHS:
             _fetch(git, url, branch, f"--depth={depth}")
@@ -96,16 +130,45 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
 
 
 def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
-    """Fetch what is called so, the branch before the tag."""
+    """Fetch the branch, or else the tag, of that name. A redirect is followed once, on the same server only."""
+    try:
+        _fetch_from(git, url, branch, how_much)
+    except _Redirected as error:
+        target = git.redirected_to(url)
+        if target is None or _origin(target) is None or _origin(target) != _origin(url):
+            raise _refused_redirect(url, target) from error
+        try:
+            _fetch_from(git, target, branch, how_much)
+        except _Redirected as again:
+            raise _refused_redirect(url, None) from again
+
+
+def _fetch_from(git: _Git, url: str, branch: str, how_much: str) -> None:
     wanted = [f"refs/heads/{branch}", f"refs/tags/{branch}", *([branch] if COMMIT.fullmatch(branch) else [])]
     for number, name in enumerate(wanted, start=1):
         try:
-            git("fetch", "--quiet", how_much, "--no-tags", "--", url, name)
+            git.fetch(url, how_much, name)
         except GitError as error:
             if not isinstance(error, _NotThere) or number == len(wanted):
                 raise
         else:
             return
+
+
+def _refused_redirect(url: str, target: str | None) -> GitError:
+    origin = None if target is None else _origin(target)
+    to = f", on {origin[1]}" if origin is not None and HOST.fullmatch(origin[1]) else ""
+    what = f"the server redirects to another address{to}; redirects are not followed"
+    return GitError(url, what, "Write the repository's final address in the model and in the platform's settings")
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Return scheme, host and port of an address, None if it is not one."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 def _refuse_password_in(url: str) -> None:
@@ -190,7 +253,7 @@ def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str
     """The same for a repository at `url`, of whose branch only the commits are fetched. Raises GitError."""
     _refuse_password_in(url)
     with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
-        git = _Git(Path(folder), _environment(Path(settings)) | _token_header(url, token), url)
+        git = _Git(Path(folder), _environment(Path(settings)), url, token)
         git("init", "--quiet", "--bare", ".")
         # Enough history is all of it: without trees and files, where the server can leave those out.
         _fetch(git, url, branch, "--filter=tree:0")
@@ -215,20 +278,28 @@ def _environment(settings: Path | None) -> dict[str, str]:
     return environment
 
 
-def _token_header(url: str, token: str | None) -> dict[str, str]:
-    """The setting of git that sends the token to the server of the address, and to no other.
+def _http_settings(url: str, token: str | None) -> dict[str, str]:
+    """Return the environment by which git follows no redirect, and sends the token to the server of `url` only.
 
     No askpass program: the one place that a job may write to may be mounted so that no program in it runs.
     """
     parts = urlsplit(url)
-    if not token or parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https"):
         return {}
-    word = base64.b64encode(f"x-access-token:{token.strip()}".encode()).decode()
-    return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc.rpartition('@')[2]}/.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {word}",
-    }
+    # For the whole address: a user's setting for a part of it would win over one for all addresses.
+    settings = {f"http.{url}.followRedirects": "false"}
+    if token:
+        word = base64.b64encode(f"x-access-token:{token.strip()}".encode()).decode()
+        server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"
+        settings[f"http.{server}.extraHeader"] = f"Authorization: Basic {word}"
+    return _settings_of(settings)
+
+
+def _settings_of(settings: dict[str, str]) -> dict[str, str]:
+    """Return git's settings as it reads them from its environment; they win over the user's files."""
+    numbered = enumerate(settings.items())
+    pairs = [(f"GIT_CONFIG_KEY_{n}", key, f"GIT_CONFIG_VALUE_{n}", value) for n, (key, value) in numbered]
+    return {"GIT_CONFIG_COUNT": str(len(pairs))} | {k: v for pair in pairs for k, v in (pair[:2], pair[2:])}
 
 
 def _own_settings() -> list[Path]:
@@ -250,6 +321,8 @@ def _end_group(process: subprocess.Popen[str]) -> None:
 def _failure(where: str, step: str, said: str) -> GitError:
     lines = said.splitlines() or ["no message"]
     last = next((line for line in lines if line.startswith("fatal:")), lines[-1])
+    if REDIRECTED.search(said):
+        return _Redirected(where, "the server redirects to another address", "Write the address that it redirects to")
     if any(sign in said for sign in NO_ACCESS):
         return GitError(where, "no access", "Check the token in the git secret and its rights on the repository")
     if any(sign in said for sign in NOT_THERE):

@@ -25,6 +25,8 @@ class GitServer:
         self.served = 0
         self.answers = threading.Event()  # else each request waits
         self.answers.set()
+        self.redirect: str | None = None  # where each request is sent on to: an address without the repository
+        self.seen: list[str] = []  # the Authorization header of each request, as it came
         self.status = 200  # else this one is answered to who knows the token
         self.old = False  # protocol 0: commits by name only
         self._host = host
@@ -64,6 +66,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_any(self) -> None:
         self.git.answers.wait(30)
+        self.git.seen.append(self.headers.get("Authorization", ""))
+        if self.git.redirect is not None and not self.path.startswith("/moved/"):
+            self.send_response(301)
+            self.send_header("Location", self.git.redirect + self.path)
+            self.end_headers()
+            return
         if not self._knows_the_token():
             self.git.refused += 1
             self.send_response(401)
@@ -84,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
             "REQUEST_METHOD": self.command,
-            "PATH_INFO": address.path,
+            "PATH_INFO": address.path.removeprefix("/moved"),
             "QUERY_STRING": address.query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),

@@ -110,6 +110,69 @@ def test_another_server_does_not_get_the_token(server, tmp_path, monkeypatch):
         checkout("http://git.example/model.git", "main", None, tmp_path / "got", TOKEN)
 
 
+@pytest.mark.parametrize("token", [TOKEN, None], ids=["with a token", "without one"])
+@pytest.mark.parametrize("to", ["127.0.0.1", "localhost"], ids=["another port", "another host"])
+def test_a_redirect_to_another_server_is_refused_and_gets_no_token(server, tmp_path, token, to):
+    (tmp_path / "elsewhere").mkdir()
+    other = GitServer(tmp_path / "elsewhere", TOKEN)
+    other.commit({"ecosystem.yaml": "name: theirs"})
+    server.redirect = other.url.removesuffix("/model.git").replace("127.0.0.1", to)
+    try:
+        with pytest.raises(
+            GitError, match=f"redirects to another address, on {to}; redirects are not followed"
+        ) as caught:
+            checkout(server.url, "main", None, tmp_path / "got", token)
+    finally:
+        other.close()
+    assert not caught.value.retryable
+    assert not other.seen
+    assert not (tmp_path / "got" / "ecosystem.yaml").exists()
+
+
+def test_a_user_s_own_settings_do_not_let_redirects_through(server, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    other = GitServer(tmp_path / "elsewhere", TOKEN)
+    server.redirect = other.url.removesuffix("/model.git")
+    (tmp_path / ".gitconfig").write_text(
+        f'[http]\nfollowRedirects = true\n[http "{server.url}"]\nfollowRedirects = true\n'
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    try:
+        with pytest.raises(GitError, match="redirects are not followed"):
+            checkout(server.url, "main", None, tmp_path / "got", TOKEN)
+    finally:
+        other.close()
+    assert not other.seen
+
+
+def test_a_redirect_within_the_server_is_followed(server, tmp_path):
+    server.redirect = server.url.removesuffix("/model.git") + "/moved"
+    head = server.commit({"ecosystem.yaml": "name: one"})
+    assert checkout(server.url, "main", None, tmp_path / "got", TOKEN) == head
+
+
+@pytest.mark.parametrize(
+    "to", ["http://host:port", "http://[", "http://\x1b[31mred", "file:///etc", "", "//git.example"]
+)
+def test_a_redirect_to_what_is_no_address_is_one_clear_error(server, tmp_path, to):
+    server.redirect = to if to else "?"
+    with pytest.raises(GitError, match="redirects are not followed") as caught:
+        checkout(server.url, "main", None, tmp_path / "got", TOKEN)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_redirect_without_a_host_is_followed_on_its_server(server, tmp_path):
+    server.redirect = "/moved"
+    head = server.commit({"ecosystem.yaml": "name: one"})
+    assert checkout(server.url, "main", None, tmp_path / "got", TOKEN) == head
+
+
+def test_a_redirect_that_leads_back_is_one_clear_error(server, tmp_path):
+    server.redirect = server.url.removesuffix("/model.git") + "/again"
+    with pytest.raises(GitError, match="redirects are not followed"):
+        checkout(server.url, "main", None, tmp_path / "got", TOKEN)
+
+
 def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):
     with pytest.raises(GitError, match="the address has a password in it") as caught:
         checkout(f"https://somebody:{TOKEN}@git.example/team/model.git", "main", None, tmp_path / "got")

@@ -102,7 +102,8 @@ class SqlAlchemySource:
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         with self._worded():
             found = sa.inspect(self._session).get_columns(dataset.source_table, schema=self._schema)
-        return {column["name"]: SourceColumn(postgres_type(column["type"]), portable=False) for column in found}
+        kind = self.place.kind
+        return {column["name"]: SourceColumn(postgres_type(column["type"], kind), portable=False) for column in found}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
         return None

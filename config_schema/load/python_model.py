@@ -1,68 +1,68 @@
-"""eco.py -> plain data: `createEcosystem()` is run in a child process with an emptied environment and limits.
+"""eco.py -> plain data: `createEcosystem()` is run apart from this process, twice, and must give the same.
 
-A model is code of whoever may push to its repository; it gets no secrets, no network of ours, no say in this process.
+Model code sees nothing of who asks for it: not the folder's place, the command or the environment. So that it gives one
+model to a check and another to a sync only by chance, and that is noticed.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.load.closed_process import CodeFailed, evaluate
 
-TIME_LIMIT_SECONDS = 60
-MEMORY_LIMIT_BYTES = 1 << 30
-SHOWN_CHARACTERS = 600
-MARK = "ECOSYSTEM="
-
-# -I keeps the model's folder and the environment out of sys.path; the product's own place is passed in.
-CHILD = """
-import contextlib, json, runpy, sys
-product, model, mark, limit = sys.argv[1:]
-sys.path.insert(0, product)
-with contextlib.suppress(ImportError, ValueError, OSError):
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (int(limit), int(limit)))
-from config_schema.load.documents import plain
-from config_schema.model import Ecosystem
-with contextlib.redirect_stdout(sys.stderr):
-    make = runpy.run_path(model).get("createEcosystem")
-    if make is None:
-        sys.exit("there is no function createEcosystem()")
-    made = make()
-    if not isinstance(made, Ecosystem):
-        sys.exit(f"createEcosystem() gave a {type(made).__name__}, not an Ecosystem")
-    data = json.dumps(plain(made))
-print(mark + data)
-"""
+MOST_FILES = 5_000
+MOST_BYTES = 64 << 20
 
 
 def ecosystem_of_python(path: Path) -> Any:
-    """The data of the Ecosystem that `createEcosystem()` gives. Raises ProblemsFound with Python's last line if not."""
-    product = str(Path(__file__).resolve().parents[2])
-    arguments = [product, str(path), MARK, str(MEMORY_LIMIT_BYTES)]
+    """Return the data of the Ecosystem that `createEcosystem()` of the file gives.
+
+    Raise ProblemsFound with the last line of Python's error, or because two evaluations differ.
+    """
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", CHILD, *arguments],
-            env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-            cwd=path.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise _failed(path, f"it did not end within {TIME_LIMIT_SECONDS} s") from error
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or not lines or not lines[-1].startswith(MARK):
-        said = done.stderr.strip()[-SHOWN_CHARACTERS:].splitlines()
-        raise _failed(path, f"it failed: {said[-1] if said else f'exit code {done.returncode}'}")
-    return json.loads(lines[-1][len(MARK) :])
+        with tempfile.TemporaryDirectory(prefix="model-") as made:
+            copy = Path(made)
+            _copy(path.parent, copy)
+            first, second = evaluate(copy), evaluate(copy)
+    except CodeFailed as error:
+        raise _failed(path, str(error)) from error
+    if first != second:
+        raise _failed(path, "it gives another ecosystem each time that it runs")
+    return first
+
+
+def _copy(folder: Path, into: Path) -> None:
+    """Copy the model's files, readable for any user; what leads out of the folder stays behind."""
+    into.chmod(0o755)
+    files = size = 0
+    for entry in _regular_files(folder):
+        files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size
+        if files > MOST_FILES or size > MOST_BYTES:
+            raise CodeFailed(f"its folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MB")
+        target = into / os.path.relpath(entry.path, folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(entry.path, target, follow_symlinks=False)
+        target.chmod(0o644)
+    for made, _, _ in os.walk(into):
+        os.chmod(made, 0o755)
+
+
+def _regular_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name == "__pycache__" or entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _regular_files(entry.path)
+            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                yield entry
 
 
 def _failed(path: Path, what: str) -> ProblemsFound:

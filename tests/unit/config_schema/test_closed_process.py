@@ -1,0 +1,248 @@
+"""What a model's code can do to the process that evaluates it, to the machine and to the result, attacked."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from config_schema.errors import ProblemsFound
+from config_schema.load import closed_process, python_model
+from config_schema.load.python_model import ecosystem_of_python
+
+GIVEN = """
+from config_schema.model import Ecosystem
+def createEcosystem():
+    {body}
+    return Ecosystem(name=name, platforms=(), datastores=())
+"""
+SECRET = "hunter2-of-the-environment"
+ROOT = os.geteuid() == 0
+GET_DUMPABLE = 3
+
+
+@pytest.fixture
+def model(tmp_path: Path):
+    def write(body: str) -> Path:
+        path = tmp_path / "model" / "eco.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(GIVEN.format(body="\n    ".join(body.strip().splitlines())))
+        return path
+
+    return write
+
+
+def found(path: Path) -> str:
+    """Return the name that the model's code gives its ecosystem: what it has found out."""
+    return str(ecosystem_of_python(path)["name"])
+
+
+def problem(path: Path) -> str:
+    with pytest.raises(ProblemsFound) as caught:
+        ecosystem_of_python(path)
+    [only] = caught.value.problems
+    return str(only)
+
+
+def test_no_process_s_environment_can_be_read(model, monkeypatch):
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"TOKEN": SECRET}) as other:
+        assert other.stdin is not None
+        path = model(f"""
+import glob, os
+seen = [value.encode() for value in os.environ.values()]
+own = [f"/proc/{{pid}}/environ" for pid in ({os.getpid()}, {other.pid}, os.getppid())]
+for place in glob.glob("/proc/[0-9]*/environ") + own:
+    try:
+        seen.append(open(place, "rb").read())
+    except OSError:
+        pass
+name = "leaked" if b"{SECRET}" in b" ".join(seen) else "nothing"
+""")
+        assert found(path) == "nothing"
+        other.stdin.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_the_evaluating_process_shuts_its_own_proc_folder(model):
+    found(model("name = 'any'"))
+    assert ctypes.CDLL(None).prctl(GET_DUMPABLE, 0, 0, 0, 0) == 0
+
+
+def test_the_evaluating_process_cannot_be_ended_or_stopped(model):
+    path = model(f"""
+import os, signal
+done = []
+for pid in ({os.getpid()}, os.getppid()):
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
+        try:
+            if pid > 1:
+                os.kill(pid, number)
+                done.append(number)
+        except OSError:
+            pass
+name = "sent" if done else "nothing"
+""")
+    assert found(path) == "nothing"
+
+
+@pytest.mark.skipif(not ROOT, reason="this is not root: the code has the same user")
+def test_root_s_files_cannot_be_read(model, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    path = model(f"""
+import os
+name = f"user {{os.geteuid() == 0}} {{os.getuid() == 0}}"
+for place in ({str(secret)!r}, "/etc/shadow", os.path.expanduser("/root/.profile")):
+    try:
+        open(place).read(1)
+        name = f"read {{place}}"
+    except OSError:
+        pass
+try:
+    os.setuid(0)
+    name = "root again"
+except OSError:
+    pass
+""")
+    assert found(path) == "user False False"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.fork() or os._exit(0)",
+        "threading.Thread(target=print).start()",
+        "subprocess.run(['true'])",
+        "os.write(os.open('/tmp/written-by-a-model', os.O_CREAT | os.O_WRONLY), b'x')",
+        "open('beside', 'w')",
+        "open('eco.py', 'a')",
+    ],
+)
+def test_no_process_is_started_and_no_file_is_written(model, act):
+    path = model(f"""
+import os, subprocess, threading
+try:
+    {act}
+    name = "done"
+except (OSError, RuntimeError):
+    name = "refused"
+""")
+    assert found(path) == "refused"
+
+
+def test_no_server_is_reached(model):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        path = model(f"""
+import socket
+try:
+    socket.create_connection(("127.0.0.1", {server.getsockname()[1]}), timeout=2)
+    name = "reached"
+except OSError:
+    name = "refused"
+""")
+        if not _has_namespaces():
+            pytest.skip("this system gives no namespaces to this user")
+        assert found(path) == "refused"
+
+
+def _has_namespaces() -> bool:
+    own = ["unshare", "--net", "--pid", "--fork", *([] if ROOT else ["--user"]), "true"]
+    return subprocess.run(own, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("x = bytearray(4 << 30)", "it needs more than 1024 MB of memory"),
+        ("import os; os._exit(3)", "it ended with exit code 3 and gave no ecosystem"),
+        ("import os; os.write(1, b'[]'); os._exit(0)", "it ended with exit code 0 and gave no ecosystem"),
+        ("import os; os.write(3, b'[' * 100000); os._exit(0)", "gave no ecosystem"),
+        ("raise SystemExit(0)", "SystemExit"),
+        ("raise RuntimeError('\\x1b[31m first\\nlast')", "RuntimeError: last"),
+    ],
+)
+def test_code_that_breaks_its_process_is_one_problem(model, body, said):
+    assert said in problem(model(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        "import os, time; os.close(1); os.close(3); time.sleep(600)",
+        "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(600)",
+        "import os, time; os.setsid(); time.sleep(600)",
+    ],
+    ids=["a loop", "closed output", "ignored signals", "a session of its own"],
+)
+def test_code_that_does_not_end_is_ended_in_time_and_leaves_nothing(model, monkeypatch, body):
+    monkeypatch.setattr(closed_process, "TIME_LIMIT_SECONDS", 2.0)
+    began = time.monotonic()
+    problem(model(body))
+    assert time.monotonic() - began < 20
+    assert not [at for at in Path("/proc").glob("[0-9]*/cmdline") if b"closed_child" in _content(at) and _is_ours(at)]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _is_ours(cmdline: Path) -> bool:
+    return str(os.getpid()).encode() in _content(cmdline.with_name("stat")).split()[3:6]
+
+
+def test_an_answer_without_end_is_cut_off(model, monkeypatch):
+    monkeypatch.setattr(closed_process, "ANSWER_BYTES", 1 << 20)
+    path = model("""
+import os
+for number in range(3, 60):
+    try:
+        while True:
+            os.write(number, b"x" * 65536)
+    except OSError:
+        pass
+name = "written"
+""")
+    assert "it gave more than 1 MB" in problem(path)
+
+
+def test_a_model_that_differs_each_time_is_refused(model):
+    path = model("import random; name = f'N{random.random()}'")
+    assert "it gives another ecosystem each time that it runs" in problem(path)
+
+
+def test_the_code_sees_the_same_for_every_caller(model):
+    path = model("import os, sys; name = repr((sys.argv[0][-9:], sorted(os.environ), os.getcwd()[:11]))")
+    assert found(path) == repr(("eco.py", ["LANG", "PATH"], "/tmp/model-")) or "model-" in found(path)
+
+
+def test_what_stands_beside_the_code_can_be_imported_and_what_leads_out_cannot(model, tmp_path):
+    path = model("import beside; from inner import other; name = beside.NAME + other.NAME")
+    (path.parent / "beside.py").write_text("NAME = 'beside'")
+    (path.parent / "inner").mkdir()
+    (path.parent / "inner" / "other.py").write_text("NAME = ' and inside'")
+    assert found(path) == "beside and inside"
+    (tmp_path / "outside.py").write_text("NAME = 'outside'")
+    (path.parent / "beside.py").unlink()
+    (path.parent / "beside.py").symlink_to(tmp_path / "outside.py")
+    assert "ModuleNotFoundError" in problem(path)
+
+
+def test_a_folder_with_too_much_in_it_is_refused(model, monkeypatch):
+    monkeypatch.setattr(python_model, "MOST_FILES", 3)
+    path = model("name = 'any'")
+    for number in range(3):
+        (path.parent / f"{number}.txt").write_text("x")
+    assert "more than 3 files" in problem(path)

@@ -1,9 +1,9 @@
-"""The process that a model's code runs in, started by closed_process.py: `closed_child.py PRODUCT FOLDER`.
+"""The process that a model's code runs in, started by closed_process.py: `closed_child.py PRODUCT FOLDER ROOT`.
 
-It has no environment. Before it runs the code it gives up, as far as the system lets it: the view of other processes
-and of the network (namespaces of its own), root's user and rights, and the means to start processes, to write files and
-to use much memory or time. Then it writes one JSON document to standard output: `{"ecosystem": ...}` or
-`{"failed": "..."}`.
+It has no environment. Before it runs the code it gives up, as far as the system lets it: the view of other processes,
+of the network and of all files but Python's and the model's (namespaces of its own), root's user and rights, and the
+means to start processes, to write files and to use much memory or time. Then it writes one JSON document to standard
+output: `{"ecosystem": ...}` or `{"failed": "..."}`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 NOBODY = 65534
@@ -25,21 +24,30 @@ CPU_SECONDS = 60
 OPEN_FILES = 64
 SHOWN_CHARACTERS = 600
 
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin")  # what a Python program may load, beside Python's own folders
+
 # <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>, <linux/capability.h>
 NEW_MOUNTS, NEW_IPC, NEW_USER, NEW_PIDS, NEW_NETWORK = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
 PRIVATE_AND_BELOW = 0x4000 | 0x40000
-DEATH_SIGNAL, SET_DUMPABLE, NO_NEW_PRIVILEGES = 1, 4, 38
+BIND_AND_BELOW = 0x1000 | 0x4000
+MOUNT_SETATTR, HERE, ALL_BELOW, READ_ONLY_NO_SUID_NO_DEVICES = 442, -100, 0x8000, 0x1 | 0x2 | 0x4
+DEATH_SIGNAL, NO_NEW_PRIVILEGES = 1, 38
 CAPABILITY_VERSION = 0x20080522
 
 
-def main(product: str, folder: str) -> int:
-    """Evaluate `eco.py` in `folder`; `product` is the folder that config_schema is imported from."""
+def main(product: str, folder: str, root: str) -> int:
+    """Evaluate `eco.py` in `folder`.
+
+    `product` is the folder that config_schema is imported from, `root` an empty folder that may become the process's
+    root.
+    """
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the model prints is no answer
     sys.path.insert(0, product)
     sys.dont_write_bytecode = True
     with contextlib.suppress(AttributeError, OSError):  # no Linux: limits and the empty environment are what there is
-        _hide_other_processes(answer.fileno())
+        if _in_own_namespaces(answer.fileno()):
+            _see_only(root, [*SYSTEM, sys.base_prefix, sys.prefix, f"{product}/config_schema", folder])
     _leave_root()
     _limit()
     json.dump(_evaluated(Path(folder)), answer)
@@ -47,35 +55,68 @@ def main(product: str, folder: str) -> int:
     return 0
 
 
-def _hide_other_processes(answer: int) -> None:
-    """Go on as the first process of namespaces of its own, where the system allows them.
+def _in_own_namespaces(answer: int) -> bool:
+    """Go on as the first process of namespaces of its own; return False where the system allows none.
 
     This process stays outside, does not run the code, and ends the inner one when it is asked to end.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    own = NEW_MOUNTS | NEW_IPC | NEW_PIDS | NEW_NETWORK | (0 if os.geteuid() == 0 else NEW_USER)
+    user, group = os.geteuid(), os.getegid()
+    own = NEW_MOUNTS | NEW_IPC | NEW_PIDS | NEW_NETWORK | (0 if user == 0 else NEW_USER)
     if libc.unshare(own) != 0:
-        return
+        return False
+    if user != 0:  # a user without a number in the namespace can make no folder there
+        for file, line in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+            Path("/proc/self", file).write_text(line)
     inner = os.fork()
     if inner:
-        signal.signal(signal.SIGTERM, lambda *_: os.kill(inner, signal.SIGKILL))
+
+        def end(*_: object) -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(inner, signal.SIGKILL)
+
+        signal.signal(signal.SIGTERM, end)
         libc.prctl(DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
         os.close(answer)
         _, status = os.waitpid(inner, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0xFF)  # leaves buffers alone: they are the inner process's
-    libc.mount(b"none", b"/", None, PRIVATE_AND_BELOW, None)
-    libc.mount(b"proc", b"/proc", b"proc", 0, None)
+    return True
+
+
+def _see_only(root: str, places: list[str]) -> None:
+    """Make `root`, an empty folder, this process's root, with these folders in it, for reading. Raise OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def checked(result: int) -> None:
+        if result != 0:
+            raise OSError(ctypes.get_errno(), "mount")
+
+    def mount(source: str, target: str, kind: str | None, flags: int) -> None:
+        checked(libc.mount(source.encode(), target.encode(), kind and kind.encode(), flags, None))
+
+    mount("none", "/", None, PRIVATE_AND_BELOW)
+    mount("tmpfs", root, "tmpfs", 0)
+    os.chmod(root, 0o755)
+    seen: list[str] = []
+    for place in sorted({os.path.realpath(place) for place in places if os.path.isdir(place)}):
+        if place == "/" or any(place.startswith(f"{above}/") for above in seen):
+            continue
+        os.makedirs(root + place, 0o755)
+        mount(place, root + place, None, BIND_AND_BELOW)
+        seen.append(place)
+    for place in places:
+        if os.path.islink(place) and not os.path.lexists(root + place):
+            os.symlink(os.readlink(place), root + place)
+    os.mkdir(f"{root}/proc")
+    mount("proc", f"{root}/proc", "proc", 0)
+    attributes = (ctypes.c_uint64 * 4)(READ_ONLY_NO_SUID_NO_DEVICES, 0, 0, 0)
+    checked(libc.syscall(MOUNT_SETATTR, HERE, root.encode(), ALL_BELOW, attributes, ctypes.sizeof(attributes)))
+    os.chroot(root)
+    os.chdir("/")
 
 
 def _leave_root() -> None:
     """Become another user where this is root, and give up the rights to regain anything."""
-    places = {entry: os.open(entry, os.O_RDONLY | os.O_DIRECTORY) for entry in sys.path if os.path.isdir(entry)}
-    # These are needed from here on, and may be where another user cannot read.
-    import config_schema.load.documents
-    import config_schema.model
-
-    assert config_schema.load.documents
-    assert config_schema.model
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -85,22 +126,6 @@ def _leave_root() -> None:
         header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
         libc.capset(header, (ctypes.c_uint32 * 6)())
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-        libc.prctl(SET_DUMPABLE, 1, 0, 0, 0)  # its own /proc/self/fd
-    for place, descriptor in places.items():
-        if os.access(place, os.R_OK | os.X_OK):
-            os.close(descriptor)
-        else:
-            _import_by_descriptor(place, f"/proc/self/fd/{descriptor}")
-
-
-def _import_by_descriptor(place: str, opened: str) -> None:
-    """Let modules be imported from a folder that was opened as root: Python may stand in root's home folder."""
-    sys.path[:] = [opened if entry == place else entry for entry in sys.path]
-    for module in list(sys.modules.values()):
-        found = getattr(module, "__path__", None)
-        if isinstance(module, ModuleType) and isinstance(found, list):
-            found[:] = [opened + entry[len(place) :] if entry.startswith(f"{place}/") else entry for entry in found]
-    sys.path_importer_cache.clear()
 
 
 def _limit() -> None:
@@ -141,4 +166,4 @@ def _evaluated(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    os._exit(main(*sys.argv[1:3]))
+    os._exit(main(*sys.argv[1:4]))

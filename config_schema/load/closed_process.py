@@ -29,15 +29,16 @@ class CodeFailed(Exception):
     """The code ended without an answer; the text says how, and may hold text of the code's own."""
 
 
-def evaluate(folder: Path) -> Any:
+def evaluate(folder: Path, root: Path) -> Any:
     """Return what `eco.py` in `folder` gives as plain data. Raise CodeFailed.
 
-    The folder must be readable by any user: where this process is root, the child is not.
+    The folder must be readable by any user: where this process is root, the child is not. `root` is an empty folder,
+    which the child makes its own root where it may, with nothing but the folder and Python in it.
     """
     _close_to_other_processes()
     product = str(Path(__file__).resolve().parents[2])
     child = subprocess.Popen(
-        [sys.executable, "-I", str(CHILD), product, str(folder)],
+        [sys.executable, "-I", str(CHILD), product, str(folder), str(root)],
         env={"PATH": os.defpath, "LANG": "C.UTF-8"},
         cwd="/",
         stdin=subprocess.DEVNULL,

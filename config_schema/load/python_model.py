@@ -28,9 +28,11 @@ def ecosystem_of_python(path: Path) -> Any:
     """
     try:
         with tempfile.TemporaryDirectory(prefix="model-") as made:
-            copy = Path(made)
+            copy, root = Path(made, "model"), Path(made, "root")
+            root.mkdir()
             _copy(path.parent, copy)
-            first, second = evaluate(copy), evaluate(copy)
+            Path(made).chmod(0o755)
+            first, second = evaluate(copy, root), evaluate(copy, root)
     except CodeFailed as error:
         raise _failed(path, str(error)) from error
     if first != second:
@@ -40,7 +42,7 @@ def ecosystem_of_python(path: Path) -> Any:
 
 def _copy(folder: Path, into: Path) -> None:
     """Copy the model's files, readable for any user; what leads out of the folder stays behind."""
-    into.chmod(0o755)
+    into.mkdir()
     files = size = 0
     for entry in _regular_files(folder):
         files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size

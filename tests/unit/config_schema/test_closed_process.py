@@ -114,6 +114,18 @@ except OSError:
     assert found(path) == "user False False"
 
 
+def test_no_file_but_the_model_s_and_python_s_is_seen(model, tmp_path):
+    if not _has_namespaces():
+        pytest.skip("this system gives no namespaces to this user")
+    (tmp_path / "readable").write_text(SECRET)
+    path = model(f"""
+import os
+name = repr(([place for place in ({str(tmp_path)!r}, "/etc", "/home", "/run", "/var", "/sys") if os.path.exists(place)],
+             sorted(os.listdir("."))))
+""")
+    assert found(path) == repr(([], ["eco.py"]))
+
+
 @pytest.mark.parametrize(
     "act",
     [
@@ -123,6 +135,8 @@ except OSError:
         "os.write(os.open('/tmp/written-by-a-model', os.O_CREAT | os.O_WRONLY), b'x')",
         "open('beside', 'w')",
         "open('eco.py', 'a')",
+        "os.remove('eco.py')",
+        "os.chmod('eco.py', 0o777)",
     ],
 )
 def test_no_process_is_started_and_no_file_is_written(model, act):
@@ -185,7 +199,7 @@ def test_code_that_breaks_its_process_is_one_problem(model, body, said):
     ids=["a loop", "closed output", "ignored signals", "a session of its own"],
 )
 def test_code_that_does_not_end_is_ended_in_time_and_leaves_nothing(model, monkeypatch, body):
-    monkeypatch.setattr(closed_process, "TIME_LIMIT_SECONDS", 2.0)
+    monkeypatch.setattr(closed_process, "TIME_LIMIT_SECONDS", 1.0)
     began = time.monotonic()
     problem(model(body))
     assert time.monotonic() - began < 20

@@ -18,10 +18,13 @@ from psycopg2.extras import execute_batch
 
 from airflow_plugin.merge_store import worded
 from config_schema import names
+from config_schema.compiled_model import CompiledModel, compiled_from_json
 from config_schema.errors import StreamFactoryError
 from config_schema.statements import Statement, load_statements
 
 ROWS_A_ROUND_TRIP = 200
+COMPILED_MODELS_KEPT = 20
+ONLY_WHERE_NEEDED = frozenset({"compiled_model_table"})
 
 
 @dataclass(frozen=True)
@@ -238,11 +241,33 @@ def record_model_commit(
     _execute(connection, platform, schema, "record_model_commit", values)
 
 
-def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
-    def exists(table: str) -> bool:
-        return bool(_fetch(connection, platform, schema, "table_exists", {"table": table})[0][0])
+def record_compiled_model(
+    connection: Connection, platform: str, model: CompiledModel, *, compiled_by: str, schema: str = "public"
+) -> None:
+    """Keep what a model that is code gave, for the jobs that run its commit; the oldest of many are forgotten."""
+    _execute(connection, platform, schema, "create_compiled_model_table")
+    values = {"model_commit": model.commit, "digest": model.digest, "document": model.to_json()}
+    _execute(connection, platform, schema, "record_compiled_model", values | {"compiled_by": compiled_by})
+    _execute(connection, platform, schema, "forget_old_compiled_models", {"kept": COMPILED_MODELS_KEPT})
 
-    return [kind for kind, table in _qualified(connection, platform, schema).items() if not exists(table)]
+
+def compiled_models(connection: Connection, platform: str, commit: str, schema: str = "public") -> list[CompiledModel]:
+    """Return what was recorded for a commit; empty where there is no such table."""
+    table = _qualified(connection, platform, schema)["compiled_model_table"]
+    if not _exists(connection, platform, schema, table):
+        return []
+    rows = _fetch(connection, platform, schema, "select_compiled_models", {"model_commit": commit})
+    return [compiled_from_json(document, table) for (document,) in rows]
+
+
+def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
+    tables = _qualified(connection, platform, schema)
+    needed = {kind: table for kind, table in tables.items() if kind not in ONLY_WHERE_NEEDED}
+    return [kind for kind, table in needed.items() if not _exists(connection, platform, schema, table)]
+
+
+def _exists(connection: Connection, platform: str, schema: str, table: str) -> bool:
+    return bool(_fetch(connection, platform, schema, "table_exists", {"table": table})[0][0])
 
 
 def _fetch(
@@ -278,6 +303,7 @@ def _table_names(platform: str) -> dict[str, str]:
         "stream_table": names.stream_table(platform),
         "history_table": names.stream_history_table(platform),
         "model_state_table": names.model_state_table(platform),
+        "compiled_model_table": names.compiled_model_table(platform),
     }
 
 

@@ -132,6 +132,10 @@ def model_state_table(platform: str) -> str:
     return shortened(f"{platform}_model_state")
 
 
+def compiled_model_table(platform: str) -> str:
+    return shortened(f"{platform}_compiled_model")
+
+
 def batch_counter_table(platform: str) -> str:
     return shortened(f"{platform}_batch_counter")
 
@@ -162,6 +166,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         stream_table(platform),
         stream_history_table(platform),
         model_state_table(platform),
+        compiled_model_table(platform),
         batch_counter_table(platform),
         batch_metrics_table(platform),
         rejected_keys_table(platform),

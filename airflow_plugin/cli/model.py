@@ -1,10 +1,16 @@
-"""`dagfactory model`: the merge job's reading of a database's catalogue under this command."""
+"""`dagfactory model`: a model from a database, and what a model that is code gives."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
+from airflow_plugin.cli.options import ModelFolder
+
+Out = Annotated[Path | None, typer.Option("--out", help="Write into this file, not to standard output.")]
 
 model = typer.Typer(help="The ecosystem model.", no_args_is_help=True)
 
@@ -23,3 +29,30 @@ def import_datastore(context: typer.Context) -> None:
     Exit codes: those of merge-job describe.
     """
     run_merge_job("describe", handed_on=context.args)
+
+
+@model.command("compile")
+def compile_model(path: ModelFolder = Path(), out: Out = None) -> None:
+    """Run a model's code (eco.py) and write down what it gives, for sync --compiled.
+
+    The code runs twice, in a closed process: without environment, network, other files or the means to start
+    processes, as far as the system allows it. Run this where there are no secrets: a step of a workflow, an init
+    container. A model in YAML has no code to run; the file then says so.
+
+    Example: dagfactory model compile model/ --out compiled.json
+
+    Exit codes: 0 done, 1 the model is wrong or cannot be read.
+    """
+    import sys
+
+    from config_schema.load import load_model
+    from config_schema.load.compiled import compiled, reading
+    from config_schema.load.git import commit_if_any
+
+    made = compiled(path, commit_if_any(path))
+    load_model(path, reading(made))  # what is wrong with it is shown here, before it reaches sync
+    text = made.to_json() + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, "utf-8")

@@ -38,6 +38,14 @@ GitCredential = Annotated[
         envvar="DAGFACTORY_GIT_CREDENTIAL",
     ),
 ]
+Compiled = Annotated[
+    Path | None,
+    typer.Option(
+        "--compiled",
+        help="Run no code of the model: take what dagfactory model compile wrote into this file.",
+        envvar="DAGFACTORY_COMPILED_MODEL",
+    ),
+]
 Platforms = Annotated[
     list[str] | None,
     typer.Option("--platform", help="Only this platform; may be given again.", envvar="DAGFACTORY_PLATFORM"),
@@ -54,14 +62,16 @@ DetailedExitCode = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def committed_model(folder: Path, repository: str | None, branch: str, credential: str) -> CommittedModel:
-    """The model that the options name, and its commit. Raises StreamFactoryError."""
+def committed_model(
+    folder: Path, repository: str | None, branch: str, credential: str, compiled: Path | None = None
+) -> CommittedModel:
+    """Return the model that the options name, and its commit. Raise StreamFactoryError."""
     import os
 
     from airflow_plugin.sync.source import model_of_folder, model_of_repository
     from config_schema import names
 
     if repository is None:
-        return model_of_folder(folder)
+        return model_of_folder(folder, compiled)
     token = os.environ.get(names.secret_variable(credential, "token"))
-    return model_of_repository(repository, branch, token)
+    return model_of_repository(repository, branch, token, compiled)

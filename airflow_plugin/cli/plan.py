@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from config_schema.load import Model
 
 from airflow_plugin.cli.options import (
     CHANGES,
@@ -58,13 +62,14 @@ def plan(
 
     source = committed_model(path, git_repo_url, branch, git_credential)
     left: tuple[str, ...] = ()
+    model_at: Callable[[str], Model] = source.model_at
     if against is not None:
         rows = exported_rows(read(against), str(against))
         graph = stream_graph(source.model.ecosystem, source.model.mappings)
         found = plan_against(rows, graph, source.platforms(platform or ()), source.commit)
     else:
         with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as read_now:
-            found, left = read_now.plan, read_now.left
+            found, left, model_at = read_now.plan, read_now.left, read_now.model_at
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
@@ -74,7 +79,7 @@ def plan(
         print(summary(found, done=False))
     try:
         refuse_rollback(found, source.descends_from)
-        refuse_incompatible(found, source.model, source.model_at, ())
+        refuse_incompatible(found, source.model, model_at, ())
     except StreamFactoryError as error:
         print_warning(error)
     if detailed_exitcode and (found.changes_anything or found.drifted):

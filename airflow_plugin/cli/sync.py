@@ -13,6 +13,7 @@ import typer
 from airflow_plugin.cli.options import (
     CHANGES,
     Branch,
+    Compiled,
     DetailedExitCode,
     GitCredential,
     Json,
@@ -43,6 +44,7 @@ def sync(
     git_repo_url: Repository = None,
     branch: Branch = "main",
     git_credential: GitCredential = "git",
+    compiled: Compiled = None,
     platform: Platforms = None,
     overwrite_drift: OverwriteDrift = False,
     force_rollback: ForceRollback = False,
@@ -54,11 +56,13 @@ def sync(
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
-    The model must be committed to git, because jobs run that commit. Refused are a commit that does not descend from
-    the one applied last, and changes that data cannot follow: another key, a narrower column, a used dataset gone.
-    Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN, or by the model and its secret's
-    <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the last sync is shown as drift and
-    left so. Of a platform that left the model all streams are retired. Without a terminal to ask on, it applies.
+    The model must be committed to git, because jobs run that commit. Of a model that is code (eco.py) sync records
+    what it gives, and jobs read that: the code runs here in a closed process, or ran in dagfactory model compile.
+    Refused are a commit that does not descend from the one applied last, and changes that data cannot follow: another
+    key, a narrower column, a used dataset gone. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN,
+    or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the
+    last sync is shown as drift and left so. Of a platform that left the model all streams are retired. Without a
+    terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -71,21 +75,28 @@ def sync(
     from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
 
-    source = committed_model(path, git_repo_url, branch, git_credential)
+    source = committed_model(path, git_repo_url, branch, git_credential, compiled)
     with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as found:
         plan = found.plan
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)
         warned = print_warning if force_rollback else None
-        refuse_incompatible(plan, source.model, source.model_at, allow_incompatible or (), warned)
-        applies = plan.changes_anything and not dry_run
+        refuse_incompatible(plan, source.model, found.model_at, allow_incompatible or (), warned)
+        applies = (plan.changes_anything or found.lacks_compiled) and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:
             print_plan(plan, on_stderr=as_json)
         if asks:
             typer.confirm("Apply these changes?", abort=True, err=True)
         if applies:
-            plan = apply(found.stores, found.graph, source.commit, shown=plan, overwrite_drift=overwrite_drift)
+            plan = apply(
+                found.stores,
+                found.graph,
+                source.commit,
+                compiled=source.compiled,
+                shown=plan,
+                overwrite_drift=overwrite_drift,
+            )
     if as_json:
         print(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
     else:

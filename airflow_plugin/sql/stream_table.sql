@@ -40,6 +40,17 @@ CREATE TABLE {model_state_table} (
     applied_by text NOT NULL
 )
 
+-- name: create_compiled_model_table
+-- What a model that is code gave for a commit: jobs read it and run no code of the model.
+CREATE TABLE IF NOT EXISTS {compiled_model_table} (
+    model_commit text NOT NULL,
+    digest text NOT NULL,
+    document text NOT NULL,
+    compiled_at timestamptz NOT NULL,
+    compiled_by text NOT NULL,
+    PRIMARY KEY (model_commit, digest)
+)
+
 -- name: select_rows
 SELECT stream_key, config_json, status, created_at, updated_at
 FROM {stream_table}
@@ -174,3 +185,18 @@ INSERT INTO {model_state_table} AS state (id, model_commit, applied_at, applied_
 VALUES (1, %(model_commit)s, statement_timestamp(), %(applied_by)s)
 ON CONFLICT (id) DO UPDATE
 SET model_commit = excluded.model_commit, applied_at = excluded.applied_at, applied_by = excluded.applied_by
+
+-- name: record_compiled_model
+INSERT INTO {compiled_model_table} (model_commit, digest, document, compiled_at, compiled_by)
+VALUES (%(model_commit)s, %(digest)s, %(document)s, statement_timestamp(), %(compiled_by)s)
+ON CONFLICT (model_commit, digest) DO UPDATE
+SET document = excluded.document, compiled_at = excluded.compiled_at, compiled_by = excluded.compiled_by
+
+-- name: forget_old_compiled_models
+DELETE FROM {compiled_model_table}
+WHERE model_commit IN (
+    SELECT model_commit FROM {compiled_model_table} ORDER BY compiled_at DESC, model_commit OFFSET %(kept)s
+)
+
+-- name: select_compiled_models
+SELECT document FROM {compiled_model_table} WHERE model_commit = %(model_commit)s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_plugin import stream_table
 from airflow_plugin.merge_store import worded
@@ -13,6 +13,7 @@ from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
 from airflow_plugin.sync.stores import MergeStore
 from config_schema import names
+from config_schema.compiled_model import CompiledModel
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 
@@ -23,6 +24,10 @@ class StalePlan(StreamFactoryError):
     """The rows changed between showing a plan and applying it; nothing was written."""
 
     retryable = True
+
+
+class CompiledDiffers(StreamFactoryError):
+    """The code of a commit gives another ecosystem than when it was compiled first; nothing was written."""
 
 
 class PartlyApplied(StreamFactoryError):
@@ -36,15 +41,17 @@ def apply(
     graph: Mapping[str, Streams],
     commit: str,
     *,
+    compiled: CompiledModel | None = None,
     shown: Plan | None = None,
     overwrite_drift: bool = False,
     changed_by: str | None = None,
     lock_seconds: float = LOCK_SECONDS,
 ) -> Plan:
-    """Bring the rows to the model's state and record its commit; returns what was done.
+    """Bring the rows to the model's state, record its commit and what its code gave; return what was done.
 
     Every store is locked and written before the first one commits, so that a store that fails leaves all as they
-    were. Raises StalePlan if the rows are no longer those of the plan `shown`.
+    were. Raise StalePlan if the rows are no longer those of the plan `shown`, and CompiledDiffers if the commit's code
+    gave another ecosystem before.
     """
     who = changed_by or author()
     done: list[PlatformPlan] = []
@@ -57,6 +64,8 @@ def apply(
                 what = "the rows have changed since the plan was shown"
                 raise StalePlan(platform.name, what, "Run it again and look at the new plan")
             _write(store, platform, plan, who)
+            if compiled is not None:
+                _keep_compiled(store, platform, compiled, who)
             done.append(plan)
     _commit(stores)
     order = list(graph)
@@ -126,6 +135,25 @@ def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) 
     )
     if plan.commit_before != plan.commit_after:
         stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)
+
+
+def compiled_by_platform(stores: Iterable[MergeStore], commit: str) -> dict[str, list[CompiledModel]]:
+    """Return, by platform, what was compiled of the commit."""
+    return {platform.name: _compiled(store, platform, commit) for store in stores for platform in store.platforms}
+
+
+def _keep_compiled(store: MergeStore, platform: Platform, compiled: CompiledModel, who: str) -> None:
+    for before in _compiled(store, platform, str(compiled.commit)):
+        if before.digest == compiled.digest and before.ecosystem != compiled.ecosystem:
+            what = f"the code of commit {compiled.commit} gives another ecosystem than when it was compiled first"
+            raise CompiledDiffers(platform.name, what, "Let the model's code depend on nothing but its own files")
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    stream_table.record_compiled_model(store.connection, short, compiled, compiled_by=who, schema=schema)
+
+
+def _compiled(store: MergeStore, platform: Platform, commit: str) -> list[CompiledModel]:
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    return stream_table.compiled_models(store.connection, short, commit, schema)
 
 
 def _commit(stores: Sequence[MergeStore]) -> None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from airflow_plugin.sync.apply import compiled_by_platform
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
 from airflow_plugin.sync.stores import MergeStore, merge_stores
 from config_schema.errors import StreamFactoryError
+from config_schema.load import Model
 from config_schema.model import Platform
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What `apply` takes; `left` are the platforms that the model had at the commit applied last, and has no more."""
+    """What `apply` takes; `left` are the platforms that the model had at the commit applied last, and has no more.
+
+    `lacks_compiled` says that a platform has no compiled model of the commit yet, which its jobs need.
+    """
 
     stores: list[MergeStore]
     graph: Mapping[str, Streams]
     plan: Plan
     left: tuple[str, ...]
+    lacks_compiled: bool
+    model_at: Callable[[str], Model]
 
 
 @contextmanager
@@ -37,24 +44,42 @@ def planned(
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, environment) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
-        left = () if names else tuple(_left(plan, source))
+        model_at = _model_at(plan, source, stores)
+        left = () if names else tuple(_left(plan, source, model_at))
         if not left:
-            yield Planned(stores, graph, plan, ())
+            yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at)
             return
     # Opened anew: all of a sync's stores are locked in one order.
     graph |= {platform.name: {} for platform in left}
     with merge_stores((*platforms, *left), environment) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
-        yield Planned(stores, graph, plan, tuple(platform.name for platform in left))
+        gone = tuple(platform.name for platform in left)
+        yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), _model_at(plan, source, stores))
 
 
-def _left(plan: Plan, source: CommittedModel) -> Iterator[Platform]:
+def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[MergeStore]) -> Callable[[str], Model]:
+    """Return what gives the models that platforms run now: by what was compiled of them where they are code."""
+    commits = commits_before(plan)
+    known = {
+        commit: [one for found in compiled_by_platform(stores, commit).values() for one in found] for commit in commits
+    }
+    return lambda commit: source.model_at(commit, known.get(commit, ()))
+
+
+def _lacks_compiled(source: CommittedModel, stores: Iterable[MergeStore]) -> bool:
+    if source.compiled is None:
+        return False
+    found = compiled_by_platform(stores, source.commit)
+    return any(source.compiled.digest not in {one.digest for one in models} for models in found.values())
+
+
+def _left(plan: Plan, source: CommittedModel, model_at: Callable[[str], Model]) -> Iterator[Platform]:
     """Each once, as the model had it at a commit that platforms still run."""
     seen = {platform.name for platform in source.model.ecosystem.platforms}
     for commit in commits_before(plan):
         # A commit whose model cannot be had is refused by name before anything is applied (safety.py).
         with suppress(StreamFactoryError):
-            for platform in source.model_at(commit).ecosystem.platforms:
+            for platform in model_at(commit).ecosystem.platforms:
                 if platform.name not in seen:
                     seen.add(platform.name)
                     yield platform

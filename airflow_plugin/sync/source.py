@@ -7,12 +7,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from config_schema.compiled_model import CompiledModel, compiled_from_json
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
+from config_schema.load.compiled import compiled, is_code, reading
 from config_schema.load.folder import read_model
 from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
 from config_schema.model import Platform
+
+
+class ModelAt(Protocol):
+    """Gives the model at a commit; `known` is what was compiled of it, if anything."""
+
+    def __call__(self, commit: str, known: Iterable[CompiledModel] = (), /) -> Model: ...
 
 
 @dataclass(frozen=True)
@@ -21,10 +30,12 @@ class CommittedModel:
 
     model: Model
     commit: str
+    compiled: CompiledModel | None  # where the model is code
     # Whether the commit is, or comes after, another one; and the model at another commit, of which only the shape is
-    # checked, because rules may have come since. Raise StreamFactoryError.
+    # checked, because rules may have come since; code of it is not run if what it gave is known. Raise
+    # StreamFactoryError.
     descends_from: Callable[[str], bool]
-    model_at: Callable[[str], Model]
+    model_at: ModelAt
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
         """The platforms of these names, or all. Raises StreamFactoryError for a name that is none."""
@@ -39,30 +50,73 @@ def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform
     return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)
 
 
-def model_of_folder(folder: Path) -> CommittedModel:
-    """The model in `folder`. Raises StreamFactoryError if it is not just what was committed."""
-    model, commit = load_model(folder), commit_of(folder)
+def model_of_folder(folder: Path, compiled_file: Path | None = None) -> CommittedModel:
+    """Return the model in `folder`. Raise StreamFactoryError if it is not just what was committed.
+
+    A model that is code is evaluated as it was committed, without what else stands in the folder; or no code is run,
+    and it is what stands in `compiled_file`.
+    """
+    commit = commit_of(folder)
     repository, inside = place_of(folder)
+    if is_code(folder):
+        with tempfile.TemporaryDirectory(prefix="model-") as made:
+            checkout(str(repository), commit, commit, Path(made))
+            model, compiled_model = _loaded(Path(made, inside), commit, compiled_file)
+    else:
+        model, compiled_model = load_model(folder), None
 
-    def model_at(other: str) -> Model:
-        return _model_at(str(repository), other, other, None, inside)
+    def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
+        return _model_at(str(repository), other, other, None, inside, known)
 
-    return CommittedModel(model, commit, partial(descends_here, folder, commit), model_at)
+    return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at)
 
 
-def model_of_repository(url: str, branch: str, token: str | None) -> CommittedModel:
-    """The model at the head of a branch, fetched into a folder that is gone afterwards."""
+def model_of_repository(url: str, branch: str, token: str | None, compiled_file: Path | None = None) -> CommittedModel:
+    """Return the model at the head of a branch, or at the commit that was compiled.
+
+    It is fetched into a folder that is gone afterwards. No code is run if there is to be a `compiled_file`. Raise
+    StreamFactoryError.
+    """
+    before = None if compiled_file is None else _read_compiled(compiled_file)
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        commit = checkout(url, branch, None, Path(folder), token)
-        model = load_model(Path(folder))
+        commit = checkout(url, branch, None if before is None else before.commit, Path(folder), token)
+        model, compiled_model = _loaded(Path(folder), commit, compiled_file)
 
-    def model_at(other: str) -> Model:
-        return _model_at(url, branch, other, token)
+    def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
+        return _model_at(url, branch, other, token, "", known)
 
-    return CommittedModel(model, commit, partial(descends_there, url, branch, commit, token=token), model_at)
+    descends = partial(descends_there, url, branch, commit, token=token)
+    return CommittedModel(model, commit, compiled_model, descends, model_at)
 
 
-def _model_at(url: str, branch: str, commit: str, token: str | None, inside: str = "") -> Model:
-    with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        checkout(url, branch, commit, Path(folder), token)
-        return read_model(Path(folder, inside))
+def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Model, CompiledModel | None]:
+    """Return the checked model of a checkout, and what its code gave where it is code."""
+    if not is_code(folder):
+        return load_model(folder), None
+    made = compiled(folder, commit) if compiled_file is None else _read_compiled(compiled_file)
+    if made is None:
+        what = "the model is code (eco.py), and was not compiled apart from the secrets that are here"
+        todo = "Run dagfactory model compile where there are none; for jobs in pods run dagfactory bootstrap again"
+        raise StreamFactoryError(str(compiled_file), what, todo)
+    return load_model(folder, reading(made)), made
+
+
+def _read_compiled(path: Path) -> CompiledModel | None:
+    """Return what dagfactory model compile wrote; None where there is no such file."""
+    try:
+        return compiled_from_json(path.read_text("utf-8"), str(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        todo = "Write it with dagfactory model compile"
+        raise StreamFactoryError(str(path), "the compiled model cannot be read", todo) from error
+
+
+def _model_at(
+    url: str, branch: str, commit: str, token: str | None, inside: str, known: Iterable[CompiledModel]
+) -> Model:
+    with tempfile.TemporaryDirectory(prefix="model-") as made:
+        checkout(url, branch, commit, Path(made), token)
+        folder = Path(made, inside)
+        before = next(iter(known), None)
+        return read_model(folder) if before is None else read_model(folder, reading(before))

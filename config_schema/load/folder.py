@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ MAPPING_FILE = "dsg_platform_mapping.json"
 MODEL_FILES = (YAML_FILE, PARTS_FOLDER, PYTHON_FILE, MAPPING_FILE)
 
 
+# Gives the ecosystem's data for the path of an eco.py: by running it apart, or what that gave before.
+CodeReader = Callable[[Path], Any]
+
+
 @dataclass(frozen=True)
 class Model:
     """A checked model: what there is, and which platform serves which dataset group."""
@@ -28,17 +33,18 @@ class Model:
     mappings: tuple[DsgMapping, ...]
 
 
-def load_model(folder: Path) -> Model:
-    """The model in `folder`. Raises ProblemsFound with all that is wrong, in file order.
+def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
+    """Return the model in `folder`; `code` reads it where it is code.
 
-    Cross-object rules are looked at only once both files have the right shape.
+    Raise ProblemsFound with all that is wrong, in file order. Cross-object rules are looked at only once both files
+    have the right shape.
     """
-    return load_placed(folder)[0]
+    return load_placed(folder, code)[0]
 
 
-def load_placed(folder: Path) -> tuple[Model, Place]:
+def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[Model, Place]:
     """The same, with where each part of the ecosystem stands."""
-    whole, problems = _read(folder)
+    whole, problems = _read(folder, code)
     if whole is not None:
         model, place = whole
         problems = check_model(model.ecosystem, model.mappings, place, MAPPING_FILE)
@@ -47,9 +53,9 @@ def load_placed(folder: Path) -> tuple[Model, Place]:
     raise ProblemsFound(str(folder), with_lines(folder, problems))
 
 
-def read_model(folder: Path) -> Model:
-    """The model in `folder`, of which only the shape is checked. Raises ProblemsFound."""
-    whole, problems = _read(folder)
+def read_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
+    """Return the model in `folder`, of which only the shape is checked. Raise ProblemsFound."""
+    whole, problems = _read(folder, code)
     if whole is None:
         raise ProblemsFound(str(folder), with_lines(folder, problems))
     return whole[0]
@@ -60,9 +66,9 @@ def has_model(folder: Path) -> bool:
     return any((folder / name).exists() for name in MODEL_FILES)
 
 
-def _read(folder: Path) -> tuple[tuple[Model, Place] | None, list[Problem]]:
+def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, list[Problem]]:
     """The model and where its parts stand; None if a shape is wrong."""
-    eco_data, place, problems = _ecosystem_data(folder)
+    eco_data, place, problems = _ecosystem_data(folder, code)
     mapping_data, mapping_problems = _mapping_data(folder)
     problems += mapping_problems
     if problems:
@@ -71,12 +77,12 @@ def _read(folder: Path) -> tuple[tuple[Model, Place] | None, list[Problem]]:
     return (Model(documents.structured(eco_data, Ecosystem), mappings), place), []
 
 
-def _ecosystem_data(folder: Path) -> tuple[Any, Place, list[Problem]]:
+def _ecosystem_data(folder: Path, code: CodeReader) -> tuple[Any, Place, list[Problem]]:
     present = [name for name in (YAML_FILE, PYTHON_FILE) if (folder / name).is_file()]
     if present == [YAML_FILE]:
         return _ecosystem_of_yaml(folder)
     if present == [PYTHON_FILE]:
-        return _ecosystem_of_python(folder)
+        return _ecosystem_of_python(folder, code)
     what = "both are there" if present else "there is no model in this folder"
     advice = f"Keep one of {YAML_FILE} and {PYTHON_FILE}" if present else f"Write {YAML_FILE} or {PYTHON_FILE}"
     return None, _in_python, [Problem(str(folder), "", what, advice)]
@@ -89,9 +95,9 @@ def _ecosystem_of_yaml(folder: Path) -> tuple[Any, Place, list[Problem]]:
     return whole.data, whole.place, [*whole.problems, *schema_problems(whole.data, "ecosystem", whole.place)]
 
 
-def _ecosystem_of_python(folder: Path) -> tuple[Any, Place, list[Problem]]:
+def _ecosystem_of_python(folder: Path, code: CodeReader) -> tuple[Any, Place, list[Problem]]:
     try:
-        data = ecosystem_of_python(folder / PYTHON_FILE)
+        data = code(folder / PYTHON_FILE)
     except ProblemsFound as error:
         return None, _in_python, list(error.problems)
     return data, _in_python, schema_problems(data, "ecosystem", _in_python)

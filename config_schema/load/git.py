@@ -201,6 +201,14 @@ def commit_of(folder: Path) -> str:
     return commit
 
 
+def commit_if_any(folder: Path) -> str | None:
+    """Return the commit that is checked out in `folder`, None where it is not in git."""
+    try:
+        return _Git(folder, _environment(None), str(folder))("rev-parse", "--verify", "HEAD")
+    except GitError:
+        return None
+
+
 def place_of(folder: Path) -> tuple[Path, str]:
     """The repository that a folder is in, and the folder's path inside it. Raises GitError."""
     git = _Git(folder, _environment(None), str(folder))

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load.closed_process import CodeFailed, evaluate
-
-MOST_FILES = 5_000
-MOST_BYTES = 64 << 20
+from config_schema.load.model_files import model_files
 
 
 def ecosystem_of_python(path: Path) -> Any:
@@ -43,28 +39,13 @@ def ecosystem_of_python(path: Path) -> Any:
 def _copy(folder: Path, into: Path) -> None:
     """Copy the model's files, readable for any user; what leads out of the folder stays behind."""
     into.mkdir()
-    files = size = 0
-    for entry in _regular_files(folder):
-        files, size = files + 1, size + entry.stat(follow_symlinks=False).st_size
-        if files > MOST_FILES or size > MOST_BYTES:
-            raise CodeFailed(f"its folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MB")
-        target = into / os.path.relpath(entry.path, folder)
+    for path in model_files(folder):
+        target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(entry.path, target, follow_symlinks=False)
+        shutil.copyfile(folder / path, target, follow_symlinks=False)
         target.chmod(0o644)
     for made, _, _ in os.walk(into):
         os.chmod(made, 0o755)
-
-
-def _regular_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name == "__pycache__" or entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _regular_files(entry.path)
-            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                yield entry
 
 
 def _failed(path: Path, what: str) -> ProblemsFound:

@@ -199,3 +199,6 @@ SELECT stats_reset FROM pg_stat_archiver
 
 -- name: recorded_commit
 SELECT model_commit FROM {model_state} WHERE id = 1
+
+-- name: compiled_model
+SELECT document FROM {compiled_model} WHERE model_commit = %(model_commit)s AND digest = %(digest)s

@@ -237,9 +237,9 @@ def test_a_repository_without_a_model_is_told_as_such(world: World, synced):
     [
         ("ecosystem.yaml", "name: [", "not YAML|YAML"),
         ("ecosystem.yaml", "name: Test\nplatforms: 7", "platforms"),
-        ("eco.py", "raise RuntimeError('no')", "RuntimeError: no"),
+        ("eco.py", "raise RuntimeError('no')", r"is code \(eco\.py\), and what it gives is not recorded"),
     ],
-    ids=["not YAML", "not a model", "a program that fails"],
+    ids=["not YAML", "not a model", "a program"],
 )
 def test_a_model_that_does_not_load_is_told_with_what_is_wrong(world: World, synced, file, text, said):
     world.sync(world.git.commit({file: text, "dsg_platform_mapping.json": "[]"}, branch="broken"))

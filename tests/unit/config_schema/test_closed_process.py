@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from config_schema.errors import ProblemsFound
-from config_schema.load import closed_process, python_model
+from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.load import closed_process, model_files
 from config_schema.load.python_model import ecosystem_of_python
 
 GIVEN = """
@@ -255,8 +255,9 @@ def test_what_stands_beside_the_code_can_be_imported_and_what_leads_out_cannot(m
 
 
 def test_a_folder_with_too_much_in_it_is_refused(model, monkeypatch):
-    monkeypatch.setattr(python_model, "MOST_FILES", 3)
+    monkeypatch.setattr(model_files, "MOST_FILES", 3)
     path = model("name = 'any'")
     for number in range(3):
         (path.parent / f"{number}.txt").write_text("x")
-    assert "more than 3 files" in problem(path)
+    with pytest.raises(StreamFactoryError, match="more than 3 files"):
+        ecosystem_of_python(path)

@@ -1,0 +1,36 @@
+"""A compiled model: what a model's code gave for the files of a commit, to be read in the place of running the code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from config_schema.errors import StreamFactoryError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """`commit` is None for a folder that is not in git; `ecosystem` is plain data, None where the model is no code."""
+
+    commit: str | None
+    digest: str  # of the files, see load/model_files.py
+    ecosystem: Any
+
+    def to_json(self) -> str:
+        """Return the document that `compiled_from_json` reads."""
+        return json.dumps({"format": FORMAT, **vars(self)}, separators=(",", ":"), sort_keys=True)
+
+
+def compiled_from_json(text: str, where: str) -> CompiledModel:
+    """Return the compiled model of a document. Raise StreamFactoryError if it is none."""
+    try:
+        data = json.loads(text)
+        if data["format"] == FORMAT:
+            return CompiledModel(data["commit"], str(data["digest"]), data["ecosystem"])
+        what = f"it has format {data['format']!r}, and this version reads {FORMAT}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        what = "it is no compiled model"
+    raise StreamFactoryError(where, what, "Write it with dagfactory model compile of the same version")

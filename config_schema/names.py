@@ -186,16 +186,21 @@ def merge_table(platform: str, store: str, dataset: str) -> str:
     return shortened(f"{platform}_{store}_{dataset}_merge")
 
 
-def staging_table(platform: str, store: str, dataset: str) -> str:
-    return shortened(f"{platform}_{store}_{dataset}_staging")
+def staging_table(platform: str, store: str, dataset: str, number: int = 1) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_staging{_after_the_first(number)}")
 
 
 def row_map_table(platform: str, store: str, dataset: str) -> str:
     return shortened(f"{platform}_{store}_{dataset}_map")
 
 
-def row_map_staging_table(platform: str, store: str, dataset: str) -> str:
-    return shortened(f"{platform}_{store}_{dataset}_map_staging")
+def row_map_staging_table(platform: str, store: str, dataset: str, number: int = 1) -> str:
+    return shortened(f"{platform}_{store}_{dataset}_map_staging{_after_the_first(number)}")
+
+
+def _after_the_first(number: int) -> str:
+    """The ending of a second table of a kind, which a batch makes while another session reads the first."""
+    return "" if number == 1 else f"_{number}"
 
 
 def merge_key_index(table: str) -> str:

@@ -16,10 +16,11 @@ from psycopg2 import sql
 from psycopg2.extras import Json
 
 from config_schema import names
-from config_schema.model import Milestoning
+from config_schema.model import Dataset, Milestoning
 from config_schema.result import MergeResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.store import MergeStore
+from merge_jobs.tables import DatasetTables, TableNames
 
 # Kept are the rows of so many batches of a stream, and the younger ones: whichever are more. Of a forensic stream all
 # are kept, older ones without their JSON.
@@ -65,17 +66,28 @@ class Batch:
     snapshot_time: datetime | None = None
     staged: dict[str, Staged] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, TableNames] = field(default_factory=dict)  # of datasets whose tables have unusual names
 
     @property
     def state(self) -> dict[str, Any]:
         """What the row keeps so that another job can go on, and of where its rows come from."""
-        return {
+        state = {
             "attempt": self.attempt,
             "schema": self.fingerprint,
             "store_stats_reset": self.store_stats_reset,
             "origin": self.origin,
             "datasets": {name: asdict(staged) for name, staged in self.staged.items()},
         }
+        if self.tables:
+            tables = {name: asdict(of) for name, of in self.tables.items()}
+            state["staging"] = {"tables": tables, "store_stats_reset": self.store_stats_reset}
+            # A job of an older version knows the usual names only, under which older rows may be: it begins anew.
+            state["store_stats_reset"] = "see staging"
+        return state
+
+    def tables_of(self, store: MergeStore, dataset: Dataset) -> DatasetTables:
+        """Return the dataset's tables under the names that they have in this batch."""
+        return DatasetTables(store, dataset, named=self.tables.get(dataset.name, TableNames()))
 
     @property
     def strategy(self) -> str:
@@ -146,13 +158,15 @@ def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
     if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
         return None
     _, run_id, snapshot_time, state = row
+    staging = state.get("staging", {"tables": {}, "store_stats_reset": state["store_stats_reset"]})
     return Batch(
         batch_id,
         run_id,
         fingerprint=state["schema"],
-        store_stats_reset=state["store_stats_reset"],
+        store_stats_reset=staging["store_stats_reset"],
         snapshot_time=snapshot_time,
         staged={name: Staged(**staged) for name, staged in state["datasets"].items()},
+        tables={name: TableNames(**of) for name, of in staging["tables"].items()},
     )
 
 

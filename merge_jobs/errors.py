@@ -11,6 +11,7 @@ StreamFactoryError
  ├── TooManyDeletes       the source has lost more of its rows than is believable
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── BatchCommitted       a committed batch is not reset
+ ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
  └── Ended                the job was told to end by a signal (retryable)
@@ -114,6 +115,10 @@ class QualityFailed(StreamFactoryError):
 
 class BatchCommitted(StreamFactoryError):
     pass
+
+
+class TablesHeld(StreamFactoryError):
+    retryable = True
 
 
 class StreamBusy(StreamFactoryError):

@@ -12,12 +12,14 @@ from merge_jobs.batches import Batch, Staged
 from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.guard import look
+from merge_jobs.leftovers import names_for_batch
+from merge_jobs.row_maps import RowMap
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
 from merge_jobs.strategies.choosing import Case, Wanted, choice, strategy_named
 from merge_jobs.strategies.reading import Reading
-from merge_jobs.tables import DatasetTables, described, merge_table
+from merge_jobs.tables import DatasetTables, TableNames, described, merge_table
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +31,20 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     in the transaction that it began.
     """
     stream = store.stream
-    standing = [(tables, _is_merged(tables, last_batch)) for tables in _tables(store)]
+    merged = {tables.name: _is_merged(tables, last_batch) for tables in _tables(store)}
+    named, there = names_for_batch(store, [name for name, is_merged in merged.items() if not is_merged])
+    batch = replace(batch, tables={name: of for name, of in named.items() if of != TableNames()})
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
     with open_source(place, title) as source, ending.cancelling(source.cancel):
         taken = source.begin(stream.datasets)
         staged: dict[str, Staged] = {}
-        for of, is_merged in standing:
+        for dataset in stream.datasets:
+            of = batch.tables_of(store, dataset)
             ending.check()
             began = time.monotonic()
             sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
-            case = Case(of.where, is_merged, last_batch, wanted, row_maps.find(of), sight, taken, audit)
+            known = _without_a_lost_map(row_maps.find(of), of.map_name in there)
+            case = Case(of.where, merged[of.name], last_batch, wanted, known, sight, taken, audit)
             how = choice(case)
             log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
             reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
@@ -69,6 +75,11 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
 
 def _tables(store: MergeStore) -> list[DatasetTables]:
     return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
+
+
+def _without_a_lost_map(known: RowMap | None, stands: bool) -> RowMap | None:
+    """The line on a map; of one whose table is gone it says no more that there is a map."""
+    return known if known is None or stands else replace(known, kind=None)
 
 
 def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
@@ -105,7 +116,8 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
         return "the model has changed"
     if left.store_stats_reset != batches.stats_reset(store):
         return "the merge store has crashed since"
-    for tables in _tables(store):
+    for dataset in store.stream.datasets:
+        tables = left.tables_of(store, dataset)
         staged = left.staged[tables.name]
         needed = (tables.staging_name, tables.staged_map_name) if staged.map_kind else (tables.staging_name,)
         if any(described(tables, table) is None for table in needed):

@@ -11,7 +11,7 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from merge_jobs import asked, batches, ending, quality, row_maps, shape
+from merge_jobs import asked, batches, ending, leftovers, quality, row_maps, shape
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
@@ -134,6 +134,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
             raise ending.ended() from error
         _fail(job, store, batch, error)
         raise
+    _drop_leftovers(store)
     for name, dataset in applied.items():
         log.info("%s %s: %s", job.stream, name, dataset.counts)
     if result.batch_id == last:
@@ -151,7 +152,7 @@ def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResu
         began = time.monotonic()
         staged = batch.staged[dataset.name]
         strategy = strategy_named(staged.strategy)
-        counts = strategy.apply(DatasetTables(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
+        counts = strategy.apply(batch.tables_of(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
         seconds = staged.seconds + time.monotonic() - began
         applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
     checked = quality.judged(store, batch.staged)
@@ -212,6 +213,18 @@ def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
         if not _is_committed(job, result):
             raise database_failed(error, store.where) from error
         log.info("%s: the server did commit", job.stream)
+
+
+def _drop_leftovers(store: MergeStore) -> None:
+    """Drop what the batch staged. What goes wrong is left to the next batch: this one is committed."""
+    if store.session.closed:
+        return
+    try:
+        leftovers.drop_leftovers(store)
+    except psycopg2.Error as error:
+        log.warning("%s: staging is left to the next batch: %s", store.stream, database_failed(error, store.where))
+        if not store.session.closed:
+            store.rollback()
 
 
 def _is_committed(job: Job, result: MergeResult) -> bool:

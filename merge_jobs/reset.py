@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg2
 
 from config_schema import names
-from config_schema.marks import told_by
-from merge_jobs import asked, batches
+from merge_jobs import asked, batches, leftovers
 from merge_jobs.batches import BatchStatus
 from merge_jobs.database import Place
 from merge_jobs.errors import BatchCommitted, database_failed
@@ -21,12 +19,16 @@ SESSION = "reset"  # stands for the run id where another command tells who holds
 
 @dataclass(frozen=True)
 class Reset:
-    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped."""
+    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped.
+
+    `held` are tables that other sessions read: a later batch drops them.
+    """
 
     batch_id: int
     status: BatchStatus
     run_id: str
     staging: tuple[str, ...]
+    held: tuple[str, ...] = ()
 
 
 def reset_batch(
@@ -62,33 +64,28 @@ def _reset(
         where, todo = f"{store.stream} batch {last}", f"Nothing is open: the next run begins batch {last + 1}"
         raise BatchCommitted(where, "Batch is COMMITTED and cannot be reset", todo)
     status, run_id = left
-    found = Reset(last + 1, status, run_id, _staging(store))
+    planned = [step for step in leftovers.steps_for_all(store) if step.usual is None] if _has_maps(store) else []
+    done = planned
     if not dry_run:
         store.check_lock()
-        for table in found.staging:
-            store.run("dataset.drop_staging", staging=store.table(table))
-        batches.reset(store, found.batch_id, run_id, model_commit)
+        batches.reset(store, last + 1, run_id, model_commit)
         asked.write_down(store, "reset_batch", asked_by)
         store.commit()
-    return found
+        done = leftovers.take(store, planned)
+    held = tuple(step.table for step in planned if step not in done)
+    return Reset(last + 1, status, run_id, tuple(step.table for step in done), held)
 
 
 def _has_batches(store: MergeStore) -> bool:
     # An older platform may lack others of today's tables.
     platform = store.stream.platform_name
-    tables = [names.batch_counter_table(platform), names.batch_metrics_table(platform)]
-    return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
+    return _stand(store, names.batch_counter_table(platform), names.batch_metrics_table(platform))
 
 
-def _staging(store: MergeStore) -> tuple[str, ...]:
-    rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
-    return tuple(table for table, comment in rows if _is_staged(store.stream, table, told_by(comment)))
+def _has_maps(store: MergeStore) -> bool:
+    return _stand(store, names.row_maps_table(store.stream.platform_name))
 
 
-def _is_staged(stream: Stream, table: str, owner: Mapping[str, object]) -> bool:
-    if (owner.get("platform"), owner.get("stream")) != (stream.platform_name, stream.key):
-        return False
-    # A row map and what is staged for it say the same of themselves.
-    dataset = str(owner.get("dataset"))
-    staged_map = names.row_map_staging_table(stream.platform_name, stream.store.name, dataset)
-    return owner.get("kind") == "staging" or (owner.get("kind") == "map" and table == staged_map)
+def _stand(store: MergeStore, *tables: str) -> bool:
+    values = {"schema": store.place.schema, "tables": list(tables)}
+    return bool(store.value("batches.count_tables", values) == len(tables))

@@ -15,7 +15,9 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extras import Json
 
+from config_schema import names
 from merge_jobs.batches import Staged
+from merge_jobs.store import MergeStore
 from merge_jobs.tables import DatasetTables, ownership
 
 
@@ -45,7 +47,24 @@ def find(tables: DatasetTables) -> RowMap | None:
     if row is None:
         return None
     kind, guard, batch_id, full_at, distrusted = row
+    kind = ((guard or {}).get("map") or {}).get("kind", kind)
     return RowMap(None if kind is None else MapKind(kind), guard or {}, batch_id or 0, full_at, distrusted)
+
+
+def current_tables(store: MergeStore) -> dict[str, str]:
+    """Return the name of the row map of each dataset of the stream that has one."""
+    stream = store.stream
+    table = store.table(names.row_maps_table(stream.platform_name))
+    rows = store.run("leftovers.maps_in_use", {"key": stream.key}, row_maps=table).fetchall()
+    platform, of = stream.platform_name, stream.store.name
+    return {dataset: name or names.row_map_table(platform, of, dataset) for dataset, name in rows}
+
+
+def has_its_usual_name(store: MergeStore, dataset: str) -> None:
+    """Write down that the dataset's map was given its usual name. The caller commits."""
+    table = store.table(names.row_maps_table(store.stream.platform_name))
+    values = {"key": store.stream.key, "dataset": dataset}
+    store.run("leftovers.map_has_its_usual_name", values, row_maps=table)
 
 
 def forget(tables: DatasetTables) -> None:
@@ -59,47 +78,39 @@ def distrust(tables: DatasetTables, reason: str | None) -> None:
 
 
 def create_map(tables: DatasetTables, kind: MapKind) -> None:
-    """A new, empty map, in the place of the one that was there."""
-    tables.run("row_map.drop_map")
+    """Create an empty map."""
     tables.run(f"{kind.value}.create_map")
     tables.run("row_map.comment_map", comment=_comment(tables))
 
 
 def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
-    """A new, empty table for what is to change in the map."""
-    drop_staged_map(tables)
+    """Create an empty table for what is to change in the map."""
     tables.run(f"{kind.value}.create_staged_map")
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
 
 def create_map_to_come(tables: DatasetTables, kind: MapKind) -> None:
-    """A new, empty map in the place of the staged one, to become the map itself. Logged, as it is not copied again."""
-    drop_staged_map(tables)
+    """Create an empty map that is to become the map itself. It is logged, as it is not copied again."""
     tables.run(f"{kind.value}.create_map", map=tables.store.table(tables.staged_map_name))
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
 
-def drop_staged_map(tables: DatasetTables) -> None:
-    tables.run("row_map.drop_staged_map")
-
-
-def replace(tables: DatasetTables, staged: Staged) -> None:
-    """Make the map to come the map. The caller commits."""
-    tables.run("row_map.drop_map")
-    if staged.map_kind is not None:
-        tables.run("row_map.rename_staged_map", map_name=sql.Identifier(tables.map_name))
-        finish(tables, MapKind(staged.map_kind))
-
-
-def finish(tables: DatasetTables, kind: MapKind) -> None:
-    """What a map that has been filled needs."""
+def finish(tables: DatasetTables, kind: MapKind, table: str) -> None:
+    """Index and analyze a map that has been filled: `table` is its name."""
     for step in ("index_map", "analyze_map") if kind is MapKind.VERSIONS else ("analyze_map",):
-        tables.run(f"{kind.value}.{step}")
+        tables.run(f"{kind.value}.{step}", map=tables.store.table(table))
 
 
-def save(tables: DatasetTables, staged: Staged, batch_id: int, *, full: bool) -> None:
-    """Write down what the map is now. The caller commits."""
-    values = {"kind": staged.map_kind, "guard": Json(staged.guard), "batch_id": batch_id, "full": full}
+def save(tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, full: bool) -> None:
+    """Write down what the map is now, and that it is in `table`. The caller commits.
+
+    A job of an older version looks for a map under the usual name only. A map under another name has its kind where
+    such a job does not see it: the job finds that there is no map, and reads all rows.
+    """
+    kind, guard = staged.map_kind, staged.guard
+    if kind is not None and table != tables.usual_map_name:
+        kind, guard = None, {**(guard or {}), "map": {"table": table, "kind": kind}}
+    values = {"kind": kind, "guard": Json(guard), "batch_id": batch_id, "full": full}
     tables.run("row_map.save", {**_line(tables), **values})
 
 

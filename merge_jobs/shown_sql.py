@@ -155,6 +155,13 @@ class _Shown:
                 "metrics": store.table(names.batch_metrics_table(platform)),
                 "rejected": store.table(names.rejected_keys_table(platform)),
             }
+        if file == "leftovers":
+            tables = (self.tables.staging_name, self.tables.staged_map_name)
+            return {
+                "tables": sql.SQL(", ").join(map(store.table, tables)),
+                "map": store.table(self.tables.staged_map_name),
+                "usual": sql.Identifier(self.tables.map_name),
+            }
         comma, schema = sql.SQL(", "), self.stream.store.source.schema
         if file in ("postgres_source", "version_diff", "key_hash_diff"):
             keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(self.dataset.primary_key, 1)]

@@ -61,9 +61,7 @@ SNAPSHOT = (
     ),
     on_store("what it knows, which decides the strategy", "row_map.find", maps=True),
 )
-STAGING = on_store(
-    "an empty staging table", "dataset.drop_staging", "dataset.create_staging", "dataset.comment_staging"
-)
+STAGING = on_store("an empty staging table", "dataset.create_staging", "dataset.comment_staging")
 OUT = on_source("all rows go out, through a pipe into the next COPY", "postgres_source.copy_out")
 INTO_STAGING = on_store("into the staging table", "dataset.copy_to_staging")
 INGESTED = on_store("everything is staged, the source is let go", "batches.batch_ingested", ends="COMMIT")
@@ -91,12 +89,24 @@ COMMITTED = on_store(
 NOTHING = on_store(
     "instead of that, where no dataset has changed", "batches.batch_removed", "batches.move_counter", ends="COMMIT"
 )
+DROPPED = on_store(
+    "afterwards: what was staged is dropped; a table that another session reads stays until a later batch",
+    "leftovers.do_not_wait",
+    "leftovers.drop",
+)
+RENAMED = on_store(
+    "the old map was dropped too: the new one gets its name",
+    "leftovers.rename_map",
+    "leftovers.map_has_its_usual_name",
+    maps=True,
+)
+DONE = on_store("that is all", ends="COMMIT")
 VERSIONS_OUT = on_source("the row versions of each block, by windows of blocks", "version_diff.versions", maps=True)
 
 
 def staged_map(kind: str) -> Chapter:
     title = "an empty table for what is to change in the map of the rows"
-    statements = ("row_map.drop_staged_map", f"{kind}.create_staged_map", "row_map.comment_staged_map")
+    statements = (f"{kind}.create_staged_map", "row_map.comment_staged_map")
     return on_store(title, *statements, maps=True)
 
 
@@ -124,11 +134,11 @@ def changes_merged(kind: str) -> tuple[Chapter, ...]:
             f"{kind}.forget_changed",
             f"{kind}.keep_changed",
             "row_map.save",
-            "dataset.drop_staging",
-            "row_map.drop_staged_map",
         ),
         COMMITTED,
         NOTHING,
+        DROPPED,
+        DONE,
     )
 
 
@@ -141,7 +151,6 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         on_store("straight into the new table", "dataset.copy_to_new_merge_table"),
         on_store(
             "a map of the rows",
-            "row_map.drop_map",
             "version_diff.create_map",
             "row_map.comment_map",
             maps=True,
@@ -167,7 +176,6 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         on_store("into the staging table", "dataset.copy_all_to_staging"),
         on_store(
             "an empty map of the rows, to become the map",
-            "row_map.drop_staged_map",
             "version_diff.create_map",
             "row_map.comment_staged_map",
             maps=True,
@@ -188,19 +196,12 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         ),
         on_store("only in an audit: what version diff would have missed", "version_diff.count_missed", maps=True),
         APPLY,
-        on_store(
-            "a new map",
-            "row_map.drop_map",
-            "row_map.rename_staged_map",
-            "version_diff.index_map",
-            "version_diff.analyze_map",
-            "row_map.save",
-            "row_map.drop_staged_map",
-            maps=True,
-        ),
-        on_store("the staging is done with", "dataset.drop_staging"),
+        on_store("a new map", "version_diff.index_map", "version_diff.analyze_map", "row_map.save", maps=True),
         COMMITTED,
         NOTHING,
+        DROPPED,
+        RENAMED,
+        DONE,
     ),
     "version_diff": (
         *SNAPSHOT,

@@ -25,12 +25,25 @@ TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*"
 
 
 @dataclass(frozen=True)
+class TableNames:
+    """The names of the tables that a batch makes beside the merge table; None means the usual name.
+
+    A table under a usual name may be one that no batch needs any more and that another session still reads.
+    """
+
+    staging: str | None = None
+    staged_map: str | None = None
+    row_map: str | None = None
+
+
+@dataclass(frozen=True)
 class DatasetTables:
     """A dataset on a merge store. `run` fills a statement's parts from the dataset's vocabulary."""
 
     store: MergeStore
     dataset: Dataset
     dropped: tuple[str, ...] = ()  # columns of the merge table that have left the model
+    named: TableNames = TableNames()
 
     @property
     def name(self) -> str:
@@ -44,17 +57,21 @@ class DatasetTables:
     @property
     def staging_name(self) -> str:
         stream = self.store.stream
-        return names.staging_table(stream.platform_name, stream.store.name, self.name)
+        return self.named.staging or names.staging_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def map_name(self) -> str:
+        return self.named.row_map or self.usual_map_name
+
+    @property
+    def usual_map_name(self) -> str:
         stream = self.store.stream
         return names.row_map_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def staged_map_name(self) -> str:
         stream = self.store.stream
-        return names.row_map_staging_table(stream.platform_name, stream.store.name, self.name)
+        return self.named.staged_map or names.row_map_staging_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def milestoning(self) -> Milestoning:
@@ -177,12 +194,8 @@ def check_types(tables: DatasetTables) -> None:
 
 
 def create_staging(tables: DatasetTables) -> Described:
-    """A new, empty staging table. Raises StoreMismatch if its name is taken by a table that is not ours."""
+    """Create an empty staging table, under a name that unneeded.names_for_batch has found to be free."""
     check_types(tables)
-    standing = described(tables, tables.staging_name)
-    if standing is not None:
-        _check_owner(tables, tables.staging_name, standing, ownership(tables, "staging"))
-    tables.run("dataset.drop_staging")
     tables.run("dataset.create_staging")
     tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
     made = described(tables, tables.staging_name)
@@ -221,7 +234,7 @@ def merge_table(tables: DatasetTables) -> Described | None:
 
 def refuse_another_owner(tables: DatasetTables, standing: Described) -> None:
     """Raises StoreMismatch if the merge table is not this stream's, or was made for another key."""
-    _check_owner(tables, tables.merge_name, standing, ownership(tables, "merge"))
+    check_owner(tables, tables.merge_name, standing.comment, "merge")
 
 
 def key_index_stands(tables: DatasetTables) -> bool:
@@ -244,16 +257,17 @@ def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
     }
 
 
-def _check_owner(tables: DatasetTables, table: str, standing: Described, wanted: dict[str, Any]) -> None:
-    told = told_by(standing.comment)
-    if told.get("kind") != wanted["kind"]:
+def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: str) -> None:
+    """Raise StoreMismatch if the table's comment does not say that it is this dataset's, of that kind."""
+    told, wanted = told_by(comment), ownership(tables, kind)
+    if told.get("kind") != kind:
         raise StoreMismatch(
             f"{tables.where}: table {table}",
             "the table is there, and its comment does not say that it is ours",
             "Rename that table, or name platform and datastore differently",
         )
     for part, value in wanted.items():
-        if told.get(part) != value and (wanted["kind"] == "merge" or part in ("platform", "stream", "dataset")):
+        if told.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
             raise StoreMismatch(
                 f"{tables.where}: table {table}",
                 f"the table was made for {part} {told.get(part)!r}, the model says {value!r}",

@@ -14,9 +14,10 @@ from psycopg2.errors import UniqueViolation
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
-from merge_jobs import as_of, batches
+from merge_jobs import as_of, batches, leftovers
 from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch, StreamBusy, database_failed
+from merge_jobs.leftovers import Step
 from merge_jobs.status import PlatformStatus
 from merge_jobs.store import MergeStore
 from merge_jobs.stream import Stream, stream_of
@@ -28,11 +29,15 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class Kept:
-    """What was mended for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it."""
+    """What was mended for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
+
+    `dropped` are tables of earlier batches that no batch needs any more.
+    """
 
     stream: str
     tables: int = 0
     mended: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     failed: StreamFactoryError | None = None
     busy: bool = False
 
@@ -72,9 +77,18 @@ def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
                     mended += _mended(tables, standing)
                     looked_at += 1
             store.rollback() if dry_run else store.commit()
-            return Kept(stream.key, looked_at, tuple(mended))
+            planned = _unneeded(store)
+            dropped = planned if dry_run else leftovers.take(store, planned)
+            return Kept(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped))
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
+
+
+def _unneeded(store: MergeStore) -> list[Step]:
+    """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
+    if not batches.tables_stand(store) or batches.ingested_batch(store, batches.last_batch(store) + 1):
+        return []
+    return [step for step in leftovers.steps_for_all(store) if step.usual is None]
 
 
 def _all(store: MergeStore) -> Iterator[DatasetTables]:

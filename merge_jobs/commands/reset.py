@@ -52,4 +52,6 @@ def _told(stream: Stream, done: Reset | None, dry_run: bool) -> str:
     would = "would be reset" if dry_run else "is reset to started"
     staging = ", ".join(done.staging) or "none"
     gone = "staging tables to drop" if dry_run else "staging tables dropped"
-    return f"{stream} batch {done.batch_id}: {would} (was {done.status.value}, run {done.run_id}); {gone}: {staging}"
+    left = f"; left for a later batch, as other sessions read them: {', '.join(done.held)}" if done.held else ""
+    was = f"was {done.status.value}, run {done.run_id}"
+    return f"{stream} batch {done.batch_id}: {would} ({was}); {gone}: {staging}{left}"

@@ -42,6 +42,9 @@ def _end(streams: list[Kept], dry_run: bool) -> None:
             typer.echo(f"{one.stream}: a job is at work on it, and looks itself")
         for what in one.mended:
             typer.echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
+        for table in one.dropped:
+            gone = "would be dropped" if dry_run else "dropped"
+            typer.echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
     count = sum(one.tables for one in streams)
     typer.echo(f"{len(streams)} streams with {count} merge tables looked at")
     if any(one.failed is not None for one in streams):

@@ -23,9 +23,6 @@ SELECT EXISTS (
         AND i.indisunique AND i.indisvalid
 )
 
--- name: drop_staging
-DROP TABLE IF EXISTS {staging}
-
 -- name: create_staging
 -- Unlogged and without an index: it is read once, in whole.
 CREATE UNLOGGED TABLE {staging} (

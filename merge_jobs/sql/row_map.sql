@@ -14,19 +14,11 @@ ON CONFLICT (key, dataset) DO UPDATE SET
 
 -- name: forget
 -- The map is not to be used; when the last full batch was, and what is said of version diff, stays.
-UPDATE {row_maps} SET kind = NULL WHERE key = %(key)s AND dataset = %(dataset)s
+UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' END
+WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: distrust
 UPDATE {row_maps} SET distrusted = %(reason)s WHERE key = %(key)s AND dataset = %(dataset)s
-
--- name: drop_map
-DROP TABLE IF EXISTS {map}
-
--- name: rename_staged_map
-ALTER TABLE {staged_map} RENAME TO {map_name}
-
--- name: drop_staged_map
-DROP TABLE IF EXISTS {staged_map}
 
 -- name: comment_map
 COMMENT ON TABLE {map} IS {comment}

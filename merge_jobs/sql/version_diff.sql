@@ -53,7 +53,8 @@ CREATE UNLOGGED TABLE {staged_map} (
 ) WITH (autovacuum_enabled = false)
 
 -- name: index_map
-ALTER TABLE {map} ADD PRIMARY KEY (leaf, block)
+-- No constraint, which would wait for readers of the map.
+CREATE UNIQUE INDEX ON {map} (leaf, block)
 
 -- name: analyze_map
 -- Not of the arrays, which would take longer than the rest of it.

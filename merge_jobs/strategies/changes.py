@@ -25,13 +25,11 @@ def merge_changes(
         counts = _merged(tables, staged, batch_id, max_delete_fraction, kind)
         for step in ("forget_changed", "keep_changed"):
             tables.run(f"{kind.value}.{step}")
-        row_maps.save(tables, staged, batch_id if counts.changed else batch_id - 1, full=False)
+        row_maps.save(tables, staged, batch_id if counts.changed else batch_id - 1, tables.map_name, full=False)
     else:
         tables.run("row_map.create_empty_delta")
         keep_delta(tables)
         tables.run("dataset.drop_delta")
-    tables.run("dataset.drop_staging")
-    row_maps.drop_staged_map(tables)
     return counts
 
 

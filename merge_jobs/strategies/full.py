@@ -11,6 +11,7 @@ from merge_jobs.errors import StoreMismatch
 from merge_jobs.merge import apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
 from merge_jobs.quality import keep_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
+from merge_jobs.row_maps import MapKind
 from merge_jobs.schema_drift import brought_to_model, drift
 from merge_jobs.strategies import mapping
 from merge_jobs.strategies.read import read_into
@@ -59,10 +60,9 @@ class Full:
             loaded = tables.store.table(tables.staging_name)
             with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
         tables.run("dataset.drop_delta")
-        row_maps.replace(tables, staged)
-        row_maps.save(tables, staged, batch_id if delta.size else batch_id - 1, full=True)
-        row_maps.drop_staged_map(tables)
-        tables.run("dataset.drop_staging")
+        if staged.map_kind is not None:
+            row_maps.finish(tables, MapKind(staged.map_kind), tables.staged_map_name)
+        row_maps.save(tables, staged, batch_id if delta.size else batch_id - 1, tables.staged_map_name, full=True)
         unchanged = before - delta.changed - delta.gone
         return Counts(delta.new, delta.changed, delta.gone, unchanged, staged.rows)
 

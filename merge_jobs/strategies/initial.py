@@ -39,8 +39,8 @@ class Initial:
         with_keys_checked(tables, tables.store.table(tables.merge_name), lambda: _finish(tables))
         log.info("%s batch %d: indexed in %.1f s", tables.where, batch_id, time.monotonic() - began)
         if staged.map_kind is not None:
-            row_maps.finish(tables, MapKind(staged.map_kind))
-        row_maps.save(tables, staged, batch_id, full=True)
+            row_maps.finish(tables, MapKind(staged.map_kind), tables.map_name)
+        row_maps.save(tables, staged, batch_id, tables.map_name, full=True)
         return Counts(inserted=staged.rows, total=staged.rows)
 
 

@@ -243,7 +243,7 @@ class Merging:
         assert result.batches == 0
         assert before == {dataset.name: sorted(self.versions(kind, dataset), key=repr) for dataset in self.datasets}
         assert self.batch_rows(kind) == batches
-        left = "SELECT relname FROM pg_class WHERE relname LIKE '%staging'"
+        left = "SELECT relname FROM pg_class WHERE relname LIKE '%staging%' AND relkind = 'r'"
         assert self.query(left) == []
 
     def merge_both(self, **options: Any) -> dict[Milestoning, MergeResult]:

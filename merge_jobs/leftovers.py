@@ -181,9 +181,14 @@ def _free(of: DatasetTables, wanted: Sequence[str], standing: Mapping[str, str |
         if name not in standing:
             return name
         check_owner(of, name, standing[name], kind)
-    values = {"schema": of.store.place.schema, "names": list(wanted)}
     raise TablesHeld(
         f"{of.where}: tables {wanted[0]} to {wanted[-1]}",
-        f"no batch needs them any more, and none can be dropped: held by {of.store.value('leftovers.readers', values)}",
+        f"no batch needs them any more, and none can be dropped: held by {readers(of.store, wanted)}",
         "Wait until that session has ended, or end it; drop what is built on these tables",
     )
+
+
+def readers(store: MergeStore, tables: Sequence[str]) -> str:
+    """Return who holds locks on the tables, for people."""
+    found = store.value("leftovers.readers", {"schema": store.place.schema, "names": list(tables)})
+    return str(found or "a session that has ended by now")

@@ -123,7 +123,8 @@ def test_a_look_that_finds_nothing_ends_as_the_story_says(merging, run_names, ki
     run_names.clear()
     case.run(kind)
     told = story("full", kind)
-    assert [name for name in run_names if name.startswith("batches.")][-2:] == told[told.index(REMOVED) : told.index(REMOVED) + 2]
+    start = told.index(REMOVED)
+    assert [name for name in run_names if name.startswith("batches.")][-2:] == told[start : start + 2]
 
 
 # --- the text

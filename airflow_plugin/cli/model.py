@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
-from airflow_plugin.cli.options import ModelFolder
+from airflow_plugin.cli.options import Branch, GitCredential, ModelFolder
 
+Url = Annotated[str, typer.Option("--git-repo-url", help="The repository.", envvar="DAGFACTORY_GIT_REPO_URL")]
+Folder = Annotated[Path, typer.Option("--out", help="An empty folder, or one that is made.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write into this file, not to standard output.")]
 
 model = typer.Typer(help="The ecosystem model.", no_args_is_help=True)
@@ -29,6 +31,25 @@ def import_datastore(context: typer.Context) -> None:
     Exit codes: those of merge-job describe.
     """
     run_merge_job("describe", handed_on=context.args)
+
+
+@model.command("fetch")
+def fetch_model(git_repo_url: Url, out: Folder, branch: Branch = "main", git_credential: GitCredential = "git") -> None:
+    """Fetch a model from git into a folder, and run nothing of it; the commit is printed.
+
+    This is for model compile, which has no token to fetch it itself.
+
+    Example: dagfactory model fetch --git-repo-url https://git.example/team/model.git --out /model
+
+    Exit codes: 0 done, 1 git could not do it.
+    """
+    import os
+
+    from config_schema import names
+    from config_schema.load.git import checkout
+
+    token = os.environ.get(names.secret_variable(git_credential, "token"))
+    print(checkout(git_repo_url, branch, None, out, token))
 
 
 @model.command("compile")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from airflow_plugin.operators.merge_job import PodPlace, SecretVariable
 from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.operators.platform_job import DAGFACTORY, MERGE_JOB, PlatformJob
@@ -40,7 +43,7 @@ def merge_job(settings: PlatformSettings, task: str, *command: str) -> PlatformJ
         "postgres-schema": settings.merge_store_schema,
         "postgres-credential": settings.postgres_credential_secret_name,
     }
-    arguments = (*command, *(f"--{key}={value}" for key, value in options.items()))
+    arguments = (*command, *_flags(options))
     return _job(settings, task, MERGE_JOB, arguments)
 
 
@@ -52,7 +55,15 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
         "branch": settings.git_repo_branch,
         "git-credential": settings.git_credential_secret_name,
     }
-    return _job(settings, task, DAGFACTORY, ("sync", "--yes", *(f"--{key}={value}" for key, value in options.items())))
+    job = _job(settings, task, DAGFACTORY, ("sync", "--yes", *_flags(options)))
+    if not settings.model_is_code or not _in_pods(settings):
+        return job
+    where = {key: value for key, value in options.items() if key != "platform"}
+    return replace(job, fetch=tuple(_flags(where)), fetch_secret=_git_token(settings))
+
+
+def _flags(options: Mapping[str, object]) -> list[str]:
+    return [f"--{key}={value}" for key, value in options.items()]
 
 
 def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
@@ -116,7 +127,13 @@ def _secrets(settings: PlatformSettings) -> tuple[SecretVariable, ...]:
         settings.consumer_reader_secret_name,
     )
     wanted = [(name, key, False) for name in dict.fromkeys(databases) if name for key in ("username", "password")]
-    wanted.append((str(settings.git_credential_secret_name), "token", True))
-    return tuple(
-        SecretVariable(names.secret_variable(secret, key), secret, key, optional) for secret, key, optional in wanted
-    )
+    logins = [_variable(secret, key, optional) for secret, key, optional in wanted]
+    return (*logins, _git_token(settings))
+
+
+def _git_token(settings: PlatformSettings) -> SecretVariable:
+    return _variable(str(settings.git_credential_secret_name), "token", optional=True)
+
+
+def _variable(secret: str, key: str, optional: bool) -> SecretVariable:
+    return SecretVariable(names.secret_variable(secret, key), secret, key, optional)

@@ -8,9 +8,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.operators.compile_first import compile_first, read_compiled
 from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.merge_job import PodPlace
-from airflow_plugin.operators.platform_job import LastWords, PlatformJob
+from airflow_plugin.operators.platform_job import DAGFACTORY, LastWords, PlatformJob
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 
@@ -25,6 +26,10 @@ class KubernetesJob(JobPod):
 
     def __init__(self, *, job: PlatformJob, place: PodPlace, words: LastWords, **kwargs: Any) -> None:
         super().__init__(job=job, place=place, cmds=[job.program], **kwargs)
+        if job.program == DAGFACTORY:
+            read_compiled(self)
+        if job.fetch:
+            compile_first(self, job, place)
         self.reading = _Reading(words)
         self.callbacks = [self.reading]  # type: ignore[list-item]  # typed for classes of static methods only
 

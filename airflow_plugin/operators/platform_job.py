@@ -22,6 +22,9 @@ class PlatformJob:
     program: str
     arguments: tuple[str, ...]
     secrets: tuple[SecretVariable, ...]
+    # The arguments of `dagfactory model fetch` where the job's pod is to compile a model first, and its git token.
+    fetch: tuple[str, ...] = ()
+    fetch_secret: SecretVariable | None = None
 
     @property
     def kind(self) -> tuple[str, str]:

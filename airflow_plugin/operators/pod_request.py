@@ -38,8 +38,8 @@ def _pod(job: Job, place: PodPlace) -> dict[str, Any]:
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
         "node_selector": place.node_selector,
         "tolerations": [k8s.V1Toleration(**toleration) for toleration in place.tolerations],
-        "volumes": [_scratch()[0]],
-        "security_context": _rights()[0],
+        "volumes": [scratch()[0]],
+        "security_context": rights()[0],
         "automount_service_account_token": False,
         **({"service_account_name": place.service_account} if place.service_account else {}),
     }
@@ -51,10 +51,10 @@ def _container(job: Job, place: PodPlace) -> dict[str, Any]:
         "image": place.image,
         "image_pull_policy": place.image_pull_policy,
         "arguments": list(job.arguments),
-        "env_vars": [*map(_secret_variable, job.secrets), _home()],
+        "env_vars": [*map(secret_variable, job.secrets), home()],
         "container_resources": k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
-        "volume_mounts": [_scratch()[1]],
-        "container_security_context": _rights()[1],
+        "volume_mounts": [scratch()[1]],
+        "container_security_context": rights()[1],
     }
 
 
@@ -81,7 +81,7 @@ def _watching(place: PodPlace) -> dict[str, Any]:
 
 
 @cache
-def _scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
+def scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
     return (
         k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
         k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
@@ -89,7 +89,7 @@ def _scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
 
 
 @cache
-def _rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
+def rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
     """Of the pod, and of its container."""
     of_pod = k8s.V1PodSecurityContext(run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"))
     of_container = k8s.V1SecurityContext(
@@ -101,11 +101,11 @@ def _rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
 
 
 @cache
-def _home() -> k8s.V1EnvVar:
+def home() -> k8s.V1EnvVar:
     return k8s.V1EnvVar(name="HOME", value="/tmp")
 
 
 @lru_cache
-def _secret_variable(secret: SecretVariable) -> k8s.V1EnvVar:
+def secret_variable(secret: SecretVariable) -> k8s.V1EnvVar:
     reference = k8s.V1SecretKeySelector(name=secret.secret, key=secret.key, optional=secret.optional or None)
     return k8s.V1EnvVar(name=secret.name, value_from=k8s.V1EnvVarSource(secret_key_ref=reference))

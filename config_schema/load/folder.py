@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Model:
 
     ecosystem: Ecosystem
     mappings: tuple[DsgMapping, ...]
+    is_code: bool = field(default=False, compare=False)
 
 
 def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
@@ -74,7 +75,8 @@ def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, l
     if problems:
         return None, problems
     mappings = tuple(_dsg_mapping(entry) for entry in mapping_data)
-    return (Model(documents.structured(eco_data, Ecosystem), mappings), place), []
+    is_code = (folder / PYTHON_FILE).is_file()
+    return (Model(documents.structured(eco_data, Ecosystem), mappings, is_code), place), []
 
 
 def _ecosystem_data(folder: Path, code: CodeReader) -> tuple[Any, Place, list[Problem]]:

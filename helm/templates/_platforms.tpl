@@ -44,6 +44,7 @@
       "slackSecret" ($settings.slack_credential_secret_name | default "")
       "notifiers" ($settings.notifiers | default dict)
       "sourceSecrets" ($settings.source_credential_secret_names | default list)
+      "modelIsCode" ($settings.model_is_code | default false)
       "gitUrl" $settings.git_repo_url
       "gitBranch" ($settings.git_repo_branch | default "main")
       "host" $settings.postgres_hostname
@@ -75,6 +76,16 @@
 {{/* The variable of a secret's key, as names.secret_variable() has it: (customer-db, password) -> CUSTOMER_DB_PASSWORD. */}}
 {{- define "streamFactory.variable" -}}
 {{- regexReplaceAll "[^A-Z0-9]+" (printf "%s_%s" (index . 0) (index . 1) | upper) "_" -}}
+{{- end -}}
+
+{{/* The variable with a platform's git token, which may be missing. */}}
+{{- define "streamFactory.gitToken" -}}
+- name: {{ include "streamFactory.variable" (list .gitSecret "token") | quote }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .gitSecret | quote }}
+      key: token
+      optional: true
 {{- end -}}
 
 {{/* A platform's CronJob: at most 52 characters; a list of the context and the platform. */}}

@@ -76,6 +76,8 @@ def everything() -> Values:
     )
     values["secrets"] |= {"consumer": {"username": "keeper"}, "reader": {"username": "reader"}}
     with_consumers_apart(live)
+    code = json.loads(live["settings"]) | {"model_is_code": True}
+    live["settings"] = json.dumps(code)
     values["secrets"]["postgres"]["password"] = "with space, +, 'quotes' and \\ ümläut"
     return values | {
         "imagePullPolicy": "Always",

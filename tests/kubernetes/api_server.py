@@ -257,14 +257,13 @@ def matches(labels: dict[str, str], selector: str) -> bool:
 
 def not_restricted(spec: Json) -> str:
     """What of a pod the restricted Pod Security standard forbids; empty if nothing."""
-    container = spec["containers"][0]
-    own = container.get("securityContext", {})
+    every = [one.get("securityContext", {}) for one in (*spec["containers"], *(spec.get("initContainers") or ()))]
     wanted = {
         "runAsNonRoot": spec.get("securityContext", {}).get("runAsNonRoot") is True,
         "seccompProfile": spec.get("securityContext", {}).get("seccompProfile", {}).get("type") == "RuntimeDefault",
-        "allowPrivilegeEscalation": own.get("allowPrivilegeEscalation") is False,
-        "capabilities": own.get("capabilities", {}).get("drop") == ["ALL"],
-        "one container": len(spec["containers"]) == 1 and not spec.get("initContainers"),
+        "allowPrivilegeEscalation": all(own.get("allowPrivilegeEscalation") is False for own in every),
+        "capabilities": all(own.get("capabilities", {}).get("drop") == ["ALL"] for own in every),
+        "one container": len(spec["containers"]) == 1,
     }
     return ", ".join(what for what, holds in wanted.items() if not holds)
 

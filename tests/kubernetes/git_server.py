@@ -55,6 +55,9 @@ class GitServer:
         git(self.repository, "update-ref", f"refs/heads/{branch}", made)
         return made
 
+    def read(self, name: str, branch: str = "main") -> str:
+        return git(self.repository, "show", f"{branch}:{name}")
+
     def close(self) -> None:
         self.answers.set()
         self._server.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,20 +81,21 @@ class Pod:
         self._folder.cleanup()
 
     def _start(self, secrets: dict[str, dict[str, str]]) -> None:
-        container = self.body["spec"]["containers"][0]
-        given = {one["name"]: _value(one, secrets) for one in container["env"]}
-        environment = {name: value for name, value in given.items() if value is not None}
-        (temporary,) = (mount["mountPath"] for mount in container["volumeMounts"])
-        assert temporary == "/tmp"
-        assert self.body["spec"]["volumes"][0]["emptyDir"] == {}
-        folder = self._folder.name
+        assert all(volume["emptyDir"] == {} for volume in self.body["spec"]["volumes"])
+        for container in self.body["spec"].get("initContainers") or ():
+            command, environment = self._command(container, secrets)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            self.lines += [(datetime.now(UTC), line) for line in done.stderr.splitlines()]
+            if done.returncode != 0:
+                self._exit, self._ended_at = done.returncode, datetime.now(UTC)
+                return
+        command, environment = self._command(self.body["spec"]["containers"][0], secrets)
         self._message.touch()
-        environment |= {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder, "PYTHONUNBUFFERED": "1"}
         environment[names.TERMINATION_MESSAGE_VARIABLE] = str(self._message)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", PROGRAMS[(container.get("command") or ENTRYPOINT)[0]], *container["args"]],
+            command,
             env=environment,
-            cwd=folder,
+            cwd=self._folder.name,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -102,6 +104,25 @@ class Pod:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _command(self, container: Json, secrets: dict[str, dict[str, str]]) -> tuple[list[str], dict[str, str]]:
+        """Return a container's command and environment, with its volumes in the pod's folder."""
+        mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert "/tmp" in mounts
+        folder = self._folder.name
+
+        def here(text: str) -> str:
+            for mount in mounts:
+                text = re.sub(rf"(^|=){mount}(?=/|$)", rf"\1{folder}{mount}", text)
+            return text
+
+        given = {one["name"]: _value(one, secrets) for one in container["env"]}
+        environment = {name: here(value) for name, value in given.items() if value is not None}
+        environment |= {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder, "PYTHONUNBUFFERED": "1"}
+        for mount in mounts:
+            Path(folder + mount).mkdir(exist_ok=True)
+        program = PROGRAMS[(container.get("command") or ENTRYPOINT)[0]]
+        return [sys.executable, "-m", program, *map(here, container["args"])], environment
 
     def _read(self) -> None:
         assert self._process is not None

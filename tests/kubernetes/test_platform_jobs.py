@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 from typing import Any
 
+import psycopg2
 import pytest
+import yaml
 
+from airflow_plugin import stream_table
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
+from config_schema.load.folder import MAPPING_FILE as MAPPING
 from tests.kubernetes.test_attempts import until
 from tests.kubernetes.world import CONNECTION, PLATFORM, World
 from tests.row_settings import settings_of_row
@@ -52,6 +57,52 @@ def test_the_sync_is_a_pod_with_dagfactory_and_the_secrets_of_the_platform_alone
     assert pod["metadata"]["labels"]["stream-factory/task"] == "model_merge"
     assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "merge-job"
     assert not stand_in.pods, "a pod that has ended is not left behind"
+
+
+CODE = """
+import json, os, pathlib
+from config_schema.load.documents import structured
+from config_schema.model import Ecosystem
+def createEcosystem():
+    return structured(json.loads(pathlib.Path("data.json").read_text()), Ecosystem)
+"""
+
+
+def with_code(world: World) -> str:
+    """Commit the model as code; its commit."""
+    data = yaml.safe_load(world.git.read("ecosystem.yaml"))
+    files = {"eco.py": CODE, "data.json": json.dumps(data), MAPPING: world.git.read(MAPPING)}
+    return world.git.commit(files)
+
+
+def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: World, stand_in):
+    before = world.synced
+    commit = with_code(world)
+    try:
+        run(world, task_of(settings_of(world, model_is_code=True), "infrastructure", "model_merge"))
+        spec = stand_in.created[-1]["spec"]
+        fetch, compile_ = spec["initContainers"]
+        secrets = [{one["name"] for one in of["env"] if "valueFrom" in one} for of in (fetch, compile_)]
+        assert secrets == [{"GIT_TOKEN"}, set()]
+        assert compile_["args"][:2] == ["model", "compile"]
+        assert next(one for one in compile_["volumeMounts"] if one["name"] == "model")["readOnly"] is True
+        with psycopg2.connect(world.store_dsn) as connection:
+            assert stream_table.model_commit(connection, "yellowlive") == commit
+            [made] = stream_table.compiled_models(connection, "yellowlive", commit)
+        assert made.ecosystem["name"] == "Test"
+    finally:
+        world.sync(before)
+        world.model()
+
+
+def test_a_sync_in_a_pod_runs_no_code_that_was_not_compiled_apart(world: World, stand_in):
+    with_code(world)
+    try:
+        said = failed(world, task_of(settings_of(world), "infrastructure", "model_merge"))
+        assert "was not compiled apart from the secrets that are here" in said
+        assert "run dagfactory bootstrap again" in said
+    finally:
+        world.model()
 
 
 def test_a_job_that_is_refused_says_why_in_the_task_s_error(world: World, stand_in):

@@ -1,0 +1,46 @@
+"""A model that is code: the sync's pod compiles it in a container without secrets, and runs none of it beside them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.helm.chart import Helm, Pod, pods
+from tests.helm.platforms import Values, mvp
+
+
+def sync_pod(helm: Helm, *, code: bool) -> Pod:
+    values: Values = mvp()
+    platform = values["platforms"]["yellowlive"]
+    if code:
+        platform["settings"] = json.dumps(json.loads(platform["settings"]) | {"model_is_code": True})
+    [pod] = [pod for pod in pods(helm.objects(values)) if pod.owner == "CronJob stream-factory-sync-yellowlive"]
+    return pod
+
+
+def test_the_container_that_runs_the_model_s_code_has_no_secret_and_only_reads_the_model(helm: Helm) -> None:
+    pod = sync_pod(helm, code=True)
+    fetch, compile_ = pod.spec["initContainers"]
+    secrets = [[one["name"] for one in of["env"] if "valueFrom" in one] for of in (fetch, compile_)]
+    assert secrets == [["GIT_TOKEN"], []]
+    assert "envFrom" not in compile_
+    assert fetch["args"][:2] == ["model", "fetch"]
+    assert compile_["args"] == ["model", "compile", "/model", "--out=/compiled/model.json"]
+    assert {mount["name"]: mount.get("readOnly", False) for mount in compile_["volumeMounts"]} == {
+        "tmp": False,
+        "model": True,
+        "compiled": False,
+    }
+    assert pod.spec["automountServiceAccountToken"] is False
+
+
+@pytest.mark.parametrize("code", [True, False])
+def test_the_sync_itself_runs_no_code_of_a_model(helm: Helm, code: bool) -> None:
+    pod = sync_pod(helm, code=code)
+    [sync] = pod.spec["containers"]
+    [variable] = [one for one in sync["env"] if one["name"] == "DAGFACTORY_COMPILED_MODEL"]
+    assert variable["value"] == "/compiled/model.json"
+    mounted = [mount for mount in sync["volumeMounts"] if mount["mountPath"] == "/compiled"]
+    assert [mount["readOnly"] for mount in mounted] == ([True] if code else [])
+    assert ("initContainers" in pod.spec) is code

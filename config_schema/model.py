@@ -119,6 +119,7 @@ class Datastore:
     types: tuple[str, ...] = ()  # of columns, that PostgreSQL does not come with; merge stores must have them
     documentation: str = ""
     owner: str | None = None  # the team
+    shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too
     production_status: ProductionStatus | None = None
     deprecated: str | None = None  # with all its datasets
 
@@ -156,6 +157,7 @@ class Platform:
     consumer_reader: str | None = None  # the secret by which a consumer_db elsewhere reads; none: the merge store's
     documentation: str = ""
     owner: str | None = None  # the team: its too is what the mapping assigns, and DAGs whose streams name nobody
+    shared_with: tuple[str, ...] = ()  # teams whose parts may name its namespace, its databases and its secrets too
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from config_schema.claims import claimed, uses
 from config_schema.errors import Finding
 from config_schema.mapping import Assignment, DsgMapping
 from config_schema.model import Datastore, Ecosystem, Platform, Team, Workspace
@@ -38,6 +40,7 @@ class Change:
     path: str  # in the new version, or the list that it has left
     what: str
     owners: tuple[str, ...]
+    or_else: str = ""  # what its owner can do in the place of making the change
 
 
 def teams_of(author: Author, teams: Iterable[Team]) -> frozenset[str]:
@@ -60,7 +63,7 @@ def refusals(changes: Iterable[Change], author: Author, before: Ecosystem) -> It
         if change.owners and own.isdisjoint(change.owners):
             owner = change.owners[0]
             what = f"{change.what} belongs to {owner}, and this change comes from {author}"
-            yield change.path, what, f"Let {owner} make it{_place(teams.get(owner))}"
+            yield change.path, what, f"Let {owner} make it{_place(teams.get(owner))}{change.or_else}"
 
 
 def _place(team: Team | None) -> str:
@@ -76,10 +79,25 @@ def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
         yield Change("teams" if before.teams != after.teams else "name", what, _owners(before.owner))
     yield from _part_changes("platforms", before.platforms, after.platforms, before.owner)
     yield from _part_changes("datastores", before.datastores, after.datastores, before.owner)
+    yield from _new_uses("platforms", before, after)
+    yield from _new_uses("datastores", before, after)
     yield from _sight_changes(before, after)
     seen = {space.name: space.may_see for space in after.workspaces}
     was = [replace(space, may_see=seen.get(space.name, space.may_see)) for space in before.workspaces]
     yield from _part_changes("workspaces", was, after.workspaces, before.owner)
+
+
+def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
+    """What parts reach that they did not reach before, and that belongs to others' parts of the version before."""
+    owners = claimed(before)
+    was = {part.name: {use.key for use in uses(part)} for part in getattr(before, of)}
+    for index, part in enumerate(getattr(after, of)):
+        mine = part.owner or before.owner
+        for use in uses(part):
+            may = owners.get(use.key, ())
+            if may and mine not in may and use.key not in was.get(part.name, ()):
+                or_else = f", or write {mine} into shared_with of its part" if mine else ""
+                yield Change(f"{of}[{index}]", f"{use.text}, which {part.name} names,", may, or_else)
 
 
 def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
@@ -106,6 +124,12 @@ def _part_changes(of: str, before: Iterable[Part], after: Iterable[Part], top: s
             yield Change(f"{of}[{index}]", f"the {kind} {part.name}", _owners(old.owner or top))
     for part in was.values():
         yield Change(of, f"the {kind} {part.name}, which is removed,", _owners(part.owner or top))
+
+
+def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[Change]:
+    """Files of code that differ: what they give is one model to a check and may be another one elsewhere."""
+    for file in files:
+        yield Change(file, f"code of the model, {file},", _owners(before.owner))
 
 
 def mapping_changes(

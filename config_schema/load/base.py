@@ -6,10 +6,16 @@ import tempfile
 from pathlib import Path
 
 from config_schema.errors import Problem, StreamFactoryError, choose_from
+from config_schema.load.compiled import is_code
 from config_schema.load.folder import MAPPING_FILE, has_model, load_placed, read_model
 from config_schema.load.git import files_at
 from config_schema.load.lines import with_lines
-from config_schema.ownership import Author, ecosystem_changes, mapping_changes, refusals
+from config_schema.load.model_files import model_files
+from config_schema.load.parts import YAML_FILE
+from config_schema.ownership import Author, code_changes, ecosystem_changes, mapping_changes, refusals
+
+# What Python may run of a folder.
+CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyo", ".pyd", ".so", ".pth", ".zip", ".egg"})
 
 
 def ownership_problems(folder: Path, revision: str, author: Author) -> list[Problem]:
@@ -19,18 +25,37 @@ def ownership_problems(folder: Path, revision: str, author: Author) -> list[Prob
     and StreamFactoryError for a team that was not there.
     """
     after, place = load_placed(folder)
+    found: list[Problem] = []
     with tempfile.TemporaryDirectory(prefix="base-") as made:
         then = Path(made)
         files_at(folder, revision, then)
         if not has_model(then):
             return []
         before = read_model(then)
+        if is_code(folder) or is_code(then):
+            changes = code_changes(_differing_code(then, folder), before.ecosystem)
+            found += [Problem(path, "", what, todo) for path, what, todo in refusals(changes, author, before.ecosystem)]
     _check_teams(author, [team.name for team in before.ecosystem.teams])
     changes = ecosystem_changes(before.ecosystem, after.ecosystem)
-    found = [Problem(*place(path), what, todo) for path, what, todo in refusals(changes, author, before.ecosystem)]
+    found += [Problem(*place(path), what, todo) for path, what, todo in refusals(changes, author, before.ecosystem)]
     changes = mapping_changes((before.ecosystem, before.mappings), (after.ecosystem, after.mappings))
     found += [Problem(MAPPING_FILE, *finding) for finding in refusals(changes, author, before.ecosystem)]
     return with_lines(folder, found)
+
+
+def _differing_code(before: Path, after: Path) -> list[str]:
+    """Return the files of code, and those that say which file the model is, that are not the same in both folders."""
+    was, now = (_code(folder) for folder in (before, after))
+    return sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+
+
+def _code(folder: Path) -> dict[str, bytes]:
+    found = {
+        path.as_posix(): (folder / path).read_bytes() for path in model_files(folder) if path.suffix in CODE_SUFFIXES
+    }
+    if (folder / YAML_FILE).exists():
+        found[YAML_FILE] = b""  # what stands in it belongs to the owners of its parts
+    return found
 
 
 def _check_teams(author: Author, teams: list[str]) -> None:

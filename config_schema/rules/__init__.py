@@ -15,6 +15,7 @@ OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
     columns.keys_are_columns,
     columns.types_exist,
     columns.columns_fit_the_merge_table,
+    columns.tables_are_classified_alike,
     references.sinks_exist,
     consumption.classifications_are_seen,
     schedules.schedules_hold,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from config_schema.claims import Key, source_table
 from config_schema.errors import Finding, choose_from, did_you_mean
-from config_schema.model import VERSION_COLUMNS, Dataset, Datastore, Ecosystem
+from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.rules.parts import datasets
 from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
@@ -57,6 +58,19 @@ def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
                 near = did_you_mean(base_type(column.type), KNOWN_TYPES)
                 todo = f"{near}If the merge store has it, add it to the types of {store.name}"
                 yield f"{path}.columns[{k}].type", f"{column.type!r} is no type that PostgreSQL comes with", todo
+
+
+def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield columns of a source's table that two datasets classify differently: one of them would be a way around."""
+    first: dict[Key, tuple[str, Column]] = {}
+    for path, store, dataset in datasets(ecosystem):
+        for k, column in enumerate(dataset.columns):
+            key = (*source_table(store, dataset), column.name.casefold())
+            whose, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
+            if before.classification is not column.classification:
+                now, was = column.classification.value, before.classification.value
+                what = f"the same column of the same table is {now} here and {was} in {whose}"
+                yield f"{path}.columns[{k}].classification", what, "Give it one classification wherever it is declared"
 
 
 def _is_type(text: str, store: Datastore) -> bool:

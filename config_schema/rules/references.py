@@ -18,6 +18,10 @@ def owners_are_teams(ecosystem: Ecosystem) -> Iterator[Finding]:
     owners += [(f"platforms[{i}].owner", one.owner) for i, one in enumerate(ecosystem.platforms)]
     owners += [(f"datastores[{i}].owner", one.owner) for i, one in enumerate(ecosystem.datastores)]
     owners += [(f"workspaces[{i}].owner", one.owner) for i, one in enumerate(ecosystem.workspaces)]
+    for i, platform in enumerate(ecosystem.platforms):
+        owners += [(f"platforms[{i}].shared_with", team) for team in platform.shared_with]
+    for i, store in enumerate(ecosystem.datastores):
+        owners += [(f"datastores[{i}].shared_with", team) for team in store.shared_with]
     for path, owner in owners:
         if owner is not None and owner not in teams:
             yield path, f"{owner!r} is no team", choose_from(owner, teams)

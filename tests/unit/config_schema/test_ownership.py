@@ -138,6 +138,149 @@ def test_a_new_workspace_sees_what_all_do_unless_the_ecosystems_owner_says_more(
     assert told.startswith("ecosystem/fraud.yaml:5: workspaces[0].may_see: what Fraud may see belongs to platform")
 
 
+OWN = """
+datastores:
+  - name: Shadow
+    owner: callcentre
+    {more}
+    source: {{host: {host}, database: {database}, credential: {credential}}}
+    datasets:
+      - name: anything
+        table: {table}
+        primary_key: [id]
+        columns: [{{name: id, type: varchar(20), nullable: false}}]
+"""
+
+
+def declare(folder: Path, **changed: str) -> None:
+    """A new datastore of the call centre's, with a source of its own where nothing else is said."""
+    own = {"host": "own-data", "database": "own_db", "credential": "own", "table": "things", "more": ""}
+    (folder / "ecosystem" / "own.yaml").write_text(OWN.format(**own | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "whose"),
+    [
+        ({"host": "pg-data", "database": "customer_db", "table": "customers"}, "the table public.customers"),
+        ({"host": "PG-Data.", "database": "Customer_DB", "table": "Customers"}, "the table public.Customers"),
+        ({"credential": "postgres"}, "the secret postgres"),
+        ({"credential": "git"}, "the secret git"),
+        ({"credential": "slack"}, "the secret slack"),
+        ({"host": "pg-data", "database": "merge", "table": "live_Customers_customers_merge"}, "the database merge"),
+    ],
+)
+def test_what_others_have_is_not_to_be_had_by_a_datastore_of_one_s_own(folder, changed, whose):
+    declare(folder)
+    assert refused(folder, CALLCENTRE) == []
+    declare(folder, **changed)
+    [problem] = refused(folder, CALLCENTRE)
+    assert "ecosystem/own.yaml:3: datastores[0]: " + whose in problem
+    assert "which Shadow names, belongs to" in problem
+    assert "or write callcentre into shared_with of its part" in problem
+
+
+def test_an_owner_s_word_lets_others_name_what_is_its_own(folder):
+    git(folder, "checkout", "-q", "main")
+    edit(folder / CUSTOMERS, "    owner: crm\n", "    owner: crm\n    shared_with: [callcentre]\n")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    taken = {"host": "pg-data", "database": "customer_db", "table": "customers", "credential": "customer-db"}
+    declare(folder, **taken)
+    assert refused(folder, CALLCENTRE) == []
+
+
+def test_nobody_shares_with_itself_what_is_another_s(folder):
+    declare(folder, credential="customer-db", more="shared_with: [callcentre]")
+    assert len(refused(folder, CALLCENTRE)) == 1
+    edit(folder / CUSTOMERS, "    owner: crm\n", "    owner: crm\n    shared_with: [callcentre]\n")
+    assert len(refused(folder, CALLCENTRE)) == 2
+
+
+def test_a_part_of_one_s_own_does_not_move_to_what_others_have(folder):
+    git(folder, "checkout", "-q", "main")
+    declare(folder)
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    edit(folder / "ecosystem" / "own.yaml", "credential: own", "credential: customer-db")
+    [problem] = refused(folder, CALLCENTRE)
+    assert "the secret customer-db, which Shadow names, belongs to crm" in problem
+
+
+PLATFORM_OF_OWN = """
+platforms:
+  - name: Ours
+    owner: callcentre
+    milestoning: live
+    namespace: {namespace}
+    image: registry.example/ours:1
+    runner: {runner}
+    merge_store: {{host: {host}, database: {database}, credential: {credential}}}
+    model: {{url: "https://git.example/company/model.git"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "whose"),
+    [
+        ({}, None),
+        ({"credential": "postgres"}, None),  # of a namespace of its own
+        ({"namespace": "ns-live"}, "the namespace ns-live"),
+        ({"host": "pg-data", "database": "merge"}, "the database merge"),
+        ({"host": "pg-data", "database": "customer_db"}, "the database customer_db"),
+        ({"runner": "process", "credential": "customer-db"}, "the secret customer-db"),
+    ],
+)
+def test_a_platform_of_one_s_own_reaches_nothing_of_others(folder, changed, whose):
+    own = {"namespace": "ns-ours", "host": "own", "database": "own", "credential": "own", "runner": "kubernetes"}
+    (folder / "ecosystem" / "platform.yaml").write_text(PLATFORM_OF_OWN.format(**own | changed))
+    found = [one for one in refused(folder, CALLCENTRE) if "secret git" not in one and "secret slack" not in one]
+    assert [whose in one for one in found] == ([True] if whose else [])
+
+
+CODE = """
+import pathlib, yaml
+from config_schema.load.documents import structured
+from config_schema.model import Ecosystem
+def createEcosystem():
+    data = yaml.safe_load(pathlib.Path("data.txt").read_text())
+    return structured(data, Ecosystem)
+"""
+
+
+def as_code(folder: Path) -> None:
+    """Put code in the place of ecosystem.yaml, that gives the same."""
+    from config_schema.load.parts import gathered
+
+    data = gathered(folder).data
+    (folder / "data.txt").write_text(json.dumps(data))
+    (folder / "eco.py").write_text(CODE)
+    (folder / "ecosystem.yaml").unlink()
+    shutil.rmtree(folder / "ecosystem")
+
+
+def test_code_in_the_place_of_yaml_is_the_ecosystem_s_owner_s_to_bring_in(folder):
+    as_code(folder)
+    for author in (CRM, CALLCENTRE, STRANGER):
+        found = refused(folder, author)
+        assert any("eco.py: code of the model, eco.py, belongs to platform" in one for one in found)
+        assert any("ecosystem.yaml: code of the model, ecosystem.yaml, belongs to platform" in one for one in found)
+    assert refused(folder, PLATFORM) == []
+
+
+def test_code_is_changed_by_the_ecosystem_s_owner_and_data_that_it_reads_by_the_owners_of_the_parts(folder):
+    git(folder, "checkout", "-q", "main")
+    as_code(folder)
+    (folder / "shared").mkdir()
+    (folder / "shared" / "beside.py").write_text("X = 1")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    edit(folder / "data.txt", "varchar(100)", "varchar(200)")
+    assert refused(folder, CRM) == []
+    assert len(refused(folder, CALLCENTRE)) == 1
+    edit(folder / "shared" / "beside.py", "X = 1", "X = 2")
+    assert any("shared/beside.py: code of the model" in one for one in refused(folder, CRM))
+
+
 def test_an_owner_gives_a_part_away(folder):
     edit(folder / CUSTOMERS, "owner: crm", "owner: callcentre")
     assert refused(folder, CRM) == []

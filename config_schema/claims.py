@@ -1,0 +1,102 @@
+"""What a part of a model has outside of the model, as its owner's: tables, secrets, databases, namespaces. Pure.
+
+A team that may add parts of its own must not reach by them what another team's parts stand for: its tables under
+another classification, its secrets on another server, its merge store as a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from config_schema import names
+from config_schema.model import Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A thing that belongs to whoever owns the part that names it, and how people call it."""
+
+    key: Key
+    text: str
+
+
+def claims(part: Datastore | Platform) -> Iterator[Claim]:
+    """Yield what belongs to the owner of the part."""
+    if isinstance(part, Datastore):
+        yield from (_table(part, dataset) for dataset in part.datasets)
+        yield _secret(part.source.credential)
+        yield _database("source", part.source)
+    else:
+        yield Claim(("namespace", part.namespace), f"the namespace {part.namespace}")
+        yield from (_database("store", one) for one in _databases(part))
+        yield from map(_secret, _secrets(part))
+
+
+def uses(part: Datastore | Platform) -> Iterator[Claim]:
+    """Yield what the part reaches, which others may have a claim to."""
+    if isinstance(part, Datastore):
+        yield from (_table(part, dataset) for dataset in part.datasets)
+        yield _secret(part.source.credential)
+        yield _database("store", part.source)
+    else:
+        yield Claim(("namespace", part.namespace), f"the namespace {part.namespace}")
+        for one in _databases(part):
+            yield from (_database("store", one), _database("source", one))
+        if part.runner is Runner.PROCESS:  # in a namespace of its own a secret of the same name is another one
+            yield from map(_secret, _secrets(part))
+
+
+def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
+    """Return who may use what: the owners of the parts that name it, and those that they share it with.
+
+    What belongs to a part without an owner is the ecosystem's owner's; nothing is claimed where there is none.
+    """
+    found: dict[Key, tuple[str, ...]] = {}
+    parts: list[Datastore | Platform] = [*ecosystem.datastores, *ecosystem.platforms]
+    for part in parts:
+        owner = part.owner or ecosystem.owner
+        for claim in claims(part) if owner is not None else ():
+            assert owner is not None
+            found[claim.key] = tuple(dict.fromkeys((*found.get(claim.key, ()), owner, *part.shared_with)))
+    return found
+
+
+def source_table(store: Datastore, dataset: Dataset) -> Key:
+    """Return which table of which server a dataset is read from, alike for all ways to write it."""
+    place = store.source
+    if place.kind is SourceKind.SQLITE:
+        return ("table", "sqlite", place.database, dataset.source_table.casefold())
+    return ("table", *_server(place), place.database.casefold(), place.schema, dataset.source_table.casefold())
+
+
+def _table(store: Datastore, dataset: Dataset) -> Claim:
+    place = store.source
+    name = f"{place.schema}.{dataset.source_table}" if place.kind is SourceKind.POSTGRESQL else dataset.source_table
+    return Claim(source_table(store, dataset), f"the table {name} of {place.database} on {place.host}")
+
+
+def _secret(name: str) -> Claim:
+    # Two names that give the same variables are one secret for a job.
+    return Claim(("secret", names.secret_variable(name, "")), f"the secret {name}")
+
+
+def _database(role: str, place: Database) -> Claim:
+    key = (role, *_server(place), place.database.casefold())
+    return Claim(key, f"the database {place.database} on {place.host}")
+
+
+def _server(place: Database) -> tuple[str, str]:
+    return place.host.casefold().rstrip("."), str(place.port)
+
+
+def _databases(platform: Platform) -> list[Database]:
+    return [one for one in (platform.merge_store, platform.consumer_db) if one is not None]
+
+
+def _secrets(platform: Platform) -> list[str]:
+    reader = [platform.consumer_reader] if platform.consumer_reader else []
+    logins = [one.credential for one in _databases(platform)]
+    return list(dict.fromkeys([*logins, *reader, platform.model.credential, platform.slack_credential]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from urllib.parse import quote
 
 POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
@@ -224,6 +225,15 @@ def brought_table(dataset: str) -> str:
 def taken_table(dataset: str) -> str:
     """A temporary table of a batch with quality checks: what other datasets may refer to, before it."""
     return shortened(f"ds_taken_{dataset}")
+
+
+def own_column(wanted: str, columns: Collection[str]) -> str:
+    """A column of ours beside those of a dataset: the name wanted, or `ds_hash_2` where a column has that already."""
+    name, number = wanted, 1
+    while name in columns:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
 
 
 def merge_session(platform: str, stream: str, run_id: str) -> str:

@@ -17,6 +17,8 @@ from config_schema.model import Dataset
 from merge_jobs.sources.postgres import PostgresSource
 
 NO_SERVER: tuple[Any, ...] = (*[None] * 6, 0, 0, 8192, 0)  # for one that does not tell of itself
+# How key-hash diff hashes a row. It is raised when that changes, so that hashes of both ways are never compared.
+HASHING = 2
 WRAP = 1 << 32  # row versions carry 32 bits of a transaction's number
 
 # What is said when a fact is not what it was, in the order in which they are looked at.
@@ -76,7 +78,8 @@ def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 
 def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Why a map of hashes made under the facts `before` says nothing `now`: hashes hold wherever the rows are."""
-    return next((FACTS[fact] for fact in ("model", "columns") if before.get(fact) != now.get(fact)), None)
+    facts = {fact: FACTS[fact] for fact in ("model", "columns")} | {"hashing": "rows are hashed in another way"}
+    return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
 
 
 def look(source: PostgresSource, dataset: Dataset) -> Sight:
@@ -94,6 +97,7 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
     names = ("system", "timeline", "started", "stats_reset", "server_version", "database")
     told = {
         "model": _fingerprint(dataset),
+        "hashing": HASHING,
         **dict(zip(names, facts, strict=True)),
         "leaves": oids,
         "files": [filenode for *_, filenode, _, _, _ in found],

@@ -12,13 +12,12 @@ from merge_jobs.batches import Batch, Staged
 from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.guard import look
-from merge_jobs.leftovers import names_for_batch
-from merge_jobs.row_maps import RowMap
+from merge_jobs.leftovers import drop_staged, names_for_batch
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
-from merge_jobs.strategies.choosing import Case, Wanted, choice, strategy_named
-from merge_jobs.strategies.reading import Reading
+from merge_jobs.strategies.choosing import Case, Choice, Wanted, choice, strategy_named
+from merge_jobs.strategies.reading import Doubt, Read, Reading
 from merge_jobs.tables import DatasetTables, TableNames, described, merge_table
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     """
     stream = store.stream
     merged = {tables.name: _is_merged(tables, last_batch) for tables in _tables(store)}
-    named, there = names_for_batch(store, [name for name, is_merged in merged.items() if not is_merged])
+    named = names_for_batch(store, [name for name, is_merged in merged.items() if not is_merged])
     batch = replace(batch, tables={name: of for name, of in named.items() if of != TableNames()})
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
     with open_source(place, title) as source, ending.cancelling(source.cancel):
@@ -43,12 +42,11 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
             ending.check()
             began = time.monotonic()
             sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
-            known = _without_a_lost_map(row_maps.find(of), of.map_name in there)
-            case = Case(of.where, merged[of.name], last_batch, wanted, known, sight, taken, audit)
+            case = Case(of.where, merged[of.name], last_batch, wanted, row_maps.find(of), sight, taken, audit)
             how = choice(case)
             log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
             reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
-            read = strategy_named(how.strategy).stage(reading)
+            how, read = _staged(reading, how)
             seconds = round(time.monotonic() - began, 3)
             staged[of.name] = Staged(
                 how.strategy,
@@ -57,7 +55,7 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
                 seconds,
                 read.staged,
                 None if how.map_kind is None else how.map_kind.value,
-                reading.guard,
+                reading.guard(read.rows),
                 how.audit,
             )
     read_batch = replace(
@@ -73,13 +71,19 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     return read_batch
 
 
+def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
+    """Stage the dataset by the strategy chosen, or in full where that is in doubt; return which it was."""
+    try:
+        return how, strategy_named(how.strategy).stage(reading)
+    except Doubt as doubt:
+        instead = Choice("full", str(doubt), how.map_kind)
+        log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, instead.reason)
+        drop_staged(reading.tables)
+        return instead, strategy_named(instead.strategy).stage(reading)
+
+
 def _tables(store: MergeStore) -> list[DatasetTables]:
     return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
-
-
-def _without_a_lost_map(known: RowMap | None, stands: bool) -> RowMap | None:
-    """The line on a map; of one whose table is gone it says no more that there is a map."""
-    return known if known is None or stands else replace(known, kind=None)
 
 
 def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
@@ -111,6 +115,16 @@ def left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: s
     return batches.take_over(store, left, run_id, model_commit)
 
 
+def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
+    """The tables that applying what is staged relies on, beside the merge table."""
+    needed = [tables.staging_name]
+    if staged.map_kind is not None:
+        needed.append(tables.staged_map_name)
+        if staged.strategy == staged.map_kind:  # the map is changed, not replaced
+            needed.append(tables.map_name)
+    return needed
+
+
 def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
     if left.fingerprint != store.stream.fingerprint:
         return "the model has changed"
@@ -119,8 +133,7 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
     for dataset in store.stream.datasets:
         tables = left.tables_of(store, dataset)
         staged = left.staged[tables.name]
-        needed = (tables.staging_name, tables.staged_map_name) if staged.map_kind else (tables.staging_name,)
-        if any(described(tables, table) is None for table in needed):
+        if any(described(tables, table) is None for table in _needed(tables, staged)):
             return f"the staging of {tables.name} is gone"
         if tables.value("dataset.count_staged") != staged.staged:
             return f"the staging of {tables.name} has other rows"

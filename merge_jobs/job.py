@@ -127,6 +127,10 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         _write_down(store, batch, last, result, applied)
         ending.check()
         _commit(job, store, result)
+    except psycopg2.errors.UndefinedTable as error:
+        gone = _table_gone(store, error)
+        _fail(job, store, batch, gone)
+        raise gone from error
     except Exception as error:
         if ending.asked() and _is_from_ending(error):
             ending.stop_cancelling()
@@ -241,6 +245,13 @@ def _is_committed(job: Job, result: MergeResult) -> bool:
             retryable=True,
             sqlstate=None,
         ) from error
+
+
+def _table_gone(store: MergeStore, error: psycopg2.Error) -> DatabaseFailed:
+    """A map or a staging table that was dropped under a running batch: the next batch does without."""
+    failed = database_failed(error, store.where)
+    todo = "A table was dropped while the batch ran. Try again: the next batch makes it anew"
+    return DatabaseFailed(failed.where, failed.what, todo, retryable=True, sqlstate=failed.sqlstate)
 
 
 def _is_from_ending(error: Exception) -> bool:

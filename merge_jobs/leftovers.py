@@ -46,11 +46,11 @@ class Step:
         return f"table {self.table} " + ("dropped" if self.usual is None else f"renamed to {self.usual}")
 
 
-def names_for_batch(store: MergeStore, new: Iterable[str]) -> tuple[dict[str, TableNames], frozenset[str]]:
+def names_for_batch(store: MergeStore, new: Iterable[str]) -> dict[str, TableNames]:
     """Drop what earlier batches left, and choose free names for the tables of the next batch. May commit.
 
-    Returns the names by dataset, and which tables of ours stand. `new` are the datasets without a merge table, whose
-    row map is made under a name of its own. Raises StoreMismatch if a usual name is taken by a table that is not ours,
+    Returns the names by dataset. `new` are the datasets without a merge table, whose row map is made under a name of
+    its own. Raises StoreMismatch if a usual name is taken by a table that is not ours,
     and TablesHeld if other sessions read all tables of a kind.
     """
     standing, current = _standing(store), row_maps.current_tables(store)
@@ -59,8 +59,14 @@ def names_for_batch(store: MergeStore, new: Iterable[str]) -> tuple[dict[str, Ta
         log.info("%s: %s", store.stream, "; ".join(map(str, done)))
         standing, current = _standing(store), row_maps.current_tables(store)
     is_new = set(new)
-    found = {of.name: _free_names(of, standing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
-    return found, frozenset(standing)
+    return {of.name: _free_names(of, standing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
+
+
+def drop_staged(tables: DatasetTables) -> None:
+    """Drop the staging table and the staged map, which this transaction has made: nobody else can see them."""
+    store = tables.store
+    made = [store.table(name) for name in (tables.staging_name, tables.staged_map_name)]
+    store.run("leftovers.drop", tables=sql.SQL(", ").join(made))
 
 
 def drop_leftovers(store: MergeStore) -> None:

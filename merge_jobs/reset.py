@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import psycopg2
 
 from config_schema import names
-from merge_jobs import asked, batches, leftovers
+from merge_jobs import asked, batches, leftovers, row_maps
 from merge_jobs.batches import BatchStatus
 from merge_jobs.database import Place
 from merge_jobs.errors import BatchCommitted, database_failed
 from merge_jobs.store import MergeStore
 from merge_jobs.stream import Stream
+from merge_jobs.tables import DatasetTables
 
 SESSION = "reset"  # stands for the run id where another command tells who holds the stream
 
@@ -21,7 +22,8 @@ SESSION = "reset"  # stands for the run id where another command tells who holds
 class Reset:
     """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped.
 
-    `held` are tables that other sessions read: a later batch drops them.
+    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets whose row map is
+    gone: the next batch reads all of their rows.
     """
 
     batch_id: int
@@ -29,6 +31,7 @@ class Reset:
     run_id: str
     staging: tuple[str, ...]
     held: tuple[str, ...] = ()
+    lost_maps: tuple[str, ...] = ()
 
 
 def reset_batch(
@@ -65,6 +68,7 @@ def _reset(
         raise BatchCommitted(where, "Batch is COMMITTED and cannot be reset", todo)
     status, run_id = left
     planned = [step for step in leftovers.steps_for_all(store) if step.usual is None] if _has_maps(store) else []
+    lost = row_maps.forget_lost(_datasets(store)) if _has_maps(store) else ()
     done = planned
     if not dry_run:
         store.check_lock()
@@ -73,13 +77,17 @@ def _reset(
         store.commit()
         done = leftovers.take(store, planned)
     held = tuple(step.table for step in planned if step not in done)
-    return Reset(last + 1, status, run_id, tuple(step.table for step in done), held)
+    return Reset(last + 1, status, run_id, tuple(step.table for step in done), held, lost)
 
 
 def _has_batches(store: MergeStore) -> bool:
     # An older platform may lack others of today's tables.
     platform = store.stream.platform_name
     return _stand(store, names.batch_counter_table(platform), names.batch_metrics_table(platform))
+
+
+def _datasets(store: MergeStore) -> list[DatasetTables]:
+    return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
 
 
 def _has_maps(store: MergeStore) -> bool:

@@ -6,8 +6,8 @@ A map changes in the transaction that changes the merge table, so that it is alw
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -27,28 +27,45 @@ class MapKind(Enum):
     VERSIONS = "version_diff"
     KEY_HASHES = "key_hash_diff"
 
+    @property
+    def words(self) -> str:
+        """The strategy as people call it."""
+        return {MapKind.VERSIONS: "version diff", MapKind.KEY_HASHES: "key-hash diff"}[self]
+
 
 @dataclass(frozen=True)
 class RowMap:
     """The line on a dataset's map: `batch_id` is the batch that it was made or changed by.
 
-    `full_at` is when all rows were last compared; `distrusted` why row versions are not to be mapped.
+    `kind` is None where there is no map to go by: none was made, or its table is gone, which `is_lost` says.
+    `full_at` is when all rows were last compared; `distrusted` says why strategies are off.
     """
 
     kind: MapKind | None
     guard: Mapping[str, Any]
     batch_id: int
     full_at: datetime | None
-    distrusted: str | None
+    distrusted: Mapping[MapKind, str] = field(default_factory=dict)
+    is_lost: bool = False
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the map has to have; None for one that an older job made."""
+        rows = self.guard.get("rows")
+        return None if rows is None else int(rows)
 
 
 def find(tables: DatasetTables) -> RowMap | None:
-    row = tables.run("row_map.find", _line(tables)).fetchone()
+    """Return the line on the dataset's map; None if there is none."""
+    place = {"schema": tables.store.place.schema, "usual": tables.usual_map_name}
+    row = tables.run("row_map.find", {**_line(tables), **place}).fetchone()
     if row is None:
         return None
-    kind, guard, batch_id, full_at, distrusted = row
+    kind, guard, batch_id, full_at, distrusted, stands = row
     kind = ((guard or {}).get("map") or {}).get("kind", kind)
-    return RowMap(None if kind is None else MapKind(kind), guard or {}, batch_id or 0, full_at, distrusted)
+    is_lost = kind is not None and not stands
+    usable = None if kind is None or is_lost else MapKind(kind)
+    return RowMap(usable, guard or {}, batch_id or 0, full_at, read_distrusted(distrusted), is_lost)
 
 
 def current_tables(store: MergeStore) -> dict[str, str]:
@@ -72,9 +89,46 @@ def forget(tables: DatasetTables) -> None:
     tables.run("row_map.forget", _line(tables))
 
 
-def distrust(tables: DatasetTables, reason: str | None) -> None:
-    """Row versions are not to be mapped any more; None: they are again. The caller commits."""
-    tables.run("row_map.distrust", {**_line(tables), "reason": reason})
+def forget_lost(of: Iterable[DatasetTables]) -> tuple[str, ...]:
+    """Forget the maps whose tables are gone; return the names of these datasets. The caller commits."""
+    lost = []
+    for tables in of:
+        known = find(tables)
+        if known is not None and known.is_lost:
+            forget(tables)
+            lost.append(tables.name)
+    return tuple(lost)
+
+
+def distrust(tables: DatasetTables, kind: MapKind, reason: str) -> None:
+    """Put the strategy of such maps off until it is trusted again. The caller commits."""
+    known = find(tables)
+    of_others = {} if known is None else {k: why for k, why in known.distrusted.items() if k is not kind}
+    tables.run("row_map.distrust", {**_line(tables), "reason": _written({**of_others, kind: reason})})
+
+
+def trust(tables: DatasetTables) -> None:
+    """Let every strategy in again. The caller commits."""
+    tables.run("row_map.distrust", {**_line(tables), "reason": None})
+
+
+def read_distrusted(text: str | None) -> dict[MapKind, str]:
+    """Read why strategies are off, from the column `distrusted`: a line for each, that of version diff without a name.
+
+    A job that knows of version diff only reads it as the reason why that is off.
+    """
+    found: dict[MapKind, str] = {}
+    for line in (text or "").splitlines():
+        name, _, reason = line.partition(": ")
+        hashes = name == MapKind.KEY_HASHES.value
+        found[MapKind.KEY_HASHES if hashes else MapKind.VERSIONS] = reason if hashes else line
+    return found
+
+
+def _written(distrusted: Mapping[MapKind, str]) -> str:
+    return "\n".join(
+        reason if kind is MapKind.VERSIONS else f"{kind.value}: {reason}" for kind, reason in distrusted.items()
+    )
 
 
 def create_map(tables: DatasetTables, kind: MapKind) -> None:

@@ -16,6 +16,7 @@ from config_schema import names
 from config_schema.model import Consistency, Ecosystem
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import database_failed
+from merge_jobs.row_maps import MapKind, read_distrusted
 from merge_jobs.sql import execute
 from merge_jobs.store import stream_lock
 
@@ -59,7 +60,8 @@ class OpenBatch:
 class StreamStatus:
     """A stream; `synced` is its status in the stream table, `job` the session of the job that holds it now.
 
-    `version_diff_off` says, by dataset, why an audit has put version diff off.
+    `version_diff_off` and `key_hash_diff_off` say, by dataset, why an audit has put that strategy off.
+    `lost_maps` are the datasets whose row map is gone: their next batch reads every row.
     """
 
     key: str
@@ -69,6 +71,8 @@ class StreamStatus:
     open: OpenBatch | None = None
     job: str | None = None
     version_diff_off: Mapping[str, str] = field(default_factory=dict)
+    key_hash_diff_off: Mapping[str, str] = field(default_factory=dict)
+    lost_maps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,10 +124,7 @@ def _status(session: Connection, place: Place, platform: str, modelled: tuple[st
     rows = _rows(session, "streams", None, counter=parts["counter"], metrics=parts["metrics"]) if batch_tables else []
     found = {row[0]: row for row in rows}
     jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in _rows(session, "locks")}
-    off: dict[str, dict[str, str]] = {}
-    if "row_maps" in parts:
-        for key, dataset, reason in _rows(session, "distrusted", None, row_maps=parts["row_maps"]):
-            off.setdefault(key, {})[dataset] = reason
+    maps = _maps(session, place, of, parts["row_maps"]) if "row_maps" in parts else {}
     # A retired stream is worth a line only for the batches that it has.
     keys = {*found, *(key for key, status in synced.items() if status != "retired")}
     streams = (
@@ -131,11 +132,41 @@ def _status(session: Connection, place: Place, platform: str, modelled: tuple[st
             _stream(key, found.get(key)),
             synced=synced.get(key),
             job=jobs.get(stream_lock(place.schema, of, key)),
-            version_diff_off=off.get(key, {}),
+            version_diff_off=maps[key].off(MapKind.VERSIONS) if key in maps else {},
+            key_hash_diff_off=maps[key].off(MapKind.KEY_HASHES) if key in maps else {},
+            lost_maps=tuple(maps[key].lost) if key in maps else (),
         )
         for key in sorted(keys)
     )
     return PlatformStatus(platform, str(place), batch_tables, tuple(streams))
+
+
+@dataclass
+class _Maps:
+    """The row maps of a stream, by dataset: why strategies are off, and those whose table is gone."""
+
+    distrusted: dict[str, Mapping[MapKind, str]] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+    def off(self, kind: MapKind) -> dict[str, str]:
+        return {dataset: reasons[kind] for dataset, reasons in self.distrusted.items() if kind in reasons}
+
+
+def _maps(session: Connection, place: Place, platform: str, row_maps: sql.Identifier) -> dict[str, _Maps]:
+    lines = _rows(session, "row_maps", None, row_maps=row_maps)
+    tables = {
+        (key, dataset): name or names.row_map_table(platform, key.partition("#")[0], dataset)
+        for key, dataset, _, name, _ in lines
+    }
+    rows = _rows(session, "tables_there", {"schema": place.schema, "tables": list(tables.values())})
+    there = {name for (name,) in rows}
+    found: dict[str, _Maps] = {}
+    for key, dataset, is_made, _, distrusted in lines:
+        of_stream = found.setdefault(key, _Maps())
+        of_stream.distrusted[dataset] = read_distrusted(distrusted)
+        if is_made and tables[key, dataset] not in there:
+            of_stream.lost.append(dataset)
+    return found
 
 
 def _tables_there(session: Connection, place: Place, platform: str) -> dict[str, sql.Identifier]:

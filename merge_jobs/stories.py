@@ -142,19 +142,20 @@ def changes_merged(kind: str) -> tuple[Chapter, ...]:
     )
 
 
-# Maps are by row versions here, as of a plain table; of others by hashes, with the statements of key_hash_diff.sql.
+# Maps are by row versions here, as of a plain table. Others come with the rows: "key_hash_diff.rows_and_hashes" reads
+# both in one pass, and "key_hash_diff.map_loaded" takes the hashes from what was loaded.
 STORIES: dict[str, tuple[Chapter, ...]] = {
     "initial": (
         *SNAPSHOT,
         on_store("a new merge table", ".create_merge_table", "dataset.comment_merge_table"),
-        OUT,
-        on_store("straight into the new table", "dataset.copy_to_new_merge_table"),
         on_store(
             "a map of the rows",
             "version_diff.create_map",
             "row_map.comment_map",
             maps=True,
         ),
+        OUT,
+        on_store("straight into the new table", "dataset.copy_to_new_merge_table"),
         VERSIONS_OUT,
         on_store("into the map", "version_diff.copy_to_map", maps=True),
         on_store(
@@ -172,14 +173,14 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
     "full": (
         *SNAPSHOT,
         STAGING,
-        OUT,
-        on_store("into the staging table", "dataset.copy_all_to_staging"),
         on_store(
             "an empty map of the rows, to become the map",
             "version_diff.create_map",
             "row_map.comment_staged_map",
             maps=True,
         ),
+        OUT,
+        on_store("into the staging table", "dataset.copy_all_to_staging"),
         VERSIONS_OUT,
         on_store("into that map", "version_diff.copy_to_map_to_come", maps=True),
         INGESTED,
@@ -236,19 +237,23 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         *SNAPSHOT,
         STAGING,
         staged_map("key_hash_diff"),
-        on_store("room for a hash of each row", "key_hash_diff.create_hashes"),
+        on_store("room for a hash of each row", "key_hash_diff.drop_look", "key_hash_diff.create_hashes"),
         on_source("a hash of each row, with its key", "key_hash_diff.hashes"),
         on_store(
             "which hashes are not as they were",
             "key_hash_diff.copy_hashes",
             "key_hash_diff.analyze_hashes",
             "key_hash_diff.stage_changes",
-            "key_hash_diff.count_changes",
-            "key_hash_diff.drop_look",
+            "row_map.find",
             "key_hash_diff.new_hashes",
         ),
-        on_source("their rows, in pieces; where they are many, all rows at once", "key_hash_diff.rows"),
+        on_source("their rows, by their hashes, in pieces", "key_hash_diff.rows"),
         INTO_STAGING,
+        on_store(
+            "each key with a new hash has its row, or all rows are read",
+            "key_hash_diff.count_unread",
+            "key_hash_diff.drop_look",
+        ),
         INGESTED,
         *changes_merged("key_hash_diff"),
     ),

@@ -138,7 +138,12 @@ class DatasetTables:
             "key_as_json": sql.SQL("jsonb_build_object({})").format(
                 comma.join(sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(column)) for column in key)
             ),
-            # Of row maps: keys as arrays with names that no column can have.
+            # Of row maps: names that no column of the dataset has.
+            "hash": sql.Identifier(names.own_column("ds_hash", columns)),
+            "is_new": sql.Identifier(names.own_column("ds_is_new", columns)),
+            "leaf_column": sql.Identifier(names.own_column("leaf", columns)),
+            "tid_column": sql.Identifier(names.own_column("tid", columns)),
+            "xid_column": sql.Identifier(names.own_column("xid", columns)),
             "row_maps": self.store.table(names.row_maps_table(self.store.stream.platform_name)),
             "map": self.store.table(self.map_name),
             "staged_map": self.store.table(self.staged_map_name),

@@ -1,4 +1,4 @@
-"""Version diff let in again for datasets of which an audit has found that it had missed changes."""
+"""Letting strategies in again for datasets of which an audit found that they had missed changes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from config_schema.model import Dataset
 from merge_jobs import asked, batches, row_maps
 from merge_jobs.database import Place
 from merge_jobs.errors import database_failed
+from merge_jobs.row_maps import MapKind
 from merge_jobs.store import MergeStore
 from merge_jobs.stream import Stream
 from merge_jobs.tables import DatasetTables
@@ -19,10 +20,10 @@ SESSION = "trust"  # stands for the run id where another command tells who holds
 
 def trust_again(
     place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0, asked_by: str | None = None
-) -> dict[str, str]:
-    """Why version diff was off, by dataset, for those of the datasets where it was; it is on again.
+) -> dict[str, dict[MapKind, str]]:
+    """Let every strategy in again; return which were off, by dataset, and why.
 
-    The next batch of such a dataset is full, and maps its row versions. Raises StreamBusy if a job is running.
+    The next batch of such a dataset is full, and makes the map anew. Raises StreamBusy if a job is running.
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
@@ -32,9 +33,9 @@ def trust_again(
             cleared = {}
             for tables in (DatasetTables(store, dataset) for dataset in datasets):
                 known = row_maps.find(tables)
-                if known is not None and known.distrusted is not None:
-                    row_maps.distrust(tables, None)
-                    cleared[tables.name] = known.distrusted
+                if known is not None and known.distrusted:
+                    row_maps.trust(tables)
+                    cleared[tables.name] = dict(known.distrusted)
             if cleared:
                 asked.write_down(store, "trust", asked_by)
             store.commit()

@@ -14,7 +14,7 @@ from psycopg2.errors import UniqueViolation
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
-from merge_jobs import as_of, batches, leftovers
+from merge_jobs import as_of, batches, leftovers, row_maps
 from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch, StreamBusy, database_failed
 from merge_jobs.leftovers import Step
@@ -29,15 +29,17 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class Kept:
-    """What was mended for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
+    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
 
-    `dropped` are tables of earlier batches that no batch needs any more.
+    `dropped` are tables of earlier batches that no batch needs any more, `lost_maps` the datasets whose row map is gone:
+    the next batch reads all of their rows.
     """
 
     stream: str
     tables: int = 0
     mended: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    lost_maps: tuple[str, ...] = ()
     failed: StreamFactoryError | None = None
     busy: bool = False
 
@@ -70,7 +72,7 @@ def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
         try:
             store.lock_stream(0)
             mended = list(_batch_tables(store, dry_run))
-            looked_at = 0
+            looked_at, lost = 0, row_maps.forget_lost(_all(store)) if batches.tables_stand(store) else ()
             for tables in _all(store):
                 standing = described(tables, tables.merge_name)
                 if standing is not None:
@@ -79,7 +81,7 @@ def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store)
             dropped = planned if dry_run else leftovers.take(store, planned)
-            return Kept(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped))
+            return Kept(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped), lost)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 

@@ -53,5 +53,7 @@ def _told(stream: Stream, done: Reset | None, dry_run: bool) -> str:
     staging = ", ".join(done.staging) or "none"
     gone = "staging tables to drop" if dry_run else "staging tables dropped"
     left = f"; left for a later batch, as other sessions read them: {', '.join(done.held)}" if done.held else ""
+    if done.lost_maps:
+        left += f"; row maps that are gone, so that all rows are read: {', '.join(done.lost_maps)}"
     was = f"was {done.status.value}, run {done.run_id}"
     return f"{stream} batch {done.batch_id}: {would} ({was}); {gone}: {staging}{left}"

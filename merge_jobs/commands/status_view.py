@@ -78,9 +78,12 @@ def _lines(stream: StreamStatus) -> Iterator[Text]:
         if left.error is not None:
             yield Text(f"  {left.error}")
             yield Text(f"  {'a retry can help' if left.retryable else 'a retry cannot help: mend it first'}")
-    for dataset, reason in stream.version_diff_off.items():
-        yield Text.assemble((f"{stream.key} {dataset}", "bold"), f": version diff is off: {reason}")
-        yield Text("  merge-job trust lets it in again")
+    for strategy, off in (("version diff", stream.version_diff_off), ("key-hash diff", stream.key_hash_diff_off)):
+        for dataset, reason in off.items():
+            yield Text.assemble((f"{stream.key} {dataset}", "bold"), f": {strategy} is off: {reason}")
+            yield Text("  merge-job trust lets it in again")
+    for dataset in stream.lost_maps:
+        yield Text.assemble((f"{stream.key} {dataset}", "bold"), ": its row map is gone: the next batch reads all rows")
     if stream.job is not None:
         yield Text.assemble((stream.key, "bold"), f": held by {stream.job}")
 

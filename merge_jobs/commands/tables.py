@@ -40,6 +40,10 @@ def _end(streams: list[Kept], dry_run: bool) -> None:
             tell(one.failed)
         if one.busy:
             typer.echo(f"{one.stream}: a job is at work on it, and looks itself")
+        for name in one.lost_maps:
+            typer.echo(
+                f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one"
+            )
         for what in one.mended:
             typer.echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
         for table in one.dropped:

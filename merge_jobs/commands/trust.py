@@ -30,7 +30,7 @@ def trust(
     lock_wait: LockWait = 0,
     by: AskedBy = None,
 ) -> None:
-    """Let version diff in again where an audit found that it had missed changes, once the cause is known.
+    """Let version diff, or key-hash diff, in again where an audit found that it had missed changes.
 
     Example: merge-job trust --platform YellowLive --store Store1 --dataset customers --model ./model
 
@@ -41,7 +41,8 @@ def trust(
         stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
         cleared = trust_again(place, stream, datasets, lock_wait, by)
-    for name, reason in cleared.items():
-        typer.echo(f"{stream} {name}: version diff is on again; it was off, as {reason}")
+    for name, strategies in cleared.items():
+        for kind, reason in strategies.items():
+            typer.echo(f"{stream} {name}: {kind.words} is on again; it was off, as {reason}")
     if not cleared:
-        typer.echo(f"{stream}: version diff was not off, nothing to do")
+        typer.echo(f"{stream}: no strategy was off, nothing to do")

@@ -2,7 +2,12 @@
 -- same. One table a dataset, made and changed with the merge table in one transaction, and a line on each of them.
 
 -- name: find
-SELECT kind, guard, batch_id, full_at, distrusted FROM {row_maps} WHERE key = %(key)s AND dataset = %(dataset)s
+-- And whether the map itself stands: it may have been dropped, or left out of a dump.
+SELECT kind, guard, batch_id, full_at, distrusted, EXISTS (
+    SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = coalesce(guard -> 'map' ->> 'table', %(usual)s)
+)
+FROM {row_maps} WHERE key = %(key)s AND dataset = %(dataset)s
 
 -- name: save
 -- A look that found nothing new need not come here: a guard that is older holds no less.
@@ -13,7 +18,7 @@ ON CONFLICT (key, dataset) DO UPDATE SET
     full_at = coalesce(excluded.full_at, line.full_at)
 
 -- name: forget
--- The map is not to be used; when the last full batch was, and what is said of version diff, stays.
+-- The map is not to be used; when the last full batch was, and what is said of strategies, stays.
 UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' END
 WHERE key = %(key)s AND dataset = %(dataset)s
 

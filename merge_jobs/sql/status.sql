@@ -30,8 +30,10 @@ LEFT JOIN LATERAL (
 ) open ON true
 ORDER BY k.key
 
--- name: distrusted
-SELECT key, dataset, distrusted FROM {row_maps} WHERE distrusted IS NOT NULL ORDER BY 1, 2
+-- name: row_maps
+-- A map under another name than the usual one has its name in the guard.
+SELECT key, dataset, kind IS NOT NULL OR guard -> 'map' IS NOT NULL, guard -> 'map' ->> 'table', distrusted
+FROM {row_maps} ORDER BY 1, 2
 
 -- name: locks
 -- Jobs at work: who holds which stream, by the number of its lock.

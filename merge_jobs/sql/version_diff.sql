@@ -138,12 +138,12 @@ INSERT INTO {map} SELECT * FROM {staged_map} WHERE versions > 0
 -- name: count_missed
 -- An audit: of all differences that a full comparison has found, those in rows whose versions are as they were, and
 -- rows that are gone from the source and that the map never knew.
-WITH old AS (
-    SELECT leaf, v.* FROM {map} m CROSS JOIN LATERAL unnest(m.tids, m.xids, {mapped_keys}) v(ds_tid, ds_xid, {key})
+WITH old ({leaf_column}, {tid_column}, {xid_column}, {key}) AS (
+    SELECT m.leaf, v.* FROM {map} m CROSS JOIN LATERAL unnest(m.tids, m.xids, {mapped_keys}) v
 ), same AS (
     SELECT s.* FROM old s JOIN (
-        SELECT leaf, v.* FROM {staged_map} n CROSS JOIN LATERAL unnest(n.tids, n.xids) v(ds_tid, ds_xid)
-    ) n USING (leaf, ds_tid, ds_xid)
+        SELECT n.leaf, v.* FROM {staged_map} n CROSS JOIN LATERAL unnest(n.tids, n.xids) v
+    ) n ({leaf_column}, {tid_column}, {xid_column}) USING ({leaf_column}, {tid_column}, {xid_column})
 )
 SELECT (SELECT count(*) FROM ds_delta d JOIN {staging} m ON m.ctid = d.staged WHERE EXISTS (SELECT FROM same s WHERE {key_equal}))
     + (SELECT count(*) FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged WHERE d.staged IS NULL

@@ -27,10 +27,23 @@ def merge_changes(
             tables.run(f"{kind.value}.{step}")
         row_maps.save(tables, staged, batch_id if counts.changed else batch_id - 1, tables.map_name, full=False)
     else:
+        _check_number(tables, staged)
         tables.run("row_map.create_empty_delta")
         keep_delta(tables)
         tables.run("dataset.drop_delta")
     return counts
+
+
+def _check_number(tables: DatasetTables, staged: Staged) -> None:
+    """Raise MapWrong if the source has another number of rows than the map, though none is new, changed or gone."""
+    known = row_maps.find(tables)
+    if known is not None and known.rows not in (None, staged.rows):
+        raise MapWrong(
+            tables.where,
+            f"the map has {known.rows} rows, the source has {staged.rows}, and no row has changed",
+            "Try again: the next batch compares every row",
+            tables.name,
+        )
 
 
 def _merged(tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float, kind: MapKind) -> Counts:

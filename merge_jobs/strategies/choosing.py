@@ -80,17 +80,23 @@ def _map_kind(case: Case) -> tuple[MapKind | None, str]:
         return None, "the source is not PostgreSQL"
     if case.sight.no_keys is not None:
         return None, case.sight.no_keys
-    by_hashes = case.wanted is Wanted.KEY_HASH_DIFF or _no_versions(case) is not None
-    return MapKind.KEY_HASHES if by_hashes else MapKind.VERSIONS, ""
+    if case.wanted is not Wanted.KEY_HASH_DIFF and _no_versions(case) is None:
+        return MapKind.VERSIONS, ""
+    off = _why_off(case, MapKind.KEY_HASHES)
+    return (MapKind.KEY_HASHES, "") if off is None else (None, off)
 
 
 def _no_versions(case: Case) -> str | None:
     """Why row versions are not to be mapped."""
     if case.sight is not None and case.sight.no_versions is not None:
         return case.sight.no_versions
-    if case.known is not None and case.known.distrusted is not None:
-        return f"version diff is off: {case.known.distrusted}"
-    return None
+    return _why_off(case, MapKind.VERSIONS)
+
+
+def _why_off(case: Case, kind: MapKind) -> str | None:
+    """Why an audit has put the strategy of such maps off; None if it has not."""
+    reason = None if case.known is None else case.known.distrusted.get(kind)
+    return None if reason is None else f"{kind.words} is off: {reason}"
 
 
 def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
@@ -99,6 +105,8 @@ def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
     if kind is None:
         return no_map
     known, sight = case.known, case.sight
+    if known is not None and known.is_lost:
+        return "the map of its rows is gone"
     if known is None or known.kind is None:
         return "there is no map of its rows"
     if known.kind is not kind:

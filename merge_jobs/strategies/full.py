@@ -14,7 +14,6 @@ from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.row_maps import MapKind
 from merge_jobs.schema_drift import brought_to_model, drift
 from merge_jobs.strategies import mapping
-from merge_jobs.strategies.read import read_into
 from merge_jobs.strategies.reading import Read, Reading
 from merge_jobs.tables import DatasetTables, create_staging, merge_table
 
@@ -30,10 +29,9 @@ class Full:
         standing = merge_table(tables)
         if standing is not None:
             drift(tables, standing, made)  # refused before the source is read
-        rows = read_into(tables, reading.source, made, "dataset.copy_all_to_staging")
         if reading.map_kind is not None:
             row_maps.create_map_to_come(tables, reading.map_kind)
-            mapping.map_all(reading, made, "copy_to_map_to_come")
+        rows = mapping.load_all(reading, mapping.staging_target(tables, made))
         return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
@@ -45,7 +43,7 @@ class Full:
         tables.run(".find_delta")
         delta = measured_delta(tables)
         if staged.audit:
-            _audit(tables)
+            _audit(tables, staged)
         # Keys in the merge table are unique: the sum is off just when the source has a key twice.
         if before + delta.new - delta.gone != staged.rows:
             refuse_bad_keys(tables, tables.store.table(tables.staging_name))
@@ -67,12 +65,13 @@ class Full:
         return Counts(delta.new, delta.changed, delta.gone, unchanged, staged.rows)
 
 
-def _audit(tables: DatasetTables) -> None:
-    """Raise no error if the map has missed a change: all is merged now, and row versions are not trusted any more."""
-    missed = int(tables.value("version_diff.count_missed"))
+def _audit(tables: DatasetTables, staged: Staged) -> None:
+    """Put the map's strategy off if it would have missed a change. That is no error: this batch merges them all."""
+    kind = MapKind(staged.map_kind)
+    missed = int(tables.value(f"{kind.value}.count_missed"))
     if missed:
         reason = f"an audit found {missed} changes that it would have missed"
-        log.error("%s: version diff is off until an operator clears it: %s", tables.where, reason)
-        row_maps.distrust(tables, reason)
+        log.error("%s: %s is off until an operator clears it: %s", tables.where, kind.words, reason)
+        row_maps.distrust(tables, kind, reason)
     else:
-        log.info("%s: the audit found nothing that version diff would have missed", tables.where)
+        log.info("%s: the audit found nothing that %s would have missed", tables.where, kind.words)

@@ -12,7 +12,6 @@ from merge_jobs.batches import Staged
 from merge_jobs.rejected import with_keys_checked
 from merge_jobs.row_maps import MapKind
 from merge_jobs.strategies import mapping
-from merge_jobs.strategies.read import read_into
 from merge_jobs.strategies.reading import Read, Reading
 from merge_jobs.tables import DatasetTables, create_merge_table
 
@@ -27,10 +26,9 @@ class Initial:
     def stage(self, reading: Reading) -> Read:
         tables = reading.tables
         made = create_merge_table(tables, reading.batch_id)
-        rows = read_into(tables, reading.source, made, "dataset.copy_to_new_merge_table")
         if reading.map_kind is not None:
             row_maps.create_map(tables, reading.map_kind)
-            mapping.map_all(reading, made, "copy_to_map")
+        rows = mapping.load_all(reading, mapping.merge_target(tables, made))
         return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:

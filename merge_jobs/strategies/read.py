@@ -28,7 +28,7 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
     check_columns(tables, source, columns)
     names = [column.name for column in tables.dataset.columns]
     binary = is_exact_in_binary(tables, columns, made, names)
-    _warn_of_conversions(tables, columns, made)
+    warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
     with progress_told(tables, source.estimated_rows(tables.dataset)):
         rows = copy_rows(source, tables.dataset, binary, tables.store.session, statement)
@@ -55,7 +55,8 @@ def is_exact_in_binary(
     return all(columns[name].portable and columns[name].type == made.columns[name] for name in names)
 
 
-def _warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described) -> None:
+def warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described) -> None:
+    """Log each column whose type is another one in the model than in the source."""
     for column in tables.dataset.columns:
         theirs, ours = columns[column.name].type, made.columns[column.name]
         if theirs != ours:

@@ -23,10 +23,9 @@ class Reading:
     sight: Sight | None = None
     map_kind: MapKind | None = None
 
-    @property
-    def guard(self) -> dict[str, Any] | None:
-        """What the map will hold under."""
-        return None if self.map_kind is None or self.sight is None else dict(self.sight.facts)
+    def guard(self, rows: int) -> dict[str, Any] | None:
+        """What the map will hold under, with the number of rows that it will have."""
+        return None if self.map_kind is None or self.sight is None else {**self.sight.facts, "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,10 @@ class Read:
     staged: int
 
 
+class Doubt(Exception):
+    """A strategy cannot tell what has changed, for the reason given: the batch runs full, in the same snapshot."""
+
+
 class Strategy(Protocol):
     """A strategy reads the source first (`stage`), and touches the merge table only when the source is let go."""
 
@@ -44,7 +47,7 @@ class Strategy(Protocol):
     resumable: bool
 
     def stage(self, reading: Reading) -> Read:
-        """Read the dataset."""
+        """Read the dataset. Raises Doubt where only a full batch is sure."""
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         """Bring the merge table to what was staged, and the row map with it. The caller commits."""

@@ -6,6 +6,7 @@ import pytest
 
 from config_schema.model import Milestoning
 from merge_jobs.errors import MapWrong
+from merge_jobs.row_maps import MapKind
 from merge_jobs.store import MergeStore
 from merge_jobs.tables import DatasetTables
 from merge_jobs.trust import trust_again
@@ -67,7 +68,7 @@ def test_an_audit_that_finds_missed_changes_merges_them_and_puts_version_diff_of
     assert (done.strategy, done.reason) == ("key_hash_diff", f"version diff is off: {reason}")
 
     job = case.job(kind)
-    assert trust_again(job.store, job.stream, job.stream.datasets) == {"t": reason}
+    assert trust_again(job.store, job.stream, job.stream.datasets) == {"t": {MapKind.VERSIONS: reason}}
     assert run(case, kind, NEVER).strategy == "full", "row versions are to be mapped first"
     assert run(case, kind, NEVER).strategy == "version_diff"
 

@@ -159,7 +159,7 @@ def test_a_standby_is_read_and_noticed_when_it_is_promoted(of_standby, standby):
 def check_a_conflict_with_recovery(case, standby) -> None:
     """A batch that the standby ends, as it can keep no snapshot against the log, fails so that a retry can help."""
     as_superuser(standby, "ALTER SYSTEM SET max_standby_streaming_delay = 0", "SELECT pg_reload_conf()")
-    slow = "CREATE VIEW t AS SELECT id, word || left(pg_sleep(0.03)::text, 0) AS word FROM rows"
+    slow = "CREATE VIEW t AS SELECT id, word || left(pg_sleep(0.06)::text, 0) AS word FROM rows"
     case.changed(f"ALTER TABLE t RENAME TO rows; {slow}")
     over = threading.Event()
     cleaning = threading.Thread(target=clean_while_copied, args=(case, over))

@@ -9,6 +9,7 @@ import pytest
 from airflow_plugin import stream_table
 from config_schema.model import Milestoning
 from merge_jobs import row_maps
+from merge_jobs.row_maps import MapKind
 from merge_jobs.store import MergeStore
 from merge_jobs.tables import DatasetTables
 
@@ -54,7 +55,7 @@ def test_a_reset_that_is_refused_is_not(case, merge_job):
 def test_trust_and_allowed_deletes_are_written_down_too(case, merge_job, tmp_path):
     job = case.job(LIVE)
     with MergeStore(job.store, job.stream, "test") as store:
-        row_maps.distrust(DatasetTables(store, job.stream.datasets[0]), "an audit found 3 changes")
+        row_maps.distrust(DatasetTables(store, job.stream.datasets[0]), MapKind.VERSIONS, "an audit found 3 changes")
         store.commit()
     assert merge_job(case, "trust", *FLAGS).returncode == 0
     case.execute("DELETE FROM customers")

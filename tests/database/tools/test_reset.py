@@ -251,3 +251,16 @@ def test_a_job_that_lost_the_stream_cannot_commit_what_was_reset(case, reset):
             batches.mark_committed(store, batch, first, {"inserted": 0, "updated": 0, "deleted": 0, "total": 0})
     assert row(case, LIVE)[0] == "started"
     assert case.current_batch(LIVE) == 1
+
+
+def test_a_row_map_that_is_gone_is_named(case, reset, left_ingested):
+    case.merge(LIVE)
+    case.execute("UPDATE customers SET word = 'new' WHERE id = 1")
+    left_ingested(case, LIVE)
+    case.execute('DROP TABLE "yellowlive_Store1_customers_map"', case.target)
+    gone = "; row maps that are gone, so that all rows are read: customers\n"
+    assert reset(LIVE, "--dry-run").stdout.endswith(gone)
+    assert reset(LIVE).stdout.endswith(gone)
+    done = case.run(LIVE).datasets
+    assert (done["customers"].strategy, done["customers"].counts.updated) == ("full", 1)
+    assert done["orders"].strategy == "version_diff"

@@ -66,7 +66,7 @@ def run_names(monkeypatch):
         "merge_jobs.tables",
         "merge_jobs.sources.postgres",
         "merge_jobs.strategies.version_diff",
-        "merge_jobs.strategies.key_hash_diff",
+        "merge_jobs.strategies.row_hashes",
     ):
         monkeypatch.setattr(f"{module}.composed", noted)
     return seen

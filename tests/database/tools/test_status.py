@@ -55,6 +55,8 @@ def test_before_any_run_it_says_so(case, told, merge_job):
                     "open": None,
                     "job": None,
                     "version_diff_off": {},
+                    "key_hash_diff_off": {},
+                    "lost_maps": [],
                 }
             ],
         }

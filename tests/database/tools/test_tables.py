@@ -97,3 +97,14 @@ def test_a_column_that_is_new_is_left_to_the_next_batch(case, merge_job):
     case.describe()
     assert merge_job(case, "tables", "--platform=YellowForensic").stdout == LOOKED
     assert case.merge(FORENSIC).shape_changed
+
+
+def test_a_row_map_that_is_gone_is_told_and_the_next_batch_makes_it(case, merge_job):
+    execute(case, 'DROP TABLE "yellowlive_Store1_customers_map"')
+    gone = "Store1: the row map of customers is gone: the next batch reads all rows and makes a new one\n"
+    assert merge_job(case, "tables", "--platform=YellowLive", "--dry-run").stdout == gone + LOOKED
+    assert "customers: its row map is gone" in merge_job(case, "status", "--platform=YellowLive").stdout
+    assert merge_job(case, "tables", "--platform=YellowLive").stdout == gone + LOOKED
+    assert merge_job(case, "tables", "--platform=YellowLive").stdout == LOOKED
+    assert case.run(LIVE).datasets["customers"].strategy == "full"
+    assert case.run(LIVE).datasets["customers"].strategy == "version_diff"

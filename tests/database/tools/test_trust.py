@@ -8,6 +8,7 @@ import pytest
 
 from config_schema.model import Milestoning
 from merge_jobs import row_maps
+from merge_jobs.row_maps import MapKind
 from merge_jobs.store import MergeStore
 from merge_jobs.tables import DatasetTables
 
@@ -32,7 +33,7 @@ def distrust(case, *datasets):
     with MergeStore(job.store, job.stream, "test") as store:
         for dataset in job.stream.datasets:
             if dataset.name in datasets:
-                row_maps.distrust(DatasetTables(store, dataset), REASON)
+                row_maps.distrust(DatasetTables(store, dataset), MapKind.VERSIONS, REASON)
         store.commit()
 
 
@@ -72,7 +73,7 @@ def test_only_the_dataset_that_is_named_is_trusted(case, merge_job):
 def test_where_nothing_is_distrusted_there_is_nothing_to_do(case, merge_job):
     for platform in ("YellowLive", "YellowForensic"):
         done = merge_job(case, "trust", f"--platform={platform}", "--store=Store1")
-        assert (done.returncode, done.stdout) == (0, f"{platform} Store1: version diff was not off, nothing to do\n")
+        assert (done.returncode, done.stdout) == (0, f"{platform} Store1: no strategy was off, nothing to do\n")
 
 
 def test_a_stream_that_a_job_is_working_on_is_not_touched(case, merge_job):

@@ -1,0 +1,135 @@
+"""Reading a source by the hashes of its rows. The source computes every hash; the merge store only compares numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from psycopg2 import sql
+
+from merge_jobs.copy_pipe import copy_through
+from merge_jobs.progress import Pieces, progress_told
+from merge_jobs.sources import SourceColumn
+from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sql import composed
+from merge_jobs.strategies.read import check_columns, is_exact_in_binary, warn_of_conversions
+from merge_jobs.strategies.reading import Reading
+from merge_jobs.tables import DatasetTables, Described
+
+HASHES_AT_ONCE = 100_000
+# Types of which two values that are equal are the same, so that their own hash will do.
+EXACT = frozenset(
+    [
+        *("smallint", "integer", "bigint", "oid", "boolean", "uuid", "bytea", "date"),
+        *("timestamp without time zone", "timestamp with time zone"),
+    ]
+)
+TEXTS = frozenset(["text", "character varying"])
+
+
+def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
+    """Return what goes into a row's hash, for columns given as (name, type as format_type() writes it).
+
+    Two rows that differ give different values, equal rows the same. A type whose equal values may differ, as 1.0 and
+    1.00 do, goes in as its output function writes it: a cast to text may lose something, as that of character does.
+    """
+    alone: list[sql.Composable] = []
+    written: list[sql.Composable] = []
+    for name, kind in columns:
+        base = kind.partition("(")[0]
+        if base in TEXTS:  # other collations may take two texts for one
+            alone.append(sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)))
+        elif base in EXACT:
+            alone.append(sql.Identifier(name))
+        else:
+            written.append(sql.Identifier(name))
+    if written:
+        alone.append(sql.SQL('ROW({})::text COLLATE "C"').format(sql.SQL(", ").join(written)))
+    return sql.SQL(", ").join(alone)
+
+
+@dataclass(frozen=True)
+class RowHashes:
+    """Copies hashes and rows of a dataset of the source into tables of the merge store."""
+
+    tables: DatasetTables
+    source: PostgresSource
+    hashed: sql.Composable
+    binary_keys: bool
+    binary_rows: bool
+
+    @staticmethod
+    def of(reading: Reading, made: Described) -> RowHashes:
+        """`made` is a table that has the model's columns. Raises SourceMismatch if the source lacks one."""
+        tables, source = reading.tables, reading.source
+        assert isinstance(source, PostgresSource)
+        columns: Mapping[str, SourceColumn] = source.columns(tables.dataset)
+        check_columns(tables, source, columns)
+        warn_of_conversions(tables, columns, made)
+        names = [column.name for column in tables.dataset.columns]
+        hashed = hashed_columns((name, columns[name].type) for name in names)
+        keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
+        rows = is_exact_in_binary(tables, columns, made, names)
+        return RowHashes(tables, source, hashed, keys, keys and rows)
+
+    def copy_hashes(self) -> int:
+        """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
+        with progress_told(self.tables, self._estimated, "rows hashed"):
+            return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
+
+    def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
+        """Fill a new, empty table with all rows and their hashes, in one pass; return the number of rows.
+
+        The table is given a column for the hashes, which the caller drops.
+        """
+        self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
+        with progress_told(self.tables, self._estimated):
+            return self._copy("rows_and_hashes", {}, self.binary_rows, "key_hash_diff.copy_with_hashes", loaded=loaded)
+
+    def copy_rows_of_new_hashes(self, changed: int) -> int:
+        """Fill the staging table with the rows whose hashes are staged; return their number.
+
+        It is less than `changed` where a row is no longer as it was hashed, and more where two hashes are the same.
+        """
+        copied, told = 0, Pieces(self.tables.where, "new rows", changed)
+        with self.tables.store.session.cursor("new_hashes") as pieces:
+            pieces.itersize = 1
+            pieces.execute(self.tables.composed("key_hash_diff.new_hashes", piece=sql.Literal(HASHES_AT_ONCE)))
+            for _, hashes in pieces:
+                wanted = {"hashes": sql.Literal(hashes)}
+                copied += self._copy("rows", wanted, self.binary_rows, "dataset.copy_to_staging")
+                told.did(copied - told.done)
+        return copied
+
+    def snapshot_may_not_cover(self) -> bool:
+        """Whether the dataset is made of something that the source's snapshot may not hold still."""
+        ((may_change,),) = self.source.rows(
+            "key_hash_diff.may_change_meanwhile", self.source.named(self.tables.dataset)
+        )
+        return bool(may_change)
+
+    def _copy(
+        self, what: str, parts: Mapping[str, sql.Composable], binary: bool, into: str, **of_into: sql.Composable
+    ) -> int:
+        form = sql.SQL("binary" if binary else "text")
+        every = {**parts, "table": self.source.table(self.tables.dataset), "columns": self._columns}
+        copy_out = composed(f"key_hash_diff.{what}", {**every, "hashed": self.hashed, "format": form}, {})
+        return copy_through(
+            lambda writer: self.source.copy_query(copy_out, writer),
+            self.source.cancel,
+            self.tables.name,
+            self.tables.store.session,
+            self.tables.composed(into, format=form, **of_into),
+        )
+
+    @property
+    def _estimated(self) -> int | None:
+        return self.source.estimated_rows(self.tables.dataset)
+
+    @property
+    def _columns(self) -> sql.Composable:
+        return sql.SQL(", ").join(sql.Identifier(column.name) for column in self.tables.dataset.columns)
+
+    @property
+    def _key(self) -> sql.Composable:
+        return sql.SQL(", ").join(map(sql.Identifier, self.tables.dataset.primary_key))

@@ -31,8 +31,8 @@ LOCK_SECONDS = 10
 class Kept:
     """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
 
-    `dropped` are tables of earlier batches that no batch needs any more, `lost_maps` the datasets whose row map is gone:
-    the next batch reads all of their rows.
+    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
+    gone: the next batch reads all of their rows.
     """
 
     stream: str

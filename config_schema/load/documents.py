@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -12,48 +11,102 @@ import yaml
 from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.load.model_yaml import ModelLoader
 from config_schema.quality import QualityCheck
 
 Model = TypeVar("Model")
 CHECK_KINDS: dict[type, str] = {shape: shape.kind.value for shape in get_args(QualityCheck)}
 
 
-class _OnceLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice in one mapping, which PyYAML would let pass with the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                mark = key_node.start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands there twice", mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+# What a person who meets an error of YAML's can do about it, by words in it.
+ADVICE = {
+    "could be a text or a number": "Put it in quotes, or write a plain decimal number",
+    "is no finite number": "Write a decimal number",
+    "'\\t'": "Indent with blanks: YAML takes no tabs",
+    "that cannot start any token": "Put the value in quotes",
+    "expected alphabetic or numeric character": "Put a value that begins with * or & in quotes",
+    "another document": "Write one document: a second line of --- begins another",
+    "stands there twice": "Keep one of them",
+    "a key is no text": "Write a name before the colon",
+    "mapping values are not allowed": "Put a value with a colon in quotes, and look at the indentation",
+}
+JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
 
 def yaml_document(path: Path) -> Any:
-    """The file's data. Raises ProblemsFound with the line where it is no YAML."""
+    """The file's data; None if there is nothing in it. Raises ProblemsFound with the line where it is no YAML."""
+    text = _text(path)
     try:
-        return yaml.load(path.read_text("utf-8"), Loader=_OnceLoader)
+        return yaml.load(text, Loader=ModelLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise _unreadable(path, f"not YAML: {error.problem}", mark.line + 1 if mark else None) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = error.problem_mark or error.context_mark
+        said = f"not YAML: {' '.join(filter(None, (error.problem, error.note)))}"
+        if error.problem and "but found another document" in error.problem:
+            said = "not YAML: there is another document in it"
+        raise _unreadable(path, said, mark.line + 1 if mark else None) from error
+    except yaml.reader.ReaderError as error:
+        what = f"not YAML: the character U+{int(error.character):04X} cannot stand there"
+        raise _unreadable(path, what, text.count("\n", 0, error.position) + 1) from error
+    except yaml.YAMLError as error:
         raise _unreadable(path, f"cannot be read: {error}") from error
 
 
 def json_document(path: Path) -> Any:
-    """The file's data. Raises ProblemsFound if it is not there or no JSON."""
+    """The file's data. Raises ProblemsFound if it is not there or no JSON, with the line."""
+    text = _text(path)
     try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        problem = Problem(path.name, "", "the file is missing", "Write it beside the model; see config_schema/examples")
-        raise ProblemsFound(str(path), [problem]) from error
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise _unreadable(path, f"not JSON: {error.msg}", error.lineno) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, f"cannot be read: {error}") from error
+    except _NotOurs as error:
+        raise _unreadable(path, f"not JSON: {error}", _line_of(text, error.text)) from error
+
+
+class _NotOurs(ValueError):
+    """What Python takes for JSON and we do not; `text` is a word by which its line is found."""
+
+    def __init__(self, what: str, text: str) -> None:
+        super().__init__(what)
+        self.text = text
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _NotOurs(f"the key {key!r} stands there twice", json.dumps(key, ensure_ascii=False))
+        found[key] = value
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise _NotOurs(f"{word} is no number", word)
+
+
+def _line_of(text: str, word: str) -> int | None:
+    """The line of the second key of a mapping that has it twice, or of the only place where the word stands."""
+    try:
+        yaml.compose(text, Loader=ModelLoader)
+    except yaml.MarkedYAMLError as error:
+        if error.problem_mark is not None:
+            return int(error.problem_mark.line) + 1
+    return text.count("\n", 0, text.index(word)) + 1 if text.count(word) == 1 else None
+
+
+def _text(path: Path) -> str:
+    """The file's text, without the mark that some editors put before it. Raises ProblemsFound if it is no UTF-8."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        problem = Problem(path.name, "", "the file is missing", JSON_PLACE)
+        raise ProblemsFound(str(path), [problem]) from error
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _unreadable(path, f"the byte 0x{data[error.start]:02x} is no UTF-8", line, "Save it as UTF-8") from error
 
 
 def structured(data: Any, kind: type[Model]) -> Model:
@@ -73,5 +126,6 @@ def _converter() -> cattrs.Converter:
     return converter
 
 
-def _unreadable(path: Path, what: str, line: int | None = None) -> ProblemsFound:
-    return ProblemsFound(str(path), [Problem(path.name, "", what, "Mend the file", line)])
+def _unreadable(path: Path, what: str, line: int | None = None, todo: str | None = None) -> ProblemsFound:
+    advice = todo or next((advice for word, advice in ADVICE.items() if word in what), "Correct the file")
+    return ProblemsFound(str(path), [Problem(path.name, "", what, advice, line)])

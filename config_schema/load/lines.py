@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from config_schema.errors import Problem
+from config_schema.load.model_yaml import ModelLoader
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -30,7 +31,7 @@ def _document(path: Path) -> yaml.Node | None:
     if path.suffix not in (".yaml", ".yml", ".json"):
         return None
     try:
-        return yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)  # JSON is YAML, nearly
+        return yaml.compose(path.read_text("utf-8-sig"), Loader=ModelLoader)  # JSON is YAML, nearly
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
 
@@ -56,3 +57,7 @@ def _inside(node: yaml.Node | None, index: str, key: str) -> Iterator[tuple[int,
         for name, value in node.value:
             if name.value == key:
                 yield name.start_mark.line, value
+        for name, value in node.value:
+            if name.value == "<<":
+                for merged in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    yield from _inside(merged, index, key)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from config_schema.claims import Key, source_table
 from config_schema.errors import Finding, choose_from, did_you_mean
-from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem
+from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, SourceKind
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.rules.parts import datasets
 from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
@@ -33,11 +33,11 @@ def keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
-    for path, _, dataset in datasets(ecosystem):
+    for path, store, dataset in datasets(ecosystem):
         if len(dataset.columns) > MOST_COLUMNS:
             what = f"{len(dataset.columns)} columns are more than a table can have"
             yield f"{path}.columns", what, f"Leave some out: {MOST_COLUMNS} at most"
-        for at, name in _names(path, dataset):
+        for at, name in _names(path, store, dataset):
             if len(name.encode()) > POSTGRES_NAME_BYTES:
                 what = f"{name!r} has {len(name.encode())} bytes, and PostgreSQL cuts names at {POSTGRES_NAME_BYTES}"
                 yield at, what, "Read the table through a view that has a shorter name"
@@ -78,7 +78,8 @@ def _is_type(text: str, store: Datastore) -> bool:
     return base in KNOWN_TYPES or base in store.types or DELIBERATE.fullmatch(base) is not None
 
 
-def _names(path: str, dataset: Dataset) -> Iterator[tuple[str, str]]:
-    yield f"{path}.table", dataset.table or ""
+def _names(path: str, store: Datastore, dataset: Dataset) -> Iterator[tuple[str, str]]:
+    if store.source.kind is SourceKind.POSTGRESQL:
+        yield f"{path}.table" if dataset.table else f"{path}.name", dataset.source_table
     for k, column in enumerate(dataset.columns):
         yield f"{path}.columns[{k}].name", column.name

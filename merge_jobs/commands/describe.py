@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 
-from config_schema.load.documents import plain
-from config_schema.model import Consistency, Datastore
+from config_schema import names
+from config_schema.model import Consistency
 from merge_jobs.commands.options import errors_told
 from merge_jobs.errors import CommandWrong
 
 PASSWORD_VARIABLE = "DATASURFACE_SOURCE_PASSWORD"
-LINE = 120
 HEADER = """\
-# From the catalogue of {place}. Nothing there tells whose data it is: every column is `internal` until you say
-# `classification: pii` and the like.
+# From the catalogue of {place}.
+# Nothing there tells whose data it is: every column is `internal` until you say `classification: pii` and the like.
 """
-
-
-class _OneLine(dict[str, Any]):
-    """A mapping that is written on one line."""
-
-
-class _Dumper(yaml.SafeDumper):
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless=False)  # lists stand in from their key, as in the examples
-
-
-_Dumper.add_representer(
-    _OneLine, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True)
-)
 
 
 def describe(
@@ -43,6 +27,9 @@ def describe(
     schema: Annotated[str, typer.Option("--schema", help="The schema of the tables.")] = "public",
     table: Annotated[
         list[str] | None, typer.Option("--table", help="Only tables of this name or pattern; may be given again.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", help="No tables of this name or pattern; may be given again.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="The datastore's name; else the database's.")] = None,
     credential: Annotated[
@@ -55,41 +42,38 @@ def describe(
 ) -> None:
     """Write the tables of a live database as a datastore of the model: columns, types, keys. Reads no rows.
 
-    A table without a key is left out and named. Look through the result: which columns are PII nobody can read there.
+    What cannot be described, a table without a key for instance, is a comment in the result that says why, and is named
+    on standard error. Look through the result: which columns are PII nobody can read there.
 
-    Example: merge-job describe --dsn postgresql://reader@pg-data/customer_db --name Store1 --out store1.yaml
+    Example: merge-job describe --dsn postgresql://reader@pg-data/customer_db --exclude 'tmp_*' --out store1.yaml
 
     Exit codes: 0 written, 1 an error, which is named, 2 a wrong option.
     """
-    from merge_jobs.catalogue import described, place_of_dsn  # SQLAlchemy takes a while to load
+    # SQLAlchemy takes a while to load.
+    from merge_jobs.catalogue import Choice, described, place_of_dsn
+    from merge_jobs.catalogue.datasets import stream_name
+    from merge_jobs.catalogue.yaml_text import printable, yaml_text
 
     with errors_told():
         if out is not None and out.exists():
             raise CommandWrong(str(out), "it is there already", "Name a new file, or remove it")
         place = place_of_dsn(dsn, schema, os.environ.get(PASSWORD_VARIABLE))
         consistency = Consistency.SINGLE_DATASET if single_dataset else Consistency.MULTI_DATASET
-        secret = credential or Path(place.database).stem.replace("_", "-")
-        found = described(place, name or Path(place.database).stem, secret, consistency, table or ())
-        text = HEADER.format(place=place) + _yaml(found.datastore)
+        title = Path(place.database).stem
+        secret = credential or names.dns_label(title) or "source"
+        choice = Choice(tuple(table or ()), tuple(exclude or ()))
+        found = described(place, name or stream_name(title), secret, consistency, choice)
+        text = HEADER.format(place=printable(str(place))) + yaml_text(found)
         if out is None:
             typer.echo(text, nl=False)
         else:
             _write(out, text)
-    for left, why in found.left_out:
-        typer.echo(f"left out: {left}: {why}", err=True)
+    for left in found.left_out:
+        typer.echo(f"left out: {printable(left.table)}: {left.why}", err=True)
     columns = sum(len(dataset.columns) for dataset in found.datastore.datasets)
     typer.echo(
         f"{len(found.datastore.datasets)} datasets with {columns} columns{f' in {out}' if out else ''}", err=True
     )
-
-
-def _yaml(datastore: Datastore) -> str:
-    said = plain(datastore)
-    for dataset in said["datasets"]:
-        dataset["columns"] = [_OneLine(column) for column in dataset["columns"]]
-    document = {"datastores": [said]}
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LINE)
-    return text
 
 
 def _write(out: Path, text: str) -> None:

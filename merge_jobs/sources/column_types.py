@@ -6,11 +6,13 @@ way into such a column is judged by value_texts.py. A type that is not in a tabl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import types as t
 from sqlalchemy.dialects import mysql as my
+from sqlalchemy.dialects.mysql.base import ischema_names
 
 from config_schema.model import SourceKind
 
@@ -40,6 +42,27 @@ def _seconds(of: Any) -> str:
     """The decimal places of MySQL's times: none unless the type says how many."""
     return f"({of.fsp or 0})"
 
+
+class Shape(t.LargeBinary):
+    """A spatial type of MySQL's, or a vector, as the server gives it: in a binary form of its own."""
+
+    def __init__(self, *bounds: object, **of_a_text: object) -> None:
+        super().__init__()
+
+
+class Address(t.Text):
+    """INET4 and INET6 of MariaDB."""
+
+    def __init__(self, *bounds: object, **of_a_text: object) -> None:
+        super().__init__()
+
+
+# Types that SQLAlchemy does not know of itself, by the names that MySQL and MariaDB have for them.
+SHAPES = "geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection geomcollection"
+for name in (*SHAPES.split(), "vector"):
+    ischema_names.setdefault(name, Shape)
+for name in ("inet4", "inet6"):
+    ischema_names.setdefault(name, Address)
 
 # The first that fits has it: a subclass stands before its parent.
 GENERIC: tuple[Rule, ...] = (
@@ -90,6 +113,8 @@ SQLITE: tuple[Rule, ...] = (
     (t.String, lambda of: "text"),
     (t.NullType, lambda of: "text"),
 )
+# What SQLite makes NUMERIC of and means a number; it does so of every name that it does not know, UUID and ANY too.
+NUMBERS = re.compile(r"\s*(?:num|dec|money|currency|smallmoney)", re.IGNORECASE)
 OF_KIND: dict[SourceKind, tuple[Rule, ...]] = {SourceKind.MYSQL: MYSQL, SourceKind.SQLITE: SQLITE}
 
 
@@ -97,3 +122,9 @@ def postgres_type(of: t.TypeEngine[Any], kind: SourceKind | None = None) -> str:
     """Return the type that holds every value of the type `of`, as PostgreSQL's format_type() writes it."""
     rules = (*OF_KIND.get(kind, ()), *GENERIC) if kind else GENERIC
     return next((name(of) for generic, name in rules if isinstance(of, generic)), str(of))
+
+
+def declared_type(name: str, of: t.TypeEngine[Any]) -> str:
+    """Return that type for a column of SQLite's, whose type was declared by this name and is reflected as `of`."""
+    is_number = NUMBERS.match(name) or not isinstance(of, t.Numeric) or isinstance(of, t.Float)
+    return postgres_type(of, SourceKind.SQLITE) if is_number else "text"

@@ -28,21 +28,6 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 
--- name: modelled_types
--- What a merge store can hold them as: a domain as what it is of, a type of the producer's own as text.
-WITH RECURSIVE resolved AS (
-    SELECT a.attname, a.atttypid AS type, a.atttypmod AS modifier
-    FROM pg_attribute a
-    JOIN pg_class c ON c.oid = a.attrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
-    UNION ALL
-    SELECT r.attname, t.typbasetype, t.typtypmod FROM resolved r JOIN pg_type t ON t.oid = r.type WHERE t.typtype = 'd'
-)
-SELECT r.attname, CASE
-    WHEN t.oid < 16384 THEN format_type(t.oid, r.modifier) WHEN t.typcategory = 'A' THEN 'text[]' ELSE 'text' END
-FROM resolved r JOIN pg_type t ON t.oid = r.type WHERE t.typtype <> 'd'
-
 -- name: estimated_rows
 -- As ANALYZE or VACUUM has left it; nothing for a view, or a table that neither has seen.
 WITH RECURSIVE tree AS (

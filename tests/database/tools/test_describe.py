@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg2
 import pytest
 import yaml
 
@@ -96,7 +97,11 @@ def test_tables_columns_types_and_keys_are_those_of_the_catalogue(describe):
     ]
     assert (coded.name, coded.primary_key) == ("coded", ("code", "region"))
     left_out = [line for line in done.stderr.splitlines() if line.startswith("left out")]
-    assert left_out == [f"left out: keyless: {UNUSABLE}", f"left out: partly: {UNUSABLE}"]
+    assert left_out == [
+        f"left out: keyless: {UNUSABLE}",
+        f"left out: partly: {UNUSABLE} (partly_id_idx: it is of some rows only)",
+        "left out: seen: it is a view, of which the catalogue knows no key",
+    ]
     assert done.stderr.splitlines()[-1] == "2 datasets with 11 columns"
 
 
@@ -126,6 +131,54 @@ def test_tables_can_be_chosen_by_pattern_and_by_schema(describe):
     assert (other.source.schema, [one.name for one in other.datasets]) == ("other", ["elsewhere"])
 
 
+def test_tables_can_be_excluded_by_pattern(describe):
+    found = datastore(describe("--exclude=camel*", "--exclude=partly", "--exclude=none_*").stdout).datasets
+    assert [one.name for one in found] == ["coded"]
+
+
+def test_a_dataset_in_a_comment_becomes_one_when_a_key_is_put_in(describe):
+    text = describe("--name=Store1").stdout
+    lines = text[text.index("# left out: seen") :].splitlines()[2:]
+    mended = "\n".join([text, *(line.replace("# ", "", 1) for line in lines)])
+    mended = mended.replace("primary_key: []", "primary_key: [id]").replace(
+        "type: integer}", "type: integer, nullable: false}"
+    )
+    seen = datastore(mended).datasets[-1]
+    assert (seen.name, seen.primary_key, [column.name for column in seen.columns]) == ("seen", ("id",), ["id"])
+
+
+RIGHTS = """
+    CREATE ROLE {reader} LOGIN PASSWORD 'secret';
+    CREATE TABLE all_of_it (id int PRIMARY KEY, a text);
+    CREATE TABLE some_columns (id int PRIMARY KEY, a text, hidden text);
+    CREATE TABLE nothing (id int PRIMARY KEY);
+    CREATE TABLE secured (id int PRIMARY KEY);
+    ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+    GRANT CONNECT ON DATABASE {database} TO {reader};
+    GRANT SELECT ON all_of_it, secured TO {reader};
+    GRANT SELECT (id, a) ON some_columns TO {reader};
+    CREATE SCHEMA closed; CREATE TABLE closed.a (id int PRIMARY KEY)
+"""
+
+
+def test_what_the_user_may_not_read_is_left_out_with_the_right_that_is_missing(describe, source):
+    reader = f"reader_{source.name}"
+    with psycopg2.connect(source.superuser_dsn) as session, session.cursor() as cursor:
+        cursor.execute(RIGHTS.format(reader=reader, database=source.name))
+    session.close()
+    dsn = f"postgresql://{reader}@{source.server.host}:{source.server.port}/{source.name}"
+    done = describe(
+        "--table=all_of_it", "--table=so*", "--table=nothing", "--table=secured", dsn=dsn, password="secret"
+    )
+    assert [one.name for one in datastore(done.stdout).datasets] == ["all_of_it"]
+    said = done.stderr
+    assert "left out: nothing: the user has no SELECT on it: GRANT it to read the table" in said
+    assert "left out: some_columns: the user has SELECT on 2 of its columns only" in said
+    assert "left out: secured: row-level security keeps rows from this user" in said
+    refused = describe("--schema=closed", dsn=dsn, password="secret", returncode=1)
+    assert f"the user '{reader}' may not use the schema 'closed'" in refused.stderr
+
+
 def test_an_sqlite_file_is_described_too(describe, tmp_path):
     import sqlite3
 
@@ -138,8 +191,8 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
     assert (store.name, store.source.credential) == ("shop_db", "shop-db")
     assert isinstance(people, Dataset)
     assert [(column.name, column.type, column.nullable) for column in people.columns] == [
-        ("id", "integer", False),
-        ("name", "character varying(20)", False),
+        ("id", "bigint", False),
+        ("name", "text", False),
         ("born", "date", True),
     ]
 
@@ -152,7 +205,15 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
         ([], {"dsn": "postgresql://reader@127.0.0.1"}, "it names no database. Put /database behind the host"),
         ([], {"dsn": "postgresql://reader@127.0.0.1:1/x"}, "Start the server, or correct host and port"),
         ([], {"password": "wrong"}, "password authentication failed"),
-        (["--schema=nowhere"], {}, "schema nowhere: there is no table that is asked for"),
+        (["--schema=nowhere"], {}, "--schema: there is no schema 'nowhere'"),
+        (["--table=nope"], {}, "--table: there is no table 'nope'"),
+        (["--table=c*ed", "--table=camelcase"], {}, "there is no table 'camelcase'"),
+        (["--table=camelcase"], {}, "Did you mean 'camelCase'?"),
+        (["--exclude=nope"], {}, "--exclude: there is no table 'nope'"),
+        (["--exclude=*"], {}, "there is no table that is asked for"),
+        (["--table=seen"], {}, "seen: it is a view"),
+        (["--name=a b"], {}, "--name: datastores[0].name: 'a b'"),
+        (["--credential=A_b"], {}, "--credential: datastores[0].source.credential: 'A_b'"),
         (["--table=keyless"], {}, "there is no table with a key"),
         (["--out=/"], {}, "/: it is there already"),
     ],

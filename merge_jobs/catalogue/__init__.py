@@ -1,0 +1,151 @@
+"""A datastore as the catalogue of a live database tells it, so that nobody types columns. Reads no rows."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NoReturn
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Inspector
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+
+from config_schema.errors import choose_from
+from config_schema.model import Consistency, Database, Datastore, SourceKind
+from merge_jobs.catalogue.datasets import LeftOut, checked_datastore, sorted_tables
+from merge_jobs.catalogue.found import FoundTable
+from merge_jobs.catalogue.mysql import mysql_tables
+from merge_jobs.catalogue.postgres import postgres_tables
+from merge_jobs.catalogue.reflected import reflected_tables
+from merge_jobs.catalogue.sqlite import sqlite_tables
+from merge_jobs.database import Place
+from merge_jobs.errors import CommandWrong, DatabaseFailed
+from merge_jobs.sources import Source
+from merge_jobs.sources.opening import open_source
+from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.sqlalchemy_source import source_engine
+
+APPLICATION = "merge-job describe"
+WILDCARD = re.compile(r"[*?\[]")
+SHOWN = 5  # reasons in an error
+PORTS = {SourceKind.MYSQL: 3306, SourceKind.MSSQL: 1433, SourceKind.ORACLE: 1521}
+# SQLAlchemy's names of dialects, and older ones that people still write.
+KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
+
+
+@dataclass(frozen=True)
+class Described:
+    """The datastore; what to know of its tables, by their names; and the tables that are not in it."""
+
+    datastore: Datastore
+    notes: Mapping[str, Sequence[str]]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Names or patterns of tables: all, unless some are `wanted`, less those that are `excluded`."""
+
+    wanted: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    def takes(self, table: str) -> bool:
+        """Whether the table is to be described."""
+        return (not self.wanted or _matches(table, self.wanted)) and not _matches(table, self.excluded)
+
+
+EVERYTHING = Choice()
+
+
+def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
+    """The place that `kind://user:password@host:port/database` names; `password` where the DSN has none.
+
+    Raises CommandWrong, which never shows the DSN: it may hold a password.
+    """
+    try:
+        url = sa.engine.make_url(dsn)
+        kind = KINDS[url.get_backend_name()]
+    except (SQLAlchemyError, ValueError, KeyError):
+        shape = "postgresql://user@host:5432/database"
+        raise CommandWrong("--dsn", f"it is no DSN like {shape}", f"Begin with one of {', '.join(KINDS)}") from None
+    if not url.database:
+        raise CommandWrong("--dsn", "it names no database", "Put /database behind the host")
+    port = url.port or PORTS.get(kind, 5432)
+    return Place(
+        url.host or "localhost", port, url.database, schema, url.username or "", url.password or password or "", kind
+    )
+
+
+def described(
+    place: Place, name: str, credential: str, consistency: Consistency, choice: Choice = EVERYTHING
+) -> Described:
+    """Describe the tables of the place's schema.
+
+    A table without a key that is unique and never NULL is left out, as is whatever no batch could read. Raises
+    StreamFactoryError, also for a name of a table that is not there.
+    """
+    with open_source(place, APPLICATION) as source:
+        tables = _tables(place, source)
+        where = f"{source.where}, schema {place.schema}"
+    _check_choice(where, choice, [table.name for table in tables])
+    found = sorted_tables((table for table in tables if choice.takes(table.name)), choice.wanted)
+    database = Database(place.host, place.database, credential, place.port, place.schema, place.kind)
+    datastore = checked_datastore(found, name, database, consistency)
+    if not found.datasets:
+        _raise_nothing_found(where, found.left_out)
+    return Described(datastore, found.notes, tuple(sorted(found.left_out, key=lambda left: left.table)))
+
+
+def _tables(place: Place, source: Source) -> list[FoundTable]:
+    if isinstance(source, PostgresSource):
+        return postgres_tables(source)
+    with _inspector(place, source.where) as (inspector, connection):
+        if place.kind is SourceKind.MYSQL:
+            return mysql_tables(inspector, connection, place)
+        if place.kind is SourceKind.SQLITE:
+            return sqlite_tables(inspector, connection, place)
+        return reflected_tables(inspector, place)
+
+
+def _matches(table: str, patterns: Iterable[str]) -> bool:
+    return any(table == pattern or fnmatchcase(table, pattern) for pattern in patterns)
+
+
+def _check_choice(where: str, choice: Choice, known: Sequence[str]) -> None:
+    """Raise CommandWrong for a name or pattern that no table has: a slip would leave a table out, or in."""
+    for flag, patterns in (("--table", choice.wanted), ("--exclude", choice.excluded)):
+        for pattern in patterns:
+            is_name = flag == "--table" or not WILDCARD.search(pattern)
+            if is_name and not any(_matches(table, [pattern]) for table in known):
+                raise CommandWrong(flag, f"there is no table {pattern!r} in {where}", choose_from(pattern, known))
+
+
+def _raise_nothing_found(where: str, left_out: Sequence[LeftOut]) -> NoReturn:
+    if not left_out:
+        raise CommandWrong(where, "there is no table that is asked for", "Check --schema, --table and who may read")
+    reasons = "; ".join(f"{left.table}: {left.why}" for left in left_out[:SHOWN])
+    more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
+    what = f"there is no table with a key that can be described: {reasons}{more}"
+    raise CommandWrong(where, what, "Check --schema, --table and who may read")
+
+
+@contextmanager
+def _inspector(place: Place, where: str) -> Iterator[tuple[Inspector, sa.Connection]]:
+    engine = source_engine(place, where)
+    try:
+        with warnings.catch_warnings(), engine.connect() as connection:
+            # Types that it does not know: see column_types.py.
+            warnings.simplefilter("ignore", SAWarning)
+            if place.kind is SourceKind.SQLITE:
+                connection.exec_driver_sql("BEGIN")  # one state of the file, whatever others do
+            yield sa.inspect(connection), connection
+    except SQLAlchemyError as error:
+        what = f"its catalogue cannot be read ({type(error).__name__})"
+        todo = "Check that the user may read the schema"
+        raise DatabaseFailed(where, what, todo, retryable=False, sqlstate=None) from None
+    finally:
+        engine.dispose()

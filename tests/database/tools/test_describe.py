@@ -139,11 +139,11 @@ def test_tables_can_be_excluded_by_pattern(describe):
 def test_a_dataset_in_a_comment_becomes_one_when_a_key_is_put_in(describe):
     text = describe("--name=Store1").stdout
     lines = text[text.index("# left out: seen") :].splitlines()[2:]
-    mended = "\n".join([text, *(line.replace("# ", "", 1) for line in lines)])
-    mended = mended.replace("primary_key: []", "primary_key: [id]").replace(
+    filled_in = "\n".join([text, *(line.replace("# ", "", 1) for line in lines)])
+    filled_in = filled_in.replace("primary_key: []", "primary_key: [id]").replace(
         "type: integer}", "type: integer, nullable: false}"
     )
-    seen = datastore(mended).datasets[-1]
+    seen = datastore(filled_in).datasets[-1]
     assert (seen.name, seen.primary_key, [column.name for column in seen.columns]) == ("seen", ("id",), ["id"])
 
 

@@ -1,7 +1,7 @@
 """Quality checks of a dataset, as the model has them; docs/quality.md says what each looks at.
 
-A check is a row in one of these shapes. Each looks at the rows that a batch brings, new and changed, and counts those
-that break it.
+A check is a row in one of these shapes. Each counts the rows that break it, of those that a batch brings, new and
+changed, and of those that a change elsewhere can break.
 """
 
 from __future__ import annotations

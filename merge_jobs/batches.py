@@ -215,14 +215,22 @@ def remove(store: MergeStore, batch: Batch) -> None:
 
 
 def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
-    """The stream has been looked at: `batch_id` is the last committed one. The caller commits."""
+    """Write down that the source was looked at; `batch_id` is the last committed one. The caller commits.
+
+    Beside the result stand the reference checks that were judged: the next batch then looks at what changed only.
+    """
     values = {
         "key": store.stream.key,
         "batch_id": batch_id,
         "run_id": result.run_id,
-        "result": Json(result.to_dict()),
+        "result": Json({**result.to_dict(), "references": store.stream.references}),
     }
     store.run("batches.move_counter", values, **_tables(store, "counter"))
+
+
+def references_held(store: MergeStore) -> dict[str, Any]:
+    """Return the references that the last look at the source judged, as `Stream.references` has them."""
+    return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
 
 
 def mark_failed(store: MergeStore, batch: Batch, error: str, retryable: bool, rejected: RejectedKeys | None) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from config_schema.model import Dataset
 from config_schema.quality import Reference, RowCount, Severity, columns_checked
 from config_schema.result import DatasetResult, MergeResult, QualityResult
+from merge_jobs import batches
 from merge_jobs.batches import Staged
 from merge_jobs.errors import QualityFailed
 from merge_jobs.store import MergeStore
@@ -53,7 +54,9 @@ def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
 
     Raises QualityFailed with all that was found if a check of severity `fail` is broken.
     """
-    applied = [Applied(DatasetTables(store, dataset), staged) for dataset in store.stream.datasets if dataset.checks]
+    checked = [dataset for dataset in store.stream.datasets if dataset.checks]
+    held = batches.references_held(store) if store.stream.references else {}
+    applied = [Applied(DatasetTables(store, dataset), staged, held.get(dataset.name, {})) for dataset in checked]
     found = {of.tables.name: tuple(_results(of)) for of in applied}
     failing = [
         f"{name}: {one.check} ({one.kind}): {_told(one, staged[name].rows)}"

@@ -11,6 +11,7 @@ from typing import Any
 from config_schema import names
 from config_schema.errors import choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
+from config_schema.quality import Reference
 from merge_jobs.errors import CommandWrong
 
 
@@ -44,6 +45,18 @@ class Stream:
                 d.name: {"table": d.source_table, "columns": [c.name for c in d.columns]} for d in self.datasets
             },
         }
+
+    @property
+    def references(self) -> dict[str, dict[str, Any]]:
+        """What each reference check compares with what, as JSON by dataset and check; none to a dataset elsewhere."""
+        there = {dataset.name for dataset in self.datasets}
+        found: dict[str, dict[str, Any]] = {}
+        for dataset in self.datasets:
+            for check in dataset.checks:
+                if isinstance(check, Reference) and check.dataset in there:
+                    compared = [list(check.columns), check.dataset, list(check.dataset_columns)]
+                    found.setdefault(dataset.name, {})[check.name] = compared
+        return found
 
     @property
     def fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 import psycopg2
@@ -26,6 +26,7 @@ class Applied:
 
     tables: DatasetTables
     staged: Mapping[str, Staged]  # of all datasets of the batch
+    held: Mapping[str, Any] = field(default_factory=dict)  # the references that the last look at the source judged
 
     @property
     def rows(self) -> int:
@@ -82,13 +83,14 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
     other = next(DatasetTables(store, dataset) for dataset in store.stream.datasets if dataset.name == check.dataset)
     theirs = _all_rows(other)
     columns = columns_of(check.columns)
-    if of.all_is_new:
+    if _looks_at_all_rows(of, check):
         equal = _equal("m", check.columns, "o", check.dataset_columns)
         return of.count("reference_of_all", columns=columns, other=theirs, open_equals_other=equal)
-    suspects = [of.tables.composed("quality.values_brought", columns=columns, brought=brought(of.tables))]
-    if not is_first_load(of.staged[check.dataset]):
-        referred = columns_of(check.dataset_columns)
-        suspects.append(of.tables.composed("quality.values_taken", referred_columns=referred, taken=taken(other)))
+    referred = columns_of(check.dataset_columns)
+    suspects = [
+        of.tables.composed("quality.values_brought", columns=columns, brought=brought(of.tables)),
+        of.tables.composed("quality.values_taken", referred_columns=referred, taken=taken(other)),
+    ]
     return of.count(
         "reference",
         columns=columns,
@@ -97,6 +99,16 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
         suspect_equals_other=_equal("s", check.columns, "o", check.dataset_columns),
         open_equals_missing=_equal("m", check.columns, "missing", check.columns),
     )
+
+
+def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
+    """Return whether a delta cannot name the rows to look at: either side is loaded anew, or was not compared before.
+
+    Rows of this side that were merged while the other was not, or under another definition, are in no delta.
+    """
+    if of.all_is_new or is_first_load(of.staged[check.dataset]):
+        return True
+    return bool(of.held.get(check.name) != of.tables.store.stream.references[of.tables.name][check.name])
 
 
 # --- parts of statements

@@ -127,6 +127,10 @@ ON CONFLICT (key) DO UPDATE SET
     current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,
     last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json
 
+-- name: references_held
+-- The reference checks that the last look at the source judged; NULL where it was an older job's.
+SELECT last_result_json -> 'references' FROM {counter} WHERE key = %(key)s
+
 -- name: fold_run
 -- Of all batches of one run the last one's row stays, with what they did together.
 WITH folded AS (

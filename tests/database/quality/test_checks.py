@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.quality import NotNull, Pattern, Range, Reference, RowCount, Severity, Unique
+from merge_jobs.errors import QualityFailed
 from merge_jobs.job import run
+from tests.database.conftest import PLATFORMS, STORE
 
 WARN = Severity.WARN
 PEOPLE = """
@@ -231,3 +234,73 @@ def test_a_reference_to_a_dataset_that_is_not_merged_here_is_said_and_not_checke
     result = run(replace(job, stream=replace(job.stream, datasets=job.stream.datasets[:1])))
     assert [one.check for one in result.datasets["a"].quality] == ["set"]
     assert "quality: a: to_b is not checked: b is not merged here" in caplog.text
+
+
+JOINING = """
+    CREATE TABLE child (id int PRIMARY KEY, p int); CREATE TABLE parent (id int PRIMARY KEY, other int);
+    INSERT INTO child VALUES (1, 1), (2, 7), (3, NULL), (4, 8); INSERT INTO parent VALUES (1, 7), (2, NULL)
+"""
+TO_PARENT = Reference("c", WARN, ("p",), "parent", ("id",))
+
+
+def without_parent(case, kind):
+    """Run with the child alone, as on a platform whose consumers use no other dataset."""
+    job = case.job(kind)
+    return run(replace(job, stream=replace(job.stream, datasets=job.stream.datasets[:1])))
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_parent_loaded_later_shows_children_that_refer_to_nothing(checked, violations_of, kind):
+    case = checked(JOINING, child=(TO_PARENT,))
+    assert violations_of(without_parent(case, kind), "child") == {}
+    assert violations_of(case.merge(kind), "child") == {"c": 2}
+    assert violations_of(case.run(kind), "child") == {"c": 0}  # they are nobody's change any more
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_parent_loaded_later_fails_the_batch_where_the_check_says_so(checked, kind):
+    case = checked(JOINING, child=(replace(TO_PARENT, severity=Severity.FAIL),))
+    without_parent(case, kind)
+    for _ in range(2):  # it does not pass because it was seen once
+        with pytest.raises(QualityFailed, match=r"child: c \(reference\): 2 rows"):
+            case.run(kind)
+    case.execute("INSERT INTO parent VALUES (7), (8)")
+    case.run(kind)
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_parent_that_comes_back_is_compared_with_children_merged_meanwhile(checked, violations_of, kind):
+    case = checked(JOINING + "; DELETE FROM child WHERE id IN (2, 4)", child=(TO_PARENT,))
+    case.merge(kind)
+    case.execute("INSERT INTO child VALUES (5, 55)")
+    without_parent(case, kind)
+    assert violations_of(case.merge(kind), "child") == {"c": 1}
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+@pytest.mark.parametrize("load", ["child", "parent"])
+def test_a_side_whose_merge_table_is_loaded_anew_is_compared_in_whole(checked, violations_of, kind, load):
+    case = checked(JOINING, child=(TO_PARENT,))
+    case.merge(kind)
+    table = names.merge_table(names.platform_name(PLATFORMS[kind]), STORE, load)
+    case.execute(f'DROP TABLE "{table}" CASCADE', case.target)
+    assert violations_of(case.run(kind), "child") == {"c": 2}
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_a_reference_that_the_model_defines_otherwise_looks_at_all_rows_once(checked, give_checks, violations_of, kind):
+    case = checked(JOINING)
+    case.merge(kind)
+    for check, broken in ((TO_PARENT, 2), (replace(TO_PARENT, dataset_columns=("other",)), 2)):
+        give_checks(case, child=(check,))
+        assert violations_of(case.merge(kind), "child") == {"c": broken}
+        assert violations_of(case.run(kind), "child") == {"c": 0}
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_what_an_older_job_did_not_write_down_is_looked_at_once_more(checked, violations_of, kind):
+    case = checked(JOINING, child=(TO_PARENT,))
+    case.merge(kind)
+    counter = names.batch_counter_table(names.platform_name(PLATFORMS[kind]))
+    case.execute(f"UPDATE {counter} SET last_result_json = last_result_json - 'references'", case.target)
+    assert [violations_of(case.run(kind), "child")["c"] for _ in range(2)] == [2, 0]

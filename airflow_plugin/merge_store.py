@@ -6,12 +6,14 @@ print a part of it.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import select
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 import psycopg2
@@ -19,6 +21,7 @@ from psycopg2 import errorcodes, sql
 from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.name_lookup import lookup
 from config_schema.errors import StreamFactoryError
 from config_schema.postgres_errors import connect_failure, retry_can_help
 
@@ -33,12 +36,15 @@ class MergeStoreError(StreamFactoryError):
 
 
 def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
-    """A connection to the database that `dsn` names. Raises MergeStoreError.
+    """Return a connection to the database that `dsn` names. Raises MergeStoreError.
 
     `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
     """
+    began = time.monotonic()
+    named = _resolved(dsn, where, timeout)
+    left = math.ceil(timeout - (time.monotonic() - began))
     try:
-        return psycopg2.connect(dsn, connect_timeout=timeout, application_name="dagfactory")
+        return psycopg2.connect(dsn, connect_timeout=max(1, left), application_name="dagfactory", **named)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
@@ -48,14 +54,15 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
 def fetch_within(
     dsn: str, where: str, query: sql.Composable, values: Mapping[str, Any], *, seconds: float
 ) -> list[tuple[Any, ...]]:
-    """The rows of one query in a connection of its own, all within `seconds`. Raises MergeStoreError.
+    """Return the rows of one query in a connection of its own, all within `seconds`. Raises MergeStoreError.
 
     Asynchronous, because libpq's and the server's timeouts do not help against a server that has stopped.
     """
     until = time.monotonic() + seconds
     late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
+    named = _resolved(dsn, where, seconds)
     try:
-        connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory")
+        connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory", **named)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
@@ -73,6 +80,60 @@ def fetch_within(
             cursor.execute(begin + query, values)
             _wait(connection, until, late)
             return cursor.fetchall()
+
+
+def _resolved(dsn: str, where: str, seconds: float) -> dict[str, str]:
+    """Return `host`, `hostaddr` and `port` for libpq, which looks names up without a limit of time.
+
+    Empty where the DSN has no name to look up: a socket's folder, an address, a service. `host` stays for TLS and
+    password files. Of several names, those without an answer are left out, as libpq goes on to the next one.
+    Raises MergeStoreError if no name has an address within `seconds`.
+    """
+    hosts, ports = _hosts_and_ports(dsn, where)
+    if not any(map(_is_name, hosts)) or len(ports) != len(hosts):
+        return {}
+    lookups = [lookup(host) if _is_name(host) else None for host in hosts]
+    found: list[tuple[str, str, str]] = []
+    slow = False
+    for host, port, asked in zip(hosts, ports, lookups, strict=True):
+        try:
+            known = ("",) if asked is None else asked.result(seconds / len(hosts))
+            found += [(host, address, port) for address in known]
+        except TimeoutError:
+            slow = True
+        except OSError:
+            continue
+    if found:
+        return dict(zip(("host", "hostaddr", "port"), map(",".join, zip(*found, strict=True)), strict=True))
+    if slow:
+        what = f"the host's name is not resolved within {seconds:g} s ({place(dsn)})"
+        raise MergeStoreError(where, what, "Look at the name servers of this machine", retryable=True)
+    raise _not_connected(dsn, where, "could not translate host name")
+
+
+def _hosts_and_ports(dsn: str, where: str) -> tuple[list[str], list[str]]:
+    """Return what a DSN and libpq's environment name, a port for each host; no hosts where addresses are given."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    in_service = not parts.get("host") and ("service" in parts or "PGSERVICE" in os.environ)
+    if in_service or parts.get("hostaddr") or os.environ.get("PGHOSTADDR"):
+        return [], []
+    hosts = (parts.get("host") or os.environ.get("PGHOST", "")).split(",")
+    ports = str(parts.get("port") or os.environ.get("PGPORT", "")).split(",")
+    return hosts, ports * len(hosts) if len(ports) == 1 else ports
+
+
+def _is_name(host: str) -> bool:
+    """Return whether a host has to be looked up: it is neither a socket's folder nor an address."""
+    if not host or host.startswith(("/", "@")):
+        return False
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return True
+    return False
 
 
 def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:

@@ -70,7 +70,7 @@ def all_streams(settings: PlatformSettings) -> Known:
     """The platform's streams, for a parse. Raises StreamFactoryError if neither table nor snapshot can be read."""
     platform = settings.platform_name
     before = usable_snapshot(snapshot_path(platform), platform)
-    if before is not None and before.age < settings.cache_ttl:
+    if before is not None and before.is_younger_than(settings.cache_ttl):
         return Known(before, before)
     try:
         table = read_table(settings, before.token if before else "")

@@ -41,8 +41,17 @@ class Snapshot:
 
     @property
     def age(self) -> float:
-        """Seconds since the table was last seen."""
+        """Return the seconds since the table was last seen; 0 for a snapshot that is stamped ahead of the clock."""
         return max(0.0, time.time() - self.confirmed_at)
+
+    @property
+    def ahead(self) -> float:
+        """Return by how many seconds the snapshot is stamped ahead of the clock: it was set back since, or is wrong."""
+        return max(0.0, self.confirmed_at - time.time())
+
+    def is_younger_than(self, seconds: float) -> bool:
+        """Return whether the table was seen within the last `seconds`; nobody knows for one stamped ahead."""
+        return not self.ahead and self.age < seconds
 
     @property
     def gone(self) -> list[str]:

@@ -124,10 +124,16 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
 
 
 def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[Problem]:
-    """Of one that is there but not renewed: then the dag-processor does not see the table."""
-    if snapshot is None or snapshot.age <= SNAPSHOT_SECONDS + settings.cache_ttl:
+    """Return what is wrong with a snapshot that is not renewed: then the dag-processor does not see the table."""
+    if snapshot is None:
         return
-    what = f"the stream table was last seen {snapshot.age:.0f} s ago by the dag-processor of this machine"
+    allowed = SNAPSHOT_SECONDS + settings.cache_ttl
+    if snapshot.ahead > allowed:
+        what = f"its time is {snapshot.ahead:.0f} s ahead of this machine's clock, so that its age is not known"
+    elif snapshot.age > allowed:
+        what = f"the stream table was last seen {snapshot.age:.0f} s ago by the dag-processor of this machine"
+    else:
+        return
     todo = "Look at its log; if there is none here any more, remove the file"
     yield Problem(str(snapshot_path(settings.platform_name)), "", what, todo)
 

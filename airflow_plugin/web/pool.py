@@ -78,13 +78,16 @@ class Pool:
             self._free.release()
 
     def _taken(self, fresh: bool) -> tuple[Connection, bool]:
-        while self._idle:
-            connection = self._idle.pop()
+        """Return a connection, and whether it lay idle; with `fresh` all idle ones are closed."""
+        while (connection := self._pop_idle()) is not None:
             if not fresh:
                 return connection, True
             connection.close()
-        if self._away is not None and time.monotonic() < self._away[0]:
-            raise self._away[1]
+        away = self._away  # once: another thread may find it back meanwhile
+        if away is not None and time.monotonic() < away[0]:
+            said = away[1]
+            # A new one for each thread: raising one error again and again makes its traceback longer each time.
+            raise MergeStoreError(said.where, said.what, said.todo, retryable=said.retryable)
         try:
             connection = connect(self._dsn, self._where, timeout=CONNECT_SECONDS)
         except MergeStoreError as error:
@@ -92,6 +95,13 @@ class Pool:
             raise
         self._away = None
         return connection, False
+
+    def _pop_idle(self) -> Connection | None:
+        # In one step: between a look at the list and pop() another thread may take the last one.
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _give_back(self, connection: Connection) -> None:
         with suppress(Exception):  # whatever is wrong with it, it is closed then, and the next request takes another

@@ -7,17 +7,40 @@ import logging
 import pytest
 
 
-@pytest.mark.parametrize(("seconds", "near"), [(1.5, False), (2.5, True)])
-def test_a_file_is_warned_of_long_before_the_processors_timeout(airflow_here, caplog, seconds, near):
+@pytest.mark.parametrize(
+    ("waiting", "publishing_seconds", "near"),
+    [(0, 1.5, False), (0, 2.5, True), pytest.param(5, 0.1, False, id="the merge store does not answer")],
+)
+def test_a_file_is_warned_of_long_before_the_processors_timeout(
+    airflow_here, caplog, monkeypatch, waiting, publishing_seconds, near
+):
     from airflow_plugin.factory import publishing
     from airflow_plugin.factory.judging import Judged
     from airflow_plugin.factory.known import Known
     from airflow_plugin.factory.last_good import Snapshot
+    from airflow_plugin.factory.shards import WHOLE
+    from airflow_plugin.merge_store import MergeStoreError
     from airflow_plugin.settings import PlatformSettings
 
-    settings = PlatformSettings(original_platform_name="YellowLive")
+    now = 1000.0
+    away = MergeStoreError("DAGFACTORY_YELLOWLIVE_DSN", "no answer within 5 s", "Look", retryable=True)
+
+    def taking(seconds, result):
+        def take(*_):
+            nonlocal now
+            now += seconds
+            return result
+
+        return take
+
+    monkeypatch.setattr(publishing.time, "monotonic", lambda: now)
+    known = Known(Snapshot("", {}), trouble=away if waiting else None)
+    monkeypatch.setattr(publishing, "all_streams", taking(waiting, known))
+    monkeypatch.setattr(publishing, "judged", taking(publishing_seconds, Judged()))
+    monkeypatch.setattr(publishing, "keep", taking(0, None))
     with caplog.at_level(logging.WARNING, publishing.__name__):
-        publishing._tell(settings, Known(Snapshot("", {})), Judged(), seconds)
+        publishing._all_dags(PlatformSettings(original_platform_name="YellowLive"), WHOLE)
     warned = [record.getMessage() for record in caplog.records if "--shards" in record.getMessage()]
     assert len(warned) == near
     assert all("YellowLive: this file comes near to dag_file_processor_timeout (50 s)" in text for text in warned)
+    assert ("cannot be read" in caplog.text) is bool(waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
 from contextlib import closing
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from airflow_plugin import stream_table
 from airflow_plugin.factory import rows
 from airflow_plugin.factory.rows import Table, TableRow, read_rows, read_table
-from airflow_plugin.merge_store import MergeStoreError, fetch_within
+from airflow_plugin.merge_store import MergeStoreError, connect, fetch_within
 from airflow_plugin.settings import PlatformSettings
 from config_schema import stream
 from config_schema.errors import ProblemsFound
@@ -104,6 +105,53 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(merge_store, monkey
     assert time.monotonic() - began < 5
     assert raised.value.retryable
     assert "secret" not in str(raised.value)
+
+
+@pytest.fixture
+def hanging_names(monkeypatch):
+    """A resolver that gives no answer for names under `.hangs.example`, as one whose name server is cut off."""
+    resolve, end, asked = socket.getaddrinfo, threading.Event(), []
+
+    def getaddrinfo(host, *arguments, **options):
+        asked.append(host)
+        if host.endswith(".hangs.example"):
+            end.wait(60)
+        return resolve(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    end.set()
+
+
+def test_a_host_name_that_does_not_resolve_takes_no_longer_than_the_timeout(merge_store, monkeypatch, hanging_names):
+    monkeypatch.setattr(rows, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://u:secret@db.hangs.example/d")
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(MergeStoreError, match=r"name is not resolved within 0.3 s \(u@db.hangs.example") as raised:
+            read_table(SETTINGS)
+        assert time.monotonic() - began < 3
+        assert raised.value.retryable
+        assert "secret" not in str(raised.value)
+    assert hanging_names == ["db.hangs.example"]  # one thread waits, however often it is asked
+    with pytest.raises(MergeStoreError, match="name is not resolved within 1 s"):
+        connect("host=db2.hangs.example dbname=d", "here", timeout=1)
+
+
+def test_of_several_hosts_one_that_does_not_resolve_is_passed_over(merge_store, hanging_names):
+    parts = psycopg2.extensions.parse_dsn(merge_store.dsn)
+    known = {"user": parts["user"], "password": parts["password"], "dbname": parts["dbname"], "port": parts["port"]}
+    query = stream_table.factory_query("read_table", "yellowlive", "public", {"known": ""})
+    for hosts in ("localhost", "db.hangs.example,localhost", "no.such.name.invalid,localhost", "localhost,127.0.0.1"):
+        dsn = psycopg2.extensions.make_dsn(host=hosts, **known)
+        assert len(fetch_within(dsn, "here", query, {"known": ""}, seconds=4)) == 1, hosts
+        with closing(connect(dsn, "here", timeout=4)) as connection:
+            assert connection.info.host == "localhost", hosts  # what TLS and password files go by
+
+
+def test_a_host_name_that_is_not_known_says_so():
+    with pytest.raises(MergeStoreError, match="the host is not known"):
+        connect("host=no.such.name.invalid dbname=d", "here", timeout=30)
 
 
 def test_a_table_that_is_locked_is_given_up_and_the_server_stops_waiting_too(merge_store):

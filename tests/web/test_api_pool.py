@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -109,3 +110,56 @@ def test_what_is_not_committed_is_rolled_back_and_the_connection_used_again(post
         assert cursor.fetchone() == (None,)
     connection.close()
     assert own.read(one) == 1
+
+
+def in_lockstep(*works) -> list[BaseException | object]:
+    """Do each work in a thread of its own, all line by line of the pool's code at once; give back what came of each."""
+    together, came = threading.Barrier(len(works)), []
+
+    def trace(frame, _event, _argument):
+        if frame.f_code.co_filename != pool.__file__:
+            return None
+        with suppress(threading.BrokenBarrierError):  # one of them has come to its end
+            together.wait(10)
+        return trace
+
+    def do(work):
+        sys.settrace(trace)
+        try:
+            came.append(work())
+        except BaseException as error:
+            came.append(error)
+        finally:
+            sys.settrace(None)
+            together.abort()
+
+    threads = [threading.Thread(target=do, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return came
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_two_threads_that_look_at_one_idle_connection_both_get_an_answer(postgres, fresh):
+    own = Pool(postgres.dsn(), "here")
+    assert own.read(one) == 1
+
+    def read():
+        with own._lent(readonly=True, fresh=fresh) as connection:
+            return one(connection)
+
+    assert in_lockstep(read, read) == [1, 1]
+
+
+def test_a_store_that_is_away_is_reported_to_each_thread_by_an_error_of_its_own(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    own, errors = Pool(f"postgresql://u:p@127.0.0.1:{port}/d", "here"), []
+    for _ in range(3):
+        with pytest.raises(MergeStoreError, match="nobody listens there") as raised:
+            own.read(one)
+        errors.append(raised.value)
+    assert len(set(map(id, errors))) == 3
+    assert all(error.retryable for error in errors)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_plugin.factory import known
 from airflow_plugin.factory.known import Known, keep
 from airflow_plugin.factory.last_good import Row, Snapshot, Stream, brought_up_to_date, merged
-from airflow_plugin.factory.rows import TableRow
+from airflow_plugin.factory.rows import Table, TableRow
 from airflow_plugin.factory.snapshot_file import accept, read_snapshot, still_there, write_snapshot, writing
+from airflow_plugin.health.streams import snapshot_problems
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 
@@ -217,3 +221,32 @@ def test_the_file_is_lines_of_json(path):
     assert json.loads(settings) == SNAPSHOT.settings
     assert json.loads(head)["platform"] == "yellowlive"
     assert [json.loads(line)[0] for line in lines] == list(STREAMS)
+
+
+def test_a_snapshot_stamped_ahead_of_the_clock_does_not_stop_the_reading_of_the_table(path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
+    monkeypatch.setattr(known, "read_table", lambda settings, token: Table("new", ()))
+    settings = PlatformSettings(original_platform_name="YellowLive", cache_ttl=60)
+    for stamp, read in ((time.time() - 10, False), (time.time() - 70, True), (time.time() + 3600, True)):
+        write(path)
+        os.utime(path, (stamp, stamp))
+        found = known.all_streams(settings)
+        assert (found.now.token == "new") is read
+    keep(settings, found, {})
+    assert read_snapshot(path, "yellowlive").ahead == 0
+    assert not known.all_streams(settings).now.ahead
+
+
+def test_a_snapshot_that_stays_ahead_of_the_clock_is_a_problem(path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
+    write(path)
+    settings = PlatformSettings(original_platform_name="YellowLive")
+    for stamp, said in (
+        (time.time() + 7200, "7[12]..? s ahead of this machine's clock"),
+        (1000, "was last seen"),
+        (time.time(), None),
+    ):
+        os.utime(path, (stamp, stamp))
+        problems = [problem.what for problem in snapshot_problems(settings, read_snapshot(path, "yellowlive"))]
+        assert len(problems) == (said is not None)
+        assert said is None or re.search(said, problems[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from config_schema.model import ProductionStatus
+from config_schema.model import DatasetGroup, Ecosystem, ProductionStatus
 
 
 class AssignmentStatus(Enum):
@@ -55,3 +56,25 @@ class DsgMapping:
     def serving(self) -> tuple[str, ...]:
         """The platforms whose views the group's consumers have."""
         return tuple(one.data_platform for one in self.assignments if one.status.serves)
+
+
+def ingested_groups(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> Iterator[tuple[str, DatasetGroup]]:
+    """Yield each platform, by its name in the model, with each dataset group that it runs streams for."""
+    groups = {(w.name, group.name): group for w in ecosystem.workspaces for group in w.dataset_groups}
+    for mapping in mappings:
+        for platform in mapping.ingesting:
+            yield platform, groups[mapping.workspace, mapping.dsg_name]
+
+
+def ingested_datasets(
+    ecosystem: Ecosystem, mappings: Iterable[DsgMapping], platform: str, store: str
+) -> tuple[str, ...]:
+    """Return the datasets of a datastore that the platform ingests, in the datastore's order."""
+    wanted = {
+        sink.dataset
+        for on, group in ingested_groups(ecosystem, mappings)
+        if on == platform
+        for sink in group.sinks
+        if sink.datastore == store
+    }
+    return tuple(dataset.name for dataset in ecosystem.datastore(store).datasets if dataset.name in wanted)

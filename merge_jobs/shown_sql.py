@@ -8,6 +8,7 @@ from psycopg2 import sql
 
 from config_schema import names
 from config_schema.errors import choose_from
+from config_schema.mapping import DsgMapping, ingested_datasets
 from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
 from config_schema.statements import VALUE
 from merge_jobs.as_of import parts_of
@@ -30,17 +31,22 @@ LEGEND = """\
 
 
 def datasets_to_show(
-    ecosystem: Ecosystem, platform: str, store: str, dataset: str | None
+    ecosystem: Ecosystem, platform: str, store: str, dataset: str | None, mappings: Iterable[DsgMapping] = ()
 ) -> tuple[Stream, tuple[Dataset, ...]]:
-    """The stream that a dataset is merged in, and the dataset, or all of the stream if none is named.
+    """Return the stream that a dataset is merged in, and the dataset, or all of the stream if none is named.
 
-    Raises CommandWrong naming what there is to choose from.
+    With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or where
+    it ingests none, all of the datastore. Raises CommandWrong naming what there is to choose from.
     """
-    single = [one.name for one in ecosystem.datastores if one.consistency is Consistency.SINGLE_DATASET]
-    stream = stream_of(ecosystem, platform, store, dataset if store in single else None)
+    stores = {one.name: one for one in ecosystem.datastores}
+    single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
+    ingested = ingested_datasets(ecosystem, mappings, platform, store) if store in stores and not single else ()
+    stream = stream_of(ecosystem, platform, store, dataset if single else None, ingested)
     found = tuple(one for one in stream.datasets if dataset in (None, one.name))
     if not found:
         what = f"there is no dataset in {store} {dataset!r}"
+        if dataset in [one.name for one in stream.store.datasets]:
+            what = f"{dataset!r} of {store} is not ingested on {platform}: no dataset group there uses it"
         raise CommandWrong("--dataset", what, choose_from(dataset or "", [one.name for one in stream.datasets]))
     return stream, found
 

@@ -65,13 +65,20 @@ def _change_lines(change: StreamChange) -> Iterator[Text]:
     status = " (paused)" if change.status == "paused" else ""
     yield Text.assemble((f"  {sign} {change.kind.value} ", colour), (change.stream_key, "bold"), status)
     if change.by_hand:
-        left = ": left so; --overwrite-drift takes what the model says" if change.kind is Kind.DRIFT else ""
-        yield Text(f"      {change.by_hand}{left}")
+        yield Text(f"      {change.by_hand}{_what_becomes_of_drift(change)}")
     for field in change.fields:
         if change.kind is not Kind.CREATE:
             yield Text(f"      {field.key}: {_shown(field.before)} -> {_shown(field.after)}")
         elif field.key in SHOWN_OF_NEW:
             yield Text(f"      {field.key}: {_shown(field.after)}")
+
+
+def _what_becomes_of_drift(change: StreamChange) -> str:
+    if change.kind is not Kind.DRIFT:
+        return ""
+    if change.status == "retired":
+        return ": the model does not have it; it stays until the model does, or --overwrite-drift retires it"
+    return ": left so; --overwrite-drift takes what the model says"
 
 
 def _shown(value: Any) -> str:

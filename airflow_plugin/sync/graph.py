@@ -9,8 +9,8 @@ from typing import Any
 
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
-from config_schema.mapping import DsgMapping
-from config_schema.model import Consistency, DatasetGroup, Datastore, Ecosystem, Platform, StreamDefaults
+from config_schema.mapping import DsgMapping, ingested_groups
+from config_schema.model import Consistency, Datastore, Ecosystem, Platform, StreamDefaults
 from config_schema.stream import StreamConfig, check
 
 INGESTION_TYPE = "sql_snapshot"
@@ -42,17 +42,10 @@ def stream_graph(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[s
 def _wanted_datasets(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[tuple[str, str], Wanted]:
     """By (platform, datastore)."""
     wanted: dict[tuple[str, str], Wanted] = defaultdict(lambda: defaultdict(list))
-    for platform, group in _served_groups(ecosystem, mappings):
+    for platform, group in ingested_groups(ecosystem, mappings):
         for sink in group.sinks:
             wanted[platform, sink.datastore][sink.dataset].append(group.latency_seconds)
     return wanted
-
-
-def _served_groups(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> Iterator[tuple[str, DatasetGroup]]:
-    groups = {(w.name, group.name): group for w in ecosystem.workspaces for group in w.dataset_groups}
-    for mapping in mappings:
-        for platform in mapping.ingesting:
-            yield platform, groups[mapping.workspace, mapping.dsg_name]
 
 
 def _stream_configs(platform: Platform, store: Datastore, wanted: Wanted) -> Iterator[StreamConfig]:

@@ -34,7 +34,7 @@ router = APIRouter(
 
 @router.post("/streams/{platform}", response_model=shapes.StreamDetail, status_code=201)
 def create(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
-    """Create a stream. It lives until the model's next sync, which retires what the model does not have."""
+    """Create a stream. Syncs of the model keep it, and show it as drift until the model has it too."""
     settings = named_platform(platform)
     user.must_create()
     text, key = config_text(body.config), key_of(body.config)

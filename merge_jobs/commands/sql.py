@@ -14,7 +14,7 @@ from merge_jobs.commands.options import (
     errors_told,
     with_places,
 )
-from merge_jobs.flags import model_of, store_database
+from merge_jobs.flags import mapped_model_of, store_database
 from merge_jobs.shown_sql import datasets_to_show, shown_sql
 
 What = Annotated[
@@ -43,8 +43,8 @@ def sql(
     Exit codes: 0 printed, 1 an error, which is named, 2 a wrong option.
     """
     with errors_told():
-        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
-        stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
+        model, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+        stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
         database = store_database(places.merge_store, stream.platform.merge_store)
         texts = [shown_sql(one, stream, of, database) for one in what for of in datasets]
     typer.echo("\n\n".join(texts))

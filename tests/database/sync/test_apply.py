@@ -10,6 +10,7 @@ import psycopg2
 import pytest
 
 from airflow_plugin import stream_table
+from airflow_plugin.cli.plan_view import _platform_lines
 from airflow_plugin.merge_store import MergeStoreError
 from airflow_plugin.stream_table import ConfigDoesNotFit
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
@@ -358,3 +359,8 @@ def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):
     live = synced.sync("c2").platforms[0]
     assert [(change.stream_key, change.by_hand.changed_by) for change in live.drift] == [("Own", "ann@host")]
     assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "active", "Store1": "active"}
+    told = "\n".join(map(str, _platform_lines(live)))
+    assert "! drift Own" in told
+    assert "the model does not have it; it stays until the model does, or --overwrite-drift retires it" in told
+    synced.sync("c3", overwrite_drift=True)
+    assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "retired", "Store1": "active"}

@@ -12,7 +12,8 @@ from dataclasses import replace
 import pytest
 from psycopg2 import sql
 
-from config_schema.model import Consistency, Milestoning, SourceKind
+from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
+from config_schema.model import Consistency, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
 from merge_jobs.errors import CommandWrong
 from merge_jobs.shown_sql import datasets_to_show, plain_text, shown_sql
 from merge_jobs.sql import composed, statement, statements_of
@@ -163,6 +164,28 @@ def test_a_name_that_looks_like_a_value_is_left_alone(merging):
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowForensic", "Store1", None)
     text = shown_sql("full", stream, dataset, stream.platform.merge_store)
     assert '"public"."yellowforensic_Store1_t %(batch_id)s {merge}_merge" m SET ds_batch_out = :batch_id' in text
+
+
+def test_only_the_datasets_that_the_platform_ingests_are_locked(merging):
+    case = merging("; ".join(f"CREATE TABLE t{number} (id int PRIMARY KEY)" for number in range(5)))
+    sinks = tuple(DatasetSink("Store1", name) for name in ("t3", "t1"))
+    workspace = Workspace("W", (DatasetGroup("g", sinks),))
+    assigned = [
+        DsgMapping("g", "W", (Assignment("YellowLive", AssignmentStatus.PROVISIONED),)),
+        DsgMapping("g", "W", (Assignment("YellowForensic", AssignmentStatus.DECOMMISSIONED),)),
+    ]
+    ecosystem = replace(case.ecosystem, workspaces=(workspace,))
+
+    def locked(platform, dataset=None):
+        stream, datasets = datasets_to_show(ecosystem, platform, "Store1", dataset, assigned)
+        text = shown_sql("full", stream, datasets[0], stream.platform.merge_store)
+        return re.findall(r'"public"."(t\d)"', next(line for line in text.splitlines() if "ACCESS SHARE" in line))
+
+    assert locked("YellowLive") == ["t1", "t3"]
+    assert locked("YellowLive", "t3") == ["t1", "t3"]
+    assert locked("YellowForensic") == ["t0", "t1", "t2", "t3", "t4"]  # nothing there: what a batch of all would lock
+    with pytest.raises(CommandWrong, match="'t0' of Store1 is not ingested on YellowLive"):
+        locked("YellowLive", "t0")
 
 
 def test_what_is_shown_can_be_run(merging):

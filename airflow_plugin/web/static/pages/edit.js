@@ -13,8 +13,8 @@ import { plural } from "../words.js";
 
 const REST_MILLISECONDS = 400;
 // What the model's sync does with rows that a person wrote.
-const KEPT = "The model's next sync leaves what you wrote, and tells of it.";
-const RETIRED = "The model's next sync retires it, unless the model has it: put it there too.";
+const KEPT = "The model's sync keeps what you wrote, and shows it as drift until the model says the same.";
+const MADE_HERE = "The model's sync keeps it, and shows it as drift until the model has it too.";
 const FIXED = ["stream_key", "platform_name", "original_platform_name"];
 
 export function Edit({ platform, streamKey }) {
@@ -185,7 +185,7 @@ function Save({ platform, config, stored, changes, onReload, onClose }) {
   return h(
     Ask,
     { title, yes: stored ? "Save" : "Create", wide: true, onYes: save, onClose },
-    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The DAG follows with the next parse. ${stored ? KEPT : RETIRED}`),
+    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The DAG follows with the next parse. ${stored ? KEPT : MADE_HERE}`),
     conflict
       ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Load what is there now, and lose these changes")
       : null,

@@ -44,11 +44,12 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
     named = _resolved(dsn, where, timeout)
     left = math.ceil(timeout - (time.monotonic() - began))
     try:
-        return psycopg2.connect(dsn, connect_timeout=max(1, left), application_name="dagfactory", **named)
+        made: Connection = psycopg2.connect(dsn, connect_timeout=max(1, left), application_name="dagfactory", **named)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
         raise _malformed(where) from None
+    return made
 
 
 def fetch_within(
@@ -62,7 +63,7 @@ def fetch_within(
     late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
     named = _resolved(dsn, where, seconds)
     try:
-        connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory", **named)
+        connection: Connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory", **named)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
@@ -82,7 +83,7 @@ def fetch_within(
             return cursor.fetchall()
 
 
-def _resolved(dsn: str, where: str, seconds: float) -> dict[str, str]:
+def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:
     """Return `host`, `hostaddr` and `port` for libpq, which looks names up without a limit of time.
 
     Empty where the DSN has no name to look up: a socket's folder, an address, a service. `host` stays for TLS and

@@ -99,7 +99,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
     from airflow_plugin.migrate.gaps import gaps
     from airflow_plugin.migrate.rows import of_model, of_rows
     from airflow_plugin.migrate.static_dag import static_files
-    from config_schema.errors import StreamFactoryError
+    from config_schema.errors import ProblemsFound, StreamFactoryError
     from config_schema.load import load_model
 
     loaded = None if model is None else load_model(model)
@@ -111,7 +111,10 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
         todo = "Give --rows, as extract wrote them, or --model"
         raise StreamFactoryError(str(file), "its rows come from nowhere", todo)
     known = gaps(loaded, ())
-    streams = [extracted(dag, known) for dag in static_files(file).dags]
+    read = static_files(file)
+    if read.problems:  # moving the file takes every DAG in it away, those that nobody sees here too
+        raise ProblemsFound(str(file), read.problems)
+    streams = [extracted(dag, known) for dag in read.dags]
     return cutover_of(file.absolute(), streams, find, way.airflow)
 
 

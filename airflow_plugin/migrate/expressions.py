@@ -168,7 +168,10 @@ def _comparison(node: ast.Compare, scope: Scope) -> Any:
 
 def _conditional(node: ast.IfExp, scope: Scope) -> Any:
     test = value_of(node.test, scope)
-    return test if isinstance(test, Unread) else value_of(node.body if test else node.orelse, scope)
+    if isinstance(test, Unread):
+        return test
+    scope.skipped.add(id(node.orelse if test else node.body))
+    return value_of(node.body if test else node.orelse, scope)
 
 
 def _item(node: ast.Subscript, scope: Scope) -> Any:
@@ -277,9 +280,9 @@ def _made(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any], sc
         for before, after in pairwise(args):
             link(before, after, scope)
         return None
-    made = Made(name, args, kwargs, node.lineno)
-    if scope.dags and "task_id" in kwargs:
-        kwargs.setdefault("dag", scope.dags[-1])
+    made = Made(name, args, kwargs, node.lineno, node.col_offset)
+    if scope.dags and "task_id" in kwargs and kwargs.get("dag") is None:  # for Airflow None is not given
+        kwargs["dag"] = scope.dags[-1]
     scope.made.append(made)
     return made
 

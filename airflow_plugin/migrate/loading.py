@@ -17,8 +17,9 @@ from typing import Any
 
 from airflow_plugin.migrate.factory_pod import pod_of_manifest
 from airflow_plugin.migrate.schedules import cron_of_seconds
-from airflow_plugin.migrate.static_dag import MERGE_TASK, MERGES, StaticDag, StaticFiles, StaticTask
+from airflow_plugin.migrate.static_dag import MERGES, StaticDag, StaticFiles, StaticTask
 from airflow_plugin.migrate.static_pod import StaticPod, usual_policy
+from airflow_plugin.migrate.unfollowed import MERGE_TASK
 from airflow_plugin.migrate.values import Unread
 from config_schema.errors import Problem, StreamFactoryError
 

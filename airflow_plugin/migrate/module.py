@@ -9,9 +9,10 @@ from typing import Any
 
 from airflow_plugin.migrate.expressions import unpacked, value_of
 from airflow_plugin.migrate.forgetting import forget, spoil
-from airflow_plugin.migrate.values import LONGEST, Imported, Made, Scope, Unread
+from airflow_plugin.migrate.values import LONGEST, Decorated, Imported, Made, Scope, Unread
 
 MOST_ROUNDS = 1000  # of a loop
+DAG_KINDS = ("DAG", "dag")
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,35 @@ class MadeDag:
     edges: tuple[tuple[Made, Made], ...]
 
 
-def dags_in(tree: ast.Module) -> list[MadeDag]:
-    """The DAGs of a file, in its order."""
+@dataclass(frozen=True)
+class FileRead:
+    """What following a file gave: its DAGs, all calls that were followed, and its names at the end.
+
+    `skipped` has the ids of syntax nodes that are known not to run. `uncalled` are functions under `@dag` that the
+    file does not call, so that Airflow has no such DAGs.
+    """
+
+    dags: tuple[MadeDag, ...]
+    uncalled: tuple[Decorated, ...]
+    made: tuple[Made, ...]
+    names: dict[str, Any]
+    skipped: frozenset[int]
+
+
+def file_read(tree: ast.Module) -> FileRead:
+    """Follow a file."""
     scope = Scope({"__name__": "unread"})
     _follow(tree.body, scope)
-    dags = [made for made in scope.made if made.kind in ("DAG", "dag")]
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    called = {function.id for function in calls if isinstance(function, ast.Name)}
+    uncalled = tuple(one for one in scope.decorated if one.function.name not in called)
+    dags = tuple(one for one in _dags(scope) if all(one.dag is not other.dag for other in uncalled))
+    return FileRead(dags, uncalled, tuple(scope.made), scope.names, frozenset(scope.skipped))
+
+
+def _dags(scope: Scope) -> list[MadeDag]:
+    """Return the DAGs of a file, in its order."""
+    dags = [made for made in scope.made if made.kind in DAG_KINDS]
     found = []
     for dag in dags:
         tasks = tuple(made for made in scope.made if made.kwargs.get("dag") is dag and made is not dag)
@@ -65,6 +90,7 @@ def _follow_block(statement: ast.stmt, scope: Scope) -> None:
         if isinstance(test, Unread):
             forget(statement, scope, test)
         else:
+            scope.skipped.update(map(id, statement.orelse if test else statement.body))
             _follow(statement.body if test else statement.orelse, scope)
     elif isinstance(statement, ast.For):
         _for(statement, scope)
@@ -123,6 +149,7 @@ def _function(statement: ast.FunctionDef, scope: Scope) -> None:
         dag = value_of(ast.copy_location(call, decorator), scope)
         if isinstance(dag, Made) and dag.kind == "dag":
             dag.kwargs.setdefault("dag_id", statement.name)
+            scope.decorated.append(Decorated(statement, dag))
             inner = scope.inner({})
             inner.dags.append(dag)
             _follow(statement.body, inner)
@@ -153,6 +180,8 @@ def _for(statement: ast.For, scope: Scope) -> None:
         )
         forget(statement, scope, unread)
         return
+    if not many:
+        scope.skipped.update(map(id, statement.body))
     for one in many:
         _assign(statement.target, one, scope)
         _follow(statement.body, scope)

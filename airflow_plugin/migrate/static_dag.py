@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from airflow_plugin.migrate.forgetting import UNKNOWN
-from airflow_plugin.migrate.module import MadeDag, dags_in
+from airflow_plugin.migrate.module import MadeDag, file_read
 from airflow_plugin.migrate.schedules import seconds_of, zone_and_schedule
 from airflow_plugin.migrate.static_pod import StaticPod, static_pod
+from airflow_plugin.migrate.unfollowed import MERGE_TASK, unfollowed, unread_merge, without_merge
 from airflow_plugin.migrate.values import Made, TooMuch, Unread, first_unread, is_plain
 from config_schema.errors import Problem, StreamFactoryError
 
 OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
 LARGEST = 1_000_000  # bytes of a file
 MERGES = ("snapshot-merge", "merge")
-MERGE_TASK = "snapshot_merge_job"
+WRITE_PLAINLY = (
+    "Write DAG and tasks as constants at the top level of the file; or write the stream's row by hand, and leave the "
+    "file out"
+)
 KNOWN = frozenset(
     (
         "dag_id",
@@ -99,25 +103,32 @@ def static_files(path: Path) -> StaticFiles:
     problems: list[Problem] = []
     for file in files:
         try:
-            found = _static_dags(file)
+            found, unread = _static_dags(file)
         except StreamFactoryError as error:
             problems.append(Problem(error.where, "", error.what, error.todo))
             continue
         dags += found
-        if not found:
+        problems += [Problem(f"{file}:{one.line}", "", one.what, WRITE_PLAINLY) for one in unread]
+        if not found and not unread:
             others[file] = "no ingestion DAG that can be read: no pod task with a snapshot merge"
     return StaticFiles(tuple(dags), others, tuple(problems))
 
 
 def dag_ids_in(file: Path) -> list[str]:
     """Of all DAGs in a file, whatever they do. Raises StreamFactoryError for a file that cannot be read."""
-    return [str(one.dag.given("dag_id", 0)) for one in dags_in(_tree(file))]
+    return [str(one.dag.given("dag_id", 0)) for one in file_read(_tree(file)).dags]
 
 
-def _static_dags(file: Path) -> list[StaticDag]:
+def _static_dags(file: Path) -> tuple[list[StaticDag], list[Unread]]:
+    """Return the ingestion DAGs of a file, and each place where it may make another one."""
     try:
-        found = ((one, _merge_task(one)) for one in dags_in(_tree(file)))
-        return [_static_dag(file, one, merge) for one, merge in found if merge is not None]
+        tree = _tree(file)
+        read = file_read(tree)
+        found = [(one, _merge_task(one)) for one in read.dags]
+        others = [one for one, merge in found if merge is None]
+        unread = [*unfollowed(tree, read), *filter(None, map(unread_merge, others))]
+        unread = unread or [*filter(None, map(without_merge, others))]
+        return [_static_dag(file, one, merge) for one, merge in found if merge is not None], unread
     except RecursionError as error:
         raise StreamFactoryError(str(file), "it is nested too deep", "Write the stream's row by hand") from error
     except TooMuch as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ class Made:
     args: list[Any]
     kwargs: dict[str, Any]
     line: int
+    column: int = 0
 
     @property
     def kind(self) -> str:
@@ -44,6 +46,14 @@ class Made:
         if name not in self.kwargs and position is not None and position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name)
+
+
+@dataclass(frozen=True)
+class Decorated:
+    """A function under `@dag`, and the DAG that calling it would make."""
+
+    function: ast.FunctionDef
+    dag: Made
 
 
 class TooMuch(Exception):
@@ -63,7 +73,10 @@ class Steps:
 
 @dataclass
 class Scope:
-    """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names."""
+    """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names.
+
+    `skipped` has the ids of syntax nodes that are known not to run: a branch not taken, a loop over nothing.
+    """
 
     names: dict[str, Any] = field(default_factory=dict)
     made: list[Made] = field(default_factory=list)
@@ -71,9 +84,20 @@ class Scope:
     dags: list[Made] = field(default_factory=list)
     depth: int = 0
     steps: Steps = field(default_factory=Steps)
+    skipped: set[int] = field(default_factory=set)
+    decorated: list[Decorated] = field(default_factory=list)
 
     def inner(self, names: dict[str, Any]) -> Scope:
-        return Scope({**self.names, **names}, self.made, self.edges, self.dags, self.depth + 1, self.steps)
+        return Scope(
+            {**self.names, **names},
+            self.made,
+            self.edges,
+            self.dags,
+            self.depth + 1,
+            self.steps,
+            self.skipped,
+            self.decorated,
+        )
 
 
 def is_plain(value: Any) -> bool:

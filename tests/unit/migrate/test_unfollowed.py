@@ -110,7 +110,7 @@ LISTED = {
         "KubernetesPodOperator()",
     ),
     "another operator": (
-        "from airflow.operators.bash import BashOperator as B\nwith DAG('x'):\n    B(task_id='t', bash_command='merge-job merge')",
+        "from airflow.operators.bash import BashOperator as B\nwith DAG('x'):\n    B(task_id='t', c='merge-job merge')",
         3,
         "BashOperator runs a merge",
     ),

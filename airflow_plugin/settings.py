@@ -44,6 +44,7 @@ class Allowed:
     slack_credential_secret_name: tuple[str, ...] = ()
     merge_stores: tuple[str, ...] = ()  # host:port/database
     source_hosts: tuple[str, ...] = ()  # host:port
+    source_files: tuple[str, ...] = ()  # absolute paths; folders end with a slash
     service_account: tuple[str, ...] = ()
     image_pull_secrets: tuple[str, ...] = ()
     pool: tuple[str, ...] = ()
@@ -84,6 +85,7 @@ class PlatformSettings:
     slack_credential_secret_name: str | None = None
     source_credential_secret_names: tuple[str, ...] = ()
     source_hosts: tuple[str, ...] = ()  # host:port
+    source_files: tuple[str, ...] = ()  # absolute paths; folders end with a slash
     schedule: str | None = None
     schedule_assets: tuple[str, ...] = ()
     service_account: str | None = None

@@ -5,26 +5,70 @@ Both are looked at before a session is opened: whoever can write a row must not 
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
+from dataclasses import replace
 
 from config_schema.load import Model
 from config_schema.model import Database, DatasetSink, SourceKind
 from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import Stream
 
+FILE = "file:"
 SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job mends itself: retryable
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
     """Raises CommandWrong for a producer's server that is not among `hosts` (host:port); None admits every one.
 
-    A database that is a file has no server, and no password is sent.
+    For a database that is a file see admitted_file.
     """
     server = f"{source.host}:{source.port}"
     if hosts is None or source.kind is SourceKind.SQLITE or server in hosts:
         return
     what = f"the model's source is {server}, and the platform's settings do not have it"
     raise CommandWrong("--source-hosts", what, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
+
+
+def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
+    """Return the source as it may be opened: a file by its real path, so that no symbolic link is followed later.
+
+    `hosts` has `file:/path` for each file, or folder with a slash at the end, and at least `file:`; None, or hosts
+    of an older plugin, which has none of these, admit every file. Raises CommandWrong for another.
+    """
+    files = None if hosts is None else [one.removeprefix(FILE) for one in hosts if one.startswith(FILE)]
+    if source.kind is not SourceKind.SQLITE or not files:
+        return source
+    real = _real_path(source.database)
+    if not any(_holds(path, real) for path in files if path.startswith("/")):
+        at = "" if real == source.database else f", which is {real!r}"
+        what = f"the model's source is the file {source.database!r}{at}, and the platform's settings do not admit it"
+        raise CommandWrong("--source-hosts", what, "Run dagfactory bootstrap, or add it to allowed.source_files")
+    return replace(source, database=real)
+
+
+def _real_path(path: str) -> str:
+    """Raises CommandWrong for a path that is not absolute, or not of a regular file."""
+    try:
+        if not path.startswith("/"):
+            raise CommandWrong(
+                "--source-hosts", f"the path {path!r} is not absolute", "Write it from / on in the model"
+            )
+        real = os.path.realpath(path)
+        is_other = os.path.lexists(real) and not stat.S_ISREG(os.stat(real).st_mode)
+    except (OSError, ValueError) as error:
+        what = f"the file {path!r} cannot be looked at ({type(error).__name__})"
+        raise CommandWrong("--source-hosts", what, "Correct the path in the model") from error
+    if is_other:
+        raise CommandWrong("--source-hosts", f"{path!r} is no regular file", "Name the database's file in the model")
+    return real
+
+
+def _holds(admitted: str, real: str) -> bool:
+    """Return whether an admitted file is this one, or an admitted folder holds it; the folder may be a link itself."""
+    folder = os.path.realpath(admitted)
+    return real.startswith(folder.rstrip("/") + "/") if admitted.endswith("/") else real == folder
 
 
 def check_credential(source: Database, credential: str | None) -> None:

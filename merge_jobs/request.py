@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
 from merge_jobs import ending
-from merge_jobs.agreement import check_credential, check_served, check_source_host
+from merge_jobs.agreement import admitted_source, check_credential, check_served, check_source_host
 from merge_jobs.database import place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.flags import ModelFlags, StoreFlags, mapped_model_of, store_place
@@ -81,12 +81,13 @@ def job_of(request: Request) -> Job:
     model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)
+    source = admitted_source(stream.store.source, request.source_hosts)
     if request.model.git is not None:
         check_served(stream, model)
         check_credential(stream.store.source, request.source_credential)
     return Job(
         stream=with_tables(stream, request.tables, model.ecosystem),
-        source=place_of(stream.store.source, request.source_credential),
+        source=place_of(source, request.source_credential),
         store=store_place(request.merge_store, stream.platform.merge_store),
         run_id=request.run_id,
         model_commit=commit,

@@ -66,6 +66,15 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         source_hosts=tuple(
             sorted({f"{source.host}:{source.port}" for source in sources if source.kind is not SourceKind.SQLITE})
         ),
+        source_files=tuple(
+            sorted(
+                {
+                    source.database
+                    for source in sources
+                    if source.kind is SourceKind.SQLITE and source.database[:1] == "/"
+                }
+            )
+        ),
         schedule=platform.schedule,
         schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
         service_account=streams.service_account,

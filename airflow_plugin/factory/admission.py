@@ -60,8 +60,13 @@ def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> li
 
 
 def source_hosts(settings: PlatformSettings) -> str:
-    """The producers' servers that a job may connect to, as its argument: host:port with commas between them."""
-    return ",".join(dict.fromkeys((*settings.source_hosts, *settings.allowed.source_hosts)))
+    """Return the producers' databases that a job may open, as its argument, with commas between them.
+
+    Servers are host:port, files `file:/path`. There is always one `file:`, by which a job knows that no other file is
+    admitted: an older plugin says nothing of files.
+    """
+    files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]
+    return ",".join(dict.fromkeys((*settings.source_hosts, *settings.allowed.source_hosts, *(files or ["file:"]))))
 
 
 def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitted) -> Iterator[Finding]:

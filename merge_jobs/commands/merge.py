@@ -39,7 +39,10 @@ def merge(
         str | None, option("--source-credential", "The secret of the source; else as modelled.")
     ] = None,
     source_hosts: Annotated[
-        str | None, option("--source-hosts", "Servers of sources, host:port with commas between; else as modelled.")
+        str | None,
+        option(
+            "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
+        ),
     ] = None,
     strategy: Annotated[Wanted, option("--strategy", "How the delta is found.")] = Wanted.AUTO,
     time_slice_seconds: Annotated[float, option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,

@@ -38,7 +38,7 @@ def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
         "--postgres-schema=public",
         "--postgres-credential=postgres",
         "--source-credential=customer-db",
-        "--source-hosts=pg-data:5432",
+        "--source-hosts=pg-data:5432,file:",
         "--strategy=auto",
         "--time-slice-seconds=0",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import config_schema
 from config_schema.load import Model, load_model
 from config_schema.mapping import AssignmentStatus
 from config_schema.model import Database, SourceKind
-from merge_jobs.agreement import check_credential, check_served, check_source_host
+from merge_jobs.agreement import admitted_source, check_credential, check_served, check_source_host
 from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import stream_of
 
@@ -82,3 +83,76 @@ def test_a_dataset_that_only_another_platform_serves_is_refused():
     check_served(stream_of(MODEL.ecosystem, "YellowForensic", "Store1"), model)
     with pytest.raises(CommandWrong, match="YellowLive serves no dataset group"):
         check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1", datasets=["customers"]), model)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A folder with databases, one that links to it, and files elsewhere."""
+    data, other = tmp_path / "data", tmp_path / "other"
+    (data / "sub").mkdir(parents=True)
+    other.mkdir()
+    for path in (data / "a.db", data / "sub" / "b.db", data / "a%20#?.db", tmp_path / "database.db", other / "c.db"):
+        path.touch()
+    (data / "out.db").symlink_to(other / "c.db")
+    (data / "in.db").symlink_to(data / "a.db")
+    (data / "way").symlink_to(other)
+    (tmp_path / "link").symlink_to(data)
+    os.mkfifo(data / "pipe")
+    return tmp_path
+
+
+def opened(files, path: str, *admitted: str) -> str:
+    source = replace(FILE, database=path.replace("~", str(files)))
+    hosts = [one.replace("~", str(files)) for one in admitted]
+    return admitted_source(source, hosts).database.replace(str(files), "~")
+
+
+@pytest.mark.parametrize(
+    ("path", "admitted", "real"),
+    [
+        ("~/data/a.db", "file:~/data/a.db", "~/data/a.db"),
+        ("~/data/a.db", "file:~/data/", "~/data/a.db"),
+        ("~/data/sub/b.db", "file:~/data/", "~/data/sub/b.db"),
+        ("~/data/a%20#?.db", "file:~/data/", "~/data/a%20#?.db"),
+        ("~/data/in.db", "file:~/data/", "~/data/a.db"),
+        ("~/data/sub/../a.db", "file:~/data/", "~/data/a.db"),
+        ("~/data/a.db", "file:~/link/", "~/data/a.db"),
+        ("~/link/a.db", "file:~/data/a.db", "~/data/a.db"),
+        ("~/data/new.db", "file:~/data/", "~/data/new.db"),  # opening it says that it is not there
+        ("/etc/hosts", "pg-data:5432", "/etc/hosts"),  # an older plugin, which says nothing of files
+    ],
+)
+def test_a_file_that_the_settings_admit_is_opened_by_its_real_path(files, path, admitted, real):
+    assert opened(files, path, "pg-data:5432", admitted) == real
+
+
+@pytest.mark.parametrize(
+    ("path", "admitted", "said"),
+    [
+        ("~/data/a.db", "file:", "do not admit it"),
+        ("~/data/a.db", "file:~/data", "do not admit it"),  # a folder ends with a slash
+        ("~/database.db", "file:~/data/", "do not admit it"),
+        ("~/data/A.db", "file:~/data/a.db", "do not admit it"),
+        ("~/data/../other/c.db", "file:~/data/", "other/c.db'.* do not admit it"),
+        ("~/data/out.db", "file:~/data/", "other/c.db'.* do not admit it"),
+        ("~/data/way/c.db", "file:~/data/", "other/c.db'.* do not admit it"),
+        ("~/data/way/../database.db", "file:~/data/", "do not admit it"),
+        ("data/a.db", "file:~/data/", "is not absolute"),
+        ("", "file:/", "is not absolute"),
+        (":memory:", "file:/", "is not absolute"),
+        ("file:/etc/hosts", "file:/", "is not absolute"),
+        ("~/data/pipe", "file:~/data/", "no regular file"),
+        ("~/data/", "file:~/data/", "no regular file"),
+        ("/dev/zero", "file:/dev/", "no regular file"),
+        ("/a\0b", "file:/", "cannot be looked at"),
+    ],
+)
+def test_another_file_is_refused_for_good(files, path, admitted, said):
+    with pytest.raises(CommandWrong, match=said) as caught:
+        opened(files, path, admitted)
+    assert not caught.value.retryable
+
+
+def test_without_a_list_of_sources_every_file_is_opened_as_modelled(files):
+    assert admitted_source(replace(FILE, database="data/a.db"), None).database == "data/a.db"
+    assert admitted_source(SOURCE, ["file:"]) == SOURCE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 TYPE = re.compile(
@@ -47,6 +48,37 @@ KNOWN_TYPES = frozenset({*INTEGERS, *LONG_NAMES, *LONG_NAMES.values(), *re.finda
 WITHOUT_ORDER = frozenset(
     re.findall(r"\w+", "json jsonpath xml box circle line lseg path point polygon txid_snapshot xid")
 )
+ALL_TEXTS = frozenset(["text", "character varying", "varchar", "character", "char", "bpchar", "citext", "name"])
+UNBOUNDED = frozenset(["text", "character varying", "citext"])
+# Their input refuses whatever is none of theirs, and each value has one meaning.
+READ_STRICTLY = frozenset(["boolean", "uuid", "inet", "cidr", "macaddr", "macaddr8", "json", "jsonb", "interval"])
+EXACT_AS_NUMBERS = frozenset(
+    [
+        ("smallint", "real"),
+        ("smallint", "double precision"),
+        ("integer", "double precision"),
+        ("real", "double precision"),
+        ("cidr", "inet"),
+    ]
+)
+NO_ZONE = " without time zone"
+# Bytes and alignment of types of a fixed length; the others take one byte at least, and none of alignment.
+FIXED = {
+    "boolean": (1, 1),
+    "smallint": (2, 2),
+    "integer": (4, 4),
+    "real": (4, 4),
+    "date": (4, 4),
+    "oid": (4, 4),
+    "bigint": (8, 8),
+    "double precision": (8, 8),
+    "money": (8, 8),
+    "timestamp": (8, 8),
+    "time": (8, 8),
+    "interval": (16, 8),
+    "uuid": (16, 1),
+    "name": (64, 1),
+}
 MODIFIERS = re.compile(r" *\([^()]*\)| *\[ *\d* *\]")
 INTERVAL = re.compile(r"interval (?:year|month|day|hour|minute|second)(?: to (?:month|hour|minute|second))?")
 SHORT = re.compile(
@@ -93,7 +125,7 @@ def base_type(text: str) -> str:
 
 def widens(old: str, new: str) -> bool:
     """Whether every value of the type `old` is one of `new`, with no loss. Types as format_type() writes them."""
-    a, b = _parsed(old), _parsed(new)
+    a, b = parsed(old), parsed(new)
     if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
         return old == new
     if a.base in INTEGERS and b.base in INTEGERS:
@@ -107,13 +139,57 @@ def widens(old: str, new: str) -> bool:
     return old == new
 
 
+def is_text(of: str) -> bool:
+    """Whether it is a type of texts, as format_type() writes it."""
+    return base_type(of) in ALL_TEXTS
+
+
+def keeps_every_value(source: str, model: str) -> bool:
+    """Whether each value of a column of the type `source`, sent as text, is the same in one of the type `model`.
+
+    Or is refused by PostgreSQL, which reads no 1.5 as an integer. Times are read in UTC. JSON is the same if it means
+    the same.
+    """
+    a, b = parsed(source), parsed(model)
+    if source == model or widens(source, model) or (b is not None and b.base in UNBOUNDED and b.first is None):
+        return b is None or not b.array or source == model or (a is not None and bool(a.array))
+    if b is None or b.array or a is None or a.array:
+        return False
+    if b.base in INTEGERS or (b.base in READ_STRICTLY and b.first is None):
+        return is_text(source) or a.base not in ("bit", "bit varying")
+    return _is_finer(a, b) or (a.base, b.base) in EXACT_AS_NUMBERS
+
+
+def _is_finer(a: SqlType, b: SqlType) -> bool:
+    """Whether times of `a` are times of `b` in UTC."""
+    if a.base == "date":
+        return b.base == "timestamp"
+    fine = b.first is None or (a.first is not None and a.first <= b.first)
+    return fine and ((a.base == b.base == "timestamp") or (a.base, a.zone, b.base) == ("time", NO_ZONE, "interval"))
+
+
+def least_row_bytes(types: Iterable[str], header: int) -> int:
+    """Return how many bytes a row with values of these types takes at least in a table of PostgreSQL's."""
+    at = _aligned(header, 8)
+    for text in types:
+        of = parsed(long_name(text))
+        size, alignment = FIXED.get(of.base, (1, 1)) if of is not None and not of.array else (1, 1)
+        at = _aligned(at, alignment) + size
+    return at
+
+
+def _aligned(at: int, to: int) -> int:
+    return -(-at // to) * to
+
+
 def _numeric_holds(a: SqlType, b: SqlType) -> bool:
     if a.first is None or b.first is None:
         return False
     return a.second <= b.second and a.first - a.second <= b.first - b.second
 
 
-def _parsed(text: str) -> SqlType | None:
+def parsed(text: str) -> SqlType | None:
+    """Return the parts of a type as format_type() writes it; None for one that is written otherwise."""
     found = TYPE.fullmatch(text)
     if found is None:
         return None

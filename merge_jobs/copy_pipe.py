@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -20,15 +20,22 @@ PIPE_BYTES = 1 << 20
 
 
 class RowSource(Protocol):
-    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int: ...
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int: ...
 
     def cancel(self) -> None: ...
 
 
-def copy_rows(source: RowSource, dataset: Dataset, binary: bool, session: Connection, copy_in: sql.Composed) -> int:
-    """Copy a dataset of the source into what the statement `copy_in` names; gives back the number of rows."""
+def copy_rows(
+    source: RowSource,
+    dataset: Dataset,
+    types: Mapping[str, str],
+    binary: bool,
+    session: Connection,
+    copy_in: sql.Composed,
+) -> int:
+    """Copy a dataset of the source into what `copy_in` names, which has columns of these types; return the rows."""
     return copy_through(
-        lambda into: source.copy_out(dataset, binary, into), source.cancel, dataset.name, session, copy_in
+        lambda into: source.copy_out(dataset, types, binary, into), source.cancel, dataset.name, session, copy_in
     )
 
 

@@ -3,7 +3,8 @@
 StreamFactoryError
  ├── CommandWrong         the command names what does not exist, or leaves out what is needed
  ├── DatabaseFailed       a database refused or went away; retryable by its SQLSTATE
- │    └── ConnectFailed   no session came about
+ │    ├── ConnectFailed   no session came about
+ │    └── ValuesRejected  values of the source that the model's types do not hold as they are
  ├── SourceMismatch       the source lacks a table or a column that the model has
  ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
  ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
@@ -19,6 +20,7 @@ StreamFactoryError
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +28,10 @@ import psycopg2
 from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
+from config_schema.model import Dataset
 from config_schema.postgres_errors import connect_failure, retry_can_help
 from config_schema.result import QualityResult
+from merge_jobs.sources.values.misfit import Reason
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
 SAFE_CLASSES = frozenset(
@@ -43,12 +47,25 @@ TODO = {
     "3F": "Check the name of the schema in the model, or create it",
     "40": "Another transaction was in the way: try again",
     "53": "The server is short of disk, memory or connections",
-    "55": "A lock is held by another session, for instance by ALTER TABLE or TRUNCATE: try again",
+    "54": "The server's limits are reached: see the limits of PostgreSQL in its manual",
+    "55": "The object is not in a state for that: see the message",
+    "55006": "Another session uses the object: try again",
+    "55P03": "A lock is held by another session, for instance by ALTER TABLE or TRUNCATE: try again",
     "57": "The server ended the session or the statement: try again",
     "58": "The server has trouble with its files: see its log",
     "42501": "Grant the right to the job's user",
 }
 TODO_DEFAULT = "See the log of the database server"
+# By the beginning of the message, where one SQLSTATE stands for several things.
+TODO_BY_MESSAGE = {
+    "row is too big": (
+        "A row of the source does not fit a page of the merge store (8 kB), where a forensic table has two columns "
+        "more: leave columns out of the model, or split the table by views with the same key"
+    ),
+    "index row": (
+        "A key is longer than an index holds (about 2700 bytes): choose another key, or read a view that shortens it"
+    ),
+}
 # Of a standby: it had to go on with the log. The SQLSTATE is that of any transactions that meet.
 RECOVERY = "conflict with recovery"
 TODO_RECOVERY = (
@@ -69,6 +86,28 @@ class DatabaseFailed(StreamFactoryError):
 
 class ConnectFailed(DatabaseFailed):
     pass
+
+
+@dataclass(frozen=True)
+class RejectedValues:
+    """Values of one column that its type does not hold; `rows` is None where the number cannot be known."""
+
+    column: str  # empty where it cannot be known
+    what: str  # as `rows with ...` goes on
+    todo: str
+    rows: int | None
+
+    def __str__(self) -> str:
+        rows = "rows" if self.rows is None else f"{self.rows} row{'s' if self.rows != 1 else ''}"
+        return f"{f'column {self.column}: ' if self.column else ''}{rows} with {self.what}"
+
+
+class ValuesRejected(DatabaseFailed):
+    def __init__(self, where: str, dataset: Dataset, found: Sequence[RejectedValues], sqlstate: str | None) -> None:
+        what = f"{'; '.join(map(str, found))} (key: {', '.join(dataset.primary_key)})"
+        todo = ". ".join(dict.fromkeys(of.todo for of in found))
+        super().__init__(where, what, todo, retryable=False, sqlstate=sqlstate)
+        self.dataset, self.found = dataset.name, tuple(found)
 
 
 class SourceMismatch(StreamFactoryError):
@@ -133,6 +172,14 @@ class Ended(StreamFactoryError):
     retryable = True
 
 
+def values_rejected(
+    where: str, dataset: Dataset, misfits: Mapping[tuple[str, Reason], int | None], sqlstate: str | None = None
+) -> ValuesRejected:
+    """Return the error for the misfits, which are counted by column and reason."""
+    found = [RejectedValues(column, of.what, of.todo, rows) for (column, of), rows in misfits.items()]
+    return ValuesRejected(where, dataset, found, sqlstate)
+
+
 def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     """A database's error with its condition, and with its primary message only where that holds no values."""
     state = error.pgcode
@@ -141,7 +188,8 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     condition = errorcodes.lookup(state).lower().rstrip("_") if state in _conditions() else "an error"
     message = error.diag.message_primary
     safe = state[:2] in SAFE_CLASSES and message
-    todo = TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
+    by_message = next((todo for sign, todo in TODO_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
+    todo = by_message or TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
     return DatabaseFailed(
         where,
         f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",

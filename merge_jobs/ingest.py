@@ -13,6 +13,7 @@ from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.guard import look
 from merge_jobs.leftovers import drop_staged, names_for_batch
+from merge_jobs.rejected_values import refusals_named
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
@@ -46,7 +47,8 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
             how = choice(case)
             log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
             reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
-            how, read = _staged(reading, how)
+            with refusals_named(of, source):
+                how, read = _staged(reading, how)
             seconds = round(time.monotonic() - began, 3)
             staged[of.name] = Staged(
                 how.strategy,

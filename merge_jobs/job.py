@@ -156,7 +156,10 @@ def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResu
         began = time.monotonic()
         staged = batch.staged[dataset.name]
         strategy = strategy_named(staged.strategy)
-        counts = strategy.apply(batch.tables_of(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
+        try:
+            counts = strategy.apply(batch.tables_of(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
+        except psycopg2.Error as error:
+            raise database_failed(error, f"{store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began
         applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
     checked = quality.judged(store, batch.staged)

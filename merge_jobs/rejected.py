@@ -8,6 +8,7 @@ from typing import TypeVar
 import psycopg2
 from psycopg2 import sql
 
+from config_schema.model import SourceKind
 from merge_jobs.errors import KeysRejected, RejectedKeys
 from merge_jobs.tables import DatasetTables
 
@@ -36,10 +37,17 @@ def refuse_bad_keys(tables: DatasetTables, loaded: sql.Identifier) -> None:
             raise KeysRejected(
                 f"{tables.where}: key ({', '.join(tables.dataset.primary_key)})",
                 f"{what} in the source: {rejected.number}",
-                f"Mend them; to find them in the source: {_query(tables, reason)}",
+                f"Correct them; to find them in the source: {_query(tables, reason)}",
                 rejected,
             )
 
 
 def _query(tables: DatasetTables, reason: str) -> str:
-    return tables.text(f"dataset.{reason}s_query")
+    """Return the statement that finds such keys, in the dialect of the source."""
+    source = tables.store.stream.store.source
+    if source.kind is SourceKind.POSTGRESQL:
+        return tables.text(f"dataset.{reason}s_query")
+    # SQLAlchemy is loaded for those who need it.
+    from merge_jobs.sources.key_queries import bad_keys_query
+
+    return bad_keys_query(source, tables.dataset, reason)

@@ -174,6 +174,7 @@ class _Shown:
             return {
                 "table": sql.Identifier(schema, self.dataset.source_table),
                 "tables": comma.join(sql.Identifier(schema, one.source_table) for one in self.stream.datasets),
+                "selected": comma.join(sql.Identifier(column.name) for column in self.dataset.columns),
                 "key_names": comma.join(keys),
                 "key_arrays": comma.join(sql.SQL("array_agg({})").format(key) for key in keys),
             }
@@ -181,7 +182,8 @@ class _Shown:
 
     def _by_dialect(self, chapter: Chapter) -> Iterator[str]:
         # SQLAlchemy is loaded for those who need it.
-        from merge_jobs.sources.sqlalchemy_source import DIALECTS, select_text
+        from merge_jobs.sources.dialects import DIALECTS
+        from merge_jobs.sources.sqlalchemy_source import select_text
 
         source = self.stream.store.source
         reads = "postgres_source.copy_out" in chapter.statements

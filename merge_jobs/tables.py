@@ -15,10 +15,12 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema import names
 from config_schema.marks import told_by
 from config_schema.model import Dataset, Milestoning
+from config_schema.sql_types import base_type, long_name
 from merge_jobs.errors import CommandWrong, StoreMismatch
 from merge_jobs.sql import composed, statement
 from merge_jobs.store import MergeStore
 
+COMPARED_AS_TEXT = frozenset(["text", "character varying"])
 BATCH_COLUMNS = {"ds_batch_in": "integer", "ds_batch_out": "integer"}
 # A type goes into a statement as the model has it: what could end it or hide what follows is refused beforehand.
 TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*""")
@@ -161,8 +163,17 @@ class DatasetTables:
                 sql.SQL("coalesce({}, {})").format(sql.Identifier("s", column), sql.Identifier("m", column))
                 for column in key
             ),
+            "compared_key": comma.join(_compared(column, types[column]) for column in key),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
+
+
+def _compared(column: str, type_name: str) -> sql.Composable:
+    """Return a key column of the source in the form in which the merge store compares it."""
+    name, base = sql.Identifier(column), base_type(long_name(type_name))
+    if base == "citext":
+        return sql.SQL("lower({}::text)").format(name)
+    return sql.SQL('{}::text COLLATE "C"').format(name) if base in COMPARED_AS_TEXT else name
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
     columns.types_exist,
     columns.columns_fit_the_merge_table,
     columns.tables_are_classified_alike,
+    columns.rows_fit_a_page,
     references.sinks_exist,
     consumption.classifications_are_seen,
     schedules.schedules_hold,

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 
 from config_schema.claims import Key, source_table
 from config_schema.errors import Finding, choose_from, did_you_mean
-from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, SourceKind
+from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, Milestoning, SourceKind
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.rules.parts import datasets
-from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
+from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type, least_row_bytes
 
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # PostgreSQL's, of every table
 MOST_COLUMNS = 1600 - len(VERSION_COLUMNS)  # PostgreSQL's limit, less what forensic merge tables have of ours
+PAGE_BYTES = 8160  # the most that a row of PostgreSQL's may take
+ROW_HEADER_BYTES = 23
+BATCH_TYPES = ("integer", "integer")  # of the columns that a forensic table has of ours
 DELIBERATE = re.compile(r'.*[".].*')  # a quoted or qualified type is nobody's slip
 
 
@@ -49,6 +52,22 @@ def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
             else:
                 continue
             yield f"{path}.columns[{k}].name", what, "Read the table through a view that names it differently"
+
+
+def rows_fit_a_page(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Find datasets of which no row can be stored: one of the source's fits a page, and not with columns of ours."""
+    forensic = any(platform.milestoning is Milestoning.FORENSIC for platform in ecosystem.platforms)
+    batches = BATCH_TYPES if forensic else ()
+    for path, _, dataset in datasets(ecosystem):
+        filled = [column.type for column in dataset.columns if not column.nullable]
+        has_nulls = len(filled) < len(dataset.columns)
+        count = len(dataset.columns) + len(batches)
+        header = ROW_HEADER_BYTES + (-(-count // 8) if has_nulls else 0)
+        least = least_row_bytes([*filled, *batches], header)
+        if least > PAGE_BYTES:
+            more = " with the two columns that a forensic table has of ours" if forensic else ""
+            what = f"a row takes at least {least} bytes{more}, and PostgreSQL stores {PAGE_BYTES}"
+            yield f"{path}.columns", what, "Leave some columns out, or split the table by views with the same key"
 
 
 def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:

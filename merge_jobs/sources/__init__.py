@@ -34,8 +34,11 @@ class Source(Protocol):
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """About how many rows the dataset has; None where the source cannot say without counting."""
 
-    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows in COPY format; gives back their number. Runs in a thread of its own."""
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        """Write the dataset's rows in COPY format, for columns of the types; return their number.
+
+        Runs in a thread of its own. Raises ValuesRejected if a type would hold another value than the source's.
+        """
 
     def cancel(self) -> None:
         """Make a running copy_out end; called from another thread."""

@@ -18,6 +18,7 @@ from config_schema.model import Dataset
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import SourceMismatch, database_failed
 from merge_jobs.sources import SourceColumn
+from merge_jobs.sources.conversions import checked_column, converted
 from merge_jobs.sql import composed, execute
 
 LOCK_SECONDS = 10
@@ -53,13 +54,45 @@ class PostgresSource:
             ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
         return None if estimate is None else int(estimate)
 
-    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
         parts = {
-            "columns": sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.columns),
+            "columns": self.selected(dataset, types),
             "table": self.table(dataset),
             "format": sql.SQL("binary" if binary else "text"),
         }
         return self.copy_query(composed("postgres_source.copy_out", parts, {}), into)
+
+    def selected(self, dataset: Dataset, types: Mapping[str, str]) -> sql.Composable:
+        """Return what to select for columns of these types: an error where a type would hold another value."""
+        columns = self.columns(dataset)
+        checked = self.converted(dataset, types)
+        return sql.SQL(", ").join(
+            checked_column(name, columns[name].type, checked[name]) if name in checked else sql.Identifier(name)
+            for name in (column.name for column in dataset.columns)
+        )
+
+    def converted(self, dataset: Dataset, types: Mapping[str, str]) -> dict[str, str]:
+        """Return the columns whose values the type may not hold. The merge store's own types are not among them."""
+        found = converted(self.columns(dataset), types, [column.name for column in dataset.columns])
+        return self.known_types(found)
+
+    def known_types(self, types: Mapping[str, str]) -> dict[str, str]:
+        """Return those of the columns whose type the source has too."""
+        if not types:
+            return {}
+        values = {"names": list(types), "types": list(types.values())}
+        known = dict(self.rows("postgres_source.types_known", values))
+        return {name: kind for name, kind in types.items() if known[name]}
+
+    @property
+    def version(self) -> int:
+        """The server's version: 150004 is 15.4."""
+        return self._session.server_version
+
+    def begin_anew(self) -> None:
+        """End the snapshot, also after an error; what is asked for next has one of its own."""
+        with self._worded():
+            self._session.rollback()
 
     def copy_query(self, statement: sql.Composable, into: BinaryIO) -> int:
         """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows."""
@@ -67,11 +100,13 @@ class PostgresSource:
             cursor.copy_expert(statement, into)
             return cursor.rowcount
 
-    def rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(
+        self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None
+    ) -> list[tuple[Any, ...]]:
         """What the statement `file.name` gives in the snapshot."""
         with self._worded():
             cursor = self._session.cursor()
-            execute(cursor, name, {}, values or {})
+            execute(cursor, name, parts or {}, values or {})
             return cursor.fetchall()
 
     def cancel(self) -> None:

@@ -1,76 +1,52 @@
 """A producer that is not PostgreSQL, through its SQLAlchemy dialect: streamed, in constant memory.
 
-What one snapshot can be differs by database, so it is said here, dialect by dialect.
+What differs by database is in dialects.py, what their errors mean in driver_errors.py, how values are written in
+values/.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Database, Dataset, SourceKind
 from merge_jobs import ending
 from merge_jobs.database import CONNECT_SECONDS, Place
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.column_types import postgres_type
-from merge_jobs.sources.copy_text import copy_line
+from merge_jobs.sources.dialects import DIALECTS, LOCK_SECONDS
+from merge_jobs.sources.driver_errors import error_code, meaning
+from merge_jobs.sources.row_writer import RowWriter
+from merge_jobs.sources.values.encoders import bits, encoder, single_precision
+from merge_jobs.sources.values.misfit import INVALID_UTF8, Encoder, Reason
 
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2000
+# What MySQL warns of where it gives another value: GROUP_CONCAT was cut, a result was too large, text was not valid.
+CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
+# Types of 32 bits that their drivers give as 64.
+SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
+CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {
+    SourceKind.MYSQL: {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
+}
 DEFAULT_SCHEMA = "public"  # the model's default, which is PostgreSQL's; elsewhere it means the database's own
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """A kind of database: its driver, how a snapshot is taken, and whether that holds for several tables."""
-
-    driver: str
-    snapshot: tuple[str, ...]
-    of_all_tables: bool
-    tested: bool = True
-
-
-DIALECTS: dict[SourceKind, Dialect] = {
-    # InnoDB: one snapshot for all tables. Other engines have none, and are refused.
-    SourceKind.MYSQL: Dialect(
-        "mysql+pymysql",
-        (
-            "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-            "SET SESSION time_zone = '+00:00'",
-            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-        ),
-        of_all_tables=True,
-    ),
-    # A deferred transaction is a snapshot of the whole file from its first read on.
-    SourceKind.SQLITE: Dialect("sqlite", ("BEGIN", "SELECT count(*) FROM sqlite_master"), of_all_tables=True),
-    # SNAPSHOT isolation spans tables, where the database allows it.
-    SourceKind.MSSQL: Dialect(
-        "mssql+pyodbc", ("SET TRANSACTION ISOLATION LEVEL SNAPSHOT",), of_all_tables=True, tested=False
-    ),
-    # A read-only transaction sees all tables as they were at its beginning.
-    SourceKind.ORACLE: Dialect("oracle+oracledb", ("SET TRANSACTION READ ONLY",), of_all_tables=True, tested=False),
-}
-
-# Codes of the drivers' errors at connecting: what it means, and whether a retry can help.
-CONNECTING = {
-    1045: ("wrong user name or password", False),
-    1044: ("the user may not use the database", False),
-    1049: ("the database does not exist", False),
-    1040: ("all connections are taken", True),
-}
 
 
 class SqlAlchemySource:
@@ -84,6 +60,7 @@ class SqlAlchemySource:
             log.warning("%s: %s as a source is untested", self.where, place.kind.value)
         self._engine = source_engine(place, self.where)
         self._session = self._connected()
+        self._types: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {}  # by dataset and column
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         if len(datasets) > 1 and not self._dialect.of_all_tables:
@@ -93,31 +70,36 @@ class SqlAlchemySource:
                 "Make the datastore single_dataset",
             )
         with self._worded():
-            self._check_tables(datasets)
+            known = self._known_tables()
+        for dataset in datasets:
+            with self._worded(dataset):
+                self._check_table(dataset, known)
+        with self._worded():
             self._session.rollback()
             for statement in self._dialect.snapshot:
                 self._session.exec_driver_sql(statement)
         return datetime.now(UTC)
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
-        with self._worded():
-            found = sa.inspect(self._session).get_columns(dataset.source_table, schema=self._schema)
         kind = self.place.kind
-        return {column["name"]: SourceColumn(postgres_type(column["type"], kind), portable=False) for column in found}
+        return {name: SourceColumn(postgres_type(of, kind), portable=False) for name, of in self._types_of(dataset)}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
         return None
 
-    def copy_out(self, dataset: Dataset, binary: bool, into: BinaryIO) -> int:
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
-        statement = _select(dataset, self._schema)
+        theirs = dict(self._types_of(dataset))
+        columns = [column.name for column in dataset.columns]
+        writer = RowWriter(columns, [_encoder(types[name], theirs[name]) for name in columns])
+        narrow = frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT))
         rows = 0
-        with self._worded():
-            streamed = self._session.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE)
-            for part in streamed.execute(statement).partitions(ROWS_AT_ONCE):
-                into.write("".join(map(self._line(dataset), part)).encode())
-                rows += len(part)
-                ending.check()  # its driver cannot be told to stop from another thread
+        for part in self._read(dataset, _select(dataset, self._schema, narrow)):
+            into.write(writer.lines(part))
+            rows += len(part)
+            ending.check()  # its driver cannot be told to stop from another thread
+        if writer.misfits:
+            raise values_rejected(self._where(dataset), dataset, writer.misfits)
         return rows
 
     def cancel(self) -> None:
@@ -139,50 +121,122 @@ class SqlAlchemySource:
     def _schema(self) -> str | None:
         return inspected_schema(self.place)
 
+    def _where(self, dataset: Dataset | None) -> str:
+        return self.where if dataset is None else f"{self.where}: dataset {dataset.name}"
+
     def _connected(self) -> sa.Connection:
         try:
             return self._engine.connect()
-        except SQLAlchemyError as error:
+        except (
+            Exception
+        ) as error:  # the driver's own too: PyMySQL raises RuntimeError without its package for passwords
             self._engine.dispose()
-            what, retryable = CONNECTING.get(_code(error) or 0, ("no connection came about", True))
-            todo = "Check that the server is up, and user, password and database"
+            what, todo, retryable = _no_connection(error, self.place.kind)
             raise ConnectFailed(self.where, what, todo, retryable=retryable, sqlstate=None) from None
 
-    def _check_tables(self, datasets: Sequence[Dataset]) -> None:
+    def _known_tables(self) -> set[str]:
         inspector = sa.inspect(self._session)
-        known = {*inspector.get_table_names(schema=self._schema), *inspector.get_view_names(schema=self._schema)}
-        for dataset in datasets:
-            if dataset.source_table not in known:
-                what = f"there is no table {dataset.source_table!r}"
+        return {*inspector.get_table_names(schema=self._schema), *inspector.get_view_names(schema=self._schema)}
+
+    def _check_table(self, dataset: Dataset, known: set[str]) -> None:
+        where = self._where(dataset)
+        if dataset.source_table not in known:
+            what = f"there is no table {dataset.source_table!r}"
+            raise SourceMismatch(where, what, choose_from(dataset.source_table, known))
+        if self.place.kind is SourceKind.MYSQL:
+            options = sa.inspect(self._session).get_table_options(dataset.source_table, schema=self._schema)
+            engine = options.get("mysql_engine")
+            if engine not in (None, "InnoDB"):
+                raise SourceMismatch(where, f"its engine {engine} knows no snapshot", "Convert it to InnoDB")
+
+    def _types_of(self, dataset: Dataset) -> list[tuple[str, sa.types.TypeEngine[Any]]]:
+        """Return the columns of the dataset's table with their types, read once."""
+        if dataset.name not in self._types:
+            with self._worded(dataset):
+                found = sa.inspect(self._session).get_columns(dataset.source_table, schema=self._schema)
+            self._types[dataset.name] = {column["name"]: column["type"] for column in found}
+        return list(self._types[dataset.name].items())
+
+    def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:
+        """Yield the rows in parts. Raises for what the driver cannot read, and for what the server cut."""
+        streamed = self._session.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE)
+        with self._worded(dataset):
+            parts = iter(streamed.execute(statement).partitions(ROWS_AT_ONCE))
+        while True:
+            with self._worded(dataset):
+                part = next(parts, None)
+            if part is None:
+                break
+            yield part
+        if self.place.kind is SourceKind.MYSQL:
+            with self._worded(dataset):
+                warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
+            if warned & CUT_BY_SERVER:
                 raise SourceMismatch(
-                    f"{self.where}: dataset {dataset.name}", what, choose_from(dataset.source_table, known)
+                    self._where(dataset),
+                    "the server cut a value, or took NULL for one that is too long or has no such characters",
+                    "Raise max_allowed_packet and group_concat_max_len on the server, or correct the view",
                 )
-            if self.place.kind is SourceKind.MYSQL:
-                engine = inspector.get_table_options(dataset.source_table, schema=self._schema).get("mysql_engine")
-                if engine not in (None, "InnoDB"):
-                    what = f"its engine {engine} knows no snapshot"
-                    raise SourceMismatch(f"{self.where}: dataset {dataset.name}", what, "Convert it to InnoDB")
-
-    def _line(self, dataset: Dataset) -> Callable[[Sequence[object]], str]:
-        def line(row: Sequence[object]) -> str:
-            try:
-                return copy_line(row)
-            except (TypeError, ValueError) as error:
-                what = f"there is {error}, which a PostgreSQL table cannot hold"
-                todo = "Leave the column out of the model, or mend the values"
-                raise SourceMismatch(f"{self.where}: dataset {dataset.name}", what, todo) from None
-
-        return line
 
     @contextlib.contextmanager
-    def _worded(self) -> Iterator[None]:
+    def _worded(self, dataset: Dataset | None = None) -> Iterator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
-            lost = isinstance(error, DBAPIError) and error.connection_invalidated
-            what = "the connection was lost" if lost else f"{type(error).__name__}, code {_code(error)}"
-            todo = "Check server and network, and try again" if lost else "See the log of the database server"
-            raise DatabaseFailed(self.where, what, todo, retryable=lost, sqlstate=None) from None
+        except StreamFactoryError:
+            raise
+        except Exception as error:  # a driver has errors of its own that SQLAlchemy does not know
+            if dataset is not None and self._is_undecoded(error):
+                raise values_rejected(self._where(dataset), dataset, self._undecoded(dataset)) from None
+            of = meaning(error, self.place.kind)
+            raise DatabaseFailed(
+                self._where(dataset), of.what, of.todo, retryable=of.retryable, sqlstate=None
+            ) from None
+
+    def _is_undecoded(self, error: Exception) -> bool:
+        original = getattr(error, "orig", error)
+        of_sqlite = isinstance(original, sqlite3.OperationalError) and error_code(error) is None
+        return of_sqlite or isinstance(original, UnicodeDecodeError)
+
+    def _undecoded(self, dataset: Dataset) -> Mapping[tuple[str, Reason], int | None]:
+        """Count the texts that are no UTF-8, by column. The driver's text of the error shows one of them."""
+        if self.place.kind is not SourceKind.SQLITE:
+            return {("", Reason(*INVALID_UTF8)): None}
+        counts: Counter[tuple[str, Reason]] = Counter()
+        table = sa.table(dataset.source_table, schema=self._schema)
+        for name in (column.name for column in dataset.columns):
+            column: sa.ColumnClause[Any] = sa.column(name)
+            texts = sa.select(sa.cast(column, sa.LargeBinary)).where(sa.func.typeof(column) == "text")
+            for (raw,) in self._session.execute(texts.select_from(table)):
+                counts[name, Reason(*INVALID_UTF8)] += not _is_utf8(raw)
+        return +counts
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _no_connection(error: Exception, kind: SourceKind) -> tuple[str, str, bool]:
+    if isinstance(error, RuntimeError) and "cryptography" in str(error):
+        what = "the server wants a way of sending passwords for which the driver lacks the package cryptography"
+        return what, "Install PyMySQL[rsa] into the merge-job image, or let the server take TLS", False
+    of = meaning(error, kind)
+    if of.retryable or error_code(error) is not None:
+        return of.what, of.todo, of.retryable
+    return "no connection came about", "Check that the server is up, and user, password and database", True
+
+
+def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
+    """Return what writes the values that a driver gives for its type `of` into a column of the type named."""
+    encode = encoder(type_name)
+    if isinstance(of, SINGLE_PRECISION):
+        return single_precision(encode, type_name)
+    if isinstance(of, mysql.BIT):
+        return bits(encode, type_name, of.length or 1)
+    return encode
 
 
 def select_text(of: Database, dataset: Dataset) -> str:
@@ -191,10 +245,15 @@ def select_text(of: Database, dataset: Dataset) -> str:
     return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
 
 
-def _select(dataset: Dataset, schema: str | None) -> sa.Select[*tuple[Any, ...]]:
+def _select(dataset: Dataset, schema: str | None, narrow: frozenset[str] = frozenset()) -> sa.Select[*tuple[Any, ...]]:
     # Columns without a type, so that the driver's own values come: no converting there and back.
-    wanted: list[sa.ColumnClause[object]] = [sa.column(column.name) for column in dataset.columns]
+    wanted = [_whole(column.name) if column.name in narrow else sa.column(column.name) for column in dataset.columns]
     return sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=schema))
+
+
+def _whole(name: str) -> sa.ColumnElement[Any]:
+    """Return a FLOAT of MySQL as a double: as itself the server sends six digits of it."""
+    return sa.column(name).op("+")(sa.literal_column("0e0"))
 
 
 def inspected_schema(of: Place | Database) -> str | None:
@@ -203,31 +262,34 @@ def inspected_schema(of: Place | Database) -> str | None:
 
 
 def source_engine(place: Place, where: str) -> sa.Engine:
-    """An engine for a place that is not on PostgreSQL. Raises StreamFactoryError if its driver is not installed."""
-    if place.kind is SourceKind.SQLITE:
-        # Read-only, so that a wrong path is an error and not a new, empty database.
-        address = URL.create("sqlite", database=f"file:{place.database}", query={"mode": "ro", "uri": "true"})
-        # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
-        arguments: dict[str, object] = {"isolation_level": None, "check_same_thread": False}
-    else:
-        address = URL.create(
-            DIALECTS[place.kind].driver,
-            place.user,
-            place.password,
-            place.host,
-            port=place.port,
-            database=place.database,
-        )
-        arguments = {"connect_timeout": CONNECT_SECONDS} if place.kind is SourceKind.MYSQL else {}
+    """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
+
+    Raises StreamFactoryError if its driver is not installed.
+    """
+    dialect = DIALECTS[place.kind]
     try:
-        return sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
+        if place.kind is SourceKind.SQLITE:
+            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
+        else:
+            address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
+            engine = sa.create_engine(address, poolclass=NullPool, connect_args=CONNECT_ARGUMENTS.get(place.kind, {}))
     except ModuleNotFoundError as error:
         what = f"the driver {error.name} for {place.kind.value} is not installed"
         todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"
         raise StreamFactoryError(where, what, todo) from None
 
+    # Before SQLAlchemy looks at the session: by sql_mode it decides how names are quoted.
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def configure(session: Any, _: object) -> None:
+        with contextlib.closing(session.cursor()) as cursor:
+            for statement in dialect.session:
+                cursor.execute(statement)
 
-def _code(error: SQLAlchemyError) -> int | None:
-    """The driver's number of an error; its text may hold values."""
-    arguments = getattr(getattr(error, "orig", None), "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    return engine
+
+
+def _open_file(path: str) -> sqlite3.Connection:
+    """Open just that file, whatever characters its name has, and never make one."""
+    address = f"file://{quote(os.path.abspath(path))}?mode=ro"
+    # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
+    return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)

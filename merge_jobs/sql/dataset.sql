@@ -109,7 +109,8 @@ SELECT {key_as_json}, count(*), sum(count(*)) OVER () FROM {table} WHERE {a_key_
 ORDER BY 2 DESC LIMIT %(limit)s
 
 -- name: duplicates_query
-SELECT {key}, count(*) FROM {source} GROUP BY {key} HAVING count(*) > 1
+-- By what the merge store takes for one key: text by its bytes, citext without its case.
+SELECT {compared_key}, count(*) FROM {source} GROUP BY {compared_key} HAVING count(*) > 1
 
 -- name: nulls_query
 SELECT * FROM {source} WHERE {a_key_is_null}

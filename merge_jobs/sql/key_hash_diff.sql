@@ -11,13 +11,13 @@ TO STDOUT (FORMAT {format})
 -- Of the source: the rows that have one of these hashes. OFFSET 0: a column of a view is computed once for a row, so
 -- that the row that is sent is the row that was hashed.
 COPY (
-    SELECT {columns} FROM (SELECT {columns} FROM {table} OFFSET 0) r
+    SELECT {selected} FROM (SELECT {columns} FROM {table} OFFSET 0) r
     WHERE hash_record_extended(ROW({hashed}), 0) = ANY({hashes}::bigint[])
 ) TO STDOUT (FORMAT {format})
 
 -- name: rows_and_hashes
 -- Of the source: all rows, each with its hash, in one pass.
-COPY (SELECT {columns}, hash_record_extended(ROW({hashed}), 0) FROM (SELECT {columns} FROM {table} OFFSET 0) r)
+COPY (SELECT {selected}, hash_record_extended(ROW({hashed}), 0) FROM (SELECT {columns} FROM {table} OFFSET 0) r)
 TO STDOUT (FORMAT {format})
 
 -- name: may_change_meanwhile

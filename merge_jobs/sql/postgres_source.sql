@@ -19,14 +19,24 @@ SELECT statement_timestamp()
 
 -- name: columns
 -- Binary is the same everywhere for types with a fixed oid that have both functions; reg* types hold oids of objects.
+-- From 17 on an interval can be infinite, which older servers take for a number.
 SELECT a.attname, format_type(a.atttypid, a.atttypmod),
     t.oid < 10000 AND t.typsend <> 0 AND t.typreceive <> 0 AND t.typname !~ '^_?reg'
+        AND NOT (t.typname ~ '^_?interval$' AND current_setting('server_version_num')::integer >= 170000)
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_class c ON c.oid = a.attrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
+
+-- name: types_known
+-- Which types of the merge store the source has too. Types of the merge store's own refuse what they do not hold.
+SELECT name, to_regtype(type) IS NOT NULL FROM unnest(%(names)s, %(types)s) AS model (name, type)
+
+-- name: count_misfits
+-- Values that a column of the merge store would hold otherwise.
+SELECT count(*) FROM {table} WHERE {column} IS NOT NULL AND NOT ({fits})
 
 -- name: estimated_rows
 -- As ANALYZE or VACUUM has left it; nothing for a view, or a table that neither has seen.

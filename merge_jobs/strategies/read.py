@@ -31,7 +31,7 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
     warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
     with progress_told(tables, source.estimated_rows(tables.dataset)):
-        rows = copy_rows(source, tables.dataset, binary, tables.store.session, statement)
+        rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     return rows

@@ -55,6 +55,7 @@ class RowHashes:
     tables: DatasetTables
     source: PostgresSource
     hashed: sql.Composable
+    selected: sql.Composable
     binary_keys: bool
     binary_rows: bool
 
@@ -70,7 +71,8 @@ class RowHashes:
         hashed = hashed_columns((name, columns[name].type) for name in names)
         keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
         rows = is_exact_in_binary(tables, columns, made, names)
-        return RowHashes(tables, source, hashed, keys, keys and rows)
+        selected = source.selected(tables.dataset, made.columns)
+        return RowHashes(tables, source, hashed, selected, keys, keys and rows)
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
@@ -84,7 +86,8 @@ class RowHashes:
         """
         self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
         with progress_told(self.tables, self._estimated):
-            return self._copy("rows_and_hashes", {}, self.binary_rows, "key_hash_diff.copy_with_hashes", loaded=loaded)
+            into = "key_hash_diff.copy_with_hashes"
+            return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
 
     def copy_rows_of_new_hashes(self, changed: int) -> int:
         """Fill the staging table with the rows whose hashes are staged; return their number.
@@ -96,7 +99,7 @@ class RowHashes:
             pieces.itersize = 1
             pieces.execute(self.tables.composed("key_hash_diff.new_hashes", piece=sql.Literal(HASHES_AT_ONCE)))
             for _, hashes in pieces:
-                wanted = {"hashes": sql.Literal(hashes)}
+                wanted = {"hashes": sql.Literal(hashes), "selected": self.selected}
                 copied += self._copy("rows", wanted, self.binary_rows, "dataset.copy_to_staging")
                 told.did(copied - told.done)
         return copied

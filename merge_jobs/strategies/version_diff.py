@@ -74,6 +74,7 @@ class _VersionSource:
     sight: Sight
     binary_keys: bool
     binary_rows: bool
+    selected: sql.Composable
 
     @staticmethod
     def of(reading: Reading, made: Described) -> _VersionSource:
@@ -84,7 +85,8 @@ class _VersionSource:
         check_columns(tables, source, columns)
         keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
         names = [column.name for column in tables.dataset.columns]
-        return _VersionSource(tables, source, sight, keys, keys and is_exact_in_binary(tables, columns, made, names))
+        rows = keys and is_exact_in_binary(tables, columns, made, names)
+        return _VersionSource(tables, source, sight, keys, rows, source.selected(tables.dataset, made.columns))
 
     def take_digests(self) -> None:
         self.tables.run("version_diff.create_digests")
@@ -113,13 +115,12 @@ class _VersionSource:
         tables.run("dataset.work_memory", {"memory": MEMORY})
         told = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
-        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in tables.dataset.columns)
         copied = 0
         with tables.store.session.cursor("new_versions") as pieces:
             pieces.itersize = 1
             pieces.execute(tables.composed("version_diff.new_versions", piece=sql.Literal(VERSIONS_AT_ONCE)))
             for oid, _, tids in pieces:
-                parts = {"columns": columns, "table": leaves[oid].table, "tids": sql.Literal(tids)}
+                parts = {"columns": self.selected, "table": leaves[oid].table, "tids": sql.Literal(tids)}
                 copied += self._copy("rows", parts, "dataset.copy_to_staging", self.binary_rows)
                 told.did(copied - told.done)
         seconds = time.monotonic() - began

@@ -203,7 +203,7 @@ def test_values_and_keys_never_show_in_errors_or_logs(keyless, caplog):
     keyless.datasets = (replace(dataset, columns=(dataset.columns[0], Column("word", "integer"))),)
     misfit = refused(keyless, LIVE, DatabaseFailed)
     assert not misfit.retryable
-    assert "invalid_text_representation" in str(misfit)
+    assert "dataset customers: column word: 1 row with a value that integer does not hold" in str(misfit)
     for told in (str(error), str(misfit), caplog.text, repr(keyless.query("SELECT * FROM yellowlive_batch_metrics"))):
         assert "secret" not in told
         assert "424242" not in told

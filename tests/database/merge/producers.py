@@ -69,7 +69,9 @@ def maria() -> Iterator[int]:
         init = Path(folder) / "init.sql"
         # By address: an anonymous user of localhost would come before one of any host.
         user_here = "producer@'127.0.0.1'"
-        init.write_text(f"CREATE USER {user_here} IDENTIFIED BY 'geheim';\nGRANT ALL ON *.* TO {user_here};\n")
+        init.write_text(
+            f"CREATE USER {user_here} IDENTIFIED BY 'geheim';\nGRANT ALL ON *.* TO {user_here} WITH GRANT OPTION;\n"
+        )
         init.chmod(0o644)
         places = [
             f"--port={port}",

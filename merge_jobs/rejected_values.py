@@ -138,9 +138,11 @@ def _misfits(source: PostgresSource, dataset: Dataset, name: str, theirs: str, o
     column = sql.Identifier(name)
     same: sql.Composable = sql.SQL("true") if lossless else fits(name, theirs, ours)
     if source.version >= INPUT_CHECKS:
-        same = sql.SQL("CASE WHEN pg_input_is_valid({}::text, {}) THEN {} ELSE false END").format(
-            column, sql.Literal(ours), same
-        )
+        back = sql.SQL("{}::text::{}::text").format(column, sql.SQL(ours))
+        for text, type_name in ((back, theirs), (sql.SQL("{}::text").format(column), ours)):
+            same = sql.SQL("CASE WHEN pg_input_is_valid({}, {}) THEN {} ELSE false END").format(
+                text, sql.Literal(type_name), same
+            )
     elif lossless:
         return 0
     parts = {"table": source.table(dataset), "column": column, "fits": same}

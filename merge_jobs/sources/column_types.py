@@ -1,7 +1,7 @@
 """Which type of PostgreSQL holds every value of a type of another database: one table for each kind of database.
 
 `describe` writes these types into a model, and the check of a model against its source compares by them. A value on its
-way into such a column is judged by value_texts.py. A type that is not in a table is shown as its own database names it.
+way into such a column is judged by values/. A type that is not in a table is shown as its own database names it.
 """
 
 from __future__ import annotations

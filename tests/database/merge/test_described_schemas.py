@@ -20,8 +20,7 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.load import load_model
 from config_schema.model import Dataset, SourceKind
-from tests.database.merge.test_other_databases import MariaProducer
-from tests.database.merge.test_other_databases import maria as maria  # the fixture
+from tests.database.merge.producers import MariaProducer
 
 SCHEMAS = Path(__file__).with_name("schemas")
 FTS_TABLES = ("config", "content", "data", "docsize", "idx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -11,6 +12,7 @@ import yaml
 from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.load.inside import NotInside, read_inside
 from config_schema.load.model_yaml import ModelLoader
 from config_schema.quality import QualityCheck
 
@@ -30,12 +32,16 @@ ADVICE = {
     "a key is no text": "Write a name before the colon",
     "mapping values are not allowed": "Put a value with a colon in quotes, and look at the indentation",
 }
+LONG_NUMBER = re.compile(r"\d{4000}")
 JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
 
-def yaml_document(path: Path) -> Any:
-    """The file's data; None if there is nothing in it. Raises ProblemsFound with the line where it is no YAML."""
-    text = _text(path)
+def yaml_document(path: Path, folder: Path | None = None) -> Any:
+    """Return the data of a file in the model's `folder`, which is the file's own if it is not given.
+
+    None if there is nothing in the file. Raise ProblemsFound with the line where it is no YAML.
+    """
+    text = _text(path, folder or path.parent)
     try:
         return yaml.load(text, Loader=ModelLoader)
     except yaml.MarkedYAMLError as error:
@@ -53,13 +59,18 @@ def yaml_document(path: Path) -> Any:
 
 def json_document(path: Path) -> Any:
     """The file's data. Raises ProblemsFound if it is not there or no JSON, with the line."""
-    text = _text(path)
+    text = _text(path, path.parent)
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise _unreadable(path, f"not JSON: {error.msg}", error.lineno) from error
     except _NotOurs as error:
         raise _unreadable(path, f"not JSON: {error}", _line_of(text, error.text)) from error
+    except RecursionError as error:
+        raise _unreadable(path, "not JSON of ours: it is nested too deep") from error
+    except ValueError as error:  # a number of thousands of digits
+        line = next((at for at, one in enumerate(text.splitlines(), 1) if LONG_NUMBER.search(one)), None)
+        raise _unreadable(path, "not JSON of ours: a number is too large", line) from error
 
 
 class _NotOurs(ValueError):
@@ -93,10 +104,12 @@ def _line_of(text: str, word: str) -> int | None:
     return text.count("\n", 0, text.index(word)) + 1 if text.count(word) == 1 else None
 
 
-def _text(path: Path) -> str:
-    """The file's text, without the mark that some editors put before it. Raises ProblemsFound if it is no UTF-8."""
+def _text(path: Path, folder: Path) -> str:
+    """Return the file's text, without the mark that some editors put before it. Raise ProblemsFound."""
     try:
-        data = path.read_bytes()
+        data = read_inside(path, folder)
+    except NotInside as error:
+        raise _unreadable(path, str(error), todo="Keep the model's files in its folder, as regular files") from error
     except FileNotFoundError as error:
         problem = Problem(path.name, "", "the file is missing", JSON_PLACE)
         raise ProblemsFound(str(path), [problem]) from error

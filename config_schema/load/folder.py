@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,8 @@ def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, l
 
 
 def _ecosystem_data(folder: Path, code: CodeReader) -> tuple[Any, Place, list[Problem]]:
-    present = [name for name in (YAML_FILE, PYTHON_FILE) if (folder / name).is_file()]
+    # A link to nothing, or a pipe, is there too: reading it says what it is.
+    present = [name for name in (YAML_FILE, PYTHON_FILE) if os.path.lexists(folder / name)]
     if present == [YAML_FILE]:
         return _ecosystem_of_yaml(folder)
     if present == [PYTHON_FILE]:

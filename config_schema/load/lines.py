@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from config_schema.errors import Problem
+from config_schema.load.inside import NotInside, read_inside
 from config_schema.load.model_yaml import ModelLoader
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
@@ -22,17 +23,18 @@ def with_lines(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
     return [
         problem
         if problem.line is not None or not problem.path
-        else replace(problem, line=_line(document(folder / problem.file), problem.path))
+        else replace(problem, line=_line(document(folder, problem.file), problem.path))
         for problem in problems
     ]
 
 
-def _document(path: Path) -> yaml.Node | None:
-    if path.suffix not in (".yaml", ".yml", ".json"):
+def _document(folder: Path, file: str) -> yaml.Node | None:
+    if Path(file).suffix not in (".yaml", ".yml", ".json"):
         return None
     try:
-        return yaml.compose(path.read_text("utf-8-sig"), Loader=ModelLoader)  # JSON is YAML, nearly
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        text = read_inside(folder / file, folder).decode("utf-8-sig")
+        return yaml.compose(text, Loader=ModelLoader)  # JSON is YAML, nearly
+    except (OSError, NotInside, UnicodeDecodeError, yaml.YAMLError):
         return None
 
 

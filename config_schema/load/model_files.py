@@ -9,21 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config_schema.errors import StreamFactoryError
-
-MOST_FILES = 5_000
-MOST_BYTES = 64 << 20
+from config_schema.load.inside import MOST_BYTES, MOST_FILES, NotInside, check_inside
 
 
 def model_files(folder: Path) -> list[Path]:
     """Return the files below `folder`, relative to it, in the order of their names.
 
-    Links, hidden files and Python's caches are left out. Raise StreamFactoryError if there is too much.
+    Links that lead out, hidden files and Python's caches are left out. Raise StreamFactoryError if there is too much.
     """
     found: list[Path] = []
     size = 0
-    for entry in _regular_files(folder):
-        found.append(Path(os.path.relpath(entry.path, folder)))
-        size += entry.stat(follow_symlinks=False).st_size
+    for path in _regular_files(folder, folder):
+        found.append(path.relative_to(folder))
+        size += path.stat().st_size
         if len(found) > MOST_FILES or size > MOST_BYTES:
             what = f"the folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MB"
             raise StreamFactoryError(str(folder), what, "Keep the model in a folder of its own")
@@ -40,12 +38,21 @@ def files_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _regular_files(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+def _regular_files(folder: Path, top: Path) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
+            path = folder / entry.name
             if entry.name == "__pycache__" or entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _regular_files(entry.path)
-            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-                yield entry
+                yield from _regular_files(path, top)
+            elif _is_regular(path, top):
+                yield path
+
+
+def _is_regular(path: Path, top: Path) -> bool:
+    try:
+        check_inside(path, top)
+        return stat.S_ISREG(path.stat().st_mode)
+    except (NotInside, OSError):
+        return False

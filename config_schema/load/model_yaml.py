@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -26,7 +27,8 @@ CORE = "tag:yaml.org,2002:"
 TEXT, NUMBERS, UNCLEAR, WORD = f"{CORE}str", frozenset([f"{CORE}int", f"{CORE}float"]), "!unclear", "!yes-or-no"
 SCALARS = frozenset([f"{CORE}bool", *NUMBERS, UNCLEAR, WORD])
 WORDS = {"yes": "true", "no": "false", "on": "true", "off": "false"}
-SHOWN, MOST_DIGITS = 63, 1000
+SHOWN, MOST_DIGITS, LONGEST_RESOLVED = 63, 1000, 6000
+MOST_DEPTH, MOST_BY_ALIASES, MOST_SECONDS = 64, 2_000_000, 60.0
 FINITE = "is no finite number"
 DIGITS = list("-+.0123456789")
 RESOLVERS: tuple[tuple[str, str, list[str]], ...] = (
@@ -57,17 +59,44 @@ class ModelLoader(yaml.SafeLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._open: list[str | None] = []  # anchors of the nodes that are being read
+        self._sizes: list[int] = [0]  # of these nodes: how many nodes they have so far, those of aliases too
+        self._size_of: dict[str, int] = {}  # by anchor
+        self._by_aliases = 0
+        self._end = time.monotonic() + MOST_SECONDS
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs have no types for it
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self._open:
                 raise _wrong(f"the alias *{event.anchor} stands inside what it stands for", event.start_mark)
+            self._count_alias(event)
             return super().compose_node(parent, index)
+        if len(self._open) >= MOST_DEPTH:
+            raise _wrong(f"it is nested deeper than {MOST_DEPTH} levels", event.start_mark)
+        if time.monotonic() > self._end:
+            raise _wrong(f"reading up to here took longer than {MOST_SECONDS} s", event.start_mark)
         self._open.append(event.anchor)
+        self._sizes.append(1)
         node = super().compose_node(parent, index)
         self._open.pop()
+        size = self._sizes.pop()
+        self._sizes[-1] += size
+        if event.anchor is not None:
+            self._size_of[event.anchor] = size
         return node
+
+    def _count_alias(self, event: Any) -> None:
+        """Count what the alias stands for: a few lines of aliases can stand for millions of values."""
+        size = self._size_of.get(event.anchor, 0)
+        self._sizes[-1] += size
+        self._by_aliases += size
+        if self._by_aliases > MOST_BY_ALIASES:
+            raise _wrong(f"aliases stand for more than {MOST_BY_ALIASES} values", event.start_mark)
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        if kind is ScalarNode and implicit[0] and len(value) > LONGEST_RESOLVED:
+            return TEXT  # no number or word of ours is so long
+        return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]  # PyYAML's
 
     def compose_scalar_node(self, anchor: Any) -> ScalarNode:
         node = super().compose_scalar_node(anchor)

@@ -15,6 +15,7 @@ from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound, choose_from
 from config_schema.load import documents
+from config_schema.load.inside import MOST_FILES, NotInside, check_inside
 
 YAML_FILE = "ecosystem.yaml"
 PARTS_FOLDER = "ecosystem"
@@ -48,20 +49,37 @@ def gathered(folder: Path) -> Gathered:
         whole.problems += error.problems
     if isinstance(whole.data, dict):
         _remember(whole, YAML_FILE, whole.data)
-    for path in part_files(folder):
-        _add(whole, path, str(path.relative_to(folder)))
+    try:
+        parts = part_files(folder)
+    except NotInside as error:
+        whole.problems.append(
+            Problem(PARTS_FOLDER, "", str(error), "Keep the parts of the model in this folder itself")
+        )
+        return whole
+    for path in parts:
+        _add(whole, folder, path)
     return whole
 
 
 def part_files(folder: Path) -> list[Path]:
-    """The files beside ecosystem.yaml, in the order in which they are read."""
-    found = (folder / PARTS_FOLDER).rglob("*")
-    return sorted(path for path in found if path.suffix in (".yaml", ".yml") and path.is_file())
+    """Return the files beside ecosystem.yaml, in the order in which they are read. Raise NotInside."""
+    top = folder / PARTS_FOLDER
+    if not top.is_dir():
+        return []
+    check_inside(top, folder)
+    found: list[Path] = []
+    for path in top.rglob("*"):
+        if path.suffix in (".yaml", ".yml") and not path.is_dir():
+            found.append(path)
+            if len(found) > MOST_FILES:
+                raise NotInside(f"it has more than {MOST_FILES} files")
+    return sorted(found)
 
 
-def _add(whole: Gathered, path: Path, file: str) -> None:
+def _add(whole: Gathered, folder: Path, path: Path) -> None:
+    file = str(path.relative_to(folder))
     try:
-        part = documents.yaml_document(path)
+        part = documents.yaml_document(path, folder)
     except ProblemsFound as error:
         whole.problems += [Problem(file, one.path, one.what, one.todo, one.line) for one in error.problems]
         return

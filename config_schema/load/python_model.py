@@ -14,6 +14,7 @@ from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load.closed_process import CodeFailed, evaluate
+from config_schema.load.inside import NotInside, read_inside
 from config_schema.load.model_files import model_files
 
 
@@ -22,6 +23,12 @@ def ecosystem_of_python(path: Path) -> Any:
 
     Raise ProblemsFound with the last line of Python's error, or because two evaluations differ.
     """
+    try:
+        read_inside(path, path.parent)
+    except (NotInside, OSError) as error:
+        what = str(error) if isinstance(error, NotInside) else f"cannot be read: {error.strerror}"
+        todo = "Keep the model's files in its folder, as regular files"
+        raise ProblemsFound(str(path), [Problem(path.name, "", what, todo)]) from error
     try:
         with tempfile.TemporaryDirectory(prefix="model-") as made:
             copy, root = Path(made, "model"), Path(made, "root")
@@ -42,7 +49,7 @@ def _copy(folder: Path, into: Path) -> None:
     for path in model_files(folder):
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / path, target, follow_symlinks=False)
+        shutil.copyfile(folder / path, target)
         target.chmod(0o644)
     for made, _, _ in os.walk(into):
         os.chmod(made, 0o755)

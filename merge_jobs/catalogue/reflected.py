@@ -66,7 +66,10 @@ def _keys(
         key = tuple(name for name in index["column_names"] if name is not None)
         if len(key) < len(index["column_names"]):
             unusable: str | None = "it is of expressions"
-        elif any(of.endswith("_where") and text for of, text in index.get("dialect_options", {}).items()):
+        elif any(
+            of.endswith("_where") and condition is not None
+            for of, condition in index.get("dialect_options", {}).items()
+        ):
             unusable = "it is of some rows only"
         else:
             unusable = unusable_unless_filled(key, filled)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from psycopg2 import sql
 
@@ -43,6 +44,7 @@ class Shop:
     producer: Any  # a function that connects to it
     store: Any
     folder: Path
+    superuser_dsn: str = ""
 
     def describe(self, *flags: str, returncode: int = 0) -> subprocess.CompletedProcess[str]:
         out = self.folder / "ecosystem" / "shop.yaml"
@@ -79,6 +81,11 @@ class Shop:
         assert done.returncode == returncode, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    def query(self, statement: str) -> Any:
+        with closing(self.producer()) as session, closing(session.cursor()) as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()[0]
 
     @property
     def text(self) -> str:
@@ -163,7 +170,7 @@ def rentals(new_database, store, tmp_path):
     source = new_database("rentals")
     address = f"postgresql://{source.user}@{source.server.host}:{source.server.port}/{source.name}"
     login = {"SHOP_USERNAME": source.user, "SHOP_PASSWORD": source.password}
-    made = Shop(SourceKind.POSTGRESQL, address, login, source.connect, store, tmp_path / "model")
+    made = Shop(SourceKind.POSTGRESQL, address, login, source.connect, store, tmp_path / "model", source.superuser_dsn)
     with closing(source.connect()) as session, session, session.cursor() as cursor:
         cursor.execute((SCHEMAS / "rentals_postgresql.sql").read_text("utf-8"))
     return made
@@ -230,6 +237,37 @@ def test_a_schema_of_postgresql_keeps_every_value(rentals):
     assert "'ds_valid_to' is a column that versions of rows have of ours" in said["k_reserved"]
     assert "column 'ds_batch_in' is left out" in rentals.text
     assert r"column 'new\nline' is left out" in rentals.text
+
+
+NEWER = """
+    CREATE EXTENSION btree_gist;
+    CREATE TABLE temporal (id int, during daterange, v text, PRIMARY KEY (id, during WITHOUT OVERLAPS));
+    CREATE TABLE not_distinct (id int, b int NOT NULL, UNIQUE NULLS NOT DISTINCT (id, b));
+    CREATE TABLE computed (id int PRIMARY KEY DEFERRABLE, a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL);
+    CREATE TABLE not_validated (id int UNIQUE);
+    INSERT INTO not_validated VALUES (NULL);
+    ALTER TABLE not_validated ADD CONSTRAINT filled NOT NULL id NOT VALID;
+    CREATE TABLE validated (id int UNIQUE);
+    ALTER TABLE validated ADD CONSTRAINT filled NOT NULL id NOT VALID;
+    ALTER TABLE validated VALIDATE CONSTRAINT filled;
+    INSERT INTO temporal VALUES (1, '[2026-01-01,2026-02-01)', 'a'), (1, '[2026-02-01,2026-03-01)', 'b');
+    INSERT INTO not_distinct VALUES (NULL, 1); INSERT INTO computed VALUES (1, 3); INSERT INTO validated VALUES (1);
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}
+"""
+
+
+def test_keys_of_postgresql_18_are_known(rentals, store):
+    if int(rentals.query("SHOW server_version_num")) < 180000:
+        pytest.skip("WITHOUT OVERLAPS and NOT NULL NOT VALID came with PostgreSQL 18")
+    with psycopg2.connect(rentals.superuser_dsn) as session, session.cursor() as cursor:
+        cursor.execute(NEWER.format(user=rentals.login["SHOP_USERNAME"]))
+    session.close()
+    rentals.describe(*(f"--table={name}" for name in ("temporal", "not_*", "computed", "validated")))
+    rentals.merge()
+    rentals.check_values()
+    keys = {name: one.primary_key for name, one in rentals.datasets.items()}
+    assert keys == {"temporal": ("id", "during"), "computed": ("id",), "validated": ("id",)}
+    assert set(rentals.left_out()) == {"not_distinct", "not_validated"}
 
 
 def test_a_stream_for_each_table_takes_tables_of_any_name(rentals):

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 import yaml
 
 import config_schema
 from config_schema.load import load_model
 from config_schema.load.documents import structured
-from config_schema.model import Consistency, Dataset, Datastore
+from config_schema.model import Consistency, Dataset, Datastore, SourceKind
+from merge_jobs.catalogue import Choice, described
+from merge_jobs.catalogue.datasets import sorted_tables
+from merge_jobs.catalogue.reflected import reflected_tables
+from merge_jobs.database import Place
+from merge_jobs.errors import CommandWrong
 
 TABLES = """
     CREATE TYPE mood AS ENUM ('sad', 'glad');
@@ -180,8 +187,6 @@ def test_what_the_user_may_not_read_is_left_out_with_the_right_that_is_missing(d
 
 
 def test_an_sqlite_file_is_described_too(describe, tmp_path):
-    import sqlite3
-
     path = tmp_path / "shop_db.sqlite"
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL, born DATE)")
@@ -207,13 +212,6 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
         ([], {"password": "wrong"}, "password authentication failed"),
         (["--schema=nowhere"], {}, "--schema: there is no schema 'nowhere'"),
         (["--table=nope"], {}, "--table: there is no table 'nope'"),
-        (["--table=c*ed", "--table=camelcase"], {}, "there is no table 'camelcase'"),
-        (["--table=camelcase"], {}, "Did you mean 'camelCase'?"),
-        (["--exclude=nope"], {}, "--exclude: there is no table 'nope'"),
-        (["--exclude=*"], {}, "there is no table that is asked for"),
-        (["--table=seen"], {}, "seen: it is a view"),
-        (["--name=a b"], {}, "--name: datastores[0].name: 'a b'"),
-        (["--credential=A_b"], {}, "--credential: datastores[0].source.credential: 'A_b'"),
         (["--table=keyless"], {}, "there is no table with a key"),
         (["--out=/"], {}, "/: it is there already"),
     ],
@@ -223,3 +221,47 @@ def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, fla
     assert told in done.stderr
     assert done.stdout == ""
     assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"choice": Choice(("c*ed", "camelcase"))}, "--table: there is no table 'camelcase'"),
+        ({"choice": Choice(("camelcase",))}, "Did you mean 'camelCase'?"),
+        ({"choice": Choice(excluded=("nope",))}, "--exclude: there is no table 'nope'"),
+        ({"choice": Choice(excluded=("*",))}, "there is no table that is asked for"),
+        ({"choice": Choice(("seen",))}, "seen: it is a view"),
+        ({"name": "a b"}, "--name: datastores[0].name: 'a b'"),
+        ({"credential": "A_b"}, "--credential: datastores[0].source.credential: 'A_b'"),
+    ],
+)
+def test_a_wrong_choice_is_an_error_that_names_its_flag(source, changed, expected):
+    place = Place(source.server.host, source.server.port, source.name, "public", source.user, source.password)
+    asked = {"name": "Store1", "credential": "secret", "consistency": Consistency.MULTI_DATASET, **changed}
+    with pytest.raises(CommandWrong) as caught:
+        described(place, **asked)
+    assert expected in str(caught.value)
+
+
+def test_a_database_that_only_its_dialect_knows_is_described_by_what_that_reflects(tmp_path):
+    """SQL Server and Oracle, for which SQLite stands in here."""
+    path = tmp_path / "file.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY, b VARCHAR(5));
+            CREATE TABLE u (id INTEGER NOT NULL, b INTEGER, c INTEGER NOT NULL);
+            CREATE UNIQUE INDEX u_id ON u (id) WHERE b > 1; CREATE UNIQUE INDEX u_b ON u (b);
+            CREATE UNIQUE INDEX u_c ON u (c);
+            CREATE TABLE n (id INTEGER UNIQUE); CREATE VIEW v AS SELECT * FROM a; CREATE VIEW w AS SELECT * FROM a;
+            DROP TABLE a; CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY)""")
+        connection.execute("CREATE VIEW broken AS SELECT x FROM u")
+    connection.close()
+    place = Place("h", 0, str(path), "public", "", "", SourceKind.SQLITE)
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.connect() as session:
+        tables = {one.name: one for one in reflected_tables(sa.inspect(session), place)}
+    engine.dispose()
+    found = sorted_tables(tables.values(), ())
+    assert {one.name: one.primary_key for one in found.datasets} == {"a": ("id",), "u": ("c",)}
+    assert {one.table for one in found.left_out} == {"broken", "n", "v", "w"}
+    assert tables["broken"].left_out == "its definition cannot be read (OperationalError)"

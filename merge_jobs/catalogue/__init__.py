@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 from typing import NoReturn
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from config_schema.errors import choose_from
@@ -103,12 +102,12 @@ def described(
 def _tables(place: Place, source: Source) -> list[FoundTable]:
     if isinstance(source, PostgresSource):
         return postgres_tables(source)
-    with _inspector(place, source.where) as (inspector, connection):
+    with _session(place, source.where) as session:
         if place.kind is SourceKind.MYSQL:
-            return mysql_tables(inspector, connection, place)
+            return mysql_tables(session, place)
         if place.kind is SourceKind.SQLITE:
-            return sqlite_tables(inspector, connection, place)
-        return reflected_tables(inspector, place)
+            return sqlite_tables(session, place)
+        return reflected_tables(session, place)
 
 
 def _matches(table: str, patterns: Iterable[str]) -> bool:
@@ -134,7 +133,7 @@ def _raise_nothing_found(where: str, left_out: Sequence[LeftOut]) -> NoReturn:
 
 
 @contextmanager
-def _inspector(place: Place, where: str) -> Iterator[tuple[Inspector, sa.Connection]]:
+def _session(place: Place, where: str) -> Iterator[sa.Connection]:
     engine = source_engine(place, where)
     try:
         with warnings.catch_warnings(), engine.connect() as connection:
@@ -142,7 +141,7 @@ def _inspector(place: Place, where: str) -> Iterator[tuple[Inspector, sa.Connect
             warnings.simplefilter("ignore", SAWarning)
             if place.kind is SourceKind.SQLITE:
                 connection.exec_driver_sql("BEGIN")  # one state of the file, whatever others do
-            yield sa.inspect(connection), connection
+            yield connection
     except SQLAlchemyError as error:
         what = f"its catalogue cannot be read ({type(error).__name__})"
         todo = "Check that the user may read the schema"

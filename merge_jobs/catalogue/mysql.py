@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Inspector
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
-from merge_jobs.catalogue.reflected import readable_or_why, reflected_columns
+from merge_jobs.catalogue.reflected import modelled_columns, readable_or_why
 from merge_jobs.database import Place
 from merge_jobs.sources.sqlalchemy_source import inspected_schema
 from merge_jobs.sql import statement
@@ -23,7 +22,7 @@ NO_RIGHT = "the user has no SELECT on it"
 Indexes = Mapping[str, list[tuple[str | None, int | None]]]  # by index: its columns, and how many characters of each
 
 
-def mysql_tables(inspector: Inspector, connection: sa.Connection, place: Place) -> list[FoundTable]:
+def mysql_tables(connection: sa.Connection, place: Place) -> list[FoundTable]:
     """Return what can be selected from in the place's schema and is seen by the user, by name."""
     asked = {"schema": inspected_schema(place) or place.database}
     readable: dict[str, dict[str, bool]] = defaultdict(dict)
@@ -38,7 +37,7 @@ def mysql_tables(inspector: Inspector, connection: sa.Connection, place: Place) 
         if kind is None:
             found.append(FoundTable(name, left_out=f"it is a {str(spoken).lower()}, no table"))
             continue
-        read = _Reader(inspector, place, name, kind, readable[name], indexes[name])
+        read = _Reader(connection, place, name, kind, readable[name], indexes[name])
         table = readable_or_why(name, kind, read.table)
         found.append(replace(table, left_out=_no_snapshot(kind, engine) or table.left_out))
     return found
@@ -60,18 +59,18 @@ class _Reader:
 
     def __init__(
         self,
-        inspector: Inspector,
+        connection: sa.Connection,
         place: Place,
         name: str,
         kind: TableKind,
         readable: Mapping[str, bool],
         indexes: Indexes,
     ) -> None:
-        self._inspector, self._place, self._name, self._kind = inspector, place, name, kind
+        self._connection, self._place, self._name, self._kind = connection, place, name, kind
         self._readable, self._indexes = readable, indexes
 
     def table(self) -> FoundTable:
-        columns = [self._column(one) for one in reflected_columns(self._inspector, self._place, self._name)]
+        columns = [self._column(one) for one in modelled_columns(self._connection, self._place, self._name)]
         filled = [column.name for column in columns if not column.nullable]
         keys = tuple(_keys(self._indexes, filled))
         readable = any(column.unreadable is None for column in columns)

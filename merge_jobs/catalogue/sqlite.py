@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Inspector
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.catalogue.reflected import readable_or_why
 from merge_jobs.database import Place
 from merge_jobs.sources.column_types import declared_type
+from merge_jobs.sources.reflection import reflected_columns
 from merge_jobs.sources.sqlalchemy_source import inspected_schema
 
 NO_DATASET = {"virtual": "it is a virtual table", "shadow": "it is what a virtual table keeps its data in"}
@@ -42,7 +42,7 @@ class _Pragmas:
         return list(self.connection.execute(sa.text(statement), {"schema": self.schema, **values}))
 
 
-def sqlite_tables(inspector: Inspector, connection: sa.Connection, place: Place) -> list[FoundTable]:
+def sqlite_tables(connection: sa.Connection, place: Place) -> list[FoundTable]:
     """Return the tables and views of the file, by name; SQLite's own are not among them."""
     schema = inspected_schema(place) or "main"
     found: list[FoundTable] = []
@@ -52,11 +52,11 @@ def sqlite_tables(inspector: Inspector, connection: sa.Connection, place: Place)
             continue
         kind = TableKind.VIEW if spoken == "view" else TableKind.TABLE
         of = _Pragmas(name, bool(strict), bool(without_rowid), schema, connection)
-        found.append(readable_or_why(name, kind, partial(_table, inspector, place, of, kind)))
+        found.append(readable_or_why(name, kind, partial(_table, place, of, kind)))
     return found
 
 
-def _table(inspector: Inspector, place: Place, of: _Pragmas, kind: TableKind) -> FoundTable:
+def _table(place: Place, of: _Pragmas, kind: TableKind) -> FoundTable:
     told = of.rows(COLUMNS, table=of.name)
     primary = tuple(str(name) for name, _, pk, _ in sorted(told, key=lambda row: row[2]) if pk)
     empty = {str(name) for name, not_null, *_ in told if not not_null}
@@ -67,8 +67,8 @@ def _table(inspector: Inspector, place: Place, of: _Pragmas, kind: TableKind) ->
         empty -= set(primary)
     declared = {name: spoken for name, *_, spoken in told}
     columns = [
-        FoundColumn(one["name"], declared_type(declared[one["name"]], one["type"]), one["name"] in empty)
-        for one in inspector.get_columns(of.name, schema=inspected_schema(place))
+        FoundColumn(one.name, declared_type(declared[one.name], one.type), one.name in empty)
+        for one in reflected_columns(of.connection, place.kind, of.name, inspected_schema(place))
     ]
     keys = [*_primary(primary, empty), *_unique(of, indexes, columns)]
     return FoundTable(of.name, kind, tuple(columns), tuple(keys))

@@ -32,6 +32,7 @@ from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.column_types import postgres_type
 from merge_jobs.sources.dialects import DIALECTS, LOCK_SECONDS
 from merge_jobs.sources.driver_errors import error_code, meaning
+from merge_jobs.sources.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.row_writer import RowWriter
 from merge_jobs.sources.values.encoders import bits, encoder, single_precision
 from merge_jobs.sources.values.misfit import INVALID_UTF8, Encoder, Reason
@@ -135,8 +136,7 @@ class SqlAlchemySource:
             raise ConnectFailed(self.where, what, todo, retryable=retryable, sqlstate=None) from None
 
     def _known_tables(self) -> set[str]:
-        inspector = sa.inspect(self._session)
-        return {*inspector.get_table_names(schema=self._schema), *inspector.get_view_names(schema=self._schema)}
+        return selectable_tables(self._session, self.place.kind, self._schema)
 
     def _check_table(self, dataset: Dataset, known: set[str]) -> None:
         where = self._where(dataset)
@@ -153,8 +153,8 @@ class SqlAlchemySource:
         """Return the columns of the dataset's table with their types, read once."""
         if dataset.name not in self._types:
             with self._worded(dataset):
-                found = sa.inspect(self._session).get_columns(dataset.source_table, schema=self._schema)
-            self._types[dataset.name] = {column["name"]: column["type"] for column in found}
+                found = reflected_columns(self._session, self.place.kind, dataset.source_table, self._schema)
+            self._types[dataset.name] = {column.name: column.type for column in found}
         return list(self._types[dataset.name].items())
 
     def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:

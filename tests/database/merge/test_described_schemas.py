@@ -332,3 +332,22 @@ def test_a_schema_of_mariadb_keeps_every_value(maria_shop):
     assert said["film_list"] == "it is a view, of which the catalogue knows no key"
     assert "NULL is allowed in 'id'" in said["k_nullable"]
     assert "k_none" in said
+    assert said["k_numbers"] == "it is a sequence, no table"
+
+
+def test_what_a_user_of_mariadb_may_not_read_is_left_out(maria_shop, maria):
+    with closing(maria_shop.producer()) as session, session.cursor() as cursor:
+        cursor.execute("DROP USER IF EXISTS reader@'127.0.0.1'")
+        cursor.execute("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'geheim'")
+        cursor.execute("GRANT SELECT ON both_unique TO reader@'127.0.0.1'")
+        cursor.execute("GRANT SELECT (film_id, title), INSERT ON film TO reader@'127.0.0.1'")
+        cursor.execute("GRANT INSERT ON hidden TO reader@'127.0.0.1'")
+    maria_shop.dsn = maria_shop.dsn.replace("producer@", "reader@")
+    maria_shop.login["SHOP_USERNAME"] = "reader"
+    maria_shop.describe()
+    maria_shop.merge()
+    maria_shop.check_values()
+    assert set(maria_shop.datasets) == {"both_unique", "film"}
+    assert list(columns(maria_shop.datasets["film"])) == ["film_id", "title"]
+    assert "column 'rating' is left out: the user has no SELECT on it" in maria_shop.text
+    assert set(maria_shop.left_out()) == {"hidden"}

@@ -259,7 +259,7 @@ def test_a_database_that_only_its_dialect_knows_is_described_by_what_that_reflec
     place = Place("h", 0, str(path), "public", "", "", SourceKind.SQLITE)
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.connect() as session:
-        tables = {one.name: one for one in reflected_tables(sa.inspect(session), place)}
+        tables = {one.name: one for one in reflected_tables(session, place)}
     engine.dispose()
     found = sorted_tables(tables.values(), ())
     assert {one.name: one.primary_key for one in found.datasets} == {"a": ("id",), "u": ("c",)}

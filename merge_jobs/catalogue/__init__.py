@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NoReturn
 
 import sqlalchemy as sa
@@ -74,8 +75,10 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
     if not url.database:
         raise CommandWrong("--dsn", "it names no database", "Put /database behind the host")
     port = url.port or PORTS.get(kind, 5432)
+    # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.
+    database = url.database if kind is not SourceKind.SQLITE else str(Path(dsn.partition(":///")[2]).absolute())
     return Place(
-        url.host or "localhost", port, url.database, schema, url.username or "", url.password or password or "", kind
+        url.host or "localhost", port, database, schema, url.username or "", url.password or password or "", kind
     )
 
 

@@ -17,7 +17,7 @@ import config_schema
 from config_schema.load import load_model
 from config_schema.load.documents import structured
 from config_schema.model import Consistency, Dataset, Datastore, SourceKind
-from merge_jobs.catalogue import Choice, described
+from merge_jobs.catalogue import Choice, described, place_of_dsn
 from merge_jobs.catalogue.datasets import sorted_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.database import Place
@@ -265,3 +265,15 @@ def test_a_database_that_only_its_dialect_knows_is_described_by_what_that_reflec
     assert {one.name: one.primary_key for one in found.datasets} == {"a": ("id",), "u": ("c",)}
     assert {one.table for one in found.left_out} == {"broken", "n", "v", "w"}
     assert tables["broken"].left_out == "its definition cannot be read (OperationalError)"
+
+
+def test_a_path_of_sqlite_is_taken_as_it_is_and_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a?b=c.db", "100%25#.db", "a b.db"):
+        with sqlite3.connect(tmp_path / name) as connection:
+            connection.execute("CREATE TABLE a (id INTEGER PRIMARY KEY)")
+        connection.close()
+        place = place_of_dsn(f"sqlite:///{name}", "public", None)
+        assert place.database == str(tmp_path / name)
+        assert described(place, "Store1", "s", Consistency.MULTI_DATASET).datastore.source.database == place.database
+    assert len(list(tmp_path.iterdir())) == 3  # no other file was made

@@ -35,15 +35,17 @@ LONG_NAMES = {
     "time": "time without time zone",
     "timetz": "time with time zone",
 }
-# Types that PostgreSQL comes with, beside those above, and those of extensions that are met most.
+# Types that PostgreSQL comes with, beside those above.
 BUILT_IN = """
     bit bytea cidr date daterange datemultirange inet int4range int4multirange int8range int8multirange
     interval json jsonb jsonpath macaddr macaddr8 money name numeric nummultirange numrange oid pg_lsn
     text tsmultirange tsquery tsrange tstzmultirange tstzrange tsvector uuid xid xid8 xml bpchar
     box circle line lseg path point polygon pg_snapshot txid_snapshot regclass regtype
-    citext cube geography geometry halfvec hstore ltree lquery raster sparsevec vector
 """
-KNOWN_TYPES = frozenset({*INTEGERS, *LONG_NAMES, *LONG_NAMES.values(), *re.findall(r"\w+", BUILT_IN)})
+# Those of extensions that are met most: in which schema they are is for each database to say.
+OF_EXTENSIONS = "citext cube geography geometry halfvec hstore ltree lquery raster sparsevec vector"
+BUILT_IN_TYPES = frozenset({*INTEGERS, *LONG_NAMES, *LONG_NAMES.values(), *re.findall(r"\w+", BUILT_IN)})
+KNOWN_TYPES = BUILT_IN_TYPES | frozenset(OF_EXTENSIONS.split())
 # What no index orders, so that no key can be made of it.
 WITHOUT_ORDER = frozenset(
     re.findall(r"\w+", "json jsonpath xml box circle line lseg path point polygon txid_snapshot xid")

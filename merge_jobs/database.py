@@ -1,4 +1,4 @@
-"""Sessions with PostgreSQL, on both sides with the same settings, so that a value has one text."""
+"""Where databases are, and sessions with PostgreSQL; session.py has what each transaction begins with."""
 
 from __future__ import annotations
 
@@ -9,40 +9,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection as Connection
+from psycopg2 import extensions
 
 from config_schema import names
 from config_schema.model import Database, SourceKind
-from merge_jobs.errors import CommandWrong, connect_failed
+from merge_jobs.errors import CommandWrong, connect_failed, database_failed
+from merge_jobs.session import Session, Side
+from merge_jobs.sql import execute
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10
 # Dead peers are noticed within a minute, on either side.
 KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
-# A job that died must not hold its stream's lock for long. Not every system that servers run on has these.
+# Of the session: a job that died must not hold its stream's lock for long. Not every system has these.
 WATCH = {
     "client_connection_check_interval": "2s",
     "tcp_keepalives_idle": "20",
     "tcp_keepalives_interval": "10",
     "tcp_keepalives_count": "3",
 }
-SET = "SELECT set_config(name, value, false) FROM unnest(%s, %s) AS setting (name, value)"
-SETTINGS = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
-    "IntervalStyle": "postgres",
-    "extra_float_digits": "3",
-    "bytea_output": "hex",
-    "xmloption": "content",
-    "lc_monetary": "C",
-    "jit": "off",  # costs seconds on wide generated statements
-    "row_security": "off",  # a policy is then an error, not missing rows
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "default_transaction_read_only": "off",
-    "default_transaction_isolation": "read committed",
-}
+WAITING = {"idle_session_timeout": "0"}  # a run waits between two looks
 
 
 @dataclass(frozen=True)
@@ -85,33 +72,63 @@ def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = 
     return value
 
 
-def connect(place: Place, application_name: str, where: str, lock_seconds: int) -> Connection:
+def connect(place: Place, application_name: str, where: str, lock_seconds: int, side: Side = Side.OURS) -> Session:
     """A session in which a lock is waited for at most `lock_seconds`. Raises ConnectFailed."""
+    session = _connected(place, application_name, where)
+    if session.get_parameter_status("standard_conforming_strings") == "off":
+        # The driver writes literals as the session was when it began.
+        session.close()
+        session = _connected(place, application_name, where, options="-c standard_conforming_strings=on")
     try:
-        session: Connection = psycopg2.connect(
-            host=place.host,
-            port=place.port,
-            dbname=place.database,
-            user=place.user,
-            password=place.password,
-            application_name=application_name,
-            client_encoding="UTF8",
-            connect_timeout=CONNECT_SECONDS,
-            **KEEPALIVE,
-        )
-    except psycopg2.OperationalError as error:
-        raise connect_failed(error, where) from error
-    _configure(session, lock_seconds)
+        session.open(where, side, lock_seconds)
+        session.pooled = not keep_waiting(session, session.info.backend_pid)
+    except psycopg2.Error as error:
+        session.close()
+        raise database_failed(error, where) from error
     return session
 
 
-def _configure(session: Connection, lock_seconds: int) -> None:
-    session.autocommit = True  # a SET in a transaction would go with its rollback
-    with session.cursor() as cursor:
-        settings = {**SETTINGS, "lock_timeout": f"{lock_seconds}s"}
-        cursor.execute(SET, (list(settings), list(settings.values())))
-        try:
-            cursor.execute(SET, (list(WATCH), list(WATCH.values())))
-        except psycopg2.DatabaseError:
-            log.debug("the server cannot watch for lost clients")
-    session.autocommit = False
+def connecting(place: Place, application_name: str) -> extensions.connection:
+    """A plain connection that is being opened: who uses it polls it."""
+    opening: extensions.connection = psycopg2.connect(**_arguments(place, application_name), async_=True)
+    return opening
+
+
+def _connected(place: Place, application_name: str, where: str, **more: str) -> Session:
+    arguments: dict[str, Any] = {**_arguments(place, application_name), **more}
+    try:
+        session: Session = psycopg2.connect(connection_factory=Session, **arguments)
+    except psycopg2.OperationalError as error:
+        raise connect_failed(error, where) from error
+    return session
+
+
+def _arguments(place: Place, application_name: str) -> dict[str, Any]:
+    return {
+        "host": place.host,
+        "port": place.port,
+        "dbname": place.database,
+        "user": place.user,
+        "password": place.password,
+        "application_name": application_name,
+        "client_encoding": "UTF8",
+        "connect_timeout": CONNECT_SECONDS,
+        **KEEPALIVE,
+    }
+
+
+def keep_waiting(session: Session, pid: int) -> bool:
+    """Set the server process to watch for lost clients and to end no session that waits; False if it is not `pid`."""
+    with extensions.cursor(session) as cursor:
+        for settings in ({**WAITING, **WATCH}, WAITING):
+            values = {"names": list(settings), "values": list(settings.values()), "pid": pid}
+            try:
+                execute(cursor, "session.watch", {}, values)
+            except psycopg2.DatabaseError:
+                if session.closed or settings is WAITING:
+                    raise
+                log.debug("the server cannot watch for lost clients")
+                continue
+            row = cursor.fetchone()
+            return row is not None and row[0] > 0
+    return False

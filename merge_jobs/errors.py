@@ -5,6 +5,8 @@ StreamFactoryError
  ├── DatabaseFailed       a database refused or went away; retryable by its SQLSTATE
  │    ├── ConnectFailed   no session came about
  │    └── ValuesRejected  values of the source that the model's types do not hold as they are
+ ├── PoolingRefused       a pooler stands between, and shares server processes in a way that no batch can be sure of
+ ├── SettingRefused       a transaction does not have the settings that a batch relies on
  ├── SourceMismatch       the source lacks a table or a column that the model has
  ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
  ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
@@ -108,6 +110,14 @@ class ValuesRejected(DatabaseFailed):
         todo = ". ".join(dict.fromkeys(of.todo for of in found))
         super().__init__(where, what, todo, retryable=False, sqlstate=sqlstate)
         self.dataset, self.found = dataset.name, tuple(found)
+
+
+class PoolingRefused(StreamFactoryError):
+    pass
+
+
+class SettingRefused(StreamFactoryError):
+    pass
 
 
 class SourceMismatch(StreamFactoryError):

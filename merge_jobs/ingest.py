@@ -60,6 +60,8 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
                 reading.guard(read.rows),
                 how.audit,
             )
+        if isinstance(source, PostgresSource):
+            source.check_snapshot()
     read_batch = replace(
         batch,
         fingerprint=stream.fingerprint,

@@ -14,7 +14,7 @@ from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 from merge_jobs import asked, batches, ending, leftovers, quality, row_maps, shape
 from merge_jobs.batches import Batch
 from merge_jobs.database import Place
-from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, QualityFailed, database_failed
+from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.ingest import ingest, left_ingested
 from merge_jobs.store import LOCK_SECONDS, MergeStore
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted, strategy_named
@@ -273,7 +273,7 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
     try:
-        if store.session.closed:
+        if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:
                 batches.mark_failed(fresh, batch, text, retryable, rejected)
         else:

@@ -68,14 +68,14 @@ def _tell(tables: DatasetTables, expected: int | None, kind: str, over: threadin
         return
     # Whatever goes wrong here, the batch goes on: this only tells of it.
     with contextlib.suppress(psycopg2.Error, StreamFactoryError):
-        pid = store.session.info.backend_pid
+        pid = store.session.verified.backend if store.session.verified else store.session.info.backend_pid
         with closing(connect(store.place, "merge-job progress", store.where, 1)) as session:
-            session.autocommit = True
             while not over.is_set():
                 with session.cursor() as cursor:
                     execute(cursor, "dataset.copy_progress", {}, {"pid": pid})
                     for (rows,) in cursor.fetchall():
                         log.info("%s", _line(tables.where, rows, kind, expected, time.monotonic() - began))
+                session.commit()
                 over.wait(EVERY_SECONDS)
 
 

@@ -109,7 +109,8 @@ class DatasetTables:
     def _parts(self) -> dict[str, sql.Composable]:
         columns = [column.name for column in self.dataset.columns]
         key = self.dataset.primary_key
-        types = {column.name: column.type for column in self.dataset.columns}
+        types = {column.name: self.store.type_text(column.type) for column in self.dataset.columns}
+        equals = {column.name: self.store.equals(column.type) for column in self.dataset.columns}
         numbers = range(1, len(key) + 1)
         comma = sql.SQL(", ")
         return {
@@ -118,8 +119,8 @@ class DatasetTables:
             "key_index": sql.Identifier(names.merge_key_index(self.merge_name)),
             "definitions": sql.SQL(",\n    ").join(
                 # The type is checked by check_types before a table is made.
-                sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type))
-                for column in self.dataset.columns
+                sql.SQL("{} {}").format(sql.Identifier(name), kind)
+                for name, kind in types.items()
             ),
             "columns": comma.join(map(sql.Identifier, columns)),
             "staged_columns": comma.join(sql.Identifier("s", column) for column in columns),
@@ -129,7 +130,8 @@ class DatasetTables:
             ),
             "key": comma.join(map(sql.Identifier, key)),
             "key_equal": sql.SQL(" AND ").join(
-                sql.SQL("{} = {}").format(sql.Identifier("s", column), sql.Identifier("m", column)) for column in key
+                sql.SQL("{} {} {}").format(sql.Identifier("s", column), equals[column], sql.Identifier("m", column))
+                for column in key
             ),
             "keys_not_null": comma.join(
                 sql.SQL("ALTER COLUMN {} SET NOT NULL").format(sql.Identifier(column)) for column in key
@@ -149,11 +151,9 @@ class DatasetTables:
             "row_maps": self.store.table(names.row_maps_table(self.store.stream.platform_name)),
             "map": self.store.table(self.map_name),
             "staged_map": self.store.table(self.staged_map_name),
-            "key_columns": comma.join(
-                sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(types[column])) for column in key
-            ),
+            "key_columns": comma.join(sql.SQL("{} {}").format(sql.Identifier(column), types[column]) for column in key),
             "key_definitions": comma.join(
-                sql.SQL("{} {}[]").format(sql.Identifier(f"key_{number}"), sql.SQL(types[column]))
+                sql.SQL("{} {}[]").format(sql.Identifier(f"key_{number}"), types[column])
                 for number, column in zip(numbers, key, strict=True)
             ),
             "mapped_keys": comma.join(sql.Identifier("m", f"key_{number}") for number in numbers),
@@ -198,7 +198,7 @@ def check_types(tables: DatasetTables) -> None:
     columns = tables.dataset.columns
     wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
     if not wrong:
-        values = {"names": [c.name for c in columns], "types": [c.type for c in columns]}
+        values = {"names": [c.name for c in columns], "types": [tables.store.type_text(c.type).string for c in columns]}
         known = dict(tables.store.run("dataset.types_known", values).fetchall())
         wrong = [column for column in columns if not known[column.name]]
     if wrong:

@@ -84,7 +84,7 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
     theirs = _all_rows(other)
     columns = columns_of(check.columns)
     if _looks_at_all_rows(of, check):
-        equal = _equal("m", check.columns, "o", check.dataset_columns)
+        equal = _equal(of.tables, "m", check.columns, "o", check.dataset_columns)
         return of.count("reference_of_all", columns=columns, other=theirs, open_equals_other=equal)
     referred = columns_of(check.dataset_columns)
     suspects = [
@@ -96,8 +96,8 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
         columns=columns,
         other=theirs,
         suspects=sql.SQL(" UNION ALL ").join(suspects),
-        suspect_equals_other=_equal("s", check.columns, "o", check.dataset_columns),
-        open_equals_missing=_equal("m", check.columns, "missing", check.columns),
+        suspect_equals_other=_equal(of.tables, "s", check.columns, "o", check.dataset_columns),
+        open_equals_missing=_equal(of.tables, "m", check.columns, "missing", check.columns),
     )
 
 
@@ -135,8 +135,11 @@ def columns_of(columns: Iterable[str], of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in columns)
 
 
-def _equal(one: str, columns: Iterable[str], other: str, other_columns: Iterable[str]) -> sql.Composed:
+def _equal(
+    tables: DatasetTables, one: str, columns: Iterable[str], other: str, other_columns: Iterable[str]
+) -> sql.Composed:
+    equals = {column.name: tables.store.equals(column.type) for column in tables.dataset.columns}
     pairs = zip(columns, other_columns, strict=True)
     return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(one, a), sql.Identifier(other, b)) for a, b in pairs
+        sql.SQL("{} {} {}").format(sql.Identifier(one, a), equals[a], sql.Identifier(other, b)) for a, b in pairs
     )

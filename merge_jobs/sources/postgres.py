@@ -5,23 +5,33 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import Enum
 from types import TracebackType
 from typing import Any, BinaryIO
 
 import psycopg2
 from psycopg2 import sql
-from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ
 from psycopg2.extensions import cursor as Cursor
 
 from config_schema.errors import choose_from
 from config_schema.model import Dataset
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import SourceMismatch, database_failed
+from merge_jobs.session import Side
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.conversions import checked_column, converted
 from merge_jobs.sql import composed, execute
 
 LOCK_SECONDS = 10
+TRIES = 5  # for a snapshot that is not older than the last rewrite of a table
+
+
+class Hold(Enum):
+    """How a table is kept from being rewritten under a snapshot that is older than that."""
+
+    LOCK = "by LOCK TABLE, before the snapshot"
+    READ = "by a query that reads nothing, after it: what may not be locked, or has a right on columns only"
+    NOT = "not at all: rows of a foreign table are elsewhere"
 
 
 class PostgresSource:
@@ -30,19 +40,36 @@ class PostgresSource:
     def __init__(self, place: Place, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place = place
         self.where = f"source {place}"
-        self._session = connect(place, application_name, self.where, lock_seconds)
+        self._session = connect(place, application_name, self.where, lock_seconds, Side.PRODUCER)
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         with self._worded():
-            lockable = [dataset for dataset in datasets if self._check_table(dataset)]
-            self._session.rollback()
-            self._session.set_session(ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
-            if lockable:
-                tables = sql.SQL(", ").join(self.table(dataset) for dataset in lockable)
-                self._run("lock_tables", tables=tables)
-            (taken,) = self._rows("snapshot_time")[0]
-        assert isinstance(taken, datetime)
-        return taken
+            found = {dataset.name: self._check_table(dataset) for dataset in datasets}
+            for _ in range(TRIES):
+                self._session.begin_snapshot()
+                if taken := self._take_snapshot([(self.table(of), found[of.name]) for of in datasets]):
+                    return taken
+        what = "a table was truncated or rewritten while it was looked at, each time"
+        raise SourceMismatch(self.where, what, "Try again", retryable=True)
+
+    def _take_snapshot(self, tables: Sequence[tuple[sql.Identifier, Hold]]) -> datetime | None:
+        """The time of the snapshot; None if a table that could only be locked afterwards was rewritten meanwhile."""
+        held = {how: sql.SQL(", ").join(table for table, of in tables if of is how) for how in Hold}
+        if held[Hold.LOCK].seq:
+            self._run("lock_tables", tables=held[Hold.LOCK])
+        taken = self._session.take_snapshot()
+        if not held[Hold.READ].seq:
+            return taken
+        for table, how in tables:
+            if how is Hold.READ:
+                self._run("hold_table", table=table)
+        ((rewritten,),) = self._rows("rewritten")
+        return None if rewritten else taken
+
+    def check_snapshot(self) -> None:
+        """Raise PoolingRefused if what was read was not read in one transaction, or SettingRefused."""
+        with self._worded():
+            self._session.check()
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         with self._worded():
@@ -122,11 +149,14 @@ class PostgresSource:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
 
-    def _check_table(self, dataset: Dataset) -> bool:
-        """Whether the dataset's table can be locked. Raises SourceMismatch if it is not there."""
+    def _check_table(self, dataset: Dataset) -> Hold:
+        """How the dataset's table can be held. Raises SourceMismatch if it is not there."""
         found = self._rows("relation", self.named(dataset))
         if found:
-            return bool(found[0][1])
+            (kind, may_read) = found[0]
+            if kind == "f":
+                return Hold.NOT
+            return Hold.LOCK if may_read and kind != "m" else Hold.READ
         known = [name for (name,) in self._rows("relations", {"schema": self.place.schema})]
         raise SourceMismatch(
             f"{self.where}: dataset {dataset.name}",

@@ -194,6 +194,18 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (l.classid::bigint << 32 | l.objid::bigint) = %(lock)s
 
+-- name: release_lock
+-- Of a server process of a pool that is no longer ours: by itself, if it is ours again, else with its end. No row once
+-- it does not hold the lock.
+SELECT CASE WHEN l.pid = pg_backend_pid() THEN pg_advisory_unlock(%(lock)s)
+            WHEN a.state = 'idle' THEN pg_terminate_backend(l.pid) END
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid = %(pid)s
+    AND (l.classid::bigint << 32 | l.objid::bigint) = %(lock)s
+
+-- name: drop_lock
+SELECT pg_advisory_unlock(%(lock)s)
+
 -- name: lock_for_creation
 SELECT pg_advisory_xact_lock(%(lock)s)
 

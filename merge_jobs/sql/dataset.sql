@@ -4,6 +4,24 @@
 -- The types of the model, as PostgreSQL reads them: whatever is no type comes back as NULL or is an error.
 SELECT name, to_regtype(type) IS NOT NULL FROM unnest(%(names)s, %(types)s) AS model (name, type)
 
+-- name: type_in_sight
+-- A type of an extension, by the role's own search_path; with nothing that another schema could stand in for.
+SET LOCAL search_path TO DEFAULT;
+SELECT pg_catalog.to_regtype(%(type)s)::pg_catalog.oid::pg_catalog.int8
+
+-- name: schemas_of_type
+-- Of the type, unless it was named with one, and of the operator that its indexes find equal values by. An array has
+-- the equality of all arrays.
+SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN quote_ident(n.nspname) END,
+    (SELECT quote_ident(s.nspname) FROM pg_opclass c
+     JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+     JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amoplefttype = t.oid AND a.amoprighttype = t.oid
+         AND a.amopstrategy = 3
+     JOIN pg_operator o ON o.oid = a.amopopr
+     JOIN pg_namespace s ON s.oid = o.oprnamespace
+     WHERE c.opcintype = t.oid AND c.opcdefault AND s.nspname <> 'pg_catalog')
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(type)s
+
 -- name: describe
 -- The columns of a table as they are, and its comment.
 SELECT a.attname, format_type(a.atttypid, a.atttypmod), obj_description(c.oid, 'pg_class')

@@ -1,8 +1,9 @@
 -- What is asked of a producer's PostgreSQL. It needs no more than SELECT on the tables.
 
 -- name: relation
--- Only plain and partitioned tables and views can be locked.
-SELECT c.relkind, c.relkind IN ('r', 'p', 'v') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+-- LOCK TABLE wants the right to read the whole table, and takes plain and partitioned tables and views.
+SELECT c.relkind, has_table_privilege(c.oid, 'SELECT')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 
 -- name: relations
@@ -13,9 +14,18 @@ WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY
 -- TRUNCATE and rewrites are not safe under an older snapshot: it would then see an empty table.
 LOCK TABLE {tables} IN ACCESS SHARE MODE
 
--- name: snapshot_time
--- The first query of the transaction takes its snapshot.
-SELECT statement_timestamp()
+-- name: hold_table
+-- Reads no row; whoever may read one column may do it, and it locks what LOCK TABLE would, but after the snapshot.
+SELECT FROM {table} LIMIT 0
+
+-- name: rewritten
+-- Whether any table that is locked by now has another file than the snapshot saw, or was not there then.
+SELECT EXISTS (
+    SELECT FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (c.oid IS NULL OR c.relfilenode <> 0 AND c.relfilenode <> pg_relation_filenode(c.oid))
+)
 
 -- name: columns
 -- Binary is the same everywhere for types with a fixed oid that have both functions; reg* types hold oids of objects.

@@ -95,7 +95,7 @@ class RowHashes:
         It is less than `changed` where a row is no longer as it was hashed, and more where two hashes are the same.
         """
         copied, told = 0, Pieces(self.tables.where, "new rows", changed)
-        with self.tables.store.session.cursor("new_hashes") as pieces:
+        with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
             pieces.itersize = 1
             pieces.execute(self.tables.composed("key_hash_diff.new_hashes", piece=sql.Literal(HASHES_AT_ONCE)))
             for _, hashes in pieces:

@@ -116,7 +116,7 @@ class _VersionSource:
         told = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         copied = 0
-        with tables.store.session.cursor("new_versions") as pieces:
+        with tables.store.session.cursor("new_versions", withhold=True) as pieces:
             pieces.itersize = 1
             pieces.execute(tables.composed("version_diff.new_versions", piece=sql.Literal(VERSIONS_AT_ONCE)))
             for oid, _, tids in pieces:

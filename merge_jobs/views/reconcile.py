@@ -98,7 +98,7 @@ def _reconcile_database(
     wanted = wanted_workspaces(model, stores)
     with closing(connect(place, names.views_session(ecosystem), where, LOCK_SECONDS)) as session:
         # To plan views of tables that are yet to be made they are made, and taken back.
-        session.set_session(readonly=dry_run and all(isinstance(store, str) for store in stores.values()))
+        session.read_only = dry_run and all(isinstance(store, str) for store in stores.values())
         try:
             standing = workspaces_standing(session, ecosystem)
             session.rollback()

@@ -13,7 +13,7 @@ from psycopg2 import extensions
 
 from config_schema import names
 from config_schema.model import Database, SourceKind
-from merge_jobs.errors import CommandWrong, connect_failed, database_failed
+from merge_jobs.errors import CommandWrong, PoolingRefused, connect_failed, database_failed
 from merge_jobs.session import Session, Side
 from merge_jobs.sql import execute
 
@@ -73,7 +73,37 @@ def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = 
 
 
 def connect(place: Place, application_name: str, where: str, lock_seconds: int, side: Side = Side.OURS) -> Session:
-    """A session in which a lock is waited for at most `lock_seconds`. Raises ConnectFailed."""
+    """A session in which a lock is waited for at most `lock_seconds`.
+
+    Raises ConnectFailed, or PoolingRefused if a pooler stands between that has no transactions.
+    """
+    session = _opened(place, application_name, where, lock_seconds, side)
+    if session.pooled and not _has_transactions(session):
+        # Once more: that the connection is lost just then need not be the pooler's doing.
+        session = _opened(place, application_name, where, lock_seconds, side)
+        if session.pooled and not _has_transactions(session):
+            raise PoolingRefused(
+                where,
+                "a pooler ends the connection where a transaction begins: it gives each statement another "
+                "server process",
+                "Connect to the server itself, or pool sessions or transactions (PgBouncer's pool_mode)",
+            )
+    return session
+
+
+def _has_transactions(session: Session) -> bool:
+    """Whether a transaction begins. A pooler of statements closes the connection then, and says why in its log only."""
+    try:
+        session.begin()
+        session.rollback()
+    except psycopg2.OperationalError:
+        if not session.closed:
+            raise
+        return False
+    return True
+
+
+def _opened(place: Place, application_name: str, where: str, lock_seconds: int, side: Side) -> Session:
     session = _connected(place, application_name, where)
     if session.get_parameter_status("standard_conforming_strings") == "off":
         # The driver writes literals as the session was when it began.

@@ -21,7 +21,6 @@ from merge_jobs.sql import composed
 
 # The minor release of each major version that brought restrict_nonsystem_relation_kind.
 RESTRICTED_SINCE = {12: 20, 13: 16, 14: 13, 15: 8, 16: 4}
-STATEMENT_POOLING = "statement pooling"  # in what PgBouncer says to BEGIN
 SEPARATOR = sql.SQL(";\n")
 
 
@@ -145,18 +144,9 @@ class Session(extensions.connection):
 
     def _plain(self, *statements: sql.Composable) -> list[tuple[Any, ...]]:
         """What the last of the statements gives, all sent at once."""
-        try:
-            with extensions.cursor(self) as cursor:
-                cursor.execute(SEPARATOR.join(statements))
-                return cursor.fetchall() if cursor.description else []
-        except psycopg2.DatabaseError as error:
-            if STATEMENT_POOLING not in str(error):
-                raise
-            raise PoolingRefused(
-                self.where,
-                "a pooler gives each statement another server process, so that there are no transactions",
-                "Connect to the server itself, or pool sessions or transactions (PgBouncer's pool_mode)",
-            ) from error
+        with extensions.cursor(self) as cursor:
+            cursor.execute(SEPARATOR.join(statements))
+            return cursor.fetchall() if cursor.description else []
 
     def _more_settings(self) -> list[str]:
         major, minor = divmod(self.server_version, 10000)

@@ -118,7 +118,7 @@ def test_a_merge_store_behind_a_pool_of_sessions_works_and_no_lock_stays(case, p
 def test_a_pool_of_statements_is_refused_for_good(case, pooler, side):
     (pooled,) = pooler("statement", getattr(case, side))
     setattr(case, side, pooled)
-    with pytest.raises(PoolingRefused, match="there are no transactions") as refused:
+    with pytest.raises(PoolingRefused, match="each statement another server process") as refused:
         case.run(LIVE)
     assert not refused.value.retryable
 

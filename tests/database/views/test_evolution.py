@@ -68,7 +68,7 @@ def test_a_column_that_leaves_while_others_read_the_view_stays_as_null_and_they_
     assert case.query("SELECT * FROM theirs ORDER BY id") == [(1, None), (2, None)]
     assert case.reader().query(f"SELECT word FROM {case.name(LIVE, 'live')}") == [(None,), (None,)]
     (note,) = case.reconcile()[0].plan.notes
-    assert "keeps word, as NULL: view theirs is built on it" in note
+    assert "keeps word, as NULL: view public.theirs is built on it" in note
     case.execute("DROP VIEW theirs")
     case.bring()
     assert columns(case, case.name(LIVE, "live")) == {"id": "integer"}

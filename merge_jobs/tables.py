@@ -109,6 +109,7 @@ class DatasetTables:
     def _parts(self) -> dict[str, sql.Composable]:
         columns = [column.name for column in self.dataset.columns]
         key = self.dataset.primary_key
+        modelled = {column.name: column.type for column in self.dataset.columns}
         types = {column.name: self.store.type_text(column.type) for column in self.dataset.columns}
         equals = {column.name: self.store.equals(column.type) for column in self.dataset.columns}
         numbers = range(1, len(key) + 1)
@@ -163,7 +164,7 @@ class DatasetTables:
                 sql.SQL("coalesce({}, {})").format(sql.Identifier("s", column), sql.Identifier("m", column))
                 for column in key
             ),
-            "compared_key": comma.join(_compared(column, types[column]) for column in key),
+            "compared_key": comma.join(_compared(column, modelled[column]) for column in key),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
 

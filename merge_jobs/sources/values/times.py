@@ -80,7 +80,8 @@ def timestamp_encoder(of: SqlType, type_name: str) -> Encoder:
             _check_places(found["fraction"], places)
             has_zone = found["zone"] is not None
         elif isinstance(value, datetime):
-            _check_places(f"{value.microsecond:06d}", places)
+            if value.microsecond:
+                _check_places(f"{value.microsecond:06d}", places)
             has_zone, value = value.tzinfo is not None, value.isoformat(sep=" ")
         elif isinstance(value, date):
             has_zone, value = False, value.isoformat()

@@ -117,7 +117,7 @@ class PostgresSource:
         return self._session.server_version
 
     def begin_anew(self) -> None:
-        """End the snapshot, also after an error; what is asked for next has one of its own."""
+        """End the snapshot, also after an error; what is asked for next has one of its own, with the same settings."""
         with self._worded():
             self._session.rollback()
 

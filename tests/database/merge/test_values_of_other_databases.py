@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from config_schema.model import Column, Consistency, Dataset, Milestoning
-from merge_jobs.catalogue import described
+from merge_jobs.catalogue import described, place_of_dsn
 from merge_jobs.database import place_of
 from merge_jobs.errors import SourceMismatch, ValuesRejected
 from tests.database.merge.producers import read_from
@@ -270,6 +270,7 @@ def test_just_the_file_that_is_named_is_opened_and_none_is_made(tmp_path, name):
     with closing(sqlite3.connect(tmp_path / name)) as connection:
         connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, w TEXT)")
     place = place_of(Database("h", str(tmp_path / name), "none", kind=SourceKind.SQLITE), None, {})
+    assert place_of_dsn(f"sqlite:///{tmp_path / name}", "public", None).database == place.database
     table = Dataset("t", (Column("id", "bigint"),), ("id",))
     with open_source(place, "t") as source:
         source.begin([table])

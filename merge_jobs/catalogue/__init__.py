@@ -72,9 +72,7 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
     except (SQLAlchemyError, ValueError, KeyError):
         shape = "postgresql://user@host:5432/database"
         raise CommandWrong("--dsn", f"it is no DSN like {shape}", f"Begin with one of {', '.join(KINDS)}") from None
-    # A file's name may have any characters: no part of it is a query.
-    database = dsn.partition(":///")[2] if kind is SourceKind.SQLITE else url.database
-    if not database:
+    if not url.database:
         raise CommandWrong("--dsn", "it names no database", "Put /database behind the host")
     port = url.port or PORTS.get(kind, 5432)
     # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.

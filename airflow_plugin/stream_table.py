@@ -26,6 +26,10 @@ ROWS_A_ROUND_TRIP = 200
 COMPILED_MODELS_KEPT = 20
 ONLY_WHERE_NEEDED = frozenset({"compiled_model_table"})
 
+# Of a stream's history, which holds a config twice for each change.
+KEPT_CHANGES = 2000
+KEPT_BYTES = 64 << 20
+
 
 @dataclass(frozen=True)
 class StreamRow:
@@ -210,12 +214,50 @@ def changes_by_hand(connection: Connection, platform: str, schema: str = "public
     return {key: HandChange(*change) for key, *change in _fetch(connection, platform, schema, "select_by_hand", {})}
 
 
+@dataclass(frozen=True)
+class Page:
+    """Which changes of a history: so many, before the change with a number, with so many bytes of text at most.
+
+    Or those with the numbers `only`. None is no limit.
+    """
+
+    limit: int | None = None
+    before: int | None = None
+    bytes: int | None = None
+    only: Sequence[int] | None = None
+
+
 def history(
-    connection: Connection, platform: str, stream_key: str, *, limit: int | None = None, schema: str = "public"
+    connection: Connection, platform: str, stream_key: str, page: Page | None = None, schema: str = "public"
 ) -> list[Version]:
-    """The changes of a stream, the newest first. Raises MergeStoreError if there is no history."""
-    values = {"stream_key": stream_key, "limit": limit}
+    """Return the changes of a stream, the newest first. Raises MergeStoreError if there is no history."""
+    wanted = page or Page()
+    only = None if wanted.only is None else list(wanted.only)
+    values = {"stream_key": stream_key, **vars(wanted), "only": only}
     return [Version(*row) for row in _fetch(connection, platform, schema, "select_history", values)]
+
+
+def has_older_history(
+    connection: Connection, platform: str, stream_key: str, before: int, schema: str = "public"
+) -> bool:
+    """Return whether a stream has changes before the one with this number."""
+    values = {"stream_key": stream_key, "before": before}
+    return bool(_fetch(connection, platform, schema, "has_older_history", values)[0][0])
+
+
+def recent_changes(
+    connection: Connection, platform: str, stream_keys: Sequence[str], schema: str = "public"
+) -> list[tuple[str, int, int]]:
+    """Return, by stream, the changes by hand in the last ten minutes, and their bytes of text in the last day."""
+    values = {"stream_keys": list(stream_keys)}
+    return [(row[0], row[1], row[2]) for row in _fetch(connection, platform, schema, "recent_changes", values)]
+
+
+def prune_history(connection: Connection, platform: str, schema: str = "public") -> None:
+    """Delete the oldest changes of streams that have more than KEPT_CHANGES or KEPT_BYTES, where the user may."""
+    table = _qualified(connection, platform, schema)["history_table"]
+    if _fetch(connection, platform, schema, "may_prune_history", {"table": table})[0][0]:
+        _execute(connection, platform, schema, "prune_history", {"changes": KEPT_CHANGES, "bytes": KEPT_BYTES})
 
 
 def check_lengths(connection: Connection, platform: str, changes: Iterable[RowChange], schema: str = "public") -> None:

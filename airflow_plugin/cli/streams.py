@@ -84,11 +84,12 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
     Exit codes: 0 done; 1 an error.
     """
     from airflow_plugin.cli.streams_view import print_history, version_as_dict
+    from airflow_plugin.stream_table import Page
     from airflow_plugin.streams.opening import reading
 
     with reading(platform) as table:
         table.row(stream)
-        versions = table.history(stream, limit)
+        versions = table.history(stream, Page(limit))
     if as_json:
         print(json.dumps({"stream_key": stream, "history": [version_as_dict(one) for one in versions]}, indent=2))
     else:

@@ -139,11 +139,13 @@ def _change(platform: str, changing: Changing, dry_run: bool) -> None:
     from airflow_plugin.cli.streams_view import print_changes
     from airflow_plugin.streams import opening
     from airflow_plugin.streams.changing import apply
+    from airflow_plugin.streams.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import author
 
+    owner = airflow_owner()
     with opening.changing(platform) as table:
         rows = table.rows()
-        written = apply(table, changing(table), author())
+        written = apply(table, changing(table), author(), owner)
         if dry_run:
             table.connection.rollback()
     print_changes(rows, written, done=not dry_run)

@@ -61,8 +61,9 @@ def sync(
     Refused are a commit that does not descend from the one applied last, and changes that data cannot follow: another
     key, a narrower column, a used dataset gone. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN,
     or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the
-    last sync is shown as drift and left so. Of a platform that left the model all streams are retired. Without a
-    terminal to ask on, it applies.
+    last sync is shown as drift and left so. Where DAGFACTORY_AIRFLOW_URL and DAGFACTORY_AIRFLOW_TOKEN name an Airflow,
+    it is asked first whether a static file has the DAG id of a new stream; that is refused too. Of a platform that
+    left the model all streams are retired. Without a terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -71,9 +72,10 @@ def sync(
     """
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
     from airflow_plugin.cli.wording import print_warning
+    from airflow_plugin.streams.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.planned import planned
-    from airflow_plugin.sync.safety import refuse_incompatible, refuse_rollback
+    from airflow_plugin.sync.safety import refuse_clashes, refuse_incompatible, refuse_rollback
 
     source = committed_model(path, git_repo_url, branch, git_credential, compiled)
     with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as found:
@@ -82,6 +84,7 @@ def sync(
             refuse_rollback(plan, source.descends_from)
         warned = print_warning if force_rollback else None
         refuse_incompatible(plan, source.model, found.model_at, allow_incompatible or (), warned)
+        refuse_clashes(plan, airflow_owner())
         applies = (plan.changes_anything or found.lacks_compiled) and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:

@@ -55,7 +55,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
     if folder is not None:
         yield from factory_file_findings(settings, folder)
         yield from snapshot_findings(settings)
-    yield from merge_store_findings(settings, model)
+    yield from merge_store_findings(settings, model, folder)
     platform = next((one for one in model.ecosystem.platforms if one.name == name), None) if model else None
     if platform is not None:
         from airflow_plugin.doctor.model import repository_findings

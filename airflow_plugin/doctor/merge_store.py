@@ -26,8 +26,13 @@ OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db init, which create it"
 
 
-def merge_store_findings(settings: PlatformSettings, model: Model | None, *, streams: bool = True) -> Iterator[Finding]:
-    """What cannot be looked at, because something before it is not there, is left out; `streams` too if not wanted."""
+def merge_store_findings(
+    settings: PlatformSettings, model: Model | None, dags: Path | None = None, *, streams: bool = True
+) -> Iterator[Finding]:
+    """What cannot be looked at, because something before it is not there, is left out; `streams` too if not wanted.
+
+    `dags` is Airflow's dags folder, in which static files may have the DAG ids of streams.
+    """
     area = Area("connection", settings.original_platform_name)
     try:
         dsn, where = _dsn(settings, model)
@@ -40,7 +45,7 @@ def merge_store_findings(settings: PlatformSettings, model: Model | None, *, str
         yield from area.of_error(error)
         return
     if streams and tables.get(names.stream_table(settings.platform_name), (False, False))[0]:
-        yield from _of_streams(settings, (dsn, where))
+        yield from _of_streams(settings, (dsn, where), dags)
 
 
 def _dsn(settings: PlatformSettings, model: Model | None) -> tuple[str, str]:
@@ -100,10 +105,10 @@ def _of_tables(
         yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
 
 
-def _of_streams(settings: PlatformSettings, dsn: tuple[str, str]) -> Iterator[Finding]:
+def _of_streams(settings: PlatformSettings, dsn: tuple[str, str], dags: Path | None) -> Iterator[Finding]:
     area = Area("streams", settings.original_platform_name)
     try:
-        found = platform_health(settings, dsn)
+        found = platform_health(settings, dsn, dags)
     except StreamFactoryError as error:
         yield from area.of_error(error)
         return

@@ -6,8 +6,9 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from airflow_plugin.batch_table import last_looks
@@ -20,6 +21,7 @@ from airflow_plugin.health.freshness import Age, LastLook, Late, late
 from airflow_plugin.merge_store import connect, worded
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
 from airflow_plugin.stream_table import StreamRow, gone_streams, stream_rows
+from airflow_plugin.streams.dag_owners import clashes, owners_in
 from config_schema import names
 from config_schema.errors import Problem, StreamFactoryError
 
@@ -66,10 +68,11 @@ class Health:
         return sorted({found.stream_key for found in self.problems if found.stream_key})
 
 
-def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Health:
-    """Of the streams as they are now. Raises StreamFactoryError if the merge store cannot be read.
+def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = None, dags: Path | None = None) -> Health:
+    """Judge the streams as they are now. Raises StreamFactoryError if the merge store cannot be read.
 
-    `dsn` is the DSN and where it is from, if it is not to be the factory's.
+    `dsn` is the DSN and where it is from, if it is not to be the factory's; `dags` is Airflow's dags folder, where it
+    is to be looked through for static files with the DAG id of a stream.
     """
     path = snapshot_path(settings.platform_name)
     try:
@@ -77,7 +80,14 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
     except StreamFactoryError as error:
         log.warning("The last-good snapshot on this machine is not looked at: %s", error)
         snapshot = None
-    return health(settings, read_stored(settings, dsn), snapshot, datetime.now(UTC))
+    stored = read_stored(settings, dsn)
+    found = health(settings, stored, snapshot, datetime.now(UTC))
+    if dags is None:
+        return found
+    active = [row.stream_key for row in stored.rows if row.status != "retired"]
+    told = clashes(settings.platform_name, active, owners_in(dags, settings.platform_name).get)
+    taken = [StreamProblem(key, problem) for key, problem in told]
+    return replace(found, problems=tuple(sorted((*found.problems, *taken))))
 
 
 def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Stored:

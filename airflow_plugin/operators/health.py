@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_plugin.operators.of_platform import OfPlatform
@@ -30,7 +32,7 @@ class CheckStreams(OfPlatform):
 
         try:
             settings = platform_settings(self.platform)
-            health = platform_health(settings)
+            health = platform_health(settings, dags=Path(conf.get("core", "dags_folder")))
         except StreamFactoryError as error:
             raise AirflowFailException(f"{self.platform}: the streams cannot be judged: {error}") from None
         tell_health(settings.platform_name, health)

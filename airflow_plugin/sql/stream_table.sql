@@ -170,12 +170,59 @@ WHERE synced.stream_key IS NULL
    OR (synced.status = 'retired') <> (stream.status = 'retired')
 
 -- name: select_history
+-- The newest first, of `limit` changes before the change `before`, or of those `only`. Where they are more than so many
+-- bytes the oldest are left out; the first is always there.
 SELECT id, stream_key, change, changed_by, changed_at, model_commit,
        before_config_json, before_status, after_config_json, after_status
-FROM {history_table}
-WHERE stream_key = %(stream_key)s
+FROM (
+    SELECT *, sum(octet_length(after_config_json) + coalesce(octet_length(before_config_json), 0)) OVER newest AS size,
+           row_number() OVER newest AS number
+    FROM (
+        SELECT * FROM {history_table}
+        WHERE stream_key = %(stream_key)s AND id < coalesce(%(before)s::bigint, 9223372036854775807)
+          AND (%(only)s::bigint[] IS NULL OR id = ANY (%(only)s::bigint[]))
+        ORDER BY id DESC
+        LIMIT %(limit)s
+    ) page
+    WINDOW newest AS (ORDER BY id DESC)
+) sized
+WHERE number = 1 OR size <= coalesce(%(bytes)s::bigint, 9223372036854775807)
 ORDER BY id DESC
-LIMIT %(limit)s
+
+-- name: has_older_history
+SELECT EXISTS (SELECT FROM {history_table} WHERE stream_key = %(stream_key)s AND id < %(before)s)
+
+-- name: recent_changes
+-- By hand: how many there were of each stream in the last ten minutes, and how many bytes of text in the last day.
+SELECT stream_key, count(*) FILTER (WHERE age < interval '10 minutes'), coalesce(sum(size), 0)::bigint
+FROM (
+    SELECT stream_key, statement_timestamp() - changed_at AS age,
+           octet_length(after_config_json) + coalesce(octet_length(before_config_json), 0) AS size
+    FROM {history_table}
+    WHERE stream_key = ANY (%(stream_keys)s) AND model_commit IS NULL
+) changes
+WHERE age < interval '1 day'
+GROUP BY 1
+
+-- name: may_prune_history
+SELECT has_table_privilege(%(table)s, 'DELETE')
+
+-- name: prune_history
+-- Of streams with more changes, or more bytes of text, than are kept: the oldest go. The newest stays in any case, and so
+-- does the last that a sync wrote, by which changes by hand are found.
+WITH large AS (
+    SELECT stream_key FROM {history_table} GROUP BY stream_key
+    HAVING count(*) > %(changes)s
+        OR sum(octet_length(after_config_json) + coalesce(octet_length(before_config_json), 0)) > %(bytes)s
+), sized AS (
+    SELECT id, max(id) FILTER (WHERE model_commit IS NOT NULL) OVER (PARTITION BY stream_key) AS synced,
+           row_number() OVER newest AS number,
+           sum(octet_length(after_config_json) + coalesce(octet_length(before_config_json), 0)) OVER newest AS size
+    FROM {history_table} WHERE stream_key IN (SELECT stream_key FROM large)
+    WINDOW newest AS (PARTITION BY stream_key ORDER BY id DESC)
+)
+DELETE FROM {history_table} h USING sized
+WHERE h.id = sized.id AND number > 1 AND h.id IS DISTINCT FROM synced AND (number > %(changes)s OR size > %(bytes)s)
 
 -- name: select_model_commit
 SELECT model_commit FROM {model_state_table} WHERE id = 1

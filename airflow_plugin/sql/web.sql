@@ -37,23 +37,37 @@ WHERE batch_status = 'committed' AND batch_end_time > now() - interval '24 hours
 GROUP BY 1, 2
 
 -- name: batches
--- Of one stream, the newest first.
+-- Of one stream, the newest first; where their results are more than some megabytes the oldest are left out.
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, error, result_json
-FROM {metrics}
-WHERE key = %(stream_key)s AND batch_id < %(before)s
-ORDER BY batch_id DESC LIMIT %(limit)s
+    total_records, strategy, run_id, left(error, 10000), result_json
+FROM (
+    SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
+    FROM (
+        SELECT * FROM {metrics} WHERE key = %(stream_key)s AND batch_id < %(before)s
+        ORDER BY batch_id DESC LIMIT %(limit)s
+    ) page
+    WINDOW newest AS (ORDER BY batch_id DESC)
+) sized
+WHERE number = 1 OR size <= 300000
+ORDER BY batch_id DESC
 
 -- name: batches_of_run
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, error, result_json
-FROM {metrics}
-WHERE key = %(stream_key)s AND run_id = %(run_id)s
-ORDER BY batch_id DESC LIMIT 100
+    total_records, strategy, run_id, left(error, 10000), result_json
+FROM (
+    SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
+    FROM (
+        SELECT * FROM {metrics} WHERE key = %(stream_key)s AND run_id = %(run_id)s ORDER BY batch_id DESC LIMIT 100
+    ) page
+    WINDOW newest AS (ORDER BY batch_id DESC)
+) sized
+WHERE number = 1 OR size <= 300000
+ORDER BY batch_id DESC
 
 -- name: results
 -- What each of some runs did; the counter has the newest word on a stream's last one.
 SELECT wanted.key, wanted.run_id, coalesce(seen.last_result_json, batch.result_json)
+    - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
 FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
 LEFT JOIN {counter} seen ON seen.key = wanted.key AND seen.last_run_id = wanted.run_id
 LEFT JOIN LATERAL (
@@ -107,4 +121,4 @@ WITH RECURSIVE reading (source, oid) AS (
 )
 SELECT n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), array_agg(reading.source)
 FROM reading JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'v' GROUP BY c.oid, n.nspname, c.relname ORDER BY 1, 2
+WHERE c.relkind = 'v' GROUP BY c.oid, n.nspname, c.relname ORDER BY 1, 2 LIMIT 500

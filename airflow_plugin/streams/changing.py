@@ -8,18 +8,27 @@ from typing import Any
 
 from airflow_plugin.factory.judging import plan_of, row_place
 from airflow_plugin.factory.last_good import Row
-from airflow_plugin.stream_table import RowChange, StreamRow, Version
+from airflow_plugin.stream_table import Page, RowChange, StreamRow, Version
+from airflow_plugin.streams.dag_owners import Owner, clashes
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
+MOST_CHANGES = 100  # by hand of a stream, in ten minutes
+MOST_BYTES = 32 << 20  # of text in its history, in a day
 # The word for the history, what a row must be before, and what it is afterwards.
 STATUS_CHANGES = {
     "pause": ({"active"}, "paused"),
     "resume": ({"paused"}, "active"),
     "retire": ({"active", "paused"}, "retired"),
 }
+
+
+class TooManyChanges(StreamFactoryError):
+    """A stream is changed by hand so often, or with so much text, that its history would fill the merge store."""
+
+    retryable = True
 
 
 def assigned(config_json: str, assignments: Sequence[str]) -> str:
@@ -61,7 +70,7 @@ def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) ->
 
 def to_version(table: StreamTable, stream_key: str, version_id: int) -> RowChange:
     """What a stream was after the change with this number in its history. Raises StreamFactoryError for none."""
-    version = version_of(table.history(stream_key), stream_key, version_id)
+    version = version_of(table.history(stream_key, Page(only=[version_id])), stream_key, version_id)
     return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
 
 
@@ -79,9 +88,12 @@ def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:
     return _problems(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
 
 
-def apply(table: StreamTable, changes: Sequence[RowChange], changed_by: str) -> list[RowChange]:
-    """Check and write, in the open transaction; returns what was written: rows that are so already are left out.
+def apply(
+    table: StreamTable, changes: Sequence[RowChange], changed_by: str, owner: Owner | None = None
+) -> list[RowChange]:
+    """Check and write, in the open transaction; return what was written: rows that are so already are left out.
 
+    `owner` tells which file has a DAG id now; it is asked for each row that begins to have a DAG.
     Raises ProblemsFound with everything that is wrong with any of them, and writes nothing then.
     """
     rows = table.rows()
@@ -89,10 +101,25 @@ def apply(table: StreamTable, changes: Sequence[RowChange], changed_by: str) -> 
     problems = [problem for change in wanted for problem in _problems(table, change)]
     statuses = {key: row.status for key, row in rows.items()} | {one.stream_key: one.status for one in wanted}
     problems += same_dag_problems(table.settings.platform_name, statuses)
+    if owner is not None:
+        begin = [one.stream_key for one in wanted if _begins(rows.get(one.stream_key), one)]
+        problems += [problem for _, problem in clashes(table.settings.platform_name, begin, owner)]
     if problems:
         raise ProblemsFound(table.name, problems)
+    refuse_haste(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
     table.write(wanted, changed_by)
     return wanted
+
+
+def refuse_haste(table: StreamTable, stream_keys: list[str]) -> None:
+    """Raises TooManyChanges for a stream whose history grows too fast. Retiring and pausing are never held up."""
+    for key, changes, size in table.recent_changes(stream_keys) if stream_keys else ():
+        if changes >= MOST_CHANGES:
+            what = f"it was changed by hand {changes} times in the last ten minutes, and {MOST_CHANGES} are allowed"
+            raise TooManyChanges(row_place(table.settings.platform_name, key), what, "Wait some minutes")
+        if size >= MOST_BYTES:
+            what = f"its changes by hand of the last day take {size >> 20} MB, and {MOST_BYTES >> 20} are allowed"
+            raise TooManyChanges(row_place(table.settings.platform_name, key), what, "Wait until tomorrow")
 
 
 def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Problem]:
@@ -110,6 +137,11 @@ def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Proble
 
 def _differs(row: StreamRow | None, change: RowChange) -> bool:
     return row is None or (row.config_json, row.status) != (change.config_json, change.status)
+
+
+def _begins(row: StreamRow | None, change: RowChange) -> bool:
+    """Return whether a change gives a stream a DAG that it does not have yet."""
+    return change.status != "retired" and (row is None or row.status == "retired")
 
 
 def _problems(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin import stream_table
 from airflow_plugin.merge_store import connect, worded
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, platform_settings
-from airflow_plugin.stream_table import HandChange, RowChange, StreamRow, Version
+from airflow_plugin.stream_table import HandChange, Page, RowChange, StreamRow, Version
 from config_schema import names
 from config_schema.errors import StreamFactoryError, choose_from
 
@@ -51,10 +51,19 @@ class StreamTable:
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         return stream_table.changes_by_hand(self.connection, short, schema)
 
-    def history(self, stream_key: str, limit: int | None = None) -> list[Version]:
-        """The changes of a stream, the newest first."""
+    def history(self, stream_key: str, page: Page | None = None) -> list[Version]:
+        """Return the changes of a stream, the newest first."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
-        return stream_table.history(self.connection, short, stream_key, limit=limit, schema=schema)
+        return stream_table.history(self.connection, short, stream_key, page, schema)
+
+    def has_older_history(self, stream_key: str, before: int) -> bool:
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        return stream_table.has_older_history(self.connection, short, stream_key, before, schema)
+
+    def recent_changes(self, stream_keys: list[str]) -> list[tuple[str, int, int]]:
+        """Return, by stream, the changes by hand in the last ten minutes, and their bytes of text in the last day."""
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        return stream_table.recent_changes(self.connection, short, stream_keys, schema)
 
     def write(self, changes: list[RowChange], changed_by: str) -> None:
         """Rows and their history; nothing is committed."""

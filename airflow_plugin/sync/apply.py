@@ -133,6 +133,7 @@ def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) 
     stream_table.adopt_rows(
         store.connection, short, plan.adopted, changed_by=who, model_commit=plan.commit_after, schema=schema
     )
+    stream_table.prune_history(store.connection, short, schema)
     if plan.commit_before != plan.commit_after:
         stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)
 

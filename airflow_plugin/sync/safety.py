@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from airflow_plugin.streams.dag_owners import Owner, clashes
+from airflow_plugin.sync.diff import Kind
 from airflow_plugin.sync.plan import Plan, commits_before
+from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Dataset, Ecosystem
@@ -65,6 +68,21 @@ def refuse_incompatible(
                 problems.append(Problem(plan.commit[:SHORT_COMMIT], found.dataset, found.what, todo))
     if problems:
         raise ProblemsFound("model", dict.fromkeys(problems))
+
+
+def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
+    """Raises ProblemsFound for streams that would begin with the DAG id of a static file; `owner` None asks nobody."""
+    problems = [
+        problem
+        for platform in plan.platforms
+        for _, problem in clashes(
+            names.platform_name(platform.platform),
+            [one.stream_key for one in platform.writes if one.kind in (Kind.CREATE, Kind.REVIVE)],
+            owner or (lambda dag_id: None),
+        )
+    ]
+    if problems:
+        raise ProblemsFound("model", problems)
 
 
 def incompatible_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Incompatible]:

@@ -16,7 +16,7 @@ from airflow.utils.types import DagRunTriggeredByType
 from airflow_plugin.operations import operation
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.stream_table import RowChange
-from airflow_plugin.streams.changing import STATUS_CHANGES, status_changes
+from airflow_plugin.streams.changing import STATUS_CHANGES, refuse_haste, status_changes
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.web import stored
 from airflow_plugin.web.answers import Refused
@@ -51,6 +51,7 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     user.must_trigger(stream.dag_id)
     resting = _standing(stream.dag_id, 409)
     with writing(settings) as table:
+        refuse_haste(table, [stream.stream_key])
         stored.note_action(table.connection, settings, stream.stream_key, "trigger", user.name)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"

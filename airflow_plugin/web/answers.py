@@ -3,6 +3,7 @@
 StreamFactoryError
  ├── Refused                  an answer that is no 200, by the status it carries
  ├── MergeStoreError          503: the merge store is away, or lacks a table or a right
+ ├── TooManyChanges           429
  ├── ProblemsFound            400, with every problem
  └── others                   400
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -20,8 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from airflow_plugin.merge_store import MergeStoreError
+from airflow_plugin.streams.changing import TooManyChanges
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
+MOST_PROBLEMS = 200
+LONGEST = 1000  # characters of a problem's text
 SHOWN = 200  # characters of a value that is not what it should be
 
 log = logging.getLogger(__name__)
@@ -47,13 +52,24 @@ def as_answer(error: StreamFactoryError) -> JSONResponse:
     if isinstance(error, Refused):
         return error_answer(error.status, error.what, error.todo)
     if isinstance(error, ProblemsFound):
-        return error_answer(400, error.what, "Correct what the problems say", map(problem_dict, error.problems))
+        return error_answer(400, error.what, "Correct what the problems say", problem_dicts(error.problems))
+    if isinstance(error, TooManyChanges):
+        return error_answer(429, f"{error.where}: {error.what}", error.todo)
     status = 503 if isinstance(error, MergeStoreError) or error.retryable else 400
     return error_answer(status, f"{error.where}: {error.what}", error.todo)
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
-    return {"path": problem.path, "what": problem.what, "todo": problem.todo}
+    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")}
+
+
+def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Return the first problems, each with bounded texts: a row can hold any number of mistakes of any length."""
+    return [problem_dict(one) for one in islice(problems, MOST_PROBLEMS)]
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def handle_errors(app: FastAPI) -> None:

@@ -38,6 +38,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         400: "the request, or a config in it, is not as it should be",
         401: "no login",
         403: "no right, or a request that another site may have caused",
+        429: "the stream is changed too often",
         503: "a merge store or Airflow's metadata database does not answer",
     }.items()
 }

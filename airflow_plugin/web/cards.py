@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from airflow_plugin.health.freshness import late
+from airflow_plugin.streams.dag_owners import clashes
 from airflow_plugin.web.runs import DagFacts, Run
 from airflow_plugin.web.streams import StreamFacts
+from config_schema import names
+from config_schema.errors import Problem
 
 State = Literal["ok", "late", "failing", "set_aside", "paused", "retired", "never_run"]
+LONGEST = 1000  # characters of a text in a list: a row that a hand has written can have any
 STATES: tuple[str, ...] = get_args(State)
 
 
@@ -45,9 +49,9 @@ class Card:
             "dag_id": stream.dag_id,
             "status": stream.status,
             "state": self.state,
-            "store": stream.store,
+            "store": stream.store[:LONGEST],
             "datasets": len(stream.datasets),
-            "schedule": stream.schedule,
+            "schedule": stream.schedule and stream.schedule[:LONGEST],
             "next_run": instant(self.next_run),
             "can_edit": can_edit,
             "last_run": run
@@ -55,7 +59,7 @@ class Card:
             "success_rate": success_rate,
             "freshness": self.freshness(),
             "counts": counts and dict(zip(("inserted", "updated", "deleted", "total"), counts, strict=True)),
-            "problem": self.problem,
+            "problem": self.problem and self.problem[:LONGEST],
             "updated_at": instant(stream.updated_at),
         }
 
@@ -73,10 +77,11 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
     run = dag.last_run if dag else None
     state: State = "ok"
     problem = None
-    if stream.status in ("retired", "paused") and not (stream.problems and stream.status == "paused"):
+    wrong = bool(stream.problems or clash(stream, dag))
+    if stream.status in ("retired", "paused") and not (wrong and stream.status == "paused"):
         state = "retired" if stream.status == "retired" else "paused"
-    elif stream.problems:
-        state, problem = "set_aside", str(stream.problems[0])
+    elif problems := (*stream.problems, *clash(stream, dag)):
+        state, problem = "set_aside", str(problems[0])
     elif (run and run.state == "failed") or look.open_status == "failed":
         state, problem = "failing", look.error or "its last run failed"
     elif lateness:
@@ -86,6 +91,13 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
     age = None if look.at is None else max(0, round((now - look.at).total_seconds()))
     met = lateness is None if stream.latency_seconds is not None and active else None
     return Card(stream, dag, state, problem, met, age)
+
+
+def clash(stream: StreamFacts, dag: DagFacts | None) -> tuple[Problem, ...]:
+    """Return what is wrong where a static file has the stream's DAG at present."""
+    file = None if dag is None or dag.is_stale or stream.status == "retired" else dag.file
+    platform = names.platform_name(stream.platform)
+    return tuple(problem for _, problem in clashes(platform, [stream.stream_key], lambda _: file))
 
 
 def count_states(cards: Iterable[Card]) -> dict[str, int]:

@@ -15,13 +15,15 @@ from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.preview.shown import shown_dag
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import same_dag_problems
+from airflow_plugin.streams.dag_owners import clashes
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web import shapes
-from airflow_plugin.web.answers import problem_dict
+from airflow_plugin.web.answers import problem_dicts
 from airflow_plugin.web.cards import instant
 from airflow_plugin.web.named import PlatformPath, platform_for
 from airflow_plugin.web.rights import READ, User, UserDep
 from airflow_plugin.web.routes_stream import changes
+from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import StreamFacts, streams_of
 from airflow_plugin.web.writing import config_text
 from config_schema import names
@@ -39,7 +41,7 @@ router = APIRouter(
 def validate(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
     """The problems for which the factory would set a config aside; none if it is sound."""
     settings = platform_for(user, platform)
-    return {"problems": [problem_dict(one) for one in _problems(settings, body.config, _others(settings))]}
+    return {"problems": problem_dicts(_problems(settings, body.config, _others(settings)))}
 
 
 @router.post("/preview/{platform}", response_model=shapes.Preview)
@@ -51,7 +53,7 @@ def preview(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> di
     return {
         "dag": None if problems else _dag(settings, body.config),
         "changes": changes(_before(user, settings, body.config, streams), body.config),
-        "problems": [problem_dict(one) for one in problems],
+        "problems": problem_dicts(problems),
     }
 
 
@@ -65,7 +67,9 @@ def _problems(settings: PlatformSettings, config: dict[str, Any], streams: Mappi
     statuses = {one.stream_key: one.status for one in streams.values()}
     before = same_dag_problems(settings.platform_name, statuses)
     after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
-    return problems + [one for one in after if one not in before]
+    problems += [one for one in after if one not in before]
+    begins = key not in statuses or statuses[key] == "retired"
+    return problems + [one for _, one in clashes(settings.platform_name, [key] if begins and key else [], owner_of)]
 
 
 def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:

@@ -87,16 +87,17 @@ def streams(
 
 
 @router.get("/status", response_model=shapes.StatusList)
-def status(user: UserDep) -> dict[str, Any]:
-    """How fresh each active stream is, and whether that meets its need."""
+def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, Any]:
+    """How fresh each active stream is, and whether that meets its need; `total` is how many there are."""
     found = standings(user, known_platforms().values())
     _raise_if_all_are_away(found)
-    told = (one for standing in found for one in standing.cards if one.stream.status == "active")
+    told = [one for standing in found for one in standing.cards if one.stream.status == "active"]
     return {
+        "total": len(told),
         "streams": [
             {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
-            for one in told
-        ]
+            for one in told[offset : offset + limit]
+        ],
     }
 
 

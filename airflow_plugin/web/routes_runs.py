@@ -89,7 +89,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
         raise _no_run()
 
     def read(connection: Connection) -> tuple[dict[tuple[str, str], dict[str, Any]], list[stored.BatchRow]]:
-        found = stored.results(connection, place.settings, [(place.stream_key, run_id)])
+        found = stored.results(connection, place.settings, [(place.stream_key, run_id)], whole=True)
         return found, stored.batches_of_run(connection, place.settings, place.stream_key, run_id)
 
     results, batches = pool(place.settings).read(read)
@@ -156,7 +156,7 @@ def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str],
 
 def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     def read(connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
-        return stored.results(connection, settings, asked)
+        return stored.results(connection, settings, asked, whole=False)
 
     return pool(settings).read(read)
 

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import Version
+from airflow_plugin.stream_table import Page, Version
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import shapes, stored
-from airflow_plugin.web.answers import Refused, problem_dict
-from airflow_plugin.web.cards import card, instant
+from airflow_plugin.web.answers import Refused, problem_dicts
+from airflow_plugin.web.cards import card, clash, instant
 from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for, version_of
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.rights import EDIT, READ, User, UserDep
@@ -27,7 +27,7 @@ from config_schema.marks import told_by
 
 router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such stream"}})
 
-MOST_VERSIONS = 500
+MOST_BYTES = 1 << 20  # of configs in an answer
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 
 
@@ -43,22 +43,35 @@ def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[s
     version = version_of(settings, found.stream_key)
     with create_session(scoped=False) as session:
         rate = success_rates(session, [found.dag_id]).get(found.dag_id)
-    told = card(found, dag_of(found.dag_id), datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
+    dag = dag_of(found.dag_id)
+    told = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
     return told | {
         "config": parsed(version.config_json),
         "config_text": None if parsed(version.config_json) else version.config_json,
         "version": version.number,
         "by_hand": version.by_hand,
-        "problems": [problem_dict(one) for one in found.problems],
+        "problems": problem_dicts((*clash(found, dag), *found.problems)),
         "lineage": _lineage(settings, found),
     }
 
 
 @router.get("/streams/{platform}/{key}/history", response_model=shapes.History)
-def history(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
-    """Who changed the stream, when, and to what; the newest first."""
+def history(
+    user: UserDep,
+    platform: PlatformPath,
+    key: KeyPath,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    before: Number | None = None,
+) -> dict[str, Any]:
+    """Who changed the stream, when, and to what; the newest first.
+
+    An answer ends after `limit` changes, or after a megabyte; `more` says that there are older ones: ask for those
+    `before` the last one's version.
+    """
     settings, _ = stream_for(user, READ, platform, key)
+    found = _history(settings, key, Page(limit, before, MOST_BYTES))
     return {
+        "more": bool(found) and _has_older(settings, key, found[-1].id),
         "versions": [
             {
                 "version": one.id,
@@ -68,8 +81,8 @@ def history(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, An
                 "status": one.after_status,
                 "config": parsed(one.after_config_json),
             }
-            for one in _history(settings, key)
-        ]
+            for one in found
+        ],
     }
 
 
@@ -83,7 +96,8 @@ def diff(
 ) -> dict[str, Any]:
     """What is different after the change `to`, or now, from what was after the change `from`."""
     settings, _ = stream_for(user, READ, platform, key)
-    versions = {one.id: one for one in _history(settings, key)}
+    wanted = [number for number in (from_, to) if number is not None]
+    versions = {one.id: one for one in _history(settings, key, Page(only=wanted))}
     for number in (from_, to):
         if number is not None and number not in versions:
             raise Refused(404, f"its history has no change {number}", "See the stream's history")
@@ -109,7 +123,11 @@ def batches(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int, Query(ge=0, le=stored.NEWEST_BATCH)] = stored.NEWEST_BATCH,
 ) -> dict[str, Any]:
-    """The batches of a stream, the newest first; `before` is the oldest one that is known already."""
+    """The batches of a stream, the newest first; `before` is the oldest one that is known already.
+
+    An answer ends after `limit` batches, or after some megabytes of results: with fewer than `limit`, ask for those
+    before the last one, until there are none.
+    """
     settings, _ = stream_for(user, READ, platform, key)
 
     def read(connection: Connection) -> list[stored.BatchRow]:
@@ -124,9 +142,16 @@ def schema() -> dict[str, Any]:
     return stream.schema()
 
 
-def _history(settings: PlatformSettings, key: str) -> list[Version]:
+def _history(settings: PlatformSettings, key: str, page: Page) -> list[Version]:
     def read(connection: Connection) -> list[Version]:
-        return StreamTable(settings, connection).history(key, MOST_VERSIONS)
+        return StreamTable(settings, connection).history(key, page)
+
+    return pool(settings).read(read)
+
+
+def _has_older(settings: PlatformSettings, key: str, before: int) -> bool:
+    def read(connection: Connection) -> bool:
+        return StreamTable(settings, connection).has_older_history(key, before)
 
     return pool(settings).read(read)
 

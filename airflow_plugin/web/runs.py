@@ -47,6 +47,7 @@ class DagFacts(NamedTuple):
     is_stale: bool
     next_run: datetime | None
     last_run: Run | None
+    file: str | None = None  # that it was last parsed from
 
 
 def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
@@ -68,6 +69,12 @@ def dag_of(dag_id: str) -> DagFacts | None:
         return _dags(session, lambda column: column == dag_id).get(dag_id)
 
 
+def owner_of(dag_id: str) -> str | None:
+    """Return the file that has a DAG id in Airflow now; None where there is no such DAG, or it has gone."""
+    dag = dag_of(dag_id)
+    return None if dag is None or dag.is_stale else dag.file
+
+
 def forget_dags() -> None:
     """Read them anew for the next request: this one has started a run."""
     with _lock:
@@ -87,6 +94,7 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
             DagModel.is_paused,
             DagModel.is_stale,
             DagModel.next_dagrun_create_after,
+            DagModel.fileloc,
             DagRun.run_id,
             DagRun.state,
             DagRun.start_date,
@@ -98,9 +106,9 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
         .where(wanted(DagModel.dag_id))
     )
     found = {}
-    for dag_id, is_paused, is_stale, next_run, *run in session.execute(query):
+    for dag_id, is_paused, is_stale, next_run, file, *run in session.execute(query):
         last_run = None if run[0] is None else Run(dag_id, *run)
-        found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run)
+        found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run, file)
     return found
 
 

@@ -153,6 +153,7 @@ class StreamFreshness(Freshness):
 
 
 class StatusList(BaseModel):
+    total: int
     streams: list[StreamFreshness]
 
 
@@ -205,6 +206,9 @@ class HistoryVersion(BaseModel):
 
 
 class History(BaseModel):
+    """`more`: there are older versions than these."""
+
+    more: bool
     versions: list[HistoryVersion]
 
 

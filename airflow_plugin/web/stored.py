@@ -125,10 +125,13 @@ def batches_of_run(connection: Connection, settings: PlatformSettings, stream_ke
 
 
 def results(
-    connection: Connection, settings: PlatformSettings, runs: Sequence[tuple[str, str]]
+    connection: Connection, settings: PlatformSettings, runs: Sequence[tuple[str, str]], *, whole: bool
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """The result of each run, given as stream_key and run id, that has committed something or found nothing."""
-    values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs]}
+    """The result of each run, given as stream_key and run id, that has committed something or found nothing.
+
+    Without its datasets, unless it is wanted `whole`: lists show totals.
+    """
+    values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
     rows = _fetch_batches(connection, settings, "results", values)
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 

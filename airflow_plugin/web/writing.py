@@ -15,6 +15,7 @@ from airflow_plugin.web import stored
 from airflow_plugin.web.answers import Refused
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.rights import User
+from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import forget
 from config_schema.errors import Problem, ProblemsFound
 
@@ -33,7 +34,7 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
         if version is not None and (now is None or now.number != version):
             raise Refused(409, "the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)
-        written = [] if wanted is None else apply(table, [wanted], user.name)
+        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
     forget(settings)
     return bool(written)
 

@@ -10,11 +10,15 @@ from dataclasses import replace
 
 import pytest
 
+from config_schema.load import Model
 from config_schema.model import Column, Consistency, Database, Dataset, Milestoning, SourceKind
+from config_schema.result import ResultCode
 from config_schema.sql_types import long_name
+from merge_jobs import request
 from merge_jobs.catalogue import described
 from merge_jobs.database import place_of
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
+from merge_jobs.flags import ModelFlags, StoreFlags
 from merge_jobs.job import run
 from tests.database.merge.producers import MariaProducer, execute, read_from
 
@@ -172,3 +176,25 @@ def test_a_text_that_postgresql_cannot_hold_is_refused_without_its_value(case, p
         case.run(Milestoning.LIVE)
     assert "NUL" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("producer", ["sqlite"], indirect=True)
+def test_a_job_reads_only_a_file_that_the_settings_admit(case, producer, monkeypatch, tmp_path):
+    for variable, value in case.secrets.items():
+        monkeypatch.setenv(variable, value)
+    model = Model(case.ecosystem, ())
+    monkeypatch.setattr(request, "mapped_model_of", lambda *_: (model, None))
+    folder = producer.path.parent
+
+    def ask(*hosts: str):
+        run_id = f"run-{len(hosts)}"
+        asked = request.Request("YellowLive", "Store1", run_id, ModelFlags(), StoreFlags(), source_hosts=hosts)
+        return request.perform(asked)
+
+    refused = ask("pg-data:5432", "file:", f"file:{tmp_path / 'elsewhere'}/")
+    assert (refused.code, refused.retryable) == (ResultCode.ERROR, False)
+    assert "the platform's settings do not admit it" in refused.error
+    assert "allowed.source_files" in refused.error
+    admitted = ask("file:", f"file:{folder}/")
+    assert (admitted.code, admitted.error) == (ResultCode.DONE, None)
+    assert admitted.total.inserted > 0

@@ -364,3 +364,24 @@ def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):
     assert "the model does not have it; it stays until the model does, or --overwrite-drift retires it" in told
     synced.sync("c3", overwrite_drift=True)
     assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "retired", "Store1": "active"}
+
+
+def test_a_sync_prunes_a_history_that_has_grown_large_and_keeps_what_drift_is_found_by(synced, monkeypatch):
+    monkeypatch.setattr(stream_table, "KEPT_CHANGES", 5)
+    synced.sync("c1")
+    by_hand = json.dumps(json.loads(synced.rows()[0].config_json) | {"retries": 9}, sort_keys=True)
+    with synced.stores() as stores:
+        for number in range(20):
+            text = by_hand if number % 2 else synced.rows()[0].config_json
+            change = stream_table.RowChange("Store1", text, "active", "edit")
+            stream_table.write_rows(stores[0].connection, "yellowlive", [change], changed_by="ann@host")
+        stores[0].connection.commit()
+    assert synced.sync("c2").platforms[0].drift
+    found = synced.execute(
+        "SELECT id, model_commit FROM yellowlive_airflow_dsg_history WHERE stream_key = 'Store1' ORDER BY id"
+    )
+    assert [commit for _, commit in found] == ["c1", None, None, None, None, None]
+    assert synced.plan("c2").drifted
+    monkeypatch.setattr(stream_table, "KEPT_BYTES", 1)
+    synced.sync("c3")
+    assert len(synced.execute("SELECT id FROM yellowlive_airflow_dsg_history WHERE stream_key = 'Store1'")) == 2

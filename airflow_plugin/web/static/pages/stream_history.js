@@ -13,25 +13,45 @@ const REFRESH_SECONDS = 10;
 export function StreamHistory({ stream, onDone }) {
   const path = at("streams", stream.platform, stream.stream_key);
   // The version is in the address so that a change is shown at once.
-  const answer = useAnswer(withQuery(`${path}/history`, { at: stream.version }), REFRESH_SECONDS);
+  // Of each page that was left for an older one, the last version.
+  const [passed, setPassed] = React.useState([]);
+  const before = passed.length ? { before: passed.at(-1) } : {};
+  const answer = useAnswer(withQuery(`${path}/history`, { at: stream.version, ...before }), REFRESH_SECONDS);
   const [asked, setAsked] = React.useState(null);
-  return h(Answer, { answer }, ({ versions }) =>
+  return h(Answer, { answer }, ({ versions, more }) =>
     versions.length
       ? h(
           Chakra.Stack,
           { gap: 3 },
           versions.map((version, index) =>
-            h(Version, { key: version.version, stream, version, before: versions[index + 1], first: index === 0, onRollback: () => setAsked(version) }),
+            h(Version, {
+              key: version.version,
+              stream,
+              version,
+              before: versions[index + 1],
+              isLast: index === versions.length - 1 && !more,
+              first: index === 0,
+              onRollback: () => setAsked(version),
+            }),
           ),
+          h(Pages, {
+            onNewer: passed.length ? () => setPassed(passed.slice(0, -1)) : null,
+            onOlder: more ? () => setPassed([...passed, versions.at(-1).version]) : null,
+          }),
           asked ? h(Rollback, { stream, to: asked, path, onDone, onClose: () => setAsked(null) }) : null,
         )
       : h(Nothing, { title: "No history" }, "The row is older than its history."),
   );
 }
 
+function Pages({ onNewer, onOlder }) {
+  const button = (text, onClick) => (onClick ? h(Chakra.Button, { size: "xs", variant: "outline", onClick }, text) : null);
+  return onNewer || onOlder ? h(Chakra.HStack, { gap: 2 }, button("Newer", onNewer), button("Older", onOlder)) : null;
+}
+
 const whole = ({ status, config }) => ({ status, ...config });
 
-function Version({ stream, version, before, first, onRollback }) {
+function Version({ stream, version, before, isLast, first, onRollback }) {
   const [open, setOpen] = React.useState(first);
   const changes = before ? changesBetween(whole(before), whole(version)) : [];
   const asNow = !changesBetween(whole(stream), whole(version)).length;
@@ -54,7 +74,7 @@ function Version({ stream, version, before, first, onRollback }) {
       { gap: 3, color: "fg.muted", fontSize: "xs" },
       h(State, { state: version.status }),
       h("span", { title: fromNow(version.at) }, moment(version.at)),
-      before ? (changes.length ? null : "changed nothing") : "the first that is known",
+      before ? (changes.length ? null : "changed nothing") : isLast ? "the first that is known" : "what it changed is on the page of older ones",
     ),
     open && changes.length ? h(Chakra.Box, { mt: 2 }, h(Changes, { changes })) : null,
   );

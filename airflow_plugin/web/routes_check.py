@@ -68,7 +68,7 @@ def _problems(settings: PlatformSettings, config: dict[str, Any], streams: Mappi
     before = same_dag_problems(settings.platform_name, statuses)
     after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
     problems += [one for one in after if one not in before]
-    begins = key not in statuses or statuses[key] == "retired"
+    begins = statuses.get(key, "retired") == "retired" and key.isprintable()  # no database takes another as a text
     return problems + [one for _, one in clashes(settings.platform_name, [key] if begins and key else [], owner_of)]
 
 

@@ -26,7 +26,7 @@ OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_func
 WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
--- Each transaction on the merge store begins with the settings that are shown for the source, and a pinned search_path.
+-- Each transaction begins with the settings that merge_jobs/sql/session.sql has, and verifies them.
 -- Left out are looks at the catalogue, by which a job finds that tables are its own and fit the model, and the
 -- quality checks of the model."""
 

@@ -45,11 +45,8 @@ SNAPSHOT = (
     on_store("the batch begins", "batches.start_batch", ends="COMMIT"),
     on_source(
         "one snapshot of all datasets of the stream",
-        "session.begin_snapshot",
-        "session.settings",
-        "session.producers_own",
         "postgres_source.lock_tables",
-        "session.verify",
+        opens="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE",
     ),
     on_source(
         "are its row versions still those that the merge store knows?",

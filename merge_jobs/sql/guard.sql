@@ -22,17 +22,21 @@ SELECT
     age('3'::xid)::bigint
 
 -- name: leaves
--- The tables that really hold the rows: the table itself, its partitions, and tables that inherit from it.
+-- The tables that hold the rows which a query on the table reads: the table itself, its partitions, and tables that
+-- inherit from it. A query leaves out a partition whose DETACH CONCURRENTLY is pending (also one that was cancelled; the
+-- column is there from 14 on), and temporary children of other sessions. A user who may read the parent may lack USAGE
+-- on the schema of a partition, or SELECT on the partition.
 WITH RECURSIVE tree AS (
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(schema)s AND c.relname = %(table)s
     UNION
-    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE c.relpersistence <> 't' AND NOT coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
 )
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, coalesce(a.amname, ''), pg_relation_filenode(c.oid)::bigint,
-    has_table_privilege(c.oid, 'SELECT'),
+    has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
     (SELECT bool_or(every.relrowsecurity) FROM tree u JOIN pg_class every ON every.oid = u.oid),
-    pg_relation_size(c.oid)
+    coalesce(pg_relation_size(c.oid), 0)
 FROM tree t
 JOIN pg_class c ON c.oid = t.oid
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -55,6 +55,7 @@ WITH RECURSIVE tree AS (
     WHERE n.nspname = %(schema)s AND c.relname = %(table)s
     UNION
     SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+    WHERE NOT coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false)
 )
 SELECT sum(c.reltuples)::bigint FROM tree t JOIN pg_class c ON c.oid = t.oid
 WHERE c.relkind IN ('r', 'm', 'f') AND c.reltuples > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,15 @@ def last_looks(
             connection.rollback()
             return {}
         raise
+
+
+def clock_of(connection: Connection) -> datetime:
+    """Return the time by the merge store's clock, which wrote the times of rows and batches. Never commits."""
+    with worded("merge store"), connection.cursor() as cursor:
+        cursor.execute(sql.SQL(_statements()["clock"].checked((), {})).format())
+        (now,) = cursor.fetchone() or (None,)
+    assert isinstance(now, datetime)
+    return now
 
 
 def origin_of(connection: Connection, platform: str, stream_key: str, schema: str = "public") -> dict[str, Any] | None:

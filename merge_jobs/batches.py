@@ -55,7 +55,12 @@ class Staged:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that this job is at."""
+    """A batch that this job is at.
+
+    `source_position` is where the source stood when it was read; `accept_source` that it may stand further back than
+    the last batch's. `staged_map_rows` has by dataset how many rows its unlogged staged map has: a server that empties
+    unlogged tables need not say so.
+    """
 
     batch_id: int
     run_id: str
@@ -67,17 +72,24 @@ class Batch:
     staged: dict[str, Staged] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, TableNames] = field(default_factory=dict)  # of datasets whose tables have unusual names
+    source_position: dict[str, Any] | None = None
+    accept_source: bool = False
+    staged_map_rows: dict[str, int] = field(default_factory=dict)
 
     @property
     def state(self) -> dict[str, Any]:
         """What the row keeps so that another job can go on, and of where its rows come from."""
-        state = {
+        state: dict[str, Any] = {
             "attempt": self.attempt,
             "schema": self.fingerprint,
             "store_stats_reset": self.store_stats_reset,
             "origin": self.origin,
             "datasets": {name: asdict(staged) for name, staged in self.staged.items()},
+            "source_position": self.source_position,
+            "staged_map_rows": self.staged_map_rows,
         }
+        if self.accept_source:
+            state["accept_source"] = True
         if self.tables:
             tables = {name: asdict(of) for name, of in self.tables.items()}
             state["staging"] = {"tables": tables, "store_stats_reset": self.store_stats_reset}
@@ -130,7 +142,9 @@ def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
 
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
     """Begin a batch; one left under this id by a job that died or failed is begun anew. Commits."""
-    batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin)
+    of = {"key": store.stream.key, "batch_id": batch_id}
+    accepted = bool(store.value("batches.source_is_accepted", of, **_tables(store, "metrics")))
+    batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
     _one_row(store, "batches.start_batch", values)
     store.commit()
@@ -145,10 +159,27 @@ def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | No
 
 
 def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> None:
-    """Take an open batch back to its start, with the schema of the model as it is now. The caller commits."""
+    """Take an open batch back to its start, with the schema of the model as it is now, and the source as it is now.
+
+    The caller commits.
+    """
     stream = store.stream
     batch = Batch(batch_id, run_id, model_commit, fingerprint=stream.fingerprint, origin=stream.origin)
+    batch = replace(batch, accept_source=True)
     _one_row(store, "batches.reset_batch", _values(store, batch, "batch_id", "state", "run_id", "model_commit"))
+
+
+def source_position(store: MergeStore, batch_id: int) -> dict[str, Any] | None:
+    """Return where the source stood when a committed batch was read; None where that is not known."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    position: dict[str, Any] | None = store.value("batches.source_position", values, **_tables(store, "metrics"))
+    return position
+
+
+def move_position(store: MergeStore, batch: Batch, last_batch: int) -> None:
+    """Where `batch` was read counts from now on, though it found nothing and leaves no row. The caller commits."""
+    values = {"key": store.stream.key, "batch_id": last_batch, "position": Json(batch.source_position)}
+    store.run("batches.move_position", values, **_tables(store, "metrics"))
 
 
 def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
@@ -167,6 +198,9 @@ def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
         snapshot_time=snapshot_time,
         staged={name: Staged(**staged) for name, staged in state["datasets"].items()},
         tables={name: TableNames(**of) for name, of in staging["tables"].items()},
+        source_position=state.get("source_position"),
+        accept_source=state.get("accept_source", False),
+        staged_map_rows=state.get("staged_map_rows", {}),
     )
 
 
@@ -176,6 +210,18 @@ def take_over(store: MergeStore, batch: Batch, run_id: str, model_commit: str | 
     _one_row(store, "batches.take_over_batch", _values(store, ours, "batch_id", "state", "run_id", "model_commit"))
     store.commit()
     return ours
+
+
+def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[datetime, datetime]:
+    """Return the time that the batch's versions hold from, and the time by the merge store's clock.
+
+    `taken` is when the snapshot was taken, by the clock of the source.
+    """
+    values = {"key": store.stream.key, "last_batch": last_batch, "taken": taken}
+    row = store.run("batches.valid_time", values, **_tables(store, "metrics")).fetchone()
+    assert row is not None
+    valid, now = row
+    return valid, now
 
 
 def stats_reset(store: MergeStore) -> str | None:

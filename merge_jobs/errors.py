@@ -8,6 +8,7 @@ StreamFactoryError
  ├── PoolingRefused       a pooler stands between, and shares server processes in a way that no batch can be sure of
  ├── SettingRefused       a transaction does not have the settings that a batch relies on
  ├── SourceMismatch       the source lacks a table or a column that the model has
+ ├── SourceBehind         the source has an older state than the last batch read (retryable for a standby that lags)
  ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
  ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
  ├── KeysRejected         the source has duplicate or NULL keys
@@ -121,6 +122,10 @@ class SettingRefused(StreamFactoryError):
 
 
 class SourceMismatch(StreamFactoryError):
+    pass
+
+
+class SourceBehind(StreamFactoryError):
     pass
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from config_schema import names
 from merge_jobs import batches, ending, row_maps
@@ -14,6 +16,8 @@ from merge_jobs.errors import StoreMismatch
 from merge_jobs.guard import look
 from merge_jobs.leftovers import drop_staged, names_for_batch
 from merge_jobs.rejected_values import refusals_named
+from merge_jobs.source_position import Position, position_from_dict, read_position, wait_until_not_behind
+from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
@@ -22,6 +26,11 @@ from merge_jobs.strategies.reading import Doubt, Read, Reading
 from merge_jobs.tables import DatasetTables, TableNames, described, merge_table
 
 log = logging.getLogger(__name__)
+
+# These stage what is to change in a map in an unlogged table. A cold copy, a standby that is promoted, and a dump
+# without the data of unlogged tables have it empty, and the server's statistics may be as they were.
+UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff"])
+CLOCKS_DIFFER = timedelta(minutes=1)  # source and merge store by so much: worth a warning
 
 
 def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_batch: int, audit: float) -> Batch:
@@ -36,14 +45,20 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     batch = replace(batch, tables={name: of for name, of in named.items() if of != TableNames()})
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
     with open_source(place, title) as source, ending.cancelling(source.cancel):
-        taken = source.begin(stream.datasets)
+        taken, position = _snapshot(source, store, batch, last_batch)
+        valid_from, now = batches.valid_time(store, taken, last_batch)
+        if abs(now - taken) > CLOCKS_DIFFER:
+            log.warning(
+                "%s batch %d: the source's clock says %s and the merge store's %s: the batch is valid from %s",
+                *(stream, batch.batch_id, taken, now, valid_from),
+            )
         staged: dict[str, Staged] = {}
         for dataset in stream.datasets:
             of = batch.tables_of(store, dataset)
             ending.check()
             began = time.monotonic()
             sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
-            case = Case(of.where, merged[of.name], last_batch, wanted, row_maps.find(of), sight, taken, audit)
+            case = Case(of.where, merged[of.name], last_batch, wanted, row_maps.find(of), sight, now, audit)
             how = choice(case)
             log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
             reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
@@ -66,8 +81,10 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
         batch,
         fingerprint=stream.fingerprint,
         store_stats_reset=batches.stats_reset(store),
-        snapshot_time=taken,
+        snapshot_time=valid_from,
         staged=staged,
+        source_position=None if position is None else position.to_dict(),
+        staged_map_rows=_staged_map_rows(store, batch, staged),
     )
     if all(strategy_named(of.strategy).resumable for of in staged.values()):
         batches.mark_ingested(store, read_batch)
@@ -84,6 +101,27 @@ def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
         log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, instead.reason)
         drop_staged(reading.tables)
         return instead, strategy_named(instead.strategy).stage(reading)
+
+
+def _snapshot(source: Source, store: MergeStore, batch: Batch, last_batch: int) -> tuple[datetime, Position | None]:
+    """Return when the snapshot was taken, by the source's clock, and where the source stands. Raises SourceBehind."""
+    datasets = store.stream.datasets
+    if not isinstance(source, PostgresSource):
+        return source.begin(datasets), None
+    last = position_from_dict(batches.source_position(store, last_batch))
+    if last is not None and not batch.accept_source:
+        wait_until_not_behind(source, last, last_batch)
+    # The snapshot has at least what the server had before it, and at most what it has after it.
+    return source.begin(datasets), read_position(source)
+
+
+def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Staged]) -> dict[str, int]:
+    """Return how many rows the unlogged staged maps have, by dataset."""
+    return {
+        dataset.name: int(batch.tables_of(store, dataset).value("row_map.count_staged"))
+        for dataset in store.stream.datasets
+        if staged[dataset.name].strategy in UNLOGGED_MAPS
+    }
 
 
 def _tables(store: MergeStore) -> list[DatasetTables]:
@@ -141,4 +179,8 @@ def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
             return f"the staging of {tables.name} is gone"
         if tables.value("dataset.count_staged") != staged.staged:
             return f"the staging of {tables.name} has other rows"
+        if staged.strategy in UNLOGGED_MAPS:
+            rows = tables.value("row_map.count_staged")
+            if rows != left.staged_map_rows.get(tables.name):  # none of a job of an older version
+                return f"the staged map of {tables.name} has other rows"
     return None

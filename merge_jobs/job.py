@@ -199,6 +199,8 @@ def _write_down(
     """The batch and the counter, in the transaction of the merge. A look that found nothing leaves no batch."""
     if result.batch_id == last:
         batches.remove(store, batch)
+        if batch.accept_source:
+            batches.move_position(store, batch, last)
         batches.move_counter(store, last, result)
     else:
         batches.mark_committed(store, batch, result, _sums(dataset.counts for dataset in applied.values()))

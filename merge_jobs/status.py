@@ -41,7 +41,7 @@ class LastBatch:
 
     @property
     def seconds(self) -> float:
-        return (self.ended_at - self.started_at).total_seconds()
+        return max(0.0, (self.ended_at - self.started_at).total_seconds())  # the clock may be set back meanwhile
 
 
 @dataclass(frozen=True)

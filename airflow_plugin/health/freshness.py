@@ -44,10 +44,15 @@ def late(latency_seconds: int | None, look: LastLook, row_changed: datetime | No
     """Whether an active stream is late; None if it is not, or nobody said how fresh it must be.
 
     `row_changed` is when its row was last written: a stream that is new, or was paused until then, has that long too.
+    All times are by the merge store's clock. One that lies ahead of it says nothing, as the clock was set back since;
+    where that leaves no time, the stream is late until it is looked at again.
     """
     known = [time for time in (look.at, row_changed) if time is not None]
     if latency_seconds is None or not known:
         return None
-    since = max(known)
+    behind = [time for time in known if time <= now + LET_PASS]
+    if not behind:
+        return Late(min(known), 0.0, look.at is None)
+    since = max(behind)
     over = now - since - timedelta(seconds=latency_seconds)
     return Late(since, over.total_seconds(), look.at is None) if over > LET_PASS else None

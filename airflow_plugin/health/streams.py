@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_plugin.batch_table import last_looks
+from airflow_plugin.batch_table import clock_of, last_looks
 from airflow_plugin.factory.judging import Judged, judged, row_place
 from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date
 from airflow_plugin.factory.plan import DagPlan
@@ -42,11 +42,15 @@ class StreamProblem(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What the merge store says: all rows, the streams that left without having been retired, and the last looks."""
+    """What the merge store says: all rows, the streams that left without having been retired, and the last looks.
+
+    `now` is the time by its clock.
+    """
 
     rows: list[StreamRow]
     gone: list[str]
     looks: Mapping[str, LastLook]
+    now: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
         log.warning("The last-good snapshot on this machine is not looked at: %s", error)
         snapshot = None
     stored = read_stored(settings, dsn)
-    found = health(settings, stored, snapshot, datetime.now(UTC))
+    found = health(settings, stored, snapshot, stored.now or datetime.now(UTC))
     if dags is None:
         return found
     active = [row.stream_key for row in stored.rows if row.status != "retired"]
@@ -101,7 +105,7 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
         rows = stream_rows(connection, platform, schema=schema, retired=True)
         gone = gone_streams(connection, platform, schema)
         keys = [row.stream_key for row in rows if row.status != "retired"]
-        return Stored(rows, gone, last_looks(connection, platform, keys, schema))
+        return Stored(rows, gone, last_looks(connection, platform, keys, schema), clock_of(connection))
 
 
 def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None, now: datetime) -> Health:
@@ -126,7 +130,7 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
         *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
     ]
     ages = {
-        key: Age((now - look.at).total_seconds(), lates[key].seconds if key in lates else 0.0)
+        key: Age(max(0.0, (now - look.at).total_seconds()), lates[key].seconds if key in lates else 0.0)
         for key, look in stored.looks.items()
         if look.at is not None and _is_active(found.streams.get(key))
     }

@@ -29,7 +29,7 @@ WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r'
 
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
-SELECT wanted.key, greatest(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,
+SELECT wanted.key, coalesce(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,
     last.batch_id
 FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
 LEFT JOIN {counter} seen ON seen.key = wanted.key
@@ -41,3 +41,7 @@ LEFT JOIN LATERAL (
     SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
     WHERE m.key = wanted.key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
+
+-- name: clock
+-- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.
+SELECT clock_timestamp()

@@ -13,7 +13,7 @@ ORDER BY stream.stream_key COLLATE "C"
 
 -- name: last_batches
 -- Of each stream: when it was last equal to its source, its open batch, and the counts of the last committed one.
-SELECT stream.stream_key::text, greatest(seen.last_checked_at, last.batch_end_time),
+SELECT stream.stream_key::text, coalesce(seen.last_checked_at, last.batch_end_time),
     open.batch_id, open.batch_status, open.error, last.batch_id,
     last.records_inserted, last.records_updated, last.records_deleted, last.total_records
 FROM {stream_table} AS stream

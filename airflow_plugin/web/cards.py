@@ -71,7 +71,8 @@ class Card:
 
 
 def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
-    """The worst that can be said of a stream decides its state."""
+    """The worst that can be said of a stream decides its state. `now` is by the clock of this machine."""
+    now += stream.clock_ahead
     look, active = stream.last.look, stream.status == "active"
     lateness = late(stream.latency_seconds, look, stream.updated_at, now) if active else None
     run = dag.last_run if dag else None

@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
-        return (self.end - self.start).total_seconds() if self.start and self.end else None
+        return max(0.0, (self.end - self.start).total_seconds()) if self.start and self.end else None
 
 
 class DagFacts(NamedTuple):

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.batch_table import clock_of
 from airflow_plugin.factory.judging import judged
 from airflow_plugin.factory.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
@@ -41,6 +42,7 @@ class StreamFacts:
     latency_seconds: int | None
     problems: tuple[Problem, ...]
     last: LastBatch
+    clock_ahead: timedelta = timedelta(0)  # the merge store's clock, which wrote all times, over this machine's
 
 
 @dataclass
@@ -81,15 +83,17 @@ def forget(settings: PlatformSettings) -> None:
 
 
 def _refresh(known: Streams, settings: PlatformSettings) -> None:
-    def read(connection: Connection) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch]]:
-        return stored_rows(connection, settings, known.token), last_batches(connection, settings)
+    def read(connection: Connection) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch], timedelta]:
+        found = stored_rows(connection, settings, known.token), last_batches(connection, settings)
+        return *found, clock_of(connection) - datetime.now(UTC)
 
-    (token, rows), batches = pool(settings).read(read)
+    (token, rows), batches, ahead = pool(settings).read(read)
     changed = token != known.token
     facts = _judged(settings, rows) if changed else known.facts
     times = {row.stream_key: row.updated_at for row in rows}
     known.facts = {
-        key: replace(one, last=batches.get(key, NO_BATCH), updated_at=times[key]) for key, one in facts.items()
+        key: replace(one, last=batches.get(key, NO_BATCH), updated_at=times[key], clock_ahead=ahead)
+        for key, one in facts.items()
     }
     known.token = token
 

@@ -14,7 +14,7 @@ WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", Resul
 
 def batch_dict(batch: BatchRow) -> dict[str, Any]:
     """`rows_per_second` are rows that changed."""
-    seconds = (batch.end - batch.start).total_seconds() if batch.end else None
+    seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
     moved = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
     return {
         "batch_id": batch.batch_id,

@@ -136,6 +136,11 @@ class PostgresSource:
             execute(cursor, name, parts or {}, values or {})
             return cursor.fetchall()
 
+    def rollback(self) -> None:
+        """End the transaction, and with it the snapshot."""
+        with self._worded():
+            self._session.rollback()
+
     def cancel(self) -> None:
         with contextlib.suppress(psycopg2.Error):
             self._session.cancel()

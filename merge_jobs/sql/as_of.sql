@@ -17,15 +17,21 @@ UNION ALL
 SELECT {columns} FROM {merge} WHERE ds_batch_out <> 2147483647 AND ds_batch_in <= $1 AND ds_batch_out > $1
 
 -- name: at_time
--- The batch of the newest snapshot that is not younger; before the first there is none, so there are no rows.
+-- The newest batch that is valid from that time or earlier; before the first there is none, so there are no rows.
 SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647 AND ds_batch_in <= ({batch})
 UNION ALL
 SELECT {columns} FROM {merge} WHERE ds_batch_out <> 2147483647 AND ds_batch_in <= ({batch}) AND ds_batch_out > ({batch})
 
 -- name: batch_at
+-- Batches are in the order of their numbers, whatever the clocks did. At the moment of asking, or later, it is the newest
+-- one: also where its times lie ahead of a clock that was set back. now() is that moment in each statement of its
+-- transaction, in which a batch that was committed after the transaction began is not seen by it.
 SELECT batch_id FROM {metrics}
-WHERE key = {stream} AND batch_status = 'committed' AND source_snapshot_time <= $1
-ORDER BY source_snapshot_time DESC, batch_id DESC LIMIT 1
+WHERE key = {stream} AND batch_status = 'committed' AND (
+    source_snapshot_time <= $1 OR batch_end_time <= $1 OR $1 >= statement_timestamp()
+    OR ($1 = now() AND batch_end_time > statement_timestamp())
+)
+ORDER BY batch_id DESC LIMIT 1
 
 -- name: before_functions
 SAVEPOINT before_functions

@@ -79,6 +79,20 @@ ORDER BY 1 LIMIT 1
 SELECT batch_status, run_id, source_snapshot_time, state FROM {metrics}
 WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
 
+-- name: source_is_accepted
+-- Whether a reset has let the open batch take the source as it is.
+SELECT coalesce((state ->> 'accept_source')::boolean, false) FROM {metrics}
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
+
+-- name: source_position
+-- Where the source stood when the batch was read; NULL of a batch of an older job, or of another kind of source.
+SELECT state -> 'source_position' FROM {metrics}
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
+
+-- name: move_position
+UPDATE {metrics} SET state = state || jsonb_build_object('source_position', %(position)s::jsonb)
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
+
 -- name: start_batch
 -- A batch that was left started, ingested or failed is begun anew under its id.
 INSERT INTO {metrics} AS batch (key, batch_id, batch_start_time, batch_status, state, run_id, model_commit)
@@ -177,6 +191,14 @@ DELETE FROM {rejected} WHERE key = %(key)s AND dataset = ANY(%(datasets)s)
 -- name: keep_rejected_key
 INSERT INTO {rejected} (key, batch_id, dataset, reason, rejected_key, row_count)
 VALUES (%(key)s, %(batch_id)s, %(dataset)s, %(reason)s, %(rejected_key)s, %(row_count)s)
+
+-- name: valid_time
+-- The time that a batch's versions hold from. The snapshot's own time where it lies between the last batch's time and
+-- the merge store's clock; else the source's clock is wrong, and the merge store's counts. Never before the last batch's.
+SELECT CASE WHEN taken >= coalesce(last_time, taken) AND taken <= clock THEN taken ELSE greatest(last_time, clock) END, clock
+FROM (SELECT clock_timestamp() AS clock, %(taken)s::timestamptz AS taken) now
+LEFT JOIN (SELECT source_snapshot_time AS last_time FROM {metrics}
+           WHERE key = %(key)s AND batch_id = %(last_batch)s AND batch_status = 'committed') last ON true
 
 -- name: take_lock
 SELECT pg_try_advisory_lock(%(lock)s)

@@ -21,6 +21,24 @@ SELECT
     current_setting('block_size')::integer,
     age('3'::xid)::bigint
 
+-- name: position_is_readable
+-- All of this is granted to everyone, unless somebody has revoked it.
+SELECT bool_and(has_function_privilege(function, 'EXECUTE'))
+FROM unnest(ARRAY['pg_control_system()', 'pg_control_checkpoint()', 'pg_control_recovery()', 'pg_walfile_name(pg_lsn)',
+    'pg_current_wal_flush_lsn()', 'pg_last_wal_replay_lsn()']) AS needed (function)
+
+-- name: position
+-- How far the server has come: what is flushed outlives a crash. A standby tells its timeline only by its control file,
+-- which may still have the one before.
+SELECT (SELECT system_identifier::text FROM pg_control_system()),
+    CASE WHEN pg_is_in_recovery() THEN greatest((SELECT timeline_id FROM pg_control_checkpoint()),
+            (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
+         ELSE ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::integer END,
+    (coalesce(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END,
+        '0/0'::pg_lsn) - '0/0'::pg_lsn)::bigint,
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint,
+    pg_is_in_recovery()
+
 -- name: leaves
 -- The tables that hold the rows which a query on the table reads: the table itself, its partitions, and tables that
 -- inherit from it. A query leaves out a partition whose DETACH CONCURRENTLY is pending (also one that was cancelled; the

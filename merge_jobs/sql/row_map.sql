@@ -31,6 +31,9 @@ COMMENT ON TABLE {map} IS {comment}
 -- name: comment_staged_map
 COMMENT ON TABLE {staged_map} IS {comment}
 
+-- name: count_staged
+SELECT count(*) FROM {staged_map}
+
 -- name: something_staged
 SELECT EXISTS (SELECT FROM {staged_map})
 

@@ -22,10 +22,13 @@ WHERE m.ds_batch_out <> 2147483647
 SELECT {columns} FROM {full} WHERE ds_batch_in <= ({batch}) AND ds_batch_out > ({batch})
 
 -- name: batch_at
--- The batch of the newest snapshot that is not younger, as the merge store's own functions have it.
+-- The newest batch that is valid from that time or earlier, as the merge store's own functions have it (as_of.sql).
 SELECT batch_id FROM {batches}
-WHERE stream = {stream} AND snapshot_time <= $1
-ORDER BY snapshot_time DESC, batch_id DESC LIMIT 1
+WHERE stream = {stream} AND (
+    snapshot_time <= $1 OR committed_at <= $1 OR $1 >= statement_timestamp()
+    OR ($1 = now() AND committed_at > statement_timestamp())
+)
+ORDER BY batch_id DESC LIMIT 1
 
 -- name: batches
 SELECT key::text AS stream, batch_id, source_snapshot_time AS snapshot_time, batch_end_time AS committed_at
@@ -33,18 +36,19 @@ FROM {metrics} WHERE batch_status = 'committed' AND key IN ({streams})
 
 -- name: freshness
 -- A stream that has nothing new moves its counter, not its last batch. A minute over the need passes: Airflow needs some
--- of it to start a run.
+-- of it to start a run. A time that lies more than that ahead of the clock, which was set back since, says nothing.
 SELECT {group}::text AS dataset_group, {platform}::text AS platform, {store}::text AS datastore,
     {dataset}::text AS dataset, c.current_batch AS last_batch, b.batch_end_time AS last_batch_at,
-    greatest(c.last_checked_at, b.batch_end_time) AS fresh_at,
-    now() - greatest(c.last_checked_at, b.batch_end_time) AS age,
+    seen.at AS fresh_at,
+    greatest(statement_timestamp() - seen.at, interval '0') AS age,
     {latency}::integer * interval '1 second' AS latency,
     CASE WHEN {latency}::integer IS NOT NULL THEN coalesce(
-        now() - greatest(c.last_checked_at, b.batch_end_time)
-            <= {latency}::integer * interval '1 second' + interval '1 minute', false) END AS met
+        statement_timestamp() - seen.at BETWEEN interval '-1 minute'
+            AND {latency}::integer * interval '1 second' + interval '1 minute', false) END AS met
 FROM (SELECT {stream}::text AS key) wanted
 LEFT JOIN {counter} c ON c.key = wanted.key
 LEFT JOIN {metrics} b ON b.key = wanted.key AND b.batch_id = c.current_batch
+CROSS JOIN LATERAL (SELECT coalesce(c.last_checked_at, b.batch_end_time)) seen (at)
 
 -- name: lock_workspace
 SELECT pg_advisory_xact_lock(%(lock)s)

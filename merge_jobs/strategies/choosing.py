@@ -36,7 +36,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Case:
-    """What a choice depends on. `sight` is None for a source that can not be mapped; times are the source's."""
+    """What a choice depends on. `sight` is None for a source that cannot be mapped.
+
+    `now` is the time by the merge store's clock, which also wrote when the last full batch was.
+    """
 
     name: str
     is_merged: bool
@@ -125,7 +128,8 @@ def _audit_is_due(case: Case, known: RowMap) -> bool:
         return True
     digest = hashlib.sha256(case.name.encode()).digest()
     offset = int.from_bytes(digest[:8], "big") / 2**64 * case.audit_interval
-    return _interval(case.now, offset, case.audit_interval) > _interval(known.full_at, offset, case.audit_interval)
+    # In another interval, not in a later one: the last audit lies ahead of a clock that was set back.
+    return _interval(case.now, offset, case.audit_interval) != _interval(known.full_at, offset, case.audit_interval)
 
 
 def _interval(at: datetime, offset: float, seconds: float) -> int:

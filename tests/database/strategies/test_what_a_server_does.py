@@ -18,7 +18,9 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
-from merge_jobs.errors import DatabaseFailed
+from merge_jobs import source_position
+from merge_jobs.errors import DatabaseFailed, SourceBehind
+from merge_jobs.reset import reset_batch
 from tests.conftest import FreshDatabase, binaries
 
 TABLE = (
@@ -102,7 +104,39 @@ def test_a_backup_that_is_put_back(case, source, folder):
     copied(backup, data)
     source.start()
     case.execute("INSERT INTO t VALUES (302, 'after')")  # with transactions' numbers that were used before
+    with pytest.raises(SourceBehind) as caught:
+        case.run(FORENSIC)
+    assert "the source is behind batch 2: it is at " in caught.value.what
+    assert "merge-job reset" in caught.value.todo
+    assert not caught.value.retryable
+    accept(case)
     then_full(case, RESTARTED)
+
+
+def accept(case) -> None:
+    job = case.job(FORENSIC)
+    assert reset_batch(job.store, job.stream) is not None
+
+
+def test_a_source_that_was_accepted_and_has_the_same_rows_is_not_refused_again(case, source, folder):
+    source.stop()
+    data, backup = folder / "source" / "data", folder / "backup"
+    copied(data, backup)
+    source.start()
+    case.merge(FORENSIC)
+    case.execute("CREATE TABLE other AS SELECT generate_series(1, 10000)")
+    case.execute("UPDATE t SET word = 'new' WHERE id = 1")
+    case.merge(FORENSIC)
+    source.stop()
+    shutil.rmtree(data)
+    copied(backup, data)
+    source.start()
+    case.execute("UPDATE t SET word = 'new' WHERE id = 1")
+    with pytest.raises(SourceBehind):
+        case.run(FORENSIC)
+    accept(case)
+    assert case.run(FORENSIC).total.changed == 0
+    assert case.run(FORENSIC).total.changed == 0
 
 
 @pytest.fixture
@@ -154,6 +188,38 @@ def test_a_standby_is_read_and_noticed_when_it_is_promoted(of_standby, standby):
     as_superuser(standby, "SELECT pg_promote()")
     case.execute("UPDATE t SET word = 'promoted' WHERE id = 5")
     then_full(case, "the source was promoted or restored")
+
+
+def test_a_standby_that_lags_is_waited_for_and_then_refused(of_standby, standby, monkeypatch, caplog):
+    case = of_standby
+    behind, case.source = case.source, case.producer
+    case.merge(FORENSIC)
+    as_superuser(standby, "SELECT pg_wal_replay_pause()")
+    case.execute(f"SET synchronous_commit = on; {CHANGE}")
+    case.merge(FORENSIC)
+    case.source = behind
+    monkeypatch.setattr(source_position, "WAIT_SECONDS", 1.0)
+    with pytest.raises(SourceBehind) as caught:
+        case.run(FORENSIC)
+    assert "the source is behind batch 2: it is at " in caught.value.what
+    assert caught.value.retryable
+    assert case.query("SELECT batch_status FROM yellowforensic_batch_metrics WHERE batch_id = 3") == [("failed",)]
+    monkeypatch.setattr(source_position, "WAIT_SECONDS", 60.0)
+    caplog.clear()
+    going_on = threading.Timer(1, as_superuser, (standby, "SELECT pg_wal_replay_resume()"))
+    going_on.start()
+    assert case.run(FORENSIC).total.changed == 0
+    going_on.join()
+    assert "the standby is at" in caplog.text
+    as_superuser(standby, "SELECT pg_promote()")
+    case.execute("UPDATE t SET word = 'promoted' WHERE id = 5")
+    assert case.merge(FORENSIC).total.updated == 1
+    case.source = case.producer  # the primary of before, to which somebody still writes
+    case.execute("CREATE TABLE other AS SELECT generate_series(1, 10000)")
+    with pytest.raises(SourceBehind) as caught:
+        case.run(FORENSIC)
+    assert not caught.value.retryable
+    assert "the present primary" in caught.value.todo
 
 
 def check_a_conflict_with_recovery(case, standby) -> None:

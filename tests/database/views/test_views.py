@@ -116,6 +116,14 @@ def test_freshness_says_for_each_dataset_how_old_it_is_and_whether_that_will_do(
     for table in ("yellowlive_batch_counter SET last_checked_at", "yellowlive_batch_metrics SET batch_end_time"):
         case.execute(f"UPDATE {table} = now() - interval '2 hours'")
     assert reader.query(query)[1][4:] == (False, False)
+    # A clock that was set back: a batch that lies ahead of it does not hide that nobody looks any more.
+    case.execute("UPDATE yellowlive_batch_metrics SET batch_end_time = now() + interval '2 hours'")
+    assert reader.query(query)[1][4:] == (False, False)
+    case.execute("UPDATE yellowlive_batch_counter SET last_checked_at = now() + interval '2 hours'")
+    assert reader.query(query)[1][4:] == (False, True)
+    assert reader.query("SELECT min(age) >= interval '0' FROM \"ws_Desk\".freshness") == [(True,)]
+    case.execute("UPDATE yellowlive_batch_counter SET last_checked_at = now() + interval '10 seconds'")
+    assert reader.query(query)[1][4:] == (True, True)
     case.latency = None
     assert len(case.bring()) == 1
     assert [row[3:5] for row in reader.query(query)] == [(None, None)] * 2

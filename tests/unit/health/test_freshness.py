@@ -26,6 +26,10 @@ def ago(seconds: float) -> datetime:
         (600, ago(4200), ago(60), None),  # it was paused, or its config was another one
         (600, ago(60), ago(90_000), None),
         (None, ago(1_000_000), None, None),  # nobody said how fresh it must be
+        (600, ago(-7200), ago(9000), 8400),  # the clock was set back: a look that lies ahead of it says nothing
+        (600, ago(-7200), ago(-7200), 0),  # and nor does the row: late until it is looked at again
+        (600, ago(60), ago(-7200), None),
+        (600, ago(-59), ago(9000), None),  # but not of a moment
         (600, None, None, None),  # a table made elsewhere, without times, and no batch
     ],
 )

@@ -41,10 +41,14 @@ def on_store(title: str, *statements: str, ends: str = "", maps: bool = False) -
     return Chapter(Side.STORE, title, statements, ends=ends, maps=maps)
 
 
-SNAPSHOT = (
+BEGUN = (
     on_store("the batch begins", "batches.start_batch", ends="COMMIT"),
     on_store("where the source stood when the last batch was read", "batches.source_position"),
-    on_source("a source that is behind that is waited for, or refused", "guard.position_is_readable", "guard.position"),
+)
+NOT_BEHIND = on_source(
+    "a source that is behind that is waited for, or refused", "guard.position_is_readable", "guard.position"
+)
+READ = (
     on_source(
         "one snapshot of all datasets of the stream",
         "postgres_source.lock_tables",
@@ -64,10 +68,15 @@ SNAPSHOT = (
     ),
     on_store("what it knows, which decides the strategy", "row_map.find", maps=True),
 )
+SNAPSHOT = (*BEGUN, NOT_BEHIND, *READ)
+FIRST_SNAPSHOT = (*BEGUN, *READ)
 STAGING = on_store("an empty staging table", "dataset.create_staging", "dataset.comment_staging")
 OUT = on_source("all rows go out, through a pipe into the next COPY", "postgres_source.copy_out")
 INTO_STAGING = on_store("into the staging table", "dataset.copy_to_staging")
 INGESTED = on_store("everything is staged, the source is let go", "batches.batch_ingested", ends="COMMIT")
+MAP_COUNTED = on_store(
+    "by its number a later run sees whether a server has emptied it", "row_map.count_staged", maps=True
+)
 MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
 APPLY = on_store(
     "the merge table is brought to the source",
@@ -149,7 +158,7 @@ def changes_merged(kind: str) -> tuple[Chapter, ...]:
 # both in one pass, and "key_hash_diff.map_loaded" takes the hashes from what was loaded.
 STORIES: dict[str, tuple[Chapter, ...]] = {
     "initial": (
-        *SNAPSHOT,
+        *FIRST_SNAPSHOT,
         on_store("a new merge table", ".create_merge_table", "dataset.comment_merge_table"),
         on_store(
             "a map of the rows",
@@ -233,6 +242,7 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         on_source("their rows, in pieces", "version_diff.rows"),
         INTO_STAGING,
         on_store("the look is over", "version_diff.drop_look"),
+        MAP_COUNTED,
         INGESTED,
         *changes_merged("version_diff"),
     ),
@@ -257,6 +267,7 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
             "key_hash_diff.count_unread",
             "key_hash_diff.drop_look",
         ),
+        MAP_COUNTED,
         INGESTED,
         *changes_merged("key_hash_diff"),
     ),

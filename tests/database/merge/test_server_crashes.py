@@ -93,6 +93,32 @@ def test_a_merge_store_that_crashes_in_the_merge_keeps_the_last_batch(merging, s
     assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
 
 
+def test_a_merge_store_that_was_a_standby_for_a_while_goes_on_from_no_emptied_table(merging, servers, tmp_path, caplog):
+    """Unlogged tables are empty then, and the statistics, which tell of a crash, are as they were."""
+    kind = Milestoning.LIVE
+    case = merging(TABLES)
+    case.merge(kind)
+    case.execute("DELETE FROM big WHERE id = 99")  # stages no row, only a change of the map
+    with closing(case.target.connect()) as other, other.cursor() as cursor:
+        cursor.execute('LOCK TABLE "yellowlive_Store1_small_merge" IN SHARE MODE')
+        cursor.execute('LOCK TABLE "yellowlive_Store1_big_merge" IN SHARE MODE')
+        child = case.start_child(kind, tmp_path, "killed")
+        wait_for(lambda: case.query("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+        child.kill()
+        child.communicate(timeout=60)
+    assert case.batch_rows(kind)[-1] == (2, "ingested", "killed")
+    since = case.query("SELECT stats_reset FROM pg_stat_archiver")
+    servers.store.stop()
+    (servers.store.directory / "data" / "standby.signal").touch()
+    servers.store.start()
+    with closing(psycopg2.connect(servers.store.dsn())) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_promote()")
+    assert case.query("SELECT stats_reset FROM pg_stat_archiver") == since
+    result = case.merge(kind, lock_wait=30)
+    assert "begun anew, because the staged map of big has other rows" in caplog.text
+    assert result.datasets["big"].counts.deleted == 1
+
+
 @pytest.mark.parametrize("kind", Milestoning)
 def test_a_source_that_crashes_while_it_is_read_fails_the_batch_for_a_retry(merging, servers, tmp_path, kind):
     case = merging(TABLES)

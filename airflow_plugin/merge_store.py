@@ -11,19 +11,20 @@ import os
 import re
 import select
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes, sql
-from psycopg2.extensions import POLL_OK, POLL_READ
+from psycopg2.extensions import POLL_OK, POLL_READ, libpq_version
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.name_lookup import lookup
 from config_schema.errors import StreamFactoryError
 from config_schema.postgres_errors import connect_failure, retry_can_help
+from config_schema.tls import clear_text_only_in_tls
 
 CONNECT_TIMEOUT_SECONDS = 10
 LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by the network"
@@ -43,8 +44,14 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
     began = time.monotonic()
     named = _resolved(dsn, where, timeout)
     left = math.ceil(timeout - (time.monotonic() - began))
+
+    def opened(more: dict[str, Any]) -> Connection:
+        options = {"connect_timeout": max(1, left), "application_name": "dagfactory", **named, **more}
+        made: Connection = psycopg2.connect(dsn, **options)
+        return made
+
     try:
-        made: Connection = psycopg2.connect(dsn, connect_timeout=max(1, left), application_name="dagfactory", **named)
+        made = _in_attempts(dsn, opened)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
@@ -62,25 +69,36 @@ def fetch_within(
     until = time.monotonic() + seconds
     late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
     named = _resolved(dsn, where, seconds)
-    try:
-        connection: Connection = psycopg2.connect(dsn, async_=True, application_name="dagfactory", **named)
-    except psycopg2.OperationalError as error:
-        raise _not_connected(dsn, where, str(error)) from None
-    except (psycopg2.Error, UnicodeError, ValueError):
-        raise _malformed(where) from None
-    with closing(connection):
+
+    def opened(more: dict[str, Any]) -> Connection:
+        options = {"async_": True, "application_name": "dagfactory", **named, **more}
+        connection: Connection = psycopg2.connect(dsn, **options)
         try:
             _wait(connection, until, late)
-        except psycopg2.Error as error:
-            raise _not_connected(dsn, where, str(error)) from None
-        with worded(where), connection.cursor() as cursor:
-            # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
-            begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
-                sql.Literal(round(seconds * 1000))
-            )
-            cursor.execute(begin + query, values)
-            _wait(connection, until, late)
-            return cursor.fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        connection = _in_attempts(dsn, opened)
+    except (psycopg2.ProgrammingError, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    except psycopg2.Error as error:
+        raise _not_connected(dsn, where, str(error)) from None
+    with closing(connection), worded(where), connection.cursor() as cursor:
+        # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
+        begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+            sql.Literal(round(seconds * 1000))
+        )
+        cursor.execute(begin + query, values)
+        _wait(connection, until, late)
+        return cursor.fetchall()
+
+
+def _in_attempts(dsn: str, attempt: Callable[[dict[str, Any]], Connection]) -> Connection:
+    options = psycopg2.extensions.parse_dsn(dsn)
+    return clear_text_only_in_tls(attempt, options, os.environ, libpq_version(), psycopg2.OperationalError)
 
 
 def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:

@@ -27,7 +27,10 @@ SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
 SNAPSHOT_DIR_VARIABLE = "DAGFACTORY_SNAPSHOT_DIR"
 CREATOR_ROLES_VARIABLE = "DAGFACTORY_CREATOR_ROLES"
 CREATOR_ROLES = "admin"
-LIBPQ_EXTRA = ("sslmode", "sslrootcert", "sslcert", "sslkey", "options", "target_session_attrs")
+LIBPQ_EXTRA = (
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "require_auth", "channel_binding"),
+    *("options", "target_session_attrs"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,10 @@ class PlatformSettings:
     postgres_port: int | None = None
     postgres_database: str | None = None
     postgres_credential_secret_name: str | None = None
+    postgres_tls: str | None = None
+    postgres_tls_ca: str | None = None
+    least_tls: str | None = None
+    tls_ca_names: tuple[str, ...] | None = None
     merge_store_schema: str = "public"
     consumer_db_hostname: str | None = None  # None: consumers' views are in the merge store's database
     consumer_db_port: int | None = None
@@ -177,7 +184,7 @@ def merge_store_dsn(platform: str) -> tuple[str, str]:
     """The DSN of a platform's merge store, and where it was found. Raises StreamFactoryError if nowhere."""
     variable, connection_id = names.dsn_variable(platform), names.connection_id(platform)
     if found := _dsn(variable, connection_id):
-        return found
+        return _in_tls(platform, *found)
     todo = f"Set it to the DSN of the merge store, or create the Airflow connection {connection_id}"
     raise StreamFactoryError(variable, "it is not set", todo)
 
@@ -188,7 +195,7 @@ def web_dsn(platform: str) -> tuple[str, str]:
     Raises StreamFactoryError if there is none.
     """
     found = _dsn(names.web_dsn_variable(platform), names.web_connection_id(platform))
-    return found or merge_store_dsn(platform)
+    return _in_tls(platform, *found) if found else merge_store_dsn(platform)
 
 
 def creator_roles() -> frozenset[str]:
@@ -203,6 +210,12 @@ def schema() -> dict[str, Any]:
     path = Path(names.__file__).with_name("settings.schema.json")
     loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return loaded
+
+
+def _in_tls(platform: str, dsn: str, where: str) -> tuple[str, str]:
+    from airflow_plugin.store_tls import dsn_with_tls, settings_tls  # Airflow reads this module while it starts
+
+    return dsn_with_tls(dsn, settings_tls(settings_dir() / names.settings_file(platform))), where
 
 
 def _dsn(variable: str, connection_id: str) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeVar
 
 from config_schema.quality import QualityCheck
+from config_schema.tls import Tls
 
 # What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
 VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to")
@@ -65,6 +66,8 @@ class Database:
     port: int = 5432
     schema: str = "public"
     kind: SourceKind = SourceKind.POSTGRESQL
+    tls: Tls | None = None  # none: as the driver does by itself, and no password in clear text without TLS
+    tls_ca: str | None = None  # a file's path, or the Secret or ConfigMap with it; none: the system's CAs
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,11 @@ def pod_name(platform: str, stream: str) -> str:
     return shortened(dns_label(f"{platform}-{stream}-merge"), 52, joint="-").strip("-")
 
 
+def tls_volume(ca: str) -> str:
+    """The volume of a pod with the CA certificates of a Secret or ConfigMap."""
+    return dns_label(f"tls-{ca}")
+
+
 def label_value(text: str) -> str:
     """A Kubernetes label value: at most 63 characters, alphanumeric at both ends."""
     return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "_", text), DNS_LABEL_LENGTH).strip("_.-")

@@ -20,6 +20,44 @@ class ConnectFailure:
 
 
 FAILURES = (
+    ConnectFailure(
+        "requested a cleartext password",
+        "the server asks for the password in clear text, and offers no TLS to send it in",
+        "Switch TLS on at the server and write tls: require for the database in the model (sslmode in a DSN), or "
+        "tls: disable where the network is trusted",
+        False,
+    ),
+    ConnectFailure(
+        "server does not support SSL",
+        "the server offers no TLS, and tls wants it",
+        "Switch TLS on at the server, or write tls: disable for the database in the model (sslmode in a DSN) where the "
+        "network is trusted",
+        False,
+    ),
+    ConnectFailure(
+        "server certificate for .* does not match host name",
+        "the server's certificate is not for this host name",
+        "Name the host as its certificate does, or write tls: verify-ca with a CA of your own in tls_ca",
+        False,
+    ),
+    ConnectFailure(
+        "certificate verify failed",
+        "the server's certificate is not signed by the CA that is trusted, or it is out of date",
+        "Give the CA that signed it in tls_ca of the database in the model (sslrootcert in a DSN)",
+        False,
+    ),
+    ConnectFailure(
+        "root certificate file .* does not exist|could not read root certificate file",
+        "the file with the CA cannot be read",
+        "Correct tls_ca, or mount the Secret or ConfigMap that it names",
+        False,
+    ),
+    ConnectFailure(
+        "no pg_hba.conf entry.*(no encryption|SSL off)",
+        "the server does not admit this user from here without TLS",
+        "Write tls: require for the database in the model (sslmode in a DSN), or ask the server's administrator",
+        False,
+    ),
     ConnectFailure("password authentication failed", "wrong user name or password", "Check both", False),
     ConnectFailure("no password supplied", "no password was given", "Give one", False),
     ConnectFailure(
@@ -44,7 +82,7 @@ FAILURES = (
     ),
     ConnectFailure("starting up|shutting down|recovery mode", "the server is starting or stopping", "Try again", True),
     ConnectFailure("closed the connection unexpectedly", "the server closed the connection", "Try again", True),
-    ConnectFailure("SSL", "no TLS connection could be made", "Check sslmode and certificates", False),
+    ConnectFailure("SSL", "no TLS connection could be made", "Check tls (sslmode in a DSN) and certificates", False),
 )
 # Lost connections, other transactions in the way, a server short of something or with trouble in its files.
 RETRYABLE_CLASSES = frozenset(["08", "40", "53", "58"])

@@ -13,6 +13,7 @@ from psycopg2 import extensions
 
 from config_schema import names
 from config_schema.model import Database, SourceKind
+from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
 from merge_jobs.errors import CommandWrong, PoolingRefused, connect_failed, database_failed
 from merge_jobs.session import Session, Side
 from merge_jobs.sql import execute
@@ -43,6 +44,8 @@ class Place:
     user: str
     password: str = field(repr=False)
     kind: SourceKind = SourceKind.POSTGRESQL
+    tls: Tls | None = None
+    tls_ca: str | None = None
 
     def __str__(self) -> str:
         return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
@@ -58,7 +61,17 @@ def place_of(database: Database, credential: str | None, environment: Mapping[st
         return Place(database.host, database.port, database.database, database.schema, "", "", database.kind)
     user = secret_value(secret, "username", environment)
     password = secret_value(secret, "password", environment)
-    return Place(database.host, database.port, database.database, database.schema, user, password, database.kind)
+    return Place(
+        database.host,
+        database.port,
+        database.database,
+        database.schema,
+        user,
+        password,
+        database.kind,
+        database.tls,
+        database.tls_ca,
+    )
 
 
 def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = None) -> str:
@@ -120,17 +133,25 @@ def _opened(place: Place, application_name: str, where: str, lock_seconds: int, 
 
 def connecting(place: Place, application_name: str) -> extensions.connection:
     """A plain connection that is being opened: who uses it polls it."""
-    opening: extensions.connection = psycopg2.connect(**_arguments(place, application_name), async_=True)
+    arguments = _arguments(place, application_name)
+    if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
+        arguments["require_auth"] = "!password"
+    opening: extensions.connection = psycopg2.connect(**arguments, async_=True)
     return opening
 
 
 def _connected(place: Place, application_name: str, where: str, **more: str) -> Session:
     arguments: dict[str, Any] = {**_arguments(place, application_name), **more}
+
+    def opened(further: dict[str, str]) -> Session:
+        session: Session = psycopg2.connect(**{"connection_factory": Session, **arguments, **further})
+        return session
+
+    libpq = extensions.libpq_version()
     try:
-        session: Session = psycopg2.connect(connection_factory=Session, **arguments)
+        return clear_text_only_in_tls(opened, arguments, os.environ, libpq, psycopg2.OperationalError)
     except psycopg2.OperationalError as error:
         raise connect_failed(error, where) from error
-    return session
 
 
 def _arguments(place: Place, application_name: str) -> dict[str, Any]:
@@ -144,7 +165,16 @@ def _arguments(place: Place, application_name: str) -> dict[str, Any]:
         "client_encoding": "UTF8",
         "connect_timeout": CONNECT_SECONDS,
         **KEEPALIVE,
+        **libpq_options(place.tls, place.tls_ca),
     }
+
+
+def tls_used(session: extensions.connection) -> str:
+    """Return what the session uses, in words."""
+    info = session.info
+    if not info.ssl_in_use:
+        return "no TLS"
+    return f"{info.ssl_attribute('protocol')} with {info.ssl_attribute('cipher')}, {info.dsn_parameters['sslmode']}"
 
 
 def keep_waiting(session: Session, pid: int) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from config_schema.errors import choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
+from config_schema.tls import Tls, strongest
 from merge_jobs.database import Place, place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.model_source import GitModel, model_in, synced_model
@@ -30,6 +31,9 @@ class StoreFlags:
     database: str | None = None
     schema: str | None = None
     credential: str | None = None
+    tls: Tls | None = None
+    tls_ca: str | None = None
+    least_tls: Tls | None = None  # of every database, also of those that only the model names
 
 
 def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
@@ -44,7 +48,7 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
         raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
     if flags.git is None:
         assert flags.folder is not None
-        return model_in(flags.folder), None
+        return _with_least_tls(model_in(flags.folder), store.least_tls), None
     if platform is None:
         what = "the commit to use is recorded for each platform, and the command names none"
         raise CommandWrong("--git-repo-url", what, "Give --platform")
@@ -55,7 +59,8 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
             "Give --postgres-host, --postgres-database and --postgres-credential",
         )
     place = store_place(store, Database(store.host, store.database, store.credential))
-    return synced_model(flags.git, place, platform)
+    model, commit = synced_model(flags.git, place, platform)
+    return _with_least_tls(model, store.least_tls), commit
 
 
 def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place:
@@ -84,7 +89,31 @@ def store_database(flags: StoreFlags, modelled: Database) -> Database:
             ("database", flags.database),
             ("schema", flags.schema),
             ("credential", flags.credential),
+            ("tls_ca", flags.tls_ca),
         )
         if value is not None
     }
-    return replace(modelled, **told)  # type: ignore[arg-type]  # each key with its field's type
+    # Neither the model nor the settings can weaken what the other says.
+    mode = strongest(modelled.tls, flags.tls, flags.least_tls)
+    return replace(modelled, tls=mode, **told)  # type: ignore[arg-type]  # each key with its field's type
+
+
+def _with_least_tls(model: Model, least: Tls | None) -> Model:
+    """The model with every database reached by at least this mode."""
+    if least is None:
+        return model
+    ecosystem = model.ecosystem
+    platforms = tuple(
+        replace(
+            one,
+            merge_store=_at_least(one.merge_store, least),
+            consumer_db=None if one.consumer_db is None else _at_least(one.consumer_db, least),
+        )
+        for one in ecosystem.platforms
+    )
+    stores = tuple(replace(one, source=_at_least(one.source, least)) for one in ecosystem.datastores)
+    return replace(model, ecosystem=replace(ecosystem, platforms=platforms, datastores=stores))
+
+
+def _at_least(database: Database, least: Tls) -> Database:
+    return replace(database, tls=strongest(database.tls, least))

@@ -11,7 +11,8 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.load import Model
-from config_schema.model import Platform, SourceKind
+from config_schema.model import Database, Platform, SourceKind
+from config_schema.tls import Tls, ca_secret, is_local
 
 
 def platform_files(
@@ -55,6 +56,9 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         postgres_port=platform.merge_store.port,
         postgres_database=platform.merge_store.database,
         postgres_credential_secret_name=platform.merge_store.credential,
+        postgres_tls=_store_tls(platform, before),
+        postgres_tls_ca=platform.merge_store.tls_ca,
+        tls_ca_names=_ca_names(platform.merge_store, *filter(None, [consumers]), *sources),
         merge_store_schema=platform.merge_store.schema,
         consumer_db_hostname=consumers.host if consumers else None,
         consumer_db_port=consumers.port if consumers else None,
@@ -83,3 +87,18 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         time_slice_seconds=streams.time_slice_seconds,
         runners=(platform.runner.value,),
     )
+
+
+def _store_tls(platform: Platform, before: PlatformSettings | None) -> str | None:
+    """As the model says, else as it was; TLS for a new platform, unless its merge store is on its machine."""
+    store = platform.merge_store
+    if store.tls is not None:
+        return store.tls.value
+    if before is not None:
+        return before.postgres_tls
+    return None if is_local(store.host) else Tls.REQUIRE.value
+
+
+def _ca_names(*databases: Database) -> tuple[str, ...] | None:
+    """None if there is none: an older plugin does not know the key."""
+    return tuple(sorted({name for one in databases if (name := ca_secret(one.tls_ca))})) or None

@@ -36,6 +36,14 @@ AllowIncompatible = Annotated[
         help="Let changes to this dataset through that its merge tables cannot follow; may be given again.",
     ),
 ]
+LeastTls = Annotated[
+    str | None,
+    typer.Option(
+        "--least-tls",
+        help="The weakest use of TLS for merge stores: require, verify-ca, verify-full; raises what the model says.",
+        envvar="DAGFACTORY_LEAST_TLS",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
 
 
@@ -53,6 +61,7 @@ def sync(
     yes: Yes = False,
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
+    least_tls: LeastTls = None,
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
@@ -78,7 +87,8 @@ def sync(
     from airflow_plugin.sync.safety import refuse_clashes, refuse_incompatible, refuse_rollback
 
     source = committed_model(path, git_repo_url, branch, git_credential, compiled)
-    with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as found:
+    environment = os.environ | ({"DAGFACTORY_LEAST_TLS": least_tls} if least_tls else {})
+    with planned(source, platform or (), environment, overwrite_drift=overwrite_drift) as found:
         plan = found.plan
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)

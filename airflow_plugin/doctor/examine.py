@@ -10,6 +10,7 @@ from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.doctor.settings_files import platforms_with_settings, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
+from airflow_plugin.doctor.tls import platform_tls_findings
 from airflow_plugin.doctor.versions import notifier_findings, version_findings
 from airflow_plugin.quiet_airflow import quiet_airflow
 from airflow_plugin.settings import settings_dir
@@ -56,6 +57,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
         yield from factory_file_findings(settings, folder)
         yield from snapshot_findings(settings)
     yield from merge_store_findings(settings, model, folder)
+    yield from platform_tls_findings(settings, model)
     platform = next((one for one in model.ecosystem.platforms if one.name == name), None) if model else None
     if platform is not None:
         from airflow_plugin.doctor.model import repository_findings

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.statements import fetch
+from airflow_plugin.doctor.tls import session_findings
 from airflow_plugin.doctor.versions import airflow_is_here
 from airflow_plugin.health.streams import platform_health
-from airflow_plugin.merge_store import connect, place, worded
+from airflow_plugin.merge_store import connect, place
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from airflow_plugin.stream_table import config_limit, model_commit
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
-from config_schema.statements import Statement, load_statements
 
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db init, which create it"
@@ -39,6 +37,7 @@ def merge_store_findings(
         with closing(connect(dsn, where)) as connection:
             connection.set_session(readonly=True)
             yield from _of_server(area, connection, f"{where}: {place(dsn)}")
+            yield from session_findings(Area("tls", area.platform), connection, dsn, where)
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
     except StreamFactoryError as error:
@@ -64,7 +63,7 @@ def _dsn(settings: PlatformSettings, model: Model | None) -> tuple[str, str]:
 
 
 def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Finding]:
-    ((version, number, standby),) = _fetch(connection, "server")
+    ((version, number, standby),) = fetch(connection, "server")
     yield area.ok(f"{where}, PostgreSQL {version}")
     if not OLDEST <= number // 10000 <= NEWEST:
         todo = f"Use PostgreSQL {OLDEST} to {NEWEST}, which it is tested with"
@@ -77,7 +76,7 @@ def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tup
     """Those that are there, and whether the user may read and write them."""
     platform = settings.platform_name
     wanted = [*_own_tables(platform), *_batch_tables(platform)]
-    rows = _fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
+    rows = fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
     return {table: (read, write) for table, read, write in rows}
 
 
@@ -126,15 +125,3 @@ def _own_tables(platform: str) -> tuple[str, str, str]:
 
 def _batch_tables(platform: str) -> tuple[str, str]:
     return names.batch_counter_table(platform), names.batch_metrics_table(platform)
-
-
-def _fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    text = _statements()[name].checked((), values or ())
-    with worded("merge store"), connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return cursor.fetchall()
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).parents[1] / "sql" / "doctor.sql")

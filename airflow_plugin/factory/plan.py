@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from airflow_plugin.factory.admission import refusals, source_hosts
+from airflow_plugin.factory.platform_jobs import tls_options
 from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
@@ -109,6 +110,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "audit-interval": config.audit_interval,
         "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,
+        **tls_options(settings),
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]
 
@@ -180,4 +182,5 @@ def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:
         keep_failed=config.on_failed_pod == "keep",
         deferrable=config.deferrable,
         kubernetes_conn_id=settings.kubernetes_conn_id,
+        tls_ca_names=settings.tls_ca_names or (),
     )

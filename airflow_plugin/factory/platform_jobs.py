@@ -42,9 +42,20 @@ def merge_job(settings: PlatformSettings, task: str, *command: str) -> PlatformJ
         "postgres-database": settings.postgres_database,
         "postgres-schema": settings.merge_store_schema,
         "postgres-credential": settings.postgres_credential_secret_name,
+        **tls_options(settings),
     }
     arguments = (*command, *_flags(options))
     return _job(settings, task, MERGE_JOB, arguments)
+
+
+def tls_options(settings: PlatformSettings) -> dict[str, str]:
+    """The job's options that say how databases are reached: only those that are set, for images that have none."""
+    options = {
+        "postgres-tls": settings.postgres_tls,
+        "postgres-tls-ca": settings.postgres_tls_ca,
+        "least-tls": settings.least_tls,
+    }
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
@@ -54,6 +65,7 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
         "git-repo-url": settings.git_repo_url,
         "branch": settings.git_repo_branch,
         "git-credential": settings.git_credential_secret_name,
+        **({"least-tls": settings.least_tls} if settings.least_tls else {}),
     }
     job = _job(settings, task, DAGFACTORY, ("sync", "--yes", *_flags(options)))
     if not settings.model_is_code or not _in_pods(settings):
@@ -95,6 +107,7 @@ def place(settings: PlatformSettings, task: str) -> PodPlace | None:
         keep_failed=False,
         deferrable=False,
         kubernetes_conn_id=settings.kubernetes_conn_id,
+        tls_ca_names=settings.tls_ca_names or (),
     )
 
 

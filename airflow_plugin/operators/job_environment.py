@@ -9,7 +9,8 @@ from airflow.sdk.log import mask_secret
 
 from airflow_plugin.operators.merge_job import SecretVariable
 
-# All that a job gets of the worker's environment, beside the secrets that it names.
+# All that a job gets of the worker's environment, beside the secrets that it names. PGSSLMODE and its like are not
+# among it: how a database is reached is said by the model and the settings, the same for every runner.
 INHERITED = re.compile(
     r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHONPATH"
     r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PGSSLROOTCERT"

@@ -82,3 +82,4 @@ class PodPlace:
     keep_failed: bool
     deferrable: bool
     kubernetes_conn_id: str | None
+    tls_ca_names: tuple[str, ...] = ()

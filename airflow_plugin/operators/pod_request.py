@@ -10,6 +10,7 @@ from kubernetes.client import models as k8s
 from airflow_plugin.operators.merge_job import Job, PodPlace, SecretVariable
 from airflow_plugin.operators.pod_reading import CONTAINER
 from config_schema import names
+from config_schema.tls import CA_FOLDER, CA_KEY
 
 LABEL_PREFIX = "stream-factory"
 RUN_LABEL = f"{LABEL_PREFIX}/run"
@@ -38,7 +39,7 @@ def _pod(job: Job, place: PodPlace) -> dict[str, Any]:
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
         "node_selector": place.node_selector,
         "tolerations": [k8s.V1Toleration(**toleration) for toleration in place.tolerations],
-        "volumes": [scratch()[0]],
+        "volumes": [scratch()[0], *(_tls_ca(name)[0] for name in place.tls_ca_names)],
         "security_context": rights()[0],
         "automount_service_account_token": False,
         **({"service_account_name": place.service_account} if place.service_account else {}),
@@ -53,7 +54,7 @@ def _container(job: Job, place: PodPlace) -> dict[str, Any]:
         "arguments": list(job.arguments),
         "env_vars": [*map(secret_variable, job.secrets), home()],
         "container_resources": k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
-        "volume_mounts": [scratch()[1]],
+        "volume_mounts": [scratch()[1], *(_tls_ca(name)[1] for name in place.tls_ca_names)],
         "container_security_context": rights()[1],
     }
 
@@ -85,6 +86,21 @@ def scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
     return (
         k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
         k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
+    )
+
+
+@lru_cache
+def _tls_ca(name: str) -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
+    """The CA certificates of a Secret or a ConfigMap, whichever is there; nothing else of it, such as a private key."""
+    item = [k8s.V1KeyToPath(key=CA_KEY, path=CA_KEY)]
+    sources = [
+        k8s.V1VolumeProjection(secret=k8s.V1SecretProjection(name=name, items=item, optional=True)),
+        k8s.V1VolumeProjection(config_map=k8s.V1ConfigMapProjection(name=name, items=item, optional=True)),
+    ]
+    volume = names.tls_volume(name)
+    return (
+        k8s.V1Volume(name=volume, projected=k8s.V1ProjectedVolumeSource(sources=sources)),
+        k8s.V1VolumeMount(name=volume, mount_path=f"{CA_FOLDER}/{name}", read_only=True),
     )
 
 

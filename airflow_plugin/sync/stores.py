@@ -11,9 +11,13 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.merge_store import connect, identity
+from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
+from config_schema.tls import Tls
+
+LEAST_TLS_VARIABLE = "DAGFACTORY_LEAST_TLS"
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,15 @@ def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) 
 
 
 def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[str, str]:
-    """(where it comes from, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with the variables of its secret."""
+    """(where it comes from, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with the variables of its secret.
+
+    In TLS as the model says, or DAGFACTORY_LEAST_TLS where that is stronger. Raises StreamFactoryError.
+    """
     variable = names.dsn_variable(names.platform_name(platform.name))
-    if dsn := environment.get(variable):
-        return variable, dsn
     store = platform.merge_store
+    tls = modelled_tls(store, _least_tls(environment))
+    if dsn := environment.get(variable):
+        return variable, dsn_with_tls(dsn, tls)
     login = [names.secret_variable(store.credential, key) for key in ("username", "password")]
     missing = [name for name in login if name not in environment]
     if missing:
@@ -62,4 +70,14 @@ def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[st
         raise StreamFactoryError(f"merge store of {platform.name}", what, todo)
     user, password = (environment[name] for name in login)
     where = f"merge store of {platform.name}, with {login[0]} and {login[1]}"
-    return where, make_dsn(host=store.host, port=store.port, dbname=store.database, user=user, password=password)
+    dsn = make_dsn(host=store.host, port=store.port, dbname=store.database, user=user, password=password)
+    return where, dsn_with_tls(dsn, tls)
+
+
+def _least_tls(environment: Mapping[str, str]) -> Tls | None:
+    given = environment.get(LEAST_TLS_VARIABLE)
+    try:
+        return Tls(given) if given else None
+    except ValueError:
+        what = f"{given!r} is none of {', '.join(mode.value for mode in Tls)}"
+        raise StreamFactoryError(LEAST_TLS_VARIABLE, what, "Write one of them") from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from config_schema.errors import Finding
 from config_schema.mapping import DsgMapping
 from config_schema.model import Ecosystem
-from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules
+from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules, tls
 
 OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
     names.names_stand_once,
@@ -22,6 +22,7 @@ OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
     schedules.schedules_hold,
     platforms.addresses_hold_no_secret,
     platforms.merge_stores_are_postgresql,
+    tls.tls_can_be_had,
     platforms.secrets_have_variables_of_their_own,
     names.derived_names_differ,
     quality.quality_findings,

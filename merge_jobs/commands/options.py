@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.tls import Tls
 from merge_jobs.flags import ModelFlags, StoreFlags
 from merge_jobs.model_source import GitModel
 
@@ -52,6 +53,13 @@ class Places:
     postgres_credential: Annotated[
         str | None, option("--postgres-credential", "The secret with its user name and password.")
     ] = None
+    postgres_tls: Annotated[Tls | None, option("--postgres-tls", "How TLS is used to reach it.")] = None
+    postgres_tls_ca: Annotated[
+        str | None, option("--postgres-tls-ca", "The CA of its certificate: a file, or a mounted Secret's name.")
+    ] = None
+    least_tls: Annotated[
+        Tls | None, option("--least-tls", "The weakest use of TLS for any database: raises what the model says.")
+    ] = None
 
     @property
     def of_model(self) -> ModelFlags:
@@ -66,6 +74,9 @@ class Places:
             self.postgres_database,
             self.postgres_schema,
             self.postgres_credential,
+            self.postgres_tls,
+            self.postgres_tls_ca,
+            self.least_tls,
         )
 
 

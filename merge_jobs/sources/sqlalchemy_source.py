@@ -26,7 +26,7 @@ from sqlalchemy.pool import NullPool
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Database, Dataset, SourceKind
 from merge_jobs import ending
-from merge_jobs.database import CONNECT_SECONDS, Place
+from merge_jobs.database import Place
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.column_types import postgres_type
@@ -34,6 +34,7 @@ from merge_jobs.sources.dialects import DIALECTS, LOCK_SECONDS
 from merge_jobs.sources.driver_errors import error_code, meaning
 from merge_jobs.sources.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.row_writer import RowWriter
+from merge_jobs.sources.tls import connecting_failed, driver_arguments
 from merge_jobs.sources.values.encoders import bits, encoder, single_precision
 from merge_jobs.sources.values.misfit import INVALID_UTF8, Encoder, Reason
 
@@ -132,6 +133,8 @@ class SqlAlchemySource:
             Exception
         ) as error:  # the driver's own too: PyMySQL raises RuntimeError without its package for passwords
             self._engine.dispose()
+            if failed := connecting_failed(error, self.where):
+                raise failed from None
             what, todo, retryable = _no_connection(error, self.place.kind)
             raise ConnectFailed(self.where, what, todo, retryable=retryable, sqlstate=None) from None
 
@@ -272,7 +275,8 @@ def source_engine(place: Place, where: str) -> sa.Engine:
             engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
         else:
             address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
-            engine = sa.create_engine(address, poolclass=NullPool, connect_args=CONNECT_ARGUMENTS.get(place.kind, {}))
+            arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
+            engine = sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
     except ModuleNotFoundError as error:
         what = f"the driver {error.name} for {place.kind.value} is not installed"
         todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"

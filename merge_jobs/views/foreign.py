@@ -6,6 +6,7 @@ Consumers have no rights on any of it: views are read with the rights of their o
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from psycopg2.extensions import connection as Connection
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
+from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
 from merge_jobs.database import Place, connect
 from merge_jobs.errors import StoreMismatch, database_failed
 from merge_jobs.grants import Change
@@ -44,20 +46,34 @@ class MergeStoreElsewhere:
     def server(self) -> str:
         return names.foreign_server(names.platform_name(self.platform.name))
 
-    @property
-    def options(self) -> dict[str, str]:
+    def options(self, version: int, reached: Mapping[str, str]) -> dict[str, str]:
+        """The server's options for a consumers' database of a version; `reached`: how we ourselves got in."""
         place = self.place
-        return {"host": place.host, "port": str(place.port), "dbname": place.database, **OPTIONS}
+        there = {"host": place.host, "port": str(place.port), "dbname": place.database, **OPTIONS}
+        return there | self._tls_options(version, reached)
+
+    def _tls_options(self, version: int, reached: Mapping[str, str]) -> dict[str, str]:
+        mode, ca = self.place.tls, self.place.tls_ca
+        if mode is None:
+            # The second attempt is in TLS: the server wants the password in clear text.
+            if reached.get("sslmode") == Tls.REQUIRE.value and "PGSSLMODE" not in os.environ:
+                return {"sslmode": Tls.REQUIRE.value}
+            return {"require_auth": "!password"} if version >= LEAST_LIBPQ else {}
+        if not mode.verifies:
+            return {"sslmode": mode.value}
+        # Files are looked for on the machine of the consumers' database.
+        system = {"sslrootcert": "system"} if version >= LEAST_LIBPQ else {}
+        return {"sslmode": mode.value, **(system if ca is None else {"sslrootcert": ca_file(ca)})}
 
     def mark(self, kind: str) -> dict[str, Any]:
         return {"kind": f"consumers' {kind}", "ecosystem": self.ecosystem, "platform": self.platform.name}
 
-    def tables(self, wanted: Collection[str]) -> dict[str, Table]:
-        """As they are in the merge store. Raises StreamFactoryError."""
+    def tables(self, wanted: Collection[str]) -> tuple[dict[str, Table], Mapping[str, str]]:
+        """As they are in the merge store, and libpq's parameters of the session. Raises StreamFactoryError."""
         where = f"merge store {self.place}"
         with closing(connect(self.place, names.views_session(self.ecosystem), where, LOCK_SECONDS)) as session:
             try:
-                return read_tables(session, self.place.schema, wanted)
+                return read_tables(session, self.place.schema, wanted), session.info.dsn_parameters
             except psycopg2.Error as error:
                 raise database_failed(error, where) from error
 
@@ -72,8 +88,9 @@ def bring_foreign_tables(
     problem = _problem(session, store)
     if problem is not None:
         raise problem
-    changes = [*_server_changes(session, store), *_schema_changes(session, store)]
-    remote = store.tables(wanted)
+    remote, reached = store.tables(wanted)
+    options = store.options(session.server_version, reached)
+    changes = [*_server_changes(session, store, options), *_schema_changes(session, store)]
     for change in changes:
         _do(session, change)
         yield change
@@ -105,22 +122,29 @@ def _problem(session: Connection, store: MergeStoreElsewhere) -> StreamFactoryEr
     return None
 
 
-def _server_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator[Change]:
+def _server_changes(session: Connection, store: MergeStoreElsewhere, wanted: Mapping[str, str]) -> Iterator[Change]:
     server = sql.Identifier(store.server)
     if not _rows(session, "wrapper")[0][0]:
         yield Change("create extension postgres_fdw", (composed("foreign.create_extension", {}, {}),))
     found = _rows(session, "server", {"server": store.server})
     if not found:
-        options = COMMA.join(_option("", key, value) for key, value in store.options.items())
+        options = COMMA.join(_option("", key, value) for key, value in wanted.items())
         parts = {"server": server, "options": options, "comment": comment(store.mark("merge store"))}
         yield Change(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
         yield _mapping("create", store)
         return
     _, standing, login, mapped = found[0]
     there = dict(one.split("=", 1) for one in standing or ())
-    differing = {key: value for key, value in store.options.items() if there.get(key) != value}
-    if differing:
-        options = COMMA.join(_option("SET " if key in there else "ADD ", key, of) for key, of in differing.items())
+    differing = {key: value for key, value in wanted.items() if there.get(key) != value}
+    # A mode by hand stays where the model says nothing; what refuses a mode's password must not outlive it.
+    over = sorted({"require_auth"} & there.keys() - wanted.keys())
+    if differing or over:
+        options = COMMA.join(
+            [
+                *(_option("SET " if key in there else "ADD ", key, of) for key, of in differing.items()),
+                *(sql.SQL("DROP {}").format(sql.Identifier(key)) for key in over),
+            ]
+        )
         altering = composed("foreign.alter_server", {"server": server, "options": options}, {})
         yield Change(f"change where server {store.server} is", (altering,))
     if not mapped:

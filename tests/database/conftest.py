@@ -42,6 +42,7 @@ from merge_jobs.job import Job, run
 from merge_jobs.strategies.choosing import Wanted
 from merge_jobs.stream import stream_of
 from tests.conftest import binaries
+from tests.tls_server import authorities, tls_server  # noqa: F401
 
 OPEN = 2147483647
 PLATFORMS = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}

@@ -41,7 +41,8 @@ def merge_labels(platform: str) -> dict[str, str]:
     job = MergeJob(platform, platform, "Store1", (), ())
     fields: dict[str, Any] = dict.fromkeys(PodPlace.__dataclass_fields__)
     place = PodPlace(
-        **fields | {"name": names.pod_name(platform, "Store1"), "image_pull_secrets": (), "tolerations": ()}
+        **fields
+        | {"name": names.pod_name(platform, "Store1"), "image_pull_secrets": (), "tolerations": (), "tls_ca_names": ()}
     )
     labels: dict[str, str] = pod_arguments(job, place)["labels"]
     return labels

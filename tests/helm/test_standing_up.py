@@ -141,7 +141,7 @@ def commit_model(folder: Path, port: int) -> None:
     model = yaml.safe_load(path.read_text())
     places = [platform["merge_store"] for platform in model["platforms"]]
     for at in (*places, *(store["source"] for store in model["datastores"])):
-        at |= {"host": "127.0.0.1", "port": port}
+        at |= {"host": "127.0.0.1", "port": port, "tls": "disable"}
     path.write_text(yaml.safe_dump(model))
     config = f'[url "file://{repository}"]\n\tinsteadOf = {model["platforms"][0]["model"]["url"]}\n'
     (folder / ".gitconfig").write_text(config + "[user]\n\tname = test\n\temail = test@example.test\n")

@@ -21,6 +21,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
 from config_schema.model import Database, DatasetSink, Runner, SourceKind, StreamDefaults
+from config_schema.tls import Tls
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = [
@@ -207,3 +208,22 @@ def test_shards_write_a_file_each_and_those_of_another_number_of_shards_go(tmp_p
 
     bootstrap(tmp_path, "--platform", "YellowLive")
     assert {path.name for path in (tmp_path / "dags").iterdir()} == {"yellowlive_factory.py", users_own.name}
+
+
+def test_a_new_platform_is_reached_in_tls_and_one_that_stands_as_before(tmp_path):
+    model = load_model(EXAMPLES)
+    (platform, *_) = model.ecosystem.platforms
+
+    def written(before: PlatformSettings | None, **store: object) -> PlatformSettings:
+        one = replace(platform, merge_store=replace(platform.merge_store, **store))
+        return platform_settings(one, model, before)
+
+    assert written(None, tls=None).postgres_tls == "require"
+    assert [written(None, tls=None, host=host).postgres_tls for host in ("localhost", "127.0.0.1", "::1")] == [None] * 3
+    standing = written(None, tls=None, host="localhost")
+    assert written(standing, tls=None).to_json() == replace(standing, postgres_hostname="pg-data").to_json()
+    assert "tls" not in standing.to_json()
+    full = written(standing, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
+    assert (full.postgres_tls, full.postgres_tls_ca, full.tls_ca_names) == ("verify-full", "pg-ca", ("pg-ca",))
+    assert settings_from_json(full.to_json(), platform.name, "test") == full
+    assert written(full, tls=Tls.DISABLE).postgres_tls == "disable"

@@ -38,7 +38,8 @@ def test_a_lost_connection_has_no_state_and_is_worth_a_retry():
         ("FATAL:  sorry, too many clients already", "all connections are taken"),
         ('FATAL:  too many connections for role "ann"', "all connections are taken"),
         ("FATAL:  the database system is starting up", "the server is starting or stopping"),
-        ("server does not support SSL, but SSL was required", "no TLS connection could be made"),
+        ("server does not support SSL, but SSL was required", "the server offers no TLS, and tls wants it"),
+        ("SSL error: unsupported protocol", "no TLS connection could be made"),
     ],
 )
 def test_what_libpq_says_has_a_meaning(said, what):

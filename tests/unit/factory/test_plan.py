@@ -44,6 +44,19 @@ def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
     ]
 
 
+def test_how_databases_are_reached_is_said_by_the_settings_alone_and_only_where_they_say_it():
+    keys = {"postgres_tls": "verify-full", "postgres_tls_ca": "pg-ca", "least_tls": "require"}
+    settings = replace(SETTINGS, **keys, tls_ca_names=("pg-ca",))
+    more = ["--postgres-tls=verify-full", "--postgres-tls-ca=pg-ca", "--least-tls=require"]
+    assert merge_arguments(config(), settings) == merge_arguments(config(), SETTINGS) + more
+    with pytest.raises(ProblemsFound):
+        config(postgres_tls="disable")
+    assert (dag_plan(config(), SETTINGS).pod.tls_ca_names, dag_plan(config(), settings).pod.tls_ca_names) == (
+        (),
+        ("pg-ca",),
+    )
+
+
 def test_a_stream_of_one_dataset_names_it():
     one = config(stream_key="Store1#customers", single_dataset=True, datasets=["customers"], max_delete_fraction=0.25)
     arguments = merge_arguments(one, SETTINGS)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from jsonschema import Draft202012Validator
+from psycopg2.extensions import parse_dsn
 
 from airflow_plugin import settings
 from airflow_plugin.settings import Allowed, PlatformSettings, platform_settings
@@ -100,3 +101,59 @@ def test_the_schema_is_a_schema_and_each_key_has_a_description_and_an_example_th
 def test_a_dsn_in_the_environment_is_found_by_the_platforms_name(monkeypatch):
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://there/merge")
     assert settings.merge_store_dsn("yellowlive") == ("postgresql://there/merge", "DAGFACTORY_YELLOWLIVE_DSN")
+
+
+PG_DATA = {"original_platform_name": "YellowLive", "postgres_hostname": "pg-data"}
+
+
+def parts_of(monkeypatch, folder, dsn, **keys):
+    (folder / "yellowlive.settings.json").write_text(json.dumps(PG_DATA | keys))
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
+    found, where = settings.merge_store_dsn("yellowlive")
+    assert where == "DAGFACTORY_YELLOWLIVE_DSN"
+    assert settings.web_dsn("yellowlive") == (found, where)
+    return parse_dsn(found)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "keys", "wanted"),
+    [
+        ("postgresql://u:p%20w@pg-data/merge", {}, {}),
+        ("postgresql://u:p%20w@pg-data/merge", {"postgres_tls": "require"}, {"sslmode": "require"}),
+        ("postgresql://u:p%20w@pg-data/merge?sslmode=prefer", {"postgres_tls": "require"}, {"sslmode": "require"}),
+        # The stronger of the two, whoever says it.
+        ("postgresql://u:p%20w@pg-data/merge?sslmode=disable", {"postgres_tls": "require"}, {"sslmode": "require"}),
+        ("postgresql://u:p%20w@pg-data/merge?sslmode=disable", {}, {"sslmode": "disable"}),
+        (
+            "postgresql://u:p%20w@pg-data/merge?sslmode=verify-full&sslrootcert=/mine.crt",
+            {"postgres_tls": "require"},
+            {"sslmode": "verify-full", "sslrootcert": "/mine.crt"},
+        ),
+        (
+            "postgresql://u:p%20w@pg-data/merge",
+            {"postgres_tls": "require", "least_tls": "verify-full", "postgres_tls_ca": "pg-ca"},
+            {"sslmode": "verify-full", "sslrootcert": "/etc/dagfactory/tls/pg-ca/ca.crt"},
+        ),
+        # A proxy on this machine: it is the proxy that reaches the merge store.
+        ("postgresql://u:p%20w@127.0.0.1:6432/merge", {"least_tls": "verify-full"}, {}),
+        ("host=/run/postgresql user=u password='p w' dbname=merge", {"postgres_tls": "require"}, {}),
+        (
+            "postgresql://u:p%20w@127.0.0.1/merge",
+            {"postgres_tls": "require", "postgres_hostname": "localhost"},
+            {"sslmode": "require"},
+        ),
+    ],
+)
+def test_a_dsn_is_in_tls_as_the_settings_say(monkeypatch, folder, dsn, keys, wanted):
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    found = parts_of(monkeypatch, folder, dsn, **keys)
+    assert {key: found[key] for key in found.keys() & {"sslmode", "sslrootcert"}} == wanted
+    assert (found["user"], found["password"], found["dbname"]) == ("u", "p w", "merge")
+
+
+def test_settings_whose_word_on_tls_cannot_be_read_weaken_nothing(monkeypatch, folder):
+    for text in ("{", "[]", json.dumps(PG_DATA | {"postgres_tls": "prefer"})):
+        (folder / "yellowlive.settings.json").write_text(text)
+        monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://pg-data/merge")
+        with pytest.raises(StreamFactoryError, match="what it says of TLS cannot be read"):
+            settings.merge_store_dsn("yellowlive")

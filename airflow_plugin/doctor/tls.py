@@ -1,0 +1,108 @@
+"""Which connections are in TLS, which of them have to be, and what would keep a password from a stranger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
+
+from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.statements import fetch
+from airflow_plugin.merge_store import connect, place
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
+from airflow_plugin.sync.graph import stream_graph
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.load import Model
+from config_schema.model import Database, Runner, SourceKind
+from config_schema.tls import LEAST_LIBPQ, Tls, is_local, may_send_clear_text, strongest
+
+NAMES_SHOWN = 5
+WRITE = "Write tls: verify-full (or require) for it in the model"
+
+
+def session_findings(area: Area, connection: Connection, dsn: str, title: str) -> Iterator[Finding]:
+    """What a session uses, asked of libpq and of the server: they differ where a proxy stands between."""
+    parts = parse_dsn(dsn)
+    used, mode = _used(connection), connection.info.dsn_parameters.get("sslmode", "")
+    local = is_local(parts.get("host", ""))
+    if connection.info.ssl_in_use and mode not in ("allow", "prefer"):
+        yield area.ok(f"{title}: {used}, sslmode {mode}")
+    elif local or parts.get("sslmode") == Tls.DISABLE.value:
+        why = "the server is on this machine" if local else "tls: disable"
+        yield area.ok(f"{title}: {used} ({why})")
+    elif connection.info.ssl_in_use:
+        what = f"{title}: {used}, but nothing demands it: who stands between could say that the server has none"
+        yield area.warning(what, f"{WRITE}, and run dagfactory bootstrap")
+    else:
+        what = f"{title}: no TLS: rows are readable on the network, and anybody on it can be the server"
+        yield area.warning(what, f"Switch TLS on at the server. {WRITE}, and run dagfactory bootstrap")
+    if not local and may_send_clear_text(parts, os.environ) and libpq_version() < LEAST_LIBPQ:
+        what = f"{title}: libpq {libpq_version() // 10000} is older than 16 and sends a password in clear text if asked"
+        yield area.warning(what, f"{WRITE}, or install a psycopg2 with a newer libpq")
+    for (in_tls,) in fetch(connection, "in_tls"):
+        if in_tls == connection.info.ssl_in_use:
+            continue
+        there = "in TLS" if in_tls else "without TLS"
+        yield area.ok(f"{title}: a proxy stands between, which reaches the server {there}")
+
+
+def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> Iterator[Finding]:
+    """What the model leaves open of the platform's databases; where jobs run here, what their sessions use."""
+    area = Area("tls", settings.original_platform_name)
+    if os.environ.get("PGSSLMODE"):
+        what = "PGSSLMODE is set here, and reaches no job"
+        yield area.warning(what, "Write tls for the databases in the model, or least_tls in the settings")
+    if model is None:
+        return
+    databases = _databases(settings, model)
+    least = Tls(settings.least_tls) if settings.least_tls else None
+    here = {names.secret_variable(one.credential, "password") for one in databases.values()} & os.environ.keys()
+    for title, database in databases.items():
+        if settings.runners[:1] == (Runner.PROCESS.value,) and here and database.kind is SourceKind.POSTGRESQL:
+            yield from _of_database(area, title, database, least)
+    open_ones = [
+        title
+        for title, one in databases.items()
+        if one.kind is not SourceKind.SQLITE and not is_local(one.host) and strongest(one.tls, least) is None
+    ]
+    if open_ones:
+        shown = ", ".join(open_ones[:NAMES_SHOWN]) + (", ..." if len(open_ones) > NAMES_SHOWN else "")
+        what = f"nothing demands TLS of {len(open_ones)} databases ({shown})"
+        yield area.warning(what, "Write tls for them in the model, or least_tls in the settings")
+
+
+def _databases(settings: PlatformSettings, model: Model) -> dict[str, Database]:
+    """The producers' databases that the platform reads, and its consumers', each once."""
+    name = settings.original_platform_name
+    configs = stream_graph(model.ecosystem, model.mappings).get(name, {}).values()
+    found = {f"source of {store}": model.ecosystem.datastore(store).source for store in {c.store_name for c in configs}}
+    platform = next((one for one in model.ecosystem.platforms if one.name == name), None)
+    if platform is not None and platform.consumer_db is not None:
+        found["consumers' database"] = platform.consumer_db
+    return dict(sorted(found.items()))
+
+
+def _of_database(area: Area, title: str, database: Database, least: Tls | None) -> Iterator[Finding]:
+    login = [os.environ.get(names.secret_variable(database.credential, key)) for key in ("username", "password")]
+    if not all(login):
+        return
+    user, password = login
+    plain = make_dsn(host=database.host, port=database.port, dbname=database.database, user=user, password=password)
+    dsn = dsn_with_tls(plain, modelled_tls(database, least))
+    try:
+        with closing(connect(dsn, title)) as connection:
+            connection.set_session(readonly=True)
+            yield from session_findings(area, connection, dsn, f"{title}, {place(dsn)}")
+    except StreamFactoryError as error:
+        yield area.warning(f"{error.where}: {error.what}", error.todo)
+
+
+def _used(connection: Connection) -> str:
+    if not connection.info.ssl_in_use:
+        return "no TLS"
+    return f"{connection.info.ssl_attribute('protocol')} with {connection.info.ssl_attribute('cipher')}"

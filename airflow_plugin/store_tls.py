@@ -1,0 +1,68 @@
+"""How a platform's merge store is reached in TLS by Airflow's side: what its settings add to a DSN."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config_schema.errors import StreamFactoryError
+from config_schema.tls import Tls, is_local, libpq_options, strongest
+
+if TYPE_CHECKING:
+    from config_schema.model import Database
+
+
+@dataclass(frozen=True)
+class StoreTls:
+    """What is demanded for the merge store at `host`; `ca` as `tls_ca` in the model."""
+
+    mode: Tls | None = None
+    ca: str | None = None
+    host: str = ""
+
+
+def modelled_tls(database: Database, least: Tls | None = None) -> StoreTls:
+    """What the model says of a database, with the least that is demanded of all."""
+    return StoreTls(strongest(database.tls, least), database.tls_ca, database.host)
+
+
+def settings_tls(path: Path) -> StoreTls:
+    """What a settings file says; nothing where there is no file. Raises StreamFactoryError for one that is broken."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        modes = [Tls(data[key]) for key in ("postgres_tls", "least_tls") if data.get(key) is not None]
+    except FileNotFoundError:
+        return StoreTls()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = "what it says of TLS cannot be read"
+        raise StreamFactoryError(str(path), what, "Run dagfactory doctor, which names each fault") from error
+    return StoreTls(strongest(*modes), data.get("postgres_tls_ca"), data.get("postgres_hostname") or "")
+
+
+def dsn_with_tls(dsn: str, wanted: StoreTls) -> str:
+    """The DSN with the stronger of its own sslmode and what is wanted; as it is where nothing is, or it is no DSN.
+
+    A DSN of this machine itself, of a socket or of a proxy, is left as it is, unless the merge store is here too.
+    """
+    if wanted.mode is None:
+        return dsn
+    import psycopg2
+    from psycopg2.extensions import make_dsn, parse_dsn
+
+    try:
+        parts = parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError):
+        return dsn  # connecting says so, without a part of the password
+    host = parts.get("hostaddr") or parts.get("host") or os.environ.get("PGHOST", "")
+    if is_local(host) and not is_local(wanted.host):
+        return dsn
+    own = parts.get("sslmode") or os.environ.get("PGSSLMODE")
+    mode = strongest(wanted.mode, next((mode for mode in Tls if mode.value == own), None))
+    options = libpq_options(mode, wanted.ca)
+    if parts.get("sslrootcert") or os.environ.get("PGSSLROOTCERT"):
+        options.pop("sslrootcert", None)
+    joined: str = make_dsn(**{**parts, **options})
+    return joined

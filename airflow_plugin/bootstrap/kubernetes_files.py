@@ -15,6 +15,7 @@ FOLDER = PurePosixPath("kubernetes")
 AIRFLOW_NAMESPACE = "airflow"
 DSN_SECRET = "stream-factory-dsn"
 LOGIN = ("username", "password")
+CA = ("ca.crt",)
 
 VALUES = """\
 # Platform {original} for the chart (helm/), written by dagfactory bootstrap: give it with --values, beside the files
@@ -60,6 +61,10 @@ class Secret:
 
     @property
     def command(self) -> str:
+        if self.keys == CA:  # no secret, and the lines of a certificate fit into no .env file
+            return (
+                f"kubectl --namespace {self.namespace} create configmap {self.name} --from-file=ca.crt={self.name}.crt"
+            )
         return f"kubectl --namespace {self.namespace} create secret generic {self.name} --from-env-file={self.name}.env"
 
 
@@ -123,6 +128,13 @@ def _needed(settings: PlatformSettings) -> Iterator[Secret]:
             yield Secret(secret, namespace, LOGIN, purpose)
     repository = f"merge jobs and sync: the model, {settings.git_repo_url}; none is needed if anybody may read it"
     yield Secret(str(settings.git_credential_secret_name), namespace, ("token",), repository)
+    for name in settings.tls_ca_names or ():
+        purpose = (
+            "CA certificates that servers are verified by; may be a ConfigMap, and the chart's own is there already"
+        )
+        yield Secret(name, namespace, CA, f"merge jobs and sync: {purpose}")
+        if name == settings.postgres_tls_ca:
+            yield Secret(name, AIRFLOW_NAMESPACE, CA, f"Airflow: {purpose}")
     key = names.dsn_variable(settings.platform_name)
     yield Secret(DSN_SECRET, AIRFLOW_NAMESPACE, (key,), f"Airflow: the rows, `postgresql://...` of {store}")
     for name in sorted(settings.notifiers):

@@ -7,7 +7,7 @@ from kubernetes.client import models as k8s
 
 from airflow_plugin.operators.merge_job import PodPlace
 from airflow_plugin.operators.platform_job import DAGFACTORY, PlatformJob
-from airflow_plugin.operators.pod_request import home, rights, scratch, secret_variable
+from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, rights, scratch, secret_variable
 
 MODEL, COMPILED = "/model", "/compiled"
 COMPILED_FILE = f"{COMPILED}/model.json"
@@ -26,7 +26,10 @@ def compile_first(pod: KubernetesPodOperator, job: PlatformJob, place: PodPlace)
     arguments = ["model", "compile", MODEL, f"--out={COMPILED_FILE}"]
     compile_ = _container(place, "compile-model", arguments, {MODEL: True, COMPILED: False}, [])
     pod.init_containers = [fetch, compile_]
-    pod.volumes += [k8s.V1Volume(name=path[1:], empty_dir=k8s.V1EmptyDirVolumeSource()) for path in (MODEL, COMPILED)]
+    pod.volumes += [
+        k8s.V1Volume(name=path[1:], empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=SCRATCH_SIZE))
+        for path in (MODEL, COMPILED)
+    ]
     pod.volume_mounts.append(_mount(COMPILED, read_only=True))
 
 

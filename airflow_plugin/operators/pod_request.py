@@ -15,6 +15,7 @@ from config_schema.tls import CA_FOLDER, CA_KEY
 LABEL_PREFIX = "stream-factory"
 RUN_LABEL = f"{LABEL_PREFIX}/run"
 
+SCRATCH_SIZE = "1Gi"  # of an emptyDir: a model and what git needs for it; data go through no file
 SCHEDULE_SECONDS = 600  # a cluster may have to add a node first
 START_SECONDS = 300  # and that node has to pull the image
 START_POLL_SECONDS = 2.0
@@ -84,7 +85,7 @@ def _watching(place: PodPlace) -> dict[str, Any]:
 @cache
 def scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
     return (
-        k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
+        k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=SCRATCH_SIZE)),
         k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
     )
 

@@ -51,6 +51,8 @@
       "port" ($settings.postgres_port | default 5432 | int)
       "database" $settings.postgres_database
       "stores" $stores
+      "leastTls" ($settings.least_tls | default "")
+      "caNames" ($settings.tls_ca_names | default list)
       "consumers" $consumers
       "consumerHost" ($settings.consumer_db_hostname | default "")
       "consumerDatabase" ($settings.consumer_db_database | default "")

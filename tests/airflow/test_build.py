@@ -30,9 +30,9 @@ def dag(airflow_here, config):
     """The one DAG of a row with these changes."""
     from airflow_plugin.factory import build as building
 
-    def build(notifiers=None, **changes):
+    def build(notifiers=None, settings=None, **changes):
         row = config("YellowLive", **changes)
-        settings = settings_of_row(row, allowed=ALLOWED, notifiers=notifiers or {})
+        settings = settings_of_row(row, allowed=ALLOWED, notifiers=notifiers or {}, **settings or {})
         loaded = judged([Stream("Store1", Row("active", json.dumps(row)))], settings, building.dag)
         assert loaded.set_aside == {}
         return loaded.made["yellowlive__Store1_ingestion"]
@@ -177,7 +177,7 @@ def test_the_pod_has_the_arguments_the_secrets_by_reference_and_the_least_rights
     assert container["resources"] == {"requests": {"cpu": "250m"}, "limits": {"memory": "512Mi"}}
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
-    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {}}]
+    assert spec["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("merge-job", False)
     assert spec["nodeSelector"] == {"disk": "ssd"}
@@ -190,6 +190,15 @@ def test_the_pod_has_the_arguments_the_secrets_by_reference_and_the_least_rights
     assert labels["stream-factory/platform"] == "yellowlive"
     assert labels["stream-factory/stream"] == "Store1"
     assert labels["stream-factory/run"] == "manual___ds"
+
+
+def test_cas_that_the_settings_name_are_mounted_where_the_job_looks_for_them(dag):
+    pod = pod_of(dag(runner="kubernetes", settings={"tls_ca_names": ("pg-ca",), "postgres_tls_ca": "pg-ca"}))
+    item = {"name": "pg-ca", "optional": True, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    volume = {"name": "tls-pg-ca", "projected": {"sources": [{"secret": item}, {"configMap": item}]}}
+    assert volume in pod["spec"]["volumes"]
+    mount = {"name": "tls-pg-ca", "mountPath": "/etc/dagfactory/tls/pg-ca", "readOnly": True}
+    assert mount in pod["spec"]["containers"][0]["volumeMounts"]
 
 
 def test_each_try_has_a_token_of_its_own(dag):

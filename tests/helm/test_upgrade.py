@@ -15,7 +15,7 @@ import yaml
 from tests.helm.chart import FOLDER, NAMESPACE, RELEASE, Helm, Object, by_kind, one, place
 from tests.helm.platforms import mvp
 
-INTERNAL = "stream-factory-internal"
+INTERNAL, CERTIFICATE = "stream-factory-internal", "stream-factory-postgres-tls"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
 NO_NAMESPACE = ("Namespace",)
 
@@ -107,7 +107,11 @@ def stored(secret: Object) -> Object:
 
 def test_what_was_made_up_is_kept_by_an_upgrade_and_found_again_after_an_uninstall(helm: Helm) -> None:
     installed = rendered_with(helm, {})
-    internal = one(installed, "Secret", INTERNAL)
-    assert internal["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    assert secret_values(rendered_with(helm, {INTERNAL: stored(internal)})) == secret_values(installed)
-    assert secret_values(rendered_with(helm, {})) != secret_values(installed)
+    kept = {name: one(installed, "Secret", name) for name in (INTERNAL, CERTIFICATE)}
+    for secret in kept.values():
+        assert secret["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    upgraded = rendered_with(helm, {name: stored(secret) for name, secret in kept.items()})
+    assert secret_values(upgraded) == secret_values(installed)
+    assert by_kind(upgraded, "ConfigMap") == by_kind(installed, "ConfigMap")
+    anew = secret_values(rendered_with(helm, {}))
+    assert [anew[place(secret)] == secret["stringData"] for secret in kept.values()] == [False, False]

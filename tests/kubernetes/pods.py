@@ -81,7 +81,7 @@ class Pod:
         self._folder.cleanup()
 
     def _start(self, secrets: dict[str, dict[str, str]]) -> None:
-        assert all(volume["emptyDir"] == {} for volume in self.body["spec"]["volumes"])
+        assert all(volume["emptyDir"].keys() == {"sizeLimit"} for volume in self.body["spec"]["volumes"])
         for container in self.body["spec"].get("initContainers") or ():
             command, environment = self._command(container, secrets)
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -227,3 +227,14 @@ def test_a_new_platform_is_reached_in_tls_and_one_that_stands_as_before(tmp_path
     assert (full.postgres_tls, full.postgres_tls_ca, full.tls_ca_names) == ("verify-full", "pg-ca", ("pg-ca",))
     assert settings_from_json(full.to_json(), platform.name, "test") == full
     assert written(full, tls=Tls.DISABLE).postgres_tls == "disable"
+
+
+def test_the_cas_that_servers_are_verified_by_are_listed_where_pods_need_them():
+    model = load_model(EXAMPLES)
+    (platform, *_) = model.ecosystem.platforms
+    store = replace(platform.merge_store, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
+    files = platform_files(replace(platform, merge_store=store), model)
+    text = files[PurePosixPath("kubernetes/yellowlive.secrets.md")]
+    for namespace in ("ns-yellow-live", "airflow"):
+        assert f"| `pg-ca` | `{namespace}` | `ca.crt` |" in text
+        assert f"kubectl --namespace {namespace} create configmap pg-ca --from-file=ca.crt=pg-ca.crt" in text

@@ -40,7 +40,8 @@ class Trial:
         model = yaml.safe_load((EXAMPLES / "ecosystem.yaml").read_text())
         for one in model["platforms"]:
             one["merge_store"] |= {"host": target.server.host, "port": target.server.port, "database": target.name}
-        place = {"host": source.server.host, "port": source.server.port, "database": source.name}
+            one["merge_store"]["tls"] = "disable"  # the servers of these tests are built without it
+        place = {"host": source.server.host, "port": source.server.port, "database": source.name, "tls": "disable"}
         model["datastores"][0]["source"] |= place
         self.model = folder / "model"
         self.model.mkdir()

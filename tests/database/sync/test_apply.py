@@ -311,7 +311,8 @@ def test_the_model_with_its_secret_gives_the_dsn_where_no_variable_does(synced, 
     database = new_database("merge")
     server = database.server
     platforms = synced.platforms
-    store = replace(platforms[0].merge_store, host=server.host, port=server.port, database=database.name)
+    place = {"host": server.host, "port": server.port, "database": database.name, "tls": None}
+    store = replace(platforms[0].merge_store, **place)
     platform = replace(platforms[0], merge_store=store)
     login = {"POSTGRES_USERNAME": database.user, "POSTGRES_PASSWORD": database.password}
     with merge_stores([platform], login) as stores:

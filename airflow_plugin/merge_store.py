@@ -127,7 +127,7 @@ def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:
     if slow:
         what = f"the host's name is not resolved within {seconds:g} s ({place(dsn)})"
         raise MergeStoreError(where, what, "Look at the name servers of this machine", retryable=True)
-    raise _not_connected(dsn, where, "could not translate host name")
+    raise _not_connected(dsn, where, "could not translate host name") from None
 
 
 def _hosts_and_ports(dsn: str, where: str) -> tuple[list[str], list[str]]:

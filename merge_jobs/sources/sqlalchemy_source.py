@@ -45,9 +45,7 @@ ROWS_AT_ONCE = 2000
 CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
 # Types of 32 bits that their drivers give as 64.
 SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
-CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {
-    SourceKind.MYSQL: {"connect_timeout": CONNECT_SECONDS, "charset": "utf8mb4"}
-}
+CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
 DEFAULT_SCHEMA = "public"  # the model's default, which is PostgreSQL's; elsewhere it means the database's own
 
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,13 @@ class MariaProducer:
 @pytest.fixture(scope="session")
 def maria() -> Iterator[int]:
     """The port of a MariaDB of our own."""
+    with mariadb() as port:
+        yield port
+
+
+@contextmanager
+def mariadb(*options: str, certificate: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """Start a MariaDB with these options, and in TLS with this certificate and its key; its port."""
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if server is None or install is None:
         pytest.skip("there is no MariaDB on this machine (mariadbd, mariadb-install-db)")
@@ -79,7 +86,12 @@ def maria() -> Iterator[int]:
             "--skip-name-resolve",
             f"--socket={folder}/s",
             f"--pid-file={folder}/p",
+            *options,
         ]
+        if certificate is not None:
+            shown, key = (shutil.copy(file, folder) for file in certificate)
+            shutil.chown(key, user)
+            places += [f"--ssl-cert={shown}", f"--ssl-key={key}"]
         with (Path(folder) / "log").open("w") as log:
             process = subprocess.Popen([server, *common, *places, f"--init-file={init}"], stdout=log, stderr=log)
         try:

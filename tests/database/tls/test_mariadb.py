@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_plugin.demo.postgres import free_port
 from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
 from config_schema.tls import Tls
 from merge_jobs.database import Place
 from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
 from tests.certificates import Authority
-from tests.database.merge.test_other_databases import wait_until_it_answers
+from tests.database.merge.producers import mariadb
 from tests.middle import MySqlMiddle
 
 WORD = "geheim"
@@ -31,36 +24,9 @@ IN_TLS = "SHOW STATUS LIKE 'Ssl_cipher'"
 @pytest.fixture(scope="module", params=[True, False], ids=["tls", "no_tls"])
 def maria(request, authorities: tuple[Authority, Authority]) -> Iterator[tuple[int, bool]]:
     """The port of a MariaDB with a certificate for 127.0.0.1, or of one without TLS; and whether it has TLS."""
-    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
-    if server is None or install is None:
-        pytest.skip("there is no MariaDB on this machine (mariadbd, mariadb-install-db)")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="maria-", ignore_cleanup_errors=True) as folder:
-        user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-        shutil.chown(folder, user)
-        Path(folder).chmod(0o755)
-        common = ["--no-defaults", f"--user={user}", f"--datadir={folder}/data"]
-        setup = [install, *common, "--auth-root-authentication-method=socket", "--skip-test-db"]
-        subprocess.run(setup, check=True, capture_output=True)
-        init = Path(folder) / "init.sql"
-        here = "producer@'127.0.0.1'"
-        init.write_text(f"CREATE USER {here} IDENTIFIED BY '{WORD}';\nGRANT ALL ON *.* TO {here};\n")
-        init.chmod(0o644)
-        places = [f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve"]
-        files = [f"--socket={folder}/s", f"--pid-file={folder}/p", f"--init-file={init}"]
-        tls = ["--skip-ssl"]
-        if request.param:
-            certificate, key = (shutil.copy(file, folder) for file in authorities[0].issue("127.0.0.1"))
-            shutil.chown(key, user)
-            tls = [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
-        with (Path(folder) / "log").open("w") as log:
-            process = subprocess.Popen([server, *common, *places, *files, *tls], stdout=log, stderr=log)
-        try:
-            wait_until_it_answers(port)
-            yield port, request.param
-        finally:
-            process.terminate()
-            process.wait(30)
+    how = {"certificate": authorities[0].issue("127.0.0.1")} if request.param else {}
+    with mariadb(*(() if request.param else ("--skip-ssl",)), **how) as port:
+        yield port, request.param
 
 
 def place_at(port: int, **more: Any) -> Place:

@@ -131,9 +131,9 @@ def _opened(place: Place, application_name: str, where: str, lock_seconds: int, 
     return session
 
 
-def connecting(place: Place, application_name: str) -> extensions.connection:
-    """A plain connection that is being opened: who uses it polls it."""
-    arguments = _arguments(place, application_name)
+def connecting(place: Place, application_name: str, sslmode: str) -> extensions.connection:
+    """A plain connection that is being opened, with the sslmode of the session before: who uses it polls it."""
+    arguments = {**_arguments(place, application_name), "sslmode": sslmode}
     if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
         arguments["require_auth"] = "!password"
     opening: extensions.connection = psycopg2.connect(**arguments, async_=True)

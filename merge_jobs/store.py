@@ -122,7 +122,8 @@ class MergeStore:
 
     def _check_pool(self) -> None:
         probe = lock_number(f"probe {uuid.uuid4()}")
-        check_may_lock(self.session, lambda: connecting(self.place, self._title), probe)
+        sslmode = self.session.info.dsn_parameters["sslmode"]
+        check_may_lock(self.session, lambda: connecting(self.place, self._title, sslmode), probe)
         backend = self.session.verified.backend if self.session.verified else 0
         if not keep_waiting(self.session, backend):
             raise BatchLost(self.where, "the pooler has changed the server process", "Try again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 

@@ -51,6 +51,8 @@ TODO = {
     "40": "Another transaction was in the way: try again",
     "53": "The server is short of disk, memory or connections",
     "54": "The server's limits are reached: see the limits of PostgreSQL in its manual",
+    "54000": "A row or a key may be larger than PostgreSQL holds in a table that has columns of ours too: leave "
+    "columns out of the model, or read the table through views",
     "55": "The object is not in a state for that: see the message",
     "55006": "Another session uses the object: try again",
     "55P03": "A lock is held by another session, for instance by ALTER TABLE or TRUNCATE: try again",

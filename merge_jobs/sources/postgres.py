@@ -45,12 +45,20 @@ class PostgresSource:
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         with self._worded():
             found = {dataset.name: self._check_table(dataset) for dataset in datasets}
+            tables = [(self.table(of), found[of.name]) for of in datasets]
+            tables += [(self.table(of), Hold.READ) for of in self._made_of_materialized(datasets)]
             for _ in range(TRIES):
                 self._session.begin_snapshot()
-                if taken := self._take_snapshot([(self.table(of), found[of.name]) for of in datasets]):
+                if taken := self._take_snapshot(tables):
                     return taken
         what = "a table was truncated or rewritten while it was looked at, each time"
         raise SourceMismatch(self.where, what, "Try again", retryable=True)
+
+    def _made_of_materialized(self, datasets: Sequence[Dataset]) -> list[Dataset]:
+        """The datasets that read a materialized view through views: LOCK TABLE does not lock it."""
+        values = {"schema": self.place.schema, "tables": [dataset.source_table for dataset in datasets]}
+        found = {table for (table,) in self._rows("made_of_materialized_views", values)}
+        return [dataset for dataset in datasets if dataset.source_table in found]
 
     def _take_snapshot(self, tables: Sequence[tuple[sql.Identifier, Hold]]) -> datetime | None:
         """The time of the snapshot; None if a table that could only be locked afterwards was rewritten meanwhile."""
@@ -70,6 +78,11 @@ class PostgresSource:
         """Raise PoolingRefused if what was read was not read in one transaction, or SettingRefused."""
         with self._worded():
             self._session.check()
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the database."""
+        return self._session.info.parameter_status("server_encoding")
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         with self._worded():

@@ -12,7 +12,7 @@ TO STDOUT (FORMAT {format})
 -- that the row that is sent is the row that was hashed.
 COPY (
     SELECT {selected} FROM (SELECT {columns} FROM {table} OFFSET 0) r
-    WHERE hash_record_extended(ROW({hashed}), 0) = ANY({hashes}::bigint[])
+    WHERE {keys_wanted} AND hash_record_extended(ROW({hashed}), 0) = ANY({hashes}::bigint[])
 ) TO STDOUT (FORMAT {format})
 
 -- name: rows_and_hashes
@@ -91,10 +91,10 @@ SELECT count(*) FROM {map}
 
 -- name: new_hashes
 -- In pieces, each an array for one statement to the source.
-SELECT count(*), array_agg(hash)::text
+SELECT count(*), array_agg(hash)::text, array_agg(key_hash)::text
 FROM (
-    SELECT {hash}, (row_number() OVER () - 1) / {piece} FROM {staged_map} WHERE {hash} IS NOT NULL
-) n (hash, piece)
+    SELECT {hash}, {key_hash}, (row_number() OVER () - 1) / {piece} FROM {staged_map} WHERE {hash} IS NOT NULL
+) n (hash, key_hash, piece)
 GROUP BY piece
 
 -- name: count_unread

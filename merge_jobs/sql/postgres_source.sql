@@ -27,6 +27,20 @@ SELECT EXISTS (
         AND (c.oid IS NULL OR c.relfilenode <> 0 AND c.relfilenode <> pg_relation_filenode(c.oid))
 )
 
+-- name: made_of_materialized_views
+-- Views that read a materialized view, through other views too.
+WITH RECURSIVE part (dataset, oid, relkind) AS (
+    SELECT c.relname, c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s) AND c.relkind = 'v'
+    UNION
+    SELECT p.dataset, u.oid, u.relkind
+    FROM part p JOIN pg_rewrite r ON r.ev_class = p.oid
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class u ON u.oid = d.refobjid AND u.relkind IN ('v', 'm')
+    WHERE p.relkind = 'v'
+)
+SELECT DISTINCT dataset FROM part WHERE relkind = 'm'
+
 -- name: columns
 -- Binary is the same everywhere for types with a fixed oid that have both functions; reg* types hold oids of objects.
 -- From 17 on an interval can be infinite, which older servers take for a number.

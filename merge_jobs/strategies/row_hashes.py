@@ -25,6 +25,8 @@ EXACT = frozenset(
     ]
 )
 TEXTS = frozenset(["text", "character varying"])
+# Types that PostgreSQL casts to text by their output functions. That is faster than to write a record of them.
+WRITTEN = frozenset(["numeric", "real", "double precision", "json", "jsonb", "interval"])
 
 
 def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
@@ -41,6 +43,8 @@ def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
             alone.append(sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)))
         elif base in EXACT:
             alone.append(sql.Identifier(name))
+        elif base in WRITTEN:
+            alone.append(sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(name)))
         else:
             written.append(sql.Identifier(name))
     if written:
@@ -48,14 +52,32 @@ def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
     return sql.SQL(", ").join(alone)
 
 
+def _key_hash(key: Iterable[tuple[str, str]], same_encoding: bool) -> sql.Composable | None:
+    """Return a hash of a key whose types are the same on both sides, or None for types whose values may be written."""
+    columns = list(key)
+    alike = EXACT | TEXTS if same_encoding else EXACT
+    if not all(kind.partition("(")[0] in alike for _, kind in columns):
+        return None
+    return sql.SQL("hash_record(ROW({}))").format(hashed_columns(columns))
+
+
+def _same_encoding(tables: DatasetTables, source: PostgresSource) -> bool:
+    return source.encoding == tables.store.session.info.parameter_status("server_encoding")
+
+
 @dataclass(frozen=True)
 class RowHashes:
-    """Copies hashes and rows of a dataset of the source into tables of the merge store."""
+    """Copies hashes and rows of a dataset of the source into tables of the merge store.
+
+    `key_hash` is a hash of the key that both servers compute alike, None if there is none. It only saves the source
+    from hashing rows that are not wanted: a row that it would leave out is missed, and noticed as any other.
+    """
 
     tables: DatasetTables
     source: PostgresSource
     hashed: sql.Composable
     selected: sql.Composable
+    key_hash: sql.Composable | None
     binary_keys: bool
     binary_rows: bool
 
@@ -71,8 +93,10 @@ class RowHashes:
         hashed = hashed_columns((name, columns[name].type) for name in names)
         keys = is_exact_in_binary(tables, columns, made, tables.dataset.primary_key)
         rows = is_exact_in_binary(tables, columns, made, names)
+        key_types = [(name, columns[name].type) for name in tables.dataset.primary_key]
+        key_hash = _key_hash(key_types, _same_encoding(tables, source)) if keys else None
         selected = source.selected(tables.dataset, made.columns)
-        return RowHashes(tables, source, hashed, selected, keys, keys and rows)
+        return RowHashes(tables, source, hashed, selected, key_hash, keys, keys and rows)
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
@@ -97,9 +121,14 @@ class RowHashes:
         copied, told = 0, Pieces(self.tables.where, "new rows", changed)
         with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
             pieces.itersize = 1
-            pieces.execute(self.tables.composed("key_hash_diff.new_hashes", piece=sql.Literal(HASHES_AT_ONCE)))
-            for _, hashes in pieces:
-                wanted = {"hashes": sql.Literal(hashes), "selected": self.selected}
+            key_hash = self.key_hash or sql.SQL("NULL::integer")
+            of_pieces = {"piece": sql.Literal(HASHES_AT_ONCE), "key_hash": key_hash}
+            pieces.execute(self.tables.composed("key_hash_diff.new_hashes", **of_pieces))
+            for _, hashes, key_hashes in pieces:
+                keys_wanted: sql.Composable = sql.SQL("true")
+                if self.key_hash is not None:
+                    keys_wanted = sql.SQL("{} = ANY({}::integer[])").format(self.key_hash, sql.Literal(key_hashes))
+                wanted = {"hashes": sql.Literal(hashes), "keys_wanted": keys_wanted, "selected": self.selected}
                 copied += self._copy("rows", wanted, self.binary_rows, "dataset.copy_to_staging")
                 told.did(copied - told.done)
         return copied

@@ -14,14 +14,15 @@ from enum import Enum
 from typing import Any
 
 import psycopg2
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.marks import told_by
 from merge_jobs.database import Place, connect
-from merge_jobs.errors import CommandWrong, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.lock_tries import lock_tries
 from merge_jobs.sql import execute
 from merge_jobs.store import stream_lock
 
@@ -94,17 +95,31 @@ def done(
         except psycopg2.Error as error:
             raise database_failed(error, where) from error
         for stream, tables in chosen.items():
-            try:
-                _do(archive, deed, stream, tables)
-                if not dry_run:
-                    session.commit()
-                yield Done(stream, tuple(tables), sum(tables.values()))
-            except StreamFactoryError as error:
-                yield Done(stream, failed=error)
-            except psycopg2.Error as error:
-                yield Done(stream, failed=database_failed(error, f"{where}, stream {stream}"))
-            finally:
-                session.rollback()
+            for timeout, is_last in lock_tries(LOCK_SECONDS):
+                one = _tried(archive, deed, stream, tables, timeout, dry_run)
+                if is_last or not _found_a_lock(one):
+                    yield one
+                    break
+
+
+def _tried(archive: Archive, deed: Deed, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool) -> Done:
+    """Do it for a stream, with so many milliseconds for each lock."""
+    try:
+        archive.rows("archive.wait_for_locks", {"timeout": f"{timeout}ms"})
+        _do(archive, deed, stream, tables)
+        if not dry_run:
+            archive.session.commit()
+        return Done(stream, tuple(tables), sum(tables.values()))
+    except StreamFactoryError as error:
+        return Done(stream, failed=error)
+    except psycopg2.Error as error:
+        return Done(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
+    finally:
+        archive.session.rollback()
+
+
+def _found_a_lock(done: Done) -> bool:
+    return isinstance(done.failed, DatabaseFailed) and done.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
 
 
 def _chosen(archive: Archive, deed: Deed, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:

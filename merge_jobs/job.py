@@ -16,6 +16,7 @@ from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.ingest import ingest, left_ingested
+from merge_jobs.schema_drift import bring_all_to_model
 from merge_jobs.store import LOCK_SECONDS, MergeStore
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted, strategy_named
 from merge_jobs.stream import Stream
@@ -151,6 +152,9 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
 def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:
     store.check_lock()
     applied: dict[str, DatasetResult] = {}
+    # Where the model of a dataset has changed no strategy but this will do.
+    full = [dataset for dataset in job.stream.datasets if batch.staged[dataset.name].strategy == "full"]
+    bring_all_to_model([batch.tables_of(store, dataset) for dataset in full])
     for dataset in job.stream.datasets:
         ending.check()
         began = time.monotonic()

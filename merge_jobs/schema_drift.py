@@ -7,15 +7,20 @@ that a crash leaves the table as the last batch left it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from psycopg2 import sql
-from psycopg2.errors import FeatureNotSupported
+from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 
 from config_schema.model import Milestoning
 from config_schema.sql_types import widens
 from merge_jobs import as_of
-from merge_jobs.errors import StoreMismatch
+from merge_jobs.errors import StoreMismatch, TablesHeld
+from merge_jobs.leftovers import readers
+from merge_jobs.lock_tries import lock_tries
+from merge_jobs.store import MergeStore
 from merge_jobs.tables import BATCH_COLUMNS, DatasetTables, Described, described, merge_table
 from merge_jobs.views.aside import views_aside
 
@@ -58,29 +63,76 @@ def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Dr
     return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
 
 
+def bring_all_to_model(every: Sequence[DatasetTables]) -> None:
+    """Alter the merge tables that do not fit what is staged, before any of them is merged. The caller commits.
+
+    All exclusive locks of a batch are taken here, all or none in each try: a batch that has one does not wait for
+    another while readers of the first wait for it. Raises StoreMismatch if a table cannot be brought to the model, and
+    TablesHeld if other sessions do not leave the tables in the time that the session waits for a lock.
+    """
+    found = [(tables, _drift_of(tables)) for tables in every]
+    changed = [(tables, of) for tables, of in found if of.added or of.widened]
+    if changed:
+        for tables, of in changed:
+            log.info("%s: table %s: %s", tables.where, tables.merge_name, of)
+        _alter_in_tries(changed)
+
+
 def brought_to_model(tables: DatasetTables) -> DatasetTables:
     """Alter the merge table to fit what is staged; gives back the dataset's tables with the columns that have left.
 
     Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
     The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
     """
+    bring_all_to_model([tables])
+    as_of.keep_functions(tables)
+    return replace(tables, dropped=_drift_of(tables).dropped)
+
+
+def _drift_of(tables: DatasetTables) -> Drift:
     standing, staged = merge_table(tables), described(tables, tables.staging_name)
     assert standing is not None
     assert staged is not None
-    found = drift(tables, standing, staged)
-    alterations = [
-        sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in found.added.items()
-    ]
-    alterations += [
-        sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(new))
-        for name, (_, new) in found.widened.items()
-    ]
-    if alterations:
-        log.info("%s: table %s: %s", tables.where, tables.merge_name, found)
-        with views_aside(tables, found.widened):
-            _alter(tables, sql.SQL(", ").join(alterations))
-    as_of.keep_functions(tables)
-    return replace(tables, dropped=found.dropped)
+    return drift(tables, standing, staged)
+
+
+def _alter_in_tries(changed: Sequence[tuple[DatasetTables, Drift]]) -> None:
+    store = changed[0][0].store
+    waited = float(store.value("drift.lock_timeout"))
+    for timeout, is_last in lock_tries(waited):
+        store.run("drift.before_a_try")
+        try:
+            _alter_all(store, changed, timeout, waited)
+            return
+        except LockNotAvailable as error:
+            store.run("drift.back_to_before_a_try")
+            if is_last:
+                held = [tables.merge_name for tables, _ in changed]
+                raise TablesHeld(
+                    f"{store.stream}: tables {', '.join(held)}",
+                    f"they are to change with the model, and were in use for {waited:g} s: by {readers(store, held)}",
+                    "Try again when that session has ended; nothing was merged",
+                ) from error
+
+
+def _alter_all(store: MergeStore, changed: Sequence[tuple[DatasetTables, Drift]], timeout: int, waited: float) -> None:
+    """Alter the tables once the locks on all of them, and on views that read changed columns, are there."""
+    store.run("drift.wait_for_locks", {"timeout": f"{timeout}ms"})
+    with ExitStack() as views:
+        for tables, of in changed:
+            views.enter_context(views_aside(tables, of.widened))
+        for tables, _ in changed:
+            tables.run("drift.lock_to_change")
+        store.run("drift.wait_for_locks", {"timeout": f"{waited:g}s"})
+        for tables, of in changed:
+            _alter(tables, sql.SQL(", ").join(_alterations(of)))
+
+
+def _alterations(of: Drift) -> Iterator[sql.Composable]:
+    for name, kind in of.added.items():
+        yield sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(kind))
+    for name, (_, new) in of.widened.items():
+        yield sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(new))
 
 
 def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:

@@ -197,7 +197,15 @@ STORIES: dict[str, tuple[Chapter, ...]] = {
         on_store("into that map", "version_diff.copy_to_map_to_come", maps=True),
         INGESTED,
         on_store("does it change what consumers' views are made of?", "row_map.find", maps=True),
-        on_store("only where the model has changed", "drift.alter_merge_table"),
+        on_store(
+            "only where the model has changed, in short tries until the locks are there",
+            "drift.lock_timeout",
+            "drift.before_a_try",
+            "drift.wait_for_locks",
+            "drift.lock_to_change",
+            "drift.wait_for_locks",
+            "drift.alter_merge_table",
+        ),
         on_store(
             "the keys whose rows differ",
             "dataset.lock_merge_table",

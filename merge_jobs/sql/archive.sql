@@ -6,6 +6,9 @@ SELECT stream_key FROM {streams}
 WHERE status = 'retired' AND updated_at <= statement_timestamp() - make_interval(days => %(days)s)
 ORDER BY stream_key COLLATE "C"
 
+-- name: wait_for_locks
+SELECT set_config('lock_timeout', %(timeout)s, true)
+
 -- name: take_lock
 -- The lock of a job on the stream, until the transaction ends.
 SELECT pg_try_advisory_xact_lock(%(lock)s)

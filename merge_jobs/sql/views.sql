@@ -50,6 +50,9 @@ LEFT JOIN {counter} c ON c.key = wanted.key
 LEFT JOIN {metrics} b ON b.key = wanted.key AND b.batch_id = c.current_batch
 CROSS JOIN LATERAL (SELECT coalesce(c.last_checked_at, b.batch_end_time)) seen (at)
 
+-- name: wait_for_locks
+SELECT set_config('lock_timeout', %(timeout)s, true)
+
 -- name: lock_workspace
 SELECT pg_advisory_xact_lock(%(lock)s)
 

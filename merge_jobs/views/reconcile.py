@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import psycopg2
+from psycopg2 import errorcodes
 from psycopg2.extensions import connection as Connection
 
 from config_schema import names
@@ -14,8 +15,9 @@ from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Platform
 from merge_jobs.database import Place, connect, place_of
-from merge_jobs.errors import CommandWrong, database_failed
+from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
 from merge_jobs.grants import Change
+from merge_jobs.lock_tries import lock_tries
 from merge_jobs.store import lock_number
 from merge_jobs.views.definitions import PlatformTables
 from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
@@ -106,7 +108,15 @@ def _reconcile_database(
             raise database_failed(error, where) from error
         for name in sorted({*wanted, *standing}):
             workspace = wanted.get(name, WantedWorkspace(ecosystem, name))
-            yield _reconcile_workspace(session, place, workspace, stores, scope, dry_run, rights_only)
+            for timeout, is_last in lock_tries(LOCK_SECONDS):
+                done = _reconcile_workspace(session, place, workspace, stores, scope, dry_run, rights_only, timeout)
+                if is_last or not _found_a_lock(done):
+                    yield done
+                    break
+
+
+def _found_a_lock(done: Reconciled) -> bool:
+    return isinstance(done.failed, DatabaseFailed) and done.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
 
 
 def _reconcile_workspace(
@@ -117,11 +127,13 @@ def _reconcile_workspace(
     scope: Scope,
     dry_run: bool,
     rights_only: bool,
+    timeout: int,
 ) -> Reconciled:
     plan = WorkspacePlan(wanted.name, (), (), ())
     texts: tuple[str, ...] = ()
     failed = None
     try:
+        rows(session, "wait_for_locks", {"timeout": f"{timeout}ms"})
         rows(session, "lock_workspace", {"lock": lock_number(f"views {wanted.ecosystem}/{wanted.name}")})
         tables, foreign = ({}, []) if rights_only else _tables(session, wanted, stores)
         plan = _plan(session, wanted, None if rights_only else tables, scope)

@@ -9,6 +9,7 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Milestoning
+from merge_jobs import lock_tries, schema_drift
 from merge_jobs.errors import TablesHeld, TooManyDeletes
 from merge_jobs.leftovers import MOST
 from merge_jobs.strategies.choosing import Wanted
@@ -183,3 +184,43 @@ def test_a_view_that_a_person_built_on_staging_hinders_no_batch(merging):
     case.execute("DROP VIEW mine", on=case.target)
     case.merge(LIVE)
     assert tables(case) == USUAL
+
+
+def test_other_readers_do_not_wait_behind_a_changed_model(merging, monkeypatch):
+    """One session reads for long: the job tries again and again, and in between everybody else reads on."""
+    case = merging(TABLE + "; CREATE TABLE u (id int PRIMARY KEY)")
+    case.merge(LIVE)
+    case.execute("ALTER TABLE t ADD age int; ALTER TABLE u ADD age int")
+    case.describe()
+    reads = []
+
+    def read_while_the_job_pauses(seconds):
+        assert seconds == lock_tries.PAUSE_SECONDS
+        with closing(case.target.connect()) as other, other.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+            cursor.execute('SELECT count(*) FROM "yellowlive_Store1_t_merge", "yellowlive_Store1_u_merge"')
+            reads.append(cursor.fetchone())
+        if len(reads) == 3:
+            reader.rollback()
+        return True
+
+    monkeypatch.setattr(lock_tries.ending, "pause", read_while_the_job_pauses)
+    with closing(case.target.connect()) as reader, reader.cursor() as cursor:
+        cursor.execute('LOCK TABLE "yellowlive_Store1_u_merge" IN ACCESS SHARE MODE')
+        assert case.run(LIVE).shape_changed
+    assert len(reads) == 3
+    case.merge(LIVE)
+
+
+def test_a_changed_model_whose_table_is_read_for_ever_names_the_reader(merging, monkeypatch):
+    case = merging(TABLE)
+    case.merge(LIVE)
+    case.execute("ALTER TABLE t ADD age int")
+    case.describe()
+    monkeypatch.setattr(schema_drift, "lock_tries", lambda _: [(10, False), (10, True)])
+    with closing(case.target.connect()) as reader, reader.cursor() as cursor:
+        cursor.execute('LOCK TABLE "yellowlive_Store1_t_merge" IN ACCESS SHARE MODE')
+        with pytest.raises(TablesHeld, match=rf"in use for 60 s: by .*pid {reader.info.backend_pid} ") as caught:
+            case.run(LIVE)
+    assert caught.value.retryable
+    assert case.merge(LIVE).total.total == 200

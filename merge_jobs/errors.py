@@ -15,6 +15,7 @@ StreamFactoryError
  ├── TooManyDeletes       the source has lost more of its rows than is believable
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── BatchCommitted       a committed batch is not reset
+ ├── TooManyLocks         a server has no room for the locks of a batch
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
@@ -60,6 +61,12 @@ TODO = {
     "58": "The server has trouble with its files: see its log",
     "42501": "Grant the right to the job's user",
 }
+# 53200 of the table of locks, which the server's hint tells, in whatever language.
+LOCKS = "max_locks_per_transaction"
+TODO_LOCKS = (
+    "Its table of locks is full: raise max_locks_per_transaction on that server and restart it, or split the "
+    "datastore: single_dataset makes a stream of each dataset"
+)
 TODO_DEFAULT = "See the log of the database server"
 # By the beginning of the message, where one SQLSTATE stands for several things.
 TODO_BY_MESSAGE = {
@@ -173,6 +180,10 @@ class BatchCommitted(StreamFactoryError):
     pass
 
 
+class TooManyLocks(StreamFactoryError):
+    pass
+
+
 class TablesHeld(StreamFactoryError):
     retryable = True
 
@@ -207,6 +218,9 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     safe = state[:2] in SAFE_CLASSES and message
     by_message = next((todo for sign, todo in TODO_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
     todo = by_message or TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
+    if state == errorcodes.OUT_OF_MEMORY and LOCKS in (error.diag.message_hint or ""):
+        what = f"{message} ({condition}, SQLSTATE {state})"
+        return DatabaseFailed(where, what, TODO_LOCKS, retryable=False, sqlstate=state)
     return DatabaseFailed(
         where,
         f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",

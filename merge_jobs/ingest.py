@@ -15,6 +15,7 @@ from merge_jobs.database import Place
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.guard import look
 from merge_jobs.leftovers import drop_staged, names_for_batch
+from merge_jobs.lock_room import check_first_loads, check_source
 from merge_jobs.rejected_values import refusals_named
 from merge_jobs.source_position import Position, position_from_dict, read_position, wait_until_not_behind
 from merge_jobs.sources import Source
@@ -24,6 +25,8 @@ from merge_jobs.store import MergeStore
 from merge_jobs.strategies.choosing import Case, Choice, Wanted, choice, strategy_named
 from merge_jobs.strategies.reading import Doubt, Read, Reading
 from merge_jobs.tables import DatasetTables, TableNames, described, merge_table
+
+AT_ONCE = 20  # datasets staged in one transaction
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +44,13 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     """
     stream = store.stream
     merged = {tables.name: _is_merged(tables, last_batch) for tables in _tables(store)}
+    check_first_loads(store, sum(not is_merged for is_merged in merged.values()))
     named = names_for_batch(store, [name for name, is_merged in merged.items() if not is_merged])
     batch = replace(batch, tables={name: of for name, of in named.items() if of != TableNames()})
     title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
     with open_source(place, title) as source, ending.cancelling(source.cancel):
+        if isinstance(source, PostgresSource):
+            check_source(source, stream.datasets)
         taken, position = _snapshot(source, store, batch, last_batch)
         valid_from, now = batches.valid_time(store, taken, last_batch)
         if abs(now - taken) > CLOCKS_DIFFER:
@@ -56,6 +62,8 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
         for dataset in stream.datasets:
             of = batch.tables_of(store, dataset)
             ending.check()
+            if len(staged) % AT_ONCE == AT_ONCE - 1 and all(merged.values()):
+                store.commit()  # the locks on what is staged; a first load is one transaction
             began = time.monotonic()
             sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
             case = Case(of.where, merged[of.name], last_batch, wanted, row_maps.find(of), sight, now, audit)

@@ -16,6 +16,7 @@ from merge_jobs.batches import Batch
 from merge_jobs.database import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.ingest import ingest, left_ingested
+from merge_jobs.lock_room import check_merge
 from merge_jobs.schema_drift import bring_all_to_model
 from merge_jobs.store import LOCK_SECONDS, MergeStore
 from merge_jobs.strategies.choosing import AUDIT_SECONDS, Wanted, strategy_named
@@ -151,6 +152,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
 
 def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:
     store.check_lock()
+    check_merge(store, batch)
     applied: dict[str, DatasetResult] = {}
     # Where the model of a dataset has changed no strategy but this will do.
     full = [dataset for dataset in job.stream.datasets if batch.staged[dataset.name].strategy == "full"]

@@ -42,6 +42,11 @@ def keep_delta(tables: DatasetTables) -> None:
         tables.run("quality.analyze_kept", kept=kept)
 
 
+def needs_delta(tables: DatasetTables) -> bool:
+    """Return whether a check needs to know what a batch changes in the dataset."""
+    return bool(tables.dataset.checks) or any(_referred_by_others(tables))
+
+
 def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
     for dataset in tables.store.stream.datasets:
         for check in dataset.checks:

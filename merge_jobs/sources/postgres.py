@@ -135,10 +135,16 @@ class PostgresSource:
             self._session.rollback()
 
     def copy_query(self, statement: sql.Composable, into: BinaryIO) -> int:
-        """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows."""
+        """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows.
+
+        Locks that only this statement needs, on indexes and long values, are given back: a stream may have many tables.
+        """
         with self._worded(), self._session.cursor() as cursor:
+            self._run("before_a_copy")
             cursor.copy_expert(statement, into)
-            return cursor.rowcount
+            rows = cursor.rowcount
+            self._run("after_a_copy")
+            return rows
 
     def rows(
         self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None

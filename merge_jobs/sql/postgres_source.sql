@@ -74,5 +74,12 @@ WITH RECURSIVE tree AS (
 SELECT sum(c.reltuples)::bigint FROM tree t JOIN pg_class c ON c.oid = t.oid
 WHERE c.relkind IN ('r', 'm', 'f') AND c.reltuples > 0
 
+-- name: before_a_copy
+SAVEPOINT before_a_copy
+
+-- name: after_a_copy
+-- The snapshot stays, and the locks on the tables, which are older.
+ROLLBACK TO SAVEPOINT before_a_copy
+
 -- name: copy_out
 COPY (SELECT {columns} FROM {table}) TO STDOUT (FORMAT {format})

@@ -9,7 +9,7 @@ from merge_jobs import row_maps
 from merge_jobs.batches import Staged
 from merge_jobs.errors import MapWrong
 from merge_jobs.merge import SMALL_DELTA, apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
-from merge_jobs.quality import keep_delta
+from merge_jobs.quality import keep_delta, needs_delta
 from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
 from merge_jobs.row_maps import MapKind
 from merge_jobs.schema_drift import brought_to_model
@@ -28,10 +28,15 @@ def merge_changes(
         row_maps.save(tables, staged, batch_id if counts.changed else batch_id - 1, tables.map_name, full=False)
     else:
         _check_number(tables, staged)
+        _keep_no_delta(tables)
+    return counts
+
+
+def _keep_no_delta(tables: DatasetTables) -> None:
+    if needs_delta(tables):
         tables.run("row_map.create_empty_delta")
         keep_delta(tables)
         tables.run("dataset.drop_delta")
-    return counts
 
 
 def _check_number(tables: DatasetTables, staged: Staged) -> None:

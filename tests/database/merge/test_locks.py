@@ -1,66 +1,155 @@
-"""How many entries of the servers' tables of locks a batch takes for each of its datasets."""
+"""The servers' tables of locks: a batch takes few entries for a dataset, and knows beforehand if they are too many."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
+from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
+from merge_jobs import ingest
+from merge_jobs.errors import DatabaseFailed, TooManyLocks
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.store import MergeStore
 from merge_jobs.strategies.choosing import Wanted
+from tests.conftest import FreshDatabase, binaries
+from tests.database.conftest import Merging
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
-DATASETS = 10
-HELD = "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND NOT fastpath"
-KINDS = "SELECT mode, locktype, coalesce(relation::regclass::text, classid::regclass::text) FROM pg_locks WHERE pid = pg_backend_pid() AND NOT fastpath ORDER BY 3"
+TABLE = "CREATE TABLE t{0} (id text PRIMARY KEY, word text); INSERT INTO t{0} VALUES ('a', 'b'), ('c', 'd')"
+HELD = """SELECT count(DISTINCT (locktype, relation, classid, objid)::text) FROM pg_locks
+          WHERE pid = pg_backend_pid() AND NOT fastpath"""
+INDEXES = """SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+             WHERE l.pid = pg_backend_pid() AND c.relkind = 'i' AND c.oid >= 16384"""
+
+
+def tables(number, statement=TABLE):
+    return "; ".join(statement.format(n) for n in range(number))
 
 
 @pytest.fixture
-def most_held(monkeypatch):
-    """The most locks that the job's sessions held at the end of a transaction, on each side."""
-    most = {"store": 0, "source": 0}
+def held(monkeypatch):
+    """How many locks the session on the merge store held at the end of each transaction."""
+    seen = []
+    commit = MergeStore.commit
 
-    def note(side, session):
-        with session.cursor() as cursor:
+    def counted(store):
+        with store.session.cursor() as cursor:
             cursor.execute(HELD)
-            n = cursor.fetchone()[0]
-            if n > most[side]:
-                most[side] = n
-                cursor.execute(KINDS)
-                most[side + "_kinds"] = cursor.fetchall()
-
-    commit, close = MergeStore.commit, PostgresSource.close
-
-    def counted_commit(store):
-        if store.session.info.transaction_status == 2:
-            note("store", store.session)
+            seen.append(cursor.fetchone()[0])
         commit(store)
 
-    def counted_close(source):
-        if source._session.info.transaction_status == 2:
-            note("source", source._session)
+    monkeypatch.setattr(MergeStore, "commit", counted)
+    return seen
+
+
+@pytest.mark.parametrize("strategy", [Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF])
+def test_a_dataset_without_changes_takes_one_lock_where_the_others_are_merged(merging, held, strategy):
+    case = merging(tables(12))
+    case.run(LIVE, strategy=strategy)
+    held.clear()
+    case.run(LIVE, strategy=strategy)
+    merged = held[-2]  # the last transaction drops what was staged
+    assert merged <= 12 + 4
+
+
+def test_what_is_staged_is_committed_after_some_datasets(merging, held, monkeypatch):
+    monkeypatch.setattr(ingest, "AT_ONCE", 4)
+    case = merging(tables(12))
+    case.run(LIVE)
+    held.clear()
+    case.run(LIVE)
+    case.execute(tables(12, "UPDATE t{0} SET word = 'x' WHERE id = 'a'"))
+    assert case.run(LIVE).total.updated == 12
+    staged = held[: held.index(max(held))]
+    assert max(staged) < 6 * 18, "not 12 x 18"
+
+
+def test_the_locks_on_indexes_of_the_source_are_given_back(merging, monkeypatch):
+    case = merging(tables(3))
+    seen = []
+    close = PostgresSource.close
+
+    def counted(source):
+        seen.append(source.rows("guard.server_is_readable") and _indexes(source))
         close(source)
 
-    monkeypatch.setattr(MergeStore, "commit", counted_commit)
-    monkeypatch.setattr(PostgresSource, "close", counted_close)
-    return most
+    monkeypatch.setattr(PostgresSource, "close", counted)
+    case.merge(LIVE)
+    case.execute("UPDATE t1 SET word = 'x'")
+    case.merge(LIVE, strategy=Wanted.FULL)
+    assert seen == [0] * len(seen)
+
+
+def _indexes(source):
+    with source._session.cursor() as cursor:
+        cursor.execute(INDEXES)
+        return cursor.fetchone()[0]
+
+
+@pytest.fixture(scope="module")
+def small_server():
+    """A server with room for 300 locks."""
+    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
+        Path(directory).chmod(0o755)
+        options = {
+            "fsync": "off",
+            "max_connections": "30",
+            "max_locks_per_transaction": "10",
+            "max_wal_senders": "0",
+            "max_worker_processes": "0",
+            "autovacuum_max_workers": "1",
+        }
+        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries()) as server:
+            server.create_role("owner", "secret")
+            yield server
+
+
+@pytest.fixture
+def on_small_server(small_server, request):
+    def make(ddl, step=20):
+        places = []
+        for label in ("source", "store"):
+            name = f"{label}_{abs(hash(request.node.name)) % 10**9}"
+            small_server.create_database(name, "owner")
+            places.append(FreshDatabase(small_server, name, "owner", "secret"))
+        case = Merging(*places)
+        for start in range(0, len(ddl), step):
+            case.execute("; ".join(ddl[start : start + step]))
+        case.describe()
+        return case
+
+    return make
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", [Wanted.FULL, Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF])
-def test_locks(merging, most_held, strategy, kind):
-    tables = [f"CREATE TABLE t{n} (id text PRIMARY KEY, word text); INSERT INTO t{n} VALUES ('a', 'b'), ('c', 'd')" for n in range(DATASETS)]
-    case = merging("; ".join(tables))
-    case.run(kind, strategy=strategy)
-    print("initial", {k: most_held.get(k) for k in ("store", "source")})
-    if strategy is Wanted.FULL:
-        print([k for k in most_held["store_kinds"] if "t0" in str(k) or "temp" in str(k)], [k for k in most_held["source_kinds"] if "t0" in str(k)])
-    most_held["store"] = most_held["source"] = 0
-    case.run(kind, strategy=strategy)
-    print("nothing", {k: most_held.get(k) for k in ("store", "source")})
-    case.execute("; ".join(f"UPDATE t{n} SET word = 'x' WHERE id = 'a'; DELETE FROM t{n} WHERE id = 'c'" for n in range(DATASETS)))
-    most_held["store"] = most_held["source"] = 0
-    case.run(kind, strategy=strategy)
-    print(strategy, kind, {k: most_held.get(k) for k in ("store", "source")})
-    print([k for k in most_held["store_kinds"] if "t0" in str(k) or "temp" in str(k)])
-    print(len(most_held["store_kinds"]), [k for k in most_held["store_kinds"] if "t" not in str(k[2])][:12])
+def test_a_first_load_that_the_merge_store_has_no_room_for_is_refused_before_it_reads(on_small_server, kind):
+    case = on_small_server([TABLE.format(n) for n in range(120)])
+    with pytest.raises(TooManyLocks) as caught:
+        case.run(kind)
+    assert not caught.value.retryable
+    assert "120 datasets that are loaded in one transaction take about" in str(caught.value)
+    assert "the server has room for 300. Set max_locks_per_transaction to " in str(caught.value)
+    assert "(it is 10) and restart it, or split the datastore: single_dataset" in str(caught.value)
+
+
+def test_a_table_of_more_partitions_than_the_source_has_room_for_is_refused(on_small_server):
+    parts = [f"CREATE TABLE p{n} PARTITION OF t FOR VALUES IN ({n})" for n in range(450)]
+    case = on_small_server(["CREATE TABLE t (id int PRIMARY KEY) PARTITION BY LIST (id)", *parts])
+    with pytest.raises(TooManyLocks, match="1 datasets with 451 tables and partitions") as caught:
+        case.run(LIVE)
+    assert caught.value.where.startswith("source ")
+
+
+def test_a_full_table_of_locks_says_what_to_raise_and_is_not_tried_again(on_small_server, monkeypatch):
+    """Where other sessions have taken the room: the server's hint names the setting."""
+    case = on_small_server([TABLE.format(n) for n in range(110)])
+    for check in ("check_first_loads", "check_source"):
+        monkeypatch.setattr(ingest, check, lambda *_: None)
+    with pytest.raises(DatabaseFailed) as caught:
+        case.run(FORENSIC)
+    assert caught.value.sqlstate == "53200"
+    assert not caught.value.retryable
+    assert "raise max_locks_per_transaction on that server" in str(caught.value)

@@ -1,4 +1,7 @@
-"""COPY out of a source | COPY into the merge store, through a pipe: constant memory, no row passes through Python."""
+"""COPY out of a source | COPY into the merge store, through a pipe: no row passes through Python.
+
+The driver holds one whole row, up to three times; everything else is of constant size (memory_limit.py).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
+from merge_jobs.errors import too_large_a_row
 
 CHUNK_BYTES = 1 << 17
 PIPE_BYTES = 1 << 20
@@ -69,6 +73,8 @@ def copy_through(
             thread.join(1)
             cancel()
         thread.join()
+        if isinstance(out.error, MemoryError):
+            raise too_large_a_row(name) from out.error
         if out.error is not None and not isinstance(out.error, BrokenPipeError):
             raise out.error
     if out.rows != copied:

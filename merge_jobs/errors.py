@@ -61,6 +61,8 @@ TODO = {
     "58": "The server has trouble with its files: see its log",
     "42501": "Grant the right to the job's user",
 }
+# What libpq says when the process may not grow; the connection is then lost to it.
+OUT_OF_MEMORY = ("cannot allocate memory for", "out of memory")
 # 53200 of the table of locks, which the server's hint tells, in whatever language.
 LOCKS = "max_locks_per_transaction"
 TODO_LOCKS = (
@@ -241,9 +243,18 @@ def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFaile
     return ConnectFailed(where, reason, todo, retryable=retryable, sqlstate=None)
 
 
+def too_large_a_row(where: str) -> DatabaseFailed:
+    """Return the error of a job whose memory a row does not fit in."""
+    what = "a row is too large for the job's memory, which takes up to three times the largest row as text or binary"
+    todo = "Give the job's pod more memory (resources), or leave the column with the large values out of the model"
+    return DatabaseFailed(where, what, todo, retryable=False, sqlstate=None)
+
+
 def _lost(error: psycopg2.Error, where: str) -> DatabaseFailed:
     # An error of the driver itself. Only a lost connection is foreseen, and its first line holds no values.
     # In the middle of a COPY the driver says so with the parent of its errors.
+    if any(sign in str(error) for sign in OUT_OF_MEMORY):
+        return too_large_a_row(where)
     lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
     if lost or type(error) is psycopg2.DatabaseError:
         return DatabaseFailed(

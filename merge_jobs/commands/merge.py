@@ -21,6 +21,7 @@ from merge_jobs.commands.options import (
 from merge_jobs.ending import ended_by_signals
 from merge_jobs.job import MAX_DELETE_FRACTION
 from merge_jobs.log_lines import LogFormat, log_to_stdout
+from merge_jobs.memory_limit import limit_memory
 from merge_jobs.report import report
 from merge_jobs.request import Request, perform
 from merge_jobs.shadow import Tables
@@ -93,6 +94,7 @@ def merge(
         lock_wait=lock_wait,
         audit_interval=audit_interval,
     )
+    limit_memory()
     with ended_by_signals():
         result = perform(request)
         report(result, token)

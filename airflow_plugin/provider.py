@@ -8,6 +8,7 @@ from typing import Any
 from airflow_plugin.settings import (
     CREATOR_ROLES,
     CREATOR_ROLES_VARIABLE,
+    DATA_ROLES_VARIABLE,
     SECTION,
     SETTINGS_DIR_VARIABLE,
     SNAPSHOT_DIR_VARIABLE,
@@ -50,6 +51,15 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "admin,op",
                         "default": CREATOR_ROLES,
+                    },
+                    "data_roles": {
+                        "description": "Roles whose users may see what a producer's server says of an error, which can "
+                        "hold values, with commas between them; they must be allowed to edit the DAG too. None: who "
+                        f"may edit the DAG. {DATA_ROLES_VARIABLE} wins. Upper and lower case are the same.",
+                        "version_added": None,
+                        "type": "string",
+                        "example": "admin",
+                        "default": None,
                     },
                 },
             }

@@ -7,6 +7,7 @@
 | DSN of a merge store        | DAGFACTORY_<PLATFORM>_DSN  | (connection dagfactory_<platform>) |
 | the same, for the pages     | DAGFACTORY_WEB_DSN_<PLATFORM> | (connection dagfactory_web_<platform>) |
 | roles that create streams   | DAGFACTORY_CREATOR_ROLES   | creator_roles                |
+| roles that may see data     | DAGFACTORY_DATA_ROLES      | data_roles                   |
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
 SNAPSHOT_DIR_VARIABLE = "DAGFACTORY_SNAPSHOT_DIR"
 CREATOR_ROLES_VARIABLE = "DAGFACTORY_CREATOR_ROLES"
+DATA_ROLES_VARIABLE = "DAGFACTORY_DATA_ROLES"
 CREATOR_ROLES = "admin"
 LIBPQ_EXTRA = (
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "require_auth", "channel_binding"),
@@ -202,6 +204,15 @@ def creator_roles() -> frozenset[str]:
     """Airflow's roles whose users may create streams, in lower case: DAGFACTORY_CREATOR_ROLES or creator_roles."""
     text = os.environ.get(CREATOR_ROLES_VARIABLE) or _airflow_option("creator_roles") or CREATOR_ROLES
     return frozenset(role.strip().lower() for role in text.split(","))
+
+
+def data_roles() -> frozenset[str]:
+    """Return the roles whose users may see what a producer's server says, in lower case; empty for no narrowing.
+
+    DAGFACTORY_DATA_ROLES or data_roles. Whoever may see it may also edit the stream's DAG.
+    """
+    text = os.environ.get(DATA_ROLES_VARIABLE) or _airflow_option("data_roles") or ""
+    return frozenset(role.strip().lower() for role in text.split(",") if role.strip())
 
 
 @cache

@@ -13,18 +13,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from config_schema.printable import printable
+
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
 
 class StreamFactoryError(Exception):
     """An error a user can meet: `where` it is, `what` is wrong, and what `todo` about it.
 
-    `retryable` says whether the same call can succeed later with nothing changed by a person.
+    `retryable` says whether the same call can succeed later with nothing changed by a person. Names of tables and the
+    like may hold anything: what could forge a line of a log is escaped.
     """
 
     retryable = False
 
     def __init__(self, where: str, what: str, todo: str, *, retryable: bool | None = None) -> None:
+        where, what, todo = printable(where), printable(what), printable(todo)
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
         if retryable is not None:

@@ -182,12 +182,13 @@ class ResultReader:
                 self.result = found
 
     def _parsed(self, line: str) -> MergeResult | None:
-        if not line.startswith(RESULT_PREFIX):
+        # Who does not know the token cannot have anything parsed here, however long or deep.
+        if not line.startswith(RESULT_PREFIX) or json.dumps(self._token) not in line:
             return None
         try:
             data = json.loads(line[len(RESULT_PREFIX) :])
             if not hmac.compare_digest(str(data["token"]).encode(), self._token.encode()):
                 return None
             return result_from_dict(data)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None  # printed by data, or cut off in the middle: not a result

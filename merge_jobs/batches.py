@@ -279,9 +279,19 @@ def references_held(store: MergeStore) -> dict[str, Any]:
     return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
 
 
-def mark_failed(store: MergeStore, batch: Batch, error: str, retryable: bool, rejected: RejectedKeys | None) -> None:
-    """Write down why a batch failed, unless it is committed or no longer this job's. Commits."""
-    values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable}
+def mark_failed(
+    store: MergeStore,
+    batch: Batch,
+    error: str,
+    retryable: bool,
+    rejected: RejectedKeys | None,
+    said: str | None = None,
+) -> None:
+    """Write down why a batch failed, unless it is committed or no longer this job's. Commits.
+
+    `said` is what a producer's server said: data, for people who may see it.
+    """
+    values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable, "said": said}
     ours = store.run("batches.batch_failed", values, **_tables(store, "metrics")).rowcount == 1
     if ours and rejected is not None:
         _keep(store, batch, rejected)

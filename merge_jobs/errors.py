@@ -34,6 +34,7 @@ from psycopg2 import errorcodes
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
 from config_schema.postgres_errors import connect_failure, retry_can_help
+from config_schema.printable import printable
 from config_schema.result import QualityResult
 from merge_jobs.sources.values.misfit import Reason
 
@@ -69,6 +70,7 @@ TODO_LOCKS = (
     "Its table of locks is full: raise max_locks_per_transaction on that server and restart it, or split the "
     "datastore: single_dataset makes a stream of each dataset"
 )
+MOST_SAID = 2000  # characters of what a server said that are kept
 TODO_DEFAULT = "See the log of the database server"
 # By the beginning of the message, where one SQLSTATE stands for several things.
 TODO_BY_MESSAGE = {
@@ -93,6 +95,10 @@ class CommandWrong(StreamFactoryError):
 
 
 class DatabaseFailed(StreamFactoryError):
+    """`said` is what the server said, where that is data: it goes to no log, only where people may see data."""
+
+    said: str | None = None
+
     def __init__(self, where: str, what: str, todo: str, *, retryable: bool, sqlstate: str | None) -> None:
         super().__init__(where, what, todo, retryable=retryable)
         self.sqlstate = sqlstate
@@ -215,7 +221,7 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     state = error.pgcode
     if state is None:
         return _lost(error, where)
-    condition = errorcodes.lookup(state).lower().rstrip("_") if state in _conditions() else "an error"
+    condition = _condition(state)
     message = error.diag.message_primary
     safe = state[:2] in SAFE_CLASSES and message
     by_message = next((todo for sign, todo in TODO_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
@@ -230,6 +236,33 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
         retryable=retry_can_help(state),
         sqlstate=state,
     )
+
+
+def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
+    """Return a producer's error in our words: its server may run anybody's code, so its text is data."""
+    state = error.pgcode
+    if state is None:
+        return _lost(error, where)
+    known = database_failed(error, where)
+    failed = DatabaseFailed(
+        where, f"{_condition(state)} (SQLSTATE {state})", known.todo, retryable=known.retryable, sqlstate=state
+    )
+    texts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint, error.diag.context)
+    failed.said = printable("; ".join(text for text in texts if text), MOST_SAID)
+    return failed
+
+
+def source_connect_failed(failed: ConnectFailed) -> ConnectFailed:
+    """Return the error of a session that did not come about at a producer's server, in our words."""
+    known = connect_failure(failed.what)
+    what = "no session came about" if known is None else known.what
+    ours = ConnectFailed(failed.where, what, failed.todo, retryable=failed.retryable, sqlstate=None)
+    ours.said = printable(failed.what, MOST_SAID)
+    return ours
+
+
+def _condition(state: str) -> str:
+    return errorcodes.lookup(state).lower().rstrip("_") if state in _conditions() else "an error"
 
 
 def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFailed:

@@ -280,15 +280,16 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
+    said = error.said if isinstance(error, DatabaseFailed) else None
     try:
         if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:
-                batches.mark_failed(fresh, batch, text, retryable, rejected)
+                batches.mark_failed(fresh, batch, text, retryable, rejected, said)
         else:
             store.rollback()
             if isinstance(error, MapWrong):
                 _forget_map(store, error.dataset)
-            batches.mark_failed(store, batch, text, retryable, rejected)
+            batches.mark_failed(store, batch, text, retryable, rejected, said)
     except (psycopg2.Error, StreamFactoryError):
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
 

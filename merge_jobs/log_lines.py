@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
+
+from config_schema.printable import printable
 
 
 class LogFormat(Enum):
@@ -36,13 +39,26 @@ class JsonLines(logging.Formatter):
         return json.dumps(told)
 
 
+class TextLines(logging.Formatter):
+    """A line for people. What a message holds of names and texts from elsewhere begins no line of its own."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"    {printable(line)}" for line in super().formatException(ei).splitlines())
+
+
 def log_to_stdout(wanted: LogFormat = LogFormat.TEXT, **same: str) -> None:
     """Each line at once, beside what else is on stdout; `same` is what each JSON object has too."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonLines(same) if wanted is LogFormat.JSON else text)
+    handler.setFormatter(JsonLines(same) if wanted is LogFormat.JSON else TextLines())
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     root.handlers[:] = [handler]

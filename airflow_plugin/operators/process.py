@@ -21,6 +21,7 @@ from airflow_plugin.operators.merge_job import MergeJob
 from airflow_plugin.operators.outcome import as_asked, committed_result, outcome, skip_if_paused
 from airflow_plugin.operators.run_metrics import tell_run
 from config_schema import names
+from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)
             for line in self._child.lines():
-                self.log.info("%s", line)
+                self.log.info("%s", printable(line))
                 reader.feed(line)
         finally:
             self._child.end()

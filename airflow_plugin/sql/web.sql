@@ -39,7 +39,7 @@ GROUP BY 1, 2
 -- name: batches
 -- Of one stream, the newest first; where their results are more than some megabytes the oldest are left out.
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, left(error, 10000), result_json
+    total_records, strategy, run_id, left(error, 10000), result_json, state ->> 'said'
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
     FROM (
@@ -53,7 +53,7 @@ ORDER BY batch_id DESC
 
 -- name: batches_of_run
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, left(error, 10000), result_json
+    total_records, strategy, run_id, left(error, 10000), result_json, state ->> 'said'
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
     FROM (

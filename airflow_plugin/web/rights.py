@@ -12,7 +12,7 @@ from airflow.configuration import conf
 from airflow.models.dag import DagModel
 from fastapi import Depends, Request
 
-from airflow_plugin.settings import SECTION, creator_roles
+from airflow_plugin.settings import SECTION, creator_roles, data_roles
 from airflow_plugin.web.answers import Refused
 
 READ: Literal["GET"] = "GET"
@@ -43,6 +43,12 @@ class User:
         for team, of_team in _by_team(dag_ids).items():
             found |= manager.filter_authorized_dag_ids(dag_ids=of_team, user=self._user, method=right, team_name=team)
         return found
+
+    def may_see_data(self, dag_id: str) -> bool:
+        """Whether the user may see what a producer's server said of an error of the DAG."""
+        wanted = data_roles()
+        in_role = not wanted or not wanted.isdisjoint(role.lower() for role in _roles(self._user))
+        return in_role and bool(self.may(EDIT, {dag_id}))
 
     def must(self, right: Right, dag_id: str) -> None:
         """Raises Refused."""

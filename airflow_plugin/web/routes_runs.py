@@ -93,6 +93,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
         return found, stored.batches_of_run(connection, place.settings, place.stream_key, run_id)
 
     results, batches = pool(place.settings).read(read)
+    sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
     result = merge_result(results.get((place.stream_key, run_id)))
     told = run_dict(run, place.settings.platform_name, place.stream_key, result)
     return told | {
@@ -100,7 +101,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
         "datasets": dataset_dicts(result),
         "error": _error(run, result, batches),
         "log_url": _log_url(dag_id, run_id),
-        "batches": [batch_dict(one) for one in batches],
+        "batches": [batch_dict(one, sees_data) for one in batches],
     }
 
 

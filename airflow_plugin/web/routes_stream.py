@@ -128,12 +128,14 @@ def batches(
     An answer ends after `limit` batches, or after some megabytes of results: with fewer than `limit`, ask for those
     before the last one, until there are none.
     """
-    settings, _ = stream_for(user, READ, platform, key)
+    settings, found = stream_for(user, READ, platform, key)
 
     def read(connection: Connection) -> list[stored.BatchRow]:
         return stored.batches(connection, settings, key, limit=limit, before=before)
 
-    return {"batches": [batch_dict(one) for one in pool(settings).read(read)]}
+    read_batches = pool(settings).read(read)
+    sees_data = any(one.said for one in read_batches) and user.may_see_data(found.dag_id)
+    return {"batches": [batch_dict(one, sees_data) for one in read_batches]}
 
 
 @router.get("/schema/stream", response_model=shapes.AnyJson)

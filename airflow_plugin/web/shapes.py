@@ -246,6 +246,7 @@ class Batch(BaseModel):
     strategy: str | None
     run_id: str
     error: str | None
+    said: str | None
     datasets: list[DatasetShape]
 
 

@@ -78,6 +78,7 @@ class BatchRow(NamedTuple):
     run_id: str
     error: str | None
     result: dict[str, Any] | None
+    said: str | None  # what a producer's server said of the error: data
 
 
 @dataclass(frozen=True)

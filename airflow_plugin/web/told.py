@@ -12,8 +12,8 @@ from config_schema.result import MergeResult, ResultCode, result_from_dict
 WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", ResultCode.ERROR: "error"}
 
 
-def batch_dict(batch: BatchRow) -> dict[str, Any]:
-    """`rows_per_second` are rows that changed."""
+def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
+    """`rows_per_second` are rows that changed. `said` can hold values of rows: it is for who `sees_data`."""
     seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
     moved = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
     return {
@@ -30,6 +30,7 @@ def batch_dict(batch: BatchRow) -> dict[str, Any]:
         "strategy": batch.strategy,
         "run_id": batch.run_id,
         "error": batch.error,
+        "said": batch.said if sees_data else None,
         "datasets": dataset_dicts(merge_result(batch.result)),
     }
 

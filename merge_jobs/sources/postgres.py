@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema.errors import choose_from
 from config_schema.model import Dataset
 from merge_jobs.database import Place, connect
-from merge_jobs.errors import SourceMismatch, database_failed
+from merge_jobs.errors import ConnectFailed, SourceMismatch, source_connect_failed, source_failed
 from merge_jobs.session import Side
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.conversions import checked_column, converted
@@ -40,7 +40,10 @@ class PostgresSource:
     def __init__(self, place: Place, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place = place
         self.where = f"source {place}"
-        self._session = connect(place, application_name, self.where, lock_seconds, Side.PRODUCER)
+        try:
+            self._session = connect(place, application_name, self.where, lock_seconds, Side.PRODUCER)
+        except ConnectFailed as error:
+            raise source_connect_failed(error) from None
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         with self._worded():
@@ -207,4 +210,4 @@ class PostgresSource:
         try:
             yield
         except psycopg2.Error as error:
-            raise database_failed(error, self.where) from error
+            raise source_failed(error, self.where) from None

@@ -127,13 +127,13 @@ COMMENT ON SCHEMA {schema} IS {comment}
 DROP SCHEMA {schema}
 
 -- name: create_view
-CREATE VIEW {view} AS
+CREATE VIEW {view} WITH (security_barrier = {hides_rows}) AS
 {query};
 COMMENT ON VIEW {view} IS {comment}
 
 -- name: replace_view
 -- Where it stands, with the rights on it and whatever uses it.
-CREATE OR REPLACE VIEW {view} AS
+CREATE OR REPLACE VIEW {view} WITH (security_barrier = {hides_rows}) AS
 {query};
 COMMENT ON VIEW {view} IS {comment}
 
@@ -164,7 +164,8 @@ REVOKE ALL ON {object} FROM {role} CASCADE
 
 -- name: on_columns
 -- The consumers' views of ours that read these columns of a table, and that nothing else is built on.
-SELECT n.nspname, c.relname, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class')
+SELECT n.nspname, c.relname, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
+    coalesce('security_barrier=true' = ANY(c.reloptions), false)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid IN (
         SELECT r.ev_class FROM pg_depend d

@@ -36,14 +36,15 @@ def set_aside(session: Connection, schema: str, table: str, columns: Collection[
             if kind == "TABLE":
                 rights[space, name].append(Right(role, privilege, may_grant))
     with session.cursor() as cursor:
-        for space, name, _, _ in found:
+        for space, name, *_ in found:
             cursor.execute(composed("views.drop_view", {"view": sql.Identifier(space, name)}, {}))
         yield
-        for space, name, query, comment in found:
+        for space, name, query, comment, hides_rows in found:
             parts = {
                 "view": sql.Identifier(space, name),
                 "query": sql.SQL(query.rstrip().rstrip(";")),  # as the catalogue writes it
                 "comment": sql.Literal(comment),
+                "hides_rows": sql.SQL("true" if hides_rows else "false"),
             }
             cursor.execute(composed("views.create_view", parts, {}))
             for change in regranted(Object("TABLE", name, space), rights[space, name]):

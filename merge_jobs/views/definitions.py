@@ -39,7 +39,11 @@ BATCHES = {"stream": "text", "batch_id": "integer", "snapshot_time": TIME, "comm
 
 @dataclass(frozen=True)
 class Definition:
-    """A view as it is to be: `query` writes it with its columns in an order, and NULL for columns that have left."""
+    """A view as it is to be: `query` writes it with its columns in an order, and NULL for columns that have left.
+
+    A view that `hides_rows` of the tables it reads is a security barrier: else a function of the reader's own would be
+    called with the hidden rows too. One that shows all rows needs none, and is faster without.
+    """
 
     name: str
     about: str  # for people
@@ -48,10 +52,12 @@ class Definition:
     roles: frozenset[str]
     reads: tuple[int, ...]  # the tables, by oid
     query: Callable[[Sequence[str], Mapping[str, str]], sql.Composed]
+    hides_rows: bool = True
 
     def marked(self, text: str) -> dict[str, Any]:
         """The mark, with a digest of what the view is made of."""
-        return {**self.mark, "definition": _digest(text, self.reads)}
+        barrier = ("security_barrier",) if self.hides_rows else ()
+        return {**self.mark, "definition": _digest(text, self.reads, *barrier)}
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,10 @@ def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
 
     reads = tables.oids(served.merge_table, *([metrics] if kind is Kind.FULL else []))
     about = f"{kind.value} rows of {served}"
-    return Definition(served.name(kind), about, served.mark(kind), columns, frozenset([served.role]), reads, query)
+    hides_rows = served.forensic or kind is not Kind.LIVE
+    return Definition(
+        served.name(kind), about, served.mark(kind), columns, frozenset([served.role]), reads, query, hides_rows
+    )
 
 
 def as_of_function(served: Served, tables: PlatformTables) -> FunctionDefinition:

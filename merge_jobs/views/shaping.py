@@ -123,6 +123,7 @@ def _made(
     parts = {
         "view": sql.Identifier(schema, view.name),
         "query": view.query(order, left),
+        "hides_rows": sql.SQL("true" if view.hides_rows else "false"),
         "comment": comment(_marked(view, order, left, text)),
     }
     name = "views.create_view" if verb == "create" else "views.replace_view"

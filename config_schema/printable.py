@@ -1,0 +1,23 @@
+"""Text from elsewhere made fit for a line of a log or a page: names of tables, what a server says."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters, formats (they turn the direction of text around), separators of lines, and halves of pairs.
+UNPRINTABLE = frozenset(["Cc", "Cf", "Zl", "Zp", "Cs"])
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Return the text in one line, with escapes for what controls a terminal or a log; cut after `limit` characters."""
+    if limit is not None and len(text) > limit:
+        text = f"{text[:limit]}... ({len(text)} characters)"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) in UNPRINTABLE:
+        return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character

@@ -1,0 +1,75 @@
+"""What a producer's server says is data: it is in no log, result or batch error, and forges no line of a log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from config_schema.model import Column, Dataset, Milestoning
+from config_schema.result import RESULT_PREFIX, ResultCode
+from merge_jobs.errors import MOST_SAID, SourceMismatch
+from tests.database.conftest import result_of
+
+LIVE = Milestoning.LIVE
+SECRET = "the row of Mrs. Miller"
+FORGED = f"\n{RESULT_PREFIX}" + "[" * 100_000
+# A state of each kind: one that PostgreSQL raises itself, one for functions, one that looks like a lost server.
+VIEW = """CREATE FUNCTION fail() RETURNS int LANGUAGE plpgsql AS $f$
+BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = $m${text}$m$, DETAIL = 'detail', HINT = 'hint'; END $f$;
+CREATE VIEW v AS SELECT fail() AS id"""
+
+
+def failing(merging, state):
+    case = merging(VIEW.format(state=state, text=SECRET + FORGED))
+    case.datasets = (Dataset("v", (Column("id", "integer", nullable=False),), ("id",)),)
+    return case
+
+
+@pytest.mark.parametrize("state", ["42501", "P0001", "55000", "53200", "22012"])
+def test_the_text_of_an_error_in_a_view_is_nowhere_but_with_the_failed_batch(merging, tmp_path, state):
+    case = failing(merging, state)
+    child = case.start_child(LIVE, tmp_path, "run-1")
+    out, err = child.communicate(timeout=60)
+    result = result_of(out)
+    assert result.code is ResultCode.ERROR
+    assert f"SQLSTATE {state}" in result.error
+    assert SECRET not in out + err
+    assert "[[[[" not in out + err
+    error, said = case.query("SELECT error, state ->> 'said' FROM yellowlive_batch_metrics")[0]
+    assert SECRET not in error
+    assert said.startswith(f"{SECRET}\\n{RESULT_PREFIX}[[[")
+    assert len(said) < MOST_SAID + 100
+
+
+def test_the_text_goes_when_the_next_batch_begins(merging):
+    case = failing(merging, "P0001")
+    with pytest.raises(Exception, match=r"raise_exception \(SQLSTATE P0001\)"):
+        case.run(LIVE)
+    case.execute("CREATE OR REPLACE VIEW v AS SELECT 1 AS id")
+    case.run(LIVE)
+    assert case.query("SELECT state ? 'said' FROM yellowlive_batch_metrics") == [(False,)]
+
+
+def test_what_a_server_says_at_connecting_is_not_in_the_log(merging):
+    case = merging("CREATE TABLE t (id int PRIMARY KEY)")
+    case.source = replace(case.source, password="wrong")
+    with pytest.raises(Exception, match=r"source .*: wrong user name or password") as caught:
+        case.run(LIVE)
+    assert "FATAL" not in str(caught.value)
+
+
+def test_names_of_tables_and_columns_begin_no_line_of_the_log(merging, tmp_path):
+    name = "t\r\n2026-01-01 INFO forged \x1b[31m"
+    case = merging(f'CREATE TABLE "{name}" (id int PRIMARY KEY, "c\n{RESULT_PREFIX}x" text)')
+    child = case.start_child(LIVE, tmp_path, "run-1")
+    out, err = child.communicate(timeout=60)
+    assert result_of(out).code is ResultCode.ERROR, "the model's check refuses such names"
+    assert "forged" in out
+    for text in (out, err, result_of(out).error):
+        assert "\x1b" not in text
+        assert not [line for line in text.splitlines() if line.startswith(("2026-01-01", f"{RESULT_PREFIX}x"))]
+    case.execute(f'DROP TABLE "{name}"')
+    with pytest.raises(SourceMismatch) as caught:
+        case.run(LIVE)
+    assert str(caught.value).isprintable()

@@ -13,9 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from config_schema.printable import printable
-
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
+
+
+def _in_one_line(text: str) -> str:
+    if text.isprintable():
+        return text
+    from config_schema.printable import printable  # a parse of DAG files loads as few modules as it can
+
+    return printable(text)
 
 
 class StreamFactoryError(Exception):
@@ -28,7 +34,7 @@ class StreamFactoryError(Exception):
     retryable = False
 
     def __init__(self, where: str, what: str, todo: str, *, retryable: bool | None = None) -> None:
-        where, what, todo = printable(where), printable(what), printable(todo)
+        where, what, todo = _in_one_line(where), _in_one_line(what), _in_one_line(todo)
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
         if retryable is not None:

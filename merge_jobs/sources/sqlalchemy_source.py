@@ -41,6 +41,8 @@ from merge_jobs.sources.values.misfit import INVALID_UTF8, Encoder, Reason
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2000
+LONG_ROWS_AT_ONCE = 64  # where a value can have any length: all of them are in memory
+LONG = ("TEXT", "BLOB", "CLOB", "JSON", "MAX", "LONG", "XML", "IMAGE", "NULL")
 # What MySQL warns of where it gives another value: GROUP_CONCAT was cut, a result was too large, text was not valid.
 CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
 # Types of 32 bits that their drivers give as 64.
@@ -158,11 +160,20 @@ class SqlAlchemySource:
             self._types[dataset.name] = {column.name: column.type for column in found}
         return list(self._types[dataset.name].items())
 
+    def _has_long_values(self, dataset: Dataset) -> bool:
+        """Return whether a column of the dataset can have values of any length: in SQLite each can."""
+        if self.place.kind is SourceKind.SQLITE:
+            return True
+        wanted = {column.name for column in dataset.columns}
+        kinds = (repr(kind).upper() for name, kind in self._types_of(dataset) if name in wanted)
+        return any(sign in kind for kind in kinds for sign in LONG)
+
     def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:
         """Yield the rows in parts. Raises for what the driver cannot read, and for what the server cut."""
-        streamed = self._session.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE)
         with self._worded(dataset):
-            parts = iter(streamed.execute(statement).partitions(ROWS_AT_ONCE))
+            at_once = LONG_ROWS_AT_ONCE if self._has_long_values(dataset) else ROWS_AT_ONCE
+            streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once)
+            parts = iter(streamed.execute(statement).partitions(at_once))
         while True:
             with self._worded(dataset):
                 part = next(parts, None)

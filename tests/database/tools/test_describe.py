@@ -209,7 +209,7 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
         ([], {"dsn": "redis://secret@host/1"}, "Begin with one of postgresql"),
         ([], {"dsn": "postgresql://reader@127.0.0.1"}, "it names no database. Put /database behind the host"),
         ([], {"dsn": "postgresql://reader@127.0.0.1:1/x"}, "Start the server, or correct host and port"),
-        ([], {"password": "wrong"}, "password authentication failed"),
+        ([], {"password": "wrong"}, "wrong user name or password"),
         (["--schema=nowhere"], {}, "--schema: there is no schema 'nowhere'"),
         (["--table=nope"], {}, "--table: there is no table 'nope'"),
         (["--table=keyless"], {}, "there is no table with a key"),

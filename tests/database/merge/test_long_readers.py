@@ -170,7 +170,7 @@ def test_a_map_that_was_dropped_makes_the_next_batch_full(merging):
     case.merge(LIVE)
     case.execute('DROP TABLE "yellowlive_Store1_t_map"', on=case.target)
     result = case.merge(LIVE)
-    assert (result.datasets["t"].strategy, result.datasets["t"].reason) == ("full", "there is no map of its rows")
+    assert (result.datasets["t"].strategy, result.datasets["t"].reason) == ("full", "the map of its rows is gone")
     assert tables(case) == USUAL
 
 

@@ -280,7 +280,7 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
-    said = error.said if isinstance(error, DatabaseFailed) else None
+    said = _said(error)
     try:
         if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:
@@ -292,6 +292,15 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
             batches.mark_failed(store, batch, text, retryable, rejected, said)
     except (psycopg2.Error, StreamFactoryError):
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
+
+
+def _said(error: BaseException | None) -> str | None:
+    """Return what a producer's server said, of the error or of one that led to it."""
+    while error is not None:
+        if isinstance(error, DatabaseFailed) and error.said:
+            return error.said
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _forget_map(store: MergeStore, name: str) -> None:

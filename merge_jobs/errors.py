@@ -70,6 +70,15 @@ TODO_LOCKS = (
     "Its table of locks is full: raise max_locks_per_transaction on that server and restart it, or split the "
     "datastore: single_dataset makes a stream of each dataset"
 )
+# What a message of a producer's server is about: its text chooses among our words, and is not repeated.
+OUR_WORDS = {
+    "row-level security": "row-level security would hide rows from the job's user",
+    "permission denied for": "the job's user lacks a right",
+    "canceling statement due to lock timeout": "a lock was not to be had in time",
+    "conflict with recovery": "conflict with recovery",
+    "has not been populated": "a materialized view has not been populated",
+    "row is too big": "a row is too big for a page",
+}
 MOST_SAID = 2000  # characters of what a server said that are kept
 TODO_DEFAULT = "See the log of the database server"
 # By the beginning of the message, where one SQLSTATE stands for several things.
@@ -243,9 +252,10 @@ def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     state = error.pgcode
     if state is None:
         return _lost(error, where)
-    known = database_failed(error, where)
+    known, message = database_failed(error, where), error.diag.message_primary or ""
+    more = next((f": {words}" for sign, words in OUR_WORDS.items() if sign in message), "")
     failed = DatabaseFailed(
-        where, f"{_condition(state)} (SQLSTATE {state})", known.todo, retryable=known.retryable, sqlstate=state
+        where, f"{_condition(state)} (SQLSTATE {state}){more}", known.todo, retryable=known.retryable, sqlstate=state
     )
     texts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint, error.diag.context)
     failed.said = printable("; ".join(text for text in texts if text), MOST_SAID)

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 MAX_DELETE_FRACTION = 0.5
 LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
 FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
+UNDEFINED_TABLE = "42P01"
 SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lost at COMMIT
 
 
@@ -129,11 +130,11 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         _write_down(store, batch, last, result, applied)
         ending.check()
         _commit(job, store, result)
-    except psycopg2.errors.UndefinedTable as error:
-        gone = _table_gone(store, error)
-        _fail(job, store, batch, gone)
-        raise gone from error
     except Exception as error:
+        gone = _table_gone(store, error)
+        if gone is not None:
+            _fail(job, store, batch, gone)
+            raise gone from error
         if ending.asked() and _is_from_ending(error):
             ending.stop_cancelling()
             _fail(job, store, batch, ending.ended())
@@ -258,11 +259,16 @@ def _is_committed(job: Job, result: MergeResult) -> bool:
         ) from error
 
 
-def _table_gone(store: MergeStore, error: psycopg2.Error) -> DatabaseFailed:
-    """A map or a staging table that was dropped under a running batch: the next batch does without."""
-    failed = database_failed(error, store.where)
+def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
+    """What to report if a map or a staging table was dropped under the batch; None for any other error."""
+    if isinstance(error, psycopg2.errors.UndefinedTable):
+        error = database_failed(error, store.where)
+    if not isinstance(error, DatabaseFailed) or error.sqlstate != UNDEFINED_TABLE:
+        return None
+    if not error.where.startswith(store.where):
+        return None  # a table of the source
     todo = "A table was dropped while the batch ran. Try again: the next batch makes it anew"
-    return DatabaseFailed(failed.where, failed.what, todo, retryable=True, sqlstate=failed.sqlstate)
+    return DatabaseFailed(error.where, error.what, todo, retryable=True, sqlstate=error.sqlstate)
 
 
 def _is_from_ending(error: Exception) -> bool:

@@ -74,7 +74,7 @@ TODO_LOCKS = (
 OUR_WORDS = {
     "row-level security": "row-level security would hide rows from the job's user",
     "permission denied for": "the job's user lacks a right",
-    "canceling statement due to lock timeout": "a lock was not to be had in time",
+    "canceling statement due to lock timeout": "no lock within the lock timeout",
     "conflict with recovery": "conflict with recovery",
     "has not been populated": "a materialized view has not been populated",
     "row is too big": "a row is too big for a page",

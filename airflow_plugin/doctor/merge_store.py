@@ -39,6 +39,7 @@ def merge_store_findings(
             connection.set_session(readonly=True)
             yield from _of_server(area, connection, f"{where}: {place(dsn)}")
             yield from session_findings(Area("tls", area.platform), connection, dsn, where)
+            yield from _of_public(Area("rights", area.platform), connection, settings.merge_store_schema)
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
     except StreamFactoryError as error:
@@ -71,6 +72,21 @@ def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Findi
         yield area.warning(f"PostgreSQL {version} is untested", todo)
     if standby:
         yield area.warning("this is a standby: it can lag, and jobs cannot write to it", "Name the primary in the DSN")
+
+
+def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Finding]:
+    """Yield what everybody may make beside consumers' views: functions of theirs see what a view only filters out."""
+    ((database, may_make_temporary, may_make),) = fetch(connection, "rights_of_public", {"schema": schema})
+    statements = []
+    if may_make_temporary:
+        statements.append(f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC')
+    if may_make:
+        statements.append(f'REVOKE CREATE ON SCHEMA "{schema}" FROM PUBLIC')
+    if statements:
+        what = "every user of this database may make tables and functions in it, though consumers only read views"
+        yield area.warning(what, f"As its owner: {'; '.join(statements)}")
+    else:
+        yield area.ok("who only reads may make no tables and functions here")
 
 
 def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:

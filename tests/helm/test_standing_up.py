@@ -208,6 +208,17 @@ def test_each_role_gets_into_its_own_databases_only(cluster: Cluster) -> None:
     }
 
 
+def test_who_is_not_the_owner_makes_nothing_in_a_database_of_the_chart(cluster: Cluster) -> None:
+    asked = """
+        SELECT has_database_privilege('public', current_database(), 'TEMPORARY'),
+               has_schema_privilege('public', 'public', 'CREATE')
+    """
+    assert {name: cluster.query(name, asked) for name in ("datasurface_merge", "customer_db")} == {
+        "datasurface_merge": [(False, False)],
+        "customer_db": [(False, False)],
+    }
+
+
 def test_airflow_takes_the_chart_s_environment_and_finds_the_platforms_in_the_config_map(cluster: Cluster) -> None:
     files = one(cluster.objects, "ConfigMap", "stream-factory-platforms")["data"]
     mounted(files, cluster.folder / "platforms")

@@ -95,6 +95,7 @@ def well(new_database, tmp_path, monkeypatch) -> Installation:
     with closing(installation.database.connect()) as connection, connection:
         stream_table.create_tables(connection, "yellowlive")
         stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+    installation.execute(f'REVOKE TEMPORARY ON DATABASE "{installation.database.name}" FROM PUBLIC')
     installation.write()
     row = Row("active", json.dumps(EXAMPLE))
     installation.snapshot.parent.mkdir()
@@ -115,6 +116,19 @@ def test_where_all_is_well_every_line_is_ok(well):
     assert any(line.startswith("ok connection DAGFACTORY_YELLOWLIVE_DSN: ") for line in lines)
     assert lines[-1].startswith("0 errors, 0 warnings, ")
     assert "pass word" not in done.stdout
+
+
+def test_what_everybody_may_make_beside_consumers_views_is_shown_with_the_statement(well):
+    name = well.database.name
+    well.execute(f'GRANT TEMPORARY ON DATABASE "{name}" TO PUBLIC')
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "rights")
+    assert text.endswith(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC')
+    well.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    _, _, text = well.only()
+    for statement in text.partition("As its owner: ")[2].split("; "):
+        well.execute(statement)
+    assert well.doctor() == []
 
 
 def test_it_changes_nothing(well):

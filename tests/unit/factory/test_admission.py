@@ -9,6 +9,9 @@ import pytest
 from airflow_plugin.factory.admission import refusals, source_hosts
 from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
+from config_schema.model import Database, SourceKind
+from merge_jobs.agreement import admitted_source
+from merge_jobs.errors import CommandWrong
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
@@ -258,5 +261,16 @@ def test_the_job_is_given_the_platforms_source_hosts_and_those_allowed_beside_ea
     settings = settings_of_row(
         EXAMPLE, source_hosts=("pg-data:5432",), allowed=Allowed(source_hosts=("pg-hr:5433", "pg-data:5432"))
     )
-    assert source_hosts(settings) == "pg-data:5432,pg-hr:5433"
-    assert source_hosts(SETTINGS) == ""
+    assert source_hosts(settings) == "pg-data:5432,pg-hr:5433,file:"
+
+
+def test_the_job_is_given_the_platforms_source_files_and_those_allowed_beside_each_once():
+    allowed = Allowed(source_files=("/data/hr/", "/data/shop.db"))
+    settings = settings_of_row(EXAMPLE, source_files=("/data/shop.db",), allowed=allowed)
+    assert source_hosts(settings) == "file:/data/shop.db,file:/data/hr/"
+
+
+def test_a_platform_without_source_files_admits_no_file_to_its_job():
+    file = Database("nowhere", "/data/customers.db", "none", kind=SourceKind.SQLITE)
+    with pytest.raises(CommandWrong, match=r"allowed\.source_files"):
+        admitted_source(file, source_hosts(SETTINGS).split(","))

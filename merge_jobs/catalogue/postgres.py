@@ -86,13 +86,8 @@ def _table(of: _Relation, columns: tuple[FoundColumn, ...], indexes: list[tuple[
 def _left_out(of: _Relation, columns: tuple[FoundColumn, ...]) -> str | None:
     if of.partition_of is not None:
         return f"it is a partition of {of.partition_of}, with which its rows are read"
-    if not of.readable:
-        some = [column.name for column in columns if column.unreadable is None]
-        if not some:
-            return f"{NO_RIGHT}: GRANT it to read the table"
-        return (
-            f"the user has SELECT on {len(some)} of its columns only, and a batch locks the table, which needs it all"
-        )
+    if not of.readable and all(column.unreadable is not None for column in columns):
+        return f"{NO_RIGHT}: GRANT it to read the table"
     if of.secured:
         return "row-level security keeps rows from this user: a batch reads all rows or none"
     if of.extension is not None:

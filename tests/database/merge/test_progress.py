@@ -10,7 +10,7 @@ import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs import progress
-from merge_jobs.strategies import key_hash_diff, version_diff
+from merge_jobs.strategies import row_hashes, version_diff
 from merge_jobs.strategies.choosing import Wanted
 
 # A view that takes a second to read; its rows are only known where ANALYZE has counted them.
@@ -78,7 +78,7 @@ def in_pieces(merging, monkeypatch):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
     monkeypatch.setattr(version_diff, "BLOCKS_AT_ONCE", 2)
     monkeypatch.setattr(version_diff, "VERSIONS_AT_ONCE", 20)
-    monkeypatch.setattr(key_hash_diff, "KEYS_AT_ONCE", 20)
+    monkeypatch.setattr(row_hashes, "HASHES_AT_ONCE", 20)
     return merging("CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT generate_series(1, 2000)")
 
 

@@ -25,6 +25,8 @@ SLOW = """
     ALTER TABLE t RENAME TO t_rows;
     CREATE VIEW t AS SELECT id, word || left(pg_sleep(1)::text, 0) AS word FROM t_rows;
 """
+# A statement begins with the comment that explains it.
+IN_A_SLOW_COPY = r"SELECT 1 FROM pg_stat_activity WHERE query ~ '(^|\n)COPY ' AND wait_event = 'PgSleep'"
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_in_a_long_first_copy(merging, start, read_result, number):
     case = merging(TABLE)
     case.execute(SLOW)
     child = start(case)
-    wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND wait_event = 'PgSleep'", case.source)
+    wait_for(case, IN_A_SLOW_COPY, case.source)
     result = ended(case, child, number, read_result)
     check_told_to_end(case, result, number, 1)
     assert case.versions(LIVE, case.datasets[0]) == []
@@ -102,7 +104,7 @@ def test_in_a_long_copy_of_a_later_batch(merging, start, read_result, number):
     case.merge(LIVE)
     case.execute(SLOW)
     child = start(case, "--strategy=full")
-    wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND wait_event = 'PgSleep'", case.source)
+    wait_for(case, IN_A_SLOW_COPY, case.source)
     result = ended(case, child, number, read_result)
     check_told_to_end(case, result, number, 2)
     assert case.current_batch(LIVE) == 1

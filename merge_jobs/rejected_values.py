@@ -21,6 +21,7 @@ from merge_jobs.sources import Source
 from merge_jobs.sources.conversions import fits
 from merge_jobs.sources.postgres import PostgresSource
 from merge_jobs.sources.values.misfit import CUT, INVALID_UTF8, NO_STAMP, RANGE, Reason
+from merge_jobs.sources.view_errors import of_view
 from merge_jobs.tables import DatasetTables
 
 INPUT_CHECKS = 160000  # from this version on a server can say whether a text is a value of a type
@@ -40,21 +41,6 @@ REASONS = {
         r"a character that the merge store cannot hold, such as \u0000 in jsonb",
         "Give the merge store a database in UTF8, correct the values, or model the column as text",
     ),
-}
-
-
-# What a server says of a view, a function or a column that it computes while a batch reads: never worth a retry.
-COMPUTES = "Correct the view, the function or the generated column at the source, or the rows that it computes from"
-OF_VIEWS = {
-    "22": COMPUTES,
-    "25006": "A view calls a function that writes, which a batch's read-only transaction refuses: read another view",
-    "38": COMPUTES,
-    "39": COMPUTES,
-    "42": "Grant the right to the job's user, or correct the view, which refers to what is not there",
-    "42501": "Grant the job's user the right to read it, and all that a view's functions read",
-    "55000": "Run REFRESH MATERIALIZED VIEW at the source, once: it was created WITH NO DATA",
-    "P0": COMPUTES,
-    "XX": "The server found damage, or failed: see its log, and have the table checked",
 }
 
 
@@ -79,18 +65,11 @@ def refusals_named(tables: DatasetTables, source: Source) -> Iterator[None]:
         found = _counted(tables, source) if error.sqlstate[:2] == "22" else {}
         if found:
             raise values_rejected(_where(tables, source), tables.dataset, found, error.sqlstate) from error
-        raise _of_view(error, _where(tables, source)) from error
+        raise of_view(error, _where(tables, source)) from error
 
 
 def _where(tables: DatasetTables, source: Source) -> str:
     return f"{source.where}: dataset {tables.name}"
-
-
-def _of_view(error: DatabaseFailed, where: str) -> DatabaseFailed:
-    state = error.sqlstate or ""
-    todo = OF_VIEWS.get(state) or OF_VIEWS.get(state[:2])
-    retryable = error.retryable and todo is None
-    return DatabaseFailed(where, error.what, todo or error.todo, retryable=retryable, sqlstate=error.sqlstate)
 
 
 def _reason(error: psycopg2.Error) -> Reason:

@@ -20,6 +20,7 @@ from merge_jobs.errors import ConnectFailed, SourceMismatch, source_connect_fail
 from merge_jobs.session import Side
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.conversions import checked_column, converted
+from merge_jobs.sources.view_errors import of_view
 from merge_jobs.sql import composed, execute
 
 LOCK_SECONDS = 10
@@ -48,11 +49,11 @@ class PostgresSource:
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         with self._worded():
             found = {dataset.name: self._check_table(dataset) for dataset in datasets}
-            tables = [(self.table(of), found[of.name]) for of in datasets]
-            tables += [(self.table(of), Hold.READ) for of in self._made_of_materialized(datasets)]
+            held = [(of, found[of.name]) for of in datasets]
+            held += [(of, Hold.READ) for of in self._made_of_materialized(datasets)]
             for _ in range(TRIES):
                 self._session.begin_snapshot()
-                if taken := self._take_snapshot(tables):
+                if taken := self._take_snapshot(held):
                     return taken
         what = "a table was truncated or rewritten while it was looked at, each time"
         raise SourceMismatch(self.where, what, "Try again", retryable=True)
@@ -63,19 +64,27 @@ class PostgresSource:
         found = {table for (table,) in self._rows("made_of_materialized_views", values)}
         return [dataset for dataset in datasets if dataset.source_table in found]
 
-    def _take_snapshot(self, tables: Sequence[tuple[sql.Identifier, Hold]]) -> datetime | None:
+    def _take_snapshot(self, held: Sequence[tuple[Dataset, Hold]]) -> datetime | None:
         """The time of the snapshot; None if a table that could only be locked afterwards was rewritten meanwhile."""
-        held = {how: sql.SQL(", ").join(table for table, of in tables if of is how) for how in Hold}
-        if held[Hold.LOCK].seq:
-            self._run("lock_tables", tables=held[Hold.LOCK])
+        locked = [self.table(dataset) for dataset, how in held if how is Hold.LOCK]
+        if locked:
+            self._run("lock_tables", tables=sql.SQL(", ").join(locked))
         taken = self._session.take_snapshot()
-        if not held[Hold.READ].seq:
+        read = [dataset for dataset, how in held if how is Hold.READ]
+        if not read:
             return taken
-        for table, how in tables:
-            if how is Hold.READ:
-                self._run("hold_table", table=table)
+        for dataset in read:
+            self._hold_by_reading(dataset)
         ((rewritten,),) = self._rows("rewritten")
         return None if rewritten else taken
+
+    def _hold_by_reading(self, dataset: Dataset) -> None:
+        """Raise the error of a view that cannot be read, as a read of its rows would."""
+        try:
+            self._run("hold_table", table=self.table(dataset))
+        except psycopg2.Error as error:
+            where = f"{self.where}: dataset {dataset.name}"
+            raise of_view(source_failed(error, where), where) from None
 
     def check_snapshot(self) -> None:
         """Raise PoolingRefused if what was read was not read in one transaction, or SettingRefused."""

@@ -108,7 +108,7 @@ def test_a_type_that_changes_under_what_others_have_built_is_said_by_name(consum
     case.changed("ALTER TABLE t ALTER word TYPE varchar(30)")
     (problem,) = case.problems()
     assert "yellowlive_Desk_G_Store1_t_view_live" in problem
-    assert "the type of word is to change, and view theirs is built on it" in problem
+    assert "the type of word is to change, and view public.theirs is built on it" in problem
     case.execute("DROP VIEW theirs")
     case.bring()
 
@@ -135,7 +135,7 @@ def test_a_view_that_is_to_go_is_closed_where_somebody_has_built_on_it(consuming
     case.execute(f"CREATE VIEW theirs AS SELECT * FROM {case.name(LIVE, 'live', dataset='u')}")
     case.groups = {"Desk": {"G": ("t",)}}
     (problem,) = case.problems()
-    assert "it is to go, and view theirs is built on it" in problem
+    assert "it is to go, and view public.theirs is built on it" in problem
     assert reader.is_refused(f"SELECT * FROM {case.name(LIVE, 'live', dataset='u')}")
     assert not reader.is_refused(f"SELECT * FROM {case.name(LIVE, 'live')}")
 

@@ -38,9 +38,9 @@ class LockRoom:
 def check_source(source: PostgresSource, datasets: Sequence[Dataset]) -> None:
     """Raise TooManyLocks if the producer's server has no room for the locks of a snapshot of the datasets."""
     values = {"schema": source.place.schema, "tables": [dataset.source_table for dataset in datasets]}
-    tables, others = source.rows("lock_room.of_source", values)[0]
-    what = f"{len(datasets)} datasets with {tables} tables and partitions, and the indexes of one of them,"
-    _check(source.where, source.rows("lock_room.room")[0], tables + others, tables + others, what)
+    tables, others, kept = source.rows("lock_room.of_source", values)[0]
+    what = f"{len(datasets)} datasets with {tables} tables and partitions, and {kept} indexes that are read with them,"
+    _check(source.where, source.rows("lock_room.room")[0], tables + kept, tables + others, what)
 
 
 def check_first_loads(store: MergeStore, number: int) -> None:

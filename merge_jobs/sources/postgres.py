@@ -150,12 +150,16 @@ class PostgresSource:
         """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows.
 
         Locks that only this statement needs, on indexes and long values, are given back: a stream may have many tables.
+        Not on a standby: in a subtransaction its recovery ends the session where it would cancel the statement.
         """
+        gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
         with self._worded(), self._session.cursor() as cursor:
-            self._run("before_a_copy")
+            if gives_back:
+                self._run("before_a_copy")
             cursor.copy_expert(statement, into)
             rows = cursor.rowcount
-            self._run("after_a_copy")
+            if gives_back:
+                self._run("after_a_copy")
             return rows
 
     def rows(

@@ -246,7 +246,7 @@ def check_a_conflict_with_recovery(case, standby) -> None:
 
 def clean_while_copied(case, over: threading.Event) -> None:
     """Not before: a session that is between two statements is ended without a word."""
-    copying = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'COPY%' AND state = 'active'"
+    copying = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND state = 'active'"
     while not case.query(copying, on=case.source) and not over.wait(0.05):
         pass
     with closing(case.producer.connect()) as connection, connection.cursor() as cursor:

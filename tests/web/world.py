@@ -39,6 +39,8 @@ PLATFORMS = ("YellowLive", "YellowForensic")
 USERS = {"viewer": "viewer", "user": "user", "admin": "admin", "narrow": "user", "editor": "user", "nobody": ""}
 PASSWORD = "a pass word's"
 STARTING_SECONDS = 120
+ENDING_SECONDS = 90
+DAY = 24 * 3600  # a latency that is met however long the tests take
 
 
 @dataclass
@@ -225,7 +227,12 @@ class World:
     def close(self) -> None:
         if self.server is not None:
             self.server.terminate()
-            self.server.wait(timeout=20)
+            try:
+                self.server.wait(timeout=ENDING_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.server.kill()
+                self.server.wait()
+                raise
 
 
 @contextmanager
@@ -269,7 +276,7 @@ def fill(world: World) -> None:
     """Streams in each of the states, with a history, batches and runs; their DAGs parsed."""
     now = datetime.now(UTC)
     kinds: dict[str, dict[str, Any]] = {
-        "Store1": {"latency_seconds": 3600},
+        "Store1": {"latency_seconds": DAY},
         "Store2": {"latency_seconds": 600, "schedule": "*/5 * * * *"},
         "Failing": {"schedule": "0 4 * * *"},
         "Broken": {"schedule": "often"},
@@ -279,7 +286,7 @@ def fill(world: World) -> None:
     }
     for platform in PLATFORMS:
         if platform == "YellowForensic":
-            kinds["Store2"]["latency_seconds"] = 24 * 3600  # as fresh as it needs to be, however long the tests take
+            kinds["Store2"]["latency_seconds"] = DAY
         kept = [config(platform, store, **more) for store, more in kinds.items()]
         world.write(platform, *kept)
         world.write(platform, config(platform, "Resting"), status="paused")
@@ -288,7 +295,7 @@ def fill(world: World) -> None:
     world.grant()
     single = {"single_dataset": True, "datasets": ["customers"], "stream_key": "Store1#customers"}
     world.write("YellowLive", config("YellowLive", "Store1", **single))
-    changed = config("YellowLive", "Store1", latency_seconds=7200, retries=4)
+    changed = config("YellowLive", "Store1", latency_seconds=2 * DAY, retries=4)
     world.write("YellowLive", changed, by="ann")
     table = names.stream_table("yellowlive")
     world.merge_store(f"UPDATE {table} SET updated_at = now() - interval '1 day' WHERE stream_key = 'Store2'")

@@ -1,10 +1,13 @@
-"""A history that is longer than an answer is read page by page."""
+"""A history that is longer than an answer is read page by page, and grows no faster than people work."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from playwright.sync_api import expect
 
-from tests.web.browser.conftest import LIVE
+from tests.web.browser.conftest import LIVE, Site
 
 STREAM = f"/plugin/streams/stream/{LIVE}/Store1"
 LONGER = """
@@ -15,8 +18,16 @@ LONGER = """
 """
 
 
-def test_older_and_newer_changes_are_a_button_away(looking, site):
+@pytest.fixture
+def long_history(site: Site) -> Iterator[None]:
+    """More changes by hand than a page shows and ten minutes allow, while the test runs."""
     site.execute("datasurface_merge", LONGER)
+    yield
+    site.execute("datasurface_merge", "DELETE FROM yellowlive_airflow_dsg_history WHERE changed_by = 'ann'")
+
+
+@pytest.mark.usefixtures("long_history")
+def test_older_and_newer_changes_are_a_button_away(looking):
     seen = looking()
     seen.go(f"{STREAM}?tab=history")
     page = seen.page.locator(".sf-page")
@@ -31,3 +42,17 @@ def test_older_and_newer_changes_are_a_button_away(looking, site):
     page.get_by_role("button", name="Newer").click()
     expect(page.get_by_role("button", name="Older")).to_be_visible()
     assert seen.errors == []
+
+
+@pytest.mark.usefixtures("long_history")
+def test_who_changes_a_stream_too_often_reads_why_it_is_refused(looking):
+    seen = looking()
+    seen.go(f"{STREAM}/edit")
+    seen.page.get_by_label("owner", exact=True).fill("hasty")
+    seen.page.get_by_role("button", name="Look at the changes and save").click()
+    dialog = seen.page.get_by_role("alertdialog")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("it was changed by hand 120 times in the last ten minutes")).to_be_visible()
+    expect(dialog.get_by_text("Wait some minutes")).to_be_visible()
+    seen.picture("too-often")
+    assert seen.barriers("[role=alertdialog]") == []

@@ -40,8 +40,9 @@ def pooler(postgres) -> Iterator[Any]:
 
         def start(mode: str, *databases: Any, **options: Any) -> list[Any]:
             port = free_port()
-            settings = {"pool_mode": mode, "listen_addr": "127.0.0.1", "listen_port": port, "auth_type": "plain"}
-            settings |= {"auth_file": f"{folder}/users", "unix_socket_dir": "", "default_pool_size": 5, **options}
+            settings = {"pool_mode": mode, "listen_addr": "127.0.0.1", "listen_port": port, "unix_socket_dir": ""}
+            settings |= {"auth_type": "scram-sha-256", "auth_file": f"{folder}/users", "default_pool_size": 5}
+            settings |= options
             users = "".join(f'"{one.user}" "{one.password}"\n' for one in databases)
             (Path(folder) / "users").write_text(users)
             lines = [f"{key} = {value}" for key, value in settings.items()]

@@ -53,7 +53,8 @@ test-database: $(VENV)/dev  ## On a real PostgreSQL
 test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the system's packages
 	@test -n "$(OLDEST)" || echo "no PostgreSQL 15 to 17 in /usr/lib/postgresql: strategies were tested on the embedded one only"
 	$(if $(OLDEST),DAGFACTORY_TEST_POSTGRES=$(OLDEST) $(PYTEST) tests/database/merge/test_changes.py \
-		tests/database/strategies/test_what_makes_a_batch_full.py $(ARGS))
+		tests/database/strategies/test_what_makes_a_batch_full.py tests/database/strategies/test_partition_trees.py \
+		tests/database/strategies/test_lost_tables.py $(ARGS))
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
 	$(PYTEST) tests/airflow -n $(JOBS) --dist loadfile $(ARGS)

@@ -50,8 +50,8 @@ def apply(
     """Bring the rows to the model's state, record its commit and what its code gave; return what was done.
 
     Every store is locked and written before the first one commits, so that a store that fails leaves all as they
-    were. Raise StalePlan if the rows are no longer those of the plan `shown`, and CompiledDiffers if the commit's code
-    gave another ecosystem before.
+    were. Raise StalePlan if something else is to be changed than in the plan `shown`; where another sync has done it
+    all meanwhile, there is nothing to refuse. Raise CompiledDiffers if the commit's code gave another ecosystem before.
     """
     who = changed_by or author()
     done: list[PlatformPlan] = []
@@ -60,7 +60,7 @@ def apply(
             _lock(store, platform, lock_seconds)
             wanted = graph[platform.name]
             plan = platform_plan(store.connection, platform, wanted, commit, overwrite_drift=overwrite_drift)
-            if shown is not None and plan not in shown.platforms:
+            if shown is not None and plan.changes_anything and plan not in shown.platforms:
                 what = "the rows have changed since the plan was shown"
                 raise StalePlan(platform.name, what, "Run it again and look at the new plan")
             _write(store, platform, plan, who)

@@ -300,6 +300,15 @@ def test_a_plan_that_no_longer_holds_is_not_applied(synced):
     assert synced.sync("c2", shown=synced.plan("c2")).changes_anything
 
 
+def test_a_plan_that_another_sync_has_applied_meanwhile_has_nothing_left_to_do(synced):
+    shown = synced.plan("c1")
+    synced.sync("c1", changed_by="ann@host")
+    before = (synced.rows(), history(synced))
+    assert not synced.sync("c1", shown=shown).changes_anything
+    assert (synced.rows(), history(synced)) == before
+    assert synced.commit_recorded() == "c1"
+
+
 def test_a_plan_reads_and_leaves_nothing(synced):
     plan = synced.plan()
     assert plan.counts() == {"create": 2, "update": 0, "revive": 0, "retire": 0, "drift": 0, "unchanged": 0}

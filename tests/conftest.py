@@ -53,6 +53,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         options = {"fsync": "off", "max_connections": "60"}
         with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries()) as server:
             yield server
+            server.stop("immediate")  # what a checkpoint would write of thousands of databases is thrown away
 
 
 @pytest.fixture

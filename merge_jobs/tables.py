@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import dropwhile
 from typing import Any
 
 from psycopg2 import sql
@@ -97,8 +98,9 @@ class DatasetTables:
         return composed(name, self.parts_of(name, extra), {})
 
     def text(self, name: str) -> str:
-        """The statement as a person would type it."""
-        return self.composed(name).as_string(self.store.session)
+        """Return the statement as a person would type it, without the comment above it: an error is one line."""
+        lines = self.composed(name).as_string(self.store.session).split("\n")
+        return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))
 
     def parts_of(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
         """`extra`, and from the dataset's vocabulary what else the statement `file.name` wants."""

@@ -306,7 +306,7 @@ def test_what_a_cutover_lacks_is_told_before_its_first_step(world):
         (("cutover", other, "--rows", rows), "it has other DAGs too: another"),
         (("rollback", file), "no cutover has begun"),
     ]
-    other.write_text(file.read_text() + '\nDAG("another", schedule=None)\n')
+    other.write_text(file.read_text() + '\nwith DAG("another", schedule=None):\n    EmptyOperator(task_id="waits")\n')
     try:
         for arguments, told in cases:
             done = world.migrate(*arguments, "--yes")

@@ -72,11 +72,18 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raised_at_once() -> Iterator[None]:
-    """Within it, and before `from_here_in_order`, a signal raises Ended wherever the job is, and so does one before."""
+    """Within it, and before `from_here_in_order`, a signal raises Ended wherever the job is, and so does one before.
+
+    Whatever code the signal hits may make another error of it, as Python does of one in the making of a class.
+    """
     try:
         _state.at_once = True
         check()
         yield
+    except Exception as error:
+        if _state.at_once and asked() and not isinstance(error, Ended):
+            raise ended() from error
+        raise
     finally:
         from_here_in_order()
 

@@ -93,7 +93,7 @@ def of_stream(platform: str, stream_key: str) -> str:
     return f"stream_factory.{platform}.stream.{NO_PART_OF_A_NAME.sub('_', stream_key)}."
 
 
-def tell(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
+def send(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
     """Send values by Airflow's `stats`: the scheduler's and dag-processor's, or the workers'. Never raises."""
     try:
         for metric, value in values.items():
@@ -105,4 +105,11 @@ def tell(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: M
                 case Kind.TIMING:
                     stats.timing(prefix + metric.name, value, tags=dict(tags))
     except Exception as error:  # whatever befalls the metrics, the work comes first
-        log.warning("%s: the metrics are not told: %s", prefix.rstrip("."), error)
+        log.warning("%s: the metrics were not sent: %s", prefix.rstrip("."), error)
+
+
+def send_from_task(prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
+    """Send values by the metrics client that Airflow gives to tasks. Never raises."""
+    from airflow.sdk.observability import stats
+
+    send(stats, prefix, values, tags)

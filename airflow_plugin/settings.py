@@ -15,13 +15,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
-from config_schema.schema_check import findings
+from config_schema.schemas import json_schema
+from config_schema.schemas.schema_check import findings
 
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
@@ -154,7 +154,7 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Mend the file")]) from error
-    problems = [Problem(where, path, what, todo) for path, what, todo in findings(data, schema())]
+    problems = [Problem(where, path, what, todo) for path, what, todo in findings(data, json_schema("settings"))]
     problems = problems or _of_another_platform(data, original, where)
     if problems:
         raise ProblemsFound(where, problems)
@@ -213,14 +213,6 @@ def data_roles() -> frozenset[str]:
     """
     text = os.environ.get(DATA_ROLES_VARIABLE) or _airflow_option("data_roles") or ""
     return frozenset(role.strip().lower() for role in text.split(",") if role.strip())
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """settings.schema.json."""
-    path = Path(names.__file__).with_name("settings.schema.json")
-    loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return loaded
 
 
 def _in_tls(platform: str, dsn: str, where: str) -> tuple[str, str]:

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
-from config_schema.schema_check import findings
+from config_schema.schemas import json_schema
+from config_schema.schemas.schema_check import findings
 
 CONFIG_VERSION = 1
 STATUSES = ("active", "paused", "retired")
@@ -127,17 +127,10 @@ def check(data: Any, where: str = "") -> Iterator[Problem]:
         what = f"config_version {str(data['config_version'])[:20]} is newer than {CONFIG_VERSION}"
         yield Problem(where, "config_version", what, "Upgrade the plugin")
         return
-    of_schema = [Problem(where, *finding) for finding in islice(findings(data, schema()), MOST_TOLD + 1)]
+    of_schema = [Problem(where, *finding) for finding in islice(findings(data, json_schema("stream")), MOST_TOLD + 1)]
     if len(of_schema) > MOST_TOLD:
         of_schema[-1] = Problem(where, "", f"there are more than {MOST_TOLD} problems", "Mend these first")
     yield from of_schema or _between_keys(data, where)
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """stream.schema.json."""
-    loaded: dict[str, Any] = json.loads(Path(__file__).with_name("stream.schema.json").read_text("utf-8"))
-    return loaded
 
 
 def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -181,7 +174,8 @@ def _newer(version: Any) -> bool:
 @cache
 def _optional() -> dict[str, Any]:
     """The keys that a row may leave out, with their defaults."""
-    return {field.name: field.default for field in fields(StreamConfig) if field.name not in schema()["required"]}
+    required = json_schema("stream")["required"]
+    return {field.name: field.default for field in fields(StreamConfig) if field.name not in required}
 
 
 @cache
@@ -192,4 +186,4 @@ def _unset() -> dict[str, Any]:
 
 @cache
 def _whole_numbers() -> frozenset[str]:
-    return frozenset(key for key, of in schema()["properties"].items() if of["type"] == "integer")
+    return frozenset(key for key, of in json_schema("stream")["properties"].items() if of["type"] == "integer")

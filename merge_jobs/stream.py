@@ -11,7 +11,7 @@ from typing import Any
 from config_schema import names
 from config_schema.errors import choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
-from config_schema.quality import Reference
+from config_schema.model.quality import Reference
 from merge_jobs.errors import CommandWrong
 
 

@@ -61,9 +61,9 @@ def extract(
     """
     from airflow_plugin.cli.migrate_view import print_extracted
     from airflow_plugin.cli.wording import print_error
+    from airflow_plugin.migrate.defaults import gaps
     from airflow_plugin.migrate.extract import as_yaml, extracted, twice
-    from airflow_plugin.migrate.gaps import gaps
-    from airflow_plugin.migrate.static_dag import static_files
+    from airflow_plugin.static_dags.static_dag import static_files
     from airflow_plugin.streams.transfer import write
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
@@ -104,12 +104,12 @@ def compare(
     from airflow_plugin.cli.migrate_view import compared_as_dict, print_compared
     from airflow_plugin.cli.wording import print_error
     from airflow_plugin.migrate.comparing import compared
+    from airflow_plugin.migrate.defaults import gaps
     from airflow_plugin.migrate.extract import extracted
-    from airflow_plugin.migrate.gaps import gaps
     from airflow_plugin.migrate.loading import loaded_files
     from airflow_plugin.migrate.rows import of_extracted, of_model, of_rows
-    from airflow_plugin.migrate.static_dag import static_files
     from airflow_plugin.quiet_airflow import quiet_airflow
+    from airflow_plugin.static_dags.static_dag import static_files
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
 

@@ -82,8 +82,8 @@ def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout
 
 
 def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
+    from airflow_plugin.airflow_api import TOKEN_VARIABLE, airflow
     from airflow_plugin.cli.wording import talk
-    from airflow_plugin.migrate.airflow_api import TOKEN_VARIABLE, airflow
     from airflow_plugin.migrate.cutover import Way
     from airflow_plugin.migrate.cutover_state import state_path
     from airflow_plugin.sync.apply import author
@@ -95,10 +95,10 @@ def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
 def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover:
     """A cutover that has not begun: all that it needs is looked for."""
     from airflow_plugin.migrate.cutover_plan import cutover_of
+    from airflow_plugin.migrate.defaults import gaps
     from airflow_plugin.migrate.extract import extracted
-    from airflow_plugin.migrate.gaps import gaps
     from airflow_plugin.migrate.rows import of_model, of_rows
-    from airflow_plugin.migrate.static_dag import static_files
+    from airflow_plugin.static_dags.static_dag import static_files
     from config_schema.errors import ProblemsFound, StreamFactoryError
     from config_schema.load import load_model
 

@@ -104,7 +104,7 @@ def _archive(settings: PlatformSettings, dry_run: bool) -> None:
 
 
 def _drop(name: str, dry_run: bool, yes: bool) -> None:
-    from airflow_plugin import platform_tables
+    from airflow_plugin.control import platform_tables
     from airflow_plugin.streams import opening
     from config_schema.errors import StreamFactoryError
 

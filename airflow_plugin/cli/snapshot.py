@@ -25,7 +25,7 @@ def show(platform: PlatformName) -> None:
 
     Exit codes: 0 done; 1 there is no snapshot, or one that cannot be used.
     """
-    from airflow_plugin.factory.snapshot_file import snapshot_here
+    from airflow_plugin.rows.last_good_file import snapshot_here
     from airflow_plugin.settings import snapshot_path
     from config_schema import names
 
@@ -51,7 +51,7 @@ def accept(platform: PlatformName, streams: Streams = None) -> None:
 
     Exit codes: 0 done, or nothing to forget; 1 an error, or a stream named that is not gone.
     """
-    from airflow_plugin.factory.snapshot_file import accept as forget
+    from airflow_plugin.rows.last_good_file import accept as forget
     from airflow_plugin.settings import snapshot_path
     from config_schema import names
 

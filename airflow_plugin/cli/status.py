@@ -55,7 +55,8 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
 
 def streams_of(platform: str, stored: Stored, now: datetime) -> Iterator[dict[str, Any]]:
     """A line for each stream that is not retired; `met` is None where nobody said how fresh it must be, or it rests."""
-    from airflow_plugin.health.freshness import LastLook, late
+    from airflow_plugin.control.batch_table import LastLook
+    from airflow_plugin.health.freshness import late
 
     for row in sorted(stored.rows, key=lambda one: one.stream_key):
         if row.status == "retired":

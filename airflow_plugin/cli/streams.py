@@ -84,7 +84,7 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
     Exit codes: 0 done; 1 an error.
     """
     from airflow_plugin.cli.streams_view import print_history, version_as_dict
-    from airflow_plugin.stream_table import Page
+    from airflow_plugin.control.stream_table import Page
     from airflow_plugin.streams.opening import reading
 
     with reading(platform) as table:

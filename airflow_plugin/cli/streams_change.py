@@ -11,7 +11,7 @@ import typer
 from airflow_plugin.cli.options import PlatformName
 
 if TYPE_CHECKING:
-    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.opening import StreamTable
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
@@ -34,7 +34,7 @@ def set_(stream: Stream, assignments: Assignments, platform: PlatformName, dry_r
 
     Exit codes: 0 done, or nothing to do; 1 an error, or a config that the factory would set aside: nothing was changed.
     """
-    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.changing import assigned
 
     def change(table: StreamTable) -> Sequence[RowChange]:
@@ -51,7 +51,7 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
 
     Exit codes: 0 done, or nothing to do; 1 an error, and then the edited text is kept in a file that is named.
     """
-    from airflow_plugin.stream_table import RowChange
+    from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.editing import edited, keeping
     from airflow_plugin.streams.opening import reading
     from config_schema.errors import StreamFactoryError
@@ -137,9 +137,9 @@ def _change_status(streams: Sequence[str], platform: str, word: str, dry_run: bo
 
 def _change(platform: str, changing: Changing, dry_run: bool) -> None:
     from airflow_plugin.cli.streams_view import print_changes
+    from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.streams import opening
     from airflow_plugin.streams.changing import apply
-    from airflow_plugin.streams.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import author
 
     owner = airflow_owner()

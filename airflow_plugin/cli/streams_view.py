@@ -11,7 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from airflow_plugin.stream_table import HandChange, RowChange, StreamRow, Version
+from airflow_plugin.control.stream_table import (
+    HandChange,
+    RowChange,
+    StreamRow,
+    Version,
+)
 from airflow_plugin.streams.comparing import Difference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.errors import Problem

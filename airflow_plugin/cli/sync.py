@@ -81,7 +81,7 @@ def sync(
     """
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
     from airflow_plugin.cli.wording import print_warning
-    from airflow_plugin.streams.dag_owners import airflow_owner
+    from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_clashes, refuse_incompatible, refuse_rollback

@@ -43,7 +43,7 @@ def validate(
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
     from config_schema.load.base import ownership_problems
-    from config_schema.ownership import Author
+    from config_schema.model.ownership import Author
 
     author = Author(repository, branch, tuple(team or ()))
     if base is None and author != Author():

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 
+from airflow_plugin.control.connection import connect
 from airflow_plugin.demo.airflow import run_to_end
 from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.processes import python_module
-from airflow_plugin.merge_store import connect
 from config_schema import names
-from config_schema.marks import told_by
+from config_schema.sql.object_comments import told_by
 
 if TYPE_CHECKING:
     from airflow_plugin.demo.report import Report

@@ -16,8 +16,8 @@ from psycopg2 import sql
 from psycopg2.errors import ObjectInUse
 from psycopg2.extensions import cursor as Cursor
 
+from airflow_plugin.control.connection import connect, identity, worded
 from airflow_plugin.demo.postgres import create_database, create_role
-from airflow_plugin.merge_store import connect, identity, worded
 from config_schema.errors import StreamFactoryError
 
 OWNERS = {

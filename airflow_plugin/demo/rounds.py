@@ -11,7 +11,7 @@ from airflow_plugin.demo.airflow import Airflow
 from airflow_plugin.demo.api import ENDED, POLL_SECONDS
 from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.truth import TABLES, Expected, Merged, Rows, differences, expected, merged_rows, source_rows
-from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.jobs.merge_job import MERGE_TASK
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import ResultCode

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.control.connection import connect, place
+from airflow_plugin.control.stream_table import config_limit, model_commit
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.doctor.tls import session_findings
 from airflow_plugin.doctor.versions import airflow_is_here
 from airflow_plugin.health.streams import platform_health
-from airflow_plugin.merge_store import connect, place
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
-from airflow_plugin.stream_table import config_limit, model_commit
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model

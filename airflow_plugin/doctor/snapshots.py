@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_plugin.doctor.finding import Area, Finding
-from airflow_plugin.factory.snapshot_file import read_snapshot
 from airflow_plugin.health.streams import snapshot_problems
+from airflow_plugin.rows.last_good_file import read_snapshot
 from airflow_plugin.settings import PlatformSettings, snapshot_path
 from config_schema.errors import StreamFactoryError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.merge_store import worded
-from config_schema.statements import Statement, load_statements
+from airflow_plugin.control.connection import worded
+from config_schema.sql.statements import Statement, load_statements
 
 
 def fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
@@ -23,4 +23,4 @@ def fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = 
 
 @cache
 def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).parents[1] / "sql" / "doctor.sql")
+    return load_statements(Path(__file__).with_suffix(".sql"))

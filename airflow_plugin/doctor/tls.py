@@ -9,9 +9,9 @@ from contextlib import closing
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
 
+from airflow_plugin.control.connection import connect, place
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.statements import fetch
-from airflow_plugin.merge_store import connect, place
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from airflow_plugin.sync.graph import stream_graph

@@ -1,4 +1,4 @@
-"""The parse path: rows -> plans -> DAGs. Read rows.py, known.py, judging.py, plan.py, build.py, publishing.py."""
+"""Plans -> Airflow DAGs, at a parse. Read publishing.py, then build.py; rows/ has what comes before."""
 
 from __future__ import annotations
 

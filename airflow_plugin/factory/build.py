@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.asset import Asset, AssetAny, AssetUriRef, BaseAsset
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.dag import DAG
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
 
-from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.jobs.merge_job import (
+    CHECK_TASK,
+    MERGE_TASK,
+    RESCHEDULE_TASK,
+    WAIT_TASK,
+)
 from airflow_plugin.operators.assets import stream_alias
-from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from airflow_plugin.operators.notifier import TellFailure, tell_late
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
+from airflow_plugin.operators.schedule import RETRY_DELAY, START, timetable
+from airflow_plugin.rows.plan import DagPlan
 from config_schema import names
-from config_schema.schedules import NOT_CRON
-
-START = datetime(2024, 1, 1, tzinfo=UTC)
-RETRY_DELAY = timedelta(minutes=1)
 
 
 def dag(plan: DagPlan) -> DAG:
@@ -94,11 +93,3 @@ def any_asset(uris: tuple[str, ...]) -> BaseAsset | None:
     own = f"{names.ASSET_SCHEME}://"
     assets = [Asset(uri) if uri.startswith(own) else AssetUriRef(uri) for uri in uris]
     return AssetAny(*assets) if assets else None
-
-
-@cache
-def timetable(schedule: str | None, timezone: str) -> BaseTimetable | str | None:
-    """Shared between the DAGs that have the same."""
-    if schedule is None or schedule in NOT_CRON:
-        return schedule
-    return CronTriggerTimetable(schedule, timezone=timezone)

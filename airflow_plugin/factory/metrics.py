@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_plugin.factory.shards import WHOLE, Shard
-from airflow_plugin.metrics import LOAD, Metric, of_platform, switched_on, tell
+from airflow_plugin.metrics import LOAD, Metric, of_platform, send, switched_on
 
 
 def report(platform: str, part: Shard, *, seconds: float, gauges: Mapping[Metric, float]) -> None:
@@ -19,4 +19,4 @@ def report(platform: str, part: Shard, *, seconds: float, gauges: Mapping[Metric
 
     shard = "" if part == WHOLE else f"{part.number}_of_{part.count}"
     tags = {"platform": platform, "shard": str(part)}
-    tell(stats, of_platform(platform, shard), {LOAD: seconds * 1000, **gauges}, tags)
+    send(stats, of_platform(platform, shard), {LOAD: seconds * 1000, **gauges}, tags)

@@ -15,11 +15,17 @@ from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin import metrics
 from airflow_plugin.factory import build
-from airflow_plugin.factory.judging import Judged, judged
-from airflow_plugin.factory.known import Known, all_streams, keep, one_stream, settings_for_parse
 from airflow_plugin.factory.metrics import report
-from airflow_plugin.factory.platform_dags import platform_dag, platform_dags
 from airflow_plugin.factory.shards import Shard, shard
+from airflow_plugin.platform_dags.dags import platform_dag, platform_dags
+from airflow_plugin.rows.evaluation import Judged, judged
+from airflow_plugin.rows.stream_loader import (
+    Known,
+    all_streams,
+    keep,
+    one_stream,
+    settings_for_parse,
+)
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import StreamFactoryError

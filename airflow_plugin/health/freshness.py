@@ -5,22 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from airflow_plugin.control.batch_table import LastLook
+
 # Airflow needs some of it to start a run, and this is not to cry about a stream whose schedule just meets the need.
 LET_PASS = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class LastLook:
-    """When a stream's merge table was last made equal to its source, or seen to be; and the batch that is open, if any.
-
-    `open_status` is started, ingested or failed; `error` is why it failed.
-    """
-
-    at: datetime | None = None
-    open_batch: int | None = None
-    open_status: str | None = None
-    error: str | None = None
-    last_batch: int | None = None  # the last one that was committed
 
 
 @dataclass(frozen=True)

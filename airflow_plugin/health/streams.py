@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_plugin.batch_table import clock_of, last_looks
-from airflow_plugin.factory.judging import Judged, judged, row_place
-from airflow_plugin.factory.last_good import Snapshot, Stream, brought_up_to_date
-from airflow_plugin.factory.plan import DagPlan
-from airflow_plugin.factory.rows import TableRow
-from airflow_plugin.factory.snapshot_file import read_snapshot
-from airflow_plugin.health.freshness import Age, LastLook, Late, late
-from airflow_plugin.merge_store import connect, worded
+from airflow_plugin.control.batch_table import LastLook, clock_of, last_looks
+from airflow_plugin.control.connection import connect, worded
+from airflow_plugin.control.stream_table import StreamRow, gone_streams, stream_rows
+from airflow_plugin.health.dag_owners import clashes, owners_in
+from airflow_plugin.health.freshness import Age, Late, late
+from airflow_plugin.rows.evaluation import Judged, judged, row_place
+from airflow_plugin.rows.last_good import Snapshot, Stream, brought_up_to_date
+from airflow_plugin.rows.last_good_file import read_snapshot
+from airflow_plugin.rows.plan import DagPlan
+from airflow_plugin.rows.reading import TableRow
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
-from airflow_plugin.stream_table import StreamRow, gone_streams, stream_rows
-from airflow_plugin.streams.dag_owners import clashes, owners_in
 from config_schema import names
 from config_schema.errors import Problem, StreamFactoryError
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from airflow_plugin.migrate.command_line import DATASET, PLATFORM, STORE, WITHOUT_A_KEY, command_line
 from airflow_plugin.migrate.factory_pod import factory_pod
-from airflow_plugin.migrate.static_dag import StaticDag
-from airflow_plugin.migrate.static_pod import SecretKey, StaticPod
 from airflow_plugin.preview.shown import ShownDag
+from airflow_plugin.static_dags.static_dag import StaticDag
+from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
 
 DAG_KEYS = ("schedule", "timezone", "retries", "execution_timeout", "pool", "priority", "owner")
 POD_KEYS = ("image", "image_pull_policy", "image_pull_secrets", "namespace", "service_account", "resources")

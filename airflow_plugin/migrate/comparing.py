@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from airflow_plugin.migrate.compare import Difference, differences
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.rows import Find
-from airflow_plugin.migrate.static_dag import StaticDag
 from airflow_plugin.preview.shown import shown_dag
+from airflow_plugin.static_dags.static_dag import StaticDag
 from config_schema.errors import Problem, ProblemsFound
 
 

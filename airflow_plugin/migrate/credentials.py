@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_plugin.migrate.static_pod import SecretKey
+from airflow_plugin.static_dags.static_pod import SecretKey
 
 MERGE_STORE = "postgres_credential_secret_name"
 SOURCE = "source_credential_secret_name"

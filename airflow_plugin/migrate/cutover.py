@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_plugin.migrate.airflow_api import Airflow, DagNow
+from airflow_plugin.airflow_api import Airflow, DagNow
+from airflow_plugin.control.stream_table import RowChange, StreamRow
+from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.migrate.cutover_state import STEPS, Cutover, DagCutover, digest, sync_folder, write_state
-from airflow_plugin.operators.merge_job import MERGE_TASK
-from airflow_plugin.stream_table import RowChange, StreamRow
 from airflow_plugin.streams.changing import apply
 from airflow_plugin.streams.opening import StreamTable, changing
 from config_schema.errors import StreamFactoryError

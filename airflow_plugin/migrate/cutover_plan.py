@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from airflow_plugin.factory.judging import plan_of
-from airflow_plugin.factory.last_good import Row
-from airflow_plugin.migrate.airflow_api import Airflow, DagNow
+from airflow_plugin.airflow_api import Airflow, DagNow
 from airflow_plugin.migrate.cutover_state import Cutover, DagCutover, digest
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.rows import Find
 from airflow_plugin.migrate.shadow import check_model
-from airflow_plugin.migrate.static_dag import dag_ids_in
 from airflow_plugin.preview.candidates import Candidate
+from airflow_plugin.rows.evaluation import plan_of
+from airflow_plugin.rows.last_good import Row
+from airflow_plugin.static_dags.static_dag import dag_ids_in
 from airflow_plugin.streams.opening import reading
 from config_schema import names
 from config_schema.errors import StreamFactoryError

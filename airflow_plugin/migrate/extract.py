@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.migrate.command_line import DATASET, DATASETS, PLATFORM, STORE, command_line
 from airflow_plugin.migrate.credentials import credentials
-from airflow_plugin.migrate.gaps import Gaps
-from airflow_plugin.migrate.static_dag import StaticDag
-from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.migrate.defaults import Gaps
+from airflow_plugin.static_dags.static_dag import StaticDag
 from airflow_plugin.streams.transfer import exported
 from airflow_plugin.sync.graph import INGESTION_TYPE
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
-from config_schema.stream import StreamConfig, from_dict, schema
+from config_schema.schemas import json_schema
+from config_schema.stream import StreamConfig, from_dict
 
 NOBODY = "airflow"  # the owner that Airflow gives where a file names none
 # The config's key for what the pod, or the DAG, has under another name.
@@ -149,14 +150,15 @@ def _unread(dag: StaticDag, gaps: Gaps) -> Iterator[Problem]:
         of_environment = name in ("env", "secrets", "env_from")
         if name in NOT_IN_A_CONFIG or key in gaps.defaults or (name == "command" and "arguments" not in dag.pod.unread):
             continue
-        has_default = not of_environment and key in schema()["properties"]
+        has_default = not of_environment and key in json_schema("stream")["properties"]
         todo = f"Write it as a constant, or give --default {key}=..." if has_default else "Write it as a constant"
         yield Problem(dag.place(unread), key, unread.what, todo)
 
 
 def _missing(dag: StaticDag, config: dict[str, Any], place: str) -> Iterator[Problem]:
     unread = {KEY_OF.get(name, name) for name in (*dag.unread, *dag.pod.unread)}
-    keys = [key for key in (*schema()["required"], "milestoning") if key not in config and key not in unread]
+    required = (*json_schema("stream")["required"], "milestoning")
+    keys = [key for key in required if key not in config and key not in unread]
     if keys:
         what = f"neither the file nor model and settings say {', '.join(keys)}"
         yield Problem(place, "", what, "Give --model, or --default KEY=VALUE for each")

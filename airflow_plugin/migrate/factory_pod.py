@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_plugin.migrate.static_pod import SecretKey, StaticPod
 from airflow_plugin.preview.shown import ShownDag
+from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
 
 
 def factory_pod(shown: ShownDag) -> StaticPod:

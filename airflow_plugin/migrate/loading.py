@@ -16,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from airflow_plugin.migrate.factory_pod import pod_of_manifest
-from airflow_plugin.migrate.schedules import cron_of_seconds
-from airflow_plugin.migrate.static_dag import MERGES, StaticDag, StaticFiles, StaticTask
-from airflow_plugin.migrate.static_pod import StaticPod, usual_policy
-from airflow_plugin.migrate.unfollowed import MERGE_TASK
-from airflow_plugin.migrate.values import Unread
+from airflow_plugin.static_dags.ast_values import Unread
+from airflow_plugin.static_dags.schedules import cron_of_seconds
+from airflow_plugin.static_dags.static_dag import (
+    MERGES,
+    StaticDag,
+    StaticFiles,
+    StaticTask,
+)
+from airflow_plugin.static_dags.static_pod import StaticPod, usual_policy
+from airflow_plugin.static_dags.unfollowed import MERGE_TASK
 from config_schema.errors import Problem, StreamFactoryError
 
 TIME_LIMIT_SECONDS = 60

@@ -13,15 +13,15 @@ from typing import Any
 
 from psycopg2 import sql
 
-from airflow_plugin import stream_table
-from airflow_plugin.merge_store import worded
-from airflow_plugin.stream_table import RowChange
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import worded
+from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.marks import told_by
-from config_schema.statements import Statement, load_statements
+from config_schema.sql.object_comments import told_by
+from config_schema.sql.statements import Statement, load_statements
 from config_schema.stream import StreamConfig
 
 LOCK_MILLISECONDS = "10000"
@@ -125,4 +125,4 @@ def _execute(
 
 @cache
 def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).parents[1] / "sql" / "shadow.sql")
+    return load_statements(Path(__file__).with_suffix(".sql"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions.asset import Asset, AssetAlias
 
-from airflow_plugin.operators.merge_job import MergeJob
-from airflow_plugin.operators.outcome import committed_result
+from airflow_plugin.jobs.merge_job import MergeJob
+from airflow_plugin.operators.result_handling import committed_result
 from config_schema import names
 from config_schema.result import Counts
 

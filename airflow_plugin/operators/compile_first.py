@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from kubernetes.client import models as k8s
 
-from airflow_plugin.operators.merge_job import PodPlace
-from airflow_plugin.operators.platform_job import DAGFACTORY, PlatformJob
+from airflow_plugin.jobs.merge_job import PodPlace
+from airflow_plugin.jobs.platform_job import DAGFACTORY, PlatformJob
 from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, rights, scratch, secret_variable
 
 MODEL, COMPILED = "/model", "/compiled"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from airflow.sdk.log import mask_secret
 
-from airflow_plugin.operators.merge_job import SecretVariable
+from airflow_plugin.jobs.merge_job import SecretVariable
 
 # All that a job gets of the worker's environment, beside the secrets that it names. PGSSLMODE and its like are not
 # among it: how a database is reached is said by the model and the settings, the same for every runner.

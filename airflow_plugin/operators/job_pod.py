@@ -13,7 +13,7 @@ from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from airflow_plugin.operators.merge_job import Job, PodPlace
+from airflow_plugin.jobs.merge_job import Job, PodPlace
 from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments

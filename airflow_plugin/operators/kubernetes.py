@@ -11,12 +11,12 @@ from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.job_pod import JobPod
-from airflow_plugin.operators.merge_job import MergeJob, PodPlace
-from airflow_plugin.operators.outcome import as_asked, committed_result, outcome
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 from airflow_plugin.operators.pod_request import RUN_LABEL
+from airflow_plugin.operators.result_handling import as_asked, committed_result, outcome
 from config_schema import names
 from config_schema.result import TOKEN_VARIABLE, MergeResult
 

@@ -8,10 +8,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.jobs.merge_job import PodPlace
+from airflow_plugin.jobs.platform_job import DAGFACTORY, LastWords, PlatformJob
 from airflow_plugin.operators.compile_first import compile_first, read_compiled
 from airflow_plugin.operators.job_pod import JobPod
-from airflow_plugin.operators.merge_job import PodPlace
-from airflow_plugin.operators.platform_job import DAGFACTORY, LastWords, PlatformJob
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 

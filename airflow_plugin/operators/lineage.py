@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
 from config_schema.result import MergeResult
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ class TellsLineage:
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Dataset, RunFacet]:
         """The datasets, as far as the last batch knew them."""
-        from airflow_plugin.lineage import lineage
+        from airflow_plugin.operators.openlineage import lineage
 
         return lineage(self.job, None)
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
         """The datasets with their columns, and what the run did."""
-        from airflow_plugin.lineage import lineage
+        from airflow_plugin.operators.openlineage import lineage
 
         return lineage(self.job, self.told)
 

@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_plugin.jobs.merge_job import PodPlace
+from airflow_plugin.jobs.platform_job import (
+    DAGFACTORY,
+    MERGE_JOB,
+    LastWords,
+    PlatformJob,
+)
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
-from airflow_plugin.operators.merge_job import PodPlace
-from airflow_plugin.operators.platform_job import DAGFACTORY, MERGE_JOB, LastWords, PlatformJob
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
+from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.lineage import TellsLineage
-from airflow_plugin.operators.merge_job import MergeJob, PodPlace
-from airflow_plugin.operators.outcome import skip_if_paused
-from airflow_plugin.operators.run_metrics import tell_run
+from airflow_plugin.operators.result_handling import skip_if_paused
+from airflow_plugin.operators.run_metrics import send_run_metrics
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,7 +58,7 @@ class PodMergeOperator(TellsLineage, BaseOperator):
 
     def _heard(self, context: Context) -> None:
         self.told = self.worker().told
-        tell_run(self.job, self.told, context)
+        send_run_metrics(self.job, self.told, context)
 
     def worker(self) -> KubernetesMergeOperator:
         """The operator that does the work; made when it is first asked for."""

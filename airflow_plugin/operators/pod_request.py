@@ -7,7 +7,7 @@ from typing import Any
 
 from kubernetes.client import models as k8s
 
-from airflow_plugin.operators.merge_job import Job, PodPlace, SecretVariable
+from airflow_plugin.jobs.merge_job import Job, PodPlace, SecretVariable
 from airflow_plugin.operators.pod_reading import CONTAINER
 from config_schema import names
 from config_schema.tls import CA_FOLDER, CA_KEY

@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.lineage import TellsLineage
-from airflow_plugin.operators.merge_job import MergeJob
-from airflow_plugin.operators.outcome import as_asked, committed_result, outcome, skip_if_paused
-from airflow_plugin.operators.run_metrics import tell_run
+from airflow_plugin.operators.result_handling import (
+    as_asked,
+    committed_result,
+    outcome,
+    skip_if_paused,
+)
+from airflow_plugin.operators.run_metrics import send_run_metrics
 from config_schema import names
 from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
@@ -50,7 +55,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         elif result.code >= 0 and ended != "exit code 0":
             self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
         self.told = result
-        tell_run(self.job, result, context)
+        send_run_metrics(self.job, result, context)
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)
         return value

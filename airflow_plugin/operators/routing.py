@@ -8,7 +8,7 @@ from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from airflow_plugin.operators.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.jobs.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from airflow_plugin.operators.triggering import run_of
 from config_schema import names
 from config_schema.result import ResultCode

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from airflow_plugin.factory import build
-from airflow_plugin.factory.plan import DagPlan
-from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
+from airflow_plugin.rows.plan import DagPlan
 from config_schema.result import TOKEN_VARIABLE
 
 TOKEN = "<new for each try>"

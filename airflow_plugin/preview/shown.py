@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow_plugin.factory.judging import plan_of
-from airflow_plugin.factory.last_good import Row
-from airflow_plugin.factory.plan import DagPlan
-from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.jobs.merge_job import (
+    CHECK_TASK,
+    MERGE_TASK,
+    RESCHEDULE_TASK,
+    WAIT_TASK,
+)
 from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
 from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.preview.times import next_times
+from airflow_plugin.rows.evaluation import plan_of
+from airflow_plugin.rows.last_good import Row
+from airflow_plugin.rows.plan import DagPlan
 
 AIRFLOW = ("airflow", "kubernetes")  # packages that the base install lacks
 

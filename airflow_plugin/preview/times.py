@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from config_schema.schedules import NOT_CRON, PRESETS
+from config_schema.cron import NOT_CRON, PRESETS
 
 
 def next_times(schedule: str | None, timezone: str, after: datetime, count: int = 3) -> list[datetime]:

@@ -6,10 +6,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_plugin.factory.judging import plan_of, row_place
-from airflow_plugin.factory.last_good import Row
-from airflow_plugin.stream_table import Page, RowChange, StreamRow, Version
-from airflow_plugin.streams.dag_owners import Owner, clashes
+from airflow_plugin.control.stream_table import (
+    Page,
+    RowChange,
+    StreamRow,
+    Version,
+)
+from airflow_plugin.health.dag_owners import Owner, clashes
+from airflow_plugin.rows.evaluation import plan_of, row_place
+from airflow_plugin.rows.last_good import Row
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names

@@ -8,10 +8,16 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin import stream_table
-from airflow_plugin.merge_store import connect, worded
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import connect, worded
+from airflow_plugin.control.stream_table import (
+    HandChange,
+    Page,
+    RowChange,
+    StreamRow,
+    Version,
+)
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, platform_settings
-from airflow_plugin.stream_table import HandChange, Page, RowChange, StreamRow, Version
 from config_schema import names
 from config_schema.errors import StreamFactoryError, choose_from
 

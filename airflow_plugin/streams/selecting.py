@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.sync.diff import parsed
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.stream import STATUSES

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from airflow_plugin.stream_table import RowChange, StreamRow
+from airflow_plugin.control.stream_table import RowChange, StreamRow
 from airflow_plugin.sync.diff import parsed
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.stream import STATUSES

@@ -7,15 +7,15 @@ import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 
-from airflow_plugin import stream_table
-from airflow_plugin.merge_store import worded
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import worded
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
 from airflow_plugin.sync.stores import MergeStore
 from config_schema import names
-from config_schema.compiled_model import CompiledModel
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
+from config_schema.model.compiled import CompiledModel
 
 LOCK_SECONDS = 30
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from airflow_plugin.stream_table import HandChange, StreamRow
+from airflow_plugin.control.stream_table import HandChange, StreamRow
 from config_schema.stream import StreamConfig
 
 

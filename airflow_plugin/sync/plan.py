@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.sync.diff import Kind, StreamChange, stream_changes
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.stores import MergeStore

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from airflow_plugin.streams.dag_owners import Owner, clashes
+from airflow_plugin.health.dag_owners import Owner, clashes
 from airflow_plugin.sync.diff import Kind
 from airflow_plugin.sync.plan import Plan, commits_before
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Dataset, Ecosystem
-from config_schema.sql_types import long_name, widens
+from config_schema.model.sql_types import long_name, widens
 
 SHORT_COMMIT = 12
 FORCE = "Take a commit that does, or go back with --force-rollback"

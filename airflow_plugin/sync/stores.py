@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
-from airflow_plugin.merge_store import connect, identity
+from airflow_plugin.control.connection import connect, identity
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
 from config_schema.errors import StreamFactoryError

@@ -13,17 +13,17 @@ from airflow.models.dag import DagModel
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunTriggeredByType
 
-from airflow_plugin.operations import operation
+from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.jobs.operations import operation
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import RowChange
 from airflow_plugin.streams.changing import STATUS_CHANGES, refuse_haste, status_changes
 from airflow_plugin.streams.opening import StreamTable
-from airflow_plugin.web import stored
-from airflow_plugin.web.answers import Refused
-from airflow_plugin.web.rights import User
+from airflow_plugin.web import queries
+from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.mutations import change_row, writing
+from airflow_plugin.web.permissions import User
 from airflow_plugin.web.runs import forget_dags
 from airflow_plugin.web.streams import StreamFacts
-from airflow_plugin.web.writing import change_row, writing
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
@@ -34,7 +34,7 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
     """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
-    def changing(table: StreamTable, now: stored.Version | None) -> RowChange | None:
+    def changing(table: StreamTable, now: queries.Version | None) -> RowChange | None:
         try:
             return next(iter(status_changes(table, [key], word)), None)
         except StreamFactoryError as error:
@@ -52,7 +52,7 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     resting = _standing(stream.dag_id, 409)
     with writing(settings) as table:
         refuse_haste(table, [stream.stream_key])
-        stored.note_action(table.connection, settings, stream.stream_key, "trigger", user.name)
+        queries.note_action(table.connection, settings, stream.stream_key, "trigger", user.name)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
     return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id

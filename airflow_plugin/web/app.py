@@ -18,9 +18,9 @@ from airflow_plugin.web import (
     routes_runs,
     routes_stream,
 )
-from airflow_plugin.web.answers import handle_errors
-from airflow_plugin.web.gate import Gate
-from airflow_plugin.web.shapes import ErrorAnswer
+from airflow_plugin.web.auth_middleware import Gate
+from airflow_plugin.web.error_responses import handle_errors
+from airflow_plugin.web.schemas import ErrorAnswer
 
 STATIC = Path(__file__).with_name("static")
 ROUTERS: tuple[APIRouter, ...] = (

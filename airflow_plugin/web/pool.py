@@ -14,7 +14,7 @@ from typing import TypeVar
 from psycopg2 import extensions
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.merge_store import MergeStoreError, connect, worded
+from airflow_plugin.control.connection import MergeStoreError, connect, worded
 from airflow_plugin.settings import PlatformSettings, web_dsn
 
 SIZE = 4

@@ -6,24 +6,24 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from airflow_plugin.web import shapes
+from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status, operate, trigger
-from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for
-from airflow_plugin.web.rights import EDIT, UserDep
+from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
+from airflow_plugin.web.permissions import EDIT, UserDep
 
 router = APIRouter(
     responses={
-        404: {"model": shapes.ErrorAnswer, "description": "there is no such platform or stream"},
-        409: {"model": shapes.ErrorAnswer, "description": "the stream cannot do that as it is"},
-        413: {"model": shapes.ErrorAnswer, "description": "the body is too long"},
+        404: {"model": schemas.ErrorAnswer, "description": "there is no such platform or stream"},
+        409: {"model": schemas.ErrorAnswer, "description": "the stream cannot do that as it is"},
+        413: {"model": schemas.ErrorAnswer, "description": "the body is too long"},
     }
 )
 
 Asked = Literal["trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust"]
 
 
-@router.post("/streams/{platform}/{key}/actions/{action}", response_model=shapes.ActionAnswer)
-def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body: shapes.ActionBody) -> dict[str, Any]:
+@router.post("/streams/{platform}/{key}/actions/{action}", response_model=schemas.ActionAnswer)
+def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body: schemas.ActionBody) -> dict[str, Any]:
     """Do it, and write the user's name to the stream's history."""
     settings, stream = stream_for(user, EDIT, platform, key)
     if action == "trigger":

@@ -6,34 +6,34 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import RowChange
 from airflow_plugin.streams.changing import to_version
 from airflow_plugin.streams.opening import StreamTable
-from airflow_plugin.web import shapes
+from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status
-from airflow_plugin.web.answers import Refused
-from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for
+from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
+from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.mutations import change_row, config_text, key_of
+from airflow_plugin.web.permissions import EDIT, User, UserDep
 from airflow_plugin.web.platforms import named_platform
-from airflow_plugin.web.rights import EDIT, User, UserDep
+from airflow_plugin.web.queries import Version
 from airflow_plugin.web.routes_stream import detail
-from airflow_plugin.web.stored import Version
 from airflow_plugin.web.streams import streams_of
-from airflow_plugin.web.writing import change_row, config_text, key_of
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 router = APIRouter(
     responses={
-        404: {"model": shapes.ErrorAnswer, "description": "there is no such platform or stream"},
-        409: {"model": shapes.ErrorAnswer, "description": "the stream is another by now, or cannot go that way"},
-        413: {"model": shapes.ErrorAnswer, "description": "the body is too long"},
+        404: {"model": schemas.ErrorAnswer, "description": "there is no such platform or stream"},
+        409: {"model": schemas.ErrorAnswer, "description": "the stream is another by now, or cannot go that way"},
+        413: {"model": schemas.ErrorAnswer, "description": "the body is too long"},
     }
 )
 
 
-@router.post("/streams/{platform}", response_model=shapes.StreamDetail, status_code=201)
-def create(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+@router.post("/streams/{platform}", response_model=schemas.StreamDetail, status_code=201)
+def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """Create a stream. Syncs of the model keep it, and show it as drift until the model has it too."""
     settings = named_platform(platform)
     user.must_create()
@@ -49,8 +49,8 @@ def create(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dic
     return _now(user, settings, key)
 
 
-@router.put("/streams/{platform}/{key}", response_model=shapes.StreamDetail)
-def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: shapes.ChangedStream) -> dict[str, Any]:
+@router.put("/streams/{platform}/{key}", response_model=schemas.StreamDetail)
+def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.ChangedStream) -> dict[str, Any]:
     """Give a stream another config. Its status stays."""
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
@@ -64,15 +64,15 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: shapes.Cha
     return _now(user, settings, key)
 
 
-@router.delete("/streams/{platform}/{key}", response_model=shapes.ActionAnswer)
+@router.delete("/streams/{platform}/{key}", response_model=schemas.ActionAnswer)
 def retire(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
     """Retire a stream: its DAG goes; its row, batches and merge tables stay."""
     settings, _ = stream_for(user, EDIT, platform, key)
     return {"what": change_status(user, settings, key, "retire")}
 
 
-@router.post("/streams/{platform}/{key}/rollback", response_model=shapes.StreamDetail)
-def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: shapes.Rollback) -> dict[str, Any]:
+@router.post("/streams/{platform}/{key}/rollback", response_model=schemas.StreamDetail)
+def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Rollback) -> dict[str, Any]:
     """Make a stream what it was after an earlier change, status and config."""
     settings, _ = stream_for(user, EDIT, platform, key)
 

@@ -9,43 +9,43 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from airflow_plugin.factory.judging import plan_of, row_place
-from airflow_plugin.factory.last_good import Row
+from airflow_plugin.health.dag_owners import clashes
 from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.preview.shown import shown_dag
+from airflow_plugin.rows.evaluation import plan_of, row_place
+from airflow_plugin.rows.last_good import Row
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import same_dag_problems
-from airflow_plugin.streams.dag_owners import clashes
 from airflow_plugin.sync.diff import parsed
-from airflow_plugin.web import shapes
-from airflow_plugin.web.answers import problem_dicts
-from airflow_plugin.web.cards import instant
-from airflow_plugin.web.named import PlatformPath, platform_for
-from airflow_plugin.web.rights import READ, User, UserDep
+from airflow_plugin.web import schemas
+from airflow_plugin.web.dependencies import PlatformPath, platform_for
+from airflow_plugin.web.error_responses import problem_dicts
+from airflow_plugin.web.mutations import config_text
+from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.routes_stream import changes
 from airflow_plugin.web.runs import owner_of
+from airflow_plugin.web.stream_status import instant
 from airflow_plugin.web.streams import StreamFacts, streams_of
-from airflow_plugin.web.writing import config_text
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
 router = APIRouter(
     responses={
-        404: {"model": shapes.ErrorAnswer, "description": "there is no such platform"},
-        413: {"model": shapes.ErrorAnswer, "description": "the body is too long"},
+        404: {"model": schemas.ErrorAnswer, "description": "there is no such platform"},
+        413: {"model": schemas.ErrorAnswer, "description": "the body is too long"},
     }
 )
 
 
-@router.post("/validate/{platform}", response_model=shapes.Problems)
-def validate(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+@router.post("/validate/{platform}", response_model=schemas.Problems)
+def validate(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """The problems for which the factory would set a config aside; none if it is sound."""
     settings = platform_for(user, platform)
     return {"problems": problem_dicts(_problems(settings, body.config, _others(settings)))}
 
 
-@router.post("/preview/{platform}", response_model=shapes.Preview)
-def preview(user: UserDep, platform: PlatformPath, body: shapes.NewStream) -> dict[str, Any]:
+@router.post("/preview/{platform}", response_model=schemas.Preview)
+def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """The DAG and the pod that a config gives, and what it changes of the stream that there is."""
     settings = platform_for(user, platform)
     streams = _others(settings)

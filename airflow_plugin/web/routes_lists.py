@@ -9,12 +9,17 @@ from typing import Annotated, Any, Literal
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
-from airflow_plugin.web import shapes
-from airflow_plugin.web.cards import STATES, Card, State, count_states
-from airflow_plugin.web.moved import moved_of
+from airflow_plugin.web import schemas
+from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import Standing, known_platforms, standings
-from airflow_plugin.web.rights import UserDep
 from airflow_plugin.web.runs import success_rates
+from airflow_plugin.web.stream_status import (
+    STATES,
+    Card,
+    State,
+    count_states,
+)
+from airflow_plugin.web.throughput import moved_of
 
 FIRST = 20  # of a kind in the overview
 
@@ -25,19 +30,19 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
-@router.get("/me", response_model=shapes.Me)
+@router.get("/me", response_model=schemas.Me)
 def me(user: UserDep) -> dict[str, Any]:
     """Who asks."""
     return {"name": user.name, "can_create": user.can_create}
 
 
-@router.get("/platforms", response_model=shapes.Platforms)
+@router.get("/platforms", response_model=schemas.Platforms)
 def platforms(user: UserDep) -> dict[str, Any]:
     """The platforms of which the user may see anything."""
     return {"platforms": [one.to_dict() for one in standings(user, known_platforms().values())]}
 
 
-@router.get("/overview", response_model=shapes.Overview)
+@router.get("/overview", response_model=schemas.Overview)
 def overview(user: UserDep) -> dict[str, Any]:
     """How many streams are in which state, those that want attention, and what was moved in the last day."""
     found = standings(user, known_platforms().values())
@@ -54,7 +59,7 @@ def overview(user: UserDep) -> dict[str, Any]:
     }
 
 
-@router.get("/streams", response_model=shapes.StreamList)
+@router.get("/streams", response_model=schemas.StreamList)
 def streams(
     user: UserDep,
     platform: Text = "",
@@ -62,7 +67,7 @@ def streams(
     q: Text = "",
     status: Literal["", "active", "paused", "retired"] = "",
     state: Literal["", State] = "",
-    sort: shapes.Sorting = "stream_key",
+    sort: schemas.Sorting = "stream_key",
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
@@ -86,7 +91,7 @@ def streams(
     return {"total": len(wanted), "streams": _told(ordered[offset : offset + limit])}
 
 
-@router.get("/status", response_model=shapes.StatusList)
+@router.get("/status", response_model=schemas.StatusList)
 def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, Any]:
     """How fresh each active stream is, and whether that meets its need; `total` is how many there are."""
     found = standings(user, known_platforms().values())

@@ -8,16 +8,16 @@ from typing import Any
 from fastapi import APIRouter
 
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.web import shapes
-from airflow_plugin.web.named import PlatformPath
+from airflow_plugin.web import schemas
+from airflow_plugin.web.dependencies import PlatformPath
+from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import named_platform
-from airflow_plugin.web.rights import UserDep
-from config_schema import stream
+from config_schema.schemas import json_schema
 
-router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such platform"}})
+router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such platform"}})
 
 
-@router.get("/platforms/{platform}/config", response_model=shapes.NewStream)
+@router.get("/platforms/{platform}/config", response_model=schemas.NewStream)
 def platform_config(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
     """The keys of a config that a platform's settings give each of its streams; for who may create one."""
     user.must_create()
@@ -26,9 +26,9 @@ def platform_config(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
 
 def given_config(settings: PlatformSettings) -> dict[str, Any]:
     """What each stream of the platform has alike, and what there is no choice of."""
-    keys = [one.name for one in fields(settings) if one.name in stream.schema()["properties"]]
+    keys = [one.name for one in fields(settings) if one.name in json_schema("stream")["properties"]]
     shared = {key: getattr(settings, key) for key in keys if getattr(settings, key) not in (None, ())}
-    (ingestion_type,) = stream.schema()["properties"]["ingestion_type"]["enum"]
+    (ingestion_type,) = json_schema("stream")["properties"]["ingestion_type"]["enum"]
     only = {"runner": settings.runners, "source_credential_secret_name": settings.source_credential_secret_names}
     chosen = {key: values[0] for key, values in only.items() if len(values) == 1}
     return {"ingestion_type": ingestion_type, "single_dataset": False, **shared, **chosen}

@@ -13,17 +13,22 @@ from airflow.utils.session import create_session
 from fastapi import APIRouter, Path, Query
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.factory.rows import candidate_keys
-from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.jobs.merge_job import MERGE_TASK
+from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.web import shapes, stored
-from airflow_plugin.web.answers import Refused
+from airflow_plugin.web import queries, schemas
+from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
 from airflow_plugin.web.pool import pool
-from airflow_plugin.web.rights import READ, User, UserDep
 from airflow_plugin.web.runs import Run, RunQuery, dag_ids_of, run_of, runs_matching
+from airflow_plugin.web.serializers import (
+    batch_dict,
+    dataset_dicts,
+    merge_result,
+    run_dict,
+)
 from airflow_plugin.web.streams import streams_of
-from airflow_plugin.web.told import batch_dict, dataset_dicts, merge_result, run_dict
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult
 
@@ -44,7 +49,7 @@ class Place:
     stream_key: str
 
 
-@router.get("/runs", response_model=shapes.Runs)
+@router.get("/runs", response_model=schemas.Runs)
 def runs(
     user: UserDep,
     platform: Text = "",
@@ -74,8 +79,8 @@ def runs(
 
 @router.get(
     "/runs/{dag_id}/{run_id}",
-    response_model=shapes.RunDetail,
-    responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such run"}},
+    response_model=schemas.RunDetail,
+    responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such run"}},
 )
 def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     """A run, with what it did for each dataset, or why it failed."""
@@ -88,9 +93,9 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     if place is None or run is None:
         raise _no_run()
 
-    def read(connection: Connection) -> tuple[dict[tuple[str, str], dict[str, Any]], list[stored.BatchRow]]:
-        found = stored.results(connection, place.settings, [(place.stream_key, run_id)], whole=True)
-        return found, stored.batches_of_run(connection, place.settings, place.stream_key, run_id)
+    def read(connection: Connection) -> tuple[dict[tuple[str, str], dict[str, Any]], list[queries.BatchRow]]:
+        found = queries.results(connection, place.settings, [(place.stream_key, run_id)], whole=True)
+        return found, queries.batches_of_run(connection, place.settings, place.stream_key, run_id)
 
     results, batches = pool(place.settings).read(read)
     sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
@@ -157,7 +162,7 @@ def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str],
 
 def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     def read(connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
-        return stored.results(connection, settings, asked, whole=False)
+        return queries.results(connection, settings, asked, whole=False)
 
     return pool(settings).read(read)
 
@@ -167,7 +172,7 @@ def _told(run: Run, place: Place, results: dict[tuple[str, str], MergeResult]) -
     return run_dict(run, place.settings.platform_name, place.stream_key, result)
 
 
-def _error(run: Run, result: MergeResult | None, batches: list[stored.BatchRow]) -> dict[str, str] | None:
+def _error(run: Run, result: MergeResult | None, batches: list[queries.BatchRow]) -> dict[str, str] | None:
     what = (result.error if result else None) or next((one.error for one in batches if one.error), None)
     if what is not None:
         return {"what": what, "todo": "Mend that, then trigger the stream again"}

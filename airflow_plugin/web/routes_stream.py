@@ -9,29 +9,40 @@ from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import Page, Version
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import field_changes, parsed
-from airflow_plugin.web import shapes, stored
-from airflow_plugin.web.answers import Refused, problem_dicts
-from airflow_plugin.web.cards import card, clash, instant
-from airflow_plugin.web.named import KeyPath, PlatformPath, stream_for, version_of
+from airflow_plugin.web import queries, schemas
+from airflow_plugin.web.dependencies import (
+    KeyPath,
+    PlatformPath,
+    stream_for,
+    version_of,
+)
+from airflow_plugin.web.error_responses import Refused, problem_dicts
+from airflow_plugin.web.permissions import (
+    EDIT,
+    READ,
+    User,
+    UserDep,
+)
 from airflow_plugin.web.pool import pool
-from airflow_plugin.web.rights import EDIT, READ, User, UserDep
 from airflow_plugin.web.runs import dag_of, success_rates
+from airflow_plugin.web.serializers import batch_dict
+from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
-from airflow_plugin.web.told import batch_dict
-from config_schema import names, stream
-from config_schema.marks import told_by
+from config_schema import names
+from config_schema.schemas import json_schema
+from config_schema.sql.object_comments import told_by
 
-router = APIRouter(responses={404: {"model": shapes.ErrorAnswer, "description": "there is no such stream"}})
+router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such stream"}})
 
 MOST_BYTES = 1 << 20  # of configs in an answer
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 
 
-@router.get("/streams/{platform}/{key}", response_model=shapes.StreamDetail)
+@router.get("/streams/{platform}/{key}", response_model=schemas.StreamDetail)
 def one_stream(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
     """A stream, its config, what is wrong with it, and its lineage. `version` goes back with each change."""
     settings, found = stream_for(user, READ, platform, key)
@@ -55,7 +66,7 @@ def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[s
     }
 
 
-@router.get("/streams/{platform}/{key}/history", response_model=shapes.History)
+@router.get("/streams/{platform}/{key}/history", response_model=schemas.History)
 def history(
     user: UserDep,
     platform: PlatformPath,
@@ -86,7 +97,7 @@ def history(
     }
 
 
-@router.get("/streams/{platform}/{key}/diff", response_model=shapes.Diff)
+@router.get("/streams/{platform}/{key}/diff", response_model=schemas.Diff)
 def diff(
     user: UserDep,
     platform: PlatformPath,
@@ -115,13 +126,13 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any
     return [{"path": one.key, "before": one.before, "after": one.after} for one in field_changes(before, after)]
 
 
-@router.get("/streams/{platform}/{key}/batches", response_model=shapes.Batches)
+@router.get("/streams/{platform}/{key}/batches", response_model=schemas.Batches)
 def batches(
     user: UserDep,
     platform: PlatformPath,
     key: KeyPath,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    before: Annotated[int, Query(ge=0, le=stored.NEWEST_BATCH)] = stored.NEWEST_BATCH,
+    before: Annotated[int, Query(ge=0, le=queries.NEWEST_BATCH)] = queries.NEWEST_BATCH,
 ) -> dict[str, Any]:
     """The batches of a stream, the newest first; `before` is the oldest one that is known already.
 
@@ -130,18 +141,18 @@ def batches(
     """
     settings, found = stream_for(user, READ, platform, key)
 
-    def read(connection: Connection) -> list[stored.BatchRow]:
-        return stored.batches(connection, settings, key, limit=limit, before=before)
+    def read(connection: Connection) -> list[queries.BatchRow]:
+        return queries.batches(connection, settings, key, limit=limit, before=before)
 
     read_batches = pool(settings).read(read)
     sees_data = any(one.said for one in read_batches) and user.may_see_data(found.dag_id)
     return {"batches": [batch_dict(one, sees_data) for one in read_batches]}
 
 
-@router.get("/schema/stream", response_model=shapes.AnyJson)
+@router.get("/schema/stream", response_model=schemas.AnyJson)
 def schema() -> dict[str, Any]:
     """The JSON Schema of a stream's config."""
-    return stream.schema()
+    return json_schema("stream")
 
 
 def _history(settings: PlatformSettings, key: str, page: Page) -> list[Version]:
@@ -166,8 +177,8 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     """The row does not say where its source is; of a platform that may read one server only, it is that one."""
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
 
-    def read(connection: Connection) -> list[stored.ViewRow]:
-        return stored.views(connection, settings, tables)
+    def read(connection: Connection) -> list[queries.ViewRow]:
+        return queries.views(connection, settings, tables)
 
     views = [_view_dict(one) for one in pool(settings).read(read)]
     hosts = settings.source_hosts
@@ -186,7 +197,7 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     }
 
 
-def _view_dict(view: stored.ViewRow) -> dict[str, Any]:
+def _view_dict(view: queries.ViewRow) -> dict[str, Any]:
     """Ours say in their comment which workspace and group they are for; others may read merge tables too."""
     mark = told_by(view.comment)
     of = {key: str(mark[key]) if mark.get(key) else None for key in ("workspace", "group")}

@@ -11,13 +11,19 @@ from functools import cache
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.batch_table import clock_of
-from airflow_plugin.factory.judging import judged
-from airflow_plugin.factory.last_good import Row, Stream
+from airflow_plugin.control.batch_table import clock_of
+from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web.pool import pool
-from airflow_plugin.web.stored import NO_BATCH, LastBatch, StoredRow, last_batches, stored_rows
+from airflow_plugin.web.queries import (
+    NO_BATCH,
+    LastBatch,
+    StoredRow,
+    last_batches,
+    stored_rows,
+)
 from config_schema import names
 from config_schema.errors import Problem, StreamFactoryError
 

@@ -12,7 +12,13 @@ from config_schema.load.git import files_at
 from config_schema.load.lines import with_lines
 from config_schema.load.model_files import model_files
 from config_schema.load.parts import YAML_FILE
-from config_schema.ownership import Author, code_changes, ecosystem_changes, mapping_changes, refusals
+from config_schema.model.ownership import (
+    Author,
+    code_changes,
+    ecosystem_changes,
+    mapping_changes,
+    refusals,
+)
 
 # What Python may run of a folder.
 CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyo", ".pyd", ".so", ".pth", ".zip", ".egg"})

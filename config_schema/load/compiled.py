@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from config_schema.compiled_model import CompiledModel
 from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import PYTHON_FILE, CodeReader
 from config_schema.load.model_files import files_digest
 from config_schema.load.python_model import ecosystem_of_python
+from config_schema.model.compiled import CompiledModel
 
 
 def is_code(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from cattrs.strategies import configure_tagged_union, configure_union_passthroug
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load.inside import NotInside, read_inside
 from config_schema.load.model_yaml import ModelLoader
-from config_schema.quality import QualityCheck
+from config_schema.model.quality import QualityCheck
 
 Model = TypeVar("Model")
 CHECK_KINDS: dict[type, str] = {shape: shape.kind.value for shape in get_args(QualityCheck)}

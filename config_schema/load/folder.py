@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config_schema.check import Place, check_model, schema_problems
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load import documents
 from config_schema.load.lines import with_lines
 from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
-from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.model import Ecosystem, ProductionStatus
+from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
+from config_schema.rules.check import Place, check_model, schema_problems
 
 PYTHON_FILE = "eco.py"
 MAPPING_FILE = "dsg_platform_mapping.json"

@@ -7,20 +7,19 @@ could mean two things is refused.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from config_schema.names import shortened
+from config_schema.schemas import json_schema
 
 SCHEMAS = ("ecosystem", "ecosystem_part")
 CORE = "tag:yaml.org,2002:"
@@ -166,8 +165,7 @@ def _kinds() -> dict[str, set[str]]:
     """What values each key of the model has, wherever it stands: `string`, `boolean`, `array of string` and so on."""
     found: dict[str, set[str]] = defaultdict(set)
     for name in SCHEMAS:
-        schema = json.loads((Path(__file__).parents[1] / f"{name}.schema.json").read_text("utf-8"))
-        _collect(schema, found)
+        _collect(json_schema(name), found)
     return found
 
 

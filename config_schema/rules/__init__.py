@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from config_schema.errors import Finding
-from config_schema.mapping import DsgMapping
 from config_schema.model import Ecosystem
+from config_schema.model.mapping import DsgMapping
 from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules, tls
 
 OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (

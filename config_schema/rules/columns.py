@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from config_schema.claims import Key, source_table
 from config_schema.errors import Finding, choose_from, did_you_mean
 from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, Milestoning, SourceKind
+from config_schema.model.claims import Key, source_table
+from config_schema.model.sql_types import (
+    KNOWN_TYPES,
+    WITHOUT_ORDER,
+    base_type,
+    least_row_bytes,
+)
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.rules.parts import datasets
-from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type, least_row_bytes
 
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # PostgreSQL's, of every table
 MOST_COLUMNS = 1600 - len(VERSION_COLUMNS)  # PostgreSQL's limit, less what forensic merge tables have of ours

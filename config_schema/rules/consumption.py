@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config_schema.errors import Finding
-from config_schema.mapping import DsgMapping
 from config_schema.model import (
     Dataset,
     Ecosystem,
     ProductionStatus,
     Workspace,
 )
+from config_schema.model.mapping import DsgMapping
 from config_schema.rules.parts import Assigned, assigned, dataset_groups, datasets_by_sink
 
 MOST_SHOWN = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config_schema.errors import Finding, choose_from
-from config_schema.mapping import AssignmentStatus, DsgMapping
 from config_schema.model import DatasetGroup, Ecosystem, Milestoning, Platform
+from config_schema.model.mapping import AssignmentStatus, DsgMapping
 from config_schema.rules.parts import assigned, dataset_groups
 
 

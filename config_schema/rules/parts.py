@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from config_schema.mapping import Assignment, DsgMapping
 from config_schema.model import Dataset, DatasetGroup, DatasetSink, Datastore, Ecosystem, Platform, Workspace
+from config_schema.model.mapping import Assignment, DsgMapping
 
 
 @dataclass(frozen=True)

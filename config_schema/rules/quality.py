@@ -7,8 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from config_schema.errors import Finding, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem
-from config_schema.quality import Pattern, Range, Reference, RowCount, columns_checked
-from config_schema.regular_expression import fault
+from config_schema.model.quality import (
+    Pattern,
+    Range,
+    Reference,
+    RowCount,
+    columns_checked,
+)
+from config_schema.rules.pg_regex import fault
 
 
 def quality_findings(ecosystem: Ecosystem) -> Iterator[Finding]:

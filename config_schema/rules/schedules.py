@@ -13,11 +13,11 @@ from zoneinfo import available_timezones
 
 from croniter import croniter
 
+from config_schema.cron import PRESETS, schedule_fault, timezone_exists
 from config_schema.errors import Finding, choose_from, did_you_mean
-from config_schema.mapping import DsgMapping
 from config_schema.model import DatasetGroup, Ecosystem, Platform
+from config_schema.model.mapping import DsgMapping
 from config_schema.rules.parts import assigned
-from config_schema.schedules import PRESETS, schedule_fault, timezone_exists
 
 Field = list[int | str]  # numbers, `*`, and `l` for the last day of a month
 WAITS = {"@continuous": 0.0, "@once": inf}

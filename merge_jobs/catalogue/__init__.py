@@ -22,12 +22,12 @@ from merge_jobs.catalogue.mysql import mysql_tables
 from merge_jobs.catalogue.postgres import postgres_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.catalogue.sqlite import sqlite_tables
-from merge_jobs.database import Place
+from merge_jobs.database.connections import Place
 from merge_jobs.errors import CommandWrong, DatabaseFailed
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
-from merge_jobs.sources.postgres import PostgresSource
-from merge_jobs.sources.sqlalchemy_source import source_engine
+from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.sources.sql.source import source_engine
 
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from config_schema.check import schema_problems
 from config_schema.errors import Finding
 from config_schema.load.documents import plain
 from config_schema.model import (
@@ -23,6 +22,7 @@ from config_schema.model import (
     Platform,
 )
 from config_schema.rules import OF_THE_ECOSYSTEM
+from config_schema.rules.check import schema_problems
 from config_schema.rules.names import derived_names_differ
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind
 from merge_jobs.errors import CommandWrong

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.catalogue.reflected import modelled_columns, readable_or_why
-from merge_jobs.database import Place
-from merge_jobs.sources.sqlalchemy_source import inspected_schema
+from merge_jobs.database.connections import Place
+from merge_jobs.sources.sql.source import inspected_schema
 from merge_jobs.sql import statement
 
 KINDS = {"BASE TABLE": TableKind.TABLE, "SYSTEM VERSIONED": TableKind.TABLE, "VIEW": TableKind.VIEW}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from config_schema.errors import choose_from
-from config_schema.sql_types import KNOWN_TYPES, base_type
+from config_schema.model.sql_types import KNOWN_TYPES, base_type
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.errors import CommandWrong
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.postgres.source import PostgresSource
 
 KINDS = {
     "r": TableKind.TABLE,

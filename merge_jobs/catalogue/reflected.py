@@ -10,10 +10,10 @@ from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import SQLAlchemyError
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
-from merge_jobs.database import Place
-from merge_jobs.sources.column_types import postgres_type
-from merge_jobs.sources.reflection import reflected_columns
-from merge_jobs.sources.sqlalchemy_source import inspected_schema
+from merge_jobs.database.connections import Place
+from merge_jobs.sources.sql.column_types import postgres_type
+from merge_jobs.sources.sql.reflection import reflected_columns
+from merge_jobs.sources.sql.source import inspected_schema
 
 
 def reflected_tables(session: sa.Connection, place: Place) -> list[FoundTable]:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.catalogue.reflected import readable_or_why
-from merge_jobs.database import Place
-from merge_jobs.sources.column_types import declared_type
-from merge_jobs.sources.reflection import reflected_columns
-from merge_jobs.sources.sqlalchemy_source import inspected_schema
+from merge_jobs.database.connections import Place
+from merge_jobs.sources.sql.column_types import declared_type
+from merge_jobs.sources.sql.reflection import reflected_columns
+from merge_jobs.sources.sql.source import inspected_schema
 
 NO_DATASET = {"virtual": "it is a virtual table", "shadow": "it is what a virtual table keeps its data in"}
 TABLES = """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from config_schema.model import SourceKind
-from merge_jobs.database import Place
+from merge_jobs.database.connections import Place
 from merge_jobs.sources import Source
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.postgres.source import PostgresSource
 
 
 def open_source(place: Place, application_name: str) -> Source:
@@ -13,6 +13,6 @@ def open_source(place: Place, application_name: str) -> Source:
     if place.kind is SourceKind.POSTGRESQL:
         return PostgresSource(place, application_name)
     # SQLAlchemy is loaded for those who need it.
-    from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
+    from merge_jobs.sources.sql.source import SqlAlchemySource
 
     return SqlAlchemySource(place)

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from config_schema.statements import Statement, load_statements
+from config_schema.sql.statements import Statement, load_statements
 
 
 def statement(name: str) -> Statement:

@@ -1,1 +1,1 @@
-"""How the delta of a batch is found: one module for each strategy; choosing.py chooses between them."""
+"""How a batch finds what changed: a module for each strategy; selection.py says which one is taken, and why."""

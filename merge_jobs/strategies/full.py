@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 
 from config_schema.result import Counts
-from merge_jobs import row_maps
-from merge_jobs.batches import Staged
 from merge_jobs.errors import StoreMismatch
-from merge_jobs.merge import apply_delta, check_deletes, measured_delta, open_rows, set_work_memory
-from merge_jobs.quality import keep_delta
-from merge_jobs.rejected import refuse_bad_keys, with_keys_checked
-from merge_jobs.row_maps import MapKind
-from merge_jobs.schema_drift import brought_to_model, drift
-from merge_jobs.strategies import mapping
-from merge_jobs.strategies.reading import Read, Reading
-from merge_jobs.tables import DatasetTables, create_staging, merge_table
+from merge_jobs.quality.checks import keep_delta
+from merge_jobs.schema_change.schema_drift import brought_to_model, drift
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.apply import (
+    apply_delta,
+    check_deletes,
+    measured_delta,
+    open_rows,
+    set_work_memory,
+)
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables, create_staging, merge_table
+from merge_jobs.strategies import row_map_load
+from merge_jobs.strategies.rejected_keys import refuse_bad_keys, with_keys_checked
+from merge_jobs.strategies.strategy import Read, Reading
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +37,7 @@ class Full:
             drift(tables, standing, made)  # refused before the source is read
         if reading.map_kind is not None:
             row_maps.create_map_to_come(tables, reading.map_kind)
-        rows = mapping.load_all(reading, mapping.staging_target(tables, made))
+        rows = row_map_load.load_all(reading, row_map_load.staging_target(tables, made))
         return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:

@@ -7,13 +7,13 @@ import time
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs import as_of, row_maps
-from merge_jobs.batches import Staged
-from merge_jobs.rejected import with_keys_checked
-from merge_jobs.row_maps import MapKind
-from merge_jobs.strategies import mapping
-from merge_jobs.strategies.reading import Read, Reading
-from merge_jobs.tables import DatasetTables, create_merge_table
+from merge_jobs.stores.postgres import as_of, row_maps
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables, create_merge_table
+from merge_jobs.strategies import row_map_load
+from merge_jobs.strategies.rejected_keys import with_keys_checked
+from merge_jobs.strategies.strategy import Read, Reading
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Initial:
         made = create_merge_table(tables, reading.batch_id)
         if reading.map_kind is not None:
             row_maps.create_map(tables, reading.map_kind)
-        rows = mapping.load_all(reading, mapping.merge_target(tables, made))
+        rows = row_map_load.load_all(reading, row_map_load.merge_target(tables, made))
         return Read(rows, rows)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:

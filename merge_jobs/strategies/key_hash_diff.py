@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from config_schema.result import Counts
-from merge_jobs import row_maps
-from merge_jobs.batches import Staged
 from merge_jobs.errors import MapWrong
-from merge_jobs.rejected import refuse_bad_keys
-from merge_jobs.row_maps import MapKind
-from merge_jobs.strategies.changes import merge_changes
-from merge_jobs.strategies.reading import Doubt, Read, Reading
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables, Described, create_staging
+from merge_jobs.strategies.incremental import merge_changes
+from merge_jobs.strategies.rejected_keys import refuse_bad_keys
 from merge_jobs.strategies.row_hashes import RowHashes
-from merge_jobs.tables import DatasetTables, Described, create_staging
+from merge_jobs.strategies.strategy import Doubt, Read, Reading
 
 log = logging.getLogger(__name__)
 

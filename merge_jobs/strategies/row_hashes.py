@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
-from merge_jobs.copy_pipe import copy_through
-from merge_jobs.progress import Pieces, progress_told
+from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.sources import SourceColumn
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.strategies.read import check_columns, is_exact_in_binary, warn_of_conversions
-from merge_jobs.strategies.reading import Reading
-from merge_jobs.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.progress import Pieces, progress_told
+from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
+from merge_jobs.strategies.strategy import Reading
 
 HASHES_AT_ONCE = 100_000
 # Types of which two values that are equal are the same, so that their own hash will do.

@@ -11,18 +11,18 @@ from functools import cached_property
 from psycopg2 import sql
 
 from config_schema.result import Counts
-from merge_jobs import row_maps
-from merge_jobs.batches import Staged
-from merge_jobs.copy_pipe import copy_through
-from merge_jobs.guard import WRAP, Leaf, Sight
-from merge_jobs.progress import Pieces
-from merge_jobs.row_maps import MapKind
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.database.copy_pipe import copy_through
+from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.strategies.changes import merge_changes
-from merge_jobs.strategies.read import check_columns, is_exact_in_binary
-from merge_jobs.strategies.reading import Read, Reading
-from merge_jobs.tables import DatasetTables, Described, create_staging
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.progress import Pieces
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables, Described, create_staging
+from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary
+from merge_jobs.strategies.guard import WRAP, Leaf, Sight
+from merge_jobs.strategies.incremental import merge_changes
+from merge_jobs.strategies.strategy import Read, Reading
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,13 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.model import VERSION_COLUMNS
 from merge_jobs.sql import composed
-from merge_jobs.views.standing import Table
-from merge_jobs.views.wanted import Kind, Served, WantedWorkspace, mark
+from merge_jobs.views.catalog import Table
+from merge_jobs.views.desired import (
+    Kind,
+    Served,
+    WantedWorkspace,
+    mark,
+)
 
 COMMA = sql.SQL(", ")
 TIME = "timestamp with time zone"

@@ -20,14 +20,14 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
-from merge_jobs.database import Place, connect
+from merge_jobs.database.connections import Place, connect
 from merge_jobs.errors import StoreMismatch, database_failed
-from merge_jobs.grants import Change
 from merge_jobs.sql import composed, execute
-from merge_jobs.views.aside import set_aside
+from merge_jobs.views.catalog import Table, read_tables, rows
 from merge_jobs.views.definitions import COMMA, PlatformTables, comment
-from merge_jobs.views.standing import Table, read_tables, rows
-from merge_jobs.views.wanted import read_mark
+from merge_jobs.views.desired import read_mark
+from merge_jobs.views.detach import set_aside
+from merge_jobs.views.grants import Change
 
 LOCK_SECONDS = 10
 OPTIONS = {"connect_timeout": "10", "fetch_size": "10000", "updatable": "false"}

@@ -11,8 +11,8 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from merge_jobs.errors import StoreMismatch
-from merge_jobs.grants import Change, Object, connect_changes, right_changes, role_changes, usable_roles
 from merge_jobs.sql import composed
+from merge_jobs.views.catalog import Server, StandingWorkspace
 from merge_jobs.views.definitions import (
     Definition,
     FunctionDefinition,
@@ -23,9 +23,27 @@ from merge_jobs.views.definitions import (
     freshness_view,
     view_of,
 )
-from merge_jobs.views.shaping import Step, Text, departure, function_steps, view_steps
-from merge_jobs.views.standing import Server, StandingWorkspace
-from merge_jobs.views.wanted import Kind, Served, WantedWorkspace, mark
+from merge_jobs.views.desired import (
+    Kind,
+    Served,
+    WantedWorkspace,
+    mark,
+)
+from merge_jobs.views.grants import (
+    Change,
+    Object,
+    connect_changes,
+    right_changes,
+    role_changes,
+    usable_roles,
+)
+from merge_jobs.views.reconcile_steps import (
+    Step,
+    Text,
+    departure,
+    function_steps,
+    view_steps,
+)
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,23 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Platform
-from merge_jobs.database import Place, connect, place_of
+from merge_jobs.database.connections import Place, connect, place_of
 from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
-from merge_jobs.grants import Change
-from merge_jobs.lock_tries import lock_tries
-from merge_jobs.store import lock_number
+from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.merge_store import lock_number
+from merge_jobs.views.catalog import (
+    read_server,
+    read_tables,
+    read_workspace,
+    rows,
+    workspaces_standing,
+)
 from merge_jobs.views.definitions import PlatformTables
+from merge_jobs.views.desired import WantedWorkspace, wanted_workspaces
 from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
+from merge_jobs.views.grants import Change
 from merge_jobs.views.planning import Scope, WorkspacePlan, workspace_plan
 from merge_jobs.views.rights import rights_plan
-from merge_jobs.views.standing import read_server, read_tables, read_workspace, rows, workspaces_standing
-from merge_jobs.views.wanted import WantedWorkspace, wanted_workspaces
 
 LOCK_SECONDS = 10  # a consumer's long query holds a view; the reconciler does not wait for it for good
 

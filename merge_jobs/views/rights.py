@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from merge_jobs.grants import Object, connect_changes, right_changes, role_changes, usable_roles
+from merge_jobs.views.catalog import Server, StandingWorkspace
+from merge_jobs.views.desired import Kind, WantedWorkspace
+from merge_jobs.views.grants import (
+    Object,
+    connect_changes,
+    right_changes,
+    role_changes,
+    usable_roles,
+)
 from merge_jobs.views.planning import Scope, WorkspacePlan, plan_of, roles_out_of_scope
-from merge_jobs.views.shaping import Step
-from merge_jobs.views.standing import Server, StandingWorkspace
-from merge_jobs.views.wanted import Kind, WantedWorkspace
+from merge_jobs.views.reconcile_steps import Step
 
 
 def rights_plan(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> WorkspacePlan:

@@ -14,13 +14,14 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from config_schema import names, stream
+from config_schema import names
+from config_schema.schemas import json_schema
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 DAGS = Path(__file__).parents[2] / "dags"
 
 

@@ -133,7 +133,7 @@ class PlatformWorld:
 
     def task(self, dag: str, task: str) -> Any:
         """As a worker has it, which asks no database for it."""
-        made = importlib.import_module("airflow_plugin.factory.platform_dags").platform_dags
+        made = importlib.import_module("airflow_plugin.platform_dags.dags").platform_dags
         return made(settings_here(PLATFORM))[f"yellowlive_{dag}"].get_task(task)
 
     def run(self, task: Any, conf: Any = None, run_type: str = "manual") -> Any:

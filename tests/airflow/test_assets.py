@@ -9,7 +9,7 @@ import textwrap
 import psycopg2
 import pytest
 
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 

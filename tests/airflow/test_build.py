@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_plugin.factory.judging import judged
-from airflow_plugin.factory.last_good import Row, Stream
+from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import Allowed
 from config_schema.result import TOKEN_VARIABLE
 from tests.row_settings import settings_of_row
@@ -236,7 +236,7 @@ import json, sys
 import airflow.dag_processing.processor, airflow.sdk.bases.branch
 before = set(sys.modules)
 from airflow_plugin.factory.publishing import build, judged
-from airflow_plugin.factory.last_good import Row, Stream
+from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import settings_from_json
 for row, settings in json.loads({json.dumps(rows)!r}):
     settings = settings_from_json(settings, "YellowLive", "")

@@ -63,7 +63,7 @@ def test_the_next_times_are_airflows_also_where_clocks_change(airflow_here, cron
     import pendulum
     from airflow.serialization.encoders import coerce_to_core_timetable
 
-    from airflow_plugin.factory.build import timetable
+    from airflow_plugin.operators.schedule import timetable
 
     airflows = coerce_to_core_timetable(timetable(cron, timezone))
     for start in ("2027-03-13", "2027-03-27", "2027-04-03", "2027-10-02", "2027-10-30", "2027-11-06"):

@@ -191,9 +191,10 @@ def test_shards_share_the_streams_and_the_snapshot(parsed, real_airflow):
 
 WORKER = """
 import logging, sys, time
-from airflow_plugin.factory import known, publish
+from airflow_plugin.rows import stream_loader
+from airflow_plugin.factory import publish
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
-known.WORKER_SECONDS, known.WORKER_PAUSE = 2.0, 0.2
+stream_loader.WORKER_SECONDS, stream_loader.WORKER_PAUSE = 2.0, 0.2
 namespace = {}
 try:
     publish(namespace, platform="YellowLive")

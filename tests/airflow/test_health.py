@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from config_schema import names
 from tests.row_settings import settings_of_row
 

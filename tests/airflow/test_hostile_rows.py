@@ -12,16 +12,16 @@ import pytest
 
 import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_settings
-from airflow_plugin.factory.judging import judged
-from airflow_plugin.factory.last_good import Row, Stream
+from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import Allowed
-from config_schema import stream
 from config_schema.load import load_model
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
 MODEL = load_model(Path(config_schema.__file__).parent / "examples")
 SETTINGS = platform_settings(MODEL.ecosystem.platform("YellowLive"), MODEL)
-KEYS = stream.schema()["properties"]
+KEYS = json_schema("stream")["properties"]
 TRIES = (
     "{{ conn.postgres.password }}",
     "{% for key in var.value %}{{ key }}{% endfor %}",

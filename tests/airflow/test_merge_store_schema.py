@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 import config_schema
-from airflow_plugin.factory.plan import DagPlan, dag_plan
-from airflow_plugin.factory.rows import read_table
-from airflow_plugin.operators.outcome import committed_result
+from airflow_plugin.operators.result_handling import committed_result
+from airflow_plugin.rows.plan import DagPlan, dag_plan
+from airflow_plugin.rows.reading import read_table
 from airflow_plugin.settings import platform_settings
 from config_schema.stream import stream_config
 

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_plugin.health.freshness import Age
 from airflow_plugin.health.streams import Health
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
 from tests.airflow.statsd_receiver import Statsd
 
 WHOLE = "airflow.stream_factory.yellowlive."
@@ -130,10 +130,10 @@ def statsd(airflow_here, monkeypatch):
 
 
 def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(statsd):
-    from airflow_plugin.operators.run_metrics import tell_health
+    from airflow_plugin.platform_dags.platform_metrics import send_health_metrics
 
     ages = {"Store1": Age(1800.0, 1200.0), "Shop.eu#orders": Age(5.0, 0.0)}
-    tell_health("yellowlive", Health((), "", known=3, late=1, ages=ages))
+    send_health_metrics("yellowlive", Health((), "", known=3, late=1, ages=ages))
     wanted = {
         "streams": 3,
         "late_streams": 1,
@@ -152,17 +152,17 @@ def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(sta
 
 
 def test_a_job_that_left_no_result_is_an_error_and_what_the_metrics_do_is_none(statsd):
-    from airflow_plugin.metrics import ERRORS, of_stream, tell
-    from airflow_plugin.operators.run_metrics import tell_run
+    from airflow_plugin.metrics import ERRORS, of_stream, send
+    from airflow_plugin.operators.run_metrics import send_run_metrics
 
     job = MergeJob("YellowLive", "yellowlive", "Store1", (), ())
-    tell_run(job, None, {})
+    send_run_metrics(job, None, {})
     for _ in range(100):
         if statsd.sums:
             break
         time.sleep(0.05)
     assert dict(statsd.sums) == {f"{WHOLE}stream.Store1.errors": 1}
-    tell(None, of_stream("yellowlive", "Store1"), {ERRORS: 1}, {})  # there is no such module
+    send(None, of_stream("yellowlive", "Store1"), {ERRORS: 1}, {})  # there is no such module
 
 
 def test_while_metrics_are_off_nothing_is_imported_for_them(airflow_here):

@@ -19,11 +19,18 @@ import psycopg2
 import pytest
 import yaml
 
+from airflow_plugin.control.stream_table import (
+    RowChange,
+    create_tables,
+    history,
+    record_model_commit,
+    stream_rows,
+    write_rows,
+)
 from airflow_plugin.demo.airflow import USER, Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
 from airflow_plugin.migrate.cutover_state import STEPS
-from airflow_plugin.stream_table import RowChange, create_tables, history, record_model_commit, stream_rows, write_rows
 from config_schema import names
 from tests.row_settings import settings_of_row
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
 from config_schema.result import Counts, DatasetResult, MergeResult, QualityResult, ResultCode
 from tests.airflow.conftest import DAGS
 from tests.airflow.openlineage_receiver import Receiver, problems, receiving
@@ -236,7 +236,7 @@ def store(airflow_here, new_database, monkeypatch):
 def test_a_column_that_has_left_the_model_comes_from_nowhere(store):
     from openlineage.client.serde import Serde
 
-    from airflow_plugin.lineage import lineage
+    from airflow_plugin.operators.openlineage import lineage
 
     (written,) = (Serde.to_dict(one) for one in lineage(JOB, DONE).outputs)
     assert [one["name"] for one in written["facets"]["schema"]["fields"]] == ["id", "name", "gone"]
@@ -245,7 +245,7 @@ def test_a_column_that_has_left_the_model_comes_from_nowhere(store):
 
 
 def test_a_run_that_is_not_over_has_datasets_and_no_numbers(store):
-    from airflow_plugin.lineage import lineage
+    from airflow_plugin.operators.openlineage import lineage
 
     begun = lineage(JOB, None)
     (read,), (written,) = begun.inputs, begun.outputs
@@ -259,7 +259,7 @@ def test_a_run_that_is_not_over_has_datasets_and_no_numbers(store):
 
 
 def test_a_result_that_was_cut_off_is_read_from_the_batch_row(store):
-    from airflow_plugin.lineage import lineage
+    from airflow_plugin.operators.openlineage import lineage
 
     execute(store, f"INSERT INTO yellowlive_batch_counter VALUES ('Store1', 'run 1', '{json.dumps(DONE.to_dict())}')")
     cut_off = replace(DONE, datasets={}, truncated=True)
@@ -271,7 +271,7 @@ def test_a_result_that_was_cut_off_is_read_from_the_batch_row(store):
 
 @pytest.mark.parametrize("dsn", ["postgresql://nobody@127.0.0.1:1/nowhere", ""])
 def test_where_the_merge_store_is_away_the_run_is_told_all_the_same(airflow_here, monkeypatch, dsn):
-    from airflow_plugin.lineage import BATCH_FACET, lineage
+    from airflow_plugin.operators.openlineage import BATCH_FACET, lineage
 
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
     told = lineage(JOB, DONE)
@@ -280,7 +280,7 @@ def test_where_the_merge_store_is_away_the_run_is_told_all_the_same(airflow_here
 
 
 def test_before_the_first_batch_there_are_no_datasets(airflow_here, new_database, monkeypatch):
-    from airflow_plugin.lineage import lineage
+    from airflow_plugin.operators.openlineage import lineage
 
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", new_database("empty").dsn)
     assert lineage(JOB, None).inputs == []

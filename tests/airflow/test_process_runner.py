@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from airflow_plugin.operators.merge_job import MergeJob, SecretVariable
+from airflow_plugin.jobs.merge_job import MergeJob, SecretVariable
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 

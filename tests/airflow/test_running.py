@@ -17,7 +17,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.demo.airflow import Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes

@@ -14,12 +14,12 @@ import pytest
 def test_a_file_is_warned_of_long_before_the_processors_timeout(
     airflow_here, caplog, monkeypatch, waiting, publishing_seconds, near
 ):
+    from airflow_plugin.control.connection import MergeStoreError
     from airflow_plugin.factory import publishing
-    from airflow_plugin.factory.judging import Judged
-    from airflow_plugin.factory.known import Known
-    from airflow_plugin.factory.last_good import Snapshot
     from airflow_plugin.factory.shards import WHOLE
-    from airflow_plugin.merge_store import MergeStoreError
+    from airflow_plugin.rows.evaluation import Judged
+    from airflow_plugin.rows.last_good import Snapshot
+    from airflow_plugin.rows.stream_loader import Known
     from airflow_plugin.settings import PlatformSettings
 
     now = 1000.0

@@ -37,9 +37,9 @@ from config_schema.model import (
     Platform,
 )
 from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode, ResultReader
-from merge_jobs.database import place_of
-from merge_jobs.job import Job, run
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.database.connections import place_of
+from merge_jobs.run.job import Job, run
+from merge_jobs.strategies.selection import Wanted
 from merge_jobs.stream import stream_of
 from tests.conftest import binaries
 from tests.tls_server import authorities, tls_server  # noqa: F401

@@ -12,10 +12,15 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
-from airflow_plugin.factory import rows
-from airflow_plugin.factory.rows import Table, TableRow, read_rows, read_table
-from airflow_plugin.merge_store import MergeStoreError, connect, fetch_within
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import MergeStoreError, connect, fetch_within
+from airflow_plugin.rows import reading
+from airflow_plugin.rows.reading import (
+    Table,
+    TableRow,
+    read_rows,
+    read_table,
+)
 from airflow_plugin.settings import PlatformSettings
 from config_schema import stream
 from config_schema.errors import ProblemsFound
@@ -95,7 +100,7 @@ def test_a_table_made_elsewhere_with_other_types_and_nulls_is_read(merge_store):
 
 
 def test_a_server_that_accepts_and_never_answers_is_given_up(merge_store, monkeypatch):
-    monkeypatch.setattr(rows, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(reading, "ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", f"postgresql://u:secret@127.0.0.1:{port}/d")
@@ -124,7 +129,7 @@ def hanging_names(monkeypatch):
 
 
 def test_a_host_name_that_does_not_resolve_takes_no_longer_than_the_timeout(merge_store, monkeypatch, hanging_names):
-    monkeypatch.setattr(rows, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(reading, "ANSWER_SECONDS", 0.3)
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://u:secret@db.hangs.example/d")
     for _ in range(3):
         began = time.monotonic()

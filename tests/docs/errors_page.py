@@ -30,7 +30,7 @@ holds no row's value. What it advises by the SQLSTATE, or the first two characte
 """
 # A finding of admission names only the setting; the sentence around it is made where findings become problems.
 WHOLE_ADVICE = {
-    "airflow_plugin/factory/admission.py": "Correct the row; if it is right, run dagfactory bootstrap or set {} "
+    "airflow_plugin/rows/policy.py": "Correct the row; if it is right, run dagfactory bootstrap or set {} "
     "in <settings_file>",
 }
 ANYWHERE = ("<where>", "<path>", "<at>", "<where>: <path>", "<absolute_path>")

@@ -7,9 +7,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-import config_schema
 from airflow_plugin.provider import get_provider_info
 from airflow_plugin.settings import SECTION, Allowed, PlatformSettings
+from config_schema.schemas import json_schema
 from config_schema.stream import StreamConfig
 from tests.docs.errors_page import errors_page
 from tests.docs.markdown import cell, code, table
@@ -48,13 +48,6 @@ def _text(path: Path) -> str | None:
     return path.read_text("utf-8") if path.exists() else None
 
 
-def _schema(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(
-        Path(config_schema.__file__).with_name(f"{name}.schema.json").read_text("utf-8")
-    )
-    return loaded
-
-
 def _config_json() -> str:
     head = """# config_json
 
@@ -62,7 +55,9 @@ The config of a stream: a row of `<platform>_airflow_dsg` has it as JSON in `con
 from the model, people write it with `dagfactory streams set` and `edit`. A row that is wrong is [set aside](errors.md),
 and the others load. What a row may name at all, the platform's [settings](settings.md) say.
 """
-    return f"{head}\n{schema_sections(_schema('stream'), 'config_json')}\n{_defaults(StreamConfig, 'Without the key')}"
+    return (
+        f"{head}\n{schema_sections(json_schema('stream'), 'config_json')}\n{_defaults(StreamConfig, 'Without the key')}"
+    )
 
 
 def _ecosystem() -> str:
@@ -72,9 +67,9 @@ A model is a folder: `ecosystem.yaml` (or `eco.py`, whose `createEcosystem()` gi
 `dsg_platform_mapping.json`. [An example](../../config_schema/examples/ecosystem.yaml). `dagfactory validate` tells
 every problem of one.
 """
-    mapping = schema_sections(_schema("mapping")["items"], "dsg_platform_mapping.json")
-    mapping = mapping.replace("\n\n", f"\n\n{cell(_schema('mapping')['description'])} Each entry:\n\n", 1)
-    return f"{head}\n{schema_sections(_schema('ecosystem'), 'ecosystem.yaml')}\n{mapping}"
+    mapping = schema_sections(json_schema("mapping")["items"], "dsg_platform_mapping.json")
+    mapping = mapping.replace("\n\n", f"\n\n{cell(json_schema('mapping')['description'])} Each entry:\n\n", 1)
+    return f"{head}\n{schema_sections(json_schema('ecosystem'), 'ecosystem.yaml')}\n{mapping}"
 
 
 def _settings() -> str:
@@ -90,7 +85,7 @@ where the product finds it.
         "The merge store's DSN is in `DAGFACTORY_<PLATFORM>_DSN`, or the Airflow connection `dagfactory_<platform>`, "
         "with what is no letter or digit of the platform's name as `_`.\n"
     )
-    file = schema_sections(_schema("settings"), "The settings file")
+    file = schema_sections(json_schema("settings"), "The settings file")
     defaults = _defaults(PlatformSettings, "Without the key"), _defaults(Allowed, "Without the key of `allowed`")
     return "\n".join((head, cfg, dsn, file, *defaults))
 
@@ -107,7 +102,7 @@ DATASURFACE_RESULT={"code": 0, ...}
 DATASURFACE_RESULT_CODE=0
 ```
 """
-    return f"{head}\n{schema_sections(_schema('result'), 'The JSON')}"
+    return f"{head}\n{schema_sections(json_schema('result'), 'The JSON')}"
 
 
 def _defaults(of: type[Any], head: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from airflow_plugin.operators.merge_job import MergeJob, PodPlace
+from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.pod_request import pod_arguments
 from config_schema import names
 from tests.helm.chart import Helm, Object, by_kind, pods

@@ -23,7 +23,7 @@ import pytest
 import yaml
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from airflow_plugin.factory.plan import dag_plan
+from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.settings import settings_from_json
 from config_schema.stream import stream_config
 from tests.helm.chart import Helm, Object, Pod, one, pods

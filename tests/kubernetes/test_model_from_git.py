@@ -18,8 +18,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load import git as fetching
 from config_schema.load.git import GitError, checkout
 from config_schema.model import Database
-from merge_jobs.database import place_of
-from merge_jobs.model_source import GitModel, synced_model
+from merge_jobs.database.connections import place_of
+from merge_jobs.run.model_source import GitModel, synced_model
 from tests.kubernetes.git_server import GitServer, git
 from tests.kubernetes.world import World
 

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 import yaml
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load.folder import MAPPING_FILE as MAPPING
@@ -25,7 +25,7 @@ def settings_of(world: World, **changes: Any) -> PlatformSettings:
 
 
 def task_of(settings: PlatformSettings, dag: str, task: str) -> Any:
-    made = importlib.import_module("airflow_plugin.factory.platform_dags").platform_dags(settings)
+    made = importlib.import_module("airflow_plugin.platform_dags.dags").platform_dags(settings)
     return made[f"yellowlive_{dag}"].get_task(task)
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import psycopg2
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema import names, stream
+from config_schema.schemas import json_schema
 from tests.kubernetes.git_server import GitServer
 from tests.row_settings import settings_of_row
 
@@ -152,7 +153,7 @@ class World:
 
     def task(self, *more: str, **changes: Any) -> Any:
         """The merge task of a row with these changes; `more` are arguments at the end of the job's."""
-        dag_plan = importlib.import_module("airflow_plugin.factory.plan").dag_plan
+        dag_plan = importlib.import_module("airflow_plugin.rows.plan").dag_plan
         build = importlib.import_module("airflow_plugin.factory.build")
         paused = changes.pop("paused", False)
         row = self._row(changes)
@@ -208,7 +209,7 @@ class World:
             "git_repo_url": self.git.url,
             "image_pull_policy": "IfNotPresent",
         }
-        return {**stream.schema()["examples"][0], **own, **changes}
+        return {**json_schema("stream")["examples"][0], **own, **changes}
 
 
 def _mappings() -> list[dict[str, Any]]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_plugin.streams.dag_owners import airflow_owner, clashes, is_of_factory, owners_in
+from airflow_plugin.health.dag_owners import (
+    airflow_owner,
+    clashes,
+    is_of_factory,
+    owners_in,
+)
 from config_schema.errors import StreamFactoryError
 
 STATIC = 'from airflow import DAG\nwith DAG(f"{PLATFORM}__Victim_ingestion"):\n    pass\n'

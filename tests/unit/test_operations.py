@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from airflow_plugin.operations import Action, Operation, operation
+from airflow_plugin.jobs.operations import Action, Operation, operation
 from config_schema.errors import ProblemsFound
 
 GOOD = [
@@ -58,6 +58,7 @@ def test_everything_wrong_with_a_conf_is_told_at_once(conf, told):
 
 def test_the_check_loads_nothing_of_airflow():
     program = (
-        "import sys; import airflow_plugin.operations; sys.exit(bool({'airflow', 'psycopg2'} & sys.modules.keys()))"
+        "import sys; import airflow_plugin.jobs.operations; "
+        "sys.exit(bool({'airflow', 'psycopg2'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from airflow_plugin.cli.program import app as dagfactory
-from merge_jobs.commands.app import app as merge_job
+from merge_jobs.cli.app import app as merge_job
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -8,14 +8,14 @@ import psycopg2
 
 from airflow_plugin.sync.diff import Kind
 from airflow_plugin.sync.plan import platform_plan
-from config_schema import stream
 from config_schema.model import Database, GitRepository, Milestoning, Platform
+from config_schema.schemas import json_schema
 
 
 def test_a_stream_that_begins_with_the_platforms_config_lacks_only_what_is_its_own(client):
     given = client().get("/api/platforms/yellowlive/config").json()["config"]
     own = {"stream_key": "Another", "store_name": "Another", "datasets": ["customers"]}
-    assert set(stream.schema()["required"]) - set(given) == set(own)
+    assert set(json_schema("stream")["required"]) - set(given) == set(own)
     told = client().post("/api/validate/yellowlive", json={"config": given | own}).json()
     assert told == {"problems": []}
 

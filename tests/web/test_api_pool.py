@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from airflow_plugin.merge_store import MergeStoreError, worded
+from airflow_plugin.control.connection import MergeStoreError, worded
 from airflow_plugin.web import pool
 from airflow_plugin.web.pool import Pool
 

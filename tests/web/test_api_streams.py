@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from airflow_plugin.stream_table import changes_by_hand
+from airflow_plugin.control.stream_table import changes_by_hand
 from tests.airflow.conftest import config
 
 CUSTOMERS = "/api/streams/yellowlive/Store1%23customers"

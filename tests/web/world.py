@@ -23,12 +23,12 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
 from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from config_schema.statements import load_statements
+from config_schema.sql.statements import load_statements
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.row_settings import settings_of_row

@@ -37,7 +37,7 @@ def failing() -> Any:
 
 
 def test_the_tasks_stand_in_their_order_and_failures_reach_the_run(world):
-    from airflow_plugin.factory.platform_dags import platform_dags
+    from airflow_plugin.platform_dags.dags import platform_dags
     from airflow_plugin.settings import platform_settings
 
     dag = platform_dags(platform_settings("YellowLive"))["yellowlive_infrastructure"]

@@ -11,11 +11,16 @@ from typing import Any
 
 import yaml
 
-from airflow_plugin.factory.build import RETRY_DELAY, START
 from airflow_plugin.factory.factory_file import factory_file
-from airflow_plugin.factory.plan import DagPlan
 from airflow_plugin.factory.shards import Shard
-from airflow_plugin.operators.merge_job import CHECK_TASK, MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.jobs.merge_job import (
+    CHECK_TASK,
+    MERGE_TASK,
+    RESCHEDULE_TASK,
+    WAIT_TASK,
+)
+from airflow_plugin.operators.schedule import RETRY_DELAY, START
+from airflow_plugin.rows.plan import DagPlan
 from config_schema import names
 from tests.benchmarks.factory import streams
 from tests.benchmarks.factory.static_file import static_file

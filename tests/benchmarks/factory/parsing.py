@@ -24,7 +24,7 @@ AIRFLOW_CONSTRUCTS = [
 OURS_WATCHED = {
     "publish": ["airflow_plugin.factory.publishing:publish_dags"],
     "read": ["airflow_plugin.factory.publishing:all_streams"],
-    "judge": ["airflow_plugin.factory.judging:plan_of"],
+    "judge": ["airflow_plugin.rows.evaluation:plan_of"],
     "keep": ["airflow_plugin.factory.publishing:keep"],
     "construct": AIRFLOW_CONSTRUCTS,
 }

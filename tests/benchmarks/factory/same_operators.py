@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow_plugin.factory import build
 from airflow_plugin.factory import publish as publish_platform
+from airflow_plugin.jobs.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.operators.assets import stream_alias
 from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
-from airflow_plugin.operators.merge_job import MergeJob, PodPlace, SecretVariable
 
 Given = Mapping[str, Any]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_plugin.factory.plan import DagPlan
+from airflow_plugin.rows.plan import DagPlan
 
 TEXT = '''\
 """Ingestion of {stream_key}; generated."""

@@ -8,15 +8,16 @@ from typing import Any
 
 import psycopg2
 
-from airflow_plugin import stream_table
-from airflow_plugin.factory.plan import DagPlan, dag_plan
+from airflow_plugin.control import stream_table
+from airflow_plugin.rows.plan import DagPlan, dag_plan
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names, stream
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
 PLATFORM = "BenchLive"
 PLATFORM_NAME = names.platform_name(PLATFORM)
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 SCHEDULES = ("* * * * *", "*/5 * * * *", "*/15 * * * *", "@hourly", "30 2 * * *")
 OWNERS = ("team-yellow", "team-green", "team-blue")
 

@@ -18,7 +18,7 @@ from airflow_plugin.demo.airflow import Airflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes, inherited_environment
 from airflow_plugin.demo.rounds import PLATFORMS, DemoPlatform
-from airflow_plugin.operators.merge_job import MERGE_TASK
+from airflow_plugin.jobs.merge_job import MERGE_TASK
 from config_schema.errors import StreamFactoryError
 from tests.benchmarks.latency.measuring import Seen
 from tests.benchmarks.product.dag_runs import DagRuns

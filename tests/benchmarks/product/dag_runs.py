@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Event
 
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
 from config_schema import names
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode, ResultReader
 

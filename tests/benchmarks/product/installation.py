@@ -16,8 +16,8 @@ from airflow_plugin.demo.model import EXAMPLES, FILES, DemoModel
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from airflow_plugin.demo.processes import inherited_environment, python_module
 from airflow_plugin.demo.rounds import PLATFORMS, STORE, DemoPlatform
-from airflow_plugin.factory.plan import dag_plan
-from airflow_plugin.operators.merge_job import MergeJob
+from airflow_plugin.jobs.merge_job import MergeJob
+from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.settings import settings_in
 from config_schema import names
 from config_schema.stream import stream_config

@@ -8,7 +8,7 @@ from contextlib import closing
 import psycopg2
 from psycopg2 import sql
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 from tests.airflow.conftest import config

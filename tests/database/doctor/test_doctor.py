@@ -16,17 +16,17 @@ import pytest
 from typer.testing import CliRunner
 
 import config_schema
-from airflow_plugin import stream_table
 from airflow_plugin.cli.program import app
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor import versions
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream
-from airflow_plugin.factory.snapshot_file import write_snapshot
-from airflow_plugin.stream_table import RowChange
-from config_schema import stream
+from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
+from config_schema.schemas import json_schema
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 TABLE = "yellowlive_airflow_dsg"
 Found = list[tuple[str, str, str]]
 

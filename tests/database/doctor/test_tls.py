@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import config_schema
+from airflow_plugin.control.connection import connect
 from airflow_plugin.doctor import tls as doctor_tls
 from airflow_plugin.doctor.finding import Area
 from airflow_plugin.doctor.tls import platform_tls_findings, session_findings
-from airflow_plugin.merge_store import connect
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load import load_model
 from tests.tls_server import WORD, TlsServer

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin import stream_table
-from airflow_plugin.batch_table import last_looks
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream
-from airflow_plugin.factory.snapshot_file import write_snapshot
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.batch_table import last_looks
+from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.health.streams import platform_health, read_stored
-from airflow_plugin.merge_store import MergeStoreError
+from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.stream_table import RowChange
-from config_schema import stream
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0] | {"latency_seconds": 3600}
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0] | {"latency_seconds": 3600}
 SETTINGS = settings_of_row(EXAMPLE)
 TABLE = "yellowlive_airflow_dsg"
 LIVE = Milestoning.LIVE

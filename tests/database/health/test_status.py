@@ -8,13 +8,13 @@ import subprocess
 import sys
 from contextlib import closing
 
-from airflow_plugin import stream_table
-from airflow_plugin.stream_table import RowChange
-from config_schema import stream
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.stream_table import RowChange
 from config_schema.model import Milestoning
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
-EXAMPLE = stream.schema()["examples"][0] | {"latency_seconds": 3600}
+EXAMPLE = json_schema("stream")["examples"][0] | {"latency_seconds": 3600}
 
 
 def test_a_stream_that_is_late_is_told_and_ends_the_command_with_1(merging, tmp_path):

@@ -13,8 +13,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts, ResultCode
 from merge_jobs.errors import StreamBusy
-from merge_jobs.job import Run, run
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.run.job import Run, run
+from merge_jobs.strategies.selection import Wanted
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TWO = """
@@ -170,7 +170,7 @@ def test_all_datasets_come_from_one_snapshot(merging, strategy):
 
     copied = threading.Event()
     changed = threading.Event()
-    from merge_jobs.sources.postgres import PostgresSource
+    from merge_jobs.sources.postgres.source import PostgresSource
 
     copy_query = PostgresSource.copy_query
 
@@ -287,7 +287,7 @@ def test_a_slice_killed_after_a_batch_tells_at_its_retry_what_it_did(merging, mo
 
     case.run(LIVE, "first", time_slice_seconds=0.001)
     case.execute("DELETE FROM orders WHERE id = 1")
-    monkeypatch.setattr("merge_jobs.job.ending.pause", killed)
+    monkeypatch.setattr("merge_jobs.run.job.ending.pause", killed)
     with pytest.raises(KeyboardInterrupt):
         case.run(LIVE, "the-slice", time_slice_seconds=60)
     monkeypatch.undo()
@@ -298,13 +298,13 @@ def test_a_slice_killed_after_a_batch_tells_at_its_retry_what_it_did(merging, mo
 def test_a_failure_late_in_a_slice_still_tells_what_was_committed(merging, monkeypatch):
     case = merging(TWO)
     job = Run(case.job(LIVE, time_slice_seconds=60))
-    monkeypatch.setattr("merge_jobs.job.LEAST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("merge_jobs.run.job.LEAST_PAUSE_SECONDS", 0.01)
 
     def renamed(seconds):
         case.execute("ALTER TABLE orders RENAME TO gone")
         return True
 
-    monkeypatch.setattr("merge_jobs.job.ending.pause", renamed)
+    monkeypatch.setattr("merge_jobs.run.job.ending.pause", renamed)
     with pytest.raises(StreamFactoryError, match="there is no table 'orders'"):
         job.perform()
     assert (job.so_far.batches, job.so_far.batch_id, job.so_far.total.inserted) == (1, 1, 40)

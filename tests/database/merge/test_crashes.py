@@ -17,7 +17,7 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs.job import run
+from merge_jobs.run.job import run
 
 TABLES = """
     CREATE TABLE a (id int PRIMARY KEY, word text); INSERT INTO a SELECT n, 'a' || n FROM generate_series(1, 50) n;

@@ -12,11 +12,11 @@ import pytest
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Column, Database, Dataset, Milestoning, SourceKind
-from merge_jobs.database import place_of
+from merge_jobs.database.connections import place_of
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, KeysRejected, SourceMismatch
-from merge_jobs.sources import dialects
 from merge_jobs.sources.opening import open_source
-from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
+from merge_jobs.sources.sql import dialects
+from merge_jobs.sources.sql.source import SqlAlchemySource
 from tests.database.merge.producers import SqliteProducer, execute, read_from
 
 LIVE = Milestoning.LIVE
@@ -187,7 +187,7 @@ def sqlite(tmp_path):
 
 
 def test_a_file_that_is_locked_is_worth_a_retry(sqlite, monkeypatch):
-    monkeypatch.setattr("merge_jobs.sources.sqlalchemy_source.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("merge_jobs.sources.sql.source.LOCK_SECONDS", 0.1)
     with closing(sqlite.connect()) as other:
         other.execute("BEGIN EXCLUSIVE")
         error = failed(sqlite, T)

@@ -9,7 +9,7 @@ import pytest
 
 from config_schema.model import Milestoning
 from config_schema.result import ResultCode
-from merge_jobs.memory_limit import limit_memory
+from merge_jobs.process.memory_limit import limit_memory
 from tests.database.conftest import result_of
 
 LIVE = Milestoning.LIVE

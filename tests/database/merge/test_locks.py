@@ -9,11 +9,11 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
-from merge_jobs import ingest
 from merge_jobs.errors import DatabaseFailed, TooManyLocks
-from merge_jobs.sources.postgres import PostgresSource
-from merge_jobs.store import MergeStore
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.run import ingest
+from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.strategies.selection import Wanted
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging
 

@@ -9,10 +9,11 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Milestoning
-from merge_jobs import lock_tries, schema_drift
 from merge_jobs.errors import TablesHeld, TooManyDeletes
-from merge_jobs.leftovers import MOST
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.schema_change import schema_drift
+from merge_jobs.stores.postgres import lock_tries
+from merge_jobs.stores.postgres.leftovers import MOST
+from merge_jobs.strategies.selection import Wanted
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'a' FROM generate_series(1, 200) n"

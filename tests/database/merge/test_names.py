@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg2 import sql
 
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 NAMES = {
     "camelCase": ("customerId", "firstName"),

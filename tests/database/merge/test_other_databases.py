@@ -12,14 +12,14 @@ import pytest
 
 from config_schema.load import Model
 from config_schema.model import Column, Consistency, Database, Dataset, Milestoning, SourceKind
+from config_schema.model.sql_types import long_name
 from config_schema.result import ResultCode
-from config_schema.sql_types import long_name
-from merge_jobs import request
 from merge_jobs.catalogue import described
-from merge_jobs.database import place_of
+from merge_jobs.database.connections import place_of
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
-from merge_jobs.flags import ModelFlags, StoreFlags
-from merge_jobs.job import run
+from merge_jobs.run import request
+from merge_jobs.run.flags import ModelFlags, StoreFlags
+from merge_jobs.run.job import run
 from tests.database.merge.producers import MariaProducer, execute, read_from
 
 PEOPLE = Dataset(
@@ -110,7 +110,7 @@ def test_such_a_database_is_described_as_it_is_modelled(case, producer):
 
 
 def test_all_datasets_come_from_one_snapshot(case, producer, monkeypatch):
-    from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
+    from merge_jobs.sources.sql.source import SqlAlchemySource
 
     read = SqlAlchemySource.copy_out
     changed = []
@@ -141,7 +141,7 @@ def test_a_missing_table_and_a_missing_column_are_named(case, producer):
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_new_database(merging, tmp_path):
-    from merge_jobs.database import place_of
+    from merge_jobs.database.connections import place_of
     from merge_jobs.sources.opening import open_source
 
     path = tmp_path / "nowhere.db"
@@ -151,7 +151,7 @@ def test_a_file_that_is_not_there_is_an_error_and_no_new_database(merging, tmp_p
 
 
 def test_a_wrong_password_is_said_without_it(maria):
-    from merge_jobs.database import place_of
+    from merge_jobs.database.connections import place_of
     from merge_jobs.sources.opening import open_source
 
     secrets = {"PRODUCER_USERNAME": "producer", "PRODUCER_PASSWORD": "hunter2"}

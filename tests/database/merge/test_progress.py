@@ -9,9 +9,9 @@ import psycopg2
 import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
-from merge_jobs import progress
+from merge_jobs.stores.postgres import progress
 from merge_jobs.strategies import row_hashes, version_diff
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 # A view that takes a second to read; its rows are only known where ANALYZE has counted them.
 SLOW = """
@@ -45,7 +45,7 @@ def test_a_copy_that_takes_long_tells_its_rows(case, caplog, monkeypatch):
 
 def test_a_part_is_told_where_the_source_knows_about_how_many_rows_it_has(case, monkeypatch, caplog):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
-    monkeypatch.setattr("merge_jobs.sources.postgres.PostgresSource.estimated_rows", lambda *_: 40000)
+    monkeypatch.setattr("merge_jobs.sources.postgres.source.PostgresSource.estimated_rows", lambda *_: 40000)
     case.merge(Milestoning.LIVE)
     parts = [int(found[1]) for found in (re.search(r"\((\d+) % of about 40000\)", m) for m in caplog.messages) if found]
     assert parts
@@ -58,8 +58,8 @@ def test_a_short_copy_tells_nothing_of_the_kind(case, caplog):
 
 
 def test_estimates_are_those_of_all_partitions(case):
-    from merge_jobs.database import place_of
-    from merge_jobs.sources.postgres import PostgresSource
+    from merge_jobs.database.connections import place_of
+    from merge_jobs.sources.postgres.source import PostgresSource
 
     place = place_of(case.ecosystem.datastore("Store1").source, None, case.secrets)
     with PostgresSource(place, "test") as source:

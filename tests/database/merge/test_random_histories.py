@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs import job
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.run import job
+from merge_jobs.strategies.selection import Wanted
 
 TABLE = "CREATE TABLE t (id int, part text, word text, amount numeric, PRIMARY KEY (id, part))"
 OPEN = 2147483647

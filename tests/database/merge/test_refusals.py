@@ -19,7 +19,7 @@ from merge_jobs.errors import (
     StoreMismatch,
     TooManyDeletes,
 )
-from merge_jobs.job import run
+from merge_jobs.run.job import run
 from merge_jobs.stream import stream_of
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
@@ -136,7 +136,7 @@ def test_row_security_at_the_source_is_an_error_and_not_missing_rows(merging, ne
 
 def test_a_table_that_is_being_rewritten_is_waited_for_and_then_worth_a_retry(merging, monkeypatch):
     case = merging(TABLE)
-    monkeypatch.setattr("merge_jobs.sources.postgres.PostgresSource.__init__.__defaults__", (1,))
+    monkeypatch.setattr("merge_jobs.sources.postgres.source.PostgresSource.__init__.__defaults__", (1,))
     with closing(case.source.connect()) as other, other.cursor() as cursor:
         cursor.execute("LOCK TABLE customers IN ACCESS EXCLUSIVE MODE")
         error = refused(case, LIVE, DatabaseFailed)

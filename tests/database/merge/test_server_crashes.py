@@ -138,7 +138,7 @@ def test_a_source_that_crashes_while_it_is_read_fails_the_batch_for_a_retry(merg
 
 
 def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end(merging, servers, monkeypatch):
-    from merge_jobs.sources.postgres import PostgresSource
+    from merge_jobs.sources.postgres.source import PostgresSource
 
     case = merging(TABLES)
     case.merge(Milestoning.LIVE)
@@ -168,7 +168,7 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
 
 
 def full():
-    from merge_jobs.strategies.choosing import Wanted
+    from merge_jobs.strategies.selection import Wanted
 
     return Wanted.FULL
 

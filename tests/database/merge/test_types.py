@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from config_schema.model import Column, Milestoning
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 # A column's type, values for rows 1 and 2, and what they become.
 TYPES = {

@@ -8,7 +8,7 @@ import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs.errors import DatabaseFailed, ValuesRejected
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 

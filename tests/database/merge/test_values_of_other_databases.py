@@ -8,7 +8,7 @@ import pytest
 
 from config_schema.model import Column, Consistency, Dataset, Milestoning
 from merge_jobs.catalogue import described, place_of_dsn
-from merge_jobs.database import place_of
+from merge_jobs.database.connections import place_of
 from merge_jobs.errors import SourceMismatch, ValuesRejected
 from tests.database.merge.producers import read_from
 

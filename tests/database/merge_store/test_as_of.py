@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 FORENSIC, LIVE = Milestoning.FORENSIC, Milestoning.LIVE
 AS_OF = "yellowforensic_Store1_t_merge_as_of"

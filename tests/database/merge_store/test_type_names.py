@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config_schema.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
+from config_schema.model.sql_types import KNOWN_TYPES, WITHOUT_ORDER, base_type
 
 # Of PostgreSQL itself, of rows of its catalogue: no table of a producer has them.
 INTERNAL = {"aclitem", "gtsvector", "int2vector", "oidvector", "refcursor", "cid", "tid", "gbtreekey4"}

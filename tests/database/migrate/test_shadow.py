@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.factory.judging import plan_of
-from airflow_plugin.factory.last_good import Row
+from airflow_plugin.control.stream_table import record_model_commit
 from airflow_plugin.migrate.rows import chosen_config
+from airflow_plugin.rows.evaluation import plan_of
+from airflow_plugin.rows.last_good import Row
 from airflow_plugin.settings import platform_settings
-from airflow_plugin.stream_table import record_model_commit
 from airflow_plugin.streams.opening import reading
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"

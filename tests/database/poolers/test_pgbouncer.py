@@ -11,10 +11,10 @@ import pytest
 
 from config_schema.model import Milestoning
 from config_schema.result import ResultCode
-from merge_jobs.database import connect as job_session
+from merge_jobs.database.connections import connect as job_session
 from merge_jobs.errors import PoolingRefused, SettingRefused
-from merge_jobs.store import MergeStore
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.strategies.selection import Wanted
 from tests.database.poolers.conftest import connect
 
 LIVE = Milestoning.LIVE

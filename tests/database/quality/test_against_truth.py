@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config_schema.model import Milestoning
-from config_schema.quality import Reference, Severity, Unique
-from config_schema.regular_expression import fault
+from config_schema.model.quality import Reference, Severity, Unique
+from config_schema.rules.pg_regex import fault
 
 DDL = """
     CREATE TABLE child (id int PRIMARY KEY, u int, p int, q int);

@@ -9,9 +9,17 @@ import pytest
 
 from config_schema import names
 from config_schema.model import Milestoning
-from config_schema.quality import NotNull, Pattern, Range, Reference, RowCount, Severity, Unique
+from config_schema.model.quality import (
+    NotNull,
+    Pattern,
+    Range,
+    Reference,
+    RowCount,
+    Severity,
+    Unique,
+)
 from merge_jobs.errors import QualityFailed
-from merge_jobs.job import run
+from merge_jobs.run.job import run
 from tests.database.conftest import PLATFORMS, STORE
 
 WARN = Severity.WARN

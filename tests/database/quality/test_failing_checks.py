@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 
 from config_schema.model import Milestoning
-from config_schema.quality import NotNull, Pattern, Range, Reference, RowCount, Severity, Unique
+from config_schema.model.quality import (
+    NotNull,
+    Pattern,
+    Range,
+    Reference,
+    RowCount,
+    Severity,
+    Unique,
+)
 from config_schema.result import QualityResult, ResultCode
 from merge_jobs.errors import QualityFailed, StoreMismatch
-from merge_jobs.job import Run
+from merge_jobs.run.job import Run
 
 FAIL, WARN = Severity.FAIL, Severity.WARN
 DDL = """
@@ -114,7 +122,7 @@ def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of
         case.execute(meanwhile.pop(0))
         return True
 
-    monkeypatch.setattr("merge_jobs.job.ending.pause", change)
+    monkeypatch.setattr("merge_jobs.run.job.ending.pause", change)
     job = Run(case.job(Milestoning.LIVE, time_slice_seconds=600))
     with pytest.raises(KeyboardInterrupt):
         job.perform()
@@ -130,7 +138,7 @@ def test_what_a_killed_job_has_staged_is_checked_by_the_job_that_goes_on(checked
     case.merge(kind)
     case.execute(BREAK)
     with monkeypatch.context() as patched:
-        patched.setattr("merge_jobs.job._applied", killed)
+        patched.setattr("merge_jobs.run.job._applied", killed)
         with pytest.raises(KeyboardInterrupt):
             case.run(kind)
     case.execute("UPDATE people SET email = id || '@x', age = 1; DELETE FROM people WHERE id = 7")

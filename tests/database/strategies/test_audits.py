@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from config_schema.model import Milestoning
+from merge_jobs.admin.trust import trust_again
 from merge_jobs.errors import MapWrong
-from merge_jobs.row_maps import MapKind
-from merge_jobs.store import MergeStore
-from merge_jobs.tables import DatasetTables
-from merge_jobs.trust import trust_again
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' FROM generate_series(1, 400) n"
 ALWAYS = 1e-6  # seconds: every batch is in another interval than the last one

@@ -10,8 +10,13 @@ import psycopg2
 import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
-from merge_jobs.guard import FACTS, Sight, broken, look
-from merge_jobs.sources.postgres import PostgresSource
+from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.strategies.guard import (
+    FACTS,
+    Sight,
+    broken,
+    look,
+)
 
 TIMELINE = "Latest checkpoint's TimeLineID"
 COLUMNS, TYPES, MODEL = (FACTS[part] for part in ("columns", "types", "model"))

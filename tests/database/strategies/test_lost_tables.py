@@ -10,12 +10,12 @@ import psycopg2
 import pytest
 
 from config_schema.model import Milestoning
-from merge_jobs import ingest
+from merge_jobs.admin.repair import kept_tables
+from merge_jobs.admin.status import platform_status
 from merge_jobs.errors import DatabaseFailed, MapWrong
-from merge_jobs.status import platform_status
-from merge_jobs.store import MergeStore
-from merge_jobs.tables import DatasetTables
-from merge_jobs.upkeep import kept_tables
+from merge_jobs.run import ingest
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
 
 LIVE = Milestoning.LIVE
 ROWS = """CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT n, 'v' FROM generate_series(1, 300) n;
@@ -70,7 +70,7 @@ def test_a_map_that_was_emptied_is_not_believed(case, left):
 @pytest.mark.parametrize("name", ["staging_name", "staged_map_name", "map_name"])
 def test_a_batch_left_ingested_is_begun_anew_without_what_it_left(case, monkeypatch, name):
     case.execute("UPDATE t SET v = 'new' WHERE id = 1; DELETE FROM t WHERE id = 2")
-    monkeypatch.setattr("merge_jobs.job._applied", interrupted)
+    monkeypatch.setattr("merge_jobs.run.job._applied", interrupted)
     with pytest.raises(KeyboardInterrupt):
         case.run(LIVE, "first")
     monkeypatch.undo()

@@ -21,9 +21,9 @@ from psycopg2 import sql
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Column, Consistency, Dataset, Milestoning
 from merge_jobs.errors import MapWrong
-from merge_jobs.store import MergeStore
-from merge_jobs.strategies.choosing import Wanted
-from merge_jobs.tables import DatasetTables
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.selection import Wanted
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging, check_history, counts_between
 

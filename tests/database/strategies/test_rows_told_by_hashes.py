@@ -11,14 +11,14 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Column, Dataset, Milestoning
+from merge_jobs.admin.trust import trust_again
 from merge_jobs.errors import KeysRejected, MapWrong
-from merge_jobs.row_maps import MapKind
-from merge_jobs.sources.postgres import PostgresSource
-from merge_jobs.store import MergeStore
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.row_hashes import RowHashes
-from merge_jobs.tables import DatasetTables
-from merge_jobs.trust import trust_again
+from merge_jobs.strategies.selection import Wanted
 from tests.conftest import FreshDatabase
 
 LIVE = Milestoning.LIVE

@@ -9,7 +9,7 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Column, Milestoning
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.strategies.selection import Wanted
 
 LIVE = Milestoning.LIVE
 HOSTILE = {

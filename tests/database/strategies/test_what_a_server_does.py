@@ -18,9 +18,9 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
-from merge_jobs import source_position
+from merge_jobs.admin.reset import reset_batch
 from merge_jobs.errors import DatabaseFailed, SourceBehind
-from merge_jobs.reset import reset_batch
+from merge_jobs.sources.postgres import position
 from tests.conftest import FreshDatabase, binaries
 
 TABLE = (
@@ -198,13 +198,13 @@ def test_a_standby_that_lags_is_waited_for_and_then_refused(of_standby, standby,
     case.execute(f"SET synchronous_commit = on; {CHANGE}")
     case.merge(FORENSIC)
     case.source = behind
-    monkeypatch.setattr(source_position, "WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(position, "WAIT_SECONDS", 1.0)
     with pytest.raises(SourceBehind) as caught:
         case.run(FORENSIC)
     assert "the source is behind batch 2: it is at " in caught.value.what
     assert caught.value.retryable
     assert case.query("SELECT batch_status FROM yellowforensic_batch_metrics WHERE batch_id = 3") == [("failed",)]
-    monkeypatch.setattr(source_position, "WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(position, "WAIT_SECONDS", 60.0)
     caplog.clear()
     going_on = threading.Timer(1, as_superuser, (standby, "SELECT pg_wal_replay_resume()"))
     going_on.start()

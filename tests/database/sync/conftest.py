@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 import config_schema
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from airflow_plugin.sync.apply import apply
 from airflow_plugin.sync.graph import stream_graph
 from airflow_plugin.sync.plan import read_plan

@@ -9,10 +9,10 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
 from airflow_plugin.cli.plan_view import _platform_lines
-from airflow_plugin.merge_store import MergeStoreError
-from airflow_plugin.stream_table import ConfigDoesNotFit
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.stream_table import ConfigDoesNotFit
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
 from airflow_plugin.sync.diff import Kind
 from airflow_plugin.sync.stores import merge_stores

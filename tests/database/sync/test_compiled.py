@@ -10,15 +10,15 @@ import psycopg2
 import pytest
 
 import config_schema
-from airflow_plugin import stream_table
-from airflow_plugin.merge_store import connect
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import connect
 from airflow_plugin.sync.apply import CompiledDiffers
-from config_schema.compiled_model import CompiledModel, compiled_from_json
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
 from config_schema.load.documents import plain
-from merge_jobs.database import Place
-from merge_jobs.model_source import GitModel, synced_model
+from config_schema.model.compiled import CompiledModel, compiled_from_json
+from merge_jobs.database.connections import Place
+from merge_jobs.run.model_source import GitModel, synced_model
 from tests.database.sync.test_command import dagfactory, git
 
 __all__ = ["dagfactory"]

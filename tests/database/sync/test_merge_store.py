@@ -5,7 +5,13 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from airflow_plugin.merge_store import MergeStoreError, connect, identity, place, worded
+from airflow_plugin.control.connection import (
+    MergeStoreError,
+    connect,
+    identity,
+    place,
+    worded,
+)
 
 WORD = "hunter2"
 

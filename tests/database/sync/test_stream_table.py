@@ -8,9 +8,9 @@ import psycopg2
 import pytest
 from psycopg2 import errorcodes, sql
 
-from airflow_plugin import stream_table
-from airflow_plugin.merge_store import MergeStoreError
-from airflow_plugin.stream_table import RowChange, stream_rows, write_rows
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.stream_table import RowChange, stream_rows, write_rows
 
 
 @pytest.fixture

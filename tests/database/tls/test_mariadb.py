@@ -11,8 +11,8 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
 from config_schema.tls import Tls
-from merge_jobs.database import Place
-from merge_jobs.sources.sqlalchemy_source import SqlAlchemySource
+from merge_jobs.database.connections import Place
+from merge_jobs.sources.sql.source import SqlAlchemySource
 from tests.certificates import Authority
 from tests.database.merge.producers import mariadb
 from tests.middle import MySqlMiddle

@@ -11,13 +11,13 @@ import pytest
 from psycopg2.extensions import libpq_version, make_dsn
 from psycopg2.sql import SQL
 
-from airflow_plugin import merge_store
+from airflow_plugin.control import connection
 from airflow_plugin.store_tls import StoreTls, dsn_with_tls
 from config_schema import tls as tls_module
 from config_schema.errors import StreamFactoryError
 from config_schema.tls import LEAST_LIBPQ, Tls
-from merge_jobs import database
-from merge_jobs.database import Place, tls_used
+from merge_jobs.database import connections
+from merge_jobs.database.connections import Place, tls_used
 from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
 
@@ -26,7 +26,7 @@ needs_require_auth = pytest.mark.skipif(libpq_version() < LEAST_LIBPQ, reason="t
 
 
 def by_job(place: Place) -> bool:
-    with closing(database.connect(place, "test", "source", 1)) as session, session.cursor() as cursor:
+    with closing(connections.connect(place, "test", "source", 1)) as session, session.cursor() as cursor:
         cursor.execute(IN_TLS)
         found = bool(cursor.fetchone()[0])
         assert found == (tls_used(session) != "no TLS")
@@ -39,13 +39,13 @@ def dsn(place: Place) -> str:
 
 
 def by_airflow(place: Place) -> bool:
-    with closing(merge_store.connect(dsn(place), "merge store")) as session, session.cursor() as cursor:
+    with closing(connection.connect(dsn(place), "merge store")) as session, session.cursor() as cursor:
         cursor.execute(IN_TLS)
         return bool(cursor.fetchone()[0])
 
 
 def by_parse(place: Place) -> bool:
-    return bool(merge_store.fetch_within(dsn(place), "merge store", SQL(IN_TLS), {}, seconds=10)[0][0])
+    return bool(connection.fetch_within(dsn(place), "merge store", SQL(IN_TLS), {}, seconds=10)[0][0])
 
 
 WAYS: list[Callable[[Place], bool]] = [by_job, by_airflow, by_parse]

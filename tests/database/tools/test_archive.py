@@ -7,11 +7,11 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from airflow_plugin import stream_table
-from airflow_plugin.stream_table import RowChange
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.stream_table import RowChange
 from config_schema import names
 from config_schema.model import Consistency, Milestoning
-from merge_jobs.store import stream_lock
+from merge_jobs.stores.postgres.merge_store import stream_lock
 
 TABLES = """
     CREATE TABLE customers (id int PRIMARY KEY, word text);

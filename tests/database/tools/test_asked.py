@@ -6,12 +6,12 @@ from contextlib import closing
 
 import pytest
 
-from airflow_plugin import stream_table
+from airflow_plugin.control import stream_table
 from config_schema.model import Milestoning
-from merge_jobs import row_maps
-from merge_jobs.row_maps import MapKind
-from merge_jobs.store import MergeStore
-from merge_jobs.tables import DatasetTables
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables
 
 LIVE = Milestoning.LIVE
 FLAGS = ("--platform=YellowLive", "--store=Store1", "--by=alice")

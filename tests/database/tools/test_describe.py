@@ -20,7 +20,7 @@ from config_schema.model import Consistency, Dataset, Datastore, SourceKind
 from merge_jobs.catalogue import Choice, described, place_of_dsn
 from merge_jobs.catalogue.datasets import sorted_tables
 from merge_jobs.catalogue.reflected import reflected_tables
-from merge_jobs.database import Place
+from merge_jobs.database.connections import Place
 from merge_jobs.errors import CommandWrong
 
 TABLES = """

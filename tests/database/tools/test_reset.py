@@ -10,9 +10,9 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts
-from merge_jobs import batches
 from merge_jobs.errors import BatchLost
-from merge_jobs.store import MergeStore
+from merge_jobs.stores.postgres import batches
+from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stream import stream_of
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC

@@ -12,13 +12,13 @@ from dataclasses import replace
 import pytest
 from psycopg2 import sql
 
-from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.model import Consistency, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
+from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.errors import CommandWrong
-from merge_jobs.shown_sql import datasets_to_show, plain_text, shown_sql
 from merge_jobs.sql import composed, statement, statements_of
-from merge_jobs.stories import STORIES
-from merge_jobs.strategies.choosing import STRATEGIES, Wanted
+from merge_jobs.strategies.render_sql import datasets_to_show, plain_text, shown_sql
+from merge_jobs.strategies.selection import STRATEGIES, Wanted
+from merge_jobs.strategies.sql_plan import STORIES
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
@@ -64,8 +64,8 @@ def run_names(monkeypatch):
 
     for module in (
         "merge_jobs.sql",
-        "merge_jobs.tables",
-        "merge_jobs.sources.postgres",
+        "merge_jobs.stores.postgres.tables",
+        "merge_jobs.sources.postgres.source",
         "merge_jobs.strategies.version_diff",
         "merge_jobs.strategies.row_hashes",
     ):
@@ -77,7 +77,7 @@ def run_names(monkeypatch):
 
 
 def test_there_is_a_story_for_each_strategy():
-    assert STORIES.keys() == STRATEGIES.keys(), "merge_jobs/stories.py tells what each strategy runs"
+    assert STORIES.keys() == STRATEGIES.keys(), "merge_jobs/strategies/sql_plan.py tells what each strategy runs"
 
 
 @pytest.mark.parametrize("kind", Milestoning)

@@ -12,7 +12,7 @@ import pytest
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
-from merge_jobs.store import MergeStore
+from merge_jobs.stores.postgres.merge_store import MergeStore
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLES = """

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from config_schema.model import Milestoning
-from merge_jobs import row_maps
-from merge_jobs.row_maps import MapKind
-from merge_jobs.store import MergeStore
-from merge_jobs.tables import DatasetTables
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables
 
 LIVE = Milestoning.LIVE
 FLAGS = ("--platform=YellowLive", "--store=Store1")

@@ -12,8 +12,8 @@ import pytest
 
 from config_schema import names
 from config_schema.load import Model
-from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.model import Classification, Database, DatasetGroup, DatasetSink, Milestoning, Workspace
+from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.views.reconcile import Reconciled, reconcile
 from tests.database.conftest import PLATFORMS, STORE, Merging
 

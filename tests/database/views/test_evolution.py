@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from config_schema.mapping import AssignmentStatus
 from config_schema.model import Milestoning
+from config_schema.model.mapping import AssignmentStatus
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word varchar(9)); INSERT INTO t VALUES (1, 'one'), (2, 'two')"

@@ -14,7 +14,7 @@ import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_files, platform_settings
 from airflow_plugin.bootstrap.write import FileChange, write
 from airflow_plugin.cli.program import app
-from airflow_plugin.factory.admission import refusals
+from airflow_plugin.rows.policy import refusals
 from airflow_plugin.settings import PlatformSettings, settings_from_json
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names

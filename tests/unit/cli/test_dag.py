@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 import config_schema
 from airflow_plugin.cli.program import app
 from airflow_plugin.preview.times import next_times
-from config_schema import stream
 from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.schemas import json_schema
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import config_schema
-from config_schema.conforms import RULES, WORDS, conforms
+from config_schema.schemas import json_schema
+from config_schema.schemas.conforms import RULES, WORDS, conforms
 
 FOLDER = Path(config_schema.__file__).parent
-SCHEMAS = {
-    name: json.loads((FOLDER / f"{name}.schema.json").read_text()) for name in ("ecosystem", "mapping", "stream")
-}
+SCHEMAS = {name: json_schema(name) for name in ("ecosystem", "mapping", "stream")}
 CHECKS = [
     {"name": "a", "kind": "not_null", "columns": ["id"], "severity": "warn"},
     {"name": "b", "severity": "fail", "kind": "range", "column": "id", "min": 1, "max": 2.5},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
+from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from referencing import Registry, Resource
 
 import config_schema
 from config_schema import model
-from config_schema.conforms import conforms
 from config_schema.load.documents import plain, structured
 from config_schema.load.parts import LISTS
 from config_schema.model import Ecosystem
+from config_schema.schemas.conforms import conforms
 
 FOLDER = Path(config_schema.__file__).parent
-SCHEMA: dict[str, Any] = json.loads((FOLDER / "ecosystem.schema.json").read_text())
+SCHEMA: dict[str, Any] = json.loads((FOLDER / "schemas" / "ecosystem.schema.json").read_text())
 CLASSES = {
     "team": model.Team,
     "database": model.Database,
@@ -131,7 +131,7 @@ def _is_of(hint: Any, schema: dict[str, Any], at: str) -> None:
 
 
 def test_the_schema_of_a_part_has_the_lists_of_an_ecosystem_and_is_the_same_schema():
-    part = json.loads((FOLDER / "ecosystem_part.schema.json").read_text())
+    part = json.loads((FOLDER / "schemas" / "ecosystem_part.schema.json").read_text())
     assert set(part["properties"]) == set(LISTS)
     resources = [(one["$id"], Resource.from_contents(one)) for one in (SCHEMA, part)]
     validator = Draft202012Validator(part, registry=Registry().with_resources(resources))

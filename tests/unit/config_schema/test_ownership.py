@@ -15,7 +15,7 @@ from config_schema.load import load_model
 from config_schema.load.base import ownership_problems
 from config_schema.load.git import GitError
 from config_schema.model import Team
-from config_schema.ownership import Author, teams_of
+from config_schema.model.ownership import Author, teams_of
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 PLATFORM = Author("company/model", "platform/new-schedule")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg2 import errorcodes
 
-from config_schema.postgres_errors import FAILURES, connect_failure, retry_can_help
+from config_schema.sql.postgres_errors import FAILURES, connect_failure, retry_can_help
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config_schema.errors import StreamFactoryError
 from config_schema.printable import printable
 from config_schema.result import RESULT_PREFIX, MergeResult, ResultCode, ResultReader, result_lines
-from merge_jobs.log_lines import TextLines
+from merge_jobs.process.log_lines import TextLines
 
 TOKEN = "the-token"
 

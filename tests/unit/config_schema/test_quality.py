@@ -15,11 +15,20 @@ from config_schema.errors import ProblemsFound
 from config_schema.load import load_model
 from config_schema.load.documents import plain, structured
 from config_schema.model import Dataset
-from config_schema.quality import CheckKind, NotNull, Pattern, Range, Reference, RowCount, Severity, Unique
-from config_schema.regular_expression import fault
+from config_schema.model.quality import (
+    CheckKind,
+    NotNull,
+    Pattern,
+    Range,
+    Reference,
+    RowCount,
+    Severity,
+    Unique,
+)
+from config_schema.rules.pg_regex import fault
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-SCHEMA = json.loads((EXAMPLES.parent / "ecosystem.schema.json").read_text())
+SCHEMA = json.loads((EXAMPLES.parent / "schemas" / "ecosystem.schema.json").read_text())
 
 EVERY_KIND = (
     NotNull("a", Severity.WARN, ("email", "phone")),

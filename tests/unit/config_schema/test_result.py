@@ -24,7 +24,7 @@ from config_schema.result import (
 )
 
 TOKEN = "3f9a"
-SCHEMA = json.loads((Path(config_schema.__file__).parent / "result.schema.json").read_text())
+SCHEMA = json.loads((Path(config_schema.__file__).parent / "schemas" / "result.schema.json").read_text())
 
 
 def a_result(**changes) -> MergeResult:

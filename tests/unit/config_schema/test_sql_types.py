@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config_schema.sql_types import base_type, long_name, widens
+from config_schema.model.sql_types import base_type, long_name, widens
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from config_schema.statements import load_statements
+from config_schema.sql.statements import load_statements
 
 TEXT = """\
 -- What the file is about: {not_a_placeholder_of_any_statement}

@@ -13,10 +13,11 @@ from jsonschema import Draft202012Validator
 
 from config_schema import stream
 from config_schema.errors import ProblemsFound
-from config_schema.schema_check import findings
-from config_schema.schema_fits import fits
+from config_schema.schemas import json_schema
+from config_schema.schemas.schema_check import findings
+from config_schema.schemas.schema_fits import fits
 
-SCHEMA = stream.schema()
+SCHEMA = json_schema("stream")
 EXAMPLE: dict[str, Any] = SCHEMA["examples"][0]
 VALIDATOR = Draft202012Validator(SCHEMA)
 

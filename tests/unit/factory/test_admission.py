@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.factory.admission import refusals, source_hosts
+from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
 from config_schema.model import Database, SourceKind
-from merge_jobs.agreement import admitted_source
+from config_schema.schemas import json_schema
 from merge_jobs.errors import CommandWrong
+from merge_jobs.run.source_policy import admitted_source
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 ROW = {**EXAMPLE, "schedule": "@hourly"}
 SETTINGS = settings_of_row(EXAMPLE)
 FILE = "yellowlive.settings.json"
@@ -151,7 +152,7 @@ def test_every_key_of_a_row_is_either_asked_of_the_settings_or_harmless():
         *("timezone", "image_pull_policy", "retries", "execution_timeout", "deferrable", "on_failed_pod", "strategy"),
         *("audit_interval", "max_delete_fraction", "latency_seconds", "owner", "tags", "shadow"),
     }
-    assert asked | harmless == stream.schema()["properties"].keys()
+    assert asked | harmless == json_schema("stream")["properties"].keys()
     assert not asked & harmless
 
 

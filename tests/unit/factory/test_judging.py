@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_plugin.factory.judging import judged
-from airflow_plugin.factory.last_good import Row, Stream
-from airflow_plugin.factory.plan import DagPlan
-from config_schema import stream
+from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.rows.plan import DagPlan
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE, runners=("kubernetes", "process"))
 
 

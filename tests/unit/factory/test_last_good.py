@@ -16,12 +16,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.factory import known
-from airflow_plugin.factory.known import Known, keep
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream, brought_up_to_date, merged
-from airflow_plugin.factory.rows import Table, TableRow
-from airflow_plugin.factory.snapshot_file import accept, read_snapshot, still_there, write_snapshot, writing
 from airflow_plugin.health.streams import snapshot_problems
+from airflow_plugin.rows import stream_loader
+from airflow_plugin.rows.last_good import (
+    Row,
+    Snapshot,
+    Stream,
+    brought_up_to_date,
+    merged,
+)
+from airflow_plugin.rows.last_good_file import (
+    accept,
+    read_snapshot,
+    still_there,
+    write_snapshot,
+    writing,
+)
+from airflow_plugin.rows.reading import Table, TableRow
+from airflow_plugin.rows.stream_loader import Known, keep
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 
@@ -179,10 +191,10 @@ def test_without_a_snapshot_accept_says_where_to_run_it(path):
 
 
 def test_two_writers_take_turns_and_one_that_is_stuck_is_not_waited_for_long(path, monkeypatch):
-    monkeypatch.setattr("airflow_plugin.factory.snapshot_file.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("airflow_plugin.rows.last_good_file.LOCK_SECONDS", 0.1)
     program = f"""
 from pathlib import Path
-from airflow_plugin.factory.snapshot_file import writing
+from airflow_plugin.rows.last_good_file import writing
 with writing(Path({str(path)!r})):
     print("locked", flush=True)
     input()
@@ -202,12 +214,12 @@ def test_a_crash_while_writing_leaves_the_file_as_it_was(path):
     program = f"""
 import os
 from pathlib import Path
-from airflow_plugin.factory import snapshot_file
+from airflow_plugin.rows import last_good_file
 os.fsync = lambda handle: os._exit(9)
 path = Path({str(path)!r})
-found = snapshot_file.read_snapshot(path, "yellowlive")
-with snapshot_file.writing(path):
-    snapshot_file.write_snapshot(path, "yellowlive", found)
+found = last_good_file.read_snapshot(path, "yellowlive")
+with last_good_file.writing(path):
+    last_good_file.write_snapshot(path, "yellowlive", found)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
     assert read_snapshot(path, "yellowlive").streams == STREAMS
@@ -225,16 +237,16 @@ def test_the_file_is_lines_of_json(path):
 
 def test_a_snapshot_stamped_ahead_of_the_clock_does_not_stop_the_reading_of_the_table(path, monkeypatch):
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
-    monkeypatch.setattr(known, "read_table", lambda settings, token: Table("new", ()))
+    monkeypatch.setattr(stream_loader, "read_table", lambda settings, token: Table("new", ()))
     settings = PlatformSettings(original_platform_name="YellowLive", cache_ttl=60)
     for stamp, read in ((time.time() - 10, False), (time.time() - 70, True), (time.time() + 3600, True)):
         write(path)
         os.utime(path, (stamp, stamp))
-        found = known.all_streams(settings)
+        found = stream_loader.all_streams(settings)
         assert (found.now.token == "new") is read
     keep(settings, found, {})
     assert read_snapshot(path, "yellowlive").ahead == 0
-    assert not known.all_streams(settings).now.ahead
+    assert not stream_loader.all_streams(settings).now.ahead
 
 
 def test_a_snapshot_that_stays_ahead_of_the_clock_is_a_problem(path, monkeypatch):

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.factory.plan import dag_plan, merge_arguments, secret_variables
-from airflow_plugin.factory.rows import candidate_keys
 from airflow_plugin.operators.notifier import Notifier
+from airflow_plugin.rows.plan import dag_plan, merge_arguments, secret_variables
+from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import Allowed
 from config_schema import names, stream
 from config_schema.errors import ProblemsFound
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE, source_hosts=("pg-data:5432",))
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.factory.quantities import quantity
-from config_schema import stream
+from airflow_plugin.rows.quantities import quantity
+from config_schema.schemas import json_schema
 
 SUFFIXES = {"": 1, "m": Fraction(1, 1000)}
 SUFFIXES |= {letter: 1000**power for power, letter in enumerate("kMGT", start=1)}
 SUFFIXES |= {f"{letter}i": 1024**power for power, letter in enumerate("KMGT", start=1)}
-PATTERN = stream.schema()["properties"]["resources"]["properties"]["limits"]["properties"]["cpu"]["pattern"]
+PATTERN = json_schema("stream")["properties"]["resources"]["properties"]["limits"]["properties"]["cpu"]["pattern"]
 
 
 @given(st.from_regex(PATTERN, fullmatch=True).filter(lambda text: text.isascii() and len(text) <= 20))

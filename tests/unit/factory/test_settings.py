@@ -11,6 +11,7 @@ from psycopg2.extensions import parse_dsn
 from airflow_plugin import settings
 from airflow_plugin.settings import Allowed, PlatformSettings, platform_settings
 from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.schemas import json_schema
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_what_is_written_is_read_back(folder):
     )
     (folder / "yellowlive.settings.json").write_text(written.to_json())
     assert platform_settings("YellowLive") == written
-    Draft202012Validator(settings.schema()).validate(json.loads(written.to_json()))
+    Draft202012Validator(json_schema("settings")).validate(json.loads(written.to_json()))
 
 
 def test_without_a_file_there_are_the_defaults_and_the_name_of_the_file_that_is_missing(folder):
@@ -88,7 +89,7 @@ def test_a_file_that_is_no_settings_of_the_platform_is_refused(folder, text):
 
 
 def test_the_schema_is_a_schema_and_each_key_has_a_description_and_an_example_that_holds():
-    schema = settings.schema()
+    schema = json_schema("settings")
     Draft202012Validator.check_schema(schema)
     for example in schema["examples"]:
         Draft202012Validator(schema).validate(example)

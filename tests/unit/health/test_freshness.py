@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_plugin.health.freshness import LastLook, late
+from airflow_plugin.control.batch_table import LastLook
+from airflow_plugin.health.freshness import late
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 

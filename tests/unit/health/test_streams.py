@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.factory.last_good import Row, Snapshot, Stream
-from airflow_plugin.health.freshness import Age, LastLook
+from airflow_plugin.control.batch_table import LastLook
+from airflow_plugin.control.stream_table import StreamRow
+from airflow_plugin.health.freshness import Age
 from airflow_plugin.health.streams import Health, Stored, health
-from airflow_plugin.stream_table import StreamRow
-from config_schema import stream
+from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 SETTINGS = settings_of_row(EXAMPLE)
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,10 +10,15 @@ import pytest
 
 import config_schema
 from config_schema.load import Model, load_model
-from config_schema.mapping import AssignmentStatus
 from config_schema.model import Database, SourceKind
-from merge_jobs.agreement import admitted_source, check_credential, check_served, check_source_host
+from config_schema.model.mapping import AssignmentStatus
 from merge_jobs.errors import CommandWrong
+from merge_jobs.run.source_policy import (
+    admitted_source,
+    check_credential,
+    check_served,
+    check_source_host,
+)
 from merge_jobs.stream import stream_of
 
 SOURCE = Database("pg-data", "customer_db", "customer-db")

@@ -9,7 +9,7 @@ import sys
 # In a process of its own: the handlers of signals belong to a process. Python wraps what __set_name__ raises.
 PROGRAM = """
 import os, signal, time
-from merge_jobs import ending
+from merge_jobs.process import shutdown
 from merge_jobs.errors import Ended
 
 class Part:
@@ -18,9 +18,9 @@ class Part:
         while True:
             time.sleep(0.01)
 
-with ending.ended_by_signals():
+with shutdown.ended_by_signals():
     try:
-        with ending.raised_at_once():
+        with shutdown.raised_at_once():
             type("Whole", (), {"part": Part()})
     except Ended as error:
         print(error.what, type(error.__cause__).__name__)

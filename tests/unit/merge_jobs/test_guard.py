@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from merge_jobs.guard import FACTS, POSITIONS, WRAP, broken, meaning_changed, next_transaction
+from merge_jobs.strategies.guard import (
+    FACTS,
+    POSITIONS,
+    WRAP,
+    broken,
+    meaning_changed,
+    next_transaction,
+)
 
 PARTS = (
     *("system", "server_version", "database", "timeline", "started", "stats_reset"),

@@ -7,11 +7,11 @@ import logging
 import sys
 from typing import Any
 
-from merge_jobs.log_lines import JsonLines
+from merge_jobs.process.log_lines import JsonLines
 
 
 def record(message: str, *arguments: object, error: Any = None) -> logging.LogRecord:
-    return logging.LogRecord("merge_jobs.job", logging.WARNING, __file__, 1, message, arguments, error)
+    return logging.LogRecord("merge_jobs.run.job", logging.WARNING, __file__, 1, message, arguments, error)
 
 
 def test_a_message_with_a_line_end_is_one_line():

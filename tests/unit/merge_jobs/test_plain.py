@@ -12,9 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from merge_jobs.commands.merge import merge
-from merge_jobs.commands.plain import plain_options
-from merge_jobs.strategies.choosing import Wanted
+from merge_jobs.cli.merge import merge
+from merge_jobs.cli.plain import plain_options
+from merge_jobs.strategies.selection import Wanted
 
 LEAST = ["--platform=P", "--store=S", "--run-id=r 1"]
 PLAIN = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from merge_jobs.source_position import Position, is_behind, position_from_dict
+from merge_jobs.sources.postgres.position import Position, is_behind, position_from_dict
 
 PRIMARY = Position("7000", 2, 1000, 50, standby=False)
 STANDBY = replace(PRIMARY, standby=True)

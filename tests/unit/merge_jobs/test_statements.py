@@ -9,7 +9,7 @@ import pytest
 from psycopg2 import sql
 
 import merge_jobs
-from config_schema.statements import load_statements
+from config_schema.sql.statements import load_statements
 from merge_jobs.sql import composed, statement
 
 FOLDER = Path(merge_jobs.__file__).parent
@@ -18,8 +18,8 @@ STATEMENTS = {
     for path in sorted((FOLDER / "sql").glob("*.sql"))
     for name, one in load_statements(path).items()
 }
-# stories.py only tells of what is run elsewhere.
-CODE = "\n".join(path.read_text("utf-8") for path in FOLDER.rglob("*.py") if path.name != "stories.py")
+# sql_plan.py only tells of what is run elsewhere.
+CODE = "\n".join(path.read_text("utf-8") for path in FOLDER.rglob("*.py") if path.name != "sql_plan.py")
 
 
 @pytest.mark.parametrize("name", STATEMENTS)

@@ -10,9 +10,14 @@ import pytest
 import config_schema
 from config_schema.model import Database, SourceKind
 from config_schema.tls import Tls, is_local, libpq_options, strongest, trusted_cas
-from merge_jobs.database import Place
-from merge_jobs.flags import ModelFlags, StoreFlags, mapped_model_of, store_database
-from merge_jobs.sources.tls import driver_arguments
+from merge_jobs.database.connections import Place
+from merge_jobs.run.flags import (
+    ModelFlags,
+    StoreFlags,
+    mapped_model_of,
+    store_database,
+)
+from merge_jobs.sources.sql.tls import driver_arguments
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 

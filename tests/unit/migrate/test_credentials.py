@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_plugin.migrate.credentials import GIT, MERGE_STORE, SLACK, SOURCE, credentials
-from airflow_plugin.migrate.static_pod import SecretKey
+from airflow_plugin.static_dags.static_pod import SecretKey
 
 
 def logins(*names: str) -> list[SecretKey]:

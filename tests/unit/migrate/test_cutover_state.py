@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from airflow_plugin.airflow_api import airflow
 from airflow_plugin.migrate import cutover as steps
-from airflow_plugin.migrate.airflow_api import airflow
 from airflow_plugin.migrate.cutover_state import Cutover, DagCutover, alone, digest, read_state, state_path, write_state
 from config_schema.errors import StreamFactoryError
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
+from airflow_plugin.migrate.defaults import gaps
 from airflow_plugin.migrate.extract import extracted
-from airflow_plugin.migrate.gaps import gaps
-from airflow_plugin.migrate.static_dag import static_files
+from airflow_plugin.static_dags.static_dag import static_files
 from airflow_plugin.streams.transfer import imported
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model

@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 import config_schema
-from airflow_plugin.factory.plan import dag_plan
+from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.migrate.shadow import shadow_config
-from airflow_plugin.stream_table import StreamRow
+from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.sync.diff import stream_changes
-from config_schema import stream
 from config_schema.errors import ProblemsFound
 from config_schema.load import load_model
+from config_schema.schemas import json_schema
 from config_schema.stream import from_dict
 from merge_jobs.errors import CommandWrong
-from merge_jobs.shadow import Tables, tables_key, with_tables
+from merge_jobs.run.shadow import Tables, tables_key, with_tables
 from merge_jobs.stream import stream_of
 from tests.row_settings import settings_of_row
 
-EXAMPLE: dict[str, Any] = stream.schema()["examples"][0]
+EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 SINGLE = {**EXAMPLE, "stream_key": "Store1#customers", "single_dataset": True, "datasets": ["customers"]}
 ECOSYSTEM = load_model(Path(config_schema.__file__).parent / "examples").ecosystem
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.migrate.static_dag import static_files
+from airflow_plugin.static_dags.static_dag import static_files
 
 HEAD = """\
 from airflow import DAG

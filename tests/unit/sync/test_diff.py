@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.stream_table import HandChange, StreamRow
+from airflow_plugin.control.stream_table import HandChange, StreamRow
 from airflow_plugin.sync.diff import FieldChange, Kind, stream_changes
 from config_schema import stream
+from config_schema.schemas import json_schema
 from config_schema.stream import StreamConfig
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-EXAMPLE = stream.from_dict(stream.schema()["examples"][0])
+EXAMPLE = stream.from_dict(json_schema("stream")["examples"][0])
 
 
 def config(key: str = "Store1", **changed) -> StreamConfig:

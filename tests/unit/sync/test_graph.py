@@ -8,7 +8,6 @@ import pytest
 
 from airflow_plugin.sync.graph import stream_graph
 from config_schema.errors import ProblemsFound
-from config_schema.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.model import (
     Column,
     Consistency,
@@ -25,6 +24,7 @@ from config_schema.model import (
     StreamDefaults,
     Workspace,
 )
+from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 
 LIVE = Platform(
     name="YellowLive",

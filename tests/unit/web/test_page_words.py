@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import airflow_plugin
+from config_schema.schemas import json_schema
 
 FOLDER = Path(airflow_plugin.__file__).parent / "web" / "static"
 NODE = shutil.which("node")
@@ -92,7 +93,7 @@ def test_a_scale_ends_at_or_above_the_most_in_round_steps():
 
 
 def test_every_key_of_the_schema_has_its_place_in_the_form():
-    schema = json.loads((Path(airflow_plugin.__file__).parents[1] / "config_schema/stream.schema.json").read_text())
+    schema = json_schema("stream")
     (groups,) = asked("form/groups.js", f"it.grouped({json.dumps({'properties': schema['properties']})})")
     keys = [key for _, of in groups for key in of]
     assert sorted(keys) == sorted(schema["properties"])

@@ -1,0 +1,223 @@
+"""Connecting to a platform's merge store, and PostgreSQL's errors in our words.
+
+Nothing of a DSN is shown but host, port, database and user: where a password breaks a DSN's syntax, libpq would
+print a part of it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from ipaddress import ip_address
+from typing import Any
+
+import psycopg2
+from psycopg2 import errorcodes, sql
+from psycopg2.extensions import POLL_OK, POLL_READ, libpq_version
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.control.name_lookup import lookup
+from config_schema.errors import StreamFactoryError
+from config_schema.sql.postgres_errors import connect_failure, retry_can_help
+from config_schema.tls import clear_text_only_in_tls
+
+CONNECT_TIMEOUT_SECONDS = 10
+LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by the network"
+
+
+class MergeStoreError(StreamFactoryError):
+    """The merge store is away, does not let us in, or refuses a statement; `pgcode` where PostgreSQL gave one."""
+
+    pgcode: str | None = None
+
+
+def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
+    """Return a connection to the database that `dsn` names. Raises MergeStoreError.
+
+    `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
+    """
+    began = time.monotonic()
+    named = _resolved(dsn, where, timeout)
+    left = math.ceil(timeout - (time.monotonic() - began))
+
+    def opened(more: dict[str, Any]) -> Connection:
+        options = {"connect_timeout": max(1, left), "application_name": "dagfactory", **named, **more}
+        made: Connection = psycopg2.connect(dsn, **options)
+        return made
+
+    try:
+        made = _in_attempts(dsn, opened)
+    except psycopg2.OperationalError as error:
+        raise _not_connected(dsn, where, str(error)) from None
+    except (psycopg2.Error, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    return made
+
+
+def fetch_within(
+    dsn: str, where: str, query: sql.Composable, values: Mapping[str, Any], *, seconds: float
+) -> list[tuple[Any, ...]]:
+    """Return the rows of one query in a connection of its own, all within `seconds`. Raises MergeStoreError.
+
+    Asynchronous, because libpq's and the server's timeouts do not help against a server that has stopped.
+    """
+    until = time.monotonic() + seconds
+    late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
+    named = _resolved(dsn, where, seconds)
+
+    def opened(more: dict[str, Any]) -> Connection:
+        options = {"async_": True, "application_name": "dagfactory", **named, **more}
+        connection: Connection = psycopg2.connect(dsn, **options)
+        try:
+            _wait(connection, until, late)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        connection = _in_attempts(dsn, opened)
+    except (psycopg2.ProgrammingError, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    except psycopg2.Error as error:
+        raise _not_connected(dsn, where, str(error)) from None
+    with closing(connection), worded(where), connection.cursor() as cursor:
+        # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
+        begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+            sql.Literal(round(seconds * 1000))
+        )
+        cursor.execute(begin + query, values)
+        _wait(connection, until, late)
+        return cursor.fetchall()
+
+
+def _in_attempts(dsn: str, attempt: Callable[[dict[str, Any]], Connection]) -> Connection:
+    options = psycopg2.extensions.parse_dsn(dsn)
+    return clear_text_only_in_tls(attempt, options, os.environ, libpq_version(), psycopg2.OperationalError)
+
+
+def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:
+    """Return `host`, `hostaddr` and `port` for libpq, which looks names up without a limit of time.
+
+    Empty where the DSN has no name to look up: a socket's folder, an address, a service. `host` stays for TLS and
+    password files. Of several names, those without an answer are left out, as libpq goes on to the next one.
+    Raises MergeStoreError if no name has an address within `seconds`.
+    """
+    hosts, ports = _hosts_and_ports(dsn, where)
+    if not any(map(_is_name, hosts)) or len(ports) != len(hosts):
+        return {}
+    lookups = [lookup(host) if _is_name(host) else None for host in hosts]
+    found: list[tuple[str, str, str]] = []
+    slow = False
+    for host, port, asked in zip(hosts, ports, lookups, strict=True):
+        try:
+            known = ("",) if asked is None else asked.result(seconds / len(hosts))
+            found += [(host, address, port) for address in known]
+        except TimeoutError:
+            slow = True
+        except OSError:
+            continue
+    if found:
+        return dict(zip(("host", "hostaddr", "port"), map(",".join, zip(*found, strict=True)), strict=True))
+    if slow:
+        what = f"the host's name is not resolved within {seconds:g} s ({place(dsn)})"
+        raise MergeStoreError(where, what, "Look at the name servers of this machine", retryable=True)
+    raise _not_connected(dsn, where, "could not translate host name") from None
+
+
+def _hosts_and_ports(dsn: str, where: str) -> tuple[list[str], list[str]]:
+    """Return what a DSN and libpq's environment name, a port for each host; no hosts where addresses are given."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError, ValueError):
+        raise _malformed(where) from None
+    in_service = not parts.get("host") and ("service" in parts or "PGSERVICE" in os.environ)
+    if in_service or parts.get("hostaddr") or os.environ.get("PGHOSTADDR"):
+        return [], []
+    hosts = (parts.get("host") or os.environ.get("PGHOST", "")).split(",")
+    ports = str(parts.get("port") or os.environ.get("PGPORT", "")).split(",")
+    return hosts, ports * len(hosts) if len(ports) == 1 else ports
+
+
+def _is_name(host: str) -> bool:
+    """Return whether a host has to be looked up: it is neither a socket's folder nor an address."""
+    if not host or host.startswith(("/", "@")):
+        return False
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return True
+    return False
+
+
+def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:
+    while (state := connection.poll()) != POLL_OK:
+        left = until - time.monotonic()
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if left <= 0 or not waiting.poll(left * 1000):
+            raise late
+
+
+@contextmanager
+def worded(where: str) -> Iterator[None]:
+    """Errors of PostgreSQL inside become MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        raise _refused(where, error) from None
+
+
+def identity(dsn: str, where: str) -> tuple[str, ...]:
+    """Server, database and user of a DSN: equal for two DSNs of one merge store. Raises MergeStoreError."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError):
+        raise _malformed(where) from None
+    standing_in = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
+    return tuple(parts.get(key) or standing_in.get(key, "") for key in ("host", "port", "dbname", "user"))
+
+
+def place(dsn: str) -> str:
+    """`user@host:port/database` of a DSN, as far as it can be shown."""
+    try:
+        parts = psycopg2.extensions.parse_dsn(dsn)
+    except psycopg2.Error:
+        return ""
+    shown = [parts.get(key, "") for key in ("user", "host", "port", "dbname")]
+    if not all(re.fullmatch(r"[\w.,:/-]*", part) for part in shown):
+        return ""
+    user, host, port, database = shown
+    return f"{user}@{host}:{port or '5432'}/{database}"
+
+
+def _not_connected(dsn: str, where: str, said: str) -> MergeStoreError:
+    at = place(dsn)
+    if not at:
+        return _malformed(where)
+    if failure := connect_failure(said):
+        return MergeStoreError(where, f"{failure.what} ({at})", failure.todo, retryable=failure.retryable)
+    return MergeStoreError(where, f"no connection ({at})", "Check that psql connects there with the same DSN")
+
+
+def _malformed(where: str) -> MergeStoreError:
+    todo = "Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password"
+    return MergeStoreError(where, "this is no well-formed DSN", todo)
+
+
+def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
+    said = error.diag.message_primary or "the connection was lost"
+    todo = {
+        errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
+        errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
+        errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
+        errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
+    }.get(error.pgcode or "", "See the server's log for more")
+    refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode))
+    refused.pgcode = error.pgcode
+    return refused

@@ -1,0 +1,363 @@
+"""All SQL on a platform's stream table, its history and its model state; the statements are in sql/stream_table.sql.
+
+Functions take a psycopg2 connection and the derived platform name (`yellowlive`), and never commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_batch
+
+from airflow_plugin.control.connection import worded
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model.compiled import CompiledModel, compiled_from_json
+from config_schema.sql.statements import Statement, load_statements
+
+ROWS_A_ROUND_TRIP = 200
+COMPILED_MODELS_KEPT = 20
+ONLY_WHERE_NEEDED = frozenset({"compiled_model_table"})
+
+# Of a stream's history, which holds a config twice for each change.
+KEPT_CHANGES = 2000
+KEPT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    """A row as it stands in the table; its config_json is not checked."""
+
+    stream_key: str
+    config_json: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """What a row is to become, and the word for it in the history: create, update, revive, retire, pause, ..."""
+
+    stream_key: str
+    config_json: str
+    status: str
+    change: str
+
+
+@dataclass(frozen=True)
+class HandChange:
+    """Who changed a row since the last sync, None where that was not written down, and when."""
+
+    changed_by: str | None
+    changed_at: datetime
+
+    def __str__(self) -> str:
+        return f"changed by {self.changed_by or 'hand in the database'} at {self.changed_at:%Y-%m-%d %H:%M:%S%z}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A change in a stream's history; `before_*` is None for a new row, `model_commit` for a change by hand."""
+
+    id: int
+    stream_key: str
+    change: str
+    changed_by: str
+    changed_at: datetime
+    model_commit: str | None
+    before_config_json: str | None
+    before_status: str | None
+    after_config_json: str
+    after_status: str
+
+    @property
+    def is_change(self) -> bool:
+        """False where something was only asked for: a run, a reset."""
+        return (self.before_config_json, self.before_status) != (self.after_config_json, self.after_status)
+
+
+class ConfigDoesNotFit(StreamFactoryError):
+    """A config is longer than an older table's config_json column; nothing is truncated."""
+
+    def __init__(self, where: str, stream_key: str, length: int, limit: int) -> None:
+        self.stream_key, self.length, self.limit = stream_key, length, limit
+        what = f"the config of {stream_key} has {length} characters, and config_json takes {limit}"
+        super().__init__(where, what, "Run dagfactory db upgrade, which widens the column to text")
+
+
+def stream_rows(
+    connection: Connection,
+    platform: str,
+    *,
+    stream_keys: Sequence[str] | None = None,
+    schema: str = "public",
+    retired: bool = False,
+) -> list[StreamRow]:
+    """The rows by stream_key, in its order; with `retired` those too. Raises MergeStoreError if there is no table."""
+    wanted = {"retired": retired, "stream_keys": None if stream_keys is None else list(stream_keys)}
+    rows = _fetch(connection, platform, schema, "select_rows", wanted)
+    return [StreamRow(*row) for row in rows]
+
+
+def gone_streams(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """Streams that the history knows and the table has not, though they were never retired; none without a history."""
+    if "history_table" in _missing(connection, platform, schema):
+        return []
+    return [key for (key,) in _fetch(connection, platform, schema, "select_gone", {})]
+
+
+def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
+    """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
+    return _composed(_statements()[name], platform, schema, values)
+
+
+def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
+    """Whether the platform has its stream table; one made elsewhere may stand alone, without history."""
+    return "stream_table" not in _missing(connection, platform, schema)
+
+
+def missing_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """The names of the tables that are not there yet."""
+    return [_table_names(platform)[kind] for kind in _missing(connection, platform, schema)]
+
+
+def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """Create the tables that are not there yet, and only those; returns their names."""
+    missing = _missing(connection, platform, schema)
+    for kind in missing:
+        _execute(connection, platform, schema, f"create_{kind}")
+        if kind == "history_table":
+            _execute(connection, platform, schema, "create_history_index")
+    return [_table_names(platform)[kind] for kind in missing]
+
+
+def take_sync_lock(connection: Connection, platform: str, schema: str = "public", *, seconds: float = 30) -> None:
+    """Until the transaction ends no other sync works on the platform. Raises MergeStoreError after `seconds`."""
+    milliseconds = str(round(seconds * 1000))
+    _execute(connection, platform, schema, "set_lock_timeout", {"milliseconds": milliseconds})
+    table = _qualified(connection, platform, schema)["stream_table"]
+    _execute(connection, platform, schema, "take_sync_lock", {"table": table})
+
+
+def lock_rows(connection: Connection, platform: str, schema: str = "public") -> None:
+    """Until the transaction ends nobody else changes the rows, by hand neither; they can be read."""
+    _execute(connection, platform, schema, "lock_stream_table")
+
+
+def config_limit(connection: Connection, platform: str, schema: str = "public") -> int | None:
+    """How many characters config_json takes in a table made elsewhere; None: any number."""
+    table = _qualified(connection, platform, schema)["stream_table"]
+    rows = _fetch(connection, platform, schema, "select_config_limit", {"table": table})
+    limit: int | None = rows[0][0] if rows else None
+    return limit
+
+
+def widen_config(connection: Connection, platform: str, schema: str = "public") -> int | None:
+    """Let config_json of a table made elsewhere take any length; returns the limit that it had."""
+    limit = config_limit(connection, platform, schema)
+    if limit is not None:
+        _execute(connection, platform, schema, "widen_config")
+    return limit
+
+
+def write_rows(
+    connection: Connection,
+    platform: str,
+    changes: Iterable[RowChange],
+    *,
+    changed_by: str,
+    model_commit: str | None = None,
+    schema: str = "public",
+) -> None:
+    """Insert or update rows, with their history. `model_commit` is None for a change by hand.
+
+    Raises ConfigDoesNotFit, before anything is written.
+    """
+    changes = list(changes)
+    check_lengths(connection, platform, changes, schema)
+    author = {"changed_by": changed_by, "model_commit": model_commit}
+    values = [vars(change) | author for change in changes]
+    if not values:
+        return
+    query = _composed(_statements()["write_row"], platform, schema, values[0])
+    with worded(_where(platform)), connection.cursor() as cursor:
+        execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
+
+
+def adopt_rows(
+    connection: Connection,
+    platform: str,
+    stream_keys: Iterable[str],
+    *,
+    changed_by: str,
+    model_commit: str,
+    schema: str = "public",
+) -> None:
+    """Note that the model now says what was set by hand; the rows stay untouched."""
+    for stream_key in stream_keys:
+        values = {"stream_key": stream_key, "changed_by": changed_by, "model_commit": model_commit}
+        _execute(connection, platform, schema, "adopt_row", values)
+
+
+def changes_by_hand(connection: Connection, platform: str, schema: str = "public") -> dict[str, HandChange]:
+    """The rows, by stream_key, that are not as the last sync left them; none without a history."""
+    if {"history_table", "stream_table"}.intersection(_missing(connection, platform, schema)):
+        return {}
+    return {key: HandChange(*change) for key, *change in _fetch(connection, platform, schema, "select_by_hand", {})}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which changes of a history: so many, before the change with a number, with so many bytes of text at most.
+
+    Or those with the numbers `only`. None is no limit.
+    """
+
+    limit: int | None = None
+    before: int | None = None
+    bytes: int | None = None
+    only: Sequence[int] | None = None
+
+
+def history(
+    connection: Connection, platform: str, stream_key: str, page: Page | None = None, schema: str = "public"
+) -> list[Version]:
+    """Return the changes of a stream, the newest first. Raises MergeStoreError if there is no history."""
+    wanted = page or Page()
+    only = None if wanted.only is None else list(wanted.only)
+    values = {"stream_key": stream_key, **vars(wanted), "only": only}
+    return [Version(*row) for row in _fetch(connection, platform, schema, "select_history", values)]
+
+
+def has_older_history(
+    connection: Connection, platform: str, stream_key: str, before: int, schema: str = "public"
+) -> bool:
+    """Return whether a stream has changes before the one with this number."""
+    values = {"stream_key": stream_key, "before": before}
+    return bool(_fetch(connection, platform, schema, "has_older_history", values)[0][0])
+
+
+def recent_changes(
+    connection: Connection, platform: str, stream_keys: Sequence[str], schema: str = "public"
+) -> list[tuple[str, int, int]]:
+    """Return, by stream, the changes by hand in the last ten minutes, and their bytes of text in the last day."""
+    values = {"stream_keys": list(stream_keys)}
+    return [(row[0], row[1], row[2]) for row in _fetch(connection, platform, schema, "recent_changes", values)]
+
+
+def prune_history(connection: Connection, platform: str, schema: str = "public") -> None:
+    """Delete the oldest changes of streams that have more than KEPT_CHANGES or KEPT_BYTES, where the user may."""
+    table = _qualified(connection, platform, schema)["history_table"]
+    if _fetch(connection, platform, schema, "may_prune_history", {"table": table})[0][0]:
+        _execute(connection, platform, schema, "prune_history", {"changes": KEPT_CHANGES, "bytes": KEPT_BYTES})
+
+
+def check_lengths(connection: Connection, platform: str, changes: Iterable[RowChange], schema: str = "public") -> None:
+    """Raises ConfigDoesNotFit for the first change whose config the column does not take."""
+    limit = config_limit(connection, platform, schema)
+    for change in changes if limit is not None else ():
+        if limit is not None and len(change.config_json) > limit:
+            raise ConfigDoesNotFit(_where(platform), change.stream_key, len(change.config_json), limit)
+
+
+def model_commit(connection: Connection, platform: str, schema: str = "public") -> str | None:
+    """The commit of the model that was synced last; None before the first sync."""
+    if "model_state_table" in _missing(connection, platform, schema):
+        return None
+    rows = _fetch(connection, platform, schema, "select_model_commit", {})
+    return rows[0][0] if rows else None
+
+
+def record_model_commit(
+    connection: Connection, platform: str, commit: str, *, applied_by: str, schema: str = "public"
+) -> None:
+    values = {"model_commit": commit, "applied_by": applied_by}
+    _execute(connection, platform, schema, "record_model_commit", values)
+
+
+def record_compiled_model(
+    connection: Connection, platform: str, model: CompiledModel, *, compiled_by: str, schema: str = "public"
+) -> None:
+    """Keep what a model that is code gave, for the jobs that run its commit; the oldest of many are forgotten."""
+    _execute(connection, platform, schema, "create_compiled_model_table")
+    values = {"model_commit": model.commit, "digest": model.digest, "document": model.to_json()}
+    _execute(connection, platform, schema, "record_compiled_model", values | {"compiled_by": compiled_by})
+    _execute(connection, platform, schema, "forget_old_compiled_models", {"kept": COMPILED_MODELS_KEPT})
+
+
+def compiled_models(connection: Connection, platform: str, commit: str, schema: str = "public") -> list[CompiledModel]:
+    """Return what was recorded for a commit; empty where there is no such table."""
+    table = _qualified(connection, platform, schema)["compiled_model_table"]
+    if not _exists(connection, platform, schema, table):
+        return []
+    rows = _fetch(connection, platform, schema, "select_compiled_models", {"model_commit": commit})
+    return [compiled_from_json(document, table) for (document,) in rows]
+
+
+def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
+    tables = _qualified(connection, platform, schema)
+    needed = {kind: table for kind, table in tables.items() if kind not in ONLY_WHERE_NEEDED}
+    return [kind for kind, table in needed.items() if not _exists(connection, platform, schema, table)]
+
+
+def _exists(connection: Connection, platform: str, schema: str, table: str) -> bool:
+    return bool(_fetch(connection, platform, schema, "table_exists", {"table": table})[0][0])
+
+
+def _fetch(
+    connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    query = _composed(_statements()[name], platform, schema, values)
+    with worded(_where(platform)), connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return cursor.fetchall()
+
+
+def _execute(
+    connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any] | None = None
+) -> None:
+    query = _composed(_statements()[name], platform, schema, values or {})
+    with worded(_where(platform)), connection.cursor() as cursor:
+        cursor.execute(query, values)
+
+
+def _composed(statement: Statement, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
+    # Beside values the driver would read a % in a name as a placeholder.
+    percent = "%%" if values else "%"
+    wanted = {
+        kind: sql.Identifier(schema.replace("%", percent), table.replace("%", percent))
+        for kind, table in _table_names(platform).items()
+        if kind in statement.identifiers
+    }
+    return sql.SQL(statement.checked(wanted, values)).format(**wanted)
+
+
+def _table_names(platform: str) -> dict[str, str]:
+    return {
+        "stream_table": names.stream_table(platform),
+        "history_table": names.stream_history_table(platform),
+        "model_state_table": names.model_state_table(platform),
+        "compiled_model_table": names.compiled_model_table(platform),
+    }
+
+
+def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
+    """The tables' names as to_regclass() reads them."""
+    return {kind: sql.Identifier(schema, table).as_string(connection) for kind, table in _table_names(platform).items()}
+
+
+def _where(platform: str) -> str:
+    return names.stream_table(platform)
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).with_suffix(".sql"))

@@ -1,0 +1,51 @@
+"""A job of a platform as a whole: a command of the merge job's image, and what its lines say of its end. No Airflow."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from airflow_plugin.jobs.merge_job import SecretVariable
+
+MERGE_JOB, DAGFACTORY = "merge-job", "dagfactory"
+ERROR = "error: "  # how both programs begin what is wrong
+ERRORS_TOLD = 10
+
+
+@dataclass(frozen=True)
+class PlatformJob:
+    """A program of the image and its arguments, which reach it through no template and no shell."""
+
+    platform: str
+    platform_name: str
+    task: str
+    program: str
+    arguments: tuple[str, ...]
+    secrets: tuple[SecretVariable, ...]
+    # The arguments of `dagfactory model fetch` where the job's pod is to compile a model first, and its git token.
+    fetch: tuple[str, ...] = ()
+    fetch_secret: SecretVariable | None = None
+
+    @property
+    def kind(self) -> tuple[str, str]:
+        return "task", self.task
+
+    def __str__(self) -> str:
+        return f"{self.platform} {self.task}"
+
+
+class LastWords:
+    """What a job's lines say of its end: the errors among them, else the last line."""
+
+    def __init__(self) -> None:
+        self._errors: deque[str] = deque(maxlen=ERRORS_TOLD)
+        self._last = ""
+
+    def feed(self, line: str) -> None:
+        line = line.strip()
+        self._last = line or self._last
+        if line.startswith(ERROR) and line not in self._errors:
+            self._errors.append(line)
+
+    def __str__(self) -> str:
+        return "; ".join(line.removeprefix(ERROR) for line in self._errors) or self._last

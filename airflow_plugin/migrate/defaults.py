@@ -1,0 +1,95 @@
+"""What static files do not say: filled from defaults on the command line, a model, or the platform's settings file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_plugin.settings import PlatformSettings, platform_settings
+from airflow_plugin.sync.graph import stream_graph
+from config_schema import names
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.load import Model
+from config_schema.model import Platform
+from config_schema.schemas import json_schema
+from config_schema.stream import StreamConfig
+
+# What settings have of a platform, and its rows too.
+SETTINGS_KEYS = (
+    "namespace_name",
+    "datasurface_docker_image",
+    "git_repo_url",
+    "git_repo_branch",
+    "git_credential_secret_name",
+    "postgres_hostname",
+    "postgres_port",
+    "postgres_database",
+    "postgres_credential_secret_name",
+    "slack_credential_secret_name",
+)
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Where to look for what a file does not say; the earlier comes first."""
+
+    defaults: Mapping[str, Any]
+    streams: Mapping[str, Mapping[str, StreamConfig]]  # by platform and stream_key, of a model
+    platforms: Mapping[str, Platform]  # of the model
+
+    def platform(self, told: str) -> str:
+        """The platform's name in the model, of which old files may have the derived one."""
+        return next((name for name in self.platforms if told in (name, names.platform_name(name))), told)
+
+    def of(self, platform: str, stream_key: str) -> dict[str, Any]:
+        """All that is known of a stream without its file. Raises StreamFactoryError for a broken settings file."""
+        modelled = self.streams.get(platform, {}).get(stream_key)
+        of_model = {} if modelled is None else modelled.to_dict() | {"milestoning": modelled.milestoning}
+        of_platform = _of_platform(self.platforms[platform]) if platform in self.platforms else {}
+        return {**_of_settings(platform_settings(platform)), **of_platform, **of_model, **self.defaults}
+
+
+def gaps(model: Model | None, defaults: Sequence[str]) -> Gaps:
+    """`defaults` are `key=value`, the value JSON or else text. Raises StreamFactoryError for one that is none."""
+    found: dict[str, Any] = {}
+    for default in defaults:
+        key, sign, text = default.partition("=")
+        if not sign:
+            raise StreamFactoryError("--default", f"{default!r} sets nothing", "Write key=value")
+        keys = json_schema("stream")["properties"]
+        if key not in keys:
+            raise StreamFactoryError("--default", f"there is no key {key!r}", choose_from(key, keys))
+        try:
+            found[key] = json.loads(text)
+        except ValueError:
+            found[key] = text
+    if model is None:
+        return Gaps(found, {}, {})
+    platforms = {platform.name: platform for platform in model.ecosystem.platforms}
+    return Gaps(found, stream_graph(model.ecosystem, model.mappings), platforms)
+
+
+def _of_platform(platform: Platform) -> dict[str, Any]:
+    """What streams of a platform have that the model does not have itself."""
+    return {
+        "namespace_name": platform.namespace,
+        "postgres_hostname": platform.merge_store.host,
+        "postgres_database": platform.merge_store.database,
+        "postgres_port": platform.merge_store.port,
+        "postgres_credential_secret_name": platform.merge_store.credential,
+        "git_credential_secret_name": platform.model.credential,
+        "slack_credential_secret_name": platform.slack_credential,
+        "datasurface_docker_image": platform.image,
+        "git_repo_url": platform.model.url,
+        "git_repo_branch": platform.model.branch,
+        "milestoning": platform.milestoning.value,
+    }
+
+
+def _of_settings(settings: PlatformSettings) -> dict[str, Any]:
+    found = {key: getattr(settings, key) for key in SETTINGS_KEYS}
+    if len(settings.source_credential_secret_names) == 1:
+        found["source_credential_secret_name"] = settings.source_credential_secret_names[0]
+    return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,182 @@
+"""A run as OpenLineage has it: the producer's tables are its inputs, the merge tables its outputs. For workers only.
+
+The names of databases and tables are those of OpenLineage's naming conventions, so that they meet those of other tools.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+from airflow.providers.openlineage.extractors import OperatorLineage
+from attrs import define
+from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    DatasetFacet,
+    InputDatasetFacet,
+    OutputDatasetFacet,
+    RunFacet,
+    column_lineage_dataset,
+    data_quality_assertions_dataset,
+    dataset_version_dataset,
+    input_statistics_input_dataset,
+    output_statistics_output_dataset,
+    schema_dataset,
+)
+
+from airflow_plugin.control.batch_table import columns_of, origin_of
+from airflow_plugin.control.connection import connect
+from airflow_plugin.jobs.merge_job import MergeJob
+from airflow_plugin.operators.result_handling import committed_result
+from airflow_plugin.settings import merge_store_dsn
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.result import DatasetResult, MergeResult, QualityResult
+
+BATCH_FACET = "streamFactory_batch"
+SCHEMES = {"postgresql": "postgres", "mysql": "mysql", "mssql": "mssql", "oracle": "oracle", "sqlite": "sqlite"}
+
+log = logging.getLogger(__name__)
+
+
+@define
+class BatchRunFacet(RunFacet):
+    """What no facet of OpenLineage tells of a run: its result, without rows and without the error's text."""
+
+    platform: str
+    stream: str
+    result: str
+    batchId: int
+    batches: int
+    retryable: bool
+    modelCommit: str | None
+    sourceSnapshotTime: str | None
+    datasets: dict[str, dict[str, Any]]
+
+
+def lineage(job: MergeJob, told: MergeResult | None) -> OperatorLineage[Dataset, RunFacet]:
+    """The datasets of a stream, and what a run did with them if it is over.
+
+    Where the merge store cannot be read there are no datasets; a run never fails for that.
+    """
+    if told is not None and told.truncated:
+        told = committed_result(job, told.run_id) or told
+    facets: dict[str, Any] = {} if told is None else {BATCH_FACET: _batch(job, told)}
+    try:
+        origin, columns = _known(job)
+    except StreamFactoryError as error:
+        log.warning("%s: no datasets are told to OpenLineage: %s", job, error)
+        return OperatorLineage(run_facets=facets)
+    inputs: list[Dataset] = []
+    outputs: list[Dataset] = []
+    for name, of in (origin or {}).get("datasets", {}).items():
+        assert origin is not None
+        merge_table = names.merge_table(job.platform_name, job.store, name)
+        merged = columns.get(merge_table, {})
+        read = {column: merged[column] for column in of["columns"] if column in merged}
+        result = None if told is None else told.datasets.get(name)
+        source = _name(origin, of["table"])
+        inputs.append(_input(source, read, result))
+        outputs.append(_output(_name(_merge_store(job), merge_table), merged, source, read, told, result))
+    return OperatorLineage(inputs=inputs, outputs=outputs, run_facets=facets)
+
+
+def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, str]]]:
+    """Where the rows come from, and the columns of the merge tables. Raises StreamFactoryError."""
+    dsn, where = merge_store_dsn(job.platform_name)
+    tables = [names.merge_table(job.platform_name, job.store, dataset) for dataset in job.datasets]
+    with closing(connect(dsn, where)) as connection:
+        origin = origin_of(connection, job.platform_name, job.stream_key, job.schema)
+        return origin, columns_of(connection, tables, job.schema)
+
+
+def _merge_store(job: MergeJob) -> dict[str, Any]:
+    """Where the job writes, by its own arguments."""
+    given = dict(one.removeprefix("--postgres-").split("=", 1) for one in job.arguments if "--postgres-" in one)
+    return {"kind": "postgresql", "schema": job.schema, **{key: given[key] for key in ("host", "port", "database")}}
+
+
+def _name(database: Mapping[str, Any], table: str) -> tuple[str, str]:
+    """The namespace and the name of a table: `postgres://pg-data:5432`, `customer_db.public.customers`."""
+    kind = database["kind"]
+    if kind == "sqlite":
+        return "sqlite", f"{database['database']}.{table}"
+    namespace = f"{SCHEMES.get(kind, kind)}://{database['host']}:{database['port']}"
+    parts = [database["database"], *([] if kind == "mysql" else [database["schema"]]), table]
+    return namespace, ".".join(parts)
+
+
+def _input(source: tuple[str, str], columns: Mapping[str, str], result: DatasetResult | None) -> InputDataset:
+    facets: dict[str, InputDatasetFacet] = {}
+    if result is not None:
+        rows = result.counts.total
+        facets["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(rowCount=rows)
+        if result.quality:
+            facets["dataQualityAssertions"] = data_quality_assertions_dataset.DataQualityAssertionsDatasetFacet(
+                assertions=[_assertion(check) for check in result.quality]
+            )
+    namespace, name = source
+    return InputDataset(namespace, name, inputFacets=facets, facets=_schema(columns))
+
+
+def _output(
+    table: tuple[str, str],
+    columns: Mapping[str, str],
+    source: tuple[str, str],
+    read: Mapping[str, str],
+    told: MergeResult | None,
+    result: DatasetResult | None,
+) -> OutputDataset:
+    facets = _schema(columns)
+    if read:
+        facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(
+            fields={column: _from(source, column) for column in read}
+        )
+    if told is not None and told.batch_id:
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=str(told.batch_id))
+    written: dict[str, OutputDatasetFacet] = {}
+    if result is not None:
+        rows = result.counts.changed
+        statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows)
+        written["outputStatistics"] = statistics
+    namespace, name = table
+    return OutputDataset(namespace, name, outputFacets=written, facets=facets)
+
+
+def _schema(columns: Mapping[str, str]) -> dict[str, DatasetFacet]:
+    fields = [schema_dataset.SchemaDatasetFacetFields(name=name, type=kind) for name, kind in columns.items()]
+    return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
+
+
+def _from(source: tuple[str, str], column: str) -> column_lineage_dataset.Fields:
+    namespace, name = source
+    as_it_is = column_lineage_dataset.Transformation(type="DIRECT", subtype="IDENTITY")
+    field = column_lineage_dataset.InputField(namespace, name, column, transformations=[as_it_is])
+    return column_lineage_dataset.Fields(inputFields=[field])
+
+
+def _assertion(check: QualityResult) -> data_quality_assertions_dataset.Assertion:
+    return data_quality_assertions_dataset.Assertion(
+        assertion=check.kind,
+        name=check.check,
+        success=check.violations == 0,
+        severity="error" if check.severity == "fail" else "warn",
+        actual=str(check.violations),
+    )
+
+
+def _batch(job: MergeJob, told: MergeResult) -> BatchRunFacet:
+    return BatchRunFacet(
+        platform=job.platform,
+        stream=job.stream_key,
+        result=told.code.name,
+        batchId=told.batch_id,
+        batches=told.batches,
+        retryable=told.retryable,
+        modelCommit=told.model_commit,
+        sourceSnapshotTime=told.source_snapshot_time,
+        datasets={name: {**asdict(of.counts), "strategy": of.strategy} for name, of in told.datasets.items()},
+    )

@@ -1,0 +1,76 @@
+"""How the merge task ends, given its job's result: with a return value, failed for good, or to be retried."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from airflow_plugin.control.batch_table import result_of_run
+from airflow_plugin.jobs.merge_job import MergeJob
+from airflow_plugin.jobs.operations import flags_of_run
+from airflow_plugin.settings import merge_store_dsn
+from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.result import MergeResult, ResultCode
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def as_asked(job: MergeJob, context: Context) -> MergeJob:
+    """The job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
+    run = context.get("dag_run")
+    try:
+        flags = flags_of_run(run.conf if run is not None else None)
+    except ProblemsFound as error:
+        raise AirflowFailException(f"{job}: {'; '.join(map(str, error.problems))}") from None
+    return replace(job, arguments=(*job.arguments, *flags)) if flags else job
+
+
+def skip_if_paused(job: MergeJob) -> None:
+    """Raises AirflowSkipException for a paused row."""
+    if job.paused:
+        raise AirflowSkipException(f"{job} is paused: set its row's status to active to ingest again")
+
+
+def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
+    """The last place to look: what the job wrote into its batch row. None if it is not there or cannot be read."""
+    try:
+        dsn, where = merge_store_dsn(job.platform_name)
+        found = result_of_run(dsn, job.platform_name, job.stream_key, run_id, where=where, schema=job.schema)
+    except StreamFactoryError as error:
+        log.warning("%s: the batch row of run %s could not be read: %s", job, run_id, error)
+        return None
+    if found is not None:
+        log.info("%s: result of run %s taken from its batch row", job, run_id)
+    return found
+
+
+def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, Any]:
+    """The merge task's return value. Raises AirflowException if a retry can help, AirflowFailException if not.
+
+    `ended` says how the job ended (`exit code 137`), for where it left no result.
+    """
+    if result is None:
+        raise AirflowException(
+            f"{job}: the merge job ended with {ended} and left no result. "
+            "Its last lines are above; what it had committed stands, and the next try goes on from there"
+        )
+    match result.code:
+        case ResultCode.DONE | ResultCode.KEEP_WORKING:
+            log.info("%s: %s, %s", job, result.code.name, result.total)
+            return result.to_dict()
+        case ResultCode.ERROR:
+            raise _failure(job, result)
+    assert_never(result.code)
+
+
+def _failure(job: MergeJob, result: MergeResult) -> AirflowException:
+    said = result.error or "the merge job reports an error without a text"
+    if result.retryable:
+        return AirflowException(f"{job}: {said} (A retry can help)")
+    return AirflowFailException(f"{job}: {said} (No retry can help: mend it, then clear this task)")

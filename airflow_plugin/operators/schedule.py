@@ -1,0 +1,22 @@
+"""When the DAGs of ours run: what Airflow takes for a row's schedule, and what every DAG has alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from airflow.sdk.bases.timetable import BaseTimetable
+from airflow.sdk.definitions.timetables.trigger import CronTriggerTimetable
+
+from config_schema.cron import NOT_CRON
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+RETRY_DELAY = timedelta(minutes=1)
+
+
+@cache
+def timetable(schedule: str | None, timezone: str) -> BaseTimetable | str | None:
+    """Return the timetable of a schedule, one object for all DAGs that have the same."""
+    if schedule is None or schedule in NOT_CRON:
+        return schedule
+    return CronTriggerTimetable(schedule, timezone=timezone)

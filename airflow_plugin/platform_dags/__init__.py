@@ -1,0 +1,1 @@
+"""The health, infrastructure and operations DAGs of a platform, and their tasks."""

@@ -1,0 +1,51 @@
+"""The task that judges all streams of a platform, and fails with a list of what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_plugin.operators.platform_operator import OfPlatform
+from config_schema.errors import StreamFactoryError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+CHECK_STREAMS = "check_streams"
+LISTED = 200  # a platform whose settings are wrong has as many problems as rows
+NAMED = 10
+
+
+class CheckStreams(OfPlatform):
+    """Lists rows set aside, rows that are gone, and data that is late. Reads only."""
+
+    ui_color = "#f3e8ff"
+
+    def execute(self, context: Context) -> None:
+        # Here, so that a parse does not load it.
+        from airflow_plugin.health.streams import platform_health
+        from airflow_plugin.platform_dags.platform_metrics import send_health_metrics
+        from airflow_plugin.settings import platform_settings
+
+        try:
+            settings = platform_settings(self.platform)
+            health = platform_health(settings, dags=Path(conf.get("core", "dags_folder")))
+        except StreamFactoryError as error:
+            raise AirflowFailException(f"{self.platform}: the streams cannot be judged: {error}") from None
+        send_health_metrics(settings.platform_name, health)
+        self.log.info("%s: %s", self.platform, health.fine)
+        for found in health.problems[:LISTED]:
+            self.log.error("%s", found)
+        if len(health.problems) > LISTED:
+            more = len(health.problems) - LISTED
+            self.log.error("and %d more: dagfactory doctor lists them all", more)
+        if health.problems:
+            raise AirflowFailException(f"{self.platform}: {_summary(health.streams, len(health.problems))}")
+
+
+def _summary(streams: list[str], count: int) -> str:
+    named = ", ".join(streams[:NAMED]) + (f" and {len(streams) - NAMED} more" if len(streams) > NAMED else "")
+    return f"{count} problem{'s' if count != 1 else ''}, listed above" + (f", with: {named}" if streams else "")

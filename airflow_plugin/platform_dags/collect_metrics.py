@@ -1,0 +1,56 @@
+"""The task that tells, once a day, how much a platform's merge tables hold, and how fresh its streams are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from airflow_plugin.operators.platform_operator import OfPlatform, told_to_airflow
+from config_schema import names
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_plugin.control.batch_table import TableSize
+    from airflow_plugin.settings import PlatformSettings
+
+COLLECT_METRICS = "collect_metrics"
+
+
+class CollectMetrics(OfPlatform):
+    """Reads the merge store, and tells Airflow's metrics; its log has the sums in any case."""
+
+    ui_color = "#f3e8ff"
+
+    def execute(self, context: Context) -> None:
+        # Here, so that a parse does not load it.
+        from airflow_plugin.health.streams import platform_health
+        from airflow_plugin.platform_dags.platform_metrics import send_capacity_metrics, send_health_metrics
+        from airflow_plugin.settings import platform_settings
+
+        with told_to_airflow(f"{self.platform}: the merge store cannot be read"):
+            settings = platform_settings(self.platform)
+            health, sizes = platform_health(settings), _sizes(settings)
+        send_health_metrics(settings.platform_name, health)
+        archive = names.archive_schema(settings.platform_name)
+        send_capacity_metrics(settings.platform_name, archive, sizes)
+        aside = [table for table in sizes if table.schema == archive]
+        kept = [table for table in sizes if table.schema != archive]
+        self.log.info("%s: %s", self.platform, health.fine)
+        self.log.info("%s: %s; put aside: %s", self.platform, _summed(kept), _summed(aside))
+
+
+def _sizes(settings: PlatformSettings) -> list[TableSize]:
+    from airflow_plugin.control.batch_table import merge_table_sizes
+    from airflow_plugin.control.connection import connect
+    from airflow_plugin.settings import merge_store_dsn
+
+    dsn, where = merge_store_dsn(settings.platform_name)
+    with closing(connect(dsn, where)) as connection:
+        return merge_table_sizes(connection, settings.platform_name, settings.merge_store_schema)
+
+
+def _summed(tables: Collection[TableSize]) -> str:
+    rows, size = sum(table.rows for table in tables), sum(table.size for table in tables) / 1e6
+    return f"{len(tables)} merge tables with about {rows} rows in {size:.1f} MB"

@@ -1,0 +1,108 @@
+"""The two tasks of a platform's operations DAG: what the run's conf asks for is checked, then done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
+
+from airflow_plugin.jobs.operations import (
+    ALLOW_DELETES,
+    BY,
+    Action,
+    Operation,
+    operation,
+)
+from airflow_plugin.jobs.platform_job import PlatformJob
+from airflow_plugin.operators.platform_operator import OfPlatform, told_to_airflow
+from airflow_plugin.operators.platform_task import PlatformTask
+from airflow_plugin.operators.triggering import run_of
+from config_schema import names
+from config_schema.errors import ProblemsFound, StreamFactoryError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+CHECK_REQUEST, PERFORM = "check_request", "perform"
+BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what views are made of")
+
+
+class CheckRequest(OfPlatform):
+    """Fails where the conf asks for what there is not, an action or a stream; else says in its log what it asks."""
+
+    ui_color = "#fff6d8"
+
+    def execute(self, context: Context) -> None:
+        asked = asked_for(context)
+        with told_to_airflow(self.platform):
+            self._check_stream(asked)
+        self.log.info("%s: %s", self.platform, asked)
+
+    def _check_stream(self, asked: Operation) -> None:
+        # Here, so that a parse does not load it.
+        from airflow_plugin.rows.reading import read_rows
+        from airflow_plugin.settings import platform_settings
+
+        if asked.stream_key is None:
+            return
+        rows = read_rows(platform_settings(self.platform), [asked.stream_key])
+        table = names.stream_table(names.platform_name(self.platform))
+        if not rows:
+            what = f"there is no stream {asked.stream_key!r}"
+            raise StreamFactoryError(table, what, "Give the stream_key of a row")
+        if asked.action is Action.ALLOW_DELETES and rows[0].status != "active":
+            what = f"stream {asked.stream_key!r} is {rows[0].status}, so it does not run"
+            raise StreamFactoryError(table, what, "Set it to active first")
+
+
+class Perform(PlatformTask):
+    """Does what the conf asks for, by a job that writes down who asked. `job` has the options that all have."""
+
+    def execute(self, context: Context) -> None:
+        asked = asked_for(context)
+        if asked.action is Action.ALLOW_DELETES:
+            raise _run_with_deletes(self.job.platform_name, asked, context["run_id"])
+        self.run_job(job_for(asked, self.job), context)
+
+
+def asked_for(context: Context) -> Operation:
+    """The operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
+    run = context["dag_run"]
+    if run.run_type == "asset_triggered":
+        return BY_ITSELF
+    try:
+        return operation(run.conf or {})
+    except ProblemsFound as error:
+        raise AirflowFailException("; ".join(str(problem) for problem in error.problems)) from None
+
+
+def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
+    """The job that does it."""
+    return replace(job, arguments=(*_command(asked), *job.arguments))
+
+
+def _command(asked: Operation) -> list[str]:
+    store, _, dataset = (asked.stream_key or "").partition("#")
+    of_stream = [f"--store={store}", f"--by={asked.by}"]
+    match asked.action:
+        case Action.RESET_BATCH:
+            return ["reset", *of_stream, *_dataset(dataset)]
+        case Action.TRUST:
+            return ["trust", *of_stream, *_dataset(asked.dataset or dataset)]
+        case Action.RECONCILE_VIEWS:
+            return ["views", "reconcile"]
+        case Action.ALLOW_DELETES:
+            raise ValueError("that is a run of the stream, no job of the platform")
+    assert_never(asked.action)
+
+
+def _dataset(name: str) -> list[str]:
+    return [f"--dataset={name}"] if name else []
+
+
+def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
+    """A run of the stream's own DAG, so that what follows a merge follows this one too."""
+    dag_id = names.dag_id(platform_name, str(asked.stream_key))
+    run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
+    return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})

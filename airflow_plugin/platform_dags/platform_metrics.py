@@ -1,0 +1,42 @@
+"""Send how fresh and how large a platform's streams are to Airflow's own metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_plugin import metrics
+from airflow_plugin.metrics import of_platform, of_stream, switched_on
+
+if TYPE_CHECKING:
+    from airflow_plugin.control.batch_table import TableSize
+    from airflow_plugin.health.streams import Health
+
+
+def send_health_metrics(platform: str, health: Health) -> None:
+    """Tell what check_streams has found: how many streams are late, and how old the data of each is."""
+    if not switched_on():
+        return
+    problems = len(health.problems)
+    counts = {metrics.STREAMS: health.known, metrics.LATE_STREAMS: health.late, metrics.PROBLEMS: problems}
+    metrics.send_from_task(of_platform(platform), counts, {"platform": platform})
+    for stream_key, age in health.ages.items():
+        values = {metrics.AGE: age.seconds, metrics.LATE: age.late_seconds}
+        metrics.send_from_task(of_stream(platform, stream_key), values, {"platform": platform, "stream": stream_key})
+
+
+def send_capacity_metrics(platform: str, archive: str, sizes: Sequence[TableSize]) -> None:
+    """Tell how much room merge tables take, by stream and put aside; `archive` is the schema of the latter."""
+    if not switched_on():
+        return
+    aside = sum(table.size for table in sizes if table.schema == archive)
+    kept = [table for table in sizes if table.schema != archive]
+    whole = {metrics.TABLES_BYTES: sum(table.size for table in kept), metrics.ARCHIVED_BYTES: aside}
+    metrics.send_from_task(of_platform(platform), whole, {"platform": platform})
+    for stream in sorted({table.stream for table in kept}):
+        own = [table for table in kept if table.stream == stream]
+        values = {
+            metrics.STREAM_BYTES: sum(table.size for table in own),
+            metrics.STREAM_ROWS: sum(table.rows for table in own),
+        }
+        metrics.send_from_task(of_stream(platform, stream), values, {"platform": platform, "stream": stream})

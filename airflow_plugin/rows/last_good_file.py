@@ -1,0 +1,184 @@
+"""The file of the last-good snapshot: the whole table, whatever the shard.
+
+A first line with the checksum of the others, a line with the platform's settings, then a line for each stream. It
+belongs to the user of the dag-processor, is replaced whole, and its configs are checked like those of rows.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.settings import SNAPSHOT_DIR_VARIABLE
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+VERSION = 1
+LOCK_SECONDS = 2.0  # another shard writes for some milliseconds
+SAME = "same"
+
+log = logging.getLogger(__name__)
+
+
+def read_snapshot(path: Path, platform: str) -> Snapshot | None:
+    """The platform's snapshot; None if there is none yet.
+
+    Raises StreamFactoryError for a file that is not whole, or that others than its owner may have written.
+    """
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unusable(path, f"it cannot be read ({error.strerror})") from error
+    if state.st_uid not in (os.geteuid(), 0) or state.st_mode & 0o022:
+        raise _unusable(path, "others than Airflow's user can have written it")
+    first, _, body = content.partition(b"\n")
+    try:
+        head = json.loads(first)
+        if (head["version"], head["platform"]) != (VERSION, platform):
+            raise _unusable(path, "it is of another platform, or of another version of the plugin")
+        if head["sha256"] != hashlib.sha256(body).hexdigest():
+            raise _unusable(path, "it is not whole: its checksum is wrong")
+        settings, *lines = body.decode().splitlines()
+        streams = {stream.stream_key: stream for stream in map(_stream, lines)}
+        return Snapshot(head["token"], streams, state.st_mtime, _text(json.loads(settings)), first)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise _unusable(path, "it is no snapshot") from error
+
+
+def still_there(path: Path, snapshot: Snapshot) -> bool:
+    """Whether the file is the one that the snapshot was read from: its first line has the checksum of all others."""
+    try:
+        with path.open("rb") as file:
+            return snapshot.head != b"" and file.readline().rstrip(b"\n") == snapshot.head
+    except OSError:
+        return False
+
+
+def confirm(path: Path, seen_at: float) -> None:
+    """Note when (Unix seconds) the table was last seen to be what the snapshot holds."""
+    os.utime(path, (seen_at, seen_at))
+
+
+def write_snapshot(path: Path, platform: str, snapshot: Snapshot) -> None:
+    """Replace the file whole, readable and writable by its owner only. Raises OSError."""
+    lines = [json.dumps(snapshot.settings), *map(_line, snapshot.streams.values())]
+    body = "".join(f"{line}\n" for line in lines).encode()
+    head = {
+        "version": VERSION,
+        "platform": platform,
+        "token": snapshot.token,
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(json.dumps(head).encode() + b"\n" + body)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(part).replace(path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """No other shard and no command changes the snapshot meanwhile. Raises OSError, also after LOCK_SECONDS."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_uid != os.geteuid():
+        # Else a command that root runs by hand would take the file away from Airflow's user.
+        raise PermissionError(f"{path} belongs to another user")
+    with path.with_suffix(".lock").open("w") as lock:
+        give_up = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.01)
+        yield
+
+
+def snapshot_here(path: Path, platform: str) -> Snapshot:
+    """The snapshot, for commands. Raises StreamFactoryError if there is none, or one that cannot be used."""
+    found = read_snapshot(path, platform)
+    if found is None:
+        todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
+        raise StreamFactoryError(str(path), "there is no snapshot", todo)
+    return found
+
+
+def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
+    """Forget streams whose rows are gone, all or those named; returns them.
+
+    Raises StreamFactoryError, with nothing changed, if one that is named is not gone or the snapshot is not ours.
+    """
+    snapshot_here(path, platform)
+    try:
+        with writing(path):
+            snapshot = snapshot_here(path, platform)
+            forgotten = frozenset(snapshot.gone) if stream_keys is None else stream_keys
+            if wrong := forgotten - frozenset(snapshot.gone):
+                raise StreamFactoryError(sorted(wrong)[0], "it is no stream whose row is gone", _show(platform))
+            if forgotten:
+                left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
+                write_snapshot(path, platform, replace(snapshot, streams=left))
+                confirm(path, snapshot.confirmed_at)
+            return sorted(forgotten)
+    except OSError as error:
+        what = f"it cannot be changed ({error.strerror or error})"
+        raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
+
+
+def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
+    """The snapshot; None, with a warning, for one that cannot be used."""
+    try:
+        return read_snapshot(path, platform)
+    except StreamFactoryError as error:
+        log.warning("%s: the last-good snapshot is not used: %s", names.stream_table(platform), error)
+        return None
+
+
+def _line(stream: Stream) -> str:
+    good: object = SAME if stream.good is not None and stream.good == stream.row else stream.good
+    return json.dumps([stream.stream_key, stream.row, good])
+
+
+def _stream(line: str) -> Stream:
+    key, row, good = json.loads(line)
+    current = None if row is None else Row(*map(_text, row))
+    if good == SAME:
+        return Stream(_text(key), current, current)
+    return Stream(_text(key), current, None if good is None else Row(*map(_text, good)))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _unusable(path: Path, what: str) -> StreamFactoryError:
+    return StreamFactoryError(
+        str(path), what, "Remove it; the next parse that reaches the merge store writes a new one"
+    )
+
+
+def _show(platform: str) -> str:
+    return f"See dagfactory snapshot show --platform {platform}"

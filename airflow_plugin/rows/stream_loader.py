@@ -1,0 +1,154 @@
+"""What settings and streams there are; where file or table is away or lacks them, those of the last-good snapshot."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from airflow_plugin.rows.last_good import (
+    Snapshot,
+    Stream,
+    brought_up_to_date,
+    merged,
+)
+from airflow_plugin.rows.last_good_file import (
+    confirm,
+    still_there,
+    usable_snapshot,
+    write_snapshot,
+    writing,
+)
+from airflow_plugin.rows.reading import candidate_keys, read_rows, read_table
+from airflow_plugin.settings import (
+    PlatformSettings,
+    platform_settings,
+    settings_from_json,
+    snapshot_path,
+)
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+WORKER_SECONDS = 20.0  # how long a worker without a snapshot tries to read its row
+WORKER_PAUSE = 1.0
+BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The streams, and where they are from: `age` (seconds) and `trouble` where that is the snapshot."""
+
+    now: Snapshot
+    before: Snapshot | None = None
+    trouble: StreamFactoryError | None = None
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        return self.now.streams
+
+    @property
+    def age(self) -> float:
+        """Seconds since the table was last seen to be so."""
+        return self.now.age
+
+
+def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
+    """The platform's settings; where their file is gone or broken those last parsed by, and what is wrong with it.
+
+    Raises StreamFactoryError if there is a file that cannot be used, and no snapshot.
+    """
+    try:
+        settings = platform_settings(original)
+        if settings.missing_file is None:
+            return settings, None
+        trouble = StreamFactoryError(settings.missing_file, "there is no such settings file", BOOTSTRAP)
+    except StreamFactoryError as error:
+        settings, trouble = None, error
+    platform = names.platform_name(original)
+    path = snapshot_path(platform)
+    snapshot = usable_snapshot(path, platform)
+    if snapshot is not None and snapshot.settings:
+        return settings_from_json(snapshot.settings, original, str(path)), trouble
+    if settings is None:
+        raise trouble
+    return settings, trouble
+
+
+def all_streams(settings: PlatformSettings) -> Known:
+    """The platform's streams, for a parse. Raises StreamFactoryError if neither table nor snapshot can be read."""
+    platform = settings.platform_name
+    before = usable_snapshot(snapshot_path(platform), platform)
+    if before is not None and before.is_younger_than(settings.cache_ttl):
+        return Known(before, before)
+    try:
+        table = read_table(settings, before.token if before else "")
+    except StreamFactoryError as error:
+        if before is None:
+            raise _without_snapshot(error) from error
+        return Known(before, before, error)
+    seen = before.streams if before else {}
+    if table.rows is not None:
+        seen = brought_up_to_date(seen, table.rows)
+    return Known(Snapshot(table.token, seen, time.time()), before)
+
+
+def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
+    """The stream of a DAG id, for a worker, by its row; `last_good`: and with what the snapshot has of it.
+
+    The snapshot holds all streams, and reading it takes longer the more there are. Where the table is away it is read
+    in any case. Raises StreamFactoryError if the row can be read nowhere.
+    """
+    keys = candidate_keys(settings.platform_name, dag_id)
+    if not keys:
+        return all_streams(settings)
+    path, platform = snapshot_path(settings.platform_name), settings.platform_name
+    snapshot = usable_snapshot(path, platform) if last_good else None
+    give_up = time.monotonic() + WORKER_SECONDS
+    while True:
+        try:
+            rows = read_rows(settings, keys)
+        except StreamFactoryError as error:
+            snapshot = snapshot or usable_snapshot(path, platform)
+            if snapshot is not None:
+                return Known(replace(snapshot, streams=_those(keys, snapshot)), snapshot, error)
+            if time.monotonic() > give_up:
+                raise
+            log.warning("%s, of which there is no snapshot here: %s; trying again", dag_id, error)
+            time.sleep(WORKER_PAUSE)
+        else:
+            known = _those(keys, snapshot) if snapshot else {}
+            return Known(Snapshot("", brought_up_to_date(known, rows), time.time()))
+
+
+def _those(keys: Iterable[str], snapshot: Snapshot) -> dict[str, Stream]:
+    return {key: snapshot.streams[key] for key in keys if key in snapshot.streams}
+
+
+def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) -> None:
+    """Keep the streams for a parse that finds the table away; `own` are those of this shard, as they were judged."""
+    platform, path = settings.platform_name, snapshot_path(settings.platform_name)
+    try:
+        with writing(path):
+            before = known.before
+            # Another shard may have written meanwhile; reading all again would be the most of what a shard does.
+            current = before if before and still_there(path, before) else usable_snapshot(path, platform)
+            wanted = replace(merged(current, known.now, own), settings=_settings_to_keep(settings, current))
+            if current is None or replace(current, confirmed_at=wanted.confirmed_at) != wanted:
+                write_snapshot(path, platform, wanted)
+            confirm(path, known.now.confirmed_at)
+    except OSError as error:
+        log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
+
+
+def _settings_to_keep(settings: PlatformSettings, current: Snapshot | None) -> str:
+    if settings.missing_file is None:
+        return settings.to_json()
+    return current.settings if current else ""
+
+
+def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:
+    what = f"{error.what}, and there is no last-good snapshot yet"
+    return StreamFactoryError(error.where, what, error.todo, retryable=error.retryable)

@@ -1,0 +1,1 @@
+"""Static DAG files, read by their syntax trees. Nothing of a file is run."""

@@ -1,0 +1,119 @@
+"""Before anything of a request is looked at: who asks, from which site, and how much.
+
+An ASGI layer around the whole app, so that no route, no static file and no unknown path is without it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
+from airflow.configuration import conf
+from fastapi import HTTPException, Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_plugin.web.error_responses import Refused, as_answer
+
+READING = ("GET", "HEAD")
+MOST_BYTES = 256 * 1024
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Gate:
+    """Lets a request through, with its user in `request.state`, or answers 401, 403 or 413."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            await _log_in(request)
+            if request.method not in READING:
+                _check_site(request)
+                receive = _again(await _body(request), receive)
+        except Refused as error:
+            await as_answer(error)(scope, receive, send)
+            return
+        await self.app(scope, receive, _guarded(send, request))
+
+
+async def _log_in(request: Request) -> None:
+    """Airflow's login: a bearer header, or the cookie of its UI."""
+    try:
+        user = await get_user(request, None, await bearer_scheme(request))
+    except HTTPException as error:
+        raise Refused(401, "this needs a login", "Log in to Airflow, or send a token of its /auth/token") from error
+    request.state.stream_factory_user = user
+
+
+def _check_site(request: Request) -> None:
+    """A page of another site can make a browser send the cookie, but not JSON, and not without saying where it is."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refused(403, "the body is not said to be JSON", "Send Content-Type: application/json")
+    origin = request.headers.get("origin")
+    if origin is None and "authorization" not in request.headers:
+        raise Refused(403, "it is not said which site this comes from", "Send Origin, or a bearer token")
+    try:
+        ours = origin is None or _is_ours(origin, request)
+    except ValueError:  # no address at all: `http://[`, or a port beyond 65535
+        ours = False
+    if not ours:
+        raise Refused(403, "this comes from another site", "Use Airflow's own pages")
+
+
+def _is_ours(origin: str, request: Request) -> bool:
+    """By host and port, as a proxy in front of us can have another scheme; or what Airflow says its address is."""
+    theirs, base = urlsplit(origin), urlsplit(conf.get("api", "base_url", fallback=""))
+    if theirs.scheme not in DEFAULT_PORTS:
+        return False
+    host = urlsplit(f"//{request.headers.get('host', '')}")
+    ours = [(host.hostname, host.port or DEFAULT_PORTS[theirs.scheme]), (base.hostname, _port(base.scheme, base.port))]
+    return (theirs.hostname, _port(theirs.scheme, theirs.port)) in ours
+
+
+def _port(scheme: str, port: int | None) -> int | None:
+    return port or DEFAULT_PORTS.get(scheme)
+
+
+async def _body(request: Request) -> bytes:
+    parts, length = [], 0
+    async for part in request.stream():
+        length += len(part)
+        if length > MOST_BYTES:
+            raise Refused(413, f"the body is longer than {MOST_BYTES} bytes", "Send less")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _guarded(send: Send, request: Request) -> Send:
+    """Browsers are not to guess what an answer is, nor to keep what only its user may see."""
+    kept = "no-cache" if "/static/" in request.url.path else "no-store"
+
+    async def guarded(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Cache-Control"] = kept
+        await send(message)
+
+    return guarded
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body for who reads it next; what comes after it (the client has gone) from the server."""
+    told = False
+
+    async def replayed() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed

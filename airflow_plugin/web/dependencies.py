@@ -1,0 +1,69 @@
+"""The stream that a path names, once it is sure that the user may see it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.web import queries
+from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.permissions import (
+    EDIT,
+    READ,
+    Right,
+    User,
+)
+from airflow_plugin.web.platforms import named_platform
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.streams import StreamFacts, streams_of
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+PlatformPath = Annotated[str, Path(max_length=63, description="The platform's derived name: yellowlive.")]
+KeyPath = Annotated[str, Path(max_length=255, description="A stream_key, URL-encoded: Store1%23customers.")]
+
+
+def platform_for(user: User, platform: str) -> PlatformSettings:
+    """A platform of which the user may see its own DAGs, or any stream. Raises Refused."""
+    settings = named_platform(platform)
+    if not user.may(READ, {names.health_dag_id(platform)}) and not user.may(READ, _dag_ids(settings)):
+        raise Refused(403, "you may see nothing of this platform", "Ask who gives rights in Airflow")
+    return settings
+
+
+def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[PlatformSettings, StreamFacts]:
+    """Raises Refused: 403 before it says whether there is such a stream."""
+    settings = named_platform(platform)
+    if not key.isprintable():
+        raise _no_stream(settings)
+    user.must(READ if right == READ else EDIT, names.dag_id(platform, key))
+    stream = streams_of(settings).get(key)
+    if stream is None:
+        raise _no_stream(settings)
+    return settings, stream
+
+
+def version_of(settings: PlatformSettings, key: str) -> queries.Version:
+    """The row as it is at this moment. Raises Refused."""
+
+    def read(connection: Connection) -> queries.Version | None:
+        return queries.row_version(connection, settings, key)
+
+    found = pool(settings).read(read)
+    if found is None:
+        raise _no_stream(settings)
+    return found
+
+
+def _dag_ids(settings: PlatformSettings) -> set[str]:
+    try:
+        return {one.dag_id for one in streams_of(settings).values()}
+    except StreamFactoryError:  # nobody is told of a merge store who may not see anything of it
+        return set()
+
+
+def _no_stream(settings: PlatformSettings) -> Refused:
+    return Refused(404, "there is no such stream", f"See api/streams?platform={settings.platform_name}")

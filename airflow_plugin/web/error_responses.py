@@ -1,0 +1,105 @@
+"""Errors as the API answers them: `{"error": {"what", "todo", "problems"?}}` and a status.
+
+StreamFactoryError
+ ├── Refused                  an answer that is no 200, by the status it carries
+ ├── MergeStoreError          503: the merge store is away, or lacks a table or a right
+ ├── TooManyChanges           429
+ ├── ProblemsFound            400, with every problem
+ └── others                   400
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.streams.changing import TooManyChanges
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+
+MOST_PROBLEMS = 200
+LONGEST = 1000  # characters of a problem's text
+SHOWN = 200  # characters of a value that is not what it should be
+
+log = logging.getLogger(__name__)
+
+
+class Refused(StreamFactoryError):
+    """An answer with this status; `where` is nothing that a caller would know."""
+
+    def __init__(self, status: int, what: str, todo: str) -> None:
+        super().__init__("", what, todo)
+        self.status = status
+
+
+def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str, Any]] = ()) -> JSONResponse:
+    error: dict[str, Any] = {"what": what, "todo": todo}
+    if told := list(problems):
+        error["problems"] = told
+    return JSONResponse({"error": error}, status, {"Cache-Control": "no-store"})
+
+
+def as_answer(error: StreamFactoryError) -> JSONResponse:
+    """The answer that an error of ours becomes."""
+    if isinstance(error, Refused):
+        return error_answer(error.status, error.what, error.todo)
+    if isinstance(error, ProblemsFound):
+        return error_answer(400, error.what, "Correct what the problems say", problem_dicts(error.problems))
+    if isinstance(error, TooManyChanges):
+        return error_answer(429, f"{error.where}: {error.what}", error.todo)
+    status = 503 if isinstance(error, MergeStoreError) or error.retryable else 400
+    return error_answer(status, f"{error.where}: {error.what}", error.todo)
+
+
+def problem_dict(problem: Problem) -> dict[str, Any]:
+    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")}
+
+
+def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Return the first problems, each with bounded texts: a row can hold any number of mistakes of any length."""
+    return [problem_dict(one) for one in islice(problems, MOST_PROBLEMS)]
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Every error of the app is answered in the same form; what nobody foresaw stays Airflow's 500."""
+
+    @app.exception_handler(StreamFactoryError)
+    async def ours(request: Request, error: StreamFactoryError) -> JSONResponse:
+        return as_answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [_invalid(one) for one in error.errors()]
+        return error_answer(400, "the request is not as it should be", "Correct what the problems say", problems)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        answer = error_answer(error.status_code, str(error.detail), "See api/openapi.json for what there is")
+        answer.headers.update(error.headers or {})  # what may be asked of a path, where that is not it
+        return answer
+
+    @app.exception_handler(DBAPIError)
+    async def metadata(request: Request, error: DBAPIError) -> JSONResponse:
+        log.error("Airflow's metadata database: %s", type(error.orig).__name__)
+        return error_answer(503, "Airflow's metadata database does not answer", "Look at the api-server's log")
+
+
+def _invalid(error: dict[str, Any]) -> dict[str, Any]:
+    path = ".".join(str(part) for part in error["loc"][1:])
+    found = {"path": path, "what": str(error["msg"]), "todo": f"Correct {path or 'the body'}"}
+    value = error.get("input")
+    if isinstance(value, str | int | float):
+        found["value"] = ascii(value)[:SHOWN]
+    return found

@@ -1,0 +1,68 @@
+"""Changes to a platform's stream table for a user: under its lock, checked as the commands check, kept in history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.streams.changing import apply
+from airflow_plugin.streams.opening import StreamTable, locked
+from airflow_plugin.web import queries
+from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.permissions import User
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.runs import owner_of
+from airflow_plugin.web.streams import forget
+from config_schema.errors import Problem, ProblemsFound
+
+LOCK_SECONDS = 3.0
+
+Changing = Callable[[StreamTable, queries.Version | None], RowChange | None]
+
+
+def change_row(user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing) -> bool:
+    """Write what `changing` makes of the row; whether that was a change. Raises StreamFactoryError.
+
+    `version` is the one that the user has seen, None where that does not matter.
+    """
+    with writing(settings) as table:
+        now = queries.row_version(table.connection, settings, key)
+        if version is not None and (now is None or now.number != version):
+            raise Refused(409, "the stream was changed meanwhile", "Look at it as it is now, and change that")
+        wanted = changing(table, now)
+        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
+    forget(settings)
+    return bool(written)
+
+
+@contextmanager
+def writing(settings: PlatformSettings) -> Iterator[StreamTable]:
+    """The stream table with everybody else locked out; committed at the end, unless an error rises."""
+    with pool(settings).write() as connection:
+        table = StreamTable(settings, connection)
+        with locked(table, LOCK_SECONDS):
+            yield table
+
+
+def config_text(config: dict[str, Any]) -> str:
+    """As sync writes it. Raises ProblemsFound for what no JSON file can hold."""
+    try:
+        text = json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair, or too deep
+        what = f"it cannot be written as JSON ({type(error).__name__})"
+        raise ProblemsFound("config", [Problem("config", "", what, "Send numbers, text and lists of them")]) from error
+    return text
+
+
+def key_of(config: dict[str, Any]) -> str:
+    """Raises ProblemsFound if the config has none that could be one."""
+    key = config.get("stream_key")
+    if not isinstance(key, str) or not 0 < len(key) <= 255 or not key.isprintable():
+        problem = Problem("config", "stream_key", "there is none", "Give the store's name, or store#dataset")
+        raise ProblemsFound("config", [problem])
+    return key

@@ -1,0 +1,98 @@
+"""Who may do what: Airflow's rights on the DAG of a stream, and for new streams a role named in the settings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Literal
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.configuration import conf
+from airflow.models.dag import DagModel
+from fastapi import Depends, Request
+
+from airflow_plugin.settings import SECTION, creator_roles, data_roles
+from airflow_plugin.web.error_responses import Refused
+
+READ: Literal["GET"] = "GET"
+EDIT: Literal["PUT"] = "PUT"
+
+Right = Literal["GET", "PUT"]
+
+
+class User:
+    """Who asks, and what Airflow's auth manager lets them do."""
+
+    def __init__(self, user: Any) -> None:
+        self._user = user
+
+    @property
+    def name(self) -> str:
+        """As it stands in the history of streams."""
+        return str(self._user.get_name())
+
+    @property
+    def can_create(self) -> bool:
+        """Whether one of the user's roles is among `[stream_factory] creator_roles`, in whatever case."""
+        return not creator_roles().isdisjoint(role.lower() for role in _roles(self._user))
+
+    def may(self, right: Right, dag_ids: Collection[str]) -> set[str]:
+        """Those of the DAGs, there or not yet, on which the user has the right."""
+        manager, found = get_auth_manager(), set()
+        for team, of_team in _by_team(dag_ids).items():
+            found |= manager.filter_authorized_dag_ids(dag_ids=of_team, user=self._user, method=right, team_name=team)
+        return found
+
+    def may_see_data(self, dag_id: str) -> bool:
+        """Whether the user may see what a producer's server said of an error of the DAG."""
+        wanted = data_roles()
+        in_role = not wanted or not wanted.isdisjoint(role.lower() for role in _roles(self._user))
+        return in_role and bool(self.may(EDIT, {dag_id}))
+
+    def must(self, right: Right, dag_id: str) -> None:
+        """Raises Refused."""
+        if not self.may(right, {dag_id}):
+            word = "see" if right == READ else "edit"
+            raise Refused(403, f"you may not {word} {dag_id}", "Ask who gives rights in Airflow")
+
+    def must_trigger(self, dag_id: str) -> None:
+        """What Airflow itself wants of who triggers a DAG. Raises Refused."""
+        team = next(iter(_by_team({dag_id})))
+        if not get_auth_manager().is_authorized_dag(
+            method="POST",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=dag_id, team_name=team),
+            user=self._user,
+        ):
+            raise Refused(403, f"you may not trigger {dag_id}", "Ask who gives rights in Airflow")
+
+    def must_create(self) -> None:
+        """Raises Refused."""
+        if not self.can_create:
+            what = "none of your roles may create streams"
+            raise Refused(403, what, f"Ask for a role of [{SECTION}] creator_roles, or commit the stream to the model")
+
+
+def _user(request: Request) -> User:
+    return User(request.state.stream_factory_user)  # the gate has put it there
+
+
+UserDep = Annotated[User, Depends(_user)]
+
+
+def _by_team(dag_ids: Collection[str]) -> dict[str | None, set[str]]:
+    if not conf.getboolean("core", "multi_team", fallback=False):
+        return {None: set(dag_ids)}
+    teams, found = DagModel.get_dag_id_to_team_name_mapping(list(dag_ids)), defaultdict(set)
+    for dag_id in dag_ids:
+        found[teams.get(dag_id)].add(dag_id)
+    return dict(found)
+
+
+def _roles(user: Any) -> Iterator[str]:
+    """Auth managers have each their own: a role's name, or roles with names."""
+    for found in (getattr(user, "role", None), *(getattr(user, "roles", None) or ())):
+        name = getattr(found, "name", found)
+        if isinstance(name, str):
+            yield name

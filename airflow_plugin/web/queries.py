@@ -1,0 +1,222 @@
+"""What the API reads of a merge store: rows, batches and counts as they stand there; statements in sql/web.sql."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psycopg2 import errorcodes, sql
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.control.batch_table import LastLook
+from airflow_plugin.control.connection import MergeStoreError, worded
+from airflow_plugin.control.stream_table import stream_rows
+from airflow_plugin.settings import PlatformSettings
+from config_schema import names
+from config_schema.sql.statements import Statement, load_statements
+
+NEWEST_BATCH = 2**31 - 1
+
+
+class StoredRow(NamedTuple):
+    """A row; `config_json` is None where the table is as it was known, and that of then holds."""
+
+    stream_key: str
+    status: str
+    updated_at: datetime
+    config_json: str | None
+
+
+@dataclass(frozen=True)
+class LastBatch:
+    """How a stream stands, and what its last committed batch did: keys inserted, updated, deleted, and rows in all."""
+
+    look: LastLook
+    counts: tuple[int, int, int, int] | None
+
+
+NO_BATCH = LastBatch(LastLook(), None)
+
+
+class ViewRow(NamedTuple):
+    """A view; `reads` are the merge tables that its rows come from, also where other views are between."""
+
+    schema: str
+    name: str
+    comment: str
+    reads: list[str]
+
+
+class Moved(NamedTuple):
+    """What one stream committed in one hour."""
+
+    stream_key: str
+    hour: datetime
+    batches: int
+    inserted: int
+    updated: int
+    deleted: int
+
+
+class BatchRow(NamedTuple):
+    """A batch; what is not known yet is None. `result` is the result line of the run that committed it."""
+
+    batch_id: int
+    status: str
+    start: datetime
+    end: datetime | None
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    total: int | None
+    strategy: str | None
+    run_id: str
+    error: str | None
+    result: dict[str, Any] | None
+    said: str | None  # what a producer's server said of the error: data
+
+
+@dataclass(frozen=True)
+class Version:
+    """A row and which version of it that is; `by_hand`: it is not as the last sync left it."""
+
+    status: str
+    config_json: str
+    number: int
+    by_hand: bool
+
+
+def stored_rows(
+    connection: Connection, settings: PlatformSettings, known_token: str
+) -> tuple[str, tuple[StoredRow, ...]]:
+    """The table's token and all its rows, the retired ones too. Raises MergeStoreError, as all functions here do."""
+    found = _fetch(connection, settings, "streams", {"known": known_token})
+    return found[0][0], tuple(StoredRow(*row[1:]) for row in found if row[1] is not None)
+
+
+def last_batches(connection: Connection, settings: PlatformSettings) -> dict[str, LastBatch]:
+    """Of each stream; of none before the first job has run."""
+    rows = _fetch_batches(connection, settings, "last_batches", {})
+    return {
+        key: LastBatch(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
+        for key, look, counts in ((row[0], row[1:6], row[6:]) for row in rows)
+    }
+
+
+def moved(connection: Connection, settings: PlatformSettings) -> list[Moved]:
+    return [Moved(*row) for row in _fetch_batches(connection, settings, "moved", {})]
+
+
+def batches(
+    connection: Connection, settings: PlatformSettings, stream_key: str, *, limit: int, before: int = NEWEST_BATCH
+) -> list[BatchRow]:
+    """The newest first; those older than the batch `before`."""
+    values = {"stream_key": stream_key, "limit": limit, "before": before}
+    return [BatchRow(*row) for row in _fetch_batches(connection, settings, "batches", values)]
+
+
+def batches_of_run(connection: Connection, settings: PlatformSettings, stream_key: str, run_id: str) -> list[BatchRow]:
+    values = {"stream_key": stream_key, "run_id": run_id}
+    return [BatchRow(*row) for row in _fetch_batches(connection, settings, "batches_of_run", values)]
+
+
+def results(
+    connection: Connection, settings: PlatformSettings, runs: Sequence[tuple[str, str]], *, whole: bool
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """The result of each run, given as stream_key and run id, that has committed something or found nothing.
+
+    Without its datasets, unless it is wanted `whole`: lists show totals.
+    """
+    values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
+    rows = _fetch_batches(connection, settings, "results", values)
+    return {(key, run_id): result for key, run_id, result in rows if result is not None}
+
+
+def row_version(connection: Connection, settings: PlatformSettings, stream_key: str) -> Version | None:
+    """The row as it is; None if it is not there.
+
+    The number is that of its last change in the history or, where somebody has changed the row without that, one of
+    the row's text: nobody is to overwrite what they have not seen.
+    """
+    try:
+        rows = _fetch(connection, settings, "last_change", {"stream_key": stream_key})
+    except MergeStoreError as error:
+        if error.pgcode != errorcodes.UNDEFINED_TABLE:  # a table made elsewhere has no history yet
+            raise
+        connection.rollback()
+        found = stream_rows(
+            connection,
+            settings.platform_name,
+            stream_keys=[stream_key],
+            schema=settings.merge_store_schema,
+            retired=True,
+        )
+        rows = [(row.status, row.config_json, None, None, False) for row in found]
+    for status, config_json, number, as_in_history, by_hand in rows:
+        return Version(status, config_json, number if as_in_history else _number(status, config_json), by_hand)
+    return None
+
+
+def note_action(
+    connection: Connection, settings: PlatformSettings, stream_key: str, action: str, changed_by: str
+) -> None:
+    """Write to the history that somebody asked for something; never commits."""
+    values = {"stream_key": stream_key, "action": action, "changed_by": changed_by}
+    query = _composed("note_action", settings, values)
+    with worded(names.stream_history_table(settings.platform_name)), connection.cursor() as cursor:
+        cursor.execute(query, values)
+
+
+def views(connection: Connection, settings: PlatformSettings, tables: Sequence[str]) -> list[ViewRow]:
+    """The views that read any of these merge tables."""
+    values = {"schema": settings.merge_store_schema, "tables": list(tables)}
+    return [ViewRow(*row) for row in _fetch(connection, settings, "views", values)]
+
+
+def _number(status: str, config_json: str) -> int:
+    return -1 - zlib.crc32(f"{status} {config_json}".encode())
+
+
+def _fetch_batches(
+    connection: Connection, settings: PlatformSettings, name: str, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    try:
+        return _fetch(connection, settings, name, values)
+    except MergeStoreError as error:
+        if error.pgcode != errorcodes.UNDEFINED_TABLE:
+            raise
+        connection.rollback()  # no job has run yet
+        return []
+
+
+def _fetch(
+    connection: Connection, settings: PlatformSettings, name: str, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    query = _composed(name, settings, values)
+    with worded(names.stream_table(settings.platform_name)), connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return cursor.fetchall()
+
+
+def _composed(name: str, settings: PlatformSettings, values: Mapping[str, Any]) -> sql.Composed:
+    platform, statement = settings.platform_name, _statements()[name]
+    tables = {
+        "stream_table": names.stream_table(platform),
+        "history_table": names.stream_history_table(platform),
+        "counter": names.batch_counter_table(platform),
+        "metrics": names.batch_metrics_table(platform),
+    }
+    # Beside values the driver would read a % in a name as a placeholder.
+    schema = settings.merge_store_schema.replace("%", "%%" if values else "%")
+    wanted = {key: sql.Identifier(schema, tables[key]) for key in statement.identifiers}
+    return sql.SQL(statement.checked(wanted, values)).format(**wanted)
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).with_suffix(".sql"))

@@ -1,0 +1,346 @@
+"""What the API takes and gives, as its OpenAPI description has it. Times are ISO 8601, in UTC."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from airflow_plugin.web.stream_status import State
+
+AnyJson = dict[str, Any]
+Status = str  # active, paused, retired, or what a hand has made of it
+
+
+class ProblemShape(BaseModel):
+    """One thing wrong: at which key, what, and what to do."""
+
+    path: str
+    what: str
+    todo: str
+    value: str | None = None
+
+
+class Error(BaseModel):
+    what: str
+    todo: str
+    problems: list[ProblemShape] | None = None
+
+
+class ErrorAnswer(BaseModel):
+    error: Error
+
+
+class Me(BaseModel):
+    name: str
+    can_create: bool
+
+
+class Database(BaseModel):
+    ok: bool
+    what: str | None = None
+    todo: str | None = None
+
+
+class Snapshot(BaseModel):
+    """When this machine's dag-processor last saw the stream table."""
+
+    age_seconds: int
+    accepted_at: str
+
+
+class PlatformShape(BaseModel):
+    platform: str
+    name: str
+    milestoning: str | None
+    database: Database
+    snapshot: Snapshot | None
+
+
+class Platforms(BaseModel):
+    platforms: list[PlatformShape]
+
+
+class StreamCounts(BaseModel):
+    """How many streams are in each state."""
+
+    ok: int
+    late: int
+    failing: int
+    set_aside: int
+    paused: int
+    retired: int
+    never_run: int
+    total: int
+
+
+class PlatformOverview(PlatformShape):
+    streams: StreamCounts
+
+
+class LastRun(BaseModel):
+    run_id: str
+    state: str
+    start: str | None
+    end: str | None
+
+
+class Freshness(BaseModel):
+    """`met` is None where nobody said how fresh the data must be, or the stream rests."""
+
+    age_seconds: int | None
+    latency_seconds: int | None
+    met: bool | None
+
+
+class CountsShape(BaseModel):
+    inserted: int
+    updated: int
+    deleted: int
+    total: int
+
+
+class StreamCard(BaseModel):
+    """`success_rate` is of its last 25 ended runs; `counts` are of its last batch."""
+
+    platform: str
+    stream_key: str
+    dag_id: str
+    status: Status
+    state: State
+    store: str
+    datasets: int
+    schedule: str | None
+    next_run: str | None
+    can_edit: bool
+    last_run: LastRun | None
+    success_rate: float | None
+    freshness: Freshness | None
+    counts: CountsShape | None
+    problem: str | None
+    updated_at: str
+
+
+class StreamList(BaseModel):
+    total: int
+    streams: list[StreamCard]
+
+
+class MovedShape(BaseModel):
+    """What a platform committed in one hour."""
+
+    hour: str
+    platform: str
+    inserted: int
+    updated: int
+    deleted: int
+    batches: int
+
+
+class Overview(BaseModel):
+    """`late`, `set_aside` and `failing` are the first of them; `moved` is the last day."""
+
+    platforms: list[PlatformOverview]
+    late: list[StreamCard]
+    set_aside: list[StreamCard]
+    failing: list[StreamCard]
+    moved: list[MovedShape]
+
+
+class StreamFreshness(Freshness):
+    platform: str
+    stream_key: str
+
+
+class StatusList(BaseModel):
+    total: int
+    streams: list[StreamFreshness]
+
+
+class SourceShape(BaseModel):
+    """`host` is None where the row leaves open which of the platform's sources it is."""
+
+    store: str
+    host: str | None
+    credential: str | None
+    tables: list[str]
+
+
+class ViewShape(BaseModel):
+    """`reads` are merge tables; a view that somebody else has built is of no workspace and no group."""
+
+    workspace: str | None
+    group: str | None
+    schema_: str = Field(alias="schema")
+    name: str
+    reads: list[str]
+
+
+class Lineage(BaseModel):
+    """`consumers` are workspaces and their groups; both are empty where views are in another database."""
+
+    source: SourceShape
+    merge_tables: list[str]
+    views: list[ViewShape]
+    consumers: list[str]
+
+
+class StreamDetail(StreamCard):
+    """`config_text` is set where a hand has made the config no JSON object."""
+
+    config: AnyJson
+    config_text: str | None
+    version: int
+    by_hand: bool
+    problems: list[ProblemShape]
+    lineage: Lineage
+
+
+class HistoryVersion(BaseModel):
+    version: int
+    at: str
+    by: str
+    action: str
+    status: Status
+    config: AnyJson
+
+
+class History(BaseModel):
+    """`more`: there are older versions than these."""
+
+    more: bool
+    versions: list[HistoryVersion]
+
+
+class Change(BaseModel):
+    """A key of the config, or `status`; None: not set."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Diff(BaseModel):
+    changes: list[Change]
+
+
+class DatasetShape(CountsShape):
+    name: str
+    unchanged: int
+    strategy: str
+    why: str
+    seconds: float
+
+
+class Batch(BaseModel):
+    batch_id: int
+    state: str
+    start: str
+    end: str | None
+    seconds: float | None
+    rows_per_second: float | None
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    total: int | None
+    strategy: str | None
+    run_id: str
+    error: str | None
+    said: str | None
+    datasets: list[DatasetShape]
+
+
+class Batches(BaseModel):
+    batches: list[Batch]
+
+
+class RunShape(BaseModel):
+    platform: str
+    stream_key: str
+    dag_id: str
+    run_id: str
+    state: str
+    start: str | None
+    end: str | None
+    seconds: float | None
+    run_type: str
+    result: Literal["done", "keep_working", "error"] | None
+    counts: CountsShape | None
+
+
+class Runs(BaseModel):
+    total: int
+    runs: list[RunShape]
+
+
+class RunError(BaseModel):
+    what: str
+    todo: str
+
+
+class RunDetail(RunShape):
+    result_code: int | None
+    datasets: list[DatasetShape]
+    error: RunError | None
+    log_url: str
+    batches: list[Batch]
+
+
+class NewStream(BaseModel):
+    config: AnyJson
+
+
+class ChangedStream(BaseModel):
+    """`version` is the one that was changed: 409 if the stream is another by now."""
+
+    config: AnyJson
+    version: int
+
+
+class Rollback(BaseModel):
+    to: int = Field(ge=1, le=2**63 - 1)
+    version: int
+
+
+class ActionBody(BaseModel):
+    """`reason` stands in the history beside the user's name, where the action takes one."""
+
+    reason: str | None = Field(default=None, min_length=1, max_length=1000)
+
+
+class ActionAnswer(BaseModel):
+    """`run_id` and `dag_id` of the run that was triggered, if one was."""
+
+    what: str
+    run_id: str | None = None
+    dag_id: str | None = None
+
+
+class Problems(BaseModel):
+    problems: list[ProblemShape]
+
+
+class Task(BaseModel):
+    task_id: str
+    operator: str
+    downstream: list[str]
+
+
+class DagShape(BaseModel):
+    dag_id: str
+    schedule: str | None
+    timezone: str
+    tasks: list[Task]
+    next_runs: list[str]
+    pod: AnyJson | None
+
+
+class Preview(BaseModel):
+    """`dag` is None where the problems let none come about."""
+
+    dag: DagShape | None
+    changes: list[Change]
+    problems: list[ProblemShape]
+
+
+Sorting = Literal["stream_key", "-stream_key", "state", "-state", "start", "-start", "age", "-age", "next", "-next"]

@@ -1,0 +1,69 @@
+"""Batches, runs and results as the API tells them. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_plugin.web.queries import BatchRow
+from airflow_plugin.web.runs import Run
+from airflow_plugin.web.stream_status import instant
+from config_schema.result import MergeResult, ResultCode, result_from_dict
+
+WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", ResultCode.ERROR: "error"}
+
+
+def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
+    """`rows_per_second` are rows that changed. `said` can hold values of rows: it is for who `sees_data`."""
+    seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
+    moved = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
+    return {
+        "batch_id": batch.batch_id,
+        "state": batch.status,
+        "start": instant(batch.start),
+        "end": instant(batch.end),
+        "seconds": seconds,
+        "rows_per_second": round(moved / seconds, 1) if moved is not None and seconds else None,
+        "inserted": batch.inserted,
+        "updated": batch.updated,
+        "deleted": batch.deleted,
+        "total": batch.total,
+        "strategy": batch.strategy,
+        "run_id": batch.run_id,
+        "error": batch.error,
+        "said": batch.said if sees_data else None,
+        "datasets": dataset_dicts(merge_result(batch.result)),
+    }
+
+
+def merge_result(stored: dict[str, Any] | None) -> MergeResult | None:
+    """None too for one that another version of the product has written."""
+    try:
+        return None if stored is None else result_from_dict(stored)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
+    return [
+        {"name": name, **vars(of.counts), "strategy": of.strategy, "why": of.reason, "seconds": of.seconds}
+        for name, of in (result.datasets if result else {}).items()
+    ]
+
+
+def run_dict(run: Run, platform: str, stream_key: str, result: MergeResult | None) -> dict[str, Any]:
+    """`result` is a word for what the merge job said; of a run that failed without saying anything it is error."""
+    word = WORDS[result.code] if result else "error" if run.state == "failed" else None
+    total = result.total if result else None
+    return {
+        "platform": platform,
+        "stream_key": stream_key,
+        "dag_id": run.dag_id,
+        "run_id": run.run_id,
+        "state": run.state,
+        "start": instant(run.start),
+        "end": instant(run.end),
+        "seconds": run.seconds,
+        "run_type": run.run_type,
+        "result": word,
+        "counts": total and {key: getattr(total, key) for key in ("inserted", "updated", "deleted", "total")},
+    }

@@ -1,0 +1,74 @@
+"""The rows that a platform's streams moved in each hour of the last day; looked for once in a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.web import queries
+from airflow_plugin.web.platforms import Standing
+from airflow_plugin.web.pool import pool
+from airflow_plugin.web.stream_status import instant
+
+FRESH_SECONDS = 30.0  # it reads a day of batches
+
+
+Hours = dict[datetime, list[int]]  # batches, rows inserted, updated and deleted
+
+
+class _Known:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.read_at = -FRESH_SECONDS
+        self.rows: list[queries.Moved] = []
+        self.streams: frozenset[str] = frozenset()
+        self.all: Hours = {}
+
+
+def moved_of(standing: Standing) -> list[dict[str, Any]]:
+    """By hour, of the streams that the user may see. Raises StreamFactoryError."""
+    seen = {one.stream.stream_key for one in standing.cards}
+    known = _fresh(standing.settings)
+    # Most users see all streams, and there may be thousands of them in each hour.
+    hours = known.all if known.streams <= seen else _hours(row for row in known.rows if row.stream_key in seen)
+    keys = ("batches", "inserted", "updated", "deleted")
+    return [
+        {"hour": instant(hour), "platform": standing.settings.platform_name, **dict(zip(keys, sums, strict=True))}
+        for hour, sums in sorted(hours.items())
+    ]
+
+
+def _hours(rows: Iterable[queries.Moved]) -> Hours:
+    hours: Hours = defaultdict(lambda: [0, 0, 0, 0])
+    for row in rows:
+        sums = hours[row.hour]
+        for place, value in enumerate(row[2:]):
+            sums[place] += value
+    return dict(hours)
+
+
+def _fresh(settings: PlatformSettings) -> _Known:
+    known = _known(settings)
+    with known.lock:
+        if time.monotonic() - known.read_at > FRESH_SECONDS:
+
+            def read(connection: Connection) -> list[queries.Moved]:
+                return queries.moved(connection, settings)
+
+            known.rows, known.read_at = pool(settings).read(read), time.monotonic()
+            known.streams = frozenset(row.stream_key for row in known.rows)
+            known.all = _hours(known.rows)
+        return known
+
+
+@cache
+def _known(settings: PlatformSettings) -> _Known:
+    return _Known()

@@ -1,0 +1,229 @@
+"""The ecosystem model: what a team writes down in git, as frozen dataclasses.
+
+`eco.py` builds these by hand; `ecosystem.yaml` has the same keys (see ecosystem.schema.json, where each is described).
+Read from the bottom up: an Ecosystem has platforms, datastores and workspaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
+
+from config_schema.model.quality import QualityCheck
+from config_schema.tls import Tls
+
+# What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
+VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to")
+
+
+class Milestoning(Enum):
+    LIVE = "live"  # the merge table equals the source (SCD1)
+    FORENSIC = "forensic"  # every version kept, batch-milestoned (SCD2)
+
+
+class Consistency(Enum):
+    MULTI_DATASET = "multi_dataset"  # all datasets in one stream, from one source snapshot
+    SINGLE_DATASET = "single_dataset"  # a stream for each dataset
+
+
+class ProductionStatus(Enum):
+    PRODUCTION = "production"
+    NOT_PRODUCTION = "not_production"
+
+
+class Runner(Enum):
+    PROCESS = "process"
+    KUBERNETES = "kubernetes"
+
+
+class Classification(Enum):
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    PII = "pii"
+
+
+class SourceKind(Enum):
+    POSTGRESQL = "postgresql"
+    MYSQL = "mysql"  # MariaDB too
+    SQLITE = "sqlite"
+    MSSQL = "mssql"
+    ORACLE = "oracle"
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a database is; `credential` names the secret with username and password.
+
+    A merge store is on PostgreSQL; for `sqlite`, `database` is the file's path, and host and login are not looked at.
+    """
+
+    host: str
+    database: str
+    credential: str
+    port: int = 5432
+    schema: str = "public"
+    kind: SourceKind = SourceKind.POSTGRESQL
+    tls: Tls | None = None  # none: as the driver does by itself, and no password in clear text without TLS
+    tls_ca: str | None = None  # a file's path, or the Secret or ConfigMap with it; none: the system's CAs
+
+
+@dataclass(frozen=True)
+class GitRepository:
+    """Where the model is kept; `credential` names the secret with the token (none is needed for a local path)."""
+
+    url: str
+    branch: str = "main"
+    credential: str = "git"
+
+
+@dataclass(frozen=True)
+class Team:
+    """People who own parts of the model, and where their changes of it come from."""
+
+    name: str
+    repository: str | None = None  # `owner/name`; none: a change is theirs only where that is said
+    branch: str | None = None  # of that repository, `*` for any characters; none: all branches
+    documentation: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str  # as PostgreSQL's format_type() writes it, e.g. `character varying(50)`; short forms are accepted
+    nullable: bool = True
+    classification: Classification = Classification.INTERNAL
+
+
+@dataclass(frozen=True)
+class Dataset:
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    table: str | None = None  # the table's name in the source, where it is not the dataset's
+    checks: tuple[QualityCheck, ...] = ()
+    production_status: ProductionStatus | None = None  # none: the datastore's
+    deprecated: str | None = None  # why, and what to use instead; none: it is not
+
+    @property
+    def source_table(self) -> str:
+        return self.table or self.name
+
+
+@dataclass(frozen=True)
+class Datastore:
+    name: str
+    source: Database
+    datasets: tuple[Dataset, ...]
+    consistency: Consistency = Consistency.MULTI_DATASET
+    schedule_assets: tuple[str, ...] = ()  # Airflow's: its streams run when any changed, not by the platform's schedule
+    types: tuple[str, ...] = ()  # of columns, that PostgreSQL does not come with; merge stores must have them
+    documentation: str = ""
+    owner: str | None = None  # the team
+    shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too
+    production_status: ProductionStatus | None = None
+    deprecated: str | None = None  # with all its datasets
+
+
+@dataclass(frozen=True)
+class StreamDefaults:
+    """What a platform gives each of its streams' configs; every key may be left out."""
+
+    retries: int | None = None
+    execution_timeout: int | None = None  # seconds
+    time_slice_seconds: int | None = None
+    max_delete_fraction: float | None = None
+    pool: str | None = None
+    priority: int | None = None
+    service_account: str | None = None
+    image_pull_policy: str | None = None
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Platform:
+    name: str
+    milestoning: Milestoning
+    merge_store: Database
+    model: GitRepository
+    namespace: str
+    image: str
+    schedule: str | None = None  # cron or preset, `@continuous`; none: triggered by hand only
+    timezone: str = "UTC"
+    runner: Runner = Runner.KUBERNETES
+    slack_credential: str = "slack"
+    streams: StreamDefaults = StreamDefaults()
+    consumer_db: Database | None = None  # where consumers' views are; none: in the merge store's database
+    consumer_reader: str | None = None  # the secret by which a consumer_db elsewhere reads; none: the merge store's
+    documentation: str = ""
+    owner: str | None = None  # the team: its too is what the mapping assigns, and DAGs whose streams name nobody
+    shared_with: tuple[str, ...] = ()  # teams whose parts may name its namespace, its databases and its secrets too
+
+
+@dataclass(frozen=True)
+class DatasetSink:
+    datastore: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class DatasetGroup:
+    """Datasets that a consumer wants together: with which retention, and how late at most."""
+
+    name: str
+    sinks: tuple[DatasetSink, ...]
+    retention: Milestoning = Milestoning.LIVE
+    latency_seconds: int | None = None
+    production_status: ProductionStatus | None = None  # none: the workspace's
+    deprecated: str | None = None  # no platform begins to serve it
+
+
+@dataclass(frozen=True)
+class Workspace:
+    name: str
+    dataset_groups: tuple[DatasetGroup, ...]
+    may_see: tuple[Classification, ...] = (
+        Classification.PUBLIC,
+        Classification.INTERNAL,
+        Classification.CONFIDENTIAL,
+    )
+    masks: bool = False  # columns that it may not see are NULL in its views; otherwise none of its groups may have any
+    documentation: str = ""
+    owner: str | None = None  # the team
+    production_status: ProductionStatus | None = None
+    deprecated: str | None = None  # with all its dataset groups
+
+
+@dataclass(frozen=True)
+class Ecosystem:
+    name: str
+    platforms: tuple[Platform, ...]
+    datastores: tuple[Datastore, ...]
+    workspaces: tuple[Workspace, ...] = ()
+    teams: tuple[Team, ...] = ()
+    owner: str | None = None  # the team that owns what has no other owner, and the list of teams
+
+    def platform(self, name: str) -> Platform:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.platforms, name)
+
+    def datastore(self, name: str) -> Datastore:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.datastores, name)
+
+    def workspace(self, name: str) -> Workspace:
+        """Raises KeyError if there is none of that name."""
+        return _named(self.workspaces, name)
+
+
+Named = TypeVar("Named", Platform, Datastore, Workspace)
+
+
+def _named(things: Iterable[Named], name: str) -> Named:
+    for thing in things:
+        if thing.name == name:
+            return thing
+    raise KeyError(name)

@@ -1,0 +1,46 @@
+"""Checks of a model: schema_problems for the shape of each file, check_model for the rules between objects.
+
+Both give every problem at once. check_model knows only objects that passed their schema. docs/model.md has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from config_schema.errors import Problem
+from config_schema.model import Ecosystem
+from config_schema.model.mapping import DsgMapping
+from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
+from config_schema.schemas import json_schema
+from config_schema.schemas.conforms import conforms
+
+# The file that a path of the whole ecosystem leads to, and the path in that file.
+Place = Callable[[str], tuple[str, str]]
+
+
+def schema_problems(data: Any, schema: str, place: Place) -> list[Problem]:
+    """What is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
+    asked = json_schema(schema)
+    if conforms(data, asked):
+        return []
+    from jsonschema import Draft202012Validator  # loaded only for what it has to word
+
+    from config_schema.schemas.schema_words import worded
+
+    errors = Draft202012Validator(asked).iter_errors(data)
+    found = [Problem(*place(path), what, todo) for error in errors for path, what, todo in worded(error)]
+    return sorted(set(found))
+
+
+def check_model(
+    ecosystem: Ecosystem,
+    mappings: Iterable[DsgMapping],
+    place: Place,
+    mapping_file: str,
+) -> list[Problem]:
+    """Every broken rule between the objects of a model: names, references, keys, schedules, derived names."""
+    mappings = tuple(mappings)
+    found = [Problem(*place(path), what, todo) for rule in OF_THE_ECOSYSTEM for path, what, todo in rule(ecosystem)]
+    found += [Problem(mapping_file, *finding) for rule in OF_THE_MAPPING for finding in rule(ecosystem, mappings)]
+    return found

@@ -1,0 +1,178 @@
+"""Tables of retired streams: put aside into the platform's archive schema, brought back, or dropped from there.
+
+A table is moved with all its rows and indexes. The as-of functions of a forensic one are dropped with the move: the
+next batch of a stream that came back makes them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import psycopg2
+from psycopg2 import errorcodes, sql
+from psycopg2.extensions import connection as Connection
+
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.sql.object_comments import told_by
+from merge_jobs.database.connections import Place, connect
+from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.sql import execute
+from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.merge_store import stream_lock
+
+LOCK_SECONDS = 10
+
+
+class Deed(Enum):
+    """What is done with the tables; the value is the word for it when it is done."""
+
+    ARCHIVE = "archived"
+    RESTORE = "restored"
+    DROP = "dropped"
+
+
+@dataclass(frozen=True)
+class Done:
+    """The tables of a stream that it was done with, and their size; `failed` is why it was done with none."""
+
+    stream: str
+    tables: tuple[str, ...] = ()
+    size: int = 0
+    failed: StreamFactoryError | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A platform's tables and its archive: `platform` is the derived name."""
+
+    session: Connection
+    place: Place
+    platform: str
+
+    @property
+    def schema(self) -> str:
+        return names.archive_schema(self.platform)
+
+    def rows(self, name: str, values: Mapping[str, Any], **parts: sql.Composable) -> list[tuple[Any, ...]]:
+        with self.session.cursor() as cursor:
+            execute(cursor, name, parts, values)
+            return cursor.fetchall()
+
+    def run(self, name: str, **parts: sql.Composable) -> None:
+        with self.session.cursor() as cursor:
+            execute(cursor, name, parts, {})
+
+    def tables(self, schema: str) -> dict[str, dict[str, int]]:
+        """The platform's tables in a schema: by stream their names, each with its size."""
+        found: dict[str, dict[str, int]] = {}
+        for table, size, comment in self.rows("archive.tables_of_ours", {"schema": schema}):
+            told = told_by(comment)
+            if told.get("platform") == self.platform and "stream" in told:
+                found.setdefault(str(told["stream"]), {})[table] = size
+        return found
+
+
+def done(
+    deed: Deed, place: Place, platform: str, days: int = 0, streams: Collection[str] = (), *, dry_run: bool = False
+) -> Iterator[Done]:
+    """Each stream with tables that it is done with, in a transaction of its own; `streams`: only these.
+
+    Archived and dropped are those of streams that were retired at least so many days ago; restored those of any. Raises
+    StreamFactoryError if the merge store cannot be read, or has no such streams.
+    """
+    where = f"merge store {place}"
+    with closing(connect(place, names.archive_session(platform), where, LOCK_SECONDS)) as session:
+        archive = Archive(session, place, platform)
+        try:
+            chosen = _chosen(archive, deed, days, streams)
+            session.rollback()
+        except psycopg2.Error as error:
+            raise database_failed(error, where) from error
+        for stream, tables in chosen.items():
+            for timeout, is_last in lock_tries(LOCK_SECONDS):
+                one = _tried(archive, deed, stream, tables, timeout, dry_run)
+                if is_last or not _found_a_lock(one):
+                    yield one
+                    break
+
+
+def _tried(archive: Archive, deed: Deed, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool) -> Done:
+    """Do it for a stream, with so many milliseconds for each lock."""
+    try:
+        archive.rows("archive.wait_for_locks", {"timeout": f"{timeout}ms"})
+        _do(archive, deed, stream, tables)
+        if not dry_run:
+            archive.session.commit()
+        return Done(stream, tuple(tables), sum(tables.values()))
+    except StreamFactoryError as error:
+        return Done(stream, failed=error)
+    except psycopg2.Error as error:
+        return Done(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
+    finally:
+        archive.session.rollback()
+
+
+def _found_a_lock(done: Done) -> bool:
+    return isinstance(done.failed, DatabaseFailed) and done.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
+
+
+def _chosen(archive: Archive, deed: Deed, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:
+    found = archive.tables(archive.place.schema if deed is Deed.ARCHIVE else archive.schema)
+    known: Collection[str] = found if deed is Deed.RESTORE else _retired(archive, days)
+    for stream in wanted:
+        if stream not in known:
+            what = "has no archived tables" if deed is Deed.RESTORE else "is no retired stream"
+            raise CommandWrong("--stream", f"{stream!r} {what}", "Give a stream_key that has; leave it out for all")
+    return {stream: tables for stream, tables in found.items() if stream in (wanted or known) and stream in known}
+
+
+def _retired(archive: Archive, days: int) -> list[str]:
+    table, schema = names.stream_table(archive.platform), archive.place.schema
+    if not archive.rows("batches.count_tables", {"schema": schema, "tables": [table]})[0][0]:
+        what = f"there is no table {table} in schema {schema}"
+        raise StoreMismatch(f"merge store {archive.place}", what, "Run dagfactory sync, which makes it")
+    streams = sql.Identifier(schema, table)
+    return [key for (key,) in archive.rows("archive.retired_streams", {"days": days}, streams=streams)]
+
+
+def _do(archive: Archive, deed: Deed, stream: str, tables: Collection[str]) -> None:
+    here = archive.place.schema
+    if not archive.rows("archive.take_lock", {"lock": stream_lock(here, archive.platform, stream)})[0][0]:
+        raise StreamBusy(f"stream {stream}", "a job is at work on the stream", "Do it again when that has ended")
+    if deed is Deed.DROP:
+        for table in tables:
+            archive.run("archive.drop", table=sql.Identifier(archive.schema, table))
+        return
+    before, after = (here, archive.schema) if deed is Deed.ARCHIVE else (archive.schema, here)
+    if deed is Deed.ARCHIVE:
+        _make_schema(archive)
+    for table in tables:
+        if archive.rows("batches.count_tables", {"schema": after, "tables": [table]})[0][0]:
+            what = f"schema {after} has a table of that name already"
+            raise StoreMismatch(f"stream {stream}: table {table}", what, "Restore or drop the older one")
+        if deed is Deed.ARCHIVE:
+            _drop_functions(archive, table)
+        archive.run("archive.move", table=sql.Identifier(before, table), schema=sql.Identifier(after))
+
+
+def _make_schema(archive: Archive) -> None:
+    mark = json.dumps({"kind": "archive", "platform": archive.platform})
+    found = archive.rows("archive.schema_comment", {"schema": archive.schema})
+    if not found:
+        archive.run("archive.create_schema", archive=sql.Identifier(archive.schema), comment=sql.Literal(mark))
+    elif found[0][0] != mark:
+        what = "it is there, and its comment does not say that it is ours"
+        raise StoreMismatch(f"schema {archive.schema}", what, "Rename it")
+
+
+def _drop_functions(archive: Archive, table: str) -> None:
+    named = {"schema": archive.place.schema, "function": names.as_of_function(table)}
+    found = [told_by(comment) for (comment,) in archive.rows("as_of.told", named)]
+    if found and all(told.get("platform") == archive.platform for told in found):
+        archive.run("as_of.drop_functions", function=sql.Identifier(named["schema"], named["function"]))

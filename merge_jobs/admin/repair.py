@@ -1,0 +1,141 @@
+"""What runs rely on in the merge store, looked at and mended: batch tables, whose each merge table is, its indexes.
+
+Columns are left to the next batch, which changes a table together with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2.errors import UniqueViolation
+
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Ecosystem
+from merge_jobs.admin.status import PlatformStatus
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import StoreMismatch, StreamBusy, database_failed
+from merge_jobs.stores.postgres import (
+    as_of,
+    batches,
+    leftovers,
+    row_maps,
+)
+from merge_jobs.stores.postgres.leftovers import Step
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import (
+    DatasetTables,
+    Described,
+    described,
+    key_index_stands,
+    refuse_another_owner,
+)
+from merge_jobs.stream import Stream, stream_of
+
+SESSION = "tables"  # stands for the run id where another command tells who holds the stream
+LOCK_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
+
+    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
+    gone: the next batch reads all of their rows.
+    """
+
+    stream: str
+    tables: int = 0
+    mended: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    lost_maps: tuple[str, ...] = ()
+    failed: StreamFactoryError | None = None
+    busy: bool = False
+
+
+def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[str]:
+    """The streams that are not retired, by the stream table or, where nothing is synced, by the model."""
+    synced = [one for one in status.streams if one.synced is not None]
+    if not synced:
+        return list(modelled)
+    return [one.key for one in synced if one.synced != "retired"]
+
+
+def kept_tables(
+    place: Place, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
+) -> Iterator[Kept]:
+    """Each stream, in a transaction of its own. A stream that a job holds is left: the job looks itself."""
+    for key in streams:
+        store, _, dataset = key.partition("#")
+        try:
+            stream = stream_of(ecosystem, platform, store, dataset or None)
+            yield _kept(place, stream, dry_run)
+        except StreamBusy:
+            yield Kept(key, busy=True)
+        except StreamFactoryError as error:
+            yield Kept(key, failed=error)
+
+
+def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
+    with MergeStore(place, stream, SESSION, LOCK_SECONDS) as store:
+        try:
+            store.lock_stream(0)
+            mended = list(_batch_tables(store, dry_run))
+            looked_at, lost = 0, row_maps.forget_lost(_all(store)) if batches.tables_stand(store) else ()
+            for tables in _all(store):
+                standing = described(tables, tables.merge_name)
+                if standing is not None:
+                    mended += _mended(tables, standing)
+                    looked_at += 1
+            store.rollback() if dry_run else store.commit()
+            planned = _unneeded(store)
+            dropped = planned if dry_run else leftovers.take(store, planned)
+            return Kept(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped), lost)
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error
+
+
+def _unneeded(store: MergeStore) -> list[Step]:
+    """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
+    if not batches.tables_stand(store) or batches.ingested_batch(store, batches.last_batch(store) + 1):
+        return []
+    return [step for step in leftovers.steps_for_all(store) if step.usual is None]
+
+
+def _all(store: MergeStore) -> Iterator[DatasetTables]:
+    return (DatasetTables(store, dataset) for dataset in store.stream.datasets)
+
+
+def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
+    if not batches.tables_stand(store):
+        if not dry_run:
+            batches.create_tables(store)
+        yield "batch tables"
+
+
+def _mended(tables: DatasetTables, standing: Described) -> Iterator[str]:
+    """Raises StoreMismatch if the table is not this stream's, or if its rows do not have one key each."""
+    refuse_another_owner(tables, standing)
+    if not key_index_stands(tables):
+        _make_index(tables)
+        yield f"index {names.merge_key_index(tables.merge_name)}"
+    if any(column.name not in standing.columns for column in tables.dataset.columns):
+        return  # the next batch brings them, and makes the functions then
+    before = as_of.standing_functions(tables)
+    as_of.keep_functions(tables)
+    if as_of.standing_functions(tables) != before:
+        yield f"function {names.as_of_function(tables.merge_name)}"
+
+
+def _make_index(tables: DatasetTables) -> None:
+    index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
+    if tables.store.value("upkeep.index_of_table", {"schema": schema, "index": index, "table": tables.merge_name}):
+        tables.run("upkeep.drop_index", index=tables.store.table(index))
+    try:
+        tables.run(".create_key_index")
+    except UniqueViolation as error:
+        where = f"{tables.where}: table {tables.merge_name}"
+        what = "its unique index is gone, and it has rows with the same key"
+        raise StoreMismatch(where, what, "Move the table away: the stream is then loaded anew") from error

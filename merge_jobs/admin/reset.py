@@ -1,0 +1,104 @@
+"""Taking an open batch back to its start: its staging goes, and the next run reads the source by the present model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg2
+
+from config_schema import names
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import BatchCommitted, database_failed
+from merge_jobs.stores.postgres import (
+    batches,
+    leftovers,
+    operator_audit,
+    row_maps,
+)
+from merge_jobs.stores.postgres.batches import BatchStatus
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.stream import Stream
+
+SESSION = "reset"  # stands for the run id where another command tells who holds the stream
+
+
+@dataclass(frozen=True)
+class Reset:
+    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped.
+
+    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets whose row map is
+    gone: the next batch reads all of their rows.
+    """
+
+    batch_id: int
+    status: BatchStatus
+    run_id: str
+    staging: tuple[str, ...]
+    held: tuple[str, ...] = ()
+    lost_maps: tuple[str, ...] = ()
+
+
+def reset_batch(
+    place: Place,
+    stream: Stream,
+    model_commit: str | None = None,
+    lock_wait: float = 0,
+    dry_run: bool = False,
+    asked_by: str | None = None,
+) -> Reset | None:
+    """Reset the stream's open batch; None if the stream never had a batch. `dry_run` only looks.
+
+    Raises BatchCommitted if the last batch is committed and none is open, StreamBusy if a job is running.
+    """
+    with MergeStore(place, stream, SESSION) as store:
+        try:
+            return _reset(store, model_commit, lock_wait, dry_run, asked_by)
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error
+
+
+def _reset(
+    store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool, asked_by: str | None
+) -> Reset | None:
+    store.lock_stream(lock_wait)
+    if not _has_batches(store):
+        return None
+    last = batches.last_batch(store)
+    left = batches.open_batch(store, last + 1)
+    if left is None:
+        if last == 0:
+            return None
+        where, todo = f"{store.stream} batch {last}", f"Nothing is open: the next run begins batch {last + 1}"
+        raise BatchCommitted(where, "Batch is COMMITTED and cannot be reset", todo)
+    status, run_id = left
+    planned = [step for step in leftovers.steps_for_all(store) if step.usual is None] if _has_maps(store) else []
+    lost = row_maps.forget_lost(_datasets(store)) if _has_maps(store) else ()
+    done = planned
+    if not dry_run:
+        store.check_lock()
+        batches.reset(store, last + 1, run_id, model_commit)
+        operator_audit.write_down(store, "reset_batch", asked_by)
+        store.commit()
+        done = leftovers.take(store, planned)
+    held = tuple(step.table for step in planned if step not in done)
+    return Reset(last + 1, status, run_id, tuple(step.table for step in done), held, lost)
+
+
+def _has_batches(store: MergeStore) -> bool:
+    # An older platform may lack others of today's tables.
+    platform = store.stream.platform_name
+    return _stand(store, names.batch_counter_table(platform), names.batch_metrics_table(platform))
+
+
+def _datasets(store: MergeStore) -> list[DatasetTables]:
+    return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
+
+
+def _has_maps(store: MergeStore) -> bool:
+    return _stand(store, names.row_maps_table(store.stream.platform_name))
+
+
+def _stand(store: MergeStore, *tables: str) -> bool:
+    values = {"schema": store.place.schema, "tables": list(tables)}
+    return bool(store.value("batches.count_tables", values) == len(tables))

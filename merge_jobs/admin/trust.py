@@ -1,0 +1,44 @@
+"""Letting strategies in again for datasets of which an audit found that they had missed changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg2
+
+from config_schema.model import Dataset
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import database_failed
+from merge_jobs.stores.postgres import batches, operator_audit, row_maps
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import MapKind
+from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.stream import Stream
+
+SESSION = "trust"  # stands for the run id where another command tells who holds the stream
+
+
+def trust_again(
+    place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0, asked_by: str | None = None
+) -> dict[str, dict[MapKind, str]]:
+    """Let every strategy in again; return which were off, by dataset, and why.
+
+    The next batch of such a dataset is full, and makes the map anew. Raises StreamBusy if a job is running.
+    """
+    with MergeStore(place, stream, SESSION) as store:
+        try:
+            store.lock_stream(lock_wait)
+            if not batches.tables_stand(store):
+                return {}
+            cleared = {}
+            for tables in (DatasetTables(store, dataset) for dataset in datasets):
+                known = row_maps.find(tables)
+                if known is not None and known.distrusted:
+                    row_maps.trust(tables)
+                    cleared[tables.name] = dict(known.distrusted)
+            if cleared:
+                operator_audit.write_down(store, "trust", asked_by)
+            store.commit()
+            return cleared
+        except psycopg2.Error as error:
+            raise database_failed(error, store.where) from error

@@ -1,0 +1,79 @@
+"""`merge-job archive`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from config_schema import names
+from merge_jobs.admin.archive import Deed, Done, done
+from merge_jobs.cli.options import (
+    Places,
+    PlatformName,
+    errors_told,
+    option,
+    tell,
+    with_places,
+)
+from merge_jobs.errors import CommandWrong
+from merge_jobs.run.flags import platform_store
+
+Days = Annotated[int, option("--retired-days", "Only streams that were retired at least so many days ago.")]
+Streams = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream_key; may be given again.")]
+Restore = Annotated[bool, typer.Option("--restore", help="Bring tables back from the archive.")]
+Drop = Annotated[
+    str | None,
+    typer.Option("--drop", metavar="PLATFORM", help="Drop what is archived of retired streams, for good."),
+]
+
+
+@with_places
+def archive(
+    places: Places,
+    platform: PlatformName,
+    retired_days: Days = 0,
+    stream: Streams = None,
+    restore: Restore = False,
+    drop: Drop = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+) -> None:
+    """Put the tables of retired streams aside, into the schema <platform>_archive, with all their rows.
+
+    A stream that comes back begins with a first load, unless its tables are restored before. To drop what is archived,
+    name the platform once more.
+
+    Example: merge-job archive --platform YellowLive --retired-days 30 --model ./model
+
+    Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
+    """
+    with errors_told():
+        deed = _deed(platform, restore, drop)
+        place = platform_store(places.of_model, places.merge_store, platform)
+        found = list(
+            done(deed, place, names.platform_name(platform), max(0, retired_days), stream or (), dry_run=dry_run)
+        )
+        _end(deed, found, dry_run)
+
+
+def _deed(platform: str, restore: bool, drop: str | None) -> Deed:
+    if drop is None:
+        return Deed.RESTORE if restore else Deed.ARCHIVE
+    if restore:
+        raise CommandWrong("--drop", "it is given with --restore", "Give one of them")
+    if drop != platform:
+        raise CommandWrong("--drop", f"{drop!r} is not the platform", f"To drop what is archived: --drop {platform}")
+    return Deed.DROP
+
+
+def _end(deed: Deed, streams: list[Done], dry_run: bool) -> None:
+    word = f"would be {deed.value}" if dry_run else deed.value
+    for one in streams:
+        if one.failed is not None:
+            tell(one.failed)
+        else:
+            typer.echo(f"{one.stream}: {word}: {', '.join(one.tables)}")
+    tables, size = sum(len(one.tables) for one in streams), sum(one.size for one in streams)
+    typer.echo(f"{tables} table{'' if tables == 1 else 's'} with {size / 1e6:.1f} MB {word}")
+    if any(one.failed is not None for one in streams):
+        raise typer.Exit(1)

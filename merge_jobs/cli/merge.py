@@ -1,0 +1,101 @@
+"""`merge-job merge`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import Annotated
+
+from config_schema.result import TOKEN_VARIABLE, ResultCode
+from merge_jobs.cli.options import (
+    AskedBy,
+    DatasetName,
+    LockWait,
+    Places,
+    PlatformName,
+    StoreName,
+    option,
+    with_places,
+)
+from merge_jobs.process.log_lines import LogFormat, log_to_stdout
+from merge_jobs.process.memory_limit import limit_memory
+from merge_jobs.process.shutdown import ended_by_signals
+from merge_jobs.run.job import MAX_DELETE_FRACTION
+from merge_jobs.run.report import report
+from merge_jobs.run.request import Request, perform
+from merge_jobs.run.shadow import Tables
+from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
+
+
+@with_places
+def merge(
+    places: Places,
+    platform: PlatformName,
+    store: StoreName,
+    run_id: Annotated[str, option("--run-id", "Names this run: what it has committed is not done twice.")],
+    dataset: DatasetName = None,
+    datasets: Annotated[str, option("--datasets", "Names with commas between them; none: all of the store.")] = "",
+    source_credential: Annotated[
+        str | None, option("--source-credential", "The secret of the source; else as modelled.")
+    ] = None,
+    source_hosts: Annotated[
+        str | None,
+        option(
+            "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
+        ),
+    ] = None,
+    strategy: Annotated[Wanted, option("--strategy", "How the delta is found.")] = Wanted.AUTO,
+    time_slice_seconds: Annotated[float, option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
+    max_delete_fraction: Annotated[
+        float, option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
+    ] = MAX_DELETE_FRACTION,
+    allow_deletes: Annotated[
+        bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
+    ] = False,
+    tables: Annotated[
+        Tables, option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
+    ] = Tables.OWN,
+    by: AskedBy = None,
+    lock_wait: LockWait = 0,
+    audit_interval: Annotated[
+        float, option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
+    ] = AUDIT_SECONDS,
+    log_format: Annotated[
+        LogFormat, option("--log-format", "json: an object a line; the result's lines stay as they are.")
+    ] = LogFormat.TEXT,
+) -> None:
+    """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
+
+    Passwords come from the environment only: secret `postgres` is POSTGRES_USERNAME and POSTGRES_PASSWORD.
+
+    Example: merge-job merge --platform YellowLive --store Store1 --model ./model --run-id by-hand-1
+
+    Exit codes: 0 done or more to do, 1 an error that the result line tells, 2 a wrong option.
+    """
+    log_to_stdout(log_format, platform=platform, store=store, run_id=run_id)
+    token = os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(16)
+    request = Request(
+        platform=platform,
+        store=store,
+        run_id=run_id,
+        dataset=dataset,
+        datasets=tuple(name for name in datasets.split(",") if name),
+        model=places.of_model,
+        merge_store=places.merge_store,
+        source_credential=source_credential,
+        source_hosts=None if source_hosts is None else tuple(source_hosts.split(",")),
+        tables=tables,
+        strategy=strategy,
+        time_slice_seconds=time_slice_seconds,
+        max_delete_fraction=max_delete_fraction,
+        allow_deletes=allow_deletes,
+        asked_by=by,
+        lock_wait=lock_wait,
+        audit_interval=audit_interval,
+    )
+    limit_memory()
+    with ended_by_signals():
+        result = perform(request)
+        report(result, token)
+    sys.exit(1 if result.code is ResultCode.ERROR else 0)

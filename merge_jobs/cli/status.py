@@ -1,0 +1,84 @@
+"""`merge-job status`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.model import Ecosystem, Platform
+from merge_jobs.admin.status import PlatformStatus, modelled_streams, platform_status
+from merge_jobs.cli.options import (
+    Json,
+    OnlyPlatform,
+    Places,
+    errors_told,
+    option,
+    tell,
+    with_places,
+)
+from merge_jobs.errors import CommandWrong
+from merge_jobs.run.flags import model_of, store_place
+
+
+@with_places
+def status(
+    places: Places,
+    platform: OnlyPlatform = None,
+    store: Annotated[str | None, option("--store", "Only the streams of this datastore.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the streams of the model's platforms: the last committed batch, what is open, and which jobs are at work.
+
+    Example: merge-job status --platform YellowLive --model ./model
+
+    Exit codes: 0 shown (also where nothing has run yet), 1 an error, which is named, 2 a wrong option.
+    """
+    found: list[PlatformStatus] = []
+    failed: list[StreamFactoryError] = []
+    with errors_told():
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
+        _check_store(ecosystem, store)
+        keys = modelled_streams(ecosystem)
+        for one in _platforms(ecosystem, platform):
+            try:
+                found.append(
+                    platform_status(store_place(places.merge_store, one.merge_store), one.name, keys).of_store(store)
+                )
+            except StreamFactoryError as error:
+                failed.append(error)  # the other platforms may be on another server
+    if as_json:
+        typer.echo(json.dumps([_as_json(one) for one in found], indent=2, default=datetime.isoformat))
+    else:
+        from merge_jobs.cli.status_view import print_status  # rich takes a while to load
+
+        print_status(found)
+    for problem in failed:
+        tell(problem)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _check_store(ecosystem: Ecosystem, store: str | None) -> None:
+    known = [one.name for one in ecosystem.datastores]
+    if store is not None and store not in known:
+        raise CommandWrong("--store", f"there is no datastore {store!r}", choose_from(store, known))
+
+
+def _platforms(ecosystem: Ecosystem, name: str | None) -> tuple[Platform, ...]:
+    chosen = tuple(one for one in ecosystem.platforms if name in (None, one.name))
+    if not chosen:
+        known = [one.name for one in ecosystem.platforms]
+        raise CommandWrong("--platform", f"there is no platform {name!r}", choose_from(name or "", known))
+    return chosen
+
+
+def _as_json(status: PlatformStatus) -> dict[str, Any]:
+    told = asdict(status)
+    for stream, of in zip(told["streams"], status.streams, strict=True):
+        if of.last is not None:
+            stream["last"]["seconds"] = of.last.seconds
+    return told

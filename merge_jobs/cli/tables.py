@@ -1,0 +1,61 @@
+"""`merge-job tables`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from merge_jobs.admin.repair import Kept, kept_tables, running_streams
+from merge_jobs.admin.status import modelled_streams, platform_status
+from merge_jobs.cli.options import (
+    Places,
+    PlatformName,
+    errors_told,
+    tell,
+    with_places,
+)
+from merge_jobs.run.flags import model_of, platform_store
+
+
+@with_places
+def tables(
+    places: Places,
+    platform: PlatformName,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be mended.")] = False,
+) -> None:
+    """Look at the tables that a platform's runs rely on, and mend what is missing: batch tables, indexes, functions.
+
+    Columns that the model has new are brought by the next batch, together with their rows.
+
+    Example: merge-job tables --platform YellowLive --model ./model
+
+    Exit codes: 0 all is well now, 1 something cannot be mended, or an error, which is named, 2 a wrong option.
+    """
+    with errors_told():
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
+        modelled = modelled_streams(ecosystem)
+        place = platform_store(places.of_model, places.merge_store, platform)
+        streams = running_streams(platform_status(place, platform, modelled), modelled)
+        _end(list(kept_tables(place, ecosystem, platform, streams, dry_run=dry_run)), dry_run)
+
+
+def _end(streams: list[Kept], dry_run: bool) -> None:
+    for one in streams:
+        if one.failed is not None:
+            tell(one.failed)
+        if one.busy:
+            typer.echo(f"{one.stream}: a job is at work on it, and looks itself")
+        for name in one.lost_maps:
+            typer.echo(
+                f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one"
+            )
+        for what in one.mended:
+            typer.echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
+        for table in one.dropped:
+            gone = "would be dropped" if dry_run else "dropped"
+            typer.echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
+    count = sum(one.tables for one in streams)
+    typer.echo(f"{len(streams)} streams with {count} merge tables looked at")
+    if any(one.failed is not None for one in streams):
+        raise typer.Exit(1)

@@ -1,0 +1,48 @@
+"""`merge-job trust`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from merge_jobs.admin.trust import trust_again
+from merge_jobs.cli.options import (
+    AskedBy,
+    LockWait,
+    Places,
+    PlatformName,
+    StoreName,
+    errors_told,
+    option,
+    with_places,
+)
+from merge_jobs.run.flags import model_of, store_place
+from merge_jobs.strategies.render_sql import datasets_to_show
+
+
+@with_places
+def trust(
+    places: Places,
+    platform: PlatformName,
+    store: StoreName,
+    dataset: Annotated[str | None, option("--dataset", "Only this dataset; a single_dataset store wants one.")] = None,
+    lock_wait: LockWait = 0,
+    by: AskedBy = None,
+) -> None:
+    """Let version diff, or key-hash diff, in again where an audit found that it had missed changes.
+
+    Example: merge-job trust --platform YellowLive --store Store1 --dataset customers --model ./model
+
+    Exit codes: 0 done or nothing to do, 1 an error, which is named, 2 a wrong option.
+    """
+    with errors_told():
+        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
+        stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
+        place = store_place(places.merge_store, stream.platform.merge_store)
+        cleared = trust_again(place, stream, datasets, lock_wait, by)
+    for name, strategies in cleared.items():
+        for kind, reason in strategies.items():
+            typer.echo(f"{stream} {name}: {kind.words} is on again; it was off, as {reason}")
+    if not cleared:
+        typer.echo(f"{stream}: no strategy was off, nothing to do")

@@ -1,0 +1,194 @@
+"""Where databases are, and connections to them; session.py has what each transaction begins with."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from config_schema import names
+from config_schema.model import Database, SourceKind
+from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
+from merge_jobs.database.session import Session, Side
+from merge_jobs.errors import CommandWrong, PoolingRefused, connect_failed, database_failed
+from merge_jobs.sql import execute
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10
+# Dead peers are noticed within a minute, on either side.
+KEEPALIVE: dict[str, Any] = {"keepalives": 1, "keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
+# Of the session: a job that died must not hold its stream's lock for long. Not every system has these.
+WATCH = {
+    "client_connection_check_interval": "2s",
+    "tcp_keepalives_idle": "20",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+WAITING = {"idle_session_timeout": "0"}  # a run waits between two looks
+
+
+@dataclass(frozen=True)
+class Place:
+    """A database, and the schema in it, with the login for it."""
+
+    host: str
+    port: int
+    database: str
+    schema: str
+    user: str
+    password: str = field(repr=False)
+    kind: SourceKind = SourceKind.POSTGRESQL
+    tls: Tls | None = None
+    tls_ca: str | None = None
+
+    def __str__(self) -> str:
+        return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
+
+
+def place_of(database: Database, credential: str | None, environment: Mapping[str, str] | None = None) -> Place:
+    """The place of a model's database, with the login that the environment carries.
+
+    Raises CommandWrong naming the variable that is missing.
+    """
+    secret = credential or database.credential
+    if database.kind is SourceKind.SQLITE:
+        return Place(database.host, database.port, database.database, database.schema, "", "", database.kind)
+    user = secret_value(secret, "username", environment)
+    password = secret_value(secret, "password", environment)
+    return Place(
+        database.host,
+        database.port,
+        database.database,
+        database.schema,
+        user,
+        password,
+        database.kind,
+        database.tls,
+        database.tls_ca,
+    )
+
+
+def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = None) -> str:
+    """A key of a secret from the environment. Raises CommandWrong naming the variable if it is not there."""
+    variable = names.secret_variable(secret, key)
+    value = (os.environ if environment is None else environment).get(variable)
+    if not value:
+        raise CommandWrong(
+            f"secret {secret!r}", f"the environment has no {variable}", f"Give the job {variable} in its environment"
+        )
+    return value
+
+
+def connect(place: Place, application_name: str, where: str, lock_seconds: int, side: Side = Side.OURS) -> Session:
+    """A session in which a lock is waited for at most `lock_seconds`.
+
+    Raises ConnectFailed, or PoolingRefused if a pooler stands between that has no transactions.
+    """
+    session = _opened(place, application_name, where, lock_seconds, side)
+    if session.pooled and not _has_transactions(session):
+        # Once more: that the connection is lost just then need not be the pooler's doing.
+        session = _opened(place, application_name, where, lock_seconds, side)
+        if session.pooled and not _has_transactions(session):
+            raise PoolingRefused(
+                where,
+                "a pooler ends the connection where a transaction begins: it gives each statement another "
+                "server process",
+                "Connect to the server itself, or pool sessions or transactions (PgBouncer's pool_mode)",
+            )
+    return session
+
+
+def _has_transactions(session: Session) -> bool:
+    """Whether a transaction begins. A pooler of statements closes the connection then, and says why in its log only."""
+    try:
+        session.begin()
+        session.rollback()
+    except psycopg2.OperationalError:
+        if not session.closed:
+            raise
+        return False
+    return True
+
+
+def _opened(place: Place, application_name: str, where: str, lock_seconds: int, side: Side) -> Session:
+    session = _connected(place, application_name, where)
+    if session.get_parameter_status("standard_conforming_strings") == "off":
+        # The driver writes literals as the session was when it began.
+        session.close()
+        session = _connected(place, application_name, where, options="-c standard_conforming_strings=on")
+    try:
+        session.open(where, side, lock_seconds)
+        session.pooled = not keep_waiting(session, session.info.backend_pid)
+    except psycopg2.Error as error:
+        session.close()
+        raise database_failed(error, where) from error
+    return session
+
+
+def connecting(place: Place, application_name: str, sslmode: str) -> extensions.connection:
+    """A plain connection that is being opened, with the sslmode of the session before: who uses it polls it."""
+    arguments = {**_arguments(place, application_name), "sslmode": sslmode}
+    if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
+        arguments["require_auth"] = "!password"
+    opening: extensions.connection = psycopg2.connect(**arguments, async_=True)
+    return opening
+
+
+def _connected(place: Place, application_name: str, where: str, **more: str) -> Session:
+    arguments: dict[str, Any] = {**_arguments(place, application_name), **more}
+
+    def opened(further: dict[str, str]) -> Session:
+        session: Session = psycopg2.connect(**{"connection_factory": Session, **arguments, **further})
+        return session
+
+    libpq = extensions.libpq_version()
+    try:
+        return clear_text_only_in_tls(opened, arguments, os.environ, libpq, psycopg2.OperationalError)
+    except psycopg2.OperationalError as error:
+        raise connect_failed(error, where) from error
+
+
+def _arguments(place: Place, application_name: str) -> dict[str, Any]:
+    return {
+        "host": place.host,
+        "port": place.port,
+        "dbname": place.database,
+        "user": place.user,
+        "password": place.password,
+        "application_name": application_name,
+        "client_encoding": "UTF8",
+        "connect_timeout": CONNECT_SECONDS,
+        **KEEPALIVE,
+        **libpq_options(place.tls, place.tls_ca),
+    }
+
+
+def tls_used(session: extensions.connection) -> str:
+    """Return what the session uses, in words."""
+    info = session.info
+    if not info.ssl_in_use:
+        return "no TLS"
+    return f"{info.ssl_attribute('protocol')} with {info.ssl_attribute('cipher')}, {info.dsn_parameters['sslmode']}"
+
+
+def keep_waiting(session: Session, pid: int) -> bool:
+    """Set the server process to watch for lost clients and to end no session that waits; False if it is not `pid`."""
+    with extensions.cursor(session) as cursor:
+        for settings in ({**WAITING, **WATCH}, WAITING):
+            values = {"names": list(settings), "values": list(settings.values()), "pid": pid}
+            try:
+                execute(cursor, "session.watch", {}, values)
+            except psycopg2.DatabaseError:
+                if session.closed or settings is WAITING:
+                    raise
+                log.debug("the server cannot watch for lost clients")
+                continue
+            row = cursor.fetchone()
+            return row is not None and row[0] > 0
+    return False

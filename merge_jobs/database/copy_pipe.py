@@ -1,0 +1,111 @@
+"""COPY out of a source | COPY into the merge store, through a pipe: no row passes through Python.
+
+The driver holds one whole row, up to three times; everything else is of constant size (process/memory_limit.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Dataset
+from merge_jobs.errors import too_large_a_row
+
+CHUNK_BYTES = 1 << 17
+PIPE_BYTES = 1 << 20
+
+
+class RowSource(Protocol):
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int: ...
+
+    def cancel(self) -> None: ...
+
+
+def copy_rows(
+    source: RowSource,
+    dataset: Dataset,
+    types: Mapping[str, str],
+    binary: bool,
+    session: Connection,
+    copy_in: sql.Composed,
+) -> int:
+    """Copy a dataset of the source into what `copy_in` names, which has columns of these types; return the rows."""
+    return copy_through(
+        lambda into: source.copy_out(dataset, types, binary, into), source.cancel, dataset.name, session, copy_in
+    )
+
+
+def copy_through(
+    copy_out: Callable[[BinaryIO], int],
+    cancel: Callable[[], None],
+    name: str,
+    session: Connection,
+    copy_in: sql.Composed,
+) -> int:
+    """Copy what `copy_out` writes, in a thread of its own, into what `copy_in` names; gives back the number of rows.
+
+    Raises the side's error that came first; the caller then rolls back, because the merge store has seen an end of
+    its input that was none.
+    """
+    read_end, write_end = os.pipe()
+    _widen(write_end)
+    reader = os.fdopen(read_end, "rb", buffering=CHUNK_BYTES)
+    out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
+    thread = threading.Thread(target=out.run, name=f"copy {name}", daemon=True)
+    thread.start()
+    failed = True
+    try:
+        with session.cursor() as cursor:
+            cursor.copy_expert(copy_in, reader, CHUNK_BYTES)
+            copied = cursor.rowcount
+        failed = False
+    finally:
+        reader.close()  # a source that still writes gets EPIPE
+        if failed and thread.is_alive():
+            thread.join(1)
+            cancel()
+        thread.join()
+        if isinstance(out.error, MemoryError):
+            raise too_large_a_row(name) from out.error
+        if out.error is not None and not isinstance(out.error, BrokenPipeError):
+            raise out.error
+    if out.rows != copied:
+        what = f"the source sent {out.rows} rows, and {copied} arrived"
+        raise StreamFactoryError(name, what, "Try again", retryable=True)
+    return copied
+
+
+@dataclass
+class _CopyOut:
+    copy_out: Callable[[BinaryIO], int]
+    writer: BinaryIO
+    rows: int = -1
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.rows = self.copy_out(self.writer)
+            self.writer.flush()
+        except BaseException as error:
+            self.error = error
+        finally:
+            with contextlib.suppress(OSError):
+                self.writer.close()
+
+
+def _widen(pipe: int) -> None:
+    # Linux only, and within a limit per user: the usual 64 kB do as well, with more switching.
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        return

@@ -1,0 +1,152 @@
+"""How a job that is told to end does so: what it waits for is cancelled, and its batch is written down as failed.
+
+The driver waits within libpq, where no Python handler of a signal runs. A thread of its own, woken by the signal,
+cancels what the sessions are at until the job has noticed. Without `ended_by_signals` nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+
+import psycopg2
+
+from merge_jobs.errors import Ended
+from merge_jobs.process.signal_mask import SIGNALS, let_signals_in, let_signals_wait
+
+AGAIN_SECONDS = 0.5  # a cancel between two statements hits none
+Handler = Callable[[int, FrameType | None], object]
+
+
+@dataclass
+class _State:
+    """The signals of a process, so there is one: which one came, and what it cancels."""
+
+    came: str | None = None
+    told: threading.Event = field(default_factory=threading.Event)
+    noticed: threading.Event = field(default_factory=threading.Event)
+    at_once: bool = False
+    cancels: list[Callable[[], None]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_state = _State()
+
+
+def asked() -> bool:
+    """Whether the job has been told to end."""
+    return _state.told.is_set()
+
+
+def check() -> None:
+    """Raises Ended if the job has been told to end."""
+    if asked():
+        raise ended()
+
+
+def ended() -> Ended:
+    """The error of a job that was told to end."""
+    return Ended("merge-job", f"ended by {_state.came}", "Run it again: it goes on after the last committed batch")
+
+
+def pause(seconds: float) -> bool:
+    """Wait; gives back False at once when the job is told to end."""
+    return not _state.told.wait(seconds)
+
+
+@contextlib.contextmanager
+def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
+    """Within it, `cancel` is called, from another thread, when the job is told to end."""
+    _state.cancels.append(cancel)
+    try:
+        yield
+    finally:
+        with _state.lock:
+            _state.cancels.remove(cancel)
+
+
+@contextlib.contextmanager
+def raised_at_once() -> Iterator[None]:
+    """Within it, and before `from_here_in_order`, a signal raises Ended wherever the job is, and so does one before.
+
+    Whatever code the signal hits may make another error of it, as Python does of one in the making of a class.
+    """
+    try:
+        _state.at_once = True
+        check()
+        yield
+    except Exception as error:
+        if _state.at_once and asked() and not isinstance(error, Ended):
+            raise ended() from error
+        raise
+    finally:
+        from_here_in_order()
+
+
+def from_here_in_order() -> None:
+    """From now on a signal raises nothing by itself: `check` does, and what is cancelled. What is done stays done."""
+    _state.at_once = False
+
+
+def stop_cancelling() -> None:
+    """The job has noticed: its sessions may be used again once this is back."""
+    _state.noticed.set()
+    with _state.lock:
+        return
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within it, SIGTERM and SIGINT end the job, those too that have waited; those that come after it wait.
+
+    For the main thread. A container's first process has no handlers of its own: it would not end at all.
+    """
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    before = {number: signal.signal(number, _raise_unless_in_order) for number in SIGNALS}
+    signal.set_wakeup_fd(write_end)
+    threading.Thread(target=_watch, args=(read_end,), name="signals", daemon=True).start()
+    try:
+        let_signals_in()
+        yield
+    finally:
+        let_signals_wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(-1)
+        os.close(write_end)
+
+
+def _raise_unless_in_order(number: int, frame: FrameType | None) -> None:
+    _note(number)
+    if _state.at_once:
+        raise ended()
+
+
+def _note(number: int) -> None:
+    _state.came = _state.came or signal.Signals(number).name
+    _state.told.set()
+
+
+def _watch(read_end: int) -> None:
+    while written := os.read(read_end, 1):
+        if written[0] in SIGNALS:
+            _note(written[0])
+            break
+    while written and not _state.noticed.is_set():
+        with _state.lock:
+            if not _state.noticed.is_set():
+                _cancel_all()
+        _state.noticed.wait(AGAIN_SECONDS)
+    os.close(read_end)
+
+
+def _cancel_all() -> None:
+    for cancel in list(_state.cancels):
+        with contextlib.suppress(psycopg2.Error):
+            cancel()

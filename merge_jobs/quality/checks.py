@@ -1,0 +1,128 @@
+"""Quality checks of a batch: what its delta brings is kept before it is applied, and judged when all of it is.
+
+Judged last, references and unique columns see every dataset as the batch leaves it, in whatever order they were
+applied; what fails rolls the transaction back, so that nothing is merged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from config_schema.model import Dataset
+from config_schema.model.quality import (
+    Reference,
+    RowCount,
+    Severity,
+    columns_checked,
+)
+from config_schema.result import DatasetResult, MergeResult, QualityResult
+from merge_jobs.errors import QualityFailed
+from merge_jobs.quality.violations import (
+    Applied,
+    brought,
+    columns_of,
+    taken,
+    violations,
+)
+from merge_jobs.stores.postgres import batches
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
+
+log = logging.getLogger(__name__)
+
+Found = dict[str, tuple[QualityResult, ...]]  # by dataset
+
+
+def keep_delta(tables: DatasetTables) -> None:
+    """Keep what the checks need of ds_delta and the staged rows. For a strategy to call once it has found its delta.
+
+    The merge table must not have been touched yet. A first load has no delta: all that it loads is new.
+    """
+    checked = _in_order(tables.dataset, (name for check in tables.dataset.checks for name in columns_checked(check)))
+    if checked:
+        kept = brought(tables)
+        tables.run("quality.keep_brought", brought=kept, checked_columns=columns_of(checked, "s"))
+        tables.run("quality.analyze_kept", kept=kept)
+    referred = _in_order(tables.dataset, _referred_by_others(tables))
+    if referred:
+        kept = taken(tables)
+        tables.run("quality.keep_taken", taken=kept, referred_columns=columns_of(referred, "m"))
+        tables.run("quality.analyze_kept", kept=kept)
+
+
+def needs_delta(tables: DatasetTables) -> bool:
+    """Return whether a check needs to know what a batch changes in the dataset."""
+    return bool(tables.dataset.checks) or any(_referred_by_others(tables))
+
+
+def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
+    for dataset in tables.store.stream.datasets:
+        for check in dataset.checks:
+            if isinstance(check, Reference) and check.dataset == tables.name:
+                yield from check.dataset_columns
+
+
+def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
+    """Every check of the batch, once all its datasets are applied and before it is committed.
+
+    Raises QualityFailed with all that was found if a check of severity `fail` is broken.
+    """
+    checked = [dataset for dataset in store.stream.datasets if dataset.checks]
+    held = batches.references_held(store) if store.stream.references else {}
+    applied = [Applied(DatasetTables(store, dataset), staged, held.get(dataset.name, {})) for dataset in checked]
+    found = {of.tables.name: tuple(_results(of)) for of in applied}
+    failing = [
+        f"{name}: {one.check} ({one.kind}): {_told(one, staged[name].rows)}"
+        for name, results in found.items()
+        for one in results
+        if one.violations and one.severity == Severity.FAIL.value
+    ]
+    if failing:
+        raise QualityFailed(
+            f"{store.stream}",
+            f"quality checks failed: {'; '.join(failing)}",
+            "Mend the rows in the source, or the check in the model; nothing was merged",
+            found,
+        )
+    return found
+
+
+def then(earlier: tuple[QualityResult, ...], later: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:
+    """The checks of two batches in a row, with the sums of what they found; of a row count the later one's."""
+    before = {one.check: one.violations for one in earlier if one.kind != RowCount.kind.value}
+    return tuple(replace(one, violations=before.get(one.check, 0) + one.violations) for one in later)
+
+
+def with_quality(result: MergeResult, found: Found) -> MergeResult:
+    """The result of a run whose next batch failed by its checks; the counts stay those of what was committed."""
+    datasets = {name: replace(result.datasets.get(name, DatasetResult()), quality=of) for name, of in found.items()}
+    return replace(result, datasets={**result.datasets, **datasets})
+
+
+def _in_order(dataset: Dataset, wanted: Iterable[str]) -> list[str]:
+    """Columns of the dataset, each once."""
+    found = set(wanted)
+    return [column.name for column in dataset.columns if column.name in found]
+
+
+def _results(of: Applied) -> Iterator[QualityResult]:
+    in_stream = {dataset.name for dataset in of.tables.store.stream.datasets}
+    for check in of.tables.dataset.checks:
+        if isinstance(check, Reference) and check.dataset not in in_stream:
+            log.warning(
+                "quality: %s: %s is not checked: %s is not merged here", of.tables.name, check.name, check.dataset
+            )
+            continue
+        result = QualityResult(check.name, check.kind.value, check.severity.value, violations(of, check))
+        told = (of.tables.name, check.name, result.kind, result.severity, _told(result, of.rows))
+        log.log(logging.WARNING if result.violations else logging.INFO, "quality: %s: %s (%s) %s: %s", *told)
+        yield result
+
+
+def _told(result: QualityResult, rows: int) -> str:
+    if result.kind == RowCount.kind.value:
+        return f"{rows} rows in the source"
+    return f"{result.violations} row{'' if result.violations == 1 else 's'}"

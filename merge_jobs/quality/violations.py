@@ -1,0 +1,154 @@
+"""Counting the rows of an applied batch that break a quality check: one statement of quality.sql for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import psycopg2
+from psycopg2 import errorcodes, sql
+
+from config_schema import names
+from config_schema.model.quality import (
+    NotNull,
+    Pattern,
+    QualityCheck,
+    Range,
+    Reference,
+    RowCount,
+    Unique,
+    columns_checked,
+)
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.sql import statement
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.tables import DatasetTables
+
+# A check that does not fit its columns' types: no such operator, no value of the type, no regular expression.
+NOT_OF_THIS_TYPE = frozenset(["42883", "42804", "22P02", "22007", "22008", "22003", "2201B"])
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A dataset with checks, applied as part of a batch."""
+
+    tables: DatasetTables
+    staged: Mapping[str, Staged]  # of all datasets of the batch
+    held: Mapping[str, Any] = field(default_factory=dict)  # the references that the last look at the source judged
+
+    @property
+    def rows(self) -> int:
+        return self.staged[self.tables.name].rows
+
+    @property
+    def all_is_new(self) -> bool:
+        return is_first_load(self.staged[self.tables.name])
+
+    def count(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> int:
+        """What `quality.name` counts, on the rows that the batch brought or on all that are there after it."""
+        everything = _all_rows(self.tables)
+        rows = sql.SQL("{} m").format(everything) if self.all_is_new else brought(self.tables)
+        ours = {"open": everything, "brought": rows}
+        wanted = {part: ours[part] for part in statement(f"quality.{name}").identifiers & ours.keys()}
+        return int(self.tables.value(f"quality.{name}", values, **wanted, **parts))
+
+
+def violations(of: Applied, check: QualityCheck) -> int:
+    """How many rows break the check. Raises StoreMismatch if PostgreSQL cannot do it on these columns."""
+    try:
+        return _counted(of, check)
+    except psycopg2.Error as error:
+        if error.pgcode not in NOT_OF_THIS_TYPE:
+            raise
+        condition = errorcodes.lookup(error.pgcode).lower()
+        raise StoreMismatch(
+            f"{of.tables.where}: check {check.name}",
+            f"PostgreSQL cannot do a {check.kind.value} check of {', '.join(columns_checked(check))} so ({condition})",
+            "Compare the check with the columns' types; nothing was merged",
+        ) from error
+
+
+def _counted(of: Applied, check: QualityCheck) -> int:
+    match check:
+        case NotNull():
+            return of.count("not_null", columns=columns_of(check.columns))
+        case Unique():
+            return of.count("unique_of_all" if of.all_is_new else "unique", columns=columns_of(check.columns))
+        case Range():
+            return of.count("range", {"min": check.min, "max": check.max}, column=sql.Identifier(check.column))
+        case Pattern():
+            return of.count("pattern", {"pattern": check.pattern}, column=sql.Identifier(check.column))
+        case Reference():
+            return _without_what_they_refer_to(of, check)
+        case RowCount():
+            low, high = check.min, check.max
+            return int((low is not None and of.rows < low) or (high is not None and of.rows > high))
+    assert_never(check)
+
+
+def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
+    store = of.tables.store
+    other = next(DatasetTables(store, dataset) for dataset in store.stream.datasets if dataset.name == check.dataset)
+    theirs = _all_rows(other)
+    columns = columns_of(check.columns)
+    if _looks_at_all_rows(of, check):
+        equal = _equal(of.tables, "m", check.columns, "o", check.dataset_columns)
+        return of.count("reference_of_all", columns=columns, other=theirs, open_equals_other=equal)
+    referred = columns_of(check.dataset_columns)
+    suspects = [
+        of.tables.composed("quality.values_brought", columns=columns, brought=brought(of.tables)),
+        of.tables.composed("quality.values_taken", referred_columns=referred, taken=taken(other)),
+    ]
+    return of.count(
+        "reference",
+        columns=columns,
+        other=theirs,
+        suspects=sql.SQL(" UNION ALL ").join(suspects),
+        suspect_equals_other=_equal(of.tables, "s", check.columns, "o", check.dataset_columns),
+        open_equals_missing=_equal(of.tables, "m", check.columns, "missing", check.columns),
+    )
+
+
+def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
+    """Return whether a delta cannot name the rows to look at: either side is loaded anew, or was not compared before.
+
+    Rows of this side that were merged while the other was not, or under another definition, are in no delta.
+    """
+    if of.all_is_new or is_first_load(of.staged[check.dataset]):
+        return True
+    return bool(of.held.get(check.name) != of.tables.store.stream.references[of.tables.name][check.name])
+
+
+# --- parts of statements
+
+
+def is_first_load(staged: Staged) -> bool:
+    return staged.strategy == "initial"
+
+
+def _all_rows(tables: DatasetTables) -> sql.Composed:
+    """What the dataset has after the batch, as a subquery."""
+    return sql.SQL("({})").format(tables.composed(f"quality.open_{tables.milestoning.value}"))
+
+
+def brought(tables: DatasetTables) -> sql.Identifier:
+    return sql.Identifier("pg_temp", names.brought_table(tables.name))
+
+
+def taken(tables: DatasetTables) -> sql.Identifier:
+    return sql.Identifier("pg_temp", names.taken_table(tables.name))
+
+
+def columns_of(columns: Iterable[str], of: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in columns)
+
+
+def _equal(
+    tables: DatasetTables, one: str, columns: Iterable[str], other: str, other_columns: Iterable[str]
+) -> sql.Composed:
+    equals = {column.name: tables.store.equals(column.type) for column in tables.dataset.columns}
+    pairs = zip(columns, other_columns, strict=True)
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} {} {}").format(sql.Identifier(one, a), equals[a], sql.Identifier(other, b)) for a, b in pairs
+    )

@@ -1,0 +1,1 @@
+"""A run of the merge job: from its options to the result line."""

@@ -1,0 +1,119 @@
+"""What a command says of the model and of the merge store, and what comes of it together with the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from config_schema.errors import choose_from
+from config_schema.load import Model
+from config_schema.model import Database, Ecosystem
+from config_schema.tls import Tls, strongest
+from merge_jobs.database.connections import Place, place_of
+from merge_jobs.errors import CommandWrong
+from merge_jobs.run.model_source import GitModel, model_in, synced_model
+
+
+@dataclass(frozen=True)
+class ModelFlags:
+    """Where the model is: a folder, used as it is, or a repository, of which the synced commit is used."""
+
+    folder: Path | None = None
+    git: GitModel | None = None
+
+
+@dataclass(frozen=True)
+class StoreFlags:
+    """Where the merge store is, as far as the command says; what it leaves out the model says."""
+
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    schema: str | None = None
+    credential: str | None = None
+    tls: Tls | None = None
+    tls_ca: str | None = None
+    least_tls: Tls | None = None  # of every database, also of those that only the model names
+
+
+def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
+    """The model, and its commit where it comes from git. Raises StreamFactoryError."""
+    model, commit = mapped_model_of(flags, store, platform)
+    return model.ecosystem, commit
+
+
+def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
+    """The model with what each platform serves, and its commit where it comes from git. Raises StreamFactoryError."""
+    if (flags.folder is None) == (flags.git is None):
+        raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
+    if flags.git is None:
+        assert flags.folder is not None
+        return _with_least_tls(model_in(flags.folder), store.least_tls), None
+    if platform is None:
+        what = "the commit to use is recorded for each platform, and the command names none"
+        raise CommandWrong("--git-repo-url", what, "Give --platform")
+    if store.host is None or store.database is None or store.credential is None:
+        raise CommandWrong(
+            "--git-repo-url",
+            "the commit to use is recorded in the merge store, and the command does not say where that is",
+            "Give --postgres-host, --postgres-database and --postgres-credential",
+        )
+    place = store_place(store, Database(store.host, store.database, store.credential))
+    model, commit = synced_model(flags.git, place, platform)
+    return _with_least_tls(model, store.least_tls), commit
+
+
+def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place:
+    """The merge store of a platform. It may have left the model if the flags say all. Raises StreamFactoryError."""
+    if store.host is not None and store.database is not None and store.credential is not None:
+        return store_place(store, Database(store.host, store.database, store.credential))
+    ecosystem, _ = model_of(model, store, platform)
+    known = {one.name: one for one in ecosystem.platforms}
+    if platform not in known:
+        raise CommandWrong("--platform", f"{platform!r} is no platform of the model", choose_from(platform, known))
+    return store_place(store, known[platform].merge_store)
+
+
+def store_place(flags: StoreFlags, modelled: Database) -> Place:
+    """The merge store with its login. Raises CommandWrong naming the variable that the environment lacks."""
+    return place_of(store_database(flags, modelled), None)
+
+
+def store_database(flags: StoreFlags, modelled: Database) -> Database:
+    """The merge store as the flags say, and for the rest the model: the flags come from the synced row."""
+    told = {
+        key: value
+        for key, value in (
+            ("host", flags.host),
+            ("port", flags.port),
+            ("database", flags.database),
+            ("schema", flags.schema),
+            ("credential", flags.credential),
+            ("tls_ca", flags.tls_ca),
+        )
+        if value is not None
+    }
+    # Neither the model nor the settings can weaken what the other says.
+    mode = strongest(modelled.tls, flags.tls, flags.least_tls)
+    return replace(modelled, tls=mode, **told)  # type: ignore[arg-type]  # each key with its field's type
+
+
+def _with_least_tls(model: Model, least: Tls | None) -> Model:
+    """The model with every database reached by at least this mode."""
+    if least is None:
+        return model
+    ecosystem = model.ecosystem
+    platforms = tuple(
+        replace(
+            one,
+            merge_store=_at_least(one.merge_store, least),
+            consumer_db=None if one.consumer_db is None else _at_least(one.consumer_db, least),
+        )
+        for one in ecosystem.platforms
+    )
+    stores = tuple(replace(one, source=_at_least(one.source, least)) for one in ecosystem.datastores)
+    return replace(model, ecosystem=replace(ecosystem, platforms=platforms, datastores=stores))
+
+
+def _at_least(database: Database, least: Tls) -> Database:
+    return replace(database, tls=strongest(database.tls, least))

@@ -1,0 +1,327 @@
+"""One run of the merge job on one stream: its lock, its batches for as long as its time slice lasts, its result."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import psycopg2
+
+from config_schema.errors import StreamFactoryError
+from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
+from merge_jobs.process import shutdown
+from merge_jobs.quality import checks
+from merge_jobs.run.ingest import ingest, left_ingested
+from merge_jobs.schema_change import view_shape
+from merge_jobs.schema_change.schema_drift import bring_all_to_model
+from merge_jobs.stores.postgres import (
+    batches,
+    leftovers,
+    operator_audit,
+    row_maps,
+)
+from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.lock_room import check_merge
+from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted, strategy_named
+from merge_jobs.stream import Stream
+
+log = logging.getLogger(__name__)
+
+MAX_DELETE_FRACTION = 0.5
+LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
+FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
+UNDEFINED_TABLE = "42P01"
+SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lost at COMMIT
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is asked to do; `time_slice_seconds` 0 is one batch."""
+
+    stream: Stream
+    source: Place
+    store: Place
+    run_id: str
+    model_commit: str | None = None
+    strategy: Wanted = Wanted.AUTO
+    time_slice_seconds: float = 0
+    max_delete_fraction: float = MAX_DELETE_FRACTION
+    allow_deletes: bool = False  # one batch may delete more than that
+    asked_by: str | None = None  # who let it
+    lock_wait: float = 0
+    audit_interval: float = AUDIT_SECONDS
+
+
+def run(job: Job) -> MergeResult:
+    """Do the run, or give back what it did if it has been done already. Raises StreamFactoryError."""
+    return Run(job).perform()
+
+
+class Run:
+    """One run of a job. `so_far` is what it has committed, also when it fails after that."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.so_far = MergeResult(ResultCode.DONE, job.run_id, job.stream.platform.name, job.stream.key)
+
+    def perform(self) -> MergeResult:
+        """The run's result. Raises StreamFactoryError."""
+        job, store = self.job, _open(self.job)
+        try:
+            with store, shutdown.cancelling(store.session.cancel):
+                batches.create_tables(store)
+                store.lock_stream(job.lock_wait)
+                stored = batches.result_of_run(store, job.run_id)
+                self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
+                store.commit()
+                if stored is not None:
+                    log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
+                    return stored
+                if job.allow_deletes:
+                    operator_audit.write_down(store, "allow_deletes", job.asked_by)
+                    store.commit()
+                self._time_slice(store)
+                return self.so_far
+        except psycopg2.Error as error:
+            shutdown.check()
+            raise database_failed(error, store.where) from error
+
+    def _time_slice(self, store: MergeStore) -> None:
+        end = time.monotonic() + self.job.time_slice_seconds
+        shutdown.from_here_in_order()
+        shutdown.check()
+        while True:
+            began = time.monotonic()
+            try:
+                self.so_far = _batch(self._job_now(), store, self.so_far)
+            except QualityFailed as error:
+                self.so_far = checks.with_quality(self.so_far, error.found)
+                raise
+            took = time.monotonic() - began
+            # A look at a large source costs it a scan: no more than half of the time is spent on looking.
+            pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
+            if time.monotonic() + pause >= end or store.session.closed:
+                return
+            # What was committed before a signal is no error: the slice is only shorter.
+            if not shutdown.pause(pause):
+                log.info("%s: %s", self.job.stream, shutdown.ended().what)
+                return
+
+    def _job_now(self) -> Job:
+        # The first batch of the run that commits is the one that an operator has let through.
+        let_through = self.job.allow_deletes and self.so_far.batches == 0
+        return replace(self.job, max_delete_fraction=1.0) if let_through else self.job
+
+
+def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
+    """One batch, from a snapshot of the source to a committed merge; gives back the run's result so far."""
+    began = time.monotonic()
+    last = batches.last_batch(store)
+    batch = left_ingested(store, last + 1, job.run_id, job.model_commit)
+    if batch is None:
+        batch = batches.start(store, last + 1, job.run_id, job.model_commit)
+        log.info("%s batch %d: started", job.stream, batch.batch_id)
+    try:
+        shutdown.check()
+        if not batch.staged:
+            batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
+        reshaped = view_shape.is_changed(store, batch, last)
+        applied = _applied(job, store, batch)
+        result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
+        result = replace(result, shape_changed=so_far.shape_changed or reshaped)
+        _write_down(store, batch, last, result, applied)
+        shutdown.check()
+        _commit(job, store, result)
+    except Exception as error:
+        gone = _table_gone(store, error)
+        if gone is not None:
+            _fail(job, store, batch, gone)
+            raise gone from error
+        if shutdown.asked() and _is_from_ending(error):
+            shutdown.stop_cancelling()
+            _fail(job, store, batch, shutdown.ended())
+            raise shutdown.ended() from error
+        _fail(job, store, batch, error)
+        raise
+    _drop_leftovers(store)
+    for name, dataset in applied.items():
+        log.info("%s %s: %s", job.stream, name, dataset.counts)
+    if result.batch_id == last:
+        log.info("%s: nothing has changed since batch %d", job.stream, last)
+    else:
+        log.info("%s batch %d: committed", job.stream, batch.batch_id)
+    return result
+
+
+def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:
+    store.check_lock()
+    check_merge(store, batch)
+    applied: dict[str, DatasetResult] = {}
+    # Where the model of a dataset has changed no strategy but this will do.
+    full = [dataset for dataset in job.stream.datasets if batch.staged[dataset.name].strategy == "full"]
+    bring_all_to_model([batch.tables_of(store, dataset) for dataset in full])
+    for dataset in job.stream.datasets:
+        shutdown.check()
+        began = time.monotonic()
+        staged = batch.staged[dataset.name]
+        strategy = strategy_named(staged.strategy)
+        try:
+            counts = strategy.apply(batch.tables_of(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
+        except psycopg2.Error as error:
+            raise database_failed(error, f"{store.where}: dataset {dataset.name}") from error
+        seconds = staged.seconds + time.monotonic() - began
+        applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    checked = checks.judged(store, batch.staged)
+    return {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in applied.items()}
+
+
+def _result(
+    job: Job, batch: Batch, last: int, so_far: MergeResult, applied: dict[str, DatasetResult], seconds: float
+) -> MergeResult:
+    """The run's result with this batch: sums over the batches before it in the run's time slice."""
+    changed = any(dataset.counts.changed for dataset in applied.values())
+    takes_id = changed or any(staged.strategy == "initial" for staged in batch.staged.values())
+    datasets = {}
+    for name, dataset in applied.items():
+        before = so_far.datasets.get(name, DatasetResult())
+        summed, took = before.counts.then(dataset.counts), round(before.seconds + dataset.seconds, 3)
+        checked = checks.then(before.quality, dataset.quality)
+        datasets[name] = replace(dataset, counts=summed, seconds=took, quality=checked)
+    assert batch.snapshot_time is not None
+    return MergeResult(
+        code=ResultCode.KEEP_WORKING if changed and job.time_slice_seconds > 0 else ResultCode.DONE,
+        run_id=job.run_id,
+        platform=job.stream.platform.name,
+        stream_key=job.stream.key,
+        batch_id=batch.batch_id if takes_id else last,
+        batches=so_far.batches + takes_id,
+        model_commit=job.model_commit,
+        source_snapshot_time=batch.snapshot_time.isoformat(),
+        seconds=round(so_far.seconds + seconds, 3),
+        datasets=datasets,
+    )
+
+
+def _write_down(
+    store: MergeStore, batch: Batch, last: int, result: MergeResult, applied: dict[str, DatasetResult]
+) -> None:
+    """The batch and the counter, in the transaction of the merge. A look that found nothing leaves no batch."""
+    if result.batch_id == last:
+        batches.remove(store, batch)
+        if batch.accept_source:
+            batches.move_position(store, batch, last)
+        batches.move_counter(store, last, result)
+    else:
+        batches.mark_committed(store, batch, result, _sums(dataset.counts for dataset in applied.values()))
+
+
+def _sums(counts: Iterable[Counts]) -> dict[str, int]:
+    every = list(counts)
+    return {name: sum(getattr(one, name) for one in every) for name in ("inserted", "updated", "deleted", "total")}
+
+
+def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
+    """Commit; if the connection is lost in it, find out what became of it. The session may be closed afterwards."""
+    try:
+        store.commit()
+    except psycopg2.Error as error:
+        if not store.session.closed:
+            raise
+        log.warning("%s: the connection was lost at COMMIT", job.stream)
+        if not _is_committed(job, result):
+            raise database_failed(error, store.where) from error
+        log.info("%s: the server did commit", job.stream)
+
+
+def _drop_leftovers(store: MergeStore) -> None:
+    """Drop what the batch staged. What goes wrong is left to the next batch: this one is committed."""
+    if store.session.closed:
+        return
+    try:
+        leftovers.drop_leftovers(store)
+    except psycopg2.Error as error:
+        log.warning("%s: staging is left to the next batch: %s", store.stream, database_failed(error, store.where))
+        if not store.session.closed:
+            store.rollback()
+
+
+def _is_committed(job: Job, result: MergeResult) -> bool:
+    try:
+        with _open(job) as store:
+            # The lost session holds the stream until the server has ended it, one way or the other.
+            store.lock_stream(SETTLE_SECONDS)
+            return batches.result_of_run(store, job.run_id) == result
+    except (psycopg2.Error, StreamFactoryError) as error:
+        raise DatabaseFailed(
+            f"merge store {job.store}",
+            "the connection was lost at COMMIT, and whether it was done cannot be read",
+            "Try again with the same run id: what was committed is not done twice",
+            retryable=True,
+            sqlstate=None,
+        ) from error
+
+
+def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
+    """What to report if a map or a staging table was dropped under the batch; None for any other error."""
+    if isinstance(error, psycopg2.errors.UndefinedTable):
+        error = database_failed(error, store.where)
+    if not isinstance(error, DatabaseFailed) or error.sqlstate != UNDEFINED_TABLE:
+        return None
+    if not error.where.startswith(store.where):
+        return None  # a table of the source
+    todo = "A table was dropped while the batch ran. Try again: the next batch makes it anew"
+    return DatabaseFailed(error.where, error.what, todo, retryable=True, sqlstate=error.sqlstate)
+
+
+def _is_from_ending(error: Exception) -> bool:
+    """Whether a job that is told to end meets such an error because of that: what it was at is cancelled."""
+    if isinstance(error, psycopg2.Error):
+        error = database_failed(error, "")
+    return isinstance(error, StreamFactoryError) and error.retryable
+
+
+def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
+    """Write the failure into the batch's row; that this may fail too must not hide the error."""
+    if isinstance(error, psycopg2.Error):
+        error = database_failed(error, store.where)
+    foreseen = isinstance(error, StreamFactoryError)
+    text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
+    retryable = error.retryable if isinstance(error, StreamFactoryError) else True
+    rejected = error.rejected if isinstance(error, KeysRejected) else None
+    said = _said(error)
+    try:
+        if store.session.closed or isinstance(error, PoolingRefused):
+            with _open(job, FAIL_SECONDS) as fresh:
+                batches.mark_failed(fresh, batch, text, retryable, rejected, said)
+        else:
+            store.rollback()
+            if isinstance(error, MapWrong):
+                _forget_map(store, error.dataset)
+            batches.mark_failed(store, batch, text, retryable, rejected, said)
+    except (psycopg2.Error, StreamFactoryError):
+        log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
+
+
+def _said(error: BaseException | None) -> str | None:
+    """Return what a producer's server said, of the error or of one that led to it."""
+    while error is not None:
+        if isinstance(error, DatabaseFailed) and error.said:
+            return error.said
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _forget_map(store: MergeStore, name: str) -> None:
+    for dataset in store.stream.datasets:
+        if dataset.name == name:
+            row_maps.forget(DatasetTables(store, dataset))
+
+
+def _open(job: Job, lock_seconds: int = LOCK_SECONDS) -> MergeStore:
+    return MergeStore(job.store, job.stream, job.run_id, lock_seconds)

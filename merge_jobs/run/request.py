@@ -1,0 +1,111 @@
+"""From what the command says to a job, and from a job, or its error, to a result: nothing foreseeable is a trace."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import traceback
+from dataclasses import dataclass, replace
+
+from config_schema.errors import StreamFactoryError
+from config_schema.result import MergeResult, ResultCode
+from merge_jobs.database.connections import place_of
+from merge_jobs.errors import CommandWrong
+from merge_jobs.process import shutdown
+from merge_jobs.run.flags import (
+    ModelFlags,
+    StoreFlags,
+    mapped_model_of,
+    store_place,
+)
+from merge_jobs.run.job import Job, Run
+from merge_jobs.run.shadow import Tables, tables_key, with_tables
+from merge_jobs.run.source_policy import (
+    admitted_source,
+    check_credential,
+    check_served,
+    check_source_host,
+)
+from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
+from merge_jobs.stream import stream_of
+
+log = logging.getLogger(__name__)
+
+LONGEST_RUN_ID = 1000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `merge-job merge`."""
+
+    platform: str
+    store: str
+    run_id: str
+    model: ModelFlags
+    merge_store: StoreFlags
+    dataset: str | None = None
+    datasets: tuple[str, ...] = ()
+    source_credential: str | None = None
+    source_hosts: tuple[str, ...] | None = None
+    tables: Tables = Tables.OWN
+    strategy: Wanted = Wanted.AUTO
+    time_slice_seconds: float = 0
+    max_delete_fraction: float = 0.5
+    allow_deletes: bool = False
+    asked_by: str | None = None
+    lock_wait: float = 0
+    audit_interval: float = AUDIT_SECONDS
+
+
+def perform(request: Request) -> MergeResult:
+    """Do what is asked; whatever goes wrong is a result with ERROR, and with what was committed before it."""
+    began = time.monotonic()
+    stream_key = tables_key(request.store, request.dataset, request.tables)
+    so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
+    run: Run | None = None
+    try:
+        with shutdown.raised_at_once():
+            run = Run(job_of(request))
+            return run.perform()
+    except StreamFactoryError as error:
+        log.error("%s", error)
+        text, retryable = str(error), error.retryable
+    except Exception as error:
+        # Frames only: the text of an error may hold a row's values, or a database's DETAIL.
+        sys.stderr.writelines(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])
+        text, retryable = f"merge-job: unforeseen {type(error).__name__}. See the frames in the job's stderr", True
+        log.error("%s", text)
+    seconds = round(time.monotonic() - began, 3)
+    so_far = so_far if run is None else run.so_far
+    return replace(so_far, code=ResultCode.ERROR, seconds=seconds, error=text, retryable=retryable)
+
+
+def job_of(request: Request) -> Job:
+    """The job that is asked for. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
+    if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
+        what = f"a run id has 1 to {LONGEST_RUN_ID} printable characters"
+        raise CommandWrong("--run-id", what, "Give one that names this run")
+    if not 0 <= request.max_delete_fraction <= 1:
+        raise CommandWrong("--max-delete-fraction", f"{request.max_delete_fraction:g} is no part", "Give 0 to 1")
+    model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
+    stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
+    check_source_host(stream.store.source, request.source_hosts)
+    source = admitted_source(stream.store.source, request.source_hosts)
+    if request.model.git is not None:
+        check_served(stream, model)
+        check_credential(stream.store.source, request.source_credential)
+    return Job(
+        stream=with_tables(stream, request.tables, model.ecosystem),
+        source=place_of(source, request.source_credential),
+        store=store_place(request.merge_store, stream.platform.merge_store),
+        run_id=request.run_id,
+        model_commit=commit,
+        strategy=request.strategy,
+        time_slice_seconds=request.time_slice_seconds,
+        max_delete_fraction=request.max_delete_fraction,
+        allow_deletes=request.allow_deletes,
+        asked_by=request.asked_by,
+        lock_wait=request.lock_wait,
+        audit_interval=request.audit_interval,
+    )

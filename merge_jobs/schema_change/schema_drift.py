@@ -1,0 +1,153 @@
+"""What a changed model does to a merge table: columns come, go and widen; whatever could lose a value is refused.
+
+Planned before the source is read, so that a refusal costs nothing; done in the transaction that commits the batch, so
+that a crash leaves the table as the last batch left it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from psycopg2 import sql
+from psycopg2.errors import FeatureNotSupported, LockNotAvailable
+
+from config_schema.model import Milestoning
+from config_schema.model.sql_types import widens
+from merge_jobs.errors import StoreMismatch, TablesHeld
+from merge_jobs.stores.postgres import as_of
+from merge_jobs.stores.postgres.leftovers import readers
+from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import (
+    BATCH_COLUMNS,
+    DatasetTables,
+    Described,
+    described,
+    merge_table,
+)
+from merge_jobs.views.detach import views_aside
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a merge table differs from the model, by column: the type to come, the types before and after, the names."""
+
+    added: dict[str, str]
+    widened: dict[str, tuple[str, str]]
+    dropped: tuple[str, ...]
+
+    def __str__(self) -> str:
+        told = [f"column {name} {kind} is new" for name, kind in self.added.items()]
+        told += [f"column {name} becomes {new}, was {old}" for name, (old, new) in self.widened.items()]
+        told += [f"column {name} has left the model: kept, NULL in rows written from now on" for name in self.dropped]
+        return "; ".join(told)
+
+
+def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Drift:
+    """How the merge table differs from a table made by the model.
+
+    Raises StoreMismatch with both definitions of every column whose type cannot be widened to the model's.
+    """
+    batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
+    theirs = {name: kind for name, kind in standing.columns.items() if name not in batch}
+    ours = modelled.columns
+    retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
+    lossy = {name: types for name, types in retyped.items() if not widens(*types)}
+    if lossy:
+        both = "; ".join(f"{name} is {old} in the table, {new} in the model" for name, (old, new) in lossy.items())
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"it does not fit the model: {both}",
+            "Take the model back, or change the table to fit; nothing was merged",
+        )
+    added = {name: kind for name, kind in ours.items() if name not in theirs}
+    return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
+
+
+def bring_all_to_model(every: Sequence[DatasetTables]) -> None:
+    """Alter the merge tables that do not fit what is staged, before any of them is merged. The caller commits.
+
+    All exclusive locks of a batch are taken here, all or none in each try: a batch that has one does not wait for
+    another while readers of the first wait for it. Raises StoreMismatch if a table cannot be brought to the model, and
+    TablesHeld if other sessions do not leave the tables in the time that the session waits for a lock.
+    """
+    found = [(tables, _drift_of(tables)) for tables in every]
+    changed = [(tables, of) for tables, of in found if of.added or of.widened]
+    if changed:
+        for tables, of in changed:
+            log.info("%s: table %s: %s", tables.where, tables.merge_name, of)
+        _alter_in_tries(changed)
+
+
+def brought_to_model(tables: DatasetTables) -> DatasetTables:
+    """Alter the merge table to fit what is staged; gives back the dataset's tables with the columns that have left.
+
+    Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
+    The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
+    """
+    bring_all_to_model([tables])
+    as_of.keep_functions(tables)
+    return replace(tables, dropped=_drift_of(tables).dropped)
+
+
+def _drift_of(tables: DatasetTables) -> Drift:
+    standing, staged = merge_table(tables), described(tables, tables.staging_name)
+    assert standing is not None
+    assert staged is not None
+    return drift(tables, standing, staged)
+
+
+def _alter_in_tries(changed: Sequence[tuple[DatasetTables, Drift]]) -> None:
+    store = changed[0][0].store
+    waited = float(store.value("drift.lock_timeout"))
+    for timeout, is_last in lock_tries(waited):
+        store.run("drift.before_a_try")
+        try:
+            _alter_all(store, changed, timeout, waited)
+            return
+        except LockNotAvailable as error:
+            store.run("drift.back_to_before_a_try")
+            if is_last:
+                held = [tables.merge_name for tables, _ in changed]
+                raise TablesHeld(
+                    f"{store.stream}: tables {', '.join(held)}",
+                    f"they are to change with the model, and were in use for {waited:g} s: by {readers(store, held)}",
+                    "Try again when that session has ended; nothing was merged",
+                ) from error
+
+
+def _alter_all(store: MergeStore, changed: Sequence[tuple[DatasetTables, Drift]], timeout: int, waited: float) -> None:
+    """Alter the tables once the locks on all of them, and on views that read changed columns, are there."""
+    store.run("drift.wait_for_locks", {"timeout": f"{timeout}ms"})
+    with ExitStack() as views:
+        for tables, of in changed:
+            views.enter_context(views_aside(tables, of.widened))
+        for tables, _ in changed:
+            tables.run("drift.lock_to_change")
+        store.run("drift.wait_for_locks", {"timeout": f"{waited:g}s"})
+        for tables, of in changed:
+            _alter(tables, sql.SQL(", ").join(_alterations(of)))
+
+
+def _alterations(of: Drift) -> Iterator[sql.Composable]:
+    for name, kind in of.added.items():
+        yield sql.SQL("ADD COLUMN {} {}").format(sql.Identifier(name), sql.SQL(kind))
+    for name, (_, new) in of.widened.items():
+        yield sql.SQL("ALTER COLUMN {} TYPE {}").format(sql.Identifier(name), sql.SQL(new))
+
+
+def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:
+    try:
+        tables.run("drift.alter_merge_table", alterations=alterations)
+    except FeatureNotSupported as error:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            "a column whose type is to be widened is used by a view, a rule or a trigger, which PostgreSQL refuses",
+            "Drop that view, run the job, and create it again; nothing was merged. Consumers' views that "
+            "merge-job views made are no hindrance, unless something is built on them",
+        ) from error

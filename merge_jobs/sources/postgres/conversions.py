@@ -1,0 +1,67 @@
+"""Columns of a producer's PostgreSQL whose type is not the model's: sent as text, and only where that keeps the value.
+
+The source itself reads each value as the model's type and back, in the statement that copies the rows: a value that
+comes back as another one ends the statement. What conversions keep every value is config_schema.model.sql_types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from psycopg2 import sql
+
+from config_schema.model.sql_types import (
+    SqlType,
+    is_text,
+    keeps_every_value,
+    parsed,
+)
+from merge_jobs.sources import SourceColumn
+
+NUMBERS = frozenset(["numeric", "real", "double precision"])
+ZONE = r"(Z|[+-]\d\d(:?\d\d)?)?"
+CLOCK = r"\d\d:\d\d(:\d\d(\.\d{{0,{places}}}0*)?)?"
+# The texts that are taken for a time: ISO format, so that no `now` and no `10:00 tomorrow` is among them.
+TEXTS = {
+    "date": r"^(\d{{4,}}-\d\d-\d\d|-?infinity)$",
+    "timestamp": r"^(\d{{4,}}-\d\d-\d\d([ T]" + CLOCK + r"{zone})?|-?infinity)$",
+    "time": "^" + CLOCK + "{zone}$",
+}
+
+
+def converted(columns: Mapping[str, SourceColumn], types: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return those of the columns, with their type in the merge store, that could lose something on the way."""
+    return {name: types[name] for name in names if not keeps_every_value(columns[name].type, types[name])}
+
+
+def checked_column(name: str, theirs: str, ours: str) -> sql.Composable:
+    """Return an expression that is the column's value, and an error where the type `ours` would hold another one."""
+    column = sql.Identifier(name)
+    # Division by what is 0 for any text, and not a constant: that would be an error before a row is read.
+    return sql.SQL(
+        "CASE WHEN {c} IS NULL OR {fits} THEN {c} ELSE (1 / (length({c}::text) * 0))::text::{theirs} END"
+    ).format(c=column, fits=fits(name, theirs, ours), theirs=sql.SQL(theirs))
+
+
+def fits(name: str, theirs: str, ours: str) -> sql.Composable:
+    """Return a condition: that a column's value, which is not NULL, is the same as a value of the type `ours`."""
+    column, of = sql.Identifier(name), parsed(ours)
+    parts = {"c": column, "theirs": sql.SQL(theirs), "ours": sql.SQL(ours)}
+    if is_text(theirs) and of is not None and not of.array and of.base in TEXTS:
+        pattern = TEXTS[of.base].format(places=6 if of.first is None else of.first, zone=_zone(of))
+        return sql.SQL('{c}::text COLLATE "C" ~ {pattern}').format(c=column, pattern=sql.Literal(pattern))
+    if of is not None and of.base in NUMBERS:
+        return sql.SQL(_number_fits(theirs, of)).format(**parts)
+    return sql.SQL('{c}::text::{ours}::text::{theirs}::text = {c}::text COLLATE "C"').format(**parts)
+
+
+def _zone(of: SqlType) -> str:
+    return ZONE if of.zone == " with time zone" else ""
+
+
+def _number_fits(theirs: str, of: SqlType) -> str:
+    if theirs == "double precision" and of.base == "real":
+        return "{c}::text::{ours}::double precision = {c}"  # as numbers of 64 bits: 0.1 is another one in 32
+    if of.array:
+        return "{c}::text::{ours}::text::{theirs} = {c}"
+    return "{c}::text::{ours}::text::numeric = {c}::text::numeric"

@@ -1,0 +1,94 @@
+"""How far a source on PostgreSQL has come, so that a batch never merges an older state than the one before it.
+
+A standby that lags, or an old primary behind the same address, has rows that the last batch already saw replaced. A
+server on a later timeline was promoted or restored by PostgreSQL's own means: what it has is the truth from then on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from merge_jobs.errors import SourceBehind
+from merge_jobs.process import shutdown
+from merge_jobs.sources.postgres.source import PostgresSource
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 30.0  # for a standby to catch up
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a server stands: `wal` in bytes from the start of its log, `transaction` the next one that may complete.
+
+    A standby reports its timeline late: the true one may be higher.
+    """
+
+    system: str
+    timeline: int
+    wal: int
+    transaction: int
+    standby: bool
+
+    def __str__(self) -> str:
+        return f"{self.wal >> 32:X}/{self.wal & 0xFFFFFFFF:X} of timeline {self.timeline}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def position_from_dict(stored: Mapping[str, Any] | None) -> Position | None:
+    return None if stored is None else Position(**{name: stored[name] for name in Position.__dataclass_fields__})
+
+
+def is_behind(now: Position, last: Position) -> bool:
+    """Return whether a server at `now` may lack what a batch read at `last`. Nothing is known of another server."""
+    if now.system != last.system or now.timeline > last.timeline:
+        return False
+    if not now.standby and now.timeline < last.timeline:
+        return True
+    # A commit with synchronous_commit = off is seen before its log is written: on a standby its number counts too.
+    return now.wal < last.wal or (now.standby and now.transaction < last.transaction)
+
+
+def read_position(source: PostgresSource) -> Position | None:
+    """Return None where the job's user may not ask for it."""
+    ((is_readable,),) = source.rows("guard.position_is_readable")
+    return Position(*source.rows("guard.position")[0]) if is_readable else None
+
+
+def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int) -> None:
+    """Wait for a standby that lags; leaves no transaction open. Raises SourceBehind.
+
+    `last` is where the committed batch `batch_id` was read.
+    """
+    give_up, warned = time.monotonic() + WAIT_SECONDS, False
+    while True:
+        now = read_position(source)
+        source.rollback()
+        if now is None or not is_behind(now, last):
+            return
+        if not now.standby or time.monotonic() >= give_up:
+            raise _behind(source, now, last, batch_id)
+        if not warned:
+            log.warning(
+                "%s: the standby is at %s, and batch %d was read at %s: waiting", source.where, now, batch_id, last
+            )
+            warned = True
+        shutdown.pause(POLL_SECONDS)
+        shutdown.check()
+
+
+def _behind(source: PostgresSource, now: Position, last: Position, batch_id: int) -> SourceBehind:
+    what = f"the source is behind batch {batch_id}: it is at {now}, and the batch was read at {last}"
+    accept = "if the source was put back on purpose, run merge-job reset, and the next batch takes it as it is"
+    if now.standby:
+        todo = f"Let the standby catch up, or name one server in the model's source; {accept}"
+    else:
+        todo = f"Check that the address is that of the present primary; {accept}"
+    return SourceBehind(source.where, what, todo, retryable=now.standby)

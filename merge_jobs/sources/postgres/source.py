@@ -1,0 +1,226 @@
+"""A producer on PostgreSQL: its tables locked against rewrites, then one REPEATABLE READ snapshot of them all."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema.errors import choose_from
+from config_schema.model import Dataset
+from merge_jobs.database.connections import Place, connect
+from merge_jobs.database.session import Side
+from merge_jobs.errors import ConnectFailed, SourceMismatch, source_connect_failed, source_failed
+from merge_jobs.sources import SourceColumn
+from merge_jobs.sources.postgres.conversions import checked_column, converted
+from merge_jobs.sources.postgres.view_errors import of_view
+from merge_jobs.sql import composed, execute
+
+LOCK_SECONDS = 10
+TRIES = 5  # for a snapshot that is not older than the last rewrite of a table
+
+
+class Hold(Enum):
+    """How a table is kept from being rewritten under a snapshot that is older than that."""
+
+    LOCK = "by LOCK TABLE, before the snapshot"
+    READ = "by a query that reads nothing, after it: what may not be locked, or has a right on columns only"
+    NOT = "not at all: rows of a foreign table are elsewhere"
+
+
+class PostgresSource:
+    """One session on a producer's PostgreSQL; see Source."""
+
+    def __init__(self, place: Place, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
+        self.place = place
+        self.where = f"source {place}"
+        try:
+            self._session = connect(place, application_name, self.where, lock_seconds, Side.PRODUCER)
+        except ConnectFailed as error:
+            raise source_connect_failed(error) from None
+
+    def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        with self._worded():
+            found = {dataset.name: self._check_table(dataset) for dataset in datasets}
+            held = [(of, found[of.name]) for of in datasets]
+            held += [(of, Hold.READ) for of in self._made_of_materialized(datasets)]
+            for _ in range(TRIES):
+                self._session.begin_snapshot()
+                if taken := self._take_snapshot(held):
+                    return taken
+        what = "a table was truncated or rewritten while it was looked at, each time"
+        raise SourceMismatch(self.where, what, "Try again", retryable=True)
+
+    def _made_of_materialized(self, datasets: Sequence[Dataset]) -> list[Dataset]:
+        """The datasets that read a materialized view through views: LOCK TABLE does not lock it."""
+        values = {"schema": self.place.schema, "tables": [dataset.source_table for dataset in datasets]}
+        found = {table for (table,) in self._rows("made_of_materialized_views", values)}
+        return [dataset for dataset in datasets if dataset.source_table in found]
+
+    def _take_snapshot(self, held: Sequence[tuple[Dataset, Hold]]) -> datetime | None:
+        """The time of the snapshot; None if a table that could only be locked afterwards was rewritten meanwhile."""
+        locked = [self.table(dataset) for dataset, how in held if how is Hold.LOCK]
+        if locked:
+            self._run("lock_tables", tables=sql.SQL(", ").join(locked))
+        taken = self._session.take_snapshot()
+        read = [dataset for dataset, how in held if how is Hold.READ]
+        if not read:
+            return taken
+        for dataset in read:
+            self._hold_by_reading(dataset)
+        ((rewritten,),) = self._rows("rewritten")
+        return None if rewritten else taken
+
+    def _hold_by_reading(self, dataset: Dataset) -> None:
+        """Raise the error of a view that cannot be read, as a read of its rows would."""
+        try:
+            self._run("hold_table", table=self.table(dataset))
+        except psycopg2.Error as error:
+            where = f"{self.where}: dataset {dataset.name}"
+            raise of_view(source_failed(error, where), where) from None
+
+    def check_snapshot(self) -> None:
+        """Raise PoolingRefused if what was read was not read in one transaction, or SettingRefused."""
+        with self._worded():
+            self._session.check()
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of the database."""
+        return self._session.info.parameter_status("server_encoding")
+
+    def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        with self._worded():
+            rows = self._rows("columns", self.named(dataset))
+        return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
+
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        with self._worded():
+            ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
+        return None if estimate is None else int(estimate)
+
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        parts = {
+            "columns": self.selected(dataset, types),
+            "table": self.table(dataset),
+            "format": sql.SQL("binary" if binary else "text"),
+        }
+        return self.copy_query(composed("postgres_source.copy_out", parts, {}), into)
+
+    def selected(self, dataset: Dataset, types: Mapping[str, str]) -> sql.Composable:
+        """Return what to select for columns of these types: an error where a type would hold another value."""
+        columns = self.columns(dataset)
+        checked = self.converted(dataset, types)
+        return sql.SQL(", ").join(
+            checked_column(name, columns[name].type, checked[name]) if name in checked else sql.Identifier(name)
+            for name in (column.name for column in dataset.columns)
+        )
+
+    def converted(self, dataset: Dataset, types: Mapping[str, str]) -> dict[str, str]:
+        """Return the columns whose values the type may not hold. The merge store's own types are not among them."""
+        found = converted(self.columns(dataset), types, [column.name for column in dataset.columns])
+        return self.known_types(found)
+
+    def known_types(self, types: Mapping[str, str]) -> dict[str, str]:
+        """Return those of the columns whose type the source has too."""
+        if not types:
+            return {}
+        values = {"names": list(types), "types": list(types.values())}
+        known = dict(self.rows("postgres_source.types_known", values))
+        return {name: kind for name, kind in types.items() if known[name]}
+
+    @property
+    def version(self) -> int:
+        """The server's version: 150004 is 15.4."""
+        return self._session.server_version
+
+    def begin_anew(self) -> None:
+        """End the snapshot, also after an error; what is asked for next has one of its own, with the same settings."""
+        with self._worded():
+            self._session.rollback()
+
+    def copy_query(self, statement: sql.Composable, into: BinaryIO) -> int:
+        """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows.
+
+        Locks that only this statement needs, on indexes and long values, are given back: a stream may have many tables.
+        Not on a standby: in a subtransaction its recovery ends the session where it would cancel the statement.
+        """
+        gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
+        with self._worded(), self._session.cursor() as cursor:
+            if gives_back:
+                self._run("before_a_copy")
+            cursor.copy_expert(statement, into)
+            rows = cursor.rowcount
+            if gives_back:
+                self._run("after_a_copy")
+            return rows
+
+    def rows(
+        self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """What the statement `file.name` gives in the snapshot."""
+        with self._worded():
+            cursor = self._session.cursor()
+            execute(cursor, name, parts or {}, values or {})
+            return cursor.fetchall()
+
+    def rollback(self) -> None:
+        """End the transaction, and with it the snapshot."""
+        with self._worded():
+            self._session.rollback()
+
+    def cancel(self) -> None:
+        with contextlib.suppress(psycopg2.Error):
+            self._session.cancel()
+
+    def close(self) -> None:
+        self._session.close()
+
+    def __enter__(self) -> PostgresSource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _check_table(self, dataset: Dataset) -> Hold:
+        """How the dataset's table can be held. Raises SourceMismatch if it is not there."""
+        found = self._rows("relation", self.named(dataset))
+        if found:
+            (kind, may_read) = found[0]
+            if kind == "f":
+                return Hold.NOT
+            return Hold.LOCK if may_read and kind != "m" else Hold.READ
+        known = [name for (name,) in self._rows("relations", {"schema": self.place.schema})]
+        raise SourceMismatch(
+            f"{self.where}: dataset {dataset.name}",
+            f"there is no table {dataset.source_table!r} in schema {self.place.schema!r}",
+            choose_from(dataset.source_table, known),
+        )
+
+    def named(self, dataset: Dataset) -> dict[str, Any]:
+        return {"schema": self.place.schema, "table": dataset.source_table}
+
+    def table(self, dataset: Dataset) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, dataset.source_table)
+
+    def _rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return self._run(name, values).fetchall()
+
+    def _run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
+        cursor = self._session.cursor()
+        execute(cursor, f"postgres_source.{name}", parts, values or {})
+        return cursor
+
+    @contextlib.contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg2.Error as error:
+            raise source_failed(error, self.where) from None

@@ -1,0 +1,1 @@
+"""A producer on another database than PostgreSQL, read through its SQLAlchemy dialect."""

@@ -1,0 +1,308 @@
+"""A producer that is not PostgreSQL, through its SQLAlchemy dialect: streamed, in constant memory.
+
+What differs by database is in dialects.py, what their errors mean in driver_errors.py, how values are written in
+values/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql, mysql, oracle
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.model import Database, Dataset, SourceKind
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
+from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
+from merge_jobs.process import shutdown
+from merge_jobs.sources import SourceColumn
+from merge_jobs.sources.sql.column_types import postgres_type
+from merge_jobs.sources.sql.dialects import DIALECTS, LOCK_SECONDS
+from merge_jobs.sources.sql.driver_errors import error_code, meaning
+from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
+from merge_jobs.sources.sql.row_writer import RowWriter
+from merge_jobs.sources.sql.tls import connecting_failed, driver_arguments
+from merge_jobs.sources.sql.values.encoders import bits, encoder, single_precision
+
+log = logging.getLogger(__name__)
+
+ROWS_AT_ONCE = 2000
+LONG_ROWS_AT_ONCE = 64  # where a value can have any length: all of them are in memory
+LONG = ("TEXT", "BLOB", "CLOB", "JSON", "MAX", "LONG", "XML", "IMAGE", "NULL")
+# What MySQL warns of where it gives another value: GROUP_CONCAT was cut, a result was too large, text was not valid.
+CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
+# Types of 32 bits that their drivers give as 64.
+SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
+CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
+DEFAULT_SCHEMA = "public"  # the model's default, which is PostgreSQL's; elsewhere it means the database's own
+
+
+class SqlAlchemySource:
+    """One session on a producer's database; see Source."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.where = f"source {place}"
+        self._dialect = DIALECTS[place.kind]
+        if not self._dialect.tested:
+            log.warning("%s: %s as a source is untested", self.where, place.kind.value)
+        self._engine = source_engine(place, self.where)
+        self._session = self._connected()
+        self._types: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {}  # by dataset and column
+
+    def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        if len(datasets) > 1 and not self._dialect.of_all_tables:
+            raise SourceMismatch(
+                self.where,
+                f"{self.place.kind.value} has no one snapshot of several tables",
+                "Make the datastore single_dataset",
+            )
+        with self._worded():
+            known = self._known_tables()
+        for dataset in datasets:
+            with self._worded(dataset):
+                self._check_table(dataset, known)
+        with self._worded():
+            self._session.rollback()
+            for statement in self._dialect.snapshot:
+                self._session.exec_driver_sql(statement)
+        return datetime.now(UTC)
+
+    def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        kind = self.place.kind
+        return {name: SourceColumn(postgres_type(of, kind), portable=False) for name, of in self._types_of(dataset)}
+
+    def estimated_rows(self, dataset: Dataset) -> int | None:
+        return None
+
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        assert not binary, "only PostgreSQL has PostgreSQL's binary format"
+        theirs = dict(self._types_of(dataset))
+        columns = [column.name for column in dataset.columns]
+        writer = RowWriter(columns, [_encoder(types[name], theirs[name]) for name in columns])
+        narrow = frozenset(name for name in columns if isinstance(theirs[name], mysql.FLOAT))
+        rows = 0
+        for part in self._read(dataset, _select(dataset, self._schema, narrow)):
+            into.write(writer.lines(part))
+            rows += len(part)
+            shutdown.check()  # its driver cannot be told to stop from another thread
+        if writer.misfits:
+            raise values_rejected(self._where(dataset), dataset, writer.misfits)
+        return rows
+
+    def cancel(self) -> None:
+        # Reading stops at the next write: the pipe has lost its reader by then.
+        return
+
+    def close(self) -> None:
+        with contextlib.suppress(SQLAlchemyError):
+            self._session.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> SqlAlchemySource:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def _schema(self) -> str | None:
+        return inspected_schema(self.place)
+
+    def _where(self, dataset: Dataset | None) -> str:
+        return self.where if dataset is None else f"{self.where}: dataset {dataset.name}"
+
+    def _connected(self) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except (
+            Exception
+        ) as error:  # the driver's own too: PyMySQL raises RuntimeError without its package for passwords
+            self._engine.dispose()
+            if failed := connecting_failed(error, self.where):
+                raise failed from None
+            what, todo, retryable = _no_connection(error, self.place.kind)
+            raise ConnectFailed(self.where, what, todo, retryable=retryable, sqlstate=None) from None
+
+    def _known_tables(self) -> set[str]:
+        return selectable_tables(self._session, self.place.kind, self._schema)
+
+    def _check_table(self, dataset: Dataset, known: set[str]) -> None:
+        where = self._where(dataset)
+        if dataset.source_table not in known:
+            what = f"there is no table {dataset.source_table!r}"
+            raise SourceMismatch(where, what, choose_from(dataset.source_table, known))
+        if self.place.kind is SourceKind.MYSQL:
+            options = sa.inspect(self._session).get_table_options(dataset.source_table, schema=self._schema)
+            engine = options.get("mysql_engine")
+            if engine not in (None, "InnoDB"):
+                raise SourceMismatch(where, f"its engine {engine} knows no snapshot", "Convert it to InnoDB")
+
+    def _types_of(self, dataset: Dataset) -> list[tuple[str, sa.types.TypeEngine[Any]]]:
+        """Return the columns of the dataset's table with their types, read once."""
+        if dataset.name not in self._types:
+            with self._worded(dataset):
+                found = reflected_columns(self._session, self.place.kind, dataset.source_table, self._schema)
+            self._types[dataset.name] = {column.name: column.type for column in found}
+        return list(self._types[dataset.name].items())
+
+    def _has_long_values(self, dataset: Dataset) -> bool:
+        """Return whether a column of the dataset can have values of any length: in SQLite each can."""
+        if self.place.kind is SourceKind.SQLITE:
+            return True
+        wanted = {column.name for column in dataset.columns}
+        kinds = (repr(kind).upper() for name, kind in self._types_of(dataset) if name in wanted)
+        return any(sign in kind for kind in kinds for sign in LONG)
+
+    def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:
+        """Yield the rows in parts. Raises for what the driver cannot read, and for what the server cut."""
+        with self._worded(dataset):
+            at_once = LONG_ROWS_AT_ONCE if self._has_long_values(dataset) else ROWS_AT_ONCE
+            streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once)
+            parts = iter(streamed.execute(statement).partitions(at_once))
+        while True:
+            with self._worded(dataset):
+                part = next(parts, None)
+            if part is None:
+                break
+            yield part
+        if self.place.kind is SourceKind.MYSQL:
+            with self._worded(dataset):
+                warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
+            if warned & CUT_BY_SERVER:
+                raise SourceMismatch(
+                    self._where(dataset),
+                    "the server cut a value, or took NULL for one that is too long or has no such characters",
+                    "Raise max_allowed_packet and group_concat_max_len on the server, or correct the view",
+                )
+
+    @contextlib.contextmanager
+    def _worded(self, dataset: Dataset | None = None) -> Iterator[None]:
+        try:
+            yield
+        except StreamFactoryError:
+            raise
+        except Exception as error:  # a driver has errors of its own that SQLAlchemy does not know
+            if dataset is not None and self._is_undecoded(error):
+                raise values_rejected(self._where(dataset), dataset, self._undecoded(dataset)) from None
+            of = meaning(error, self.place.kind)
+            raise DatabaseFailed(
+                self._where(dataset), of.what, of.todo, retryable=of.retryable, sqlstate=None
+            ) from None
+
+    def _is_undecoded(self, error: Exception) -> bool:
+        original = getattr(error, "orig", error)
+        of_sqlite = isinstance(original, sqlite3.OperationalError) and error_code(error) is None
+        return of_sqlite or isinstance(original, UnicodeDecodeError)
+
+    def _undecoded(self, dataset: Dataset) -> Mapping[tuple[str, Reason], int | None]:
+        """Count the texts that are no UTF-8, by column. The driver's text of the error shows one of them."""
+        if self.place.kind is not SourceKind.SQLITE:
+            return {("", Reason(*INVALID_UTF8)): None}
+        counts: Counter[tuple[str, Reason]] = Counter()
+        table = sa.table(dataset.source_table, schema=self._schema)
+        for name in (column.name for column in dataset.columns):
+            column: sa.ColumnClause[Any] = sa.column(name)
+            texts = sa.select(sa.cast(column, sa.LargeBinary)).where(sa.func.typeof(column) == "text")
+            for (raw,) in self._session.execute(texts.select_from(table)):
+                counts[name, Reason(*INVALID_UTF8)] += not _is_utf8(raw)
+        return +counts
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _no_connection(error: Exception, kind: SourceKind) -> tuple[str, str, bool]:
+    if isinstance(error, RuntimeError) and "cryptography" in str(error):
+        what = "the server wants a way of sending passwords for which the driver lacks the package cryptography"
+        return what, "Install PyMySQL[rsa] into the merge-job image, or let the server take TLS", False
+    of = meaning(error, kind)
+    if of.retryable or error_code(error) is not None:
+        return of.what, of.todo, of.retryable
+    return "no connection came about", "Check that the server is up, and user, password and database", True
+
+
+def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
+    """Return what writes the values that a driver gives for its type `of` into a column of the type named."""
+    encode = encoder(type_name)
+    if isinstance(of, SINGLE_PRECISION):
+        return single_precision(encode, type_name)
+    if isinstance(of, mysql.BIT):
+        return bits(encode, type_name, of.length or 1)
+    return encode
+
+
+def select_text(of: Database, dataset: Dataset) -> str:
+    """The statement that reads a dataset, in the dialect of its database; needs no driver."""
+    dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
+    return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
+
+
+def _select(dataset: Dataset, schema: str | None, narrow: frozenset[str] = frozenset()) -> sa.Select[*tuple[Any, ...]]:
+    # Columns without a type, so that the driver's own values come: no converting there and back.
+    wanted = [_whole(column.name) if column.name in narrow else sa.column(column.name) for column in dataset.columns]
+    return sa.select(*wanted).select_from(sa.table(dataset.source_table, schema=schema))
+
+
+def _whole(name: str) -> sa.ColumnElement[Any]:
+    """Return a FLOAT of MySQL as a double: as itself the server sends six digits of it."""
+    return sa.column(name).op("+")(sa.literal_column("0e0"))
+
+
+def inspected_schema(of: Place | Database) -> str | None:
+    """The schema as SQLAlchemy takes it: None is the database's own, and PostgreSQL's is always named."""
+    return None if of.schema == DEFAULT_SCHEMA and of.kind is not SourceKind.POSTGRESQL else of.schema
+
+
+def source_engine(place: Place, where: str) -> sa.Engine:
+    """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
+
+    Raises StreamFactoryError if its driver is not installed.
+    """
+    dialect = DIALECTS[place.kind]
+    try:
+        if place.kind is SourceKind.SQLITE:
+            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
+        else:
+            address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
+            arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
+            engine = sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
+    except ModuleNotFoundError as error:
+        what = f"the driver {error.name} for {place.kind.value} is not installed"
+        todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"
+        raise StreamFactoryError(where, what, todo) from None
+
+    # Before SQLAlchemy looks at the session: by sql_mode it decides how names are quoted.
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def configure(session: Any, _: object) -> None:
+        with contextlib.closing(session.cursor()) as cursor:
+            for statement in dialect.session:
+                cursor.execute(statement)
+
+    return engine
+
+
+def _open_file(path: str) -> sqlite3.Connection:
+    """Open just that file, whatever characters its name has, and never make one."""
+    address = f"file://{quote(os.path.abspath(path))}?mode=ro"
+    # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
+    return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)

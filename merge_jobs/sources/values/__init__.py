@@ -1,4 +1,0 @@
-"""How a driver's value is written for a column of the merge store: as a text that means exactly it, or not at all.
-
-misfit.py says why not; texts.py, numbers.py and times.py write one family of types each; encoders.py chooses.
-"""

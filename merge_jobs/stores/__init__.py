@@ -1,0 +1,1 @@
+"""Where data is merged to, a room for each kind of merge store."""

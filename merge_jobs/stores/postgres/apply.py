@@ -1,0 +1,100 @@
+"""Applying a delta: the same few statements for every strategy, live or forensic, each with an exact row count."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import assert_never
+
+from config_schema.model import Milestoning
+from merge_jobs.errors import StoreMismatch, TooManyDeletes
+from merge_jobs.stores.postgres.tables import DatasetTables
+
+log = logging.getLogger(__name__)
+
+# A hash join may take twice its work_mem.
+MOST_WORK_MEMORY = 128 << 20
+LEAST_WORK_MEMORY = 32 << 20
+# The planner would read both tables in whole to find even a few rows, whose addresses the delta has.
+SMALL_DELTA = 0.05
+SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
+
+
+@dataclass(frozen=True)
+class Delta:
+    """How many keys the table ds_delta has of each kind."""
+
+    new: int
+    changed: int
+    gone: int
+
+    @property
+    def size(self) -> int:
+        return self.new + self.changed + self.gone
+
+
+def open_rows(tables: DatasetTables) -> int:
+    """The rows of a live table, the open versions of a forensic one."""
+    return int(tables.value(".count_open"))
+
+
+def set_work_memory(tables: DatasetTables) -> None:
+    """Let the comparison have what a hash of the staged rows takes, within bounds: many streams share a server."""
+    values = {"schema": tables.store.place.schema, "table": tables.staging_name}
+    wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
+    memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
+    tables.run("dataset.work_memory", {"memory": f"{memory >> 10}kB"})
+
+
+def measured_delta(tables: DatasetTables) -> Delta:
+    """What ds_delta holds."""
+    tables.run("dataset.analyze_delta")
+    row = tables.run("dataset.measure_delta").fetchone()
+    assert row is not None
+    return Delta(*row)
+
+
+def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:
+    """Raises TooManyDeletes if more than that part of a table of some size is gone from the source."""
+    if before > SMALL_TABLE and delta.gone > before * max_delete_fraction:
+        raise TooManyDeletes(
+            f"{tables.where}",
+            f"{delta.gone} of {before} rows are gone from the source, more than max_delete_fraction "
+            f"{max_delete_fraction:g} lets through",
+            "Check the source; if it is meant, run merge-job merge once with --allow-deletes",
+        )
+
+
+def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
+    """Bring the merge table, which has `before` rows, to the staged ones.
+
+    Raises StoreMismatch if a statement met other rows than the delta.
+    """
+    began = time.monotonic()
+    if delta.size < before * SMALL_DELTA:
+        tables.run("dataset.go_by_address")
+    done = _applied(tables, batch_id)
+    tables.run("dataset.go_as_planned")
+    if done != delta:
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"the merge would have done {done}, and the comparison had found {delta}",
+            "Look for triggers or rules on the table; nothing was merged",
+        )
+    seconds = time.monotonic() - began
+    log.info("%s batch %d: merged %d changes in %.1f s", tables.where, batch_id, delta.size, seconds)
+
+
+def _applied(tables: DatasetTables, batch_id: int) -> Delta:
+    match tables.milestoning:
+        case Milestoning.LIVE:
+            gone = tables.run("live.delete_gone").rowcount
+            changed = tables.run("live.update_changed").rowcount
+            return Delta(tables.run("live.insert_new").rowcount, changed, gone)
+        case Milestoning.FORENSIC:
+            batch = {"batch_id": batch_id}
+            gone = tables.run("forensic.close_deleted", batch).rowcount
+            changed = tables.run("forensic.close_changed", batch).rowcount
+            return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
+    assert_never(tables.milestoning)

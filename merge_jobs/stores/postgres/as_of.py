@@ -1,0 +1,133 @@
+"""The functions that tell what a forensic merge table looked like at a batch, or at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+
+from psycopg2 import sql
+from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinition
+
+from config_schema import names
+from config_schema.model import Milestoning
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.stores.postgres.tables import DatasetTables, described, ownership
+
+KIND = "as-of"
+
+
+def keep_functions(tables: DatasetTables) -> None:
+    """Make the functions where they are missing, or give back other columns than the model's. The caller commits.
+
+    Raises StoreMismatch if the name is taken, or if something that uses the functions is in the way of a change.
+    """
+    if tables.milestoning is not Milestoning.FORENSIC:
+        return
+    standing = described(tables, tables.merge_name)
+    assert standing is not None
+    session = tables.store.session
+    parts = parts_of(tables, standing.columns, lambda part: part.as_string(session))
+    comment = _comment(tables, [parts[part].as_string(session) for part in ("returned", "at_batch", "at_time")])
+    if _told(tables) == [comment, comment]:
+        return
+    tables.run("as_of.create_past_index", past_index=parts["past_index"])
+
+    def make() -> None:
+        tables.run(
+            "as_of.create_functions",
+            function=parts["function"],
+            returned=parts["returned"],
+            at_batch=parts["at_batch"],
+            at_time=parts["at_time"],
+            comment=sql.Literal(comment),
+        )
+
+    _replace(tables, parts["function"], make)
+
+
+def standing_functions(tables: DatasetTables) -> list[str | None]:
+    """The comments of the functions, which tell their definitions. Raises StoreMismatch if one is not ours."""
+    return _told(tables)
+
+
+def parts_of(
+    tables: DatasetTables, types: Mapping[str, str], text: Callable[[sql.Composable], str]
+) -> dict[str, sql.Composable]:
+    """What the statements of as_of.sql speak of. `types` are those of the columns; `text` writes a query out."""
+    stream = tables.store.stream
+    metrics = tables.store.table(names.batch_metrics_table(stream.platform_name))
+    about = {"metrics": metrics, "stream": sql.Literal(stream.key)}
+    batch = tables.composed("as_of.batch_at", **about)
+    returned = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(types[column.name]))
+        for column in tables.dataset.columns
+    )
+    return {
+        **about,
+        "batch": batch,
+        "returned": returned,
+        "function": tables.store.table(names.as_of_function(tables.merge_name)),
+        "past_index": sql.Identifier(names.merge_past_index(tables.merge_name)),
+        "at_batch": sql.Literal(text(tables.composed("as_of.at_batch"))),
+        "at_time": sql.Literal(text(tables.composed("as_of.at_time", batch=batch))),
+    }
+
+
+def _comment(tables: DatasetTables, definition: list[str]) -> str:
+    digest = hashlib.sha256("\n".join(definition).encode()).hexdigest()[:16]
+    return json.dumps({**ownership(tables, KIND), "definition": digest})
+
+
+def _told(tables: DatasetTables) -> list[str | None]:
+    """The comments of what stands under the functions' name. Raises StoreMismatch if one is not of this merge table."""
+    told = [comment for (comment,) in tables.run("as_of.told", _named(tables)).fetchall()]
+    ours = json.dumps(ownership(tables, KIND))[:-1]
+    if not all((comment or "").startswith(ours) for comment in told):
+        raise StoreMismatch(
+            _where(tables),
+            "the function is there, and its comment does not say that it is ours",
+            "Rename that function",
+        )
+    return told
+
+
+def _replace(tables: DatasetTables, function: sql.Composable, make: Callable[[], None]) -> None:
+    tables.run("as_of.before_functions")
+    try:
+        make()
+        return
+    except InvalidFunctionDefinition:
+        tables.run("as_of.back_to_before_functions")
+    restricted = tables.run("as_of.restricted", _named(tables)).fetchall()
+    rights = tables.run("as_of.rights", _named(tables)).fetchall()
+    _drop(tables, function)
+    make()
+    for (argument,) in restricted:
+        tables.run("as_of.revoke", function=function, argument=sql.SQL(argument))
+    for argument, role, may_grant in rights:
+        tables.run(
+            "as_of.grant_further" if may_grant else "as_of.grant",
+            function=function,
+            argument=sql.SQL(argument),
+            role=sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
+        )
+
+
+def _drop(tables: DatasetTables, function: sql.Composable) -> None:
+    try:
+        tables.run("as_of.drop_functions", function=function)
+    except DependentObjectsStillExist as error:
+        raise StoreMismatch(
+            _where(tables),
+            "its columns are to change, and a view or a function uses it, which PostgreSQL refuses",
+            "Drop that view, run the job, and create it again; nothing was merged",
+        ) from error
+
+
+def _named(tables: DatasetTables) -> dict[str, str]:
+    return {"schema": tables.store.place.schema, "function": names.as_of_function(tables.merge_name)}
+
+
+def _where(tables: DatasetTables) -> str:
+    return f"{tables.where}: function {names.as_of_function(tables.merge_name)}"

@@ -1,0 +1,346 @@
+"""The batches of a stream and their tables: started, ingested, committed or failed, and what a run left behind.
+
+Each function says whether it ends the transaction; a batch row changes only for the attempt that wrote it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extras import Json
+
+from config_schema import names
+from config_schema.model import Dataset, Milestoning
+from config_schema.result import MergeResult, result_from_dict
+from merge_jobs.errors import BatchLost, RejectedKeys
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
+
+# Kept are the rows of so many batches of a stream, and the younger ones: whichever are more. Of a forensic stream all
+# are kept, older ones without their JSON.
+KEPT_BATCHES = 1000
+KEPT_FOR = "400 days"
+
+
+class BatchStatus(Enum):
+    STARTED = "started"
+    INGESTED = "ingested"
+    COMMITTED = "committed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A dataset of a batch that has been read: by which strategy and why, how many rows, in how many seconds.
+
+    `rows` are the source's, `staged` those of them that were read. `map_kind` and `guard` are of the row map that
+    this batch leaves; an `audit` compares the map that was there with what it finds.
+    """
+
+    strategy: str
+    reason: str
+    rows: int
+    seconds: float
+    staged: int = 0
+    map_kind: str | None = None
+    guard: dict[str, Any] | None = None
+    audit: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch that this job is at.
+
+    `source_position` is where the source stood when it was read; `accept_source` that it may stand further back than
+    the last batch's. `staged_map_rows` has by dataset how many rows its unlogged staged map has: a server that empties
+    unlogged tables need not say so.
+    """
+
+    batch_id: int
+    run_id: str
+    model_commit: str | None = None
+    attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
+    fingerprint: str = ""
+    store_stats_reset: str | None = None
+    snapshot_time: datetime | None = None
+    staged: dict[str, Staged] = field(default_factory=dict)
+    origin: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, TableNames] = field(default_factory=dict)  # of datasets whose tables have unusual names
+    source_position: dict[str, Any] | None = None
+    accept_source: bool = False
+    staged_map_rows: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the row keeps so that another job can go on, and of where its rows come from."""
+        state: dict[str, Any] = {
+            "attempt": self.attempt,
+            "schema": self.fingerprint,
+            "store_stats_reset": self.store_stats_reset,
+            "origin": self.origin,
+            "datasets": {name: asdict(staged) for name, staged in self.staged.items()},
+            "source_position": self.source_position,
+            "staged_map_rows": self.staged_map_rows,
+        }
+        if self.accept_source:
+            state["accept_source"] = True
+        if self.tables:
+            tables = {name: asdict(of) for name, of in self.tables.items()}
+            state["staging"] = {"tables": tables, "store_stats_reset": self.store_stats_reset}
+            # A job of an older version knows the usual names only, under which older rows may be: it begins anew.
+            state["store_stats_reset"] = "see staging"
+        return state
+
+    def tables_of(self, store: MergeStore, dataset: Dataset) -> DatasetTables:
+        """Return the dataset's tables under the names that they have in this batch."""
+        return DatasetTables(store, dataset, named=self.tables.get(dataset.name, TableNames()))
+
+    @property
+    def strategy(self) -> str:
+        return "+".join(sorted({staged.strategy for staged in self.staged.values()}))
+
+
+def create_tables(store: MergeStore) -> None:
+    """Make the platform's batch tables where they are missing. Commits."""
+    if not tables_stand(store):
+        store.lock_creation()
+        parts = _tables(store, "counter", "metrics", "run_index", "told_index", "rejected", "row_maps")
+        store.run("batches.create_tables", None, **parts)
+    store.commit()
+
+
+def tables_stand(store: MergeStore) -> bool:
+    """Whether the platform has its batch tables."""
+    platform = store.stream.platform_name
+    tables = [
+        names.batch_counter_table(platform),
+        names.batch_metrics_table(platform),
+        names.rejected_keys_table(platform),
+        names.row_maps_table(platform),
+    ]
+    return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
+
+
+def last_batch(store: MergeStore) -> int:
+    """The id of the stream's last committed batch; 0 if there is none."""
+    values = {"key": store.stream.key}
+    return int(store.value("batches.last_batch", values, **_tables(store, "counter", "metrics")))
+
+
+def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
+    """What a run has done already, if it has come to a result that holds."""
+    values = {"key": store.stream.key, "run_id": run_id}
+    row = store.run("batches.result_of_run", values, **_tables(store, "counter", "metrics")).fetchone()
+    return None if row is None or row[1] is None else result_from_dict(row[1])
+
+
+def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
+    """Begin a batch; one left under this id by a job that died or failed is begun anew. Commits."""
+    of = {"key": store.stream.key, "batch_id": batch_id}
+    accepted = bool(store.value("batches.source_is_accepted", of, **_tables(store, "metrics")))
+    batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)
+    values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
+    _one_row(store, "batches.start_batch", values)
+    store.commit()
+    return batch
+
+
+def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:
+    """The status of the batch of this id and the run that it is of, unless it is committed."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
+    return None if row is None else (BatchStatus(row[0]), row[1])
+
+
+def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> None:
+    """Take an open batch back to its start, with the schema of the model as it is now, and the source as it is now.
+
+    The caller commits.
+    """
+    stream = store.stream
+    batch = Batch(batch_id, run_id, model_commit, fingerprint=stream.fingerprint, origin=stream.origin)
+    batch = replace(batch, accept_source=True)
+    _one_row(store, "batches.reset_batch", _values(store, batch, "batch_id", "state", "run_id", "model_commit"))
+
+
+def source_position(store: MergeStore, batch_id: int) -> dict[str, Any] | None:
+    """Return where the source stood when a committed batch was read; None where that is not known."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    position: dict[str, Any] | None = store.value("batches.source_position", values, **_tables(store, "metrics"))
+    return position
+
+
+def move_position(store: MergeStore, batch: Batch, last_batch: int) -> None:
+    """Where `batch` was read counts from now on, though it found nothing and leaves no row. The caller commits."""
+    values = {"key": store.stream.key, "batch_id": last_batch, "position": Json(batch.source_position)}
+    store.run("batches.move_position", values, **_tables(store, "metrics"))
+
+
+def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
+    """The batch of this id, if another job has left it ingested."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
+    if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
+        return None
+    _, run_id, snapshot_time, state = row
+    staging = state.get("staging", {"tables": {}, "store_stats_reset": state["store_stats_reset"]})
+    return Batch(
+        batch_id,
+        run_id,
+        fingerprint=state["schema"],
+        store_stats_reset=staging["store_stats_reset"],
+        snapshot_time=snapshot_time,
+        staged={name: Staged(**staged) for name, staged in state["datasets"].items()},
+        tables={name: TableNames(**of) for name, of in staging["tables"].items()},
+        source_position=state.get("source_position"),
+        accept_source=state.get("accept_source", False),
+        staged_map_rows=state.get("staged_map_rows", {}),
+    )
+
+
+def take_over(store: MergeStore, batch: Batch, run_id: str, model_commit: str | None) -> Batch:
+    """Make an ingested batch this job's own. Commits."""
+    ours = replace(batch, run_id=run_id, model_commit=model_commit, origin=store.stream.origin)
+    _one_row(store, "batches.take_over_batch", _values(store, ours, "batch_id", "state", "run_id", "model_commit"))
+    store.commit()
+    return ours
+
+
+def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[datetime, datetime]:
+    """Return the time that the batch's versions hold from, and the time by the merge store's clock.
+
+    `taken` is when the snapshot was taken, by the clock of the source.
+    """
+    values = {"key": store.stream.key, "last_batch": last_batch, "taken": taken}
+    row = store.run("batches.valid_time", values, **_tables(store, "metrics")).fetchone()
+    assert row is not None
+    valid, now = row
+    return valid, now
+
+
+def stats_reset(store: MergeStore) -> str | None:
+    """When the merge store's statistics began: a crash, which empties unlogged tables, moves it."""
+    since = store.value("batches.store_stats_reset")
+    return None if since is None else str(since.isoformat())
+
+
+def mark_ingested(store: MergeStore, batch: Batch) -> None:
+    """Everything is staged: another job can go on from here. Commits, with the staging."""
+    names_of = ("batch_id", "state", "snapshot_time", "strategy", "attempt")
+    _one_row(store, "batches.batch_ingested", _values(store, batch, *names_of))
+    store.commit()
+
+
+def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int]) -> None:
+    """The batch's row and the counter; the caller commits them with the merge tables. `result` is the run's so far.
+
+    `counts` are the batch's own: inserted, updated, deleted, total.
+    """
+    values = _values(store, batch, "batch_id", "state", "snapshot_time", "strategy", "attempt")
+    _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
+    forget_rejected_keys(store, list(batch.staged))
+    move_counter(store, batch.batch_id, result)
+    old = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
+    if store.stream.platform.milestoning is Milestoning.LIVE:
+        store.run("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
+        store.run("batches.forget_old_batches", old, **_tables(store, "metrics"))
+    else:
+        # The time of each batch is read there for ever.
+        store.run("batches.empty_old_batches", old, **_tables(store, "metrics"))
+
+
+def remove(store: MergeStore, batch: Batch) -> None:
+    """Take back a batch that found nothing. The caller commits."""
+    _one_row(store, "batches.batch_removed", _values(store, batch, "batch_id", "attempt"))
+
+
+def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
+    """Write down that the source was looked at; `batch_id` is the last committed one. The caller commits.
+
+    Beside the result stand the reference checks that were judged: the next batch then looks at what changed only.
+    """
+    values = {
+        "key": store.stream.key,
+        "batch_id": batch_id,
+        "run_id": result.run_id,
+        "result": Json({**result.to_dict(), "references": store.stream.references}),
+    }
+    store.run("batches.move_counter", values, **_tables(store, "counter"))
+
+
+def references_held(store: MergeStore) -> dict[str, Any]:
+    """Return the references that the last look at the source judged, as `Stream.references` has them."""
+    return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
+
+
+def mark_failed(
+    store: MergeStore,
+    batch: Batch,
+    error: str,
+    retryable: bool,
+    rejected: RejectedKeys | None,
+    said: str | None = None,
+) -> None:
+    """Write down why a batch failed, unless it is committed or no longer this job's. Commits.
+
+    `said` is what a producer's server said: data, for people who may see it.
+    """
+    values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable, "said": said}
+    ours = store.run("batches.batch_failed", values, **_tables(store, "metrics")).rowcount == 1
+    if ours and rejected is not None:
+        _keep(store, batch, rejected)
+    store.commit()
+
+
+def forget_rejected_keys(store: MergeStore, datasets: list[str]) -> None:
+    values = {"key": store.stream.key, "datasets": datasets}
+    store.run("batches.forget_rejected_keys", values, **_tables(store, "rejected"))
+
+
+def _keep(store: MergeStore, batch: Batch, rejected: RejectedKeys) -> None:
+    forget_rejected_keys(store, [rejected.dataset])
+    common = {"key": store.stream.key, "batch_id": batch.batch_id, "dataset": rejected.dataset}
+    for key, row_count in rejected.sample:
+        values = {**common, "reason": rejected.reason, "rejected_key": Json(key), "row_count": row_count}
+        store.run("batches.keep_rejected_key", values, **_tables(store, "rejected"))
+
+
+def _one_row(store: MergeStore, name: str, values: Mapping[str, Any]) -> None:
+    if store.run(name, values, **_tables(store, "metrics")).rowcount != 1:
+        raise BatchLost(
+            f"{store.stream} batch {values['batch_id']}",
+            "the batch is no longer this job's",
+            "Another job has gone on with it: see batch_metrics",
+        )
+
+
+def _values(store: MergeStore, batch: Batch, *wanted: str) -> dict[str, Any]:
+    every = {
+        "batch_id": batch.batch_id,
+        "run_id": batch.run_id,
+        "model_commit": batch.model_commit,
+        "attempt": batch.attempt,
+        "snapshot_time": batch.snapshot_time,
+        "strategy": batch.strategy,
+        "state": Json(batch.state),
+    }
+    return {"key": store.stream.key, **{name: every[name] for name in wanted}}
+
+
+def _tables(store: MergeStore, *wanted: str) -> dict[str, sql.Composable]:
+    platform = store.stream.platform_name
+    every: dict[str, sql.Composable] = {
+        "counter": store.table(names.batch_counter_table(platform)),
+        "metrics": store.table(names.batch_metrics_table(platform)),
+        "rejected": store.table(names.rejected_keys_table(platform)),
+        "row_maps": store.table(names.row_maps_table(platform)),
+        "run_index": sql.Identifier(names.batch_run_index(platform)),
+        "told_index": sql.Identifier(names.batch_told_index(platform)),
+    }
+    return {name: every[name] for name in wanted}

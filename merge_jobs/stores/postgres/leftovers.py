@@ -1,0 +1,200 @@
+"""Staging tables and row maps that no batch needs any more: dropped as soon as no other session reads them.
+
+A batch never waits for a lock on such a table. It makes its tables under names that are free; a table that is still
+read, by pg_dump for instance, stays until a later batch, `merge-job tables` or `merge-job reset` gets the lock at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg2 import errors as conditions
+from psycopg2 import sql
+
+from config_schema import names
+from config_schema.sql.object_comments import told_by
+from merge_jobs.errors import TablesHeld
+from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables, TableNames, check_owner
+from merge_jobs.stream import Stream
+
+log = logging.getLogger(__name__)
+
+MOST = 8  # tables of a kind that a dataset may have: one in use, the others still read by somebody
+AT_ONCE = 50  # tables dropped in one transaction: each takes a few locks of the server's table of locks
+# The table is read, a person's view reads it, or it is not there any more. Each is left to the next look.
+LEFT = (
+    conditions.LockNotAvailable,
+    conditions.DependentObjectsStillExist,
+    conditions.UndefinedTable,
+    conditions.DuplicateTable,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A table to drop, or a row map to be given its usual name."""
+
+    dataset: str
+    table: str
+    usual: str | None = None
+
+    def __str__(self) -> str:
+        return f"table {self.table} " + ("dropped" if self.usual is None else f"renamed to {self.usual}")
+
+
+def names_for_batch(store: MergeStore, new: Iterable[str]) -> dict[str, TableNames]:
+    """Drop what earlier batches left, and choose free names for the tables of the next batch. May commit.
+
+    Returns the names by dataset. `new` are the datasets without a merge table, whose row map is made under a name of
+    its own. Raises StoreMismatch if a usual name is taken by a table that is not ours,
+    and TablesHeld if other sessions read all tables of a kind.
+    """
+    standing, current = _standing(store), row_maps.current_tables(store)
+    done = take(store, list(_steps(store.stream, standing, current)))
+    if done:
+        log.info("%s: %s", store.stream, "; ".join(map(str, done)))
+        standing, current = _standing(store), row_maps.current_tables(store)
+    is_new = set(new)
+    return {of.name: _free_names(of, standing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
+
+
+def drop_staged(tables: DatasetTables) -> None:
+    """Drop the staging table and the staged map, which this transaction has made: nobody else can see them."""
+    store = tables.store
+    made = [store.table(name) for name in (tables.staging_name, tables.staged_map_name)]
+    store.run("leftovers.drop", tables=sql.SQL(", ").join(made))
+
+
+def drop_leftovers(store: MergeStore) -> None:
+    """Drop the tables that the batch which is committed needs no more, as far as nobody reads them. Commits."""
+    planned = list(steps(store))
+    done = take(store, planned)
+    left = [step for step in planned if step not in done]
+    if left:
+        log.info("%s: left for later, as they are in use: %s", store.stream, ", ".join(step.table for step in left))
+
+
+def steps(store: MergeStore) -> Iterator[Step]:
+    """What is to be done with the tables under the names of the stream's datasets."""
+    yield from _steps(store.stream, _standing(store), row_maps.current_tables(store))
+
+
+def steps_for_all(store: MergeStore) -> Iterator[Step]:
+    """The same for all tables of the stream, found by their comments: also of datasets that have left the model."""
+    rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
+    yield from _steps(store.stream, dict(rows), row_maps.current_tables(store))
+
+
+def take(store: MergeStore, planned: Sequence[Step]) -> list[Step]:
+    """Take the steps for which no lock is waited; return those. Commits; the caller has nothing to commit."""
+    done: list[Step] = []
+    for start in range(0, len(planned), AT_ONCE):
+        some = planned[start : start + AT_ONCE]
+        if _taken(store, some):
+            done += some
+        elif len(some) > 1:
+            done += [step for step in some if _taken(store, [step])]
+    return done
+
+
+def _taken(store: MergeStore, some: Sequence[Step]) -> bool:
+    """Take the steps in one transaction, all of them or none."""
+    try:
+        store.run("leftovers.do_not_wait")
+        dropped = [store.table(step.table) for step in some if step.usual is None]
+        if dropped:
+            store.run("leftovers.drop", tables=sql.SQL(", ").join(dropped))
+        for step in some:
+            if step.usual is not None:
+                store.run("leftovers.rename_map", map=store.table(step.table), usual=sql.Identifier(step.usual))
+                row_maps.has_its_usual_name(store, step.dataset)
+    except LEFT:
+        store.rollback()
+        return False
+    store.commit()
+    return True
+
+
+def _datasets(store: MergeStore) -> list[DatasetTables]:
+    return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
+
+
+def _stagings(stream: Stream, dataset: str) -> list[str]:
+    numbers = range(1, MOST + 1)
+    return [names.staging_table(stream.platform_name, stream.store.name, dataset, number) for number in numbers]
+
+
+def _staged_maps(stream: Stream, dataset: str) -> list[str]:
+    numbers = range(1, MOST + 1)
+    return [names.row_map_staging_table(stream.platform_name, stream.store.name, dataset, number) for number in numbers]
+
+
+def _standing(store: MergeStore) -> dict[str, str | None]:
+    """What stands under any name that a table of these kinds can have, with its comment."""
+    every = [
+        name
+        for of in _datasets(store)
+        for name in (of.usual_map_name, *_stagings(store.stream, of.name), *_staged_maps(store.stream, of.name))
+    ]
+    return dict(store.run("leftovers.standing", {"schema": store.place.schema, "names": every}).fetchall())
+
+
+def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[Step]:
+    """Drops first: a map may get its usual name only when the older one is gone."""
+    renamed = []
+    for table, comment in standing.items():
+        told = told_by(comment)
+        dataset = str(told.get("dataset"))
+        if (told.get("platform"), told.get("stream")) != (stream.platform_name, stream.key):
+            continue
+        in_use = current.get(dataset)
+        if told.get("kind") == "staging" or (told.get("kind") == "map" and table != in_use):
+            yield Step(dataset, table)
+        elif told.get("kind") == "map":
+            usual = names.row_map_table(stream.platform_name, stream.store.name, dataset)
+            if table != usual and _is_ours_or_free(usual, standing, told):
+                renamed.append(Step(dataset, table, usual))
+    yield from renamed
+
+
+def _is_ours_or_free(name: str, standing: Mapping[str, str | None], told: Mapping[str, object]) -> bool:
+    return name not in standing or told_by(standing[name]) == told
+
+
+def _free_names(of: DatasetTables, standing: Mapping[str, str | None], in_use: str | None, is_new: bool) -> TableNames:
+    stream = of.store.stream
+    staging = _free(of, _stagings(stream, of.name), standing, "staging")
+    staged_maps = _staged_maps(stream, of.name)
+    if is_new:
+        row_map = _free(of, [of.usual_map_name, *staged_maps], standing, "map")
+        staged_maps = [name for name in staged_maps if name != row_map]
+    else:
+        row_map = in_use or of.usual_map_name
+    staged_map = _free(of, staged_maps, standing, "map")
+    return TableNames(
+        None if staging == of.staging_name else staging,
+        None if staged_map == of.staged_map_name else staged_map,
+        None if row_map == of.usual_map_name else row_map,
+    )
+
+
+def _free(of: DatasetTables, wanted: Sequence[str], standing: Mapping[str, str | None], kind: str) -> str:
+    for name in wanted:
+        if name not in standing:
+            return name
+        check_owner(of, name, standing[name], kind)
+    raise TablesHeld(
+        f"{of.where}: tables {wanted[0]} to {wanted[-1]}",
+        f"no batch needs them any more, and none can be dropped: held by {readers(of.store, wanted)}",
+        "Wait until that session has ended, or end it; drop what is built on these tables",
+    )
+
+
+def readers(store: MergeStore, tables: Sequence[str]) -> str:
+    """Return who holds locks on the tables, for people."""
+    found = store.value("leftovers.readers", {"schema": store.place.schema, "names": list(tables)})
+    return str(found or "a session that has ended by now")

@@ -1,0 +1,80 @@
+"""Room in the table of locks of a server: known before a batch needs it, as an error in its midst helps nobody.
+
+A server keeps the locks of all sessions in one table. Its size is max_locks_per_transaction x (max_connections +
+max_prepared_transactions), and somewhat more. A transaction on many tables can fill it: error 53200 in any session.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config_schema.model import Dataset, Milestoning
+from merge_jobs.errors import TooManyLocks
+from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.merge_store import MergeStore
+
+log = logging.getLogger(__name__)
+
+# Locks of a dataset in the transaction that merges: its tables, their indexes and those of long values, as measured.
+# Tables without long values take less.
+LOCKS = {"initial": 12, "full": 8, "version_diff": 13, "key_hash_diff": 13}
+FORENSIC = {"initial": 5, "full": 1, "version_diff": 1, "key_hash_diff": 1}
+UNCHANGED = 1
+CERTAIN = 0.6  # the part of these that any dataset takes
+
+
+@dataclass(frozen=True)
+class LockRoom:
+    """Locks that the server promises room for, that it really has room for, and max_locks_per_transaction."""
+
+    slots: int
+    capacity: int
+    per_transaction: int
+
+
+def check_source(source: PostgresSource, datasets: Sequence[Dataset]) -> None:
+    """Raise TooManyLocks if the producer's server has no room for the locks of a snapshot of the datasets."""
+    values = {"schema": source.place.schema, "tables": [dataset.source_table for dataset in datasets]}
+    tables, others, kept = source.rows("lock_room.of_source", values)[0]
+    what = f"{len(datasets)} datasets with {tables} tables and partitions, and {kept} indexes that are read with them,"
+    _check(source.where, source.rows("lock_room.room")[0], tables + kept, tables + others, what)
+
+
+def check_first_loads(store: MergeStore, number: int) -> None:
+    """Raise TooManyLocks if the merge store's server has no room to load so many datasets in one transaction."""
+    if number:
+        _check_store(store, ["initial"] * number, f"{number} datasets that are loaded in one transaction")
+
+
+def check_merge(store: MergeStore, batch: Batch) -> None:
+    """Raise TooManyLocks if the merge store's server has no room for the locks of the transaction that merges."""
+    changed = [of.strategy for of in batch.staged.values() if of.strategy in ("initial", "full") or of.staged]
+    what = f"{len(changed)} of {len(batch.staged)} datasets that are merged in one transaction"
+    _check_store(store, changed, what, (len(batch.staged) - len(changed)) * UNCHANGED)
+
+
+def _check_store(store: MergeStore, strategies: Sequence[str], what: str, others: int = 0) -> None:
+    needed = others + sum(LOCKS[strategy] for strategy in strategies)
+    if store.stream.platform.milestoning is Milestoning.FORENSIC:
+        needed += sum(FORENSIC[strategy] for strategy in strategies)
+    row = store.run("lock_room.room").fetchone()
+    assert row is not None
+    _check(store.where, row, needed, int(needed * CERTAIN), what)
+
+
+def _check(where: str, found: Sequence[int], needed: int, certain: int, what: str) -> None:
+    room = LockRoom(*found)
+    # One session is not to take all of it.
+    wanted = -(-2 * needed * room.per_transaction // room.slots)
+    said = f"{what} take about {needed} locks, and the server has room for {room.slots}"
+    todo = (
+        f"Set max_locks_per_transaction to {max(wanted, room.per_transaction)} on that server (it is "
+        f"{room.per_transaction}) and restart it, or split the datastore: single_dataset makes a stream of each dataset"
+    )
+    if certain > room.capacity:
+        raise TooManyLocks(where, said, todo)
+    if needed > room.slots // 2:
+        log.warning("%s: %s. %s", where, said, todo)

@@ -1,0 +1,159 @@
+"""The session on the merge store: the stream's lock, and statements run under their names."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model.sql_types import BUILT_IN_TYPES, base_type
+from merge_jobs.database.connections import (
+    Place,
+    connect,
+    connecting,
+    keep_waiting,
+)
+from merge_jobs.database.pooling import check_may_lock, release
+from merge_jobs.errors import BatchLost, StreamBusy
+from merge_jobs.sql import execute
+from merge_jobs.stream import Stream
+
+LOCK_SECONDS = 60  # for a lock on a merge table
+POLL_SECONDS = 0.2
+
+
+class MergeStore:
+    """One session on the merge store of a stream. Used as a context it is closed at the end, with a rollback."""
+
+    def __init__(self, place: Place, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
+        self.place, self.stream = place, stream
+        self.where = f"merge store {place}"
+        title = names.merge_session(stream.platform_name, stream.key, run_id)
+        self._title = title
+        self._types: dict[str, tuple[str | None, str | None]] = {}
+        self.session = connect(place, title, self.where, lock_seconds)
+        self._lock_number = stream_lock(place.schema, stream.platform_name, stream.key)
+
+    def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
+        """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
+        cursor = self.session.cursor()
+        execute(cursor, name, parts, values or {})
+        return cursor
+
+    def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:
+        """The first column of the first row that a statement gives back."""
+        row = self.run(name, values, **parts).fetchone()
+        return None if row is None else row[0]
+
+    def type_text(self, text: str) -> sql.SQL:
+        """A type of the model as a statement has to name it: one of an extension with its schema."""
+        schema = self._of_type(text)[0]
+        return sql.SQL(text if schema is None else f"{schema}.{text}")
+
+    def equals(self, text: str) -> sql.SQL:
+        """The operator by which values of a type of the model are the same key."""
+        schema = self._of_type(text)[1]
+        return sql.SQL("=" if schema is None else f"OPERATOR({schema}.=)")
+
+    def _of_type(self, text: str) -> tuple[str | None, str | None]:
+        """The quoted schemas of a type and of its equality, each None for pg_catalog, which needs no name."""
+        if base_type(text) in BUILT_IN_TYPES:
+            return None, None
+        if text not in self._types:
+            # By the search_path of the role, as the model's author sees it: the session's own is pinned.
+            found = self.value("dataset.type_in_sight", {"type": text})
+            self.run("session.ours_alone")
+            row = self.run("dataset.schemas_of_type", {"type": found, "text": text}).fetchone()
+            self._types[text] = (None, None) if row is None else (row[0], row[1])
+        return self._types[text]
+
+    def table(self, name: str) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, name)
+
+    def commit(self) -> None:
+        self.session.commit()
+
+    def rollback(self) -> None:
+        self.session.rollback()
+
+    def lock_stream(self, wait: float) -> None:
+        """Hold the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
+
+        Raises PoolingRefused if a pooler stands between that keeps no server process for the session.
+        """
+        if self.session.pooled:
+            self._check_pool()
+        give_up = time.monotonic() + wait
+        while not self.value("batches.take_lock", {"lock": self._lock_number}):
+            self.commit()
+            if time.monotonic() >= give_up:
+                raise self._busy()
+            time.sleep(POLL_SECONDS)
+        assert self.session.verified is not None
+        self.session.locked_to = self.session.verified.backend
+        self.commit()
+
+    def check_lock(self) -> None:
+        """Raises BatchLost if the session is not the one that holds the stream."""
+        if not self.value("batches.lock_is_held", {"lock": self._lock_number}):
+            raise BatchLost(
+                self.where,
+                "the session no longer holds the stream's lock",
+                "Connect to the server itself, not through a proxy that pools transactions",
+            )
+
+    def lock_creation(self) -> None:
+        """Hold the making of the platform's tables until the transaction ends: two streams may start at once."""
+        number = lock_number(f"{self.place.schema}/{self.stream.platform_name}")
+        self.run("batches.lock_for_creation", {"lock": number})
+
+    def close(self) -> None:
+        if self.session.pooled and self.session.locked_to is not None and not self.session.closed:
+            # Where the pooler does not reset a session that has ended, its lock would stay.
+            with contextlib.suppress(psycopg2.Error, StreamFactoryError):
+                self.session.rollback()
+                release(self.session, self.session.locked_to, self._lock_number)
+        self.session.close()
+
+    def _check_pool(self) -> None:
+        probe = lock_number(f"probe {uuid.uuid4()}")
+        sslmode = self.session.info.dsn_parameters["sslmode"]
+        check_may_lock(self.session, lambda: connecting(self.place, self._title, sslmode), probe)
+        backend = self.session.verified.backend if self.session.verified else 0
+        if not keep_waiting(self.session, backend):
+            raise BatchLost(self.where, "the pooler has changed the server process", "Try again")
+
+    def __enter__(self) -> MergeStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _busy(self) -> StreamBusy:
+        row = self.run("batches.lock_holder", {"lock": self._lock_number}).fetchone()
+        self.commit()
+        # The holder's session is named after its run.
+        holder = "another job" if row is None else f"pid {row[0]} ({row[1] or 'its name is not ours to see'})"
+        return StreamBusy(
+            f"{self.stream}", f"the stream is held by {holder}", "Wait for that run to end, or give --lock-wait"
+        )
+
+
+def stream_lock(schema: str, platform: str, stream: str) -> int:
+    """The number of the lock that a job on the stream holds."""
+    return lock_number(f"{schema}/{platform}/{stream}")
+
+
+def lock_number(name: str) -> int:
+    """The number of an advisory lock: 64 bits of a hash of its name."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

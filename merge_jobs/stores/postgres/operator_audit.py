@@ -1,0 +1,25 @@
+"""What a person asked for by hand stands in the history of the stream's row, beside the changes of the row itself."""
+
+from __future__ import annotations
+
+import logging
+
+from config_schema import names
+from merge_jobs.stores.postgres.merge_store import MergeStore
+
+log = logging.getLogger(__name__)
+
+
+def write_down(store: MergeStore, action: str, by: str | None) -> None:
+    """In the caller's transaction; nothing where nobody is named. `action` is the word for it, reset_batch for one."""
+    if by is None:
+        return
+    platform = store.stream.platform_name
+    tables = [names.stream_table(platform), names.stream_history_table(platform)]
+    written = 0
+    if store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables):
+        streams, history = map(store.table, tables)
+        values = {"change": action, "by": by, "stream": store.stream.key}
+        written = store.run("asked.write_down", values, streams=streams, history=history).rowcount
+    if not written:
+        log.warning("%s: it has no row with a history, in which %s by %s would stand", store.stream, action, by)

@@ -1,0 +1,176 @@
+"""Row maps: what the merge store knows of the source's rows. A table for each dataset, and a line on each of them.
+
+A map changes in the transaction that changes the merge table, so that it is always the map of what is merged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extras import Json
+
+from config_schema import names
+from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables, ownership
+
+
+class MapKind(Enum):
+    """What a map tells rows apart by; the value is the strategy that reads it."""
+
+    VERSIONS = "version_diff"
+    KEY_HASHES = "key_hash_diff"
+
+    @property
+    def words(self) -> str:
+        """The strategy as people call it."""
+        return {MapKind.VERSIONS: "version diff", MapKind.KEY_HASHES: "key-hash diff"}[self]
+
+
+@dataclass(frozen=True)
+class RowMap:
+    """The line on a dataset's map: `batch_id` is the batch that it was made or changed by.
+
+    `kind` is None where there is no map to go by: none was made, or its table is gone, which `is_lost` says.
+    `full_at` is when all rows were last compared; `distrusted` says why strategies are off.
+    """
+
+    kind: MapKind | None
+    guard: Mapping[str, Any]
+    batch_id: int
+    full_at: datetime | None
+    distrusted: Mapping[MapKind, str] = field(default_factory=dict)
+    is_lost: bool = False
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the map has to have; None for one that an older job made."""
+        rows = self.guard.get("rows")
+        return None if rows is None else int(rows)
+
+
+def find(tables: DatasetTables) -> RowMap | None:
+    """Return the line on the dataset's map; None if there is none."""
+    place = {"schema": tables.store.place.schema, "usual": tables.usual_map_name}
+    row = tables.run("row_map.find", {**_line(tables), **place}).fetchone()
+    if row is None:
+        return None
+    kind, guard, batch_id, full_at, distrusted, stands = row
+    kind = ((guard or {}).get("map") or {}).get("kind", kind)
+    is_lost = kind is not None and not stands
+    usable = None if kind is None or is_lost else MapKind(kind)
+    return RowMap(usable, guard or {}, batch_id or 0, full_at, read_distrusted(distrusted), is_lost)
+
+
+def current_tables(store: MergeStore) -> dict[str, str]:
+    """Return the name of the row map of each dataset of the stream that has one."""
+    stream = store.stream
+    table = store.table(names.row_maps_table(stream.platform_name))
+    rows = store.run("leftovers.maps_in_use", {"key": stream.key}, row_maps=table).fetchall()
+    platform, of = stream.platform_name, stream.store.name
+    return {dataset: name or names.row_map_table(platform, of, dataset) for dataset, name in rows}
+
+
+def has_its_usual_name(store: MergeStore, dataset: str) -> None:
+    """Write down that the dataset's map was given its usual name. The caller commits."""
+    table = store.table(names.row_maps_table(store.stream.platform_name))
+    values = {"key": store.stream.key, "dataset": dataset}
+    store.run("leftovers.map_has_its_usual_name", values, row_maps=table)
+
+
+def forget(tables: DatasetTables) -> None:
+    """The map is no longer to be used: the next batch is full. The caller commits."""
+    tables.run("row_map.forget", _line(tables))
+
+
+def forget_lost(of: Iterable[DatasetTables]) -> tuple[str, ...]:
+    """Forget the maps whose tables are gone; return the names of these datasets. The caller commits."""
+    lost = []
+    for tables in of:
+        known = find(tables)
+        if known is not None and known.is_lost:
+            forget(tables)
+            lost.append(tables.name)
+    return tuple(lost)
+
+
+def distrust(tables: DatasetTables, kind: MapKind, reason: str) -> None:
+    """Put the strategy of such maps off until it is trusted again. The caller commits."""
+    known = find(tables)
+    of_others = {} if known is None else {k: why for k, why in known.distrusted.items() if k is not kind}
+    tables.run("row_map.distrust", {**_line(tables), "reason": _written({**of_others, kind: reason})})
+
+
+def trust(tables: DatasetTables) -> None:
+    """Let every strategy in again. The caller commits."""
+    tables.run("row_map.distrust", {**_line(tables), "reason": None})
+
+
+def read_distrusted(text: str | None) -> dict[MapKind, str]:
+    """Read why strategies are off, from the column `distrusted`: a line for each, that of version diff without a name.
+
+    A job that knows of version diff only reads it as the reason why that is off.
+    """
+    found: dict[MapKind, str] = {}
+    for line in (text or "").splitlines():
+        name, _, reason = line.partition(": ")
+        hashes = name == MapKind.KEY_HASHES.value
+        found[MapKind.KEY_HASHES if hashes else MapKind.VERSIONS] = reason if hashes else line
+    return found
+
+
+def _written(distrusted: Mapping[MapKind, str]) -> str:
+    return "\n".join(
+        reason if kind is MapKind.VERSIONS else f"{kind.value}: {reason}" for kind, reason in distrusted.items()
+    )
+
+
+def create_map(tables: DatasetTables, kind: MapKind) -> None:
+    """Create an empty map."""
+    tables.run(f"{kind.value}.create_map")
+    tables.run("row_map.comment_map", comment=_comment(tables))
+
+
+def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
+    """Create an empty table for what is to change in the map."""
+    tables.run(f"{kind.value}.create_staged_map")
+    tables.run("row_map.comment_staged_map", comment=_comment(tables))
+
+
+def create_map_to_come(tables: DatasetTables, kind: MapKind) -> None:
+    """Create an empty map that is to become the map itself. It is logged, as it is not copied again."""
+    tables.run(f"{kind.value}.create_map", map=tables.store.table(tables.staged_map_name))
+    tables.run("row_map.comment_staged_map", comment=_comment(tables))
+
+
+def finish(tables: DatasetTables, kind: MapKind, table: str) -> None:
+    """Index and analyze a map that has been filled: `table` is its name."""
+    for step in ("index_map", "analyze_map") if kind is MapKind.VERSIONS else ("analyze_map",):
+        tables.run(f"{kind.value}.{step}", map=tables.store.table(table))
+
+
+def save(tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, full: bool) -> None:
+    """Write down what the map is now, and that it is in `table`. The caller commits.
+
+    A job of an older version looks for a map under the usual name only. A map under another name has its kind where
+    such a job does not see it: the job finds that there is no map, and reads all rows.
+    """
+    kind, guard = staged.map_kind, staged.guard
+    if kind is not None and table != tables.usual_map_name:
+        kind, guard = None, {**(guard or {}), "map": {"table": table, "kind": kind}}
+    values = {"kind": kind, "guard": Json(guard), "batch_id": batch_id, "full": full}
+    tables.run("row_map.save", {**_line(tables), **values})
+
+
+def _line(tables: DatasetTables) -> dict[str, Any]:
+    return {"key": tables.store.stream.key, "dataset": tables.name}
+
+
+def _comment(tables: DatasetTables) -> sql.Composable:
+    return sql.Literal(json.dumps(ownership(tables, "map")))

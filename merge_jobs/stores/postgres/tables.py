@@ -1,0 +1,294 @@
+"""A dataset's tables in the merge store: their names, whose they are, and whether they fit the model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import dropwhile
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor
+
+from config_schema import names
+from config_schema.model import Dataset, Milestoning
+from config_schema.model.sql_types import base_type, long_name
+from config_schema.sql.object_comments import told_by
+from merge_jobs.errors import CommandWrong, StoreMismatch
+from merge_jobs.sql import composed, statement
+from merge_jobs.stores.postgres.merge_store import MergeStore
+
+COMPARED_AS_TEXT = frozenset(["text", "character varying"])
+BATCH_COLUMNS = {"ds_batch_in": "integer", "ds_batch_out": "integer"}
+# A type goes into a statement as the model has it: what could end it or hide what follows is refused beforehand.
+TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*""")
+
+
+@dataclass(frozen=True)
+class TableNames:
+    """The names of the tables that a batch makes beside the merge table; None means the usual name.
+
+    A table under a usual name may be one that no batch needs any more and that another session still reads.
+    """
+
+    staging: str | None = None
+    staged_map: str | None = None
+    row_map: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetTables:
+    """A dataset on a merge store. `run` fills a statement's parts from the dataset's vocabulary."""
+
+    store: MergeStore
+    dataset: Dataset
+    dropped: tuple[str, ...] = ()  # columns of the merge table that have left the model
+    named: TableNames = TableNames()
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name
+
+    @property
+    def merge_name(self) -> str:
+        stream = self.store.stream
+        return names.merge_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def staging_name(self) -> str:
+        stream = self.store.stream
+        return self.named.staging or names.staging_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def map_name(self) -> str:
+        return self.named.row_map or self.usual_map_name
+
+    @property
+    def usual_map_name(self) -> str:
+        stream = self.store.stream
+        return names.row_map_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def staged_map_name(self) -> str:
+        stream = self.store.stream
+        return self.named.staged_map or names.row_map_staging_table(stream.platform_name, stream.store.name, self.name)
+
+    @property
+    def milestoning(self) -> Milestoning:
+        return self.store.stream.platform.milestoning
+
+    @property
+    def where(self) -> str:
+        return f"{self.store.stream} {self.name}"
+
+    def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
+        """Run `file.name`, or `.name` for the statement of that name for this milestoning."""
+        full = self.milestoning.value + name if name.startswith(".") else name
+        return self.store.run(full, values, **self.parts_of(full, extra))
+
+    def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
+        row = self.run(name, values, **extra).fetchone()
+        return None if row is None else row[0]
+
+    def composed(self, name: str, **extra: sql.Composable) -> sql.Composed:
+        """The statement `file.name` with its parts put in, for one that wants no values."""
+        return composed(name, self.parts_of(name, extra), {})
+
+    def text(self, name: str) -> str:
+        """Return the statement as a person would type it, without the comment above it: an error is one line."""
+        lines = self.composed(name).as_string(self.store.session).split("\n")
+        return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))
+
+    def parts_of(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+        """`extra`, and from the dataset's vocabulary what else the statement `file.name` wants."""
+        ours = {part: self._parts[part] for part in statement(name).identifiers - extra.keys() if part in self._parts}
+        return {**ours, **extra}
+
+    @cached_property
+    def _parts(self) -> dict[str, sql.Composable]:
+        columns = [column.name for column in self.dataset.columns]
+        key = self.dataset.primary_key
+        modelled = {column.name: column.type for column in self.dataset.columns}
+        types = {column.name: self.store.type_text(column.type) for column in self.dataset.columns}
+        equals = {column.name: self.store.equals(column.type) for column in self.dataset.columns}
+        numbers = range(1, len(key) + 1)
+        comma = sql.SQL(", ")
+        return {
+            "merge": self.store.table(self.merge_name),
+            "staging": self.store.table(self.staging_name),
+            "key_index": sql.Identifier(names.merge_key_index(self.merge_name)),
+            "definitions": sql.SQL(",\n    ").join(
+                # The type is checked by check_types before a table is made.
+                sql.SQL("{} {}").format(sql.Identifier(name), kind)
+                for name, kind in types.items()
+            ),
+            "columns": comma.join(map(sql.Identifier, columns)),
+            "staged_columns": comma.join(sql.Identifier("s", column) for column in columns),
+            "merged_columns": comma.join(sql.Identifier("m", column) for column in columns),
+            "dropped_to_null": sql.SQL("").join(
+                sql.SQL(", {} = NULL").format(sql.Identifier(column)) for column in self.dropped
+            ),
+            "key": comma.join(map(sql.Identifier, key)),
+            "key_equal": sql.SQL(" AND ").join(
+                sql.SQL("{} {} {}").format(sql.Identifier("s", column), equals[column], sql.Identifier("m", column))
+                for column in key
+            ),
+            "keys_not_null": comma.join(
+                sql.SQL("ALTER COLUMN {} SET NOT NULL").format(sql.Identifier(column)) for column in key
+            ),
+            "a_key_is_null": sql.SQL(" OR ").join(
+                sql.SQL("{} IS NULL").format(sql.Identifier(column)) for column in key
+            ),
+            "key_as_json": sql.SQL("jsonb_build_object({})").format(
+                comma.join(sql.SQL("{}, {}").format(sql.Literal(column), sql.Identifier(column)) for column in key)
+            ),
+            # Of row maps: names that no column of the dataset has.
+            "hash": sql.Identifier(names.own_column("ds_hash", columns)),
+            "is_new": sql.Identifier(names.own_column("ds_is_new", columns)),
+            "leaf_column": sql.Identifier(names.own_column("leaf", columns)),
+            "tid_column": sql.Identifier(names.own_column("tid", columns)),
+            "xid_column": sql.Identifier(names.own_column("xid", columns)),
+            "row_maps": self.store.table(names.row_maps_table(self.store.stream.platform_name)),
+            "map": self.store.table(self.map_name),
+            "staged_map": self.store.table(self.staged_map_name),
+            "key_columns": comma.join(sql.SQL("{} {}").format(sql.Identifier(column), types[column]) for column in key),
+            "key_definitions": comma.join(
+                sql.SQL("{} {}[]").format(sql.Identifier(f"key_{number}"), types[column])
+                for number, column in zip(numbers, key, strict=True)
+            ),
+            "mapped_keys": comma.join(sql.Identifier("m", f"key_{number}") for number in numbers),
+            "staged_keys": comma.join(sql.Identifier("s", f"key_{number}") for number in numbers),
+            "mapped_key": comma.join(sql.Identifier("m", column) for column in key),
+            "staged_or_mapped_key": comma.join(
+                sql.SQL("coalesce({}, {})").format(sql.Identifier("s", column), sql.Identifier("m", column))
+                for column in key
+            ),
+            "compared_key": comma.join(_compared(column, modelled[column]) for column in key),
+            "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
+        }
+
+
+def _compared(column: str, type_name: str) -> sql.Composable:
+    """Return a key column of the source in the form in which the merge store compares it."""
+    name, base = sql.Identifier(column), base_type(long_name(type_name))
+    if base == "citext":
+        return sql.SQL("lower({}::text)").format(name)
+    return sql.SQL('{}::text COLLATE "C"').format(name) if base in COMPARED_AS_TEXT else name
+
+
+@dataclass(frozen=True)
+class Described:
+    """A table as it stands: the type of each column, and the comment."""
+
+    columns: dict[str, str]
+    comment: str | None
+
+
+def described(tables: DatasetTables, table: str) -> Described | None:
+    """The table of that name in the merge store's schema; None if there is none."""
+    values = {"schema": tables.store.place.schema, "table": table}
+    rows = tables.store.run("dataset.describe", values).fetchall()
+    if not rows:
+        return None
+    return Described({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
+
+
+def check_types(tables: DatasetTables) -> None:
+    """Raises CommandWrong naming the column of the model whose type PostgreSQL does not know."""
+    columns = tables.dataset.columns
+    wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
+    if not wrong:
+        values = {"names": [c.name for c in columns], "types": [tables.store.type_text(c.type).string for c in columns]}
+        known = dict(tables.store.run("dataset.types_known", values).fetchall())
+        wrong = [column for column in columns if not known[column.name]]
+    if wrong:
+        raise CommandWrong(
+            f"{tables.where}: column {wrong[0].name}",
+            f"the merge store knows no type {wrong[0].type!r}",
+            "Write the type in the model as PostgreSQL does, for example varchar(50)",
+        )
+
+
+def create_staging(tables: DatasetTables) -> Described:
+    """Create an empty staging table, under a name that unneeded.names_for_batch has found to be free."""
+    check_types(tables)
+    tables.run("dataset.create_staging")
+    tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
+    made = described(tables, tables.staging_name)
+    assert made is not None
+    return made
+
+
+def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
+    """A new, empty merge table without an index, with a comment that says whose it is."""
+    check_types(tables)
+    match tables.milestoning:
+        case Milestoning.LIVE:
+            tables.run(".create_merge_table")
+        case Milestoning.FORENSIC:
+            tables.run(".create_merge_table", batch_id=sql.Literal(batch_id))
+    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(ownership(tables, "merge"))))
+    made = described(tables, tables.merge_name)
+    assert made is not None
+    return made
+
+
+def merge_table(tables: DatasetTables) -> Described | None:
+    """The merge table as it stands, None if there is none yet. Raises StoreMismatch if it is not this stream's."""
+    standing = described(tables, tables.merge_name)
+    if standing is None:
+        return None
+    refuse_another_owner(tables, standing)
+    if not key_index_stands(tables):
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
+            "Let merge-job tables make it again",
+        )
+    return standing
+
+
+def refuse_another_owner(tables: DatasetTables, standing: Described) -> None:
+    """Raises StoreMismatch if the merge table is not this stream's, or was made for another key."""
+    check_owner(tables, tables.merge_name, standing.comment, "merge")
+
+
+def key_index_stands(tables: DatasetTables) -> bool:
+    """Whether the merge table has the unique index of its key."""
+    index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
+    wanted = {"schema": schema, "index": index, "table": tables.merge_name}
+    return bool(tables.store.value("dataset.key_index_stands", wanted))
+
+
+def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
+    """What a table's comment says of whose it is."""
+    stream = tables.store.stream
+    return {
+        "kind": kind,
+        "platform": stream.platform_name,
+        "stream": stream.key,
+        "dataset": tables.name,
+        "milestoning": stream.platform.milestoning.value,
+        "primary_key": list(tables.dataset.primary_key),
+    }
+
+
+def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: str) -> None:
+    """Raise StoreMismatch if the table's comment does not say that it is this dataset's, of that kind."""
+    told, wanted = told_by(comment), ownership(tables, kind)
+    if told.get("kind") != kind:
+        raise StoreMismatch(
+            f"{tables.where}: table {table}",
+            "the table is there, and its comment does not say that it is ours",
+            "Rename that table, or name platform and datastore differently",
+        )
+    for part, value in wanted.items():
+        if told.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
+            raise StoreMismatch(
+                f"{tables.where}: table {table}",
+                f"the table was made for {part} {told.get(part)!r}, the model says {value!r}",
+                "Take the model back, or move the table away: a new one is then loaded",
+            )

@@ -1,0 +1,147 @@
+"""When a row map may be trusted: what must be as it was, because a change of it gives values without a new row version.
+
+Facts are compared as they are; positions may go on and never back. Any doubt is a reason for a full batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from config_schema.model import Dataset
+from merge_jobs.sources.postgres.source import PostgresSource
+
+NO_SERVER: tuple[Any, ...] = (*[None] * 6, 0, 0, 8192, 0)  # for one that does not tell of itself
+# How key-hash diff hashes a row. It is raised when that changes, so that hashes of both ways are never compared.
+HASHING = 2
+WRAP = 1 << 32  # row versions carry 32 bits of a transaction's number
+
+# What is said when a fact is not what it was, in the order in which they are looked at.
+FACTS = {
+    "system": "the source is another server",
+    "server_version": "the source has another version",
+    "database": "the source's database is another one",
+    "timeline": "the source was promoted or restored",
+    "started": "the source was restarted",
+    "stats_reset": "the source has crashed, or its statistics were reset",
+    "model": "the model of the table has changed",
+    "leaves": "the table is another one, or its partitions have changed",
+    "files": "the table was rewritten",
+    "columns": "the table's columns were changed",
+    "types": "a type of the table was changed",
+}
+POSITIONS = {
+    "wal": "the source's log is behind where it was",
+    "transaction": "the source's transactions are behind where they were",
+}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A table that holds rows: the dataset's own, or a partition of it."""
+
+    oid: int
+    table: sql.Identifier
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A dataset's table as it stands in the source's snapshot.
+
+    `facts` can be written as JSON. `no_versions` and `no_keys` say why row versions, or keys, cannot be mapped.
+    `next_transaction` has 64 bits.
+    """
+
+    facts: Mapping[str, Any]
+    leaves: tuple[Leaf, ...] = ()
+    next_transaction: int = 0
+    no_versions: str | None = None
+    no_keys: str | None = None
+
+
+def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Why a map of row versions made under the facts `before` cannot be trusted `now`; None if it can."""
+    for fact, reason in FACTS.items():
+        if before.get(fact) != now.get(fact):
+            return reason
+    for position, reason in POSITIONS.items():
+        if before[position] > now[position]:
+            return reason
+    return None
+
+
+def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Why a map of hashes made under the facts `before` says nothing `now`: hashes hold wherever the rows are."""
+    facts = {fact: FACTS[fact] for fact in ("model", "columns")} | {"hashing": "rows are hashed in another way"}
+    return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
+
+
+def look(source: PostgresSource, dataset: Dataset) -> Sight:
+    """What the guard needs to know of the dataset's table, in the source's snapshot."""
+    ((is_readable,),) = source.rows("guard.server_is_readable")
+    server = source.rows("guard.server")[0] if is_readable else NO_SERVER
+    *facts, wal, transaction, block_size, age = server
+    found = source.rows("guard.leaves", source.named(dataset))
+    oids = [oid for oid, *_ in found]
+    columns = {"leaves": oids, "columns": [column.name for column in dataset.columns]}
+    (of_columns, virtual), (of_types, unstable) = (
+        source.rows(f"guard.{of}", columns)[0] for of in ("columns", "types")
+    )
+    ((array_key,),) = source.rows("guard.key_types", {"leaves": oids, "key": list(dataset.primary_key)})
+    names = ("system", "timeline", "started", "stats_reset", "server_version", "database")
+    told = {
+        "model": _fingerprint(dataset),
+        "hashing": HASHING,
+        **dict(zip(names, facts, strict=True)),
+        "leaves": oids,
+        "files": [filenode for *_, filenode, _, _, _ in found],
+        "columns": of_columns,
+        "types": of_types,
+        "wal": wal,
+        "transaction": transaction,
+    }
+    leaves = tuple(
+        Leaf(oid, sql.Identifier(schema, name), -(-size // block_size)) for oid, schema, name, *_, size in found
+    )
+    no_keys = "its key has an array or a composite type" if array_key else None
+    unfit = next(filter(None, map(_unfit, found)), None)
+    if unfit is None and not is_readable:
+        unfit = "the job's user may not ask for the server's state"
+    if unfit is None and virtual:
+        unfit = "it has virtual generated columns"
+    if unfit is None and unstable:
+        unfit = "it has columns of type money, or of types that name objects"
+    return Sight(told, leaves, next_transaction(transaction, age), unfit, no_keys)
+
+
+def next_transaction(at_least: int, age_of_third: int) -> int:
+    """The 64 bits of the transaction that age() counts from, which is `at_least` or soon after it.
+
+    `age_of_third` is age('3'), which tells its lower half.
+    """
+    return at_least + (age_of_third + 3 - at_least) % WRAP
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """A hash of what a dataset's rows are in the merge table."""
+    told = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _unfit(leaf: tuple[Any, ...]) -> str | None:
+    _, _, name, kind, method, _, may_read, row_security, _ = leaf
+    if kind != "r":
+        return f"{name} is no plain table"
+    if method != "heap":
+        return f"{name} is stored by {method}"
+    if not may_read:
+        return f"the job's user may not read {name} itself"
+    if row_security:
+        return f"{name} has row security"
+    return None

@@ -1,0 +1,53 @@
+"""Duplicate and NULL keys of a source: found, counted, and told without showing them in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg2
+from psycopg2 import sql
+
+from config_schema.model import SourceKind
+from merge_jobs.errors import KeysRejected, RejectedKeys
+from merge_jobs.stores.postgres.tables import DatasetTables
+
+SAMPLE = 1000  # keys kept for operators
+T = TypeVar("T")
+
+
+def with_keys_checked(tables: DatasetTables, loaded: sql.Identifier, write: Callable[[], T]) -> T:
+    """Do a `write` that an index or NOT NULL may refuse; if so, raise KeysRejected with what is wrong in `loaded`."""
+    tables.store.run("dataset.keys_savepoint")
+    try:
+        return write()
+    except (psycopg2.errors.UniqueViolation, psycopg2.errors.NotNullViolation):
+        tables.store.run("dataset.back_to_keys_savepoint")
+        refuse_bad_keys(tables, loaded)
+        raise
+
+
+def refuse_bad_keys(tables: DatasetTables, loaded: sql.Identifier) -> None:
+    """Raises KeysRejected if the table `loaded` has NULL or duplicate keys."""
+    for reason, what in (("null", "rows with a NULL in their key"), ("duplicate", "keys of more than one row")):
+        rows = tables.run(f"dataset.{reason}_keys", {"limit": SAMPLE}, table=loaded).fetchall()
+        if rows:
+            sample = tuple((key, int(count)) for key, count, _ in rows)
+            rejected = RejectedKeys(tables.name, reason, int(rows[0][2]), sample)
+            raise KeysRejected(
+                f"{tables.where}: key ({', '.join(tables.dataset.primary_key)})",
+                f"{what} in the source: {rejected.number}",
+                f"Correct them; to find them in the source: {_query(tables, reason)}",
+                rejected,
+            )
+
+
+def _query(tables: DatasetTables, reason: str) -> str:
+    """Return the statement that finds such keys, in the dialect of the source."""
+    source = tables.store.stream.store.source
+    if source.kind is SourceKind.POSTGRESQL:
+        return tables.text(f"dataset.{reason}s_query")
+    # SQLAlchemy is loaded for those who need it.
+    from merge_jobs.sources.sql.key_queries import bad_keys_query
+
+    return bad_keys_query(source, tables.dataset, reason)

@@ -1,0 +1,201 @@
+"""The SQL of a batch as text, identifiers filled in, without a connection: what would run for a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from psycopg2 import sql
+
+from config_schema import names
+from config_schema.errors import choose_from
+from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
+from config_schema.model.mapping import DsgMapping, ingested_datasets
+from config_schema.sql.statements import VALUE
+from merge_jobs.database.connections import Place
+from merge_jobs.errors import CommandWrong
+from merge_jobs.sql import statement, statements_of
+from merge_jobs.stores.postgres.as_of import parts_of
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.sql_plan import STORIES, Chapter, Side
+from merge_jobs.stream import Stream, stream_of
+
+AS_OF = "as-of"
+# Of as_of.sql: what makes the functions, from their queries on. The rest is for tables whose columns have changed.
+OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_functions")
+WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
+LEGEND = """\
+-- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
+-- Each transaction begins with the settings that merge_jobs/sql/session.sql has, and verifies them.
+-- Left out are looks at the catalogue, by which a job finds that tables are its own and fit the model, and the
+-- quality checks of the model."""
+
+
+def datasets_to_show(
+    ecosystem: Ecosystem, platform: str, store: str, dataset: str | None, mappings: Iterable[DsgMapping] = ()
+) -> tuple[Stream, tuple[Dataset, ...]]:
+    """Return the stream that a dataset is merged in, and the dataset, or all of the stream if none is named.
+
+    With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or where
+    it ingests none, all of the datastore. Raises CommandWrong naming what there is to choose from.
+    """
+    stores = {one.name: one for one in ecosystem.datastores}
+    single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
+    ingested = ingested_datasets(ecosystem, mappings, platform, store) if store in stores and not single else ()
+    stream = stream_of(ecosystem, platform, store, dataset if single else None, ingested)
+    found = tuple(one for one in stream.datasets if dataset in (None, one.name))
+    if not found:
+        what = f"there is no dataset in {store} {dataset!r}"
+        if dataset in [one.name for one in stream.store.datasets]:
+            what = f"{dataset!r} of {store} is not ingested on {platform}: no dataset group there uses it"
+        raise CommandWrong("--dataset", what, choose_from(dataset or "", [one.name for one in stream.datasets]))
+    return stream, found
+
+
+def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
+    """The story of a strategy, all statements of the platform's milestoning, or the as-of functions of a forensic one.
+
+    Raises CommandWrong for others.
+    """
+    milestoning = stream.platform.milestoning
+    known = [*(STORIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
+    if milestoning is Milestoning.FORENSIC:
+        known.append(AS_OF)
+    if what not in known:
+        other = [AS_OF, *(one.value for one in Milestoning if one is not milestoning)]
+        why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
+        raise CommandWrong("merge-job sql", why, choose_from(what, known))
+    shown = _Shown(stream, dataset, store)
+    head = f"-- {stream} {dataset.name}: {what}\n-- From {_told(stream.store.source)} to {_told(store)}.\n{LEGEND}\n"
+    return "\n".join([head, *_body(shown, what)])
+
+
+def _body(shown: _Shown, what: str) -> Iterator[str]:
+    if what in STORIES:
+        return shown.story(STORIES[what])
+    return shown.some("as_of", OF_AS_OF) if what == AS_OF else shown.some(what, statements_of(what))
+
+
+def plain_text(part: sql.Composable) -> str:
+    """What the driver would send, which asks a connection for it. Raises TypeError for a literal of another type."""
+    match part:
+        case sql.Composed():
+            return "".join(map(plain_text, part.seq))
+        case sql.Identifier():
+            return ".".join('"' + name.replace('"', '""') + '"' for name in part.strings)
+        case sql.SQL():
+            return part.string
+        case sql.Literal():
+            return _literal(part.wrapped)
+    raise TypeError(f"{type(part).__name__} has no plain text")
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"  # a backslash is itself: standard_conforming_strings is on
+    raise TypeError(f"{type(value).__name__} has no plain text")
+
+
+def _is_postgresql(stream: Stream) -> bool:
+    return stream.store.source.kind is SourceKind.POSTGRESQL
+
+
+def _told(database: Database) -> str:
+    return database.database if database.kind is SourceKind.SQLITE else f"{database.database} on {database.host}"
+
+
+class _NamesOnly(MergeStore):
+    """A merge store that is not connected to: of it a dataset's tables need only names."""
+
+    def __init__(self, stream: Stream, of: Database) -> None:
+        self.stream = stream
+        self.place = Place(of.host, of.port, of.database, of.schema, "", "")
+
+    def _of_type(self, text: str) -> tuple[str | None, str | None]:
+        return None, None
+
+
+class _Shown:
+    def __init__(self, stream: Stream, dataset: Dataset, store: Database) -> None:
+        self.stream, self.dataset = stream, dataset
+        self.tables = DatasetTables(_NamesOnly(stream, store), dataset)
+
+    def story(self, chapters: tuple[Chapter, ...]) -> Iterator[str]:
+        milestonings = {one.value for one in Milestoning} - {self.tables.milestoning.value}
+        for chapter in chapters:
+            if chapter.maps and not _is_postgresql(self.stream):
+                continue
+            yield f"\n-- ===== On the {chapter.side.value}: {chapter.title}\n"
+            if chapter.side is Side.SOURCE and not _is_postgresql(self.stream):
+                yield from self._by_dialect(chapter)
+                continue
+            if chapter.opens:
+                yield f"{chapter.opens};\n"
+            for name in chapter.statements:
+                if name.partition(".")[0] not in milestonings:
+                    yield self._statement(name)
+            if chapter.ends:
+                yield f"{chapter.ends};\n"
+
+    def some(self, file: str, statements: Iterable[str]) -> Iterator[str]:
+        for one in statements:
+            yield f"\n-- {one}"
+            yield self._statement(f"{file}.{one}")
+
+    def _statement(self, name: str) -> str:
+        full = self.tables.milestoning.value + name if name.startswith(".") else name
+        wanted = statement(full)
+        parts = self.tables.parts_of(full, self._of_file(full.partition(".")[0]))
+        unknown = {part: sql.SQL(f":{part}") for part in wanted.identifiers - parts.keys()}
+        given = {part: text for part, text in {**parts, **unknown}.items() if part in wanted.identifiers}
+        composed = sql.SQL(wanted.text).format(**given)
+        return "".join(map(_with_values_named, composed.seq)) + ";\n"
+
+    def _of_file(self, file: str) -> Mapping[str, sql.Composable]:
+        """What else than the dataset's vocabulary the statements of a file speak of."""
+        store, platform = self.tables.store, self.stream.platform_name
+        if file == "as_of":
+            types = {column.name: column.type for column in self.dataset.columns}
+            return parts_of(self.tables, types, plain_text)
+        if file == "batches":
+            return {
+                "counter": store.table(names.batch_counter_table(platform)),
+                "metrics": store.table(names.batch_metrics_table(platform)),
+                "rejected": store.table(names.rejected_keys_table(platform)),
+            }
+        if file == "leftovers":
+            tables = (self.tables.staging_name, self.tables.staged_map_name)
+            return {
+                "tables": sql.SQL(", ").join(map(store.table, tables)),
+                "map": store.table(self.tables.staged_map_name),
+                "usual": sql.Identifier(self.tables.map_name),
+            }
+        comma, schema = sql.SQL(", "), self.stream.store.source.schema
+        if file in ("postgres_source", "version_diff", "key_hash_diff"):
+            keys = [sql.Identifier(f"key_{number}") for number, _ in enumerate(self.dataset.primary_key, 1)]
+            return {
+                "table": sql.Identifier(schema, self.dataset.source_table),
+                "tables": comma.join(sql.Identifier(schema, one.source_table) for one in self.stream.datasets),
+                "selected": comma.join(sql.Identifier(column.name) for column in self.dataset.columns),
+                "key_names": comma.join(keys),
+                "key_arrays": comma.join(sql.SQL("array_agg({})").format(key) for key in keys),
+            }
+        return {}
+
+    def _by_dialect(self, chapter: Chapter) -> Iterator[str]:
+        # SQLAlchemy is loaded for those who need it.
+        from merge_jobs.sources.sql.dialects import DIALECTS
+        from merge_jobs.sources.sql.source import select_text
+
+        source = self.stream.store.source
+        reads = "postgres_source.copy_out" in chapter.statements
+        told = [select_text(source, self.dataset)] if reads else DIALECTS[source.kind].snapshot
+        yield from (f"{one};\n" for one in told)
+
+
+def _with_values_named(part: sql.Composable) -> str:
+    # The statement's own text only: a name that is put in may hold what looks like a value.
+    text = plain_text(part)
+    return VALUE.sub(r":\1", text) if isinstance(part, sql.SQL) else text

@@ -1,0 +1,136 @@
+"""Which strategy a dataset's batch takes, and why. Any doubt is a reason for a full batch."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
+from merge_jobs.strategies import full, initial, key_hash_diff, version_diff
+from merge_jobs.strategies.guard import Sight, broken, meaning_changed
+from merge_jobs.strategies.strategy import Strategy
+
+AUDIT_SECONDS = 86400
+
+
+class Wanted(Enum):
+    """What the command asks for."""
+
+    AUTO = "auto"
+    FULL = "full"
+    VERSION_DIFF = "version_diff"
+    KEY_HASH_DIFF = "key_hash_diff"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strategy, why it is taken, the map that it leaves, and whether it audits the map that is there."""
+
+    strategy: str
+    reason: str
+    map_kind: MapKind | None = None
+    audit: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a choice depends on. `sight` is None for a source that cannot be mapped.
+
+    `now` is the time by the merge store's clock, which also wrote when the last full batch was.
+    """
+
+    name: str
+    is_merged: bool
+    last_batch: int
+    wanted: Wanted
+    known: RowMap | None
+    sight: Sight | None
+    now: datetime
+    audit_interval: float = AUDIT_SECONDS
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "initial": initial.Initial(),
+    "full": full.Full(),
+    "version_diff": version_diff.VersionDiff(),
+    "key_hash_diff": key_hash_diff.KeyHashDiff(),
+}
+
+
+def strategy_named(name: str) -> Strategy:
+    return STRATEGIES[name]
+
+
+def choice(case: Case) -> Choice:
+    kind, no_map = _map_kind(case)
+    if not case.is_merged:
+        return Choice("initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind)
+    why = _why_full(case, kind, no_map)
+    if why is not None or kind is None:
+        return Choice("full", why or no_map, kind)
+    assert case.known is not None
+    if _audit_is_due(case, case.known):
+        return Choice("full", f"an audit, as the last full batch was at {case.known.full_at}", kind, audit=True)
+    why = "row versions tell what has changed" if kind is MapKind.VERSIONS else _no_versions(case) or "asked for"
+    return Choice(kind.value, why, kind)
+
+
+def _map_kind(case: Case) -> tuple[MapKind | None, str]:
+    """The kind of map that a dataset is to have; if none, why."""
+    if case.sight is None:
+        return None, "the source is not PostgreSQL"
+    if case.sight.no_keys is not None:
+        return None, case.sight.no_keys
+    if case.wanted is not Wanted.KEY_HASH_DIFF and _no_versions(case) is None:
+        return MapKind.VERSIONS, ""
+    off = _why_off(case, MapKind.KEY_HASHES)
+    return (MapKind.KEY_HASHES, "") if off is None else (None, off)
+
+
+def _no_versions(case: Case) -> str | None:
+    """Why row versions are not to be mapped."""
+    if case.sight is not None and case.sight.no_versions is not None:
+        return case.sight.no_versions
+    return _why_off(case, MapKind.VERSIONS)
+
+
+def _why_off(case: Case, kind: MapKind) -> str | None:
+    """Why an audit has put the strategy of such maps off; None if it has not."""
+    reason = None if case.known is None else case.known.distrusted.get(kind)
+    return None if reason is None else f"{kind.words} is off: {reason}"
+
+
+def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
+    if case.wanted is Wanted.FULL:
+        return "asked for"
+    if kind is None:
+        return no_map
+    known, sight = case.known, case.sight
+    if known is not None and known.is_lost:
+        return "the map of its rows is gone"
+    if known is None or known.kind is None:
+        return "there is no map of its rows"
+    if known.kind is not kind:
+        return f"its map is for {known.kind.value}"
+    assert sight is not None
+    check = broken if kind is MapKind.VERSIONS else meaning_changed
+    why = check(known.guard, sight.facts)
+    return None if why is None else f"{why} since batch {known.batch_id}"
+
+
+def _audit_is_due(case: Case, known: RowMap) -> bool:
+    """Once in each interval; the intervals of different datasets begin at different times."""
+    if case.audit_interval <= 0:
+        return False
+    if known.full_at is None:
+        return True
+    digest = hashlib.sha256(case.name.encode()).digest()
+    offset = int.from_bytes(digest[:8], "big") / 2**64 * case.audit_interval
+    # In another interval, not in a later one: the last audit lies ahead of a clock that was set back.
+    return _interval(case.now, offset, case.audit_interval) != _interval(known.full_at, offset, case.audit_interval)
+
+
+def _interval(at: datetime, offset: float, seconds: float) -> int:
+    return int((at - timedelta(seconds=offset)).timestamp() // seconds)

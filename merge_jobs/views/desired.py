@@ -1,0 +1,155 @@
+"""Which views, functions and roles the model asks for, by workspace. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from config_schema import names
+from config_schema.load import Model
+from config_schema.model import (
+    Consistency,
+    Dataset,
+    DatasetGroup,
+    Datastore,
+    Milestoning,
+    Platform,
+    Workspace,
+)
+from config_schema.sql.object_comments import told_by
+
+
+class Kind(Enum):
+    LIVE = "live"  # current rows
+    FULL = "full"  # all versions, of a forensic platform
+    ASOF = "asof"  # a function: the rows as they were at a time
+    BATCHES = "batches"  # a platform's committed batches
+    FRESHNESS = "freshness"  # of each dataset of the workspace
+
+
+@dataclass(frozen=True)
+class Served:
+    """A dataset as one dataset group of a workspace gets it from one platform."""
+
+    ecosystem: str
+    workspace: Workspace
+    group: DatasetGroup
+    platform: Platform
+    store: Datastore
+    dataset: Dataset
+
+    @property
+    def platform_name(self) -> str:
+        return names.platform_name(self.platform.name)
+
+    @property
+    def stream(self) -> str:
+        single = self.store.consistency is Consistency.SINGLE_DATASET
+        return names.stream_key(self.store.name, self.dataset.name if single else None)
+
+    @property
+    def merge_table(self) -> str:
+        return names.merge_table(self.platform_name, self.store.name, self.dataset.name)
+
+    @property
+    def forensic(self) -> bool:
+        return self.platform.milestoning is Milestoning.FORENSIC
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        return (Kind.LIVE, Kind.FULL, Kind.ASOF) if self.forensic else (Kind.LIVE,)
+
+    @property
+    def role(self) -> str:
+        return names.consumer_role(self.ecosystem, self.workspace.name, self.group.name)
+
+    @property
+    def masked(self) -> frozenset[str]:
+        """The columns that the workspace may not see."""
+        allowed = self.workspace.may_see
+        return frozenset(column.name for column in self.dataset.columns if column.classification not in allowed)
+
+    def name(self, kind: Kind) -> str:
+        parts = (self.workspace.name, self.group.name, self.store.name, self.dataset.name, kind.value)
+        return names.consumer_view(self.platform_name, *parts)
+
+    def mark(self, kind: Kind) -> dict[str, Any]:
+        """What the view's comment says of whose it is."""
+        of_dataset = {"group": self.group.name, "datastore": self.store.name, "dataset": self.dataset.name}
+        return {**mark("view", self.ecosystem, self.workspace.name, self.platform.name), **of_dataset, "is": kind.value}
+
+    def __str__(self) -> str:
+        return f"{self.workspace.name}/{self.group.name}: {self.store.name}.{self.dataset.name} of {self.platform.name}"
+
+
+@dataclass(frozen=True)
+class WantedWorkspace:
+    """All that a workspace gets in one database."""
+
+    ecosystem: str
+    name: str
+    served: tuple[Served, ...] = ()
+
+    @property
+    def schema(self) -> str:
+        return names.workspace_schema(self.name)
+
+    @property
+    def roles(self) -> dict[str, dict[str, Any]]:
+        """The roles of the dataset groups, each with its mark."""
+        return {one.role: {**mark("reader", self.ecosystem, self.name), "group": one.group.name} for one in self.served}
+
+    def streams(self) -> dict[str, dict[str, set[str]]]:
+        """By platform: its streams, each with the roles that read of it."""
+        found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for one in self.served:
+            found[one.platform.name][one.stream].add(one.role)
+        return found
+
+
+def mark(kind: str, ecosystem: str, workspace: str, platform: str | None = None) -> dict[str, Any]:
+    """The beginning of a comment that says that something is ours."""
+    of = {"kind": f"consumers' {kind}", "ecosystem": ecosystem, "workspace": workspace}
+    return of if platform is None else {**of, "platform": platform}
+
+
+def read_mark(comment: str | None, kind: str, ecosystem: str) -> Mapping[str, Any] | None:
+    """What a comment says, if it is of something of ours of that kind."""
+    told, wanted = told_by(comment), {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
+    return told if wanted.items() <= told.items() else None
+
+
+def mark_pattern(kind: str, ecosystem: str) -> str:
+    """What the comments of ours of a kind begin with, for LIKE."""
+    start = json.dumps({"kind": f"consumers' {kind}", "ecosystem": ecosystem})[:-1]
+    return start.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def wanted_workspaces(model: Model, platforms: Collection[str]) -> dict[str, WantedWorkspace]:
+    """What the workspaces get of these platforms, by the assignments that serve; those that get nothing are left out.
+
+    Of a platform that is PROVISIONING consumers have none yet; those who are leaving (DECOMMISSIONING) have their views
+    until they have left.
+    """
+    by_workspace: dict[str, list[Served]] = defaultdict(list)
+    for one in _served(model):
+        if one.platform.name in platforms:
+            by_workspace[one.workspace.name].append(one)
+    ecosystem = model.ecosystem.name
+    return {name: WantedWorkspace(ecosystem, name, tuple(served)) for name, served in by_workspace.items()}
+
+
+def _served(model: Model) -> Iterator[Served]:
+    ecosystem = model.ecosystem
+    for mapping in model.mappings:
+        workspace = ecosystem.workspace(mapping.workspace)
+        group = next(one for one in workspace.dataset_groups if one.name == mapping.dsg_name)
+        for platform in (one for one in ecosystem.platforms if one.name in mapping.serving):
+            for sink in dict.fromkeys(group.sinks):
+                store = ecosystem.datastore(sink.datastore)
+                dataset = next(one for one in store.datasets if one.name == sink.dataset)
+                yield Served(ecosystem.name, workspace, group, platform, store, dataset)

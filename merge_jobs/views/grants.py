@@ -1,0 +1,126 @@
+"""Who may read consumers' views: a role for each dataset group, its rights exactly the model's. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from config_schema.errors import StreamFactoryError
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.sql import composed
+from merge_jobs.views.catalog import Right, Server
+
+PRIVILEGE = {"SCHEMA": "USAGE", "TABLE": "SELECT", "FUNCTION": "EXECUTE", "DATABASE": "CONNECT"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to do, in words and as statements; `shown` are those for people where a password is in them."""
+
+    what: str
+    statements: tuple[sql.Composed, ...]
+    shown: tuple[sql.Composed, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Object:
+    """Something that rights are given on."""
+
+    kind: str  # SCHEMA, TABLE, FUNCTION or DATABASE
+    name: str
+    schema: str | None = None
+
+    @property
+    def identifier(self) -> sql.Composed:
+        name = sql.Identifier(self.name) if self.schema is None else sql.Identifier(self.schema, self.name)
+        takes = sql.SQL("(timestamptz)" if self.kind == "FUNCTION" else "")
+        return sql.SQL("{} {}{}").format(sql.SQL(self.kind), name, takes)
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.name}"
+
+
+def role_changes(wanted: Mapping[str, Mapping[str, Any]], server: Server) -> Iterator[Change | StreamFactoryError]:
+    """Make the roles that are missing, and say which of their names are somebody else's."""
+    for role, of in sorted(wanted.items()):
+        making = composed("views.create_role", role_parts(role, of), {})
+        if role not in server.roles:
+            if server.may_create_roles:
+                yield Change(f"create role {role}", (making,))
+            else:
+                what = f"it is missing, and {server.user} may not create roles"
+                todo = f"ALTER ROLE {server.user} CREATEROLE, or create it as merge-job views plan shows"
+                yield StoreMismatch(f"role {role}", what, todo)
+        elif server.roles[role] is None:
+            what = "it is there, and its comment does not say that it is ours"
+            todo = f"Rename it, or let it be ours: COMMENT ON ROLE \"{role}\" IS '{json.dumps(dict(of))}'"
+            yield StoreMismatch(f"role {role}", what, todo)
+
+
+def role_parts(role: str, of: Mapping[str, Any]) -> dict[str, sql.Composable]:
+    return {"role": sql.Identifier(role), "comment": sql.Literal(json.dumps(dict(of)))}
+
+
+def usable_roles(wanted: Iterable[str], server: Server) -> frozenset[str]:
+    """Those that are ours, or that we are about to make."""
+    ours = {role for role, of in server.roles.items() if of is not None}
+    return frozenset(role for role in wanted if role in ours or (role not in server.roles and server.may_create_roles))
+
+
+def right_changes(
+    on: Object, wanted: Collection[str], standing: Sequence[Right], server: Server, *, made_anew: bool = False
+) -> Iterator[Change]:
+    """Give the roles what they lack, take from our other roles what they have, and leave all others' rights alone.
+
+    An object that was dropped and made anew gets back what others had on it.
+    """
+    privilege = PRIVILEGE[on.kind]
+    ours = {role for role, of in server.roles.items() if of is not None}
+    held = {right.role for right in standing if right.privilege == privilege}
+    for role in sorted(wanted):
+        if made_anew or role not in held:
+            yield Change(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
+    if made_anew:
+        yield from regranted(on, [right for right in standing if right.role not in ours])
+        return
+    for role in sorted({right.role for right in standing if right.role in ours and right.role not in wanted} - {None}):
+        parts = {"object": on.identifier, "role": sql.Identifier(role)}
+        yield Change(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
+
+
+def regranted(on: Object, rights: Iterable[Right]) -> Iterator[Change]:
+    """What others may do with something that was made anew."""
+    for right in rights:
+        what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
+        yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
+
+
+def connect_changes(
+    workspace: str, wanted: Collection[str], staying: Collection[str], server: Server
+) -> Iterator[Change | StreamFactoryError]:
+    """Let the roles connect where the database is not open to all, and no other role of the workspace but `staying`."""
+    on = Object("DATABASE", server.database)
+    for role in sorted(wanted):
+        lacks = role in server.without_connect or (role not in server.roles and not server.open_to_all)
+        if lacks and server.may_grant_connect:
+            yield Change(f"grant CONNECT on {on} to {role}", (_grant(on, "CONNECT", role),))
+        elif lacks:
+            what = f"it may not connect to {server.database}, and {server.user} may not let it"
+            yield StoreMismatch(f"role {role}", what, "Let the database's owner GRANT CONNECT to it")
+    if server.may_grant_connect:
+        of_workspace = {role for role, of in server.roles.items() if of is not None and of["workspace"] == workspace}
+        left = server.with_connect & of_workspace - {*wanted, *staying}
+        yield from right_changes(on, (), [Right(role, "CONNECT") for role in left], server)
+
+
+def _grant(on: Object, privilege: str, role: str | None, *, further: bool = False) -> sql.Composed:
+    parts = {
+        "privilege": sql.SQL(privilege),  # as PostgreSQL names it
+        "object": on.identifier,
+        "role": sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
+    }
+    return composed("views.grant_further" if further else "views.grant", parts, {})

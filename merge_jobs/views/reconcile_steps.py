@@ -1,0 +1,143 @@
+"""A view or function brought to its definition: left, replaced where it stands, or made anew. Pure.
+
+What others have built on it is never dropped: columns that must stay for them are NULL, or it is said what is in the
+way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+from psycopg2 import sql
+
+from config_schema.errors import StreamFactoryError
+from merge_jobs.errors import StoreMismatch
+from merge_jobs.sql import composed
+from merge_jobs.views.catalog import Server, Standing
+from merge_jobs.views.definitions import Definition, FunctionDefinition, comment
+from merge_jobs.views.grants import Change, Object, right_changes
+
+Text = Callable[[sql.Composable], str]
+Step = Change | StreamFactoryError | str  # a str is worth a note, and nothing to do
+
+
+def view_steps(
+    schema: str, view: Definition, standing: Standing | None, usable: Collection[str], server: Server, text: Text
+) -> Iterator[Step]:
+    """The caller sees to it that the schema is there."""
+    on = Object("TABLE", view.name, schema)
+    roles = view.roles.intersection(usable)
+    if standing is None:
+        yield _made("create", schema, view, list(view.columns), {}, text)
+        yield from right_changes(on, roles, (), server)
+        return
+    if standing.mark is None:
+        yield _not_ours(f"view {view.name} in {schema}")
+        return
+    there = dict(standing.columns)
+    retyped = [name for name, kind in there.items() if view.columns.get(name, kind) != kind]
+    gone = {name: kind for name, kind in there.items() if name not in view.columns}
+    if retyped or (gone and not standing.users):
+        if standing.users:
+            yield _in_use(f"view {view.name} in {schema}", f"the type of {', '.join(retyped)} is to change", standing)
+            yield from right_changes(on, roles, standing.rights, server)
+            return
+        drop = composed("views.drop_view", {"view": sql.Identifier(schema, view.name)}, {})
+        made = _made("create", schema, view, list(view.columns), {}, text)
+        yield Change(f"make view {view.name} anew ({view.about})", (drop, *made.statements))
+        yield from right_changes(on, roles, standing.rights, server, made_anew=True)
+        return
+    if gone:
+        yield f"view {view.name} in {schema} keeps {', '.join(gone)}, as NULL: {_users(standing)} is built on it"
+    order = [*there, *(name for name in view.columns if name not in there)]
+    if standing.mark != _marked(view, order, gone, text):
+        yield _made("replace", schema, view, order, gone, text)
+    yield from right_changes(on, roles, standing.rights, server)
+
+
+def function_steps(
+    schema: str,
+    function: FunctionDefinition,
+    standing: Standing | None,
+    usable: Collection[str],
+    server: Server,
+    text: Text,
+) -> Iterator[Step]:
+    """The caller sees to it that the views which it reads are there."""
+    on = Object("FUNCTION", function.name, schema)
+    roles = function.roles.intersection(usable)
+    marked = function.marked(text(function.query))
+    made = composed(
+        "views.create_function",
+        {
+            "function": sql.Identifier(schema, function.name),
+            "returned": function.returned,
+            "query": sql.Literal(text(function.query)),
+            "comment": comment(marked),
+        },
+        {},
+    )
+    if standing is None:
+        yield Change(f"create function {function.name} ({function.about})", (made,))
+        yield from right_changes(on, roles, (), server)
+    elif standing.mark is None:
+        yield _not_ours(f"function {function.name} in {schema}")
+    elif standing.mark.get("returned") == marked["returned"]:
+        if standing.mark != marked:
+            yield Change(f"replace function {function.name} ({function.about})", (made,))
+        yield from right_changes(on, roles, standing.rights, server)
+    elif standing.users:
+        yield _in_use(f"function {function.name} in {schema}", "its columns are to change", standing)
+        yield from right_changes(on, roles, standing.rights, server)
+    else:
+        yield Change(f"make function {function.name} anew ({function.about})", (_dropped(on), made))
+        yield from right_changes(on, roles, standing.rights, server, made_anew=True)
+
+
+def departure(schema: str, kind: str, standing: Standing, server: Server) -> Iterator[Step]:
+    """Something of ours that the model has no more: dropped, or closed where somebody has built on it."""
+    on = Object(kind, standing.name, schema)
+    what = f"{'view' if kind == 'TABLE' else 'function'} {standing.name}"
+    if standing.users:
+        yield from right_changes(on, (), standing.rights, server)
+        yield _in_use(f"{what} in {schema}", "it is to go", standing)
+    else:
+        yield Change(f"drop {what}", (_dropped(on),))
+
+
+def _dropped(on: Object) -> sql.Composed:
+    name = sql.Identifier(on.schema or "", on.name)
+    if on.kind == "TABLE":
+        return composed("views.drop_view", {"view": name}, {})
+    return composed("views.drop_function", {"function": name}, {})
+
+
+def _marked(view: Definition, order: Sequence[str], left: Mapping[str, str], text: Text) -> dict[str, object]:
+    types = [(name, {**view.columns, **left}[name]) for name in order]
+    return view.marked(f"{text(view.query(order, left))} {types}")
+
+
+def _made(
+    verb: str, schema: str, view: Definition, order: Sequence[str], left: Mapping[str, str], text: Text
+) -> Change:
+    parts = {
+        "view": sql.Identifier(schema, view.name),
+        "query": view.query(order, left),
+        "hides_rows": sql.SQL("true" if view.hides_rows else "false"),
+        "comment": comment(_marked(view, order, left, text)),
+    }
+    name = "views.create_view" if verb == "create" else "views.replace_view"
+    return Change(f"{verb} view {view.name} ({view.about})", (composed(name, parts, {}),))
+
+
+def _not_ours(what: str) -> StoreMismatch:
+    return StoreMismatch(what, "it is there, and its comment does not say that it is ours", "Rename it")
+
+
+def _in_use(where: str, what: str, standing: Standing) -> StoreMismatch:
+    todo = "Drop that, or let its owner do it, and reconcile again; it was left as it is"
+    return StoreMismatch(where, f"{what}, and {_users(standing)} is built on it", todo)
+
+
+def _users(standing: Standing) -> str:
+    return ", ".join(standing.users)

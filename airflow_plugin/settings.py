@@ -21,7 +21,7 @@ from typing import Any
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 from config_schema.schemas import json_schema
-from config_schema.schemas.schema_check import findings
+from config_schema.schemas.findings import findings
 
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"

@@ -15,7 +15,7 @@ from typing import Any
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.schemas import json_schema
-from config_schema.schemas.schema_check import findings
+from config_schema.schemas.findings import findings
 
 CONFIG_VERSION = 1
 STATUSES = ("active", "paused", "retired")

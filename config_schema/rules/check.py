@@ -13,7 +13,7 @@ from config_schema.model import Ecosystem
 from config_schema.model.mapping import DsgMapping
 from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
 from config_schema.schemas import json_schema
-from config_schema.schemas.conforms import conforms
+from config_schema.schemas.findings import findings
 
 # The file that a path of the whole ecosystem leads to, and the path in that file.
 Place = Callable[[str], tuple[str, str]]
@@ -21,15 +21,7 @@ Place = Callable[[str], tuple[str, str]]
 
 def schema_problems(data: Any, schema: str, place: Place) -> list[Problem]:
     """What is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
-    asked = json_schema(schema)
-    if conforms(data, asked):
-        return []
-    from jsonschema import Draft202012Validator  # loaded only for what it has to word
-
-    from config_schema.schemas.schema_words import worded
-
-    errors = Draft202012Validator(asked).iter_errors(data)
-    found = [Problem(*place(path), what, todo) for error in errors for path, what, todo in worded(error)]
+    found = [Problem(*place(path), what, todo) for path, what, todo in findings(data, json_schema(schema))]
     return sorted(set(found))
 
 

@@ -23,7 +23,7 @@ from config_schema import model
 from config_schema.load.documents import plain, structured
 from config_schema.load.parts import LISTS
 from config_schema.model import Ecosystem
-from config_schema.schemas.conforms import conforms
+from config_schema.schemas.validator import validator
 
 FOLDER = Path(config_schema.__file__).parent
 SCHEMA: dict[str, Any] = json.loads((FOLDER / "schemas" / "ecosystem.schema.json").read_text())
@@ -75,10 +75,10 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(document=values(SCHEMA))
 def test_what_the_schema_admits_is_an_ecosystem_and_the_ecosystem_is_it(document):
-    assert conforms(document, SCHEMA)
+    assert validator(SCHEMA)(document)
     ecosystem = structured(document, Ecosystem)
     written = plain(ecosystem)
-    assert conforms(written, SCHEMA)
+    assert validator(SCHEMA)(written)
     assert structured(written, Ecosystem) == ecosystem
     assert structured(yaml.safe_load(yaml.safe_dump(document)), Ecosystem) == ecosystem
     assert _said(document, written)

@@ -100,15 +100,15 @@ BROKEN = [
     ({"kind": "range", "column": "dob", "min": 2, "max": 1.5}, f"{AT}.min: 2 is more than max, 1.5"),
     ({"kind": "range", "column": "dob", "min": float("nan")}, "ecosystem.yaml:7: not YAML: .nan is no finite number"),
     ({"kind": "range", "column": "dob", "min": 1, "max": "2"}, f"{AT}: of min and max, one is a number and the"),
-    ({"kind": "range", "column": "dob", "min": True}, f"{AT}.min: True is not of type number or string"),
+    ({"kind": "range", "column": "dob", "min": True}, f"{AT}.min: True is not a number or a string"),
     ({"kind": "row_count"}, f"{AT}: it has neither min nor max"),
     ({"kind": "row_count", "min": 2, "max": 1}, f"{AT}.min: 2 is more than max, 1"),
-    ({"kind": "row_count", "min": -1}, f"{AT}.min: -1 does not hold minimum 0"),
+    ({"kind": "row_count", "min": -1}, f"{AT}.min: -1 is out of bounds"),
     (
         {"kind": "pattern", "column": "email", "pattern": "("},
         f"{AT}.pattern: '(' is no regular expression: a ( is not closed",
     ),
-    ({"kind": "pattern", "column": "email", "pattern": "x" * 501}, "does not hold maxLength 500"),
+    ({"kind": "pattern", "column": "email", "pattern": "x" * 501}, "the text has 501 characters"),
     (
         {"kind": "reference", "columns": ["id"], "dataset": "adresses", "dataset_columns": ["id"]},
         f"{AT}.dataset: 'adresses' is no dataset of Store1. Did you mean 'addresses'?",

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from config_schema import stream
 from config_schema.errors import ProblemsFound
 from config_schema.schemas import json_schema
-from config_schema.schemas.schema_check import findings
-from config_schema.schemas.schema_fits import fits
+from config_schema.schemas.findings import findings
+from config_schema.schemas.validator import validator
 
 SCHEMA = json_schema("stream")
 EXAMPLE: dict[str, Any] = SCHEMA["examples"][0]
@@ -50,13 +50,13 @@ def mutated_configs(draw: st.DrawFn) -> dict[str, Any]:
 @given(mutated_configs())
 def test_the_plain_checks_accept_exactly_what_the_schema_accepts(config):
     accepted = not list(findings(config, SCHEMA))
-    assert accepted == fits(SCHEMA)(config) == VALIDATOR.is_valid(config)
+    assert accepted == validator(SCHEMA)(config) == VALIDATOR.is_valid(config)
 
 
 @given(values)
 def test_whatever_is_no_config_is_refused_by_both(anything):
     assert list(findings(anything, SCHEMA))
-    assert not fits(SCHEMA)(anything)
+    assert not validator(SCHEMA)(anything)
     assert not VALIDATOR.is_valid(anything)
 
 

@@ -9,9 +9,13 @@ between it rises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Self
+
+# In the environment of a program whose output others read than those who started it, as of a job in a task's log.
+SHARED_LOG_VARIABLE = "DAGFACTORY_SHARED_LOG"
 
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
@@ -29,9 +33,13 @@ class StreamFactoryError(Exception):
 
     `retryable` says whether the same call can succeed later with nothing changed by a person. Names of tables and the
     like may hold anything: what could forge a line of a log is escaped.
+
+    `private` is what only people who run the servers may read: the user and host of a session, a server's own words. No
+    text of the error has it but `in_full`, so that import errors, task logs, notifications and answers never show it.
     """
 
     retryable = False
+    private = ""
 
     def __init__(self, where: str, what: str, todo: str, *, retryable: bool | None = None) -> None:
         where, what, todo = _in_one_line(where), _in_one_line(what), _in_one_line(todo)
@@ -42,6 +50,25 @@ class StreamFactoryError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}. {self.todo}"
+
+    @property
+    def what_in_full(self) -> str:
+        """`what`, with the private part where there is one."""
+        return f"{self.what} ({self.private})" if self.private else self.what
+
+    def in_full(self) -> str:
+        """Return the whole text, with the private part: for command lines and the logs of servers only."""
+        return f"{self.where}: {self.what_in_full}. {self.todo}"
+
+    def with_private(self, text: str) -> Self:
+        """Return the error itself, with this as its private part."""
+        self.private = _in_one_line(text)
+        return self
+
+
+def text_for_terminal(error: StreamFactoryError, environment: Mapping[str, str]) -> str:
+    """Return an error as a command prints it: in full, unless its output is the log of a task."""
+    return str(error) if environment.get(SHARED_LOG_VARIABLE) else error.in_full()
 
 
 @dataclass(frozen=True, order=True)

@@ -33,6 +33,7 @@ from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
+from config_schema.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.printable import printable
 from config_schema.result import QualityResult
 from config_schema.sql.postgres_errors import connect_failure, retry_can_help
@@ -232,7 +233,7 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
         return _lost(error, where)
     condition = _condition(state)
     message = error.diag.message_primary
-    safe = state[:2] in SAFE_CLASSES and message
+    safe = state[:2] in SAFE_CLASSES and message and not of_session(state)
     by_message = next((todo for sign, todo in TODO_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
     todo = by_message or TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
     if state == errorcodes.OUT_OF_MEMORY and LOCKS in (error.diag.message_hint or ""):
@@ -263,12 +264,9 @@ def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
 
 
 def source_connect_failed(failed: ConnectFailed) -> ConnectFailed:
-    """Return the error of a session that did not come about at a producer's server, in our words."""
-    known = connect_failure(failed.what)
-    what = "no session came about" if known is None else known.what
-    ours = ConnectFailed(failed.where, what, failed.todo, retryable=failed.retryable, sqlstate=None)
-    ours.said = printable(failed.what, MOST_SAID)
-    return ours
+    """Return the error of a session at a producer's server, whose text is kept with the failed batch as well."""
+    failed.said = printable(failed.private, MOST_SAID)
+    return failed
 
 
 def _condition(state: str) -> str:
@@ -276,14 +274,20 @@ def _condition(state: str) -> str:
 
 
 def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFailed:
-    """Why no session came about. The driver gives no SQLSTATE here: the text has to tell."""
+    """Return why no session came about, in our words: the driver's text has users, hosts and addresses.
+
+    It gives no SQLSTATE here, so that the text has to tell.
+    """
     said = str(error).strip().splitlines()
     first = said[0] if said else "no connection"
     reason = first.rpartition("FATAL:")[2].strip() if "FATAL:" in first else first
     known = connect_failure(first)
+    what = known.what if known else "no session came about"
     todo = known.todo if known else "Check that the server is up and can be reached"
     retryable = known.retryable if known else True
-    return ConnectFailed(where, reason, todo, retryable=retryable, sqlstate=None)
+    failed = ConnectFailed(where, what, todo, retryable=retryable, sqlstate=None)
+    failed.private = printable(reason, MOST_SAID)
+    return failed
 
 
 def too_large_a_row(where: str) -> DatabaseFailed:

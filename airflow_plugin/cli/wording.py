@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 from rich.text import Text
 
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError, text_for_terminal
 
 
 def talk(text: str) -> None:
@@ -25,7 +27,7 @@ def print_warning(error: StreamFactoryError) -> None:
 
 def _print(word: str, style: str, error: StreamFactoryError) -> None:
     problems = error.problems if isinstance(error, ProblemsFound) else ()
-    for line in [str(problem) for problem in problems] or [str(error)]:
+    for line in [str(problem) for problem in problems] or [text_for_terminal(error, os.environ)]:
         _console().print(Text.assemble((word, style), line), soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
 """Connecting to a platform's merge store, and PostgreSQL's errors in our words.
 
-Nothing of a DSN is shown but host, port, database and user: where a password breaks a DSN's syntax, libpq would
-print a part of it.
+Texts of errors name where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`). Of the DSN itself only host, port, database
+and user are shown, in an error's private part; where a password breaks a DSN's syntax, libpq would print a part of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.control.name_lookup import lookup
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.postgres_errors import connect_failure, retry_can_help
+from config_schema.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -67,7 +68,8 @@ def fetch_within(
     Asynchronous, because libpq's and the server's timeouts do not help against a server that has stopped.
     """
     until = time.monotonic() + seconds
-    late = MergeStoreError(where, f"no answer within {seconds:g} s ({place(dsn)})", LOOK_AT_SERVER, retryable=True)
+    late = MergeStoreError(where, f"no answer within {seconds:g} s", LOOK_AT_SERVER, retryable=True)
+    late.with_private(place(dsn))
     named = _resolved(dsn, where, seconds)
 
     def opened(more: dict[str, Any]) -> Connection:
@@ -125,8 +127,9 @@ def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:
     if found:
         return dict(zip(("host", "hostaddr", "port"), map(",".join, zip(*found, strict=True)), strict=True))
     if slow:
-        what = f"the host's name is not resolved within {seconds:g} s ({place(dsn)})"
-        raise MergeStoreError(where, what, "Look at the name servers of this machine", retryable=True)
+        what = f"the host's name is not resolved within {seconds:g} s"
+        todo = "Look at the name servers of this machine"
+        raise MergeStoreError(where, what, todo, retryable=True).with_private(place(dsn))
     raise _not_connected(dsn, where, "could not translate host name") from None
 
 
@@ -201,8 +204,8 @@ def _not_connected(dsn: str, where: str, said: str) -> MergeStoreError:
     if not at:
         return _malformed(where)
     if failure := connect_failure(said):
-        return MergeStoreError(where, f"{failure.what} ({at})", failure.todo, retryable=failure.retryable)
-    return MergeStoreError(where, f"no connection ({at})", "Check that psql connects there with the same DSN")
+        return MergeStoreError(where, failure.what, failure.todo, retryable=failure.retryable).with_private(at)
+    return MergeStoreError(where, "no connection", "Check that psql connects there with the same DSN").with_private(at)
 
 
 def _malformed(where: str) -> MergeStoreError:
@@ -211,13 +214,16 @@ def _malformed(where: str) -> MergeStoreError:
 
 
 def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
-    said = error.diag.message_primary or "the connection was lost"
+    said, private = error.diag.message_primary or "the connection was lost", ""
+    if of_session(error.pgcode):  # a pooler passes on why the server did not let it in, with user and host
+        failure = connect_failure(said)
+        said, private = failure.what if failure else f"the server ended the session ({error.pgcode})", said
     todo = {
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
         errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
     }.get(error.pgcode or "", "See the server's log for more")
-    refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode))
+    refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode)).with_private(private)
     refused.pgcode = error.pgcode
     return refused

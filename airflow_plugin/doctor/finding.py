@@ -52,7 +52,7 @@ class Area:
         """A line for each of its problems."""
         if isinstance(error, ProblemsFound) and error.problems:
             return [self.error(_place(one.file, one.path) + one.what, one.todo) for one in error.problems]
-        return [self.error(_place(error.where) + error.what, error.todo)]
+        return [self.error(_place(error.where) + error.what_in_full, error.todo)]
 
 
 def worst(findings: Iterable[Finding]) -> Level:

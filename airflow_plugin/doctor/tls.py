@@ -99,7 +99,7 @@ def _of_database(area: Area, title: str, database: Database, least: Tls | None) 
             connection.set_session(readonly=True)
             yield from session_findings(area, connection, dsn, f"{title}, {place(dsn)}")
     except StreamFactoryError as error:
-        yield area.warning(f"{error.where}: {error.what}", error.todo)
+        yield area.warning(f"{error.where}: {error.what_in_full}", error.todo)
 
 
 def _used(connection: Connection) -> str:

@@ -35,6 +35,8 @@ from config_schema.errors import StreamFactoryError
 PASS_FACTOR = 16
 NEAR = 0.6
 
+PRIVATE = "%s: the merge store that is away: %s"  # for the log of a server, which its administrators read
+
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +57,7 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
 def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     """In the dag-processor: the DAGs of all streams of a shard; those of the platform are in the first."""
     began = time.monotonic()
-    known = all_streams(settings)
+    known = _known_streams(settings)
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
     began_to_publish = time.monotonic()
     with nothing_collected():
@@ -64,6 +66,8 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     now = time.monotonic()
     seconds = now - began
     _tell(settings, known, loaded, seconds, now - began_to_publish)
+    if known.trouble is not None and known.trouble.private:
+        log.warning(PRIVATE, settings.original_platform_name, known.trouble.private)
     gauges = {
         metrics.ROWS: sum(stream.row is not None for stream in own),
         metrics.DAGS: len(loaded.made),
@@ -72,6 +76,19 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     }
     report(settings.platform_name, part, seconds=seconds, gauges=gauges)
     return loaded.made | (platform_dags(settings) if part.number == 1 else {})
+
+
+def _known_streams(settings: PlatformSettings) -> Known:
+    """Return the streams for a parse; why there are none goes in full into the dag-processor's own log.
+
+    The error itself becomes an import error, which everybody sees who may see the file's DAGs.
+    """
+    try:
+        return all_streams(settings)
+    except StreamFactoryError as error:
+        if error.private:
+            log.warning(PRIVATE, settings.original_platform_name, error.private)
+        raise
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
@@ -14,6 +15,7 @@ from airflow_plugin.operators.compile_first import compile_first, read_compiled
 from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
+from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,6 +28,7 @@ class KubernetesJob(JobPod):
 
     def __init__(self, *, job: PlatformJob, place: PodPlace, words: LastWords, **kwargs: Any) -> None:
         super().__init__(job=job, place=place, cmds=[job.program], **kwargs)
+        self.env_vars = [*self.env_vars, k8s.V1EnvVar(name=SHARED_LOG_VARIABLE, value="1")]
         if job.program == DAGFACTORY:
             read_compiled(self)
         if job.fetch:

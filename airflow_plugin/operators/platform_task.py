@@ -22,6 +22,9 @@ from airflow_plugin.jobs.platform_job import (
 )
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
+from airflow_plugin.operators.merge_job import PodPlace
+from airflow_plugin.operators.platform_job import DAGFACTORY, MERGE_JOB, LastWords, PlatformJob
+from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -79,7 +82,7 @@ class PlatformTask(BaseOperator):
     def _as_process(self, job: PlatformJob, words: LastWords) -> str:
         own = self.command if job.program == MERGE_JOB else None
         command = [*(own or (sys.executable, "-m", MODULES[job.program])), *job.arguments]
-        environment = job_environment(job.secrets, os.environ) | {"PYTHONUNBUFFERED": "1"}
+        environment = job_environment(job.secrets, os.environ) | {"PYTHONUNBUFFERED": "1", SHARED_LOG_VARIABLE: "1"}
         with tempfile.TemporaryDirectory(prefix=f"{job.program}-") as folder:
             try:
                 child = ChildProcess(command, environment, Path(folder))

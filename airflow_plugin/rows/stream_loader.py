@@ -151,4 +151,4 @@ def _settings_to_keep(settings: PlatformSettings, current: Snapshot | None) -> s
 
 def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:
     what = f"{error.what}, and there is no last-good snapshot yet"
-    return StreamFactoryError(error.where, what, error.todo, retryable=error.retryable)
+    return StreamFactoryError(error.where, what, error.todo, retryable=error.retryable).with_private(error.private)

@@ -21,6 +21,10 @@ from airflow_plugin.web import (
 from airflow_plugin.web.auth_middleware import Gate
 from airflow_plugin.web.error_responses import handle_errors
 from airflow_plugin.web.schemas import ErrorAnswer
+from airflow_plugin.web.answers import handle_errors
+from airflow_plugin.web.gate import Gate
+from airflow_plugin.web.rights import sees_servers
+from airflow_plugin.web.shapes import ErrorAnswer
 
 STATIC = Path(__file__).with_name("static")
 ROUTERS: tuple[APIRouter, ...] = (
@@ -52,7 +56,7 @@ def create_app() -> ASGIApp:
 def routed() -> FastAPI:
     """Without the gate."""
     app = FastAPI(title="Stream Factory", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    handle_errors(app)
+    handle_errors(app, sees_servers)
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=REFUSALS)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))

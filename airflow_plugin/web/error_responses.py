@@ -11,7 +11,7 @@ StreamFactoryError
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -47,7 +47,7 @@ def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str,
     return JSONResponse({"error": error}, status, {"Cache-Control": "no-store"})
 
 
-def as_answer(error: StreamFactoryError) -> JSONResponse:
+def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResponse:
     """The answer that an error of ours becomes."""
     if isinstance(error, Refused):
         return error_answer(error.status, error.what, error.todo)
@@ -56,7 +56,14 @@ def as_answer(error: StreamFactoryError) -> JSONResponse:
     if isinstance(error, TooManyChanges):
         return error_answer(429, f"{error.where}: {error.what}", error.todo)
     status = 503 if isinstance(error, MergeStoreError) or error.retryable else 400
-    return error_answer(status, f"{error.where}: {error.what}", error.todo)
+    told = outage(error, sees_servers)
+    return error_answer(status, told["what"], told["todo"])
+
+
+def outage(error: StreamFactoryError, sees_servers: bool) -> dict[str, str]:
+    """Return what is said of an error of a merge store; its server and user only to who may see them."""
+    what = error.what_in_full if sees_servers else error.what
+    return {"what": f"{error.where}: {what}", "todo": error.todo}
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
@@ -72,12 +79,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Every error of the app is answered in the same form; what nobody foresaw stays Airflow's 500."""
+def handle_errors(app: FastAPI, sees_servers: Callable[[Request], bool]) -> None:
+    """Every error of the app is answered in the same form; what nobody foresaw stays Airflow's 500.
+
+    `sees_servers` says whether who asks may see an error's private part.
+    """
 
     @app.exception_handler(StreamFactoryError)
-    async def ours(request: Request, error: StreamFactoryError) -> JSONResponse:
-        return as_answer(error)
+    def ours(request: Request, error: StreamFactoryError) -> JSONResponse:
+        return as_answer(error, bool(error.private) and sees_servers(request))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -14,6 +14,8 @@ from fastapi import Depends, Request
 
 from airflow_plugin.settings import SECTION, creator_roles, data_roles
 from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.answers import Refused
+from config_schema import names
 
 READ: Literal["GET"] = "GET"
 EDIT: Literal["PUT"] = "PUT"
@@ -50,6 +52,13 @@ class User:
         in_role = not wanted or not wanted.isdisjoint(role.lower() for role in _roles(self._user))
         return in_role and bool(self.may(EDIT, {dag_id}))
 
+    def may_see_servers(self, platform: str) -> bool:
+        """Return whether the user may see what server and user a session of the platform (derived name) is for.
+
+        These are the people who may edit the platform's own DAGs, administrators among them.
+        """
+        return bool(self.may(EDIT, {names.health_dag_id(platform)}))
+
     def must(self, right: Right, dag_id: str) -> None:
         """Raises Refused."""
         if not self.may(right, {dag_id}):
@@ -79,6 +88,13 @@ def _user(request: Request) -> User:
 
 
 UserDep = Annotated[User, Depends(_user)]
+
+
+def sees_servers(request: Request) -> bool:
+    """Return whether who asks may see the servers of the platform that the path names, itself or by a DAG id."""
+    named = request.path_params
+    platform = named.get("platform") or named.get("dag_id", "").partition("__")[0]
+    return bool(platform) and _user(request).may_see_servers(platform)
 
 
 def _by_team(dag_ids: Collection[str]) -> dict[str | None, set[str]]:

@@ -16,6 +16,9 @@ from typing import Any
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
 from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.permissions import EDIT, READ, User
+from airflow_plugin.web.answers import Refused, outage
+from airflow_plugin.web.cards import Card, card, instant
+from airflow_plugin.web.rights import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
 from airflow_plugin.web.stream_status import Card, card, instant
 from airflow_plugin.web.streams import streams_of
@@ -33,17 +36,17 @@ class Standing:
     cards: tuple[Card, ...] = ()
     editable: frozenset[str] = frozenset()  # DAG ids
     trouble: StreamFactoryError | None = field(default=None, compare=False)
+    sees_servers: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As the API tells it."""
-        trouble = self.trouble
         return {
             "platform": self.settings.platform_name,
             "name": self.settings.original_platform_name,
             "milestoning": self.cards[0].stream.milestoning if self.cards else None,
             "database": {"ok": True}
-            if trouble is None
-            else {"ok": False, "what": f"{trouble.where}: {trouble.what}", "todo": trouble.todo},
+            if self.trouble is None
+            else {"ok": False, **outage(self.trouble, self.sees_servers)},
             "snapshot": _snapshot(self.settings),
         }
 
@@ -84,7 +87,8 @@ def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Stand
         if not seen and not user.may(READ, {names.health_dag_id(settings.platform_name)}):
             continue
         cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
-        found.append(Standing(settings, cards, frozenset(user.may(EDIT, readable)), trouble))
+        sees_servers = trouble is not None and user.may_see_servers(settings.platform_name)
+        found.append(Standing(settings, cards, frozenset(user.may(EDIT, readable)), trouble, sees_servers))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -25,6 +26,8 @@ CUT_SECONDS = 7.0
 AWAY_SECONDS = 2.0  # what was away is taken to be away so long: many requests are not to wait for it one by one
 
 Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -70,7 +73,8 @@ class Pool:
                 yield connection
         except MergeStoreError as error:
             if idle and connection is not None and connection.closed:
-                raise _Broken(error.where, error.what, error.todo, retryable=True) from error
+                broken = _Broken(error.where, error.what, error.todo, retryable=True)
+                raise broken.with_private(error.private) from error
             raise
         finally:
             if connection is not None:
@@ -87,11 +91,13 @@ class Pool:
         if away is not None and time.monotonic() < away[0]:
             said = away[1]
             # A new one for each thread: raising one error again and again makes its traceback longer each time.
-            raise MergeStoreError(said.where, said.what, said.todo, retryable=said.retryable)
+            again = MergeStoreError(said.where, said.what, said.todo, retryable=said.retryable)
+            raise again.with_private(said.private)
         try:
             connection = connect(self._dsn, self._where, timeout=CONNECT_SECONDS)
         except MergeStoreError as error:
             self._away = (time.monotonic() + AWAY_SECONDS, error)
+            log.warning("%s", error.in_full())  # answers show the private part to few
             raise
         self._away = None
         return connection, False

@@ -11,6 +11,10 @@ from fastapi import APIRouter, Query
 
 from airflow_plugin.web import schemas
 from airflow_plugin.web.permissions import UserDep
+from airflow_plugin.web import shapes
+from airflow_plugin.web.answers import Refused, outage
+from airflow_plugin.web.cards import STATES, Card, State, count_states
+from airflow_plugin.web.moved import moved_of
 from airflow_plugin.web.platforms import Standing, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.stream_status import (
@@ -112,7 +116,8 @@ _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
 def _raise_if_all_are_away(found: Sequence[Standing]) -> None:
     """An empty list would say that there are no streams."""
     if found and all(one.trouble for one in found) and found[0].trouble:
-        raise found[0].trouble
+        error = outage(found[0].trouble, found[0].sees_servers)
+        raise Refused(503, error["what"], error["todo"])
 
 
 def _like(one: Card, text: str) -> bool:

@@ -85,6 +85,7 @@ FAILURES = (
     ConnectFailure("SSL", "no TLS connection could be made", "Check tls (sslmode in a DSN) and certificates", False),
 )
 # Lost connections, other transactions in the way, a server short of something or with trouble in its files.
+SESSION_CLASSES = frozenset(["08", "28"])  # connections, and who is let in
 RETRYABLE_CLASSES = frozenset(["08", "40", "53", "58"])
 # Read only for now, locks, statements and sessions that the server ended. Not 57P04: the database was dropped.
 RETRYABLE_STATES = frozenset(["25006", "55006", "55P03", "57014", "57P01", "57P02", "57P03", "57P05"])
@@ -93,6 +94,11 @@ RETRYABLE_STATES = frozenset(["25006", "55006", "55P03", "57014", "57P01", "57P0
 def connect_failure(said: str) -> ConnectFailure | None:
     """What libpq's text of a failed connection means; None if it is none of those known."""
     return next((failure for failure in FAILURES if re.search(failure.sign, said)), None)
+
+
+def of_session(sqlstate: str | None) -> bool:
+    """Return whether an error is about the session, not a statement: its text may have users, hosts and addresses."""
+    return sqlstate is not None and sqlstate[:2] in SESSION_CLASSES
 
 
 def retry_can_help(sqlstate: str | None) -> bool:

@@ -138,7 +138,7 @@ def _status(session: Connection, place: Place, platform: str, modelled: tuple[st
         )
         for key in sorted(keys)
     )
-    return PlatformStatus(platform, str(place), batch_tables, tuple(streams))
+    return PlatformStatus(platform, place.in_full(), batch_tables, tuple(streams))
 
 
 @dataclass

@@ -63,7 +63,7 @@ def describe(
         secret = credential or names.dns_label(title) or "source"
         choice = Choice(tuple(table or ()), tuple(exclude or ()))
         found = described(place, name or stream_name(title), secret, consistency, choice)
-        text = HEADER.format(place=printable(str(place))) + yaml_text(found)
+        text = HEADER.format(place=printable(place.in_full())) + yaml_text(found)
         if out is None:
             typer.echo(text, nl=False)
         else:

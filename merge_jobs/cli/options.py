@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -12,7 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError, text_for_terminal
 from config_schema.tls import Tls
 from merge_jobs.run.flags import ModelFlags, StoreFlags
 from merge_jobs.run.model_source import GitModel
@@ -105,7 +106,8 @@ def with_places(command: Callable[..., None]) -> Callable[..., None]:
 
 def tell(error: StreamFactoryError) -> None:
     """An error on stderr, a line for each problem."""
-    for problem in error.problems if isinstance(error, ProblemsFound) else (error,):
+    problems = error.problems if isinstance(error, ProblemsFound) else (text_for_terminal(error, os.environ),)
+    for problem in problems:
         typer.echo(f"error: {problem}", err=True)
 
 

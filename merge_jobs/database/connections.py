@@ -48,6 +48,11 @@ class Place:
     tls_ca: str | None = None
 
     def __str__(self) -> str:
+        """Return the database's name, which is all of it that logs, errors and notifications have."""
+        return self.database
+
+    def in_full(self) -> str:
+        """Return it with its server, for who runs a command."""
         return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
 
 
@@ -151,7 +156,8 @@ def _connected(place: Place, application_name: str, where: str, **more: str) -> 
     try:
         return clear_text_only_in_tls(opened, arguments, os.environ, libpq, psycopg2.OperationalError)
     except psycopg2.OperationalError as error:
-        raise connect_failed(error, where) from error
+        failed = connect_failed(error, where)
+        raise failed.with_private(f"{place.user} at {place.host}:{place.port}: {failed.private}") from None
 
 
 def _arguments(place: Place, application_name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import StreamFactoryError, text_for_terminal
 from merge_jobs.simulator.change import Change
 from merge_jobs.simulator.connect import Settings, connector, parsed
 from merge_jobs.simulator.producer import create_tables
@@ -91,7 +92,7 @@ def simulate(
             chosen = SystemRandom().randrange(SEEDS) if seed is None else seed
             summary = run_changes(connect, chosen, max_changes, pause, stop, told, _talk)
     except StreamFactoryError as error:
-        _talk(str(error))
+        _talk(text_for_terminal(error, os.environ))
         raise typer.Exit(1) from None
     _print_summary(summary, as_json)
 

@@ -91,7 +91,10 @@ def test_a_platform_whose_database_is_away_has_an_import_error_that_says_what_to
     real_airflow.parse(DAGFACTORY_YELLOWLIVE_DSN=nobody_there)
     assert real_airflow.dag_ids() == [FORENSIC]
     (error,) = real_airflow.import_errors()
-    assert "DAGFACTORY_YELLOWLIVE_DSN: nobody listens there (reader@127.0.0.1:1/merge)" in error
+    assert "DAGFACTORY_YELLOWLIVE_DSN: nobody listens there, and there is no last-good snapshot yet" in error
+    assert "reader" not in error  # whoever may see a DAG of the file sees its import error
+    assert "127.0.0.1" not in error
+    assert "reader@127.0.0.1:1/merge" in processor_log(real_airflow)
     assert "Start the server" in error
     assert "secret" not in error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,14 +13,23 @@ from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema import names
 from tests.web.world import World, airflow_with_plugin, fill
 
-DSN = "postgresql://nobody:secretword@127.0.0.1"
+USER = "merge_owner"  # of the merge stores that are away
 
 
 @pytest.fixture(scope="session")
 def filled_world(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        places = {"SilentLive": silent.getsockname()[1], "ClosedLive": 1}
-        away = {names.dsn_variable(names.platform_name(one)): f"{DSN}:{port}/x" for one, port in places.items()}
+        postgres.create_role(USER, "another word")
+        places = {
+            "SilentLive": f"127.0.0.1:{silent.getsockname()[1]}",
+            "ClosedLive": "127.0.0.1:1",
+            "WrongLive": f"127.0.0.1:{urlsplit(postgres.dsn('x', USER, 'x')).port}",
+            "UnknownLive": "nowhere.invalid:5432",
+        }
+        away = {
+            names.dsn_variable(names.platform_name(one)): f"postgresql://{USER}:secretword@{place}/x"
+            for one, place in places.items()
+        }
         with airflow_with_plugin(postgres, tmp_path_factory.mktemp("web"), **away) as world:
             fill(world)
             world.start()

@@ -18,9 +18,9 @@ from tests.web.test_api_rights import ROUTES
 SOON = 15.0  # seconds, on a machine with much else to do; who waits without bound waits for minutes
 
 
-@pytest.fixture(params=["SilentLive", "ClosedLive"])
+@pytest.fixture(params=["SilentLive", "ClosedLive", "WrongLive", "UnknownLive"])
 def away(request, world) -> Iterator[str]:
-    """A platform whose merge store accepts connections and says nothing, or does not listen."""
+    """A platform whose merge store says nothing, does not listen, refuses the password, or has a host nobody knows."""
     name = names.platform_name(request.param)
     file = world.real.home / "settings" / names.settings_file(name)
     file.write_text(settings_of_row(config(request.param)).to_json())
@@ -44,6 +44,44 @@ def test_every_route_of_a_platform_that_is_away_says_so_soon(client, away):
         assert "DAGFACTORY" in error["what"]
         assert error["todo"]
         assert "secretword" not in answer.text
+
+
+USER = "merge_owner"
+SERVER = (USER, "127.0.0.1", "nowhere.invalid")  # users and hosts of the DSNs
+
+
+def texts_of(client, away: str) -> dict[str, str]:
+    """What each way to ask for a platform that is away answers, by its name."""
+    found = {
+        f"{route.method} {route.described}": client.request(
+            route.method, route.path.replace("yellowlive", away).replace("yellowforensic", away), json=route.body
+        ).text
+        for route in ROUTES
+        if "{platform}" in route.described or "{dag_id}" in route.described
+    }
+    lists = ("platforms", "overview", f"streams?platform={away}", "streams", "status", "runs")
+    return found | {path.partition("?")[0]: client.get(f"/api/{path}").text for path in lists}
+
+
+@pytest.mark.parametrize("user", ["viewer", "narrow", "nobody"])
+def test_no_answer_tells_who_may_not_edit_the_platform_which_server_is_away(client, away, user):
+    told = texts_of(client(user), away)
+    assert {path: text for path, text in told.items() if any(part in text for part in SERVER)} == {}
+    if user == "viewer":
+        assert "DAGFACTORY_" in told["GET /api/streams/{platform}/{key}"]
+
+
+@pytest.mark.parametrize("user", ["user", "admin"])
+def test_who_may_edit_the_platforms_own_dags_is_told_which_server_is_away(client, away, user):
+    told = texts_of(client(user), away)
+    for path in ("platforms", "overview", "GET /api/streams/{platform}/{key}"):
+        assert f"({USER}@" in told[path], (path, told[path])
+    assert "secretword" not in str(told)
+
+
+def test_the_log_of_the_api_server_names_the_server(client, away, world):
+    client("viewer").get(f"/api/streams?platform={away}")
+    assert f"({USER}@" in (world.real.home / "api-server.log").read_text(errors="replace")
 
 
 def test_the_other_platforms_are_told_of_all_the_same(client, away):

@@ -130,7 +130,7 @@ def test_a_termination_message_that_nobody_wants_is_not_made(case, merge_job, tm
     ("variable", "value", "what", "retryable"),
     [
         ("PRODUCER_PASSWORD", "wrong", "wrong user name or password", False),
-        ("POSTGRES_PASSWORD", "wrong", "password authentication failed", False),
+        ("POSTGRES_PASSWORD", "wrong", "wrong user name or password", False),
         ("PRODUCER_PASSWORD", None, "the environment has no PRODUCER_PASSWORD", False),
         ("POSTGRES_USERNAME", None, "the environment has no POSTGRES_USERNAME", False),
     ],

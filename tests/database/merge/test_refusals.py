@@ -53,9 +53,9 @@ def keyless(merging):
 @pytest.mark.parametrize(
     ("wrong", "what", "retryable"),
     [
-        ({"password": "not it"}, "password authentication failed|wrong user name or password", False),
-        ({"database": "nowhere"}, 'database "nowhere" does not exist|the database does not exist', False),
-        ({"port": 1}, "Connection refused|nobody listens there", True),
+        ({"password": "not it"}, "wrong user name or password", False),
+        ({"database": "nowhere"}, "the database does not exist", False),
+        ({"port": 1}, "nobody listens there", True),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_named(merging, side, wrong, what, retryable):
@@ -65,7 +65,10 @@ def test_a_database_that_cannot_be_reached_is_named(merging, side, wrong, what, 
         run(job)
     assert caught.value.retryable is retryable
     assert str(getattr(job, side)) in str(caught.value)
-    assert job.source.password not in str(caught.value)
+    assert job.source.password not in caught.value.in_full()
+    place = getattr(job, side)
+    assert not any(part in str(caught.value) for part in (place.user, place.host, str(place.port)))
+    assert f"{place.user} at {place.host}:{place.port}" in caught.value.in_full()
 
 
 def test_a_failed_batch_says_why_in_its_row_and_the_next_run_takes_its_id(merging):

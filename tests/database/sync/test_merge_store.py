@@ -43,6 +43,9 @@ def test_a_dsn_that_leads_nowhere_is_worded_without_its_password(new_database, d
     assert error.todo
     assert "hunter2@" not in str(error)
     assert "hunter2" not in str(error) or "hunter2-not" in dsn
+    assert not any(part in str(error) for part in (database.user, database.server.host, "no-such-host"))
+    assert "well-formed" in what or error.private.startswith(f"{database.user}@"), error.private
+    assert error.private in error.in_full()
     assert error.__cause__ is None
     assert error.__suppress_context__
 
@@ -51,6 +54,17 @@ def test_a_role_without_the_right_to_connect_is_told_so(new_database):
     database, other = new_database("merge"), new_database("other")
     with pytest.raises(MergeStoreError, match="the user may not connect to the database"):
         connect(other.server.dsn(database.name, other.user, other.password), "X")
+
+
+def test_what_a_pooler_passes_on_of_a_login_that_failed_is_private(new_database):
+    said = 'password authentication failed for user "keeper" at 10.1.2.3'
+    for state in ("28P01", "28000", "08006", "08P01"):
+        with new_database("merge").connect() as connection, pytest.raises(MergeStoreError) as caught, worded("there"):
+            connection.cursor().execute(f"DO $$ BEGIN RAISE '{said}' USING ERRCODE = '{state}'; END $$")
+        assert "keeper" not in str(caught.value)
+        assert "wrong user name or password" in str(caught.value)
+        assert said in caught.value.in_full()
+        connection.close()
 
 
 def test_a_statements_error_keeps_its_code_and_drops_detail_and_hint(new_database):

@@ -33,10 +33,9 @@ from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
-from config_schema.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.printable import printable
 from config_schema.result import QualityResult
-from config_schema.sql.postgres_errors import connect_failure, retry_can_help
+from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from merge_jobs.misfit import Reason
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.

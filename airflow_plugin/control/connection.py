@@ -23,8 +23,7 @@ from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.name_lookup import lookup
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.postgres_errors import connect_failure, retry_can_help
-from config_schema.postgres_errors import connect_failure, of_session, retry_can_help
+from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
 
 CONNECT_TIMEOUT_SECONDS = 10

@@ -22,8 +22,6 @@ from airflow_plugin.jobs.platform_job import (
 )
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
-from airflow_plugin.operators.merge_job import PodPlace
-from airflow_plugin.operators.platform_job import DAGFACTORY, MERGE_JOB, LastWords, PlatformJob
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:

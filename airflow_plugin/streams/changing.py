@@ -90,7 +90,7 @@ def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> 
 
 def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:
     """What the factory has against a row."""
-    return _problems(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
+    return problems_of_change(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
 
 
 def apply(
@@ -103,17 +103,29 @@ def apply(
     """
     rows = table.rows()
     wanted = [change for change in changes if _differs(rows.get(change.stream_key), change)]
-    problems = [problem for change in wanted for problem in _problems(table, change)]
-    statuses = {key: row.status for key, row in rows.items()} | {one.stream_key: one.status for one in wanted}
-    problems += same_dag_problems(table.settings.platform_name, statuses)
-    if owner is not None:
-        begin = [one.stream_key for one in wanted if _begins(rows.get(one.stream_key), one)]
-        problems += [problem for _, problem in clashes(table.settings.platform_name, begin, owner)]
+    problems = [problem for change in wanted for problem in problems_of_change(table, change)]
+    problems += dag_id_problems(table, wanted, owner)
     if problems:
         raise ProblemsFound(table.name, problems)
     refuse_haste(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
     table.write(wanted, changed_by)
     return wanted
+
+
+def dag_id_problems(table: StreamTable, wanted: Sequence[RowChange], owner: Owner | None) -> list[Problem]:
+    """Return what is wrong with the DAG ids that streams have after these changes: others have them already.
+
+    Streams that have nothing to do with the changes are not named, whatever is wrong with them.
+    """
+    rows, platform = table.rows(), table.settings.platform_name
+    statuses = {key: row.status for key, row in rows.items()} | {one.stream_key: one.status for one in wanted}
+    changed = {names.dag_id(platform, one.stream_key) for one in wanted}
+    concerned = {key: status for key, status in statuses.items() if names.dag_id(platform, key) in changed}
+    problems = same_dag_problems(platform, concerned)
+    if owner is not None:
+        begin = [one.stream_key for one in wanted if _begins(rows.get(one.stream_key), one)]
+        problems += [problem for _, problem in clashes(platform, begin, owner)]
+    return problems
 
 
 def refuse_haste(table: StreamTable, stream_keys: list[str]) -> None:
@@ -149,7 +161,8 @@ def _begins(row: StreamRow | None, change: RowChange) -> bool:
     return change.status != "retired" and (row is None or row.status == "retired")
 
 
-def _problems(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:
+def problems_of_change(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:
+    """Return what the factory would have against the row that a change makes, by itself."""
     if change.status == "retired":  # what is wrong with a config is no reason to keep its stream
         return ()
     where = row_place(table.settings.platform_name, change.stream_key)

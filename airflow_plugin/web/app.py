@@ -20,11 +20,8 @@ from airflow_plugin.web import (
 )
 from airflow_plugin.web.auth_middleware import Gate
 from airflow_plugin.web.error_responses import handle_errors
+from airflow_plugin.web.permissions import sees_servers
 from airflow_plugin.web.schemas import ErrorAnswer
-from airflow_plugin.web.answers import handle_errors
-from airflow_plugin.web.gate import Gate
-from airflow_plugin.web.rights import sees_servers
-from airflow_plugin.web.shapes import ErrorAnswer
 
 STATIC = Path(__file__).with_name("static")
 ROUTERS: tuple[APIRouter, ...] = (

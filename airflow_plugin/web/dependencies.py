@@ -16,7 +16,7 @@ from airflow_plugin.web.permissions import (
     Right,
     User,
 )
-from airflow_plugin.web.platforms import named_platform
+from airflow_plugin.web.platforms import known_platforms, named_platform
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.streams import StreamFacts, streams_of
 from config_schema import names
@@ -27,22 +27,26 @@ KeyPath = Annotated[str, Path(max_length=255, description="A stream_key, URL-enc
 
 
 def platform_for(user: User, platform: str) -> PlatformSettings:
-    """A platform of which the user may see its own DAGs, or any stream. Raises Refused."""
-    settings = named_platform(platform)
-    if not user.may(READ, {names.health_dag_id(platform)}) and not user.may(READ, _dag_ids(settings)):
+    """Return a platform of which the user may see its own DAGs, or any stream.
+
+    Raises Refused: 403 before it says whether there is such a platform.
+    """
+    settings = known_platforms().get(platform)
+    sees_own = platform.isprintable() and bool(user.may(READ, {names.health_dag_id(platform)}))
+    if not sees_own and not (settings and user.may(READ, _dag_ids(settings))):
         raise Refused(403, "you may see nothing of this platform", "Ask who gives rights in Airflow")
-    return settings
+    return named_platform(platform)
 
 
 def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[PlatformSettings, StreamFacts]:
-    """Raises Refused: 403 before it says whether there is such a stream."""
-    settings = named_platform(platform)
-    if not key.isprintable():
-        raise _no_stream(settings)
+    """Raises Refused: 403 before it says whether there is such a stream, or such a platform."""
+    if not (platform.isprintable() and key.isprintable()):
+        raise _no_stream(platform)
     user.must(READ if right == READ else EDIT, names.dag_id(platform, key))
+    settings = named_platform(platform)
     stream = streams_of(settings).get(key)
     if stream is None:
-        raise _no_stream(settings)
+        raise _no_stream(platform)
     return settings, stream
 
 
@@ -54,7 +58,7 @@ def version_of(settings: PlatformSettings, key: str) -> queries.Version:
 
     found = pool(settings).read(read)
     if found is None:
-        raise _no_stream(settings)
+        raise _no_stream(settings.platform_name)
     return found
 
 
@@ -65,5 +69,5 @@ def _dag_ids(settings: PlatformSettings) -> set[str]:
         return set()
 
 
-def _no_stream(settings: PlatformSettings) -> Refused:
-    return Refused(404, "there is no such stream", f"See api/streams?platform={settings.platform_name}")
+def _no_stream(platform: str) -> Refused:
+    return Refused(404, "there is no such stream", f"See api/streams?platform={platform}")

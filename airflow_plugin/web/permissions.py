@@ -14,7 +14,6 @@ from fastapi import Depends, Request
 
 from airflow_plugin.settings import SECTION, creator_roles, data_roles
 from airflow_plugin.web.error_responses import Refused
-from airflow_plugin.web.answers import Refused
 from config_schema import names
 
 READ: Literal["GET"] = "GET"

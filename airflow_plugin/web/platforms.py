@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.error_responses import Refused, outage
 from airflow_plugin.web.permissions import EDIT, READ, User
-from airflow_plugin.web.answers import Refused, outage
-from airflow_plugin.web.cards import Card, card, instant
-from airflow_plugin.web.rights import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
 from airflow_plugin.web.stream_status import Card, card, instant
 from airflow_plugin.web.streams import streams_of

@@ -8,20 +8,26 @@ from fastapi import APIRouter
 
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.changing import to_version
+from airflow_plugin.streams.changing import dag_id_problems, problems_of_change, to_version
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status
 from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
 from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.mutations import change_row, config_text, key_of
-from airflow_plugin.web.permissions import EDIT, User, UserDep
+from airflow_plugin.web.permissions import (
+    EDIT,
+    READ,
+    User,
+    UserDep,
+)
 from airflow_plugin.web.platforms import named_platform
 from airflow_plugin.web.queries import Version
 from airflow_plugin.web.routes_stream import detail
+from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import streams_of
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
 
 router = APIRouter(
     responses={
@@ -35,15 +41,20 @@ router = APIRouter(
 @router.post("/streams/{platform}", response_model=schemas.StreamDetail, status_code=201)
 def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """Create a stream. Syncs of the model keep it, and show it as drift until the model has it too."""
-    settings = named_platform(platform)
     user.must_create()
+    settings = named_platform(platform)
     text, key = config_text(body.config), key_of(body.config)
+    sees_it = bool(user.may(READ, {names.dag_id(settings.platform_name, key)}))
 
     def changing(table: StreamTable, now: Version | None) -> RowChange:
+        wanted = RowChange(key, text, "active", "create")
+        if not sees_it:
+            _refuse_what_is_not_seen(table, wanted)
+            return wanted
         if now is not None:
             what = f"there is a stream {key} already, and it is {now.status}"
             raise Refused(409, what, "Change that one; a retired one comes back by a rollback")
-        return RowChange(key, text, "active", "create")
+        return wanted
 
     change_row(user, settings, key, None, changing)
     return _now(user, settings, key)
@@ -84,6 +95,17 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
 
     change_row(user, settings, key, body.version, changing)
     return _now(user, settings, key)
+
+
+def _refuse_what_is_not_seen(table: StreamTable, wanted: RowChange) -> None:
+    """Refuse a key that is taken by what the user may not see, without saying by what.
+
+    A wrong config is refused for itself before that, so that it tells nothing of keys. Raises StreamFactoryError.
+    """
+    if problems := problems_of_change(table, wanted):
+        raise ProblemsFound(table.name, problems)
+    if wanted.stream_key in table.rows() or dag_id_problems(table, [wanted], owner_of):
+        raise Refused(409, f"the key {wanted.stream_key} cannot be used", "Choose another one")
 
 
 def _now(user: User, settings: PlatformSettings, key: str) -> dict[str, Any]:

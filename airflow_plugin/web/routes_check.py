@@ -41,29 +41,34 @@ router = APIRouter(
 def validate(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """The problems for which the factory would set a config aside; none if it is sound."""
     settings = platform_for(user, platform)
-    return {"problems": problem_dicts(_problems(settings, body.config, _others(settings)))}
+    return {"problems": problem_dicts(_problems(settings, body.config, _others(user, settings, body.config)))}
 
 
 @router.post("/preview/{platform}", response_model=schemas.Preview)
 def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """The DAG and the pod that a config gives, and what it changes of the stream that there is."""
     settings = platform_for(user, platform)
-    streams = _others(settings)
+    streams = _others(user, settings, body.config)
     problems = _problems(settings, body.config, streams)
     return {
         "dag": None if problems else _dag(settings, body.config),
-        "changes": changes(_before(user, settings, body.config, streams), body.config),
+        "changes": changes(_before(body.config, streams), body.config),
         "problems": problem_dicts(problems),
     }
 
 
-def _problems(settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts]) -> list[Problem]:
+def _problems(
+    settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts] | None
+) -> list[Problem]:
+    """Return what is wrong with a config; by itself only where `streams` is None, as nothing of them may be seen."""
     key, text = _key(config), config_text(config)
     problems: list[Problem] = []
     try:
         plan_of(key, Row("active", text), settings, row_place(settings.platform_name, key))
     except ProblemsFound as error:
         problems += error.problems
+    if streams is None:
+        return problems
     statuses = {one.stream_key: one.status for one in streams.values()}
     before = same_dag_problems(settings.platform_name, statuses)
     after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
@@ -85,18 +90,20 @@ def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(
-    user: User, settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts]
-) -> dict[str, Any]:
+def _before(config: dict[str, Any], streams: Mapping[str, StreamFacts] | None) -> dict[str, Any]:
     """The config of the stream that there is, as far as the user may see it."""
-    found = streams.get(_key(config))
-    if found is None or not user.may(READ, {names.dag_id(settings.platform_name, found.stream_key)}):
-        return {}
-    return parsed(found.config_json)
+    found = (streams or {}).get(_key(config))
+    return {} if found is None else parsed(found.config_json)
 
 
-def _others(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
-    """None while the merge store is away: what is wrong with a config by itself can be said without it."""
+def _others(user: User, settings: PlatformSettings, config: dict[str, Any]) -> Mapping[str, StreamFacts] | None:
+    """Return the platform's streams; None if the user may not see the DAG that the config is for: they tell of it.
+
+    Empty while the merge store is away: what is wrong with a config by itself can be said without it.
+    """
+    key = _key(config)
+    if not key.isprintable() or not user.may(READ, {names.dag_id(settings.platform_name, key)}):
+        return None
     try:
         return streams_of(settings)
     except StreamFactoryError:

@@ -10,11 +10,8 @@ from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
 from airflow_plugin.web import schemas
+from airflow_plugin.web.error_responses import Refused, outage
 from airflow_plugin.web.permissions import UserDep
-from airflow_plugin.web import shapes
-from airflow_plugin.web.answers import Refused, outage
-from airflow_plugin.web.cards import STATES, Card, State, count_states
-from airflow_plugin.web.moved import moved_of
 from airflow_plugin.web.platforms import Standing, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.stream_status import (

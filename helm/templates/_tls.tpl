@@ -5,6 +5,22 @@
 {{- .Values.postgres.tlsSecret | default (printf "%s-postgres-tls" (include "streamFactory.fullname" .)) -}}
 {{- end -}}
 
+{{/* JSON: {"names": [...]}: the CA of the sessions with Airflow's metadata, if there is one. */}}
+{{- define "streamFactory.metadataCa" -}}
+{{- $own := and .Values.postgres.enabled (not .Values.internalSecret) (hasPrefix "verify-" .Values.airflow.metadata.tls) -}}
+{{- $name := .Values.airflow.metadata.tlsCa | default (ternary (printf "%s-postgres-ca" (include "streamFactory.fullname" .)) "" $own) -}}
+{{- dict "names" (compact (list $name)) | toJson -}}
+{{- end -}}
+
+{{/* The end of a libpq URL of Airflow's metadata: psycopg2 and psycopg both know these words. */}}
+{{- define "streamFactory.metadataTls" -}}
+{{- $names := (include "streamFactory.metadataCa" . | fromJson).names -}}
+?sslmode={{ .Values.airflow.metadata.tls }}
+{{- if and $names (hasPrefix "verify-" .Values.airflow.metadata.tls) -}}
+&sslrootcert=/etc/dagfactory/tls/{{ first $names }}/ca.crt
+{{- end -}}
+{{- end -}}
+
 {{/* JSON: {"names": [...]}, those of all platforms, each once. */}}
 {{- define "streamFactory.caNames" -}}
 {{- $names := list -}}

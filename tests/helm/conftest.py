@@ -8,6 +8,7 @@ import pytest
 
 from tests.helm.chart import NAMESPACE, Helm, Object, helm_program
 from tests.helm.platforms import NAMESPACES, SETS
+from tests.tls_server import authorities, tls_server  # noqa: F401
 
 
 @pytest.fixture(scope="session")

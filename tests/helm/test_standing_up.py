@@ -113,7 +113,7 @@ def cluster(helm: Helm) -> Iterator[Cluster]:
 
 def here(text: str, port: int) -> str:
     """The chart's PostgreSQL, under each of its names, at the address of the test's, which is built without TLS."""
-    text = re.sub(r'(postgres_tls\\?": \\?")require', r"\1disable", text)
+    text = re.sub(r'(postgres_tls\\?": \\?"|sslmode=)require', r"\1disable", text)
     service = OWN_POSTGRES.partition(".")[0]
     for name in (OWN_POSTGRES, f"@{service}:", f'value: "{service}"'):
         text = text.replace(name, name.replace(OWN_POSTGRES, "127.0.0.1").replace(service, "127.0.0.1"))

@@ -36,7 +36,15 @@ from tests.row_settings import settings_of_row
 ROOT = Path(__file__).parents[2]
 PLATFORMS = ("YellowLive", "YellowForensic")
 # user -> role; `nobody` can log in and has no right at all
-USERS = {"viewer": "viewer", "user": "user", "admin": "admin", "narrow": "user", "editor": "user", "nobody": ""}
+USERS = {
+    "viewer": "viewer",
+    "user": "user",
+    "admin": "admin",
+    "narrow": "user",
+    "maker": "admin",
+    "editor": "user",
+    "nobody": "",
+}
 PASSWORD = "a pass word's"
 STARTING_SECONDS = 120
 ENDING_SECONDS = 90

@@ -22,6 +22,12 @@
 {{- end }}
 {{- $internal := include "streamFactory.internalSecret" . }}
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" $internal "sql-alchemy-conn") }}
+- name: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC
+  valueFrom:
+    secretKeyRef:
+      name: {{ $internal | quote }}
+      key: sql-alchemy-conn-async
+      optional: true
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__CORE__FERNET_KEY" $internal "fernet-key") }}
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__API__SECRET_KEY" $internal "secret-key") }}
 {{ include "streamFactory.secretVariable" (list "AIRFLOW__API_AUTH__JWT_SECRET" $internal "jwt-secret") }}

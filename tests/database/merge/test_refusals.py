@@ -67,8 +67,9 @@ def test_a_database_that_cannot_be_reached_is_named(merging, side, wrong, what, 
     assert str(getattr(job, side)) in str(caught.value)
     assert job.source.password not in caught.value.in_full()
     place = getattr(job, side)
-    assert not any(part in str(caught.value) for part in (place.user, place.host, str(place.port)))
-    assert f"{place.user} at {place.host}:{place.port}" in caught.value.in_full()
+    server = f"{place.user} at {place.host}:{place.port}"
+    assert server in caught.value.in_full()
+    assert not any(part in str(caught.value) for part in (place.host, f"{place.user} at", f'"{place.user}"'))
 
 
 def test_a_failed_batch_says_why_in_its_row_and_the_next_run_takes_its_id(merging):

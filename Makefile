@@ -10,7 +10,7 @@ OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$
 ROWS ?= 1000000
 MINUTES ?= 10
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency soak constraints docs image clean
+.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency soak constraints docs image pin-images clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -100,6 +100,9 @@ docs: $(VENV)/dev  ## Write docs/reference anew, from the code and the schemas
 image:  ## Build the merge-job image; BASE_IMAGE=... for another base
 	docker build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 		-t airflow-stream-factory/merge-job .
+
+pin-images:  ## Ask the registries for the digests of the images that a release stands on, into .ci/base_images.txt
+	$(PYTHON) .ci/base_images.py pin
 
 clean:  ## Remove what the commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

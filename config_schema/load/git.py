@@ -19,6 +19,7 @@ from config_schema.load.folder import MODEL_FILES
 TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
+TRANSPORT = re.compile(r"[A-Za-z0-9+.-]+::")  # git's way to name the program for an address that has another scheme
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 # What git's messages mean; LC_ALL keeps them in English.
@@ -116,7 +117,7 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
     give away by its number what somebody pushed to a fork. The token is an HTTP header that git has from its
     environment: never in the URL, the process list, a file or a log. Raises GitError.
     """
-    _refuse_password_in(url)
+    _check_address(url)
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="git-settings-") as settings:
         git = _Git(into, _environment(Path(settings)), url, token)
@@ -171,11 +172,18 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
         return None
 
 
-def _refuse_password_in(url: str) -> None:
+def _check_address(url: str) -> None:
+    """Raise GitError for an address that git and we would read differently, or that has a password in it.
+
+    What we say of redirects and of the token goes by the server in the address.
+    """
     try:
         parts = urlsplit(url)
     except ValueError as error:
         raise GitError("the model's address", "it is none", "Correct it") from error
+    if TRANSPORT.match(url) or (parts.scheme in ("http", "https") and not parts.hostname):
+        what = "it is no address of a server"
+        raise GitError("the model's address", what, "Write it as https://server/path, ssh://server/path or a path")
     if parts.scheme and parts.password is not None:
         where = f"{parts.scheme}://{parts.hostname}{parts.path}"
         raise GitError(where, "the address has a password in it", "Keep it in the git secret, under the key token")
@@ -259,7 +267,7 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
 
 def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str | None = None) -> bool:
     """The same for a repository at `url`, of whose branch only the commits are fetched. Raises GitError."""
-    _refuse_password_in(url)
+    _check_address(url)
     with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
         git = _Git(Path(folder), _environment(Path(settings)), url, token)
         git("init", "--quiet", "--bare", ".")
@@ -292,10 +300,12 @@ def _http_settings(url: str, token: str | None) -> dict[str, str]:
     No askpass program: the one place that a job may write to may be mounted so that no program in it runs.
     """
     parts = urlsplit(url)
+    # For any address too: a user's settings may put another one in the place of this one.
+    settings = {"http.followRedirects": "false"}
     if parts.scheme not in ("http", "https"):
-        return {}
+        return _settings_of(settings)
     # For the whole address: a user's setting for a part of it would win over one for all addresses.
-    settings = {f"http.{url}.followRedirects": "false"}
+    settings[f"http.{url}.followRedirects"] = "false"
     if token:
         word = base64.b64encode(f"x-access-token:{token.strip()}".encode()).decode()
         server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/"

@@ -6,11 +6,12 @@ another classification, its secrets on another server, its merge store as a sour
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config_schema import names
-from config_schema.model import Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
+from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
 
 Key = tuple[str, ...]
 
@@ -68,8 +69,23 @@ def source_table(store: Datastore, dataset: Dataset) -> Key:
     """Return which table of which server a dataset is read from, alike for all ways to write it."""
     place = store.source
     if place.kind is SourceKind.SQLITE:
-        return ("table", "sqlite", place.database, dataset.source_table.casefold())
-    return ("table", *_server(place), place.database.casefold(), place.schema, dataset.source_table.casefold())
+        path = "/" + posixpath.normpath(place.database).lstrip("/")  # normpath leaves two slashes at the beginning
+        return ("table", "sqlite", path, dataset.source_table.casefold())
+    return ("table", *_server(place), *_database_and_schema(place), dataset.source_table.casefold())
+
+
+def _database_and_schema(place: Database) -> tuple[str, str]:
+    """Return the database and the schema that a source's tables are in, as its kind of server takes the two words."""
+    database, schema = place.database.casefold(), place.schema
+    if place.kind is SourceKind.POSTGRESQL:
+        return database, schema
+    schema = "" if schema == DEFAULT_SCHEMA else schema.casefold()
+    if place.kind is SourceKind.MYSQL:
+        return schema or database, ""  # there a schema is a database
+    if place.kind is SourceKind.MSSQL:
+        other, _, schema = schema.replace("[", "").replace("]", "").rpartition(".")
+        return other or database, schema or "dbo"
+    return database, schema
 
 
 def _table(store: Datastore, dataset: Dataset) -> Claim:

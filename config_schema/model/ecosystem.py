@@ -53,6 +53,9 @@ class SourceKind(Enum):
     ORACLE = "oracle"
 
 
+DEFAULT_SCHEMA = "public"  # PostgreSQL's; of another kind of server it means the database's own
+
+
 @dataclass(frozen=True)
 class Database:
     """Where a database is; `credential` names the secret with username and password.
@@ -64,7 +67,7 @@ class Database:
     database: str
     credential: str
     port: int = 5432
-    schema: str = "public"
+    schema: str = DEFAULT_SCHEMA
     kind: SourceKind = SourceKind.POSTGRESQL
     tls: Tls | None = None  # none: as the driver does by itself, and no password in clear text without TLS
     tls_ca: str | None = None  # a file's path, or the Secret or ConfigMap with it; none: the system's CAs

@@ -88,15 +88,22 @@ def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
 
 
 def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
-    """What parts reach that they did not reach before, and that belongs to others' parts of the version before."""
-    owners = claimed(before)
-    was = {part.name: {use.key for use in uses(part)} for part in getattr(before, of)}
+    """Yield what parts newly reach that belongs to others' parts in the version before.
+
+    Whoever owned a part before must be allowed to reach it, not only the owner that the change names: else a team
+    could give its part, with a server of its own, to the owner of a secret, together with that secret.
+    """
+    claims = claimed(before)
+    was = {part.name: part for part in getattr(before, of)}
     for index, part in enumerate(getattr(after, of)):
-        mine = part.owner or before.owner
+        old = was.get(part.name)
+        reached = {use.key for use in uses(old)} if old else set()
+        by = {one.owner or before.owner for one in (part, old) if one is not None}
         for use in uses(part):
-            may = owners.get(use.key, ())
-            if may and mine not in may and use.key not in was.get(part.name, ()):
-                or_else = f", or write {mine} into shared_with of its part" if mine else ""
+            may = claims.get(use.key, ())
+            strangers = sorted(owner or "" for owner in by.difference(may))
+            if may and strangers and use.key not in reached:
+                or_else = f", or write {' and '.join(strangers)} into shared_with of its part" if all(strangers) else ""
                 yield Change(f"{of}[{index}]", f"{use.text}, which {part.name} names,", may, or_else)
 
 

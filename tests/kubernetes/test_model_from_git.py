@@ -145,6 +145,30 @@ def test_a_user_s_own_settings_do_not_let_redirects_through(server, tmp_path, mo
     assert not other.seen
 
 
+@pytest.mark.parametrize("address", ["http://git.example/model.git", "ssh://git.example/model.git"])
+def test_an_address_that_a_user_s_settings_replace_follows_no_redirect_either(server, tmp_path, monkeypatch, address):
+    (tmp_path / "elsewhere").mkdir()
+    other = GitServer(tmp_path / "elsewhere", TOKEN)
+    server.redirect = other.url.removesuffix("/model.git")
+    (tmp_path / ".gitconfig").write_text(f'[url "{server.url}"]\n\tinsteadOf = {address}\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    try:
+        with pytest.raises(GitError, match="redirects are not followed"):
+            checkout(address, "main", None, tmp_path / "got")
+    finally:
+        other.close()
+    assert not other.seen
+
+
+@pytest.mark.parametrize("form", ["http::{}", "https::{}", "http:///{}", "ext::sh -c 'touch got' {}"])
+def test_an_address_that_git_reads_otherwise_than_we_do_is_refused_and_not_shown(server, tmp_path, form):
+    address = form.format(server.url.replace("http://", f"http://somebody:{TOKEN}@"))
+    with pytest.raises(GitError, match=r"it is no address of a server\. Write it as https://") as caught:
+        checkout(address, "main", None, tmp_path / "got", TOKEN)
+    assert TOKEN not in str(caught.value)
+    assert not server.seen
+
+
 def test_a_redirect_within_the_server_is_followed(server, tmp_path):
     server.redirect = server.url.removesuffix("/model.git") + "/moved"
     head = server.commit({"ecosystem.yaml": "name: one"})

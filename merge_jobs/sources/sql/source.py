@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from config_schema.errors import StreamFactoryError, choose_from
-from config_schema.model import Database, Dataset, SourceKind
+from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
 from merge_jobs.database.connections import Place
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
@@ -48,7 +48,6 @@ CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
 # Types of 32 bits that their drivers give as 64.
 SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
 CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
-DEFAULT_SCHEMA = "public"  # the model's default, which is PostgreSQL's; elsewhere it means the database's own
 
 
 class SqlAlchemySource:

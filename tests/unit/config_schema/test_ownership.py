@@ -206,6 +206,59 @@ def test_a_part_of_one_s_own_does_not_move_to_what_others_have(folder):
     assert "the secret customer-db, which Shadow names, belongs to crm" in problem
 
 
+def test_a_part_that_is_given_away_takes_nothing_of_its_new_owner_along(folder):
+    git(folder, "checkout", "-q", "main")
+    declare(folder)
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    edit(folder / "ecosystem" / "own.yaml", "owner: callcentre", "owner: crm")
+    assert refused(folder, CALLCENTRE) == []
+    edit(folder / "ecosystem" / "own.yaml", "credential: own", "credential: customer-db")
+    [problem] = refused(folder, CALLCENTRE)
+    assert "the secret customer-db, which Shadow names, belongs to crm" in problem
+    assert refused(folder, Author(teams=("callcentre", "crm"))) == []
+
+
+SOURCE_OF_CRM = "{host: pg-data, database: customer_db, credential: customer-db, tls: require}"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "other_words", "another"),
+    [
+        (
+            "kind: sqlite, database: /data/crm.db",
+            ["/data/./crm.db", "//data/crm.db", "/data//crm.db", "/other/../data/crm.db"],
+            "/data/CRM.db",
+        ),
+        (
+            "kind: mysql, database: crm",
+            ["CRM", "own, schema: crm", "own, schema: CRM"],
+            "crm, schema: own",
+        ),
+        (
+            "kind: mssql, database: crm",
+            ["crm, schema: dbo", "crm, schema: DBO", "own, schema: crm.dbo", 'own, schema: "[crm].dbo"'],
+            "crm, schema: own",
+        ),
+        ("kind: oracle, database: crm, schema: sales", ["crm, schema: SALES"], "crm, schema: own"),
+    ],
+    ids=["sqlite", "mysql", "mssql", "oracle"],
+)
+def test_a_table_is_its_owner_s_by_whatever_words_its_server_takes(folder, theirs, other_words, another):
+    git(folder, "checkout", "-q", "main")
+    edit(folder / CUSTOMERS, SOURCE_OF_CRM, f"{{host: data, {theirs}, credential: crm}}")
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    kind = theirs.partition(",")[0]
+    declare(folder, host=f"data, {kind}", database=another, table="customers")
+    assert refused(folder, CALLCENTRE) == []
+    for words in other_words:
+        declare(folder, host=f"data, {kind}", database=words, table="customers")
+        [problem] = refused(folder, CALLCENTRE)
+        assert "the table customers" in problem
+        assert "belongs to crm" in problem
+
+
 PLATFORM_OF_OWN = """
 platforms:
   - name: Ours

@@ -9,7 +9,7 @@ from airflow_plugin.jobs.merge_job import PodPlace
 from airflow_plugin.jobs.platform_job import DAGFACTORY, PlatformJob
 from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, rights, scratch, secret_variable
 
-MODEL, COMPILED = "/model", "/compiled"
+MODEL, COMPILED, OWN_SCRATCH = "/model", "/compiled", "compile-tmp"
 COMPILED_FILE = f"{COMPILED}/model.json"
 COMPILED_VARIABLE = "DAGFACTORY_COMPILED_MODEL"
 
@@ -22,20 +22,21 @@ def read_compiled(pod: KubernetesPodOperator) -> None:
 def compile_first(pod: KubernetesPodOperator, job: PlatformJob, place: PodPlace) -> None:
     """Put the containers that fetch and compile the model before the pod's own."""
     secrets = [] if job.fetch_secret is None else [secret_variable(job.fetch_secret)]
-    fetch = _container(place, "fetch-model", ["model", "fetch", *job.fetch, f"--out={MODEL}"], {MODEL: False}, secrets)
-    arguments = ["model", "compile", MODEL, f"--out={COMPILED_FILE}"]
-    compile_ = _container(place, "compile-model", arguments, {MODEL: True, COMPILED: False}, [])
+    fetch = _container(place, "fetch-model", ["model", "fetch", *job.fetch, f"--out={MODEL}"], secrets)
+    fetch.volume_mounts = [scratch()[1], _mount(MODEL, read_only=False)]
+    compile_ = _container(place, "compile-model", ["model", "compile", MODEL, f"--out={COMPILED_FILE}"], [])
+    # Its /tmp is its own: what lies there, the home folder among it, would be read by programs that have secrets.
+    own_scratch = k8s.V1VolumeMount(name=OWN_SCRATCH, mount_path=scratch()[1].mount_path)
+    compile_.volume_mounts = [own_scratch, _mount(MODEL, read_only=True), _mount(COMPILED, read_only=False)]
     pod.init_containers = [fetch, compile_]
     pod.volumes += [
-        k8s.V1Volume(name=path[1:], empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=SCRATCH_SIZE))
-        for path in (MODEL, COMPILED)
+        k8s.V1Volume(name=name, empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=SCRATCH_SIZE))
+        for name in (MODEL[1:], COMPILED[1:], OWN_SCRATCH)
     ]
     pod.volume_mounts.append(_mount(COMPILED, read_only=True))
 
 
-def _container(
-    place: PodPlace, name: str, arguments: list[str], mounts: dict[str, bool], secrets: list[k8s.V1EnvVar]
-) -> k8s.V1Container:
+def _container(place: PodPlace, name: str, arguments: list[str], secrets: list[k8s.V1EnvVar]) -> k8s.V1Container:
     return k8s.V1Container(
         name=name,
         image=place.image,
@@ -44,10 +45,9 @@ def _container(
         args=arguments,
         env=[*secrets, home()],
         resources=k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
-        volume_mounts=[scratch()[1], *(_mount(path, read_only) for path, read_only in mounts.items())],
         security_context=rights()[1],
     )
 
 
-def _mount(path: str, read_only: bool) -> k8s.V1VolumeMount:
+def _mount(path: str, *, read_only: bool) -> k8s.V1VolumeMount:
     return k8s.V1VolumeMount(name=path[1:], mount_path=path, read_only=read_only or None)

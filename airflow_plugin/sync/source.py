@@ -17,6 +17,8 @@ from config_schema.load.git import checkout, commit_of, descends_here, descends_
 from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 
+SHOWN_COMMIT = 12
+
 
 class ModelAt(Protocol):
     """Gives the model at a commit; `known` is what was compiled of it, if anything."""
@@ -66,7 +68,7 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
         model, compiled_model = load_model(folder), None
 
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
-        return _model_at(str(repository), other, other, None, inside, known)
+        return _model_at((str(repository), other, None), other, inside, known, runs_code=compiled_file is None)
 
     return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at)
 
@@ -83,7 +85,7 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
         model, compiled_model = _loaded(Path(folder), commit, compiled_file)
 
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
-        return _model_at(url, branch, other, token, "", known)
+        return _model_at((url, branch, token), other, "", known, runs_code=compiled_file is None)
 
     descends = partial(descends_there, url, branch, commit, token=token)
     return CommittedModel(model, commit, compiled_model, descends, model_at)
@@ -113,10 +115,23 @@ def _read_compiled(path: Path) -> CompiledModel | None:
 
 
 def _model_at(
-    url: str, branch: str, commit: str, token: str | None, inside: str, known: Iterable[CompiledModel]
+    repository: tuple[str, str, str | None],
+    commit: str,
+    inside: str,
+    known: Iterable[CompiledModel],
+    *,
+    runs_code: bool,
 ) -> Model:
+    """Return the model at another commit of a repository: its address, a branch with the commit, and a token."""
+    url, branch, token = repository
     with tempfile.TemporaryDirectory(prefix="model-") as made:
         checkout(url, branch, commit, Path(made), token)
         folder = Path(made, inside)
         before = next(iter(known), None)
-        return read_model(folder) if before is None else read_model(folder, reading(before))
+        if before is not None:
+            return read_model(folder, reading(before))
+        if is_code(folder) and not runs_code:
+            what = "the model is code there (eco.py), what it gave is not recorded, and code is not run beside secrets"
+            todo = "Run dagfactory sync once without --compiled where its code may run, or with --force-rollback"
+            raise StreamFactoryError(f"commit {commit[:SHOWN_COMMIT]}", what, todo)
+        return read_model(folder)

@@ -1,9 +1,10 @@
 """The process that a model's code runs in, started by closed_process.py: `closed_child.py PRODUCT FOLDER ROOT`.
 
 It has no environment. Before it runs the code it gives up, as far as the system lets it: the view of other processes,
-of the network and of all files but Python's and the model's (namespaces of its own), root's user and rights, and the
-means to start processes, to write files and to use much memory or time. Then it writes one JSON document to standard
-output: `{"ecosystem": ...}` or `{"failed": "..."}`.
+of the network and of all files but Python's and the model's (namespaces of its own, and Landlock), root's user and
+rights, the system calls that start processes, change files or reach others, and the means to use much memory or time.
+Each of these holds where others are not to be had: containers mostly have no namespaces. Then it writes one JSON
+document to standard output: `{"ecosystem": ...}` or `{"failed": "..."}`.
 """
 
 from __future__ import annotations
@@ -45,11 +46,13 @@ def main(product: str, folder: str, root: str) -> int:
     os.dup2(2, 1)  # what the model prints is no answer
     sys.path.insert(0, product)
     sys.dont_write_bytecode = True
+    seen = [*SYSTEM, sys.base_prefix, sys.prefix, f"{product}/config_schema", folder]
     with contextlib.suppress(AttributeError, OSError):  # no Linux: limits and the empty environment are what there is
         if _in_own_namespaces(answer.fileno()):
-            _see_only(root, [*SYSTEM, sys.base_prefix, sys.prefix, f"{product}/config_schema", folder])
+            _see_only(root, seen)
     _leave_root()
     _limit()
+    _give_up_calls(seen)
     json.dump(_evaluated(Path(folder)), answer)
     answer.close()
     return 0
@@ -140,6 +143,17 @@ def _limit() -> None:
     for kind, most in limits.items():
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
+
+
+def _give_up_calls(seen: list[str]) -> None:
+    """Give up other files and system calls by what Linux has for every process, in containers too."""
+    import config_schema.load.landlock as landlock  # the folder above config_schema cannot be searched afterwards
+    import config_schema.load.system_calls as system_calls
+
+    with contextlib.suppress(AttributeError, OSError):
+        landlock.read_only_below(sorted({os.path.realpath(place) for place in seen if os.path.isdir(place)}))
+    with contextlib.suppress(AttributeError, OSError):
+        system_calls.refuse_system_calls()
 
 
 def _evaluated(folder: Path) -> dict[str, Any]:

@@ -28,10 +28,12 @@ def test_the_container_that_runs_the_model_s_code_has_no_secret_and_only_reads_t
     assert fetch["args"][:2] == ["model", "fetch"]
     assert compile_["args"] == ["model", "compile", "/model", "--out=/compiled/model.json"]
     assert {mount["name"]: mount.get("readOnly", False) for mount in compile_["volumeMounts"]} == {
-        "tmp": False,
+        "compile-tmp": False,
         "model": True,
         "compiled": False,
     }
+    others = [mount["name"] for of in (fetch, *pod.spec["containers"]) for mount in of["volumeMounts"]]
+    assert "compile-tmp" not in others
     assert pod.spec["automountServiceAccountToken"] is False
 
 

@@ -86,6 +86,11 @@ def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: 
         assert secrets == [{"GIT_TOKEN"}, set()]
         assert compile_["args"][:2] == ["model", "compile"]
         assert next(one for one in compile_["volumeMounts"] if one["name"] == "model")["readOnly"] is True
+        # What it leaves in /tmp, its home folder, is seen by no program that has secrets.
+        [own] = [one["name"] for one in compile_["volumeMounts"] if one["mountPath"] == "/tmp"]
+        others = [one["name"] for of in (fetch, *spec["containers"]) for one in of["volumeMounts"]]
+        assert own not in others
+        assert own in {volume["name"] for volume in spec["volumes"]}
         with psycopg2.connect(world.store_dsn) as connection:
             assert stream_table.model_commit(connection, "yellowlive") == commit
             [made] = stream_table.compiled_models(connection, "yellowlive", commit)

@@ -174,5 +174,23 @@ def test_the_model_that_was_applied_last_is_compared_without_running_its_code(da
     assert "its primary key was" not in dagfactory("plan", model, "--platform", "YellowLive").stderr
 
 
+@pytest.mark.parametrize("from_a_folder", [True, False], ids=["folder", "repository"])
+def test_a_sync_of_a_compiled_model_runs_no_code_of_the_commit_before_either(
+    dagfactory, model, synced, tmp_path, from_a_folder
+):
+    assert dagfactory("sync", model, "--yes").returncode == 0
+    synced.execute("DELETE FROM yellowlive_compiled_model")  # as whoever writes there could
+    synced.execute("DELETE FROM yellowforensic_compiled_model")
+    (model / "README.md").write_text("another commit")
+    commit(model)
+    made = tmp_path / "compiled.json"
+    assert dagfactory("model", "compile", model, "--out", made).returncode == 0
+    where = [model] if from_a_folder else ["--git-repo-url", f"file://{model}"]
+    done = dagfactory("sync", *where, "--yes", "--compiled", made)
+    assert done.returncode == 1
+    assert "what it gave is not recorded, and code is not run beside secrets" in done.stderr
+    assert dagfactory("sync", *where, "--yes", "--compiled", made, "--force-rollback").returncode == 0
+
+
 def documents(synced) -> list[tuple[str]]:
     return synced.execute("SELECT document FROM yellowlive_compiled_model")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from config_schema.errors import ProblemsFound, StreamFactoryError
-from config_schema.load import closed_process, model_files
+from config_schema.load import closed_process, landlock, model_files
 from config_schema.load.python_model import ecosystem_of_python
 
 GIVEN = """
@@ -152,8 +154,6 @@ except (OSError, RuntimeError):
 
 
 def test_no_server_is_reached(model):
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         path = model(f"""
 import socket
@@ -171,6 +171,89 @@ except OSError:
 def _has_namespaces() -> bool:
     own = ["unshare", "--net", "--pid", "--fork", *([] if ROOT else ["--user"]), "true"]
     return subprocess.run(own, capture_output=True, check=False).returncode == 0
+
+
+# A container mostly has no namespaces of its own to give, and the code has the same user there as what starts it.
+WITHOUT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from config_schema.load import closed_child, landlock, system_calls
+closed_child._in_own_namespaces = lambda answer: False
+closed_child.os.geteuid = lambda: -1
+{more}
+os._exit(closed_child.main(*sys.argv[1:4]))
+"""
+NO_LANDLOCK = "landlock.read_only_below = lambda folders: False"
+NO_FILTER = "system_calls.refuse_system_calls = lambda: False"
+CHANGES = {
+    "make a folder": "os.mkdir(at('made'))",
+    "make a link": "os.symlink('/etc/passwd', at('made'))",
+    "make a pipe": "os.mkfifo(at('made'))",
+    "make an empty file": "os.open(at('made'), os.O_CREAT)",
+    "rename": "os.rename(at('victim'), at('made'))",
+    "link": "os.link(at('victim'), at('made'))",
+    "remove": "os.remove(at('victim'))",
+    "remove a folder": "os.rmdir(at('empty'))",
+    "write": "open(at('victim'), 'r+')",
+    "empty": "os.truncate(at('victim'), 0)",
+}
+READING = {"read": "open(at('victim')).read()", "list": "os.listdir(at(''))"}
+CALLS = {
+    "date": "os.utime(at('victim'))",
+    "open a socket": "socket.socket()",
+    "open a socket for datagrams": "socket.socket(type=socket.SOCK_DGRAM)",
+    "open a local socket": "socket.socket(socket.AF_UNIX)",
+    "signal": "os.kill(os.getpid(), 0)",
+    "change limits": "resource.prlimit(os.getppid(), resource.RLIMIT_CORE, (0, 0))",
+    "become another program": "os.execv('/bin/true', ['true'])",
+}
+TCP = {"connect": "socket.create_connection(('127.0.0.1', port), timeout=2)"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and filters of system calls are Linux's")
+@pytest.mark.parametrize(
+    ("missing", "acts"),
+    [
+        ("", CHANGES | READING | CALLS | TCP),
+        (NO_LANDLOCK, CHANGES | CALLS | TCP),
+        (NO_FILTER, CHANGES | READING | TCP),
+    ],
+    ids=["no namespaces", "no namespaces and no Landlock", "no namespaces and no filter"],
+)
+def test_without_namespaces_nothing_is_changed_read_or_reached_either(model, tmp_path, monkeypatch, missing, acts):
+    if missing == NO_FILTER and _landlock() < 4:
+        pytest.skip("this system's Landlock knows no connections")
+    child = tmp_path / "child.py"
+    child.write_text(WITHOUT.format(more=missing))
+    monkeypatch.setattr(closed_process, "CHILD", child)
+    with tempfile.TemporaryDirectory() as open_to_all, socket.create_server(("127.0.0.1", 0)) as server:
+        victim = Path(open_to_all, "victim")
+        victim.write_text(SECRET)
+        Path(open_to_all, "empty").mkdir()
+        for path, mode in ((open_to_all, 0o777), (victim, 0o666), (victim.with_name("empty"), 0o777)):
+            os.chmod(path, mode)
+        name = found(
+            model(f"""
+import os, resource, socket
+at = {str(open_to_all)!r}.__add__("/").__add__
+port = {server.getsockname()[1]}
+done = []
+for act, code in {acts!r}.items():
+    try:
+        exec(code)
+        done.append(act)
+    except OSError:
+        pass
+name = ", ".join(done) or "nothing"
+""")
+        )
+        assert name == "nothing"
+        assert sorted(os.listdir(open_to_all)) == ["empty", "victim"]
+
+
+def _landlock() -> int:
+    """Return the version of the system's Landlock, less than 1 where there is none."""
+    return int(ctypes.CDLL(None).syscall(landlock.CREATE_RULES, None, 0, landlock.ASK_VERSION))
 
 
 @pytest.mark.parametrize(

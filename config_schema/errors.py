@@ -84,7 +84,7 @@ class Problem:
     def __str__(self) -> str:
         file = self.file if self.line is None else f"{self.file}:{self.line}"
         where = ": ".join(part for part in (file, self.path) if part)
-        return f"{where}: {self.what}. {self.todo}"
+        return _in_one_line(f"{where}: {self.what}. {self.todo}")  # names of files may hold anything, too
 
 
 class ProblemsFound(StreamFactoryError):

@@ -65,6 +65,8 @@ class ModelLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs have no types for it
+        if time.monotonic() > self._end:
+            raise _wrong(f"reading up to here took longer than {MOST_SECONDS} s", event.start_mark)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self._open:
                 raise _wrong(f"the alias *{event.anchor} stands inside what it stands for", event.start_mark)
@@ -72,8 +74,6 @@ class ModelLoader(yaml.SafeLoader):
             return super().compose_node(parent, index)
         if len(self._open) >= MOST_DEPTH:
             raise _wrong(f"it is nested deeper than {MOST_DEPTH} levels", event.start_mark)
-        if time.monotonic() > self._end:
-            raise _wrong(f"reading up to here took longer than {MOST_SECONDS} s", event.start_mark)
         self._open.append(event.anchor)
         self._sizes.append(1)
         node = super().compose_node(parent, index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import time
@@ -155,6 +156,22 @@ def test_a_file_that_takes_too_long_is_given_up(folder, monkeypatch):
     monkeypatch.setattr(model_yaml, "MOST_SECONDS", 0.0)
     with pytest.raises(ProblemsFound, match="took longer than"):
         documents.yaml_document(folder / "ecosystem.yaml")
+
+
+def test_aliases_take_their_time_too(tmp_path, monkeypatch):
+    (tmp_path / "a.yaml").write_text(f"x: &x 1\ny: [{'*x,' * 200}]")
+    clock = itertools.count()
+    monkeypatch.setattr(model_yaml.time, "monotonic", lambda: float(next(clock)))  # a second each time
+    with pytest.raises(ProblemsFound, match="took longer than"):
+        documents.yaml_document(tmp_path / "a.yaml")
+
+
+def test_a_file_s_name_forges_no_line_of_a_log(folder):
+    (folder / "ecosystem" / "a\n::error::\x1b[31m\u202e.yaml").write_text("datastores: [1]")
+    with pytest.raises(ProblemsFound) as caught:
+        load_model(folder)
+    [said] = map(str, caught.value.problems)
+    assert said.startswith(r"ecosystem/a\n::error::\x1b[31m\u202e.yaml:1: datastores[0]: 1 is not of type object")
 
 
 @pytest.mark.parametrize("scalar", ["1" + "_1" * 20_000 + "x", "0" * 100_000 + "x", "1:1" * 20_000, "y" * 1_000_000])

@@ -171,7 +171,7 @@ def test_a_file_s_name_forges_no_line_of_a_log(folder):
     with pytest.raises(ProblemsFound) as caught:
         load_model(folder)
     [said] = map(str, caught.value.problems)
-    assert said.startswith(r"ecosystem/a\n::error::\x1b[31m\u202e.yaml:1: datastores[0]: 1 is not of type object")
+    assert said.startswith(r"ecosystem/a\n::error::\x1b[31m\u202e.yaml:1: datastores[0]: 1 is not an object")
 
 
 @pytest.mark.parametrize("scalar", ["1" + "_1" * 20_000 + "x", "0" * 100_000 + "x", "1:1" * 20_000, "y" * 1_000_000])

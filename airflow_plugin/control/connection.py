@@ -22,6 +22,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, libpq_version
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.name_lookup import lookup
+from airflow_plugin.control.pinned_session import PINNED, PinnedConnection
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
@@ -37,7 +38,7 @@ class MergeStoreError(StreamFactoryError):
 
 
 def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
-    """Return a connection to the database that `dsn` names. Raises MergeStoreError.
+    """Return a connection to the database that `dsn` names, with a pinned search_path. Raises MergeStoreError.
 
     `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
     """
@@ -47,7 +48,7 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
 
     def opened(more: dict[str, Any]) -> Connection:
         options = {"connect_timeout": max(1, left), "application_name": "dagfactory", **named, **more}
-        made: Connection = psycopg2.connect(dsn, **options)
+        made: Connection = psycopg2.connect(dsn, connection_factory=PinnedConnection, **options)
         return made
 
     try:
@@ -92,7 +93,7 @@ def fetch_within(
         begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
             sql.Literal(round(seconds * 1000))
         )
-        cursor.execute(begin + query, values)
+        cursor.execute(begin + sql.SQL(PINNED) + query, values)
         _wait(connection, until, late)
         return cursor.fetchall()
 

@@ -35,6 +35,13 @@ LONG_NAMES = {
     "time": "time without time zone",
     "timetz": "time with time zone",
 }
+# The first words of types for which SQL has a syntax of its own: these names are found in no schema.
+WORDS_OF_SQL = frozenset(
+    [
+        *("bigint", "bit", "boolean", "char", "character", "dec", "decimal", "double", "float", "int", "integer"),
+        *("interval", "numeric", "real", "smallint", "time", "timestamp", "varchar"),
+    ]
+)
 # Types that PostgreSQL comes with, beside those above.
 BUILT_IN = """
     bit bytea cidr date daterange datemultirange inet int4range int4multirange int8range int8multirange
@@ -123,6 +130,15 @@ def base_type(text: str) -> str:
         return text
     base = " ".join(MODIFIERS.sub("", text.lower()).split())
     return "interval" if INTERVAL.fullmatch(base) else base
+
+
+def with_schema(text: str) -> str:
+    """Return a type, as format_type() writes it, so that no other schema's is taken for one of PostgreSQL's.
+
+    Types that SQL has words for (`integer`, `character varying(20)`) are PostgreSQL's whatever a search_path has.
+    """
+    base = base_type(text)
+    return f"pg_catalog.{text}" if base in BUILT_IN_TYPES and base.partition(" ")[0] not in WORDS_OF_SQL else text
 
 
 def widens(old: str, new: str) -> bool:

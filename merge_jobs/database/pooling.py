@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from merge_jobs.database.session import Session
+from merge_jobs.database.session import NAMES, SEPARATOR, Names, Session
 from merge_jobs.errors import PoolingRefused
 from merge_jobs.sql import composed, execute
 
@@ -86,7 +86,9 @@ def _answer(other: extensions.connection, name: str, values: dict[str, Any]) -> 
     end = time.monotonic() + PROBE_SECONDS
     _wait(other, end)
     with other.cursor() as cursor:
-        cursor.execute(composed(name, {}, values), values or None)
+        # It has no transaction of ours, which would begin with that.
+        statement = SEPARATOR.join([NAMES[Names.OF_POSTGRESQL], composed(name, {}, values)])
+        cursor.execute(statement, values or None)
         _wait(other, end)
         row = cursor.fetchone() if cursor.description else None
     return None if row is None else row[0]

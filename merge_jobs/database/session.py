@@ -25,10 +25,21 @@ SEPARATOR = sql.SQL(";\n")
 
 
 class Side(Enum):
-    """Whose database a session is with: a producer's views may rely on its search_path, ours is pinned."""
+    """Whose database a session is with."""
 
     PRODUCER = "producer"
     OURS = "ours"
+
+
+class Names(Enum):
+    """How the names in a statement are found that do not say their schema: by which search_path."""
+
+    OF_POSTGRESQL = "names_of_postgresql"
+    OF_ROLE = "names_of_role"
+    SEEN_BY_ROLE = "names_seen_by_role"
+
+
+NAMES = {names: composed(f"session.{names.value}", {}, {}) for names in Names}
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,7 @@ class Session(extensions.connection):
         self.cursor_factory = BeginningCursor
         parts = [composed("session.settings", {"lock_timeout": sql.Literal(f"{lock_seconds}s")}, {})]
         parts += [composed(f"session.{name}", {}, {}) for name in self._more_settings()]
+        parts.append(NAMES[Names.OF_POSTGRESQL])
         self._settings = SEPARATOR.join(parts)
 
     def begin(self) -> None:
@@ -95,7 +107,7 @@ class Session(extensions.connection):
 
     def take_snapshot(self) -> datetime:
         """Verify the transaction that has begun; return the time of its snapshot, if this is its first query."""
-        (row,) = self._plain(composed("session.verify", {}, {}))
+        (row,) = self._plain(NAMES[Names.OF_POSTGRESQL], composed("session.verify", {}, {}))
         self._judge(row)
         taken: datetime = row[3]
         return taken
@@ -103,7 +115,7 @@ class Session(extensions.connection):
     def check(self) -> None:
         """Raise PoolingRefused unless this is the verified transaction, SettingRefused if a setting has changed."""
         before = self.verified
-        (row,) = self._plain(composed("session.verify", {}, {}))
+        (row,) = self._plain(NAMES[Names.OF_POSTGRESQL], composed("session.verify", {}, {}))
         if self._judge(row) != before:
             raise self._gone("the transaction is another one than the one that began")
 
@@ -157,7 +169,7 @@ class Session(extensions.connection):
             case Side.PRODUCER:
                 return [*names, "producers_own"]
             case Side.OURS:
-                return [*names, "ours_alone"]
+                return names
         assert_never(self._side)
 
 

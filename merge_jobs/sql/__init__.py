@@ -32,11 +32,21 @@ def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str
     return sql.SQL(statement(name).checked(parts, values)).format(**parts)
 
 
-def execute(cursor: Cursor, name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, Any]) -> None:
-    """Run the statement. Without values the driver leaves every % alone; with values it would read those in names."""
+def execute(
+    cursor: Cursor,
+    name: str,
+    parts: Mapping[str, sql.Composable],
+    values: Mapping[str, Any],
+    before: sql.Composable | None = None,
+) -> None:
+    """Run the statement, and `before` it another one in the same message.
+
+    Without values the driver leaves every % alone; with values it would read those in names.
+    """
     if values:
         parts = {part: sql.SQL(text.as_string(cursor).replace("%", "%%")) for part, text in parts.items()}
-    cursor.execute(composed(name, parts, values), values or None)
+    wanted = composed(name, parts, values)
+    cursor.execute(wanted if before is None else sql.SQL(";\n").join([before, wanted]), values or None)
 
 
 @cache

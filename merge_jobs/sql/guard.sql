@@ -65,13 +65,15 @@ ORDER BY c.oid
 -- name: columns
 -- DROP and ADD of a column changes values and no row version, and so does a type that reads the same bits in another
 -- way. What is generated, and how, is told by the expression; a missing value comes with a number of its own.
-SELECT encode(sha256(convert_to(coalesce(jsonb_agg(jsonb_build_array(
-        a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
-        pg_get_expr(d.adbin, d.adrelid)
-    ) ORDER BY a.attrelid, a.attnum)::text, ''), 'UTF8')), 'hex'),
-    bool_or(a.attgenerated = 'v')
+SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_array(
+            a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,
+            pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+        ) ORDER BY a.attrelid, a.attnum)::text, ''), 'UTF8')), 'hex'),
+    pg_catalog.bool_or(a.attgenerated = 'v'::"char")
 FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY(%(columns)s)
+WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    AND a.attname = ANY(%(columns)s::text[])
 
 -- name: types
 -- Renaming an enum's label, or altering a composite type, changes values and no row version. That a column has another

@@ -4,7 +4,7 @@
 
 -- name: hashes
 -- Of the source. A record's hash tells NULL from an empty string, and where a column ends.
-COPY (SELECT hash_record_extended(ROW({hashed}), 0), {key} FROM (SELECT {columns} FROM {table} OFFSET 0) r)
+COPY (SELECT pg_catalog.hash_record_extended(ROW({hashed}), 0), {key} FROM (SELECT {columns} FROM {table} OFFSET 0) r)
 TO STDOUT (FORMAT {format})
 
 -- name: rows
@@ -12,12 +12,13 @@ TO STDOUT (FORMAT {format})
 -- that the row that is sent is the row that was hashed.
 COPY (
     SELECT {selected} FROM (SELECT {columns} FROM {table} OFFSET 0) r
-    WHERE {keys_wanted} AND hash_record_extended(ROW({hashed}), 0) = ANY({hashes}::bigint[])
+    WHERE {keys_wanted}
+        AND pg_catalog.hash_record_extended(ROW({hashed}), 0) OPERATOR(pg_catalog.=) ANY({hashes}::bigint[])
 ) TO STDOUT (FORMAT {format})
 
 -- name: rows_and_hashes
 -- Of the source: all rows, each with its hash, in one pass.
-COPY (SELECT {selected}, hash_record_extended(ROW({hashed}), 0) FROM (SELECT {columns} FROM {table} OFFSET 0) r)
+COPY (SELECT {selected}, pg_catalog.hash_record_extended(ROW({hashed}), 0) FROM (SELECT {columns} FROM {table} OFFSET 0) r)
 TO STDOUT (FORMAT {format})
 
 -- name: may_change_meanwhile

@@ -44,9 +44,9 @@ SELECT DISTINCT dataset FROM part WHERE relkind = 'm'
 -- name: columns
 -- Binary is the same everywhere for types with a fixed oid that have both functions; reg* types hold oids of objects.
 -- From 17 on an interval can be infinite, which older servers take for a number.
-SELECT a.attname, format_type(a.atttypid, a.atttypmod),
-    t.oid < 10000 AND t.typsend <> 0 AND t.typreceive <> 0 AND t.typname !~ '^_?reg'
-        AND NOT (t.typname ~ '^_?interval$' AND current_setting('server_version_num')::integer >= 170000)
+SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+    t.oid < 10000::oid AND t.typsend::oid <> 0::oid AND t.typreceive::oid <> 0::oid AND t.typname !~ '^_?reg'::text
+        AND NOT (t.typname ~ '^_?interval$'::text AND pg_catalog.current_setting('server_version_num')::integer >= 170000)
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_class c ON c.oid = a.attrelid
@@ -56,11 +56,11 @@ ORDER BY a.attnum
 
 -- name: types_known
 -- Which types of the merge store the source has too. Types of the merge store's own refuse what they do not hold.
-SELECT name, to_regtype(type) IS NOT NULL FROM unnest(%(names)s, %(types)s) AS model (name, type)
+SELECT name, pg_catalog.to_regtype(type) IS NOT NULL FROM unnest(%(names)s::text[], %(types)s::text[]) AS model (name, type)
 
 -- name: count_misfits
 -- Values that a column of the merge store would hold otherwise.
-SELECT count(*) FROM {table} WHERE {column} IS NOT NULL AND NOT ({fits})
+SELECT pg_catalog.count(*) FROM {table} WHERE {column} IS NOT NULL AND NOT ({fits})
 
 -- name: estimated_rows
 -- As ANALYZE or VACUUM has left it; nothing for a view, or a table that neither has seen.

@@ -45,12 +45,23 @@ SET LOCAL restrict_nonsystem_relation_kind = ''
 
 -- name: producers_own
 -- What functions in a producer's views may rely on: as its role and database have it, not as somebody else left it.
-SET LOCAL search_path TO DEFAULT;
 SET LOCAL default_text_search_config TO DEFAULT
 
--- name: ours_alone
--- No function or operator in another schema is ever taken for one of PostgreSQL's and run with our rights.
+-- name: names_of_postgresql
+-- No function, operator, type or table in another schema is ever taken for one of PostgreSQL's and run with our rights.
 SET LOCAL search_path = pg_catalog, pg_temp
+
+-- name: names_of_role
+-- For a statement that runs code of a producer's, which finds what it finds for others. It must qualify all of its own
+-- names, operators too: any schema may stand before pg_catalog.
+SET LOCAL search_path TO DEFAULT
+
+-- name: names_seen_by_role
+-- For a statement about types: PostgreSQL's as ever, others as the role may name them. It must qualify its functions
+-- that take more than one type, as one for just the type that it is given is preferred wherever that stands.
+SET LOCAL search_path TO DEFAULT;
+SELECT pg_catalog.set_config('search_path', pg_catalog.rtrim(pg_catalog.concat(
+    'pg_catalog, '::pg_catalog.text, pg_catalog.current_setting('search_path')), ', '), true)
 
 -- name: verify
 -- One row: the settings that are not what they have to be, the server process, when the transaction began, and this
@@ -74,6 +85,7 @@ SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synch
 -- name: watch
 -- Of the session, where it has a server process of its own: a job that died must not hold its stream's lock for long,
 -- and one that waits between two looks must not be ended. No row behind a pooler, where all stays as it is.
+SET LOCAL search_path = pg_catalog, pg_temp;
 SELECT count(set_config(name, value, false)) FROM unnest(%(names)s::text[], %(values)s::text[]) AS setting (name, value)
 WHERE pg_backend_pid() = %(pid)s
 

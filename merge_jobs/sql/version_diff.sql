@@ -26,7 +26,9 @@ COPY (
 
 -- name: rows
 -- Of the source: the rows of versions that are new.
-COPY (SELECT {columns} FROM ONLY {table} WHERE ctid = ANY({tids}::tid[])) TO STDOUT (FORMAT {format})
+COPY (
+    SELECT {columns} FROM ONLY {table} WHERE ctid OPERATOR(pg_catalog.=) ANY({tids}::pg_catalog.tid[])
+) TO STDOUT (FORMAT {format})
 
 -- name: create_map
 -- A row for each block that has rows. Without a page of its own for long arrays: they are short.

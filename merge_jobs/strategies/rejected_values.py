@@ -15,7 +15,7 @@ import psycopg2
 from psycopg2 import errorcodes, sql
 
 from config_schema.model import Dataset
-from config_schema.model.sql_types import keeps_every_value, long_name
+from config_schema.model.sql_types import keeps_every_value, long_name, with_schema
 from merge_jobs.errors import DatabaseFailed, ValuesRejected, database_failed, values_rejected
 from merge_jobs.misfit import (
     CUT,
@@ -123,10 +123,11 @@ def _misfits(source: PostgresSource, dataset: Dataset, name: str, theirs: str, o
     column = sql.Identifier(name)
     same: sql.Composable = sql.SQL("true") if lossless else fits(name, theirs, ours)
     if source.version >= INPUT_CHECKS:
-        back = sql.SQL("{}::text::{}::text").format(column, sql.SQL(ours))
-        for text, type_name in ((back, theirs), (sql.SQL("{}::text").format(column), ours)):
-            same = sql.SQL("CASE WHEN pg_input_is_valid({}, {}) THEN {} ELSE false END").format(
-                text, sql.Literal(type_name), same
+        there = sql.SQL("{}::pg_catalog.text").format(column)
+        back = sql.SQL("{}::{}::pg_catalog.text").format(there, sql.SQL(with_schema(ours)))
+        for text, type_name in ((back, theirs), (there, ours)):
+            same = sql.SQL("CASE WHEN pg_catalog.pg_input_is_valid({}, {}) THEN {} ELSE false END").format(
+                text, sql.Literal(with_schema(type_name)), same
             )
     elif lossless:
         return 0

@@ -40,15 +40,15 @@ def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
     for name, kind in columns:
         base = kind.partition("(")[0]
         if base in TEXTS:  # other collations may take two texts for one
-            alone.append(sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)))
+            alone.append(sql.SQL('{} COLLATE pg_catalog."C"').format(sql.Identifier(name)))
         elif base in EXACT:
             alone.append(sql.Identifier(name))
         elif base in WRITTEN:
-            alone.append(sql.SQL('{}::text COLLATE "C"').format(sql.Identifier(name)))
+            alone.append(sql.SQL('{}::pg_catalog.text COLLATE pg_catalog."C"').format(sql.Identifier(name)))
         else:
             written.append(sql.Identifier(name))
     if written:
-        alone.append(sql.SQL('ROW({})::text COLLATE "C"').format(sql.SQL(", ").join(written)))
+        alone.append(sql.SQL('ROW({})::pg_catalog.text COLLATE pg_catalog."C"').format(sql.SQL(", ").join(written)))
     return sql.SQL(", ").join(alone)
 
 
@@ -58,7 +58,7 @@ def _key_hash(key: Iterable[tuple[str, str]], same_encoding: bool) -> sql.Compos
     alike = EXACT | TEXTS if same_encoding else EXACT
     if not all(kind.partition("(")[0] in alike for _, kind in columns):
         return None
-    return sql.SQL("hash_record(ROW({}))").format(hashed_columns(columns))
+    return sql.SQL("pg_catalog.hash_record(ROW({}))").format(hashed_columns(columns))
 
 
 def _same_encoding(tables: DatasetTables, source: PostgresSource) -> bool:
@@ -127,7 +127,9 @@ class RowHashes:
             for _, hashes, key_hashes in pieces:
                 keys_wanted: sql.Composable = sql.SQL("true")
                 if self.key_hash is not None:
-                    keys_wanted = sql.SQL("{} = ANY({}::integer[])").format(self.key_hash, sql.Literal(key_hashes))
+                    keys_wanted = sql.SQL("{} OPERATOR(pg_catalog.=) ANY({}::integer[])").format(
+                        self.key_hash, sql.Literal(key_hashes)
+                    )
                 wanted = {"hashes": sql.Literal(hashes), "keys_wanted": keys_wanted, "selected": self.selected}
                 copied += self._copy("rows", wanted, self.binary_rows, "dataset.copy_to_staging")
                 told.did(copied - told.done)

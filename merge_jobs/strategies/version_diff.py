@@ -12,6 +12,7 @@ from psycopg2 import sql
 
 from config_schema.result import Counts
 from merge_jobs.database.copy_pipe import copy_through
+from merge_jobs.database.session import Names
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
 from merge_jobs.stores.postgres import row_maps
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BLOCKS_AT_ONCE = 8192  # 64 MB of a table: what the source must keep in memory to group its rows
 VERSIONS_AT_ONCE = 20_000
+# Of plain tables these read addresses and keys as they are stored: no code of the producer's runs.
+NAMES_OF = {"digests": Names.OF_POSTGRESQL, "versions": Names.OF_POSTGRESQL}
 MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks; more than that goes to its disk
 
 
@@ -132,7 +135,7 @@ class _VersionSource:
         copy_out = composed(f"version_diff.{what}", {**parts, "format": form}, {})
         copy_in = self.tables.composed(into, format=form)
         return copy_through(
-            lambda writer: self.source.copy_query(copy_out, writer),
+            lambda writer: self.source.copy_query(copy_out, writer, NAMES_OF.get(what, Names.OF_ROLE)),
             self.source.cancel,
             self.tables.name,
             self.tables.store.session,

@@ -210,9 +210,10 @@ def test_reading_cannot_write(merge_store):
     change(
         merge_store,
         f"""CREATE TABLE seen (at text);
-            CREATE FUNCTION writing() RETURNS text LANGUAGE sql AS $$ INSERT INTO seen VALUES ('x') RETURNING at $$;
+            CREATE FUNCTION writing() RETURNS text LANGUAGE sql
+                AS $$ INSERT INTO public.seen VALUES ('x') RETURNING at $$;
             DROP TABLE {TABLE};
-            CREATE VIEW {TABLE} AS SELECT writing() AS stream_key, 'active' AS status, 'x' AS config_json""",
+            CREATE VIEW {TABLE} AS SELECT public.writing() AS stream_key, 'active' AS status, 'x' AS config_json""",
     )
     with pytest.raises(MergeStoreError, match="read-only transaction"):
         fetch_within(merge_store.dsn, "here", query, {"stream_keys": ["x"]}, seconds=5)

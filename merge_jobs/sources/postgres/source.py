@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema.errors import choose_from
 from config_schema.model import Dataset
 from merge_jobs.database.connections import Place, connect
-from merge_jobs.database.session import Side
+from merge_jobs.database.session import NAMES, SEPARATOR, Names, Side
 from merge_jobs.errors import ConnectFailed, SourceMismatch, source_connect_failed, source_failed
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.conversions import checked_column, converted
@@ -25,6 +25,15 @@ from merge_jobs.sql import composed, execute
 
 LOCK_SECONDS = 10
 TRIES = 5  # for a snapshot that is not older than the last rewrite of a table
+# By which names a statement is read: one that runs a producer's code by the role's, so that its functions find what
+# they find for others. Each statement says it, in the same message: what was set before does not matter.
+READ_BY = {
+    "postgres_source.hold_table": Names.OF_ROLE,
+    "postgres_source.count_misfits": Names.OF_ROLE,
+    "postgres_source.columns": Names.SEEN_BY_ROLE,
+    "postgres_source.types_known": Names.SEEN_BY_ROLE,
+    "guard.columns": Names.SEEN_BY_ROLE,
+}
 
 
 class Hold(Enum):
@@ -146,16 +155,18 @@ class PostgresSource:
         with self._worded():
             self._session.rollback()
 
-    def copy_query(self, statement: sql.Composable, into: BinaryIO) -> int:
+    def copy_query(self, statement: sql.Composable, into: BinaryIO, names: Names = Names.OF_ROLE) -> int:
         """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows.
+
+        Its names are found by `names`, which is the role's where columns of views or types of the producer's are read.
 
         Locks that only this statement needs, on indexes and long values, are given back: a stream may have many tables.
         Not on a standby: in a subtransaction its recovery ends the session where it would cancel the statement.
         """
         gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
         with self._worded(), self._session.cursor() as cursor:
-            if gives_back:
-                self._run("before_a_copy")
+            before = [composed("postgres_source.before_a_copy", {}, {})] if gives_back else []
+            cursor.execute(SEPARATOR.join([NAMES[names], *before]))
             cursor.copy_expert(statement, into)
             rows = cursor.rowcount
             if gives_back:
@@ -167,9 +178,7 @@ class PostgresSource:
     ) -> list[tuple[Any, ...]]:
         """What the statement `file.name` gives in the snapshot."""
         with self._worded():
-            cursor = self._session.cursor()
-            execute(cursor, name, parts or {}, values or {})
-            return cursor.fetchall()
+            return self._executed(name, values or {}, parts or {}).fetchall()
 
     def rollback(self) -> None:
         """End the transaction, and with it the snapshot."""
@@ -214,8 +223,11 @@ class PostgresSource:
         return self._run(name, values).fetchall()
 
     def _run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
+        return self._executed(f"postgres_source.{name}", values or {}, parts)
+
+    def _executed(self, name: str, values: Mapping[str, Any], parts: Mapping[str, sql.Composable]) -> Cursor:
         cursor = self._session.cursor()
-        execute(cursor, f"postgres_source.{name}", parts, values or {})
+        execute(cursor, name, parts, values, before=NAMES[READ_BY.get(name, Names.OF_POSTGRESQL)])
         return cursor
 
     @contextlib.contextmanager

@@ -72,7 +72,7 @@ class MergeStore:
         if text not in self._types:
             # By the search_path of the role, as the model's author sees it: the session's own is pinned.
             found = self.value("dataset.type_in_sight", {"type": text})
-            self.run("session.ours_alone")
+            self.run("session.names_of_postgresql")
             row = self.run("dataset.schemas_of_type", {"type": found, "text": text}).fetchone()
             self._types[text] = (None, None) if row is None else (row[0], row[1])
         return self._types[text]

@@ -174,11 +174,11 @@ def test_all_datasets_come_from_one_snapshot(merging, strategy):
 
     copy_query = PostgresSource.copy_query
 
-    def slow(self, statement, into):
+    def slow(self, statement, into, *names):
         if "'orders'" in repr(statement):
             copied.set()
             assert changed.wait(30)
-        return copy_query(self, statement, into)
+        return copy_query(self, statement, into, *names)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PostgresSource, "copy_query", slow)

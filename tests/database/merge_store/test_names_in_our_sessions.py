@@ -1,0 +1,125 @@
+"""What Airflow's side asks of a merge store is answered by PostgreSQL's own functions, whatever other schemas have."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+import airflow_plugin
+from airflow_plugin.control import batch_table, platform_tables, stream_table
+from airflow_plugin.control.connection import connect, fetch_within
+from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.doctor.merge_store import merge_store_findings
+from airflow_plugin.health.streams import platform_health
+from airflow_plugin.rows.reading import read_rows, read_table
+from airflow_plugin.web import queries
+from config_schema import stream
+from config_schema.model import Milestoning
+from tests.hostile_names import PATH, add_doubles
+from tests.row_settings import settings_of_row
+
+CONFIG = stream.schema()["examples"][0]
+SETTINGS = settings_of_row(CONFIG)
+PINNED = "pg_catalog, pg_temp"
+SHOW = "SELECT pg_catalog.current_setting('search_path')"
+
+
+def asked(connection) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(SHOW)
+        return cursor.fetchone()[0]
+
+
+def test_each_transaction_of_a_connection_is_pinned_and_leaves_nothing_behind(new_database):
+    with closing(connect(new_database("merge").dsn, "here")) as connection:
+        for end in (connection.commit, connection.rollback):
+            assert asked(connection) == PINNED
+            assert asked(connection) == PINNED
+            end()
+        with connection.cursor() as cursor:
+            psycopg2.extensions.cursor.execute(cursor, SHOW)  # as whoever gets the session from a pooler
+            assert cursor.fetchone() == ('"$user", public',)
+        connection.rollback()
+        connection.set_session(readonly=True)
+        assert asked(connection) == PINNED
+        connection.rollback()
+        connection.autocommit = True
+        assert asked(connection) == PINNED
+
+
+def test_a_query_of_the_parse_is_pinned(new_database):
+    assert fetch_within(new_database("merge").dsn, "here", sql.SQL(SHOW), {}, seconds=5) == [(PINNED,)]
+
+
+def test_no_module_connects_in_another_way():
+    """Asynchronous connections, which fetch_within has, begin with statements of their own."""
+    found = []
+    for path in Path(airflow_plugin.__file__).parent.rglob("*.py"):
+        found += [
+            f"{path.name}: {call}"
+            for call in re.findall(r"psycopg2\.connect\(.*", path.read_text())
+            if "connection_factory=PinnedConnection" not in call
+        ]
+    assert found == ["connection.py: psycopg2.connect(dsn, **options)"]
+
+
+@pytest.fixture
+def case(merging, monkeypatch, tmp_path):
+    """A merge store with a stream that has run, in which all of PostgreSQL's things have doubles that come first."""
+    made = merging("CREATE TABLE customers (id int PRIMARY KEY, word text); INSERT INTO customers VALUES (1, 'a')")
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", made.target.dsn)
+    monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(tmp_path))
+    made.run(Milestoning.LIVE, "run-1")
+    add_doubles(made.target.superuser_dsn)
+    with closing(psycopg2.connect(made.target.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(sql.SQL("ALTER ROLE {} SET search_path = " + PATH).format(sql.Identifier(made.target.user)))
+    return made
+
+
+def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
+    change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
+    with closing(connect(case.target.dsn, "here")) as connection:
+        stream_table.take_sync_lock(connection, "yellowlive")
+        assert len(stream_table.create_tables(connection, "yellowlive")) == 3
+        stream_table.lock_rows(connection, "yellowlive")
+        stream_table.check_lengths(connection, "yellowlive", [change])
+        stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")
+        stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+        stream_table.prune_history(connection, "yellowlive")
+        connection.commit()
+        assert stream_table.model_commit(connection, "yellowlive") == "c1"
+        assert [row.stream_key for row in stream_table.stream_rows(connection, "yellowlive")] == ["Store1"]
+        assert stream_table.gone_streams(connection, "yellowlive") == []
+        assert stream_table.changes_by_hand(connection, "yellowlive").keys() == {"Store1"}
+        assert len(stream_table.history(connection, "yellowlive", "Store1")) == 1
+        assert stream_table.recent_changes(connection, "yellowlive", ["Store1"])[0][:2] == ("Store1", 1)
+        assert stream_table.config_limit(connection, "yellowlive") is None
+        assert batch_table.last_looks(connection, "yellowlive", ["Store1"])["Store1"].last_batch == 1
+        assert batch_table.merge_table_sizes(connection, "yellowlive")[0].stream == "Store1"
+        assert len(platform_tables.platform_tables(connection, "yellowlive", "public").merged) == 2
+    assert batch_table.result_of_run(case.target.dsn, "yellowlive", "Store1", "run-1").batch_id == 1
+    assert [row.stream_key for row in read_rows(SETTINGS, ["Store1"])] == ["Store1"]
+    assert read_table(SETTINGS) is not None
+    assert "cannot" not in platform_health(SETTINGS).fine
+    assert [finding.what for finding in merge_store_findings(SETTINGS, None) if finding.area == "connection"]
+
+
+def test_the_pages_call_nothing_of_another_schema(case):
+    with closing(connect(case.target.dsn, "here")) as connection:
+        stream_table.create_tables(connection, "yellowlive")
+        change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
+        stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")
+        rows = queries.stored_rows(connection, SETTINGS, "")
+        assert [row.stream_key for row in rows[1]] == ["Store1"]
+        assert queries.last_batches(connection, SETTINGS).keys() == {"Store1"}
+        assert len(queries.moved(connection, SETTINGS)) == 1
+        assert len(queries.batches_of_run(connection, SETTINGS, "Store1", "run-1")) == 1
+        assert queries.row_version(connection, SETTINGS, "Store1") is not None
+        queries.note_action(connection, SETTINGS, "Store1", "reset", "test")
+        assert queries.views(connection, SETTINGS, ["yellowlive_store1_customers"]) == []

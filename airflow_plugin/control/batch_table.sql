@@ -29,7 +29,7 @@ WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r'
 
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
-SELECT wanted.key, coalesce(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, open.error,
+SELECT wanted.key, coalesce(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, left(open.error, 10000),
     last.batch_id
 FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
 LEFT JOIN {counter} seen ON seen.key = wanted.key

@@ -48,10 +48,12 @@ class StreamTable:
 
     def row(self, stream_key: str) -> StreamRow:
         """One row; the error for one that is not there names the nearest."""
-        rows = self.rows()
-        if stream_key not in rows:
-            raise StreamFactoryError(self.name, f"there is no stream {stream_key!r}", choose_from(stream_key, rows))
-        return rows[stream_key]
+        short, schema = self.settings.platform_name, self.settings.merge_store_schema
+        found = stream_table.stream_rows(self.connection, short, stream_keys=[stream_key], schema=schema, retired=True)
+        if not found:
+            known = choose_from(stream_key, self.rows())
+            raise StreamFactoryError(self.name, f"there is no stream {stream_key!r}", known)
+        return found[0]
 
     def changes_by_hand(self) -> dict[str, HandChange]:
         short, schema = self.settings.platform_name, self.settings.merge_store_schema

@@ -21,10 +21,11 @@ from config_schema import names
 from config_schema.sql.statements import Statement, load_statements
 
 NEWEST_BATCH = 2**31 - 1
+MOST_CONFIGS = 64 << 20  # bytes of all configs that are read of a platform; 1,500 are usual for one
 
 
 class StoredRow(NamedTuple):
-    """A row; `config_json` is None where the table is as it was known, and that of then holds."""
+    """A row; `config_json` is None where the table is as it was known, and where all configs are too long to read."""
 
     stream_key: str
     status: str
@@ -94,8 +95,11 @@ class Version:
 def stored_rows(
     connection: Connection, settings: PlatformSettings, known_token: str
 ) -> tuple[str, tuple[StoredRow, ...]]:
-    """The table's token and all its rows, the retired ones too. Raises MergeStoreError, as all functions here do."""
-    found = _fetch(connection, settings, "streams", {"known": known_token})
+    """The table's token and all its rows, the retired ones too. Raises MergeStoreError, as all functions here do.
+
+    Of the configs MOST_CONFIGS bytes are read in all, the shortest ones first.
+    """
+    found = _fetch(connection, settings, "streams", {"known": known_token, "bytes": MOST_CONFIGS})
     return found[0][0], tuple(StoredRow(*row[1:]) for row in found if row[1] is not None)
 
 

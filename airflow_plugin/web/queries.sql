@@ -1,20 +1,27 @@
--- What the pages and the REST API ask a merge store. Names of tables are put in by web/stored.py.
+-- What the pages and the REST API ask a merge store. Names of tables are put in by web/queries.py.
 
 -- name: streams
--- All rows; their configs only where the table's token, as read_table has it, is not the known one.
-WITH state AS (
-    SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
+-- All rows; their configs only where the token of what is read is not the known one. Of the configs so many bytes are
+-- read in all, the shortest first, and NULL is what is left: a few rows of any length are not to fill the api-server.
+WITH sized AS (
+    SELECT *, sum(octet_length(coalesce(config_json::text, ''))) OVER (
+        ORDER BY octet_length(coalesce(config_json::text, '')), stream_key COLLATE "C"
+    ) <= %(bytes)s AS is_read
     FROM {stream_table}
+), state AS (
+    SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status,
+        CASE WHEN is_read THEN config_json ELSE octet_length(config_json)::text END), 0))) AS token
+    FROM sized
 )
 SELECT state.token, stream.stream_key::text, stream.status::text, stream.updated_at,
-       CASE WHEN state.token <> %(known)s THEN coalesce(left(stream.config_json::text, 500001), '') END
-FROM state LEFT JOIN {stream_table} AS stream ON true
+       CASE WHEN state.token <> %(known)s AND is_read THEN coalesce(left(stream.config_json::text, 500001), '') END
+FROM state LEFT JOIN sized AS stream ON true
 ORDER BY stream.stream_key COLLATE "C"
 
 -- name: last_batches
 -- Of each stream: when it was last equal to its source, its open batch, and the counts of the last committed one.
 SELECT stream.stream_key::text, coalesce(seen.last_checked_at, last.batch_end_time),
-    open.batch_id, open.batch_status, open.error, last.batch_id,
+    open.batch_id, open.batch_status, left(open.error, 2000), last.batch_id,
     last.records_inserted, last.records_updated, last.records_deleted, last.total_records
 FROM {stream_table} AS stream
 LEFT JOIN {counter} seen ON seen.key = stream.stream_key
@@ -39,7 +46,8 @@ GROUP BY 1, 2
 -- name: batches
 -- Of one stream, the newest first; where their results are more than some megabytes the oldest are left out.
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, left(error, 10000), result_json, state ->> 'said'
+    total_records, strategy, run_id, left(error, 10000),
+    CASE WHEN number > 1 OR octet_length(result_json::text) <= 8000000 THEN result_json END, left(state ->> 'said', 10000)
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
     FROM (
@@ -53,7 +61,8 @@ ORDER BY batch_id DESC
 
 -- name: batches_of_run
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
-    total_records, strategy, run_id, left(error, 10000), result_json, state ->> 'said'
+    total_records, strategy, run_id, left(error, 10000),
+    CASE WHEN number > 1 OR octet_length(result_json::text) <= 8000000 THEN result_json END, left(state ->> 'said', 10000)
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(coalesce(pg_column_size(result_json), 0)) OVER newest AS size
     FROM (
@@ -79,7 +88,7 @@ LEFT JOIN LATERAL (
 -- name: last_change
 -- Of one row: the newest change in its history that was one, whether the row is still as that left it, and whether it
 -- is not as the last sync left it.
-SELECT stream.status::text, stream.config_json::text, changed.id,
+SELECT stream.status::text, left(stream.config_json::text, 500001), changed.id,
     (changed.after_config_json, changed.after_status::text) = (stream.config_json::text, stream.status::text),
     changed.id IS NOT NULL AND (
         synced.after_config_json IS DISTINCT FROM stream.config_json::text

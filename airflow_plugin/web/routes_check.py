@@ -18,7 +18,7 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import same_dag_problems
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web import schemas
-from airflow_plugin.web.dependencies import PlatformPath, platform_for
+from airflow_plugin.web.dependencies import PlatformPath, platform_for, version_of
 from airflow_plugin.web.error_responses import problem_dicts
 from airflow_plugin.web.mutations import config_text
 from airflow_plugin.web.permissions import READ, User, UserDep
@@ -52,7 +52,7 @@ def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> d
     problems = _problems(settings, body.config, streams)
     return {
         "dag": None if problems else _dag(settings, body.config),
-        "changes": changes(_before(body.config, streams), body.config),
+        "changes": changes(_before(settings, body.config, streams), body.config),
         "problems": problem_dicts(problems),
     }
 
@@ -90,10 +90,12 @@ def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(config: dict[str, Any], streams: Mapping[str, StreamFacts] | None) -> dict[str, Any]:
+def _before(
+    settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts] | None
+) -> dict[str, Any]:
     """The config of the stream that there is, as far as the user may see it."""
     found = (streams or {}).get(_key(config))
-    return {} if found is None else parsed(found.config_json)
+    return {} if found is None else parsed(version_of(settings, found.stream_key).config_json)
 
 
 def _others(user: User, settings: PlatformSettings, config: dict[str, Any]) -> Mapping[str, StreamFacts] | None:

@@ -10,6 +10,7 @@ from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
 from airflow_plugin.web import schemas
+from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.error_responses import Refused, outage
 from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import Standing, known_platforms, standings
@@ -53,9 +54,9 @@ def overview(user: UserDep) -> dict[str, Any]:
             by_state[one.state].append((one, standing))
     return {
         "platforms": [one.to_dict() | {"streams": count_states(one.cards)} for one in found],
-        "late": _told(by_state["late"][:FIRST]),
-        "set_aside": _told(by_state["set_aside"][:FIRST]),
-        "failing": _told(by_state["failing"][:FIRST]),
+        "late": fitting(_told(by_state["late"][:FIRST])),
+        "set_aside": fitting(_told(by_state["set_aside"][:FIRST])),
+        "failing": fitting(_told(by_state["failing"][:FIRST])),
         "moved": [moved for one in found if one.trouble is None for moved in moved_of(one)],
     }
 
@@ -89,7 +90,7 @@ def streams(
         and state in ("", one.state)
     ]
     ordered = _sorted(wanted, sort)
-    return {"total": len(wanted), "streams": _told(ordered[offset : offset + limit])}
+    return page("streams", _told(ordered[offset : offset + limit]), len(wanted), offset)
 
 
 @router.get("/status", response_model=schemas.StatusList)
@@ -98,13 +99,11 @@ def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, A
     found = standings(user, known_platforms().values())
     _raise_if_all_are_away(found)
     told = [one for standing in found for one in standing.cards if one.stream.status == "active"]
-    return {
-        "total": len(told),
-        "streams": [
-            {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
-            for one in told[offset : offset + limit]
-        ],
-    }
+    asked = [
+        {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
+        for one in told[offset : offset + limit]
+    ]
+    return page("streams", asked, len(told), offset)
 
 
 _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}

@@ -17,6 +17,7 @@ from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries, schemas
+from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
@@ -74,7 +75,7 @@ def runs(
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
     results = _results(places, found)
-    return {"total": total, "runs": [_told(run, places[run.dag_id], results) for run in found]}
+    return page("runs", [_told(run, places[run.dag_id], results) for run in found], total, offset)
 
 
 @router.get(
@@ -103,10 +104,10 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     told = run_dict(run, place.settings.platform_name, place.stream_key, result)
     return told | {
         "result_code": None if result is None else int(result.code),
-        "datasets": dataset_dicts(result),
+        "datasets": fitting(dataset_dicts(result)),
         "error": _error(run, result, batches),
         "log_url": _log_url(dag_id, run_id),
-        "batches": [batch_dict(one, sees_data) for one in batches],
+        "batches": fitting(batch_dict(one, sees_data) for one in batches),
     }
 
 

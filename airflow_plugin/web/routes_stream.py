@@ -14,6 +14,7 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import queries, schemas
+from airflow_plugin.web.budget import MOST_BYTES, fitting
 from airflow_plugin.web.dependencies import (
     KeyPath,
     PlatformPath,
@@ -38,7 +39,6 @@ from config_schema.sql.object_comments import told_by
 
 router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such stream"}})
 
-MOST_BYTES = 1 << 20  # of configs in an answer
 Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 
 
@@ -81,20 +81,9 @@ def history(
     """
     settings, _ = stream_for(user, READ, platform, key)
     found = _history(settings, key, Page(limit, before, MOST_BYTES))
-    return {
-        "more": bool(found) and _has_older(settings, key, found[-1].id),
-        "versions": [
-            {
-                "version": one.id,
-                "at": instant(one.changed_at),
-                "by": one.changed_by,
-                "action": one.change,
-                "status": one.after_status,
-                "config": parsed(one.after_config_json),
-            }
-            for one in found
-        ],
-    }
+    versions = fitting(map(_version_dict, found))
+    more = bool(versions) and _has_older(settings, key, versions[-1]["version"])
+    return {"more": more, "versions": versions}
 
 
 @router.get("/streams/{platform}/{key}/diff", response_model=schemas.Diff)
@@ -136,8 +125,8 @@ def batches(
 ) -> dict[str, Any]:
     """The batches of a stream, the newest first; `before` is the oldest one that is known already.
 
-    An answer ends after `limit` batches, or after some megabytes of results: with fewer than `limit`, ask for those
-    before the last one, until there are none.
+    An answer ends after `limit` batches, or after a megabyte: with fewer than `limit`, ask for those before the last
+    one, until there are none.
     """
     settings, found = stream_for(user, READ, platform, key)
 
@@ -146,7 +135,7 @@ def batches(
 
     read_batches = pool(settings).read(read)
     sees_data = any(one.said for one in read_batches) and user.may_see_data(found.dag_id)
-    return {"batches": [batch_dict(one, sees_data) for one in read_batches]}
+    return {"batches": fitting(batch_dict(one, sees_data) for one in read_batches)}
 
 
 @router.get("/schema/stream", response_model=schemas.AnyJson)
@@ -169,6 +158,17 @@ def _has_older(settings: PlatformSettings, key: str, before: int) -> bool:
     return pool(settings).read(read)
 
 
+def _version_dict(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.id,
+        "at": instant(version.changed_at),
+        "by": version.changed_by,
+        "action": version.change,
+        "status": version.after_status,
+        "config": parsed(version.after_config_json),
+    }
+
+
 def _state(version: Version) -> dict[str, Any]:
     return {"status": version.after_status, **parsed(version.after_config_json)}
 
@@ -180,16 +180,16 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     def read(connection: Connection) -> list[queries.ViewRow]:
         return queries.views(connection, settings, tables)
 
-    views = [_view_dict(one) for one in pool(settings).read(read)]
+    views = fitting(map(_view_dict, pool(settings).read(read)))
     hosts = settings.source_hosts
     return {
         "source": {
             "store": found.store,
             "host": hosts[0] if len(hosts) == 1 else None,
             "credential": found.credential,
-            "tables": list(found.datasets),
+            "tables": fitting(found.datasets),
         },
-        "merge_tables": tables,
+        "merge_tables": fitting(tables),
         "views": views,
         "consumers": sorted(
             {f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}

@@ -122,7 +122,10 @@ class StreamCard(BaseModel):
 
 
 class StreamList(BaseModel):
+    """`next`: the offset of the next page, None where this is the last one."""
+
     total: int
+    next: int | None
     streams: list[StreamCard]
 
 
@@ -153,7 +156,10 @@ class StreamFreshness(Freshness):
 
 
 class StatusList(BaseModel):
+    """`next`: the offset of the next page, None where this is the last one."""
+
     total: int
+    next: int | None
     streams: list[StreamFreshness]
 
 
@@ -269,7 +275,10 @@ class RunShape(BaseModel):
 
 
 class Runs(BaseModel):
+    """`next`: the offset of the next page, None where this is the last one."""
+
     total: int
+    next: int | None
     runs: list[RunShape]
 
 

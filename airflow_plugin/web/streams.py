@@ -12,12 +12,13 @@ from functools import cache
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.batch_table import clock_of
-from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.evaluation import judged, row_place
 from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.queries import (
+    MOST_CONFIGS,
     NO_BATCH,
     LastBatch,
     StoredRow,
@@ -39,7 +40,6 @@ class StreamFacts:
     dag_id: str
     status: str
     updated_at: datetime
-    config_json: str
     store: str
     milestoning: str
     credential: str | None  # the secret for its source
@@ -105,12 +105,20 @@ def _refresh(known: Streams, settings: PlatformSettings) -> None:
 
 
 def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:
-    streams = [Stream(r.stream_key, Row(r.status, r.config_json or "")) for r in rows if r.status != "retired"]
+    active = [row for row in rows if row.status != "retired"]
+    streams = [
+        Stream(row.stream_key, Row(row.status, row.config_json)) for row in active if row.config_json is not None
+    ]
     aside = judged(streams, settings, lambda plan: plan.dag_id).set_aside
-    return {
-        row.stream_key: _facts(settings, row, aside[row.stream_key].problems if row.stream_key in aside else ())
-        for row in rows
-    }
+    problems = {key: of.problems for key, of in aside.items()}
+    problems |= {row.stream_key: (_not_read(settings, row),) for row in active if row.config_json is None}
+    return {row.stream_key: _facts(settings, row, problems.get(row.stream_key, ())) for row in rows}
+
+
+def _not_read(settings: PlatformSettings, row: StoredRow) -> Problem:
+    what = f"its config is among the longest of more than {MOST_CONFIGS >> 20} MB of configs, and lists do not read it"
+    todo = "Look for configs that are too long: a usual one has 2 KB"
+    return Problem(row_place(settings.platform_name, row.stream_key), "", what, todo)
 
 
 def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, ...]) -> StreamFacts:
@@ -127,7 +135,6 @@ def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, 
         dag_id=names.dag_id(settings.platform_name, row.stream_key),
         status=row.status,
         updated_at=row.updated_at,
-        config_json=row.config_json or "",
         store=store if isinstance(store, str) else row.stream_key.partition("#")[0],
         milestoning=str(config.get("milestoning", "live")),
         credential=credential if isinstance(credential, str) else None,

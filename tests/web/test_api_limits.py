@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from psycopg2.extras import Json
@@ -11,6 +12,7 @@ from airflow_plugin.streams.changing import MOST_CHANGES
 from tests.airflow.conftest import config
 
 MOST_ANSWER = 3 << 20  # bytes
+MOST_LIST = (1 << 20) + 20_000
 BIG = 200_000  # characters of a config
 
 
@@ -95,7 +97,7 @@ def test_batches_with_large_results_come_in_pages_that_are_bounded_in_bytes(clie
     try:
         while page := client().get(f"/api/streams/yellowlive/Store1/batches?limit=500&before={before}"):
             told = page.json()["batches"]
-            assert len(page.content) < 12 << 20
+            assert len(page.content) < MOST_ANSWER
             if not told:
                 break
             seen += [one["batch_id"] for one in told]
@@ -106,9 +108,56 @@ def test_batches_with_large_results_come_in_pages_that_are_bounded_in_bytes(clie
     assert seen == sorted(set(seen), reverse=True)
 
 
+@pytest.fixture
+def many(world):
+    """2,000 streams of 400 KB each, 800 MB in all; what lists show of them is as long as it can be in JSON."""
+    world.merge_store(
+        "INSERT INTO yellowlive_airflow_dsg (stream_key, config_json, status)"
+        " SELECT 'Many' || n, json_build_object('stream_key', 'Many' || n, 'store_name', repeat(chr(1), 2000),"
+        " 'schedule', repeat(chr(1), 2000), 'x', repeat('many', 97000))::text, 'active' FROM generate_series(1, 2000) n"
+    )
+    world.let_it_see()
+    yield [f"Many{n}" for n in range(1, 2001)]
+    world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key ~ '^Many'")
+    world.let_it_see()
+
+
+def peak_of(process: int) -> int:
+    """Return the most memory that a process and its children have had, in bytes."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    status = Path(f"/proc/{process}/status").read_text()
+    own = int(status.partition("VmHWM:")[2].split()[0]) << 10
+    return own + sum(peak_of(int(child)) for child in children)
+
+
+def test_2000_streams_of_400_kb_are_listed_in_pages_that_are_bounded_and_leave_nothing_out(client, world, many):
+    before = peak_of(world.server.pid)
+    for path in ("streams", "status", "runs"):
+        seen, offset = [], 0
+        while offset is not None:
+            answer = client().get(f"/api/{path}", params={"platform": "yellowlive", "limit": 500, "offset": offset})
+            assert answer.status_code == 200, answer.text[:500]
+            assert len(answer.content) < MOST_LIST
+            told = answer.json()
+            seen += told["runs" if path == "runs" else "streams"]
+            offset = told["next"]
+        assert len(seen) == told["total"]
+        if path != "runs":
+            assert {one["stream_key"] for one in seen} >= set(many)
+            assert len({(one["platform"], one["stream_key"]) for one in seen}) == len(seen)
+    assert len(client().get("/api/overview").content) < MOST_LIST
+    (last,) = client().get("/api/streams?q=Many2000").json()["streams"]
+    assert "among the longest of more than 64 MB of configs" in last["problem"]
+    (usual,) = client().get("/api/streams?q=Store2&platform=yellowlive").json()["streams"]
+    assert usual["problem"] is None or "longest" not in usual["problem"]
+    assert len(client().get("/api/streams/yellowlive/Many2000").content) < MOST_ANSWER
+    assert peak_of(world.server.pid) - before < 600 << 20
+
+
 def test_the_status_of_streams_comes_in_pages(client):
     whole = client().get("/api/status").json()
     assert whole["total"] == len(whole["streams"])
+    assert whole["next"] is None
     paged = [client().get(f"/api/status?limit=1&offset={n}").json()["streams"] for n in range(whole["total"])]
     assert [one for page in paged for one in without_ages(page)] == without_ages(whole["streams"])
 

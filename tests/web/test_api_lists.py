@@ -76,7 +76,7 @@ def test_a_query_that_cannot_be_is_refused_with_its_key(client, query):
 def test_one_sees_only_streams_whose_dag_one_may_read(client):
     assert [one["stream_key"] for one in client("narrow").get("/api/streams").json()["streams"]] == ["Store1"]
     assert [one["platform"] for one in client("narrow").get("/api/platforms").json()["platforms"]] == ["yellowlive"]
-    assert client("nobody").get("/api/streams").json() == {"total": 0, "streams": []}
+    assert client("nobody").get("/api/streams").json() == {"total": 0, "next": None, "streams": []}
     assert client("nobody").get("/api/overview").json()["platforms"] == []
     (platform,) = client("narrow").get("/api/overview").json()["platforms"]
     assert platform["streams"]["total"] == 1

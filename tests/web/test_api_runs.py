@@ -43,7 +43,7 @@ def test_one_sees_only_runs_of_dags_one_may_read(client):
     assert {one["dag_id"] for one in client("narrow").get("/api/runs").json()["runs"]} == {
         "yellowlive__Store1_ingestion"
     }
-    assert client("nobody").get("/api/runs").json() == {"total": 0, "runs": []}
+    assert client("nobody").get("/api/runs").json() == {"total": 0, "next": None, "runs": []}
 
 
 def test_a_run_is_told_with_each_dataset_and_where_its_log_is(client):

@@ -46,6 +46,7 @@ USERS = {
     "nobody": "",
 }
 PASSWORD = "a pass word's"
+DATA_ROLE = "user"  # of those who may edit a DAG, the one that may see what a producer's server said
 STARTING_SECONDS = 120
 ENDING_SECONDS = 90
 DAY = 24 * 3600  # a latency that is met however long the tests take
@@ -268,6 +269,7 @@ def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, *
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         **{names.dsn_variable(names.platform_name(one)): merge for one in PLATFORMS},
         **{names.web_dsn_variable(names.platform_name(one)): web for one in PLATFORMS},
+        "DAGFACTORY_DATA_ROLES": DATA_ROLE,
         **environment,
     }
     world = World(real, postgres.dsn(), merge, web_role, port or free_port())

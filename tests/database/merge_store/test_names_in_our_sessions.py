@@ -19,12 +19,12 @@ from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.health.streams import platform_health
 from airflow_plugin.rows.reading import read_rows, read_table
 from airflow_plugin.web import queries
-from config_schema import stream
 from config_schema.model import Milestoning
+from config_schema.schemas import json_schema
 from tests.hostile_names import PATH, add_doubles
 from tests.row_settings import settings_of_row
 
-CONFIG = stream.schema()["examples"][0]
+CONFIG = json_schema("stream")["examples"][0]
 SETTINGS = settings_of_row(CONFIG)
 PINNED = "pg_catalog, pg_temp"
 SHOW = "SELECT pg_catalog.current_setting('search_path')"

@@ -70,6 +70,6 @@ export function Pages({ total, offset, count, onOffset }) {
     { justify: "flex-end", mt: 3, as: "nav", "aria-label": "Pages" },
     h(Chakra.Text, { color: "fg.muted" }, `${number(offset + 1)}–${number(offset + count)} of ${number(total)}`),
     step(Math.max(0, offset - PAGE), "Previous", offset === 0),
-    step(offset + PAGE, "Next", offset + count >= total),
+    step(offset + count, "Next", offset + count >= total),
   );
 }

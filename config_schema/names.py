@@ -287,6 +287,20 @@ def consumer_role(ecosystem: str, workspace: str, group: str) -> str:
     return shortened(f"{ecosystem}_{workspace}_{group}", POSTGRES_NAME_BYTES - len(ending)) + ending
 
 
+def component_login(database: str, platform: str, duty: str) -> str:
+    """Return the role of a platform's components with this duty: `datasurface_merge_yellowlive_reader`.
+
+    Roles are the whole server's, so the database is in the name.
+    """
+    ending = f"_{duty}"
+    return shortened(f"{database}_{platform}", POSTGRES_NAME_BYTES - len(ending)) + ending
+
+
+def login_password_variable(platform: str, duty: str) -> str:
+    """Return the environment variable with the password for that role: `DAGFACTORY_YELLOWLIVE_READER_PASSWORD`."""
+    return secret_variable(f"dagfactory_{platform}_{duty}", "password")
+
+
 def views_session(workspace: str) -> str:
     """The application_name of who keeps a workspace's views."""
     return shortened(f"merge-job views {workspace}")

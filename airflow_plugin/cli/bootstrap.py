@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +23,15 @@ Shards = Annotated[
 CreateTables = Annotated[
     bool, typer.Option("--create-tables", help="Create the tables in the merge stores too, as dagfactory db init does.")
 ]
+Roles = Annotated[
+    bool,
+    typer.Option("--roles", help="Only make the logins of Airflow's components and of sync in the merge stores."),
+]
+Print = Annotated[bool, typer.Option("--print", help="With --roles: print the SQL for a DBA and connect nowhere.")]
+Settings = Annotated[
+    Path | None,
+    typer.Option("--settings", help="With --roles: the platform of this settings file, and no model."),
+]
 Diff = Annotated[bool, typer.Option("--diff", help="Show what would change and write nothing.")]
 
 
@@ -33,6 +42,9 @@ def bootstrap(
     shards: Shards = 1,
     create_tables: CreateTables = False,
     diff: Diff = False,
+    roles: Roles = False,
+    printed: Print = False,
+    settings: Settings = None,
 ) -> None:
     """Write each platform's factory files and settings file; what is right already is left alone.
 
@@ -41,10 +53,27 @@ def bootstrap(
     In a settings file that is there already, what the model does not say is kept, `allowed` for one. Factory files that
     it wrote for another number of shards are removed.
 
+    With --roles it does something else: it makes a role each for the dag-processor, the workers, the api-server and
+    sync, with just the rights that they need, by the login of the tables' owner, or by DAGFACTORY_ADMIN_DSN where the
+    owner may not make roles. Their DSNs go into files of OUT/logins, unless the environment gives their passwords:
+    DAGFACTORY_YELLOWLIVE_READER_PASSWORD, and the same with WORKER, PAGES and SYNC.
+
     Example: dagfactory bootstrap --model model/ --out airflow/
+
+    Example: dagfactory bootstrap --roles --model model/ --out airflow/
 
     Exit codes: 0 done, or nothing to do; 1 an error.
     """
+    from airflow_plugin.cli.bootstrap_roles import bootstrap_roles
+
+    if roles:
+        return bootstrap_roles(model, out, platform or (), settings, printed=printed, diff=diff)
+    if printed or settings is not None:
+        raise typer.BadParameter("it goes with --roles only", param_hint="--print" if printed else "--settings")
+    return _files(model, out, platform or (), shards, create_tables=create_tables, diff=diff)
+
+
+def _files(model: Path, out: Path, platform: Sequence[str], shards: int, *, create_tables: bool, diff: bool) -> None:
     from airflow_plugin.bootstrap.platform_files import platform_files, settings_path
     from airflow_plugin.bootstrap.write import file_changes, remove, superseded, write
     from airflow_plugin.settings import settings_in
@@ -53,7 +82,7 @@ def bootstrap(
     from config_schema.load import load_model
 
     loaded = load_model(model)
-    platforms = chosen_platforms(loaded, platform or ())
+    platforms = chosen_platforms(loaded, platform)
     for one in platforms:
         before = settings_in(out / settings_path(one), one.name)
         files = platform_files(one, loaded, shards, before)

@@ -22,19 +22,25 @@ def group() -> None:
 def init(model: ModelOption = Path(), platform: Platforms = None) -> None:
     """Create the stream table, its history and the model state where they are missing. sync does so too.
 
+    Logins that bootstrap --roles has made get the rights on them that they lack.
+
     Example: dagfactory db init --model model/ --platform YellowLive
 
     Exit codes: 0 done, or nothing to do; 1 an error.
     """
-    from airflow_plugin.sync.apply import create_tables
+    from airflow_plugin.sync.apply import create_tables, grant_rights
     from airflow_plugin.sync.source import chosen_platforms
     from airflow_plugin.sync.stores import merge_stores
     from config_schema.load import load_model
 
-    platforms = chosen_platforms(load_model(model), platform or ())
+    loaded = load_model(model)
+    platforms = chosen_platforms(loaded, platform or ())
     with merge_stores(platforms, os.environ) as stores:
-        for name, created in create_tables(stores).items():
+        for name, created in create_tables(stores, compiled=loaded.is_code).items():
             print(f"{name}: {', '.join(created) + ' created' if created else 'all tables are there'}")
+        for name, granted in grant_rights(stores).items():
+            for grant in granted:
+                print(f"{name}: granted {grant}")
 
 
 @db.command()

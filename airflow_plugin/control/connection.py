@@ -218,10 +218,12 @@ def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
     if of_session(error.pgcode):  # a pooler passes on why the server did not let it in, with user and host
         failure = connect_failure(said)
         said, private = failure.what if failure else f"the server ended the session ({error.pgcode})", said
+    if error.pgcode == errorcodes.INSUFFICIENT_PRIVILEGE and error.cursor is not None:
+        private = str(error.cursor.connection.info.user)  # a component may have the login of another
     todo = {
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
-        errorcodes.INSUFFICIENT_PRIVILEGE: "Grant it, or connect as another user",
+        errorcodes.INSUFFICIENT_PRIVILEGE: "Use the login that may: dagfactory bootstrap --roles makes one for each component",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
     }.get(error.pgcode or "", "See the server's log for more")
     refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode)).with_private(private)

@@ -16,6 +16,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_batch
 
+from airflow_plugin.control.component_rights import grant_lacking
 from airflow_plugin.control.connection import worded
 from config_schema import names
 from config_schema.errors import StreamFactoryError
@@ -24,7 +25,8 @@ from config_schema.sql.statements import Statement, load_statements
 
 ROWS_A_ROUND_TRIP = 200
 COMPILED_MODELS_KEPT = 20
-ONLY_WHERE_NEEDED = frozenset({"compiled_model_table"})
+COMPILED = "compiled_model_table"
+ONLY_WHERE_NEEDED = frozenset({COMPILED})
 
 # Of a stream's history, which holds a config twice for each change.
 KEPT_CHANGES = 2000
@@ -129,13 +131,22 @@ def missing_tables(connection: Connection, platform: str, schema: str = "public"
     return [_table_names(platform)[kind] for kind in _missing(connection, platform, schema)]
 
 
-def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
-    """Create the tables that are not there yet, and only those; returns their names."""
+def create_tables(
+    connection: Connection, platform: str, schema: str = "public", *, compiled: bool = False
+) -> list[str]:
+    """Create the tables that are not there yet, and only those; return their names.
+
+    `compiled`: also the one for a model that is code. The logins of components get their rights on what is new.
+    """
     missing = _missing(connection, platform, schema)
+    if compiled and not _exists(connection, platform, schema, _qualified(connection, platform, schema)[COMPILED]):
+        missing.append(COMPILED)
     for kind in missing:
         _execute(connection, platform, schema, f"create_{kind}")
         if kind == "history_table":
             _execute(connection, platform, schema, "create_history_index")
+    if missing:
+        grant_lacking(connection, platform, schema)
     return [_table_names(platform)[kind] for kind in missing]
 
 
@@ -287,7 +298,7 @@ def record_compiled_model(
     connection: Connection, platform: str, model: CompiledModel, *, compiled_by: str, schema: str = "public"
 ) -> None:
     """Keep what a model that is code gave, for the jobs that run its commit; the oldest of many are forgotten."""
-    _execute(connection, platform, schema, "create_compiled_model_table")
+    create_tables(connection, platform, schema, compiled=True)
     values = {"model_commit": model.commit, "digest": model.digest, "document": model.to_json()}
     _execute(connection, platform, schema, "record_compiled_model", values | {"compiled_by": compiled_by})
     _execute(connection, platform, schema, "forget_old_compiled_models", {"kept": COMPILED_MODELS_KEPT})

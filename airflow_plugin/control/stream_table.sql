@@ -42,7 +42,7 @@ CREATE TABLE {model_state_table} (
 
 -- name: create_compiled_model_table
 -- What a model that is code gave for a commit: jobs read it and run no code of the model.
-CREATE TABLE IF NOT EXISTS {compiled_model_table} (
+CREATE TABLE {compiled_model_table} (
     model_commit text NOT NULL,
     digest text NOT NULL,
     document text NOT NULL,

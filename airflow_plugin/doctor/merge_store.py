@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.control.connection import connect, place
 from airflow_plugin.control.stream_table import config_limit, model_commit
 from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.logins import login_findings
 from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.doctor.tls import session_findings
 from airflow_plugin.doctor.versions import airflow_is_here
@@ -40,6 +41,8 @@ def merge_store_findings(
             yield from _of_server(area, connection, f"{where}: {place(dsn)}")
             yield from session_findings(Area("tls", area.platform), connection, dsn, where)
             yield from _of_public(Area("rights", area.platform), connection, settings.merge_store_schema)
+            if streams:
+                yield from login_findings(settings, connection, (dsn, where), in_airflow=airflow_is_here())
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
     except StreamFactoryError as error:
@@ -109,7 +112,8 @@ def _of_tables(
             yield area.error(lacking, SYNC) if table == stream_table else area.warning(lacking, SYNC)
     for table, (may_read, _) in tables.items():
         if not may_read:
-            yield area.error(f"{table} may not be read by this user", f"GRANT SELECT ON {table}")
+            todo = f"Run dagfactory bootstrap --roles as the owner, or GRANT SELECT ON {table}"
+            yield area.error(f"{table} may not be read by this user", todo)
     if stream_table in tables and all(may_read for may_read, _ in tables.values()):
         writing = "read and written" if tables[stream_table][1] else "read, but not written: enough for the factory"
         jobs = "" if set(_batch_tables(platform)) <= tables.keys() else "; no job has run yet"

@@ -21,3 +21,13 @@ SELECT current_database()::text,
                WHERE d.datname = current_database() AND a.grantee = 0 AND a.privilege_type = 'TEMPORARY'),
        EXISTS (SELECT FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
                WHERE n.nspname = %(schema)s AND a.grantee = 0 AND a.privilege_type = 'CREATE')
+
+-- name: login
+-- Who this session is: whether it may do more than what is granted, or is the owner of one of the tables, and which
+-- of the roles there are.
+SELECT current_user::text, rolsuper OR rolcreaterole OR rolbypassrls,
+       EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND pg_has_role(c.relowner, 'USAGE')),
+       ARRAY(SELECT r.rolname::text FROM unnest(%(roles)s::text[], %(comments)s::text[]) AS ours (role, comment)
+             JOIN pg_roles r ON r.rolname = ours.role AND shobj_description(r.oid, 'pg_authid') = ours.comment)
+FROM pg_roles WHERE rolname = current_user

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_plugin.control import stream_table
+from airflow_plugin.control.component_rights import grant_lacking
 from airflow_plugin.control.connection import worded
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
@@ -16,6 +17,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel
+from config_schema.sql.component_logins import Grant
 
 LOCK_SECONDS = 30
 
@@ -83,11 +85,31 @@ def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
     }
 
 
-def create_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, list[str]]:
-    """Create the tables that are missing and commit; returns by platform the names of those created."""
-    created = {platform.name: _lock(store, platform, lock_seconds) for store in stores for platform in store.platforms}
+def create_tables(
+    stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS, *, compiled: bool = False
+) -> dict[str, list[str]]:
+    """Create the tables that are missing and commit; returns by platform the names of those created.
+
+    `compiled`: also the one for a model that is code.
+    """
+    created = {
+        platform.name: _lock(store, platform, lock_seconds, compiled=compiled)
+        for store in stores
+        for platform in store.platforms
+    }
     _commit(stores)
     return created
+
+
+def grant_rights(stores: Sequence[MergeStore]) -> dict[str, list[Grant]]:
+    """Grant what the logins of components lack, and commit; return it by platform."""
+    granted = {
+        platform.name: grant_lacking(store.connection, names.platform_name(platform.name), platform.merge_store.schema)
+        for store in stores
+        for platform in store.platforms
+    }
+    _commit(stores)
+    return granted
 
 
 def upgrade_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
@@ -111,11 +133,11 @@ def author() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _lock(store: MergeStore, platform: Platform, seconds: float) -> list[str]:
+def _lock(store: MergeStore, platform: Platform, seconds: float, *, compiled: bool = False) -> list[str]:
     """Lock out other syncs and changes by hand; returns the tables that had to be created for that."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
-    created = stream_table.create_tables(store.connection, short, schema)
+    created = stream_table.create_tables(store.connection, short, schema, compiled=compiled)
     stream_table.lock_rows(store.connection, short, schema)
     return created
 

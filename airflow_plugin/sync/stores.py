@@ -14,7 +14,7 @@ from airflow_plugin.control.connection import connect, identity
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Platform
+from config_schema.model import Database, Platform
 from config_schema.tls import Tls
 
 LEAST_TLS_VARIABLE = "DAGFACTORY_LEAST_TLS"
@@ -57,8 +57,12 @@ def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[st
 
     In TLS as the model says, or DAGFACTORY_LEAST_TLS where that is stronger. Raises StreamFactoryError.
     """
-    variable = names.dsn_variable(names.platform_name(platform.name))
-    store = platform.merge_store
+    return store_dsn(platform.name, platform.merge_store, environment)
+
+
+def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The same for a merge store of the platform named so in the model."""
+    variable = names.dsn_variable(names.platform_name(platform))
     tls = modelled_tls(store, _least_tls(environment))
     if dsn := environment.get(variable):
         return variable, dsn_with_tls(dsn, tls)
@@ -67,9 +71,9 @@ def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[st
     if missing:
         what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
         todo = f"Set {' and '.join(login)} for the secret {store.credential!r}, or {variable}"
-        raise StreamFactoryError(f"merge store of {platform.name}", what, todo)
+        raise StreamFactoryError(f"merge store of {platform}", what, todo)
     user, password = (environment[name] for name in login)
-    where = f"merge store of {platform.name}, with {login[0]} and {login[1]}"
+    where = f"merge store of {platform}, with {login[0]} and {login[1]}"
     dsn = make_dsn(host=store.host, port=store.port, dbname=store.database, user=user, password=password)
     return where, dsn_with_tls(dsn, tls)
 

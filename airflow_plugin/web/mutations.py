@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from psycopg2 import errorcodes
+
+from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import apply
@@ -17,6 +20,7 @@ from airflow_plugin.web.permissions import User
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import forget
+from config_schema import names
 from config_schema.errors import Problem, ProblemsFound
 
 LOCK_SECONDS = 3.0
@@ -42,10 +46,23 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
 @contextmanager
 def writing(settings: PlatformSettings) -> Iterator[StreamTable]:
     """The stream table with everybody else locked out; committed at the end, unless an error rises."""
-    with pool(settings).write() as connection:
+    with _named_login(settings), pool(settings).write() as connection:
         table = StreamTable(settings, connection)
         with locked(table, LOCK_SECONDS):
             yield table
+
+
+@contextmanager
+def _named_login(settings: PlatformSettings) -> Iterator[None]:
+    """Where the api-server's login may not write, say which it is and which variable gives it another."""
+    try:
+        yield
+    except MergeStoreError as error:
+        if error.pgcode != errorcodes.INSUFFICIENT_PRIVILEGE:
+            raise
+        variable = names.web_dsn_variable(settings.platform_name)
+        todo = f"{error.todo}; the api-server's is the one for pages, in {variable}"
+        raise MergeStoreError(error.where, error.what, todo).with_private(error.private) from error
 
 
 def config_text(config: dict[str, Any]) -> str:

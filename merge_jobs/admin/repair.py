@@ -23,6 +23,7 @@ from merge_jobs.stores.postgres import (
     leftovers,
     row_maps,
 )
+from merge_jobs.stores.postgres.component_rights import grant_lacking, lacking_rights
 from merge_jobs.stores.postgres.leftovers import Step
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
@@ -113,6 +114,8 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         if not dry_run:
             batches.create_tables(store)
         yield "batch tables"
+    for grant in lacking_rights(store) if dry_run else grant_lacking(store):
+        yield f"grant of {grant}"
 
 
 def _mended(tables: DatasetTables, standing: Described) -> Iterator[str]:

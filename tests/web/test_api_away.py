@@ -84,6 +84,28 @@ def test_the_log_of_the_api_server_names_the_server(client, away, world):
     assert f"({USER}@" in (world.real.home / "api-server.log").read_text(errors="replace")
 
 
+def test_a_change_by_a_login_that_only_reads_says_which_it_is_and_what_to_do(client, world):
+    database = psycopg2.extensions.parse_dsn(world.merge_dsn)["dbname"]
+    reader, pages = (names.component_login(database, "yellowlive", duty) for duty in ("reader", "pages"))
+    with closing(psycopg2.connect(world.postgres_dsn)) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
+        cursor.execute(f'REVOKE "{pages}" FROM "{world.web_role}"; GRANT "{reader}" TO "{world.web_role}"')
+        try:
+            assert client().get("/api/streams?platform=yellowlive").status_code == 200
+            answer = client().post("/api/streams/yellowlive/Store1/actions/pause", json={})
+        finally:
+            cursor.execute(f'REVOKE "{reader}" FROM "{world.web_role}"; GRANT "{pages}" TO "{world.web_role}"')
+    assert answer.status_code == 503
+    error = answer.json()["error"]
+    assert (
+        f"yellowlive_airflow_dsg: permission denied for table yellowlive_airflow_dsg ({world.web_role})"
+        in error["what"]
+    )
+    assert "dagfactory bootstrap --roles" in error["todo"]
+    assert "DAGFACTORY_WEB_DSN_YELLOWLIVE" in error["todo"]
+    assert client().post("/api/streams/yellowlive/Store1/actions/pause", json={}).status_code == 200
+
+
 def test_the_other_platforms_are_told_of_all_the_same(client, away):
     began = time.monotonic()
     told = {one["platform"]: one for one in client().get("/api/overview").json()["platforms"]}
@@ -165,7 +187,9 @@ def test_more_requests_at_once_than_connections_are_all_answered(client, world):
 
 
 def test_the_api_servers_role_may_write_no_batches_and_no_other_tables(world):
-    asked = """SELECT table_name, string_agg(privilege_type, ' ' ORDER BY privilege_type)
-        FROM information_schema.role_table_grants WHERE grantee = %s AND privilege_type <> 'SELECT' GROUP BY 1"""
-    tables = {f"{name}_airflow_dsg{part}" for name in ("yellowlive", "yellowforensic") for part in ("", "_history")}
-    assert dict(world.merge_store(asked, world.web_role)) == dict.fromkeys(tables, "INSERT UPDATE")
+    asked = """SELECT relname, string_agg(one, ' ' ORDER BY one)
+        FROM pg_class, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS one
+        WHERE relkind = 'r' AND has_table_privilege(%s, oid, one) GROUP BY 1"""
+    rows = {f"{name}_airflow_dsg": "INSERT UPDATE" for name in ("yellowlive", "yellowforensic")}
+    history = {f"{table}_history": "INSERT" for table in rows}
+    assert dict(world.merge_store(asked, world.web_role)) == rows | history

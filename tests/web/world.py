@@ -23,11 +23,14 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
+from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
 from airflow_plugin.control import stream_table
+from airflow_plugin.control.component_rights import grant_lacking
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
 from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from config_schema.sql.component_logins import Duty
 from config_schema.sql.statements import load_statements
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
@@ -135,15 +138,17 @@ class World:
         shutil.copy(DAGS / names.factory_file(name), self.real.dags_folder)
 
     def grant(self) -> None:
-        """What docs/api.md gives to the api-server: to write streams and their history, and to read the rest."""
-        role = sql.Identifier(self.web_role)
-        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
-            database = sql.Identifier(connection.info.dbname)
-            cursor.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
-            cursor.execute(sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(role))
-            for table in self.tables_of_streams():
-                grant = sql.SQL("GRANT INSERT, UPDATE ON {} TO {}")
-                cursor.execute(grant.format(sql.Identifier(table), role))
+        """What `dagfactory bootstrap --roles` gives to the pages' login, for the api-server's own role as a member."""
+        member = sql.SQL("GRANT {} TO {}")
+        database = psycopg2.extensions.parse_dsn(self.merge_dsn)["dbname"]
+        admin = psycopg2.connect(self.postgres_dsn, dbname=database)
+        with closing(admin) as connection, connection, connection.cursor() as cursor:
+            for platform in map(names.platform_name, PLATFORMS):
+                for role in standing_roles(connection, platform, "public"):
+                    list(make_role(connection, role, platform, "public", dry_run=False))
+                    if role.duty is Duty.PAGES:
+                        cursor.execute(member.format(sql.Identifier(role.name), sql.Identifier(self.web_role)))
+                grant_lacking(connection, platform, "public")
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""

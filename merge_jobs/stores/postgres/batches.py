@@ -19,6 +19,7 @@ from config_schema import names
 from config_schema.model import Dataset, Milestoning
 from config_schema.result import MergeResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
+from merge_jobs.stores.postgres.component_rights import grant_lacking
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
 
@@ -107,11 +108,12 @@ class Batch:
 
 
 def create_tables(store: MergeStore) -> None:
-    """Make the platform's batch tables where they are missing. Commits."""
+    """Make the platform's batch tables where they are missing, with the rights of components on them. Commits."""
     if not tables_stand(store):
         store.lock_creation()
         parts = _tables(store, "counter", "metrics", "run_index", "told_index", "rejected", "row_maps")
         store.run("batches.create_tables", None, **parts)
+        grant_lacking(store)
     store.commit()
 
 

@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
+from psycopg2.extensions import make_dsn
 from typer.testing import CliRunner
 
 import config_schema
+from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
 from airflow_plugin.cli.program import app
 from airflow_plugin.control import stream_table
+from airflow_plugin.control.component_rights import grant_lacking
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor import versions
 from airflow_plugin.rows.last_good import Row, Snapshot, Stream
 from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
 from config_schema.schemas import json_schema
+from config_schema.sql.component_logins import Duty
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -95,12 +100,58 @@ def well(new_database, tmp_path, monkeypatch) -> Installation:
     with closing(installation.database.connect()) as connection, connection:
         stream_table.create_tables(connection, "yellowlive")
         stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+    give_logins(installation, monkeypatch)
     installation.execute(f'REVOKE TEMPORARY ON DATABASE "{installation.database.name}" FROM PUBLIC')
     installation.write()
     row = Row("active", json.dumps(EXAMPLE))
     installation.snapshot.parent.mkdir()
     write_snapshot(installation.snapshot, "yellowlive", Snapshot("", {"Store1": Stream("Store1", row, row)}))
     return installation
+
+
+def give_logins(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dag-processor's and the pages' own, as bootstrap --roles makes them."""
+    with closing(psycopg2.connect(installation.database.superuser_dsn)) as admin, admin:
+        roles = standing_roles(admin, "yellowlive", "public")
+        for role in roles:
+            list(make_role(admin, role, "yellowlive", "public", dry_run=False))
+            set_password(admin, role, "own")
+        grant_lacking(admin, "yellowlive", "public")
+    dsns = {role.duty: make_dsn(installation.database.dsn, user=role.name, password="own") for role in roles}
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsns[Duty.READER])
+    monkeypatch.setenv("DAGFACTORY_WEB_DSN_YELLOWLIVE", dsns[Duty.PAGES])
+
+
+def test_logins_that_may_do_more_than_they_need_are_named_with_those_that_there_are(well, monkeypatch):
+    owner, reader = well.database.dsn, os.environ["DAGFACTORY_YELLOWLIVE_DSN"]
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", owner)
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "logins")
+    assert text.startswith(
+        f"DAGFACTORY_YELLOWLIVE_DSN (dag-processor, workers): {well.database.name}, who owns the tables"
+    )
+    assert text.endswith(
+        f"which is there: {', '.join(f'{well.database.name}_yellowlive_{one}' for one in ('reader', 'worker'))}"
+    )
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", reader)
+    monkeypatch.setenv("DAGFACTORY_WEB_DSN_YELLOWLIVE", well.database.superuser_dsn)
+    assert "DAGFACTORY_WEB_DSN_YELLOWLIVE (api-server): postgres, who owns the tables" in well.only()[2]
+    monkeypatch.setenv("DAGFACTORY_WEB_DSN_YELLOWLIVE", owner.replace("word", "wrong"))
+    assert well.only()[:2] == ("error", "logins")
+
+
+def test_an_installation_that_stands_is_shown_how_to_make_logins(well, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", well.database.dsn)
+    monkeypatch.delenv("DAGFACTORY_WEB_DSN_YELLOWLIVE")
+    with closing(psycopg2.connect(well.database.superuser_dsn)) as admin, admin, admin.cursor() as cursor:
+        for duty in Duty:
+            role = f"{well.database.name}_yellowlive_{duty.value}"
+            cursor.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "logins")
+    assert "(dag-processor, workers, api-server)" in text
+    assert "Run dagfactory bootstrap --roles" in text
+    assert well.doctor("--json") == [(level, area, text)]
 
 
 def test_where_all_is_well_every_line_is_ok(well):
@@ -111,7 +162,7 @@ def test_where_all_is_well_every_line_is_ok(well):
     assert lines[0] == "this machine"
     assert f"ok settings {well.settings_file}" in lines
     assert f"ok factory files {well.factory_file}" in lines
-    assert f"ok tables {TABLE} can be read and written; no job has run yet" in lines
+    assert f"ok tables {TABLE} can be read, but not written: enough for the factory; no job has run yet" in lines
     assert any(line.startswith("ok streams 1 of 1 streams are fine: 1 active, 0 paused") for line in lines)
     assert any(line.startswith("ok connection DAGFACTORY_YELLOWLIVE_DSN: ") for line in lines)
     assert lines[-1].startswith("0 errors, 0 warnings, ")

@@ -1,0 +1,127 @@
+"""`dagfactory bootstrap --roles`: roles, their passwords, the tables that are missing, and rights on tables.
+
+Each step is taken only where it is needed, so that a second run changes nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
+
+from airflow_plugin.bootstrap.logins.files import LoginFiles
+from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
+from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, Target
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.component_rights import grant_lacking, revoke_beyond
+from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+
+def make_logins(
+    target: Target, environment: Mapping[str, str], files: LoginFiles, *, dry_run: bool = False
+) -> Iterator[str]:
+    """Bring the logins of a platform to what they are to be; yield what was done, or would be, in words.
+
+    Raises StreamFactoryError: no connection, no right to create roles, a role of that name that is not ours.
+    """
+    where, dsn = target.admin(environment)
+    with closing(connect(dsn, where)) as admin:
+        roles = standing_roles(admin, target.platform, target.store.schema)
+        passwords = _Passwords(target, environment, files)
+        for role in roles:
+            yield from passwords.make_up(role, dry_run=dry_run)
+            yield from make_role(admin, role, target.platform, target.store.schema, dry_run=dry_run)
+            if not role.there and not dry_run and (password := passwords.of(role)):
+                set_password(admin, role, password)
+        _commit(admin, where)
+        for role in roles:
+            if role.there:
+                yield from _password_again(admin, dsn, role, passwords, dry_run=dry_run)
+        _commit(admin, where)
+        if not dry_run:
+            _check_ways_in(admin, target)
+    yield from _rights(target, environment, dry_run=dry_run)
+
+
+class _Passwords:
+    """The passwords of logins: given by the environment, else as their file has them, else made up."""
+
+    def __init__(self, target: Target, environment: Mapping[str, str], files: LoginFiles) -> None:
+        self._target, self._environment, self._files = target, environment, files
+
+    def variable(self, role: Role) -> str:
+        return names.login_password_variable(self._target.platform, role.duty.value)
+
+    def of(self, role: Role) -> str | None:
+        given = self._environment.get(self.variable(role))
+        return given or self._files.password(self._target.platform, role.duty)
+
+    def make_up(self, role: Role, *, dry_run: bool) -> Iterator[str]:
+        """Make one up for a role that is not there yet, and keep it before the role is made: it is known nowhere else.
+
+        Yields in words that a password is kept, or that it is not known.
+        """
+        if self.of(role) is not None or not role.may_log_in:
+            return
+        if role.there:
+            yield f"role {role.name}: its password is not known here; {self.variable(role)} would set another"
+            return
+        path = self._files.path(role.duty)
+        if not dry_run:
+            login = role.name, secrets.token_urlsafe(24)
+            self._files.keep(self._target.platform, role.duty, self._target.place(self._environment), login)
+        yield f"{path}: the login {role.name} written"
+
+
+def _password_again(admin: Connection, dsn: str, role: Role, passwords: _Passwords, *, dry_run: bool) -> Iterator[str]:
+    """Set a role's password to the one that is wanted, unless that opens the door already."""
+    password = passwords.of(role)
+    if password is None or not role.may_log_in:
+        return
+    try:
+        connect(make_dsn(dsn, user=role.name, password=password), f"login {role.name}").close()
+    except MergeStoreError:
+        yield f"role {role.name}: its password set"
+        if not dry_run:
+            set_password(admin, role, password)
+
+
+def _check_ways_in(admin: Connection, target: Target) -> None:
+    """Raise StreamFactoryError where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
+    for role in standing_roles(admin, target.platform, target.store.schema):
+        for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
+            if not may:
+                todo = f"Let the owner of {target.store.database} and of schema {target.store.schema} grant it"
+                raise StreamFactoryError(f"role {role.name}", f"it lacks {what}", todo)
+
+
+def _rights(target: Target, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
+    """Create missing tables as their owner, grant what logins lack on all of them and revoke what is beyond."""
+    try:
+        where, dsn = target.owner(environment)
+    except StreamFactoryError as error:
+        if ADMIN_VARIABLE not in environment:
+            raise
+        yield f"rights on tables not looked at ({error.what}): run it again, or dagfactory db init, as their owner"
+        return
+    platform, schema = target.platform, target.store.schema
+    with closing(connect(dsn, where)) as owner:
+        stream_table.take_sync_lock(owner, platform, schema)
+        for table in stream_table.create_tables(owner, platform, schema, compiled=target.is_code):
+            yield f"table {table} created"
+        for grant in grant_lacking(owner, platform, schema):
+            yield f"granted {grant}"
+        for grant in revoke_beyond(owner, platform, schema):
+            yield f"revoked {grant}".replace(" to ", " from ")
+        if not dry_run:  # a look does the same, and takes it back
+            _commit(owner, where)
+
+
+def _commit(connection: Connection, where: str) -> None:
+    with worded(where):
+        connection.commit()

@@ -1,0 +1,118 @@
+"""The roles themselves: made where they are missing, let into database and schema, given a password.
+
+Functions take a psycopg2 connection of a role that may create roles. Rights on tables are the owner's to give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import encrypt_password
+
+from airflow_plugin.control.component_rights import database_of
+from airflow_plugin.control.connection import worded
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.sql import component_logins as logins
+from config_schema.sql.component_logins import Duty
+from config_schema.sql.statements import Statement, load_statements
+
+PRINT = (
+    "Let a DBA run what dagfactory bootstrap --roles --print prints, or name a role that may in DAGFACTORY_ADMIN_DSN"
+)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A login of a platform: its name, and how it stands on the server; `there` is whether it stands at all."""
+
+    name: str
+    duty: Duty
+    there: bool = False
+    may_log_in: bool = True
+    may_connect: bool = False
+    may_use_schema: bool = False
+
+
+def standing_roles(connection: Connection, platform: str, schema: str) -> list[Role]:
+    """Return the platform's logins as they stand. Raises StreamFactoryError if a name is somebody else's."""
+    database = database_of(connection)
+    wanted = {names.component_login(database, platform, duty.value): duty for duty in Duty}
+    found = {name: rest for name, *rest in _fetch(connection, "standing", {"schema": schema, "roles": list(wanted)})}
+    for name, (comment, *_) in found.items():
+        if comment != logins.comment(platform, wanted[name]):
+            todo = f"Rename it, or say that it is ours: {_comment_statement(connection, name, platform, wanted[name])}"
+            raise StreamFactoryError(
+                f"role {name}", "it is there, and its comment does not say that it is a component's login", todo
+            )
+    return [
+        Role(name, duty, True, *map(bool, found[name][1:])) if name in found else Role(name, duty)
+        for name, duty in wanted.items()
+    ]
+
+
+def make_role(connection: Connection, role: Role, platform: str, schema: str, *, dry_run: bool) -> Iterator[str]:
+    """Make a role where it is missing and let it into database and schema; yield what was done, in words.
+
+    Raises StreamFactoryError if this session's user may not.
+    """
+    name, database = sql.Identifier(role.name), database_of(connection)
+    if not role.there:
+        yield f"role {role.name} created"
+        if not dry_run:
+            _check_may_create(connection, role.name)
+            _execute(connection, "create_role", role=name)
+            comment = sql.Literal(logins.comment(platform, role.duty))
+            _execute(connection, "comment_role", role=name, comment=comment)
+    if not role.may_connect:
+        yield f"CONNECT on database {database} granted to {role.name}"
+        if not dry_run:
+            _execute(connection, "let_connect", role=name, database=sql.Identifier(database))
+    if not role.may_use_schema:
+        yield f"USAGE on schema {schema} granted to {role.name}"
+        if not dry_run:
+            _execute(connection, "let_use_schema", role=name, schema=sql.Identifier(schema))
+
+
+def set_password(connection: Connection, role: Role, password: str) -> None:
+    """Set the role's password; the server is sent a SCRAM verifier of it. Raises MergeStoreError."""
+    verifier = encrypt_password(password, role.name, scope=connection, algorithm="scram-sha-256")
+    parts = {"role": sql.Identifier(role.name), "verifier": sql.Literal(verifier)}
+    _execute(connection, "set_password", **parts)
+
+
+def _check_may_create(connection: Connection, role: str) -> None:
+    ((user, may),) = _fetch(connection, "may_create_roles", {})
+    if not may:
+        raise StreamFactoryError(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
+
+
+def _comment_statement(connection: Connection, role: str, platform: str, duty: Duty) -> str:
+    parts = {"role": sql.Identifier(role), "comment": sql.Literal(logins.comment(platform, duty))}
+    return _composed("comment_role", parts).as_string(connection)
+
+
+def _fetch(connection: Connection, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with worded("merge store"), connection.cursor() as cursor:
+        cursor.execute(_statements()[name].checked((), values), values or None)
+        return cursor.fetchall()
+
+
+def _execute(connection: Connection, name: str, **parts: sql.Composable) -> None:
+    with worded(f"role {parts['role'].as_string(connection)}"), connection.cursor() as cursor:
+        cursor.execute(_composed(name, parts))
+
+
+def _composed(name: str, parts: Mapping[str, sql.Composable]) -> sql.Composed:
+    return sql.SQL(_statements()[name].checked(parts)).format(**parts)
+
+
+@cache
+def _statements() -> dict[str, Statement]:
+    return load_statements(Path(__file__).with_name("roles.sql"))

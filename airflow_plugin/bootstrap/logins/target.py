@@ -1,0 +1,101 @@
+"""The merge stores in which logins are made: of the platforms of a model, or of one settings file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from airflow_plugin.settings import PlatformSettings, settings_in
+from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
+from airflow_plugin.sync.stores import store_dsn
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Database, Platform
+from config_schema.tls import Tls
+
+ADMIN_VARIABLE = "DAGFACTORY_ADMIN_DSN"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform and its merge store; `original` is its name in the model."""
+
+    original: str
+    store: Database
+    is_code: bool
+
+    @property
+    def platform(self) -> str:
+        return names.platform_name(self.original)
+
+    def place(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return host, port, dbname and what else a DSN has, but no login.
+
+        Of DAGFACTORY_<PLATFORM>_DSN, else of the model. Raises StreamFactoryError.
+        """
+        variable, store = names.dsn_variable(self.platform), self.store
+        modelled = {"host": store.host, "port": str(store.port), "dbname": store.database}
+        parts = _parsed(environment.get(variable, ""), variable)
+        return {key: value for key, value in (parts or modelled).items() if key not in ("user", "password")}
+
+    def owner(self, environment: Mapping[str, str]) -> tuple[str, str]:
+        """Return where the owner's DSN comes from, and the DSN. Raises StreamFactoryError."""
+        return store_dsn(self.original, self.store, environment)
+
+    def admin(self, environment: Mapping[str, str]) -> tuple[str, str]:
+        """Return the same of who makes roles: DAGFACTORY_ADMIN_DSN with this merge store's database, or the owner's."""
+        if not (given := environment.get(ADMIN_VARIABLE)):
+            return self.owner(environment)
+        parts = _parsed(given, ADMIN_VARIABLE) | {"dbname": self.place(environment).get("dbname", self.store.database)}
+        return ADMIN_VARIABLE, dsn_with_tls(make_dsn(**parts), modelled_tls(self.store))
+
+
+def of_platform(platform: Platform, *, is_code: bool) -> Target:
+    """Return the target of a platform of the model."""
+    return Target(platform.name, platform.merge_store, is_code)
+
+
+def of_settings(path: Path) -> Target:
+    """Return the target that a settings file names. Raises StreamFactoryError if it lacks what bootstrap writes."""
+    try:
+        original = json.loads(path.read_text("utf-8"))["original_platform_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = "it is no settings file that can be read"
+        raise StreamFactoryError(str(path), what, "Give one that dagfactory bootstrap has written") from error
+    settings = settings_in(path, str(original))
+    assert settings is not None
+    host, database, credential = (
+        _needed(settings, key, str(path))
+        for key in ("postgres_hostname", "postgres_database", "postgres_credential_secret_name")
+    )
+    modes = [Tls(mode) for mode in (settings.postgres_tls,) if mode]
+    store = Database(
+        host,
+        database,
+        credential,
+        settings.postgres_port or 5432,
+        settings.merge_store_schema,
+        tls=next(iter(modes), None),
+        tls_ca=settings.postgres_tls_ca,
+    )
+    return Target(settings.original_platform_name, store, bool(settings.model_is_code))
+
+
+def _parsed(dsn: str, where: str) -> dict[str, str]:
+    try:
+        parts: dict[str, str] = parse_dsn(dsn)
+    except (psycopg2.Error, UnicodeError):  # what libpq says of it could hold a part of the password
+        what, todo = "this is no well-formed DSN", "Write postgresql://user:password@host:port/database"
+        raise StreamFactoryError(where, what, todo) from None
+    return parts
+
+
+def _needed(settings: PlatformSettings, key: str, where: str) -> str:
+    if value := getattr(settings, key):
+        return str(value)
+    raise StreamFactoryError(where, f"it lacks {key}", "Write the file anew with dagfactory bootstrap")

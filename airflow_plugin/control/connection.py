@@ -223,7 +223,7 @@ def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
     todo = {
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db init, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
-        errorcodes.INSUFFICIENT_PRIVILEGE: "Use the login that may: dagfactory bootstrap --roles makes one for each component",
+        errorcodes.INSUFFICIENT_PRIVILEGE: "Use the login that may: dagfactory bootstrap --roles makes one for each",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
     }.get(error.pgcode or "", "See the server's log for more")
     refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode)).with_private(private)

@@ -207,7 +207,7 @@ def test_a_platform_that_cannot_be_read_does_not_hide_the_others(case, merge_job
     done = merge_job(case, "status", "--json")
     assert done.returncode == 1
     assert [one["platform"] for one in json.loads(done.stdout)] == ["YellowForensic"]
-    assert re.match(r"error: merge store \S+ on \S+: column .* does not exist", done.stderr)
+    assert re.match(r"error: merge store \S+: column .* does not exist", done.stderr)
 
 
 def test_the_model_may_be_the_commit_that_sync_recorded(case, tmp_path):

@@ -20,9 +20,7 @@ Out = Annotated[
 Shards = Annotated[
     int, typer.Option("--shards", min=1, max=1000, help="Split each platform's streams over so many factory files.")
 ]
-CreateTables = Annotated[
-    bool, typer.Option("--create-tables", help="Create the tables in the merge stores too, as dagfactory db init does.")
-]
+CreateTables = Annotated[bool, typer.Option("--create-tables", hidden=True)]  # the old way to platform tables
 Roles = Annotated[
     bool,
     typer.Option("--roles", help="Only make the logins of Airflow's components and of sync in the merge stores."),
@@ -46,12 +44,12 @@ def bootstrap(
     printed: Print = False,
     settings: Settings = None,
 ) -> None:
-    """Write each platform's factory files and settings file; what is right already is left alone.
+    """Write the factory files and the settings file of each platform.
 
     For platforms that run in Kubernetes there are also values for the chart and the list of the secrets to create.
 
-    In a settings file that is there already, what the model does not say is kept, `allowed` for one. Factory files that
-    it wrote for another number of shards are removed.
+    A file that is right already is not touched. In a settings file that is there already, what the model does not
+    say is kept, `allowed` for one. Factory files that it wrote for another number of shards are removed.
 
     With --roles it does something else: it makes a role each for the dag-processor, the workers, the api-server and
     sync, with just the rights that they need, by the login of the tables' owner, or by DAGFACTORY_ADMIN_DSN where the
@@ -98,6 +96,7 @@ def _files(model: Path, out: Path, platform: Sequence[str], shards: int, *, crea
                 remove(path)
             print(f"{path}: {'would be removed' if diff else 'removed'}")
     if create_tables:
+        typer.echo("--create-tables is now dagfactory platform tables: it goes with a later release", err=True)
         _tables(platforms, diff)
 
 

@@ -6,7 +6,7 @@ import typer
 
 
 def demo(context: typer.Context) -> None:
-    """Run the whole product on this machine: PostgreSQL, Airflow, two platforms, changing data. See demo --help.
+    """Run the whole product on this machine: PostgreSQL, Airflow, changing data.
 
     Example: dagfactory demo --exit
 

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from airflow_plugin.cli.migrate_cutover import cutover, rollback
+from airflow_plugin.cli.migrate_cutover import cutover
 from airflow_plugin.cli.migrate_shadow import shadow
 from airflow_plugin.cli.options import Json
 
 DIFFERS = 2  # the exit code of compare
 
-migrate = typer.Typer(help="From static DAG files to rows: read, compare, try, cut over.", no_args_is_help=True)
+migrate = typer.Typer(help="Move from static DAG files to rows: read, compare, try, cut over.", no_args_is_help=True)
 
 DagFiles = Annotated[Path, typer.Argument(metavar="PATH", help="A DAG file, or a folder of them; they are not run.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to write the rows; - is stdout.")]
@@ -43,17 +43,17 @@ NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Only the plan, at
 
 @migrate.callback()
 def group() -> None:
-    """From static DAG files to rows: read, compare, try, cut over."""
+    """Move from static DAG files to rows: read, compare, try, cut over."""
 
 
 @migrate.command()
 def extract(
     path: DagFiles, out: Out = Path("-"), model: Gap = None, default: Default = None, retired: Retired = False
 ) -> None:
-    """Read static ingestion DAGs by their syntax tree, and write their streams as `streams import` takes them.
+    """Read static DAG files, which are not run, and write their streams for streams import.
 
     What a file does not say comes from --default, the model, or the platform's settings file. Secrets are named,
-    never read. A stream of which something cannot be read is told with file and line, and left out.
+    never read. A stream of which something cannot be read is reported with file and line, and left out.
 
     Example: dagfactory migrate extract dags/ --model model/ --out streams.yaml
 
@@ -92,7 +92,7 @@ def compare(
     no_airflow: NoAirflow = False,
     as_json: Json = False,
 ) -> None:
-    """Hold static DAGs against the factory's for the same streams: every difference in tasks, schedule and pod.
+    """Compare static DAGs with the factory's for the same streams: tasks, schedule, pod.
 
     The factory's are built of what extract reads, of an edited file (--rows), or of what sync would write
     (--as-modelled). What the factory does otherwise for all streams is shown with the reason, and counts with --strict.
@@ -138,5 +138,5 @@ def compare(
         sys.exit(DIFFERS)
 
 
-for command in (shadow, cutover, rollback):
+for command in (shadow, cutover):
     migrate.command()(command)

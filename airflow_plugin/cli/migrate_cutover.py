@@ -1,4 +1,4 @@
-"""`dagfactory migrate cutover` and `rollback`."""
+"""`dagfactory migrate cutover`, and its undoing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Url = Annotated[
     str, typer.Option("--airflow-url", help="Where Airflow's API answers.", envvar="DAGFACTORY_AIRFLOW_URL")
 ]
 State = Annotated[Path | None, typer.Option("--state", help="Where it is kept how far it is; else beside FILE.")]
+Undo = Annotated[bool, typer.Option("--undo", help="Undo a cutover, from wherever it has come to.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, help="How many seconds each wait may take.")]
 
 
@@ -29,18 +30,24 @@ def cutover(
     model: ModelFolder = None,
     state: State = None,
     timeout: Timeout = 3600,
+    undo: Undo = False,
     yes: Yes = False,
 ) -> None:
-    """Let the factory take over from a static file: pause, drain, move it aside, write the rows, resume.
+    """Replace a static file by the factory's DAGs, step by step, or undo that.
 
-    How far it is stands in FILE.cutover.json: run the same command again to go on, or rollback to undo it. The token
-    of Airflow's API is read from DAGFACTORY_AIRFLOW_TOKEN.
+    The steps are: pause, drain, move the file aside, write the rows, resume. How far it is stands in FILE.cutover.json:
+    run the same command again to go on. With --undo, from any step and also weeks later, the row becomes what it was,
+    the static file comes back, and its DAG runs. The token of Airflow's API is read from DAGFACTORY_AIRFLOW_TOKEN.
 
     Example: dagfactory migrate cutover dags/yellowlive__Store1_ingestion.py --rows streams.yaml --airflow-url
     http://localhost:8080 --yes
 
-    Exit codes: 0 done, or shown; 1 an error: it can be gone on with, or rolled back.
+    Exit codes: 0 done, or shown; 1 an error: run it again to go on, or with --undo.
     """
+    if undo:
+        rollback(file, airflow_url, state, timeout, yes)
+        return
+
     from airflow_plugin.cli.wording import talk
     from airflow_plugin.migrate.cutover import carry_out
     from airflow_plugin.migrate.cutover_state import alone, read_state
@@ -58,12 +65,7 @@ def cutover(
 
 
 def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout = 3600, yes: Yes = False) -> None:
-    """Undo a cutover, from wherever it has come to: the row as it was, the static file back, its DAG running.
-
-    Example: dagfactory migrate rollback dags/yellowlive__Store1_ingestion.py --airflow-url http://localhost:8080 --yes
-
-    Exit codes: 0 done, or shown; 1 an error: run it again.
-    """
+    """Undo a cutover, from wherever it has come to."""
     from airflow_plugin.cli.wording import talk
     from airflow_plugin.migrate.cutover import roll_back
     from airflow_plugin.migrate.cutover_state import alone, read_state

@@ -26,7 +26,7 @@ def shadow(
     remove: Remove = False,
     yes: Yes = False,
 ) -> None:
-    """Run a stream by the factory beside its static DAG, for a trial, or end that.
+    """Run a stream by the factory beside its static DAG for a trial; --remove ends it.
 
     The trial has no schedule: trigger its DAG. DAG, merge tables and batches have __shadow in their names, and what
     the static DAG has stays untouched. --remove drops what the trial made.

@@ -14,28 +14,28 @@ Url = Annotated[str, typer.Option("--git-repo-url", help="The repository.", envv
 Folder = Annotated[Path, typer.Option("--out", help="An empty folder, or one that is made.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Write into this file, not to standard output.")]
 
-model = typer.Typer(help="The ecosystem model.", no_args_is_help=True)
+model = typer.Typer(help="Get a model, or a part of one.", no_args_is_help=True)
 
 
 @model.callback()
 def group() -> None:
-    """The ecosystem model."""
+    """Get a model, or a part of one."""
 
 
 @model.command("import", context_settings=PASSED_THROUGH)
 def import_datastore(context: typer.Context) -> None:
-    """Write a live database's tables as a datastore of the model. All options are those of merge-job describe.
+    """Write a live database's tables as a datastore of the model.
 
     Example: dagfactory model import --dsn postgresql://reader@pg-data/customer_db --schema public --out store1.yaml
 
-    Exit codes: those of merge-job describe.
+    Exit codes: 0 written, 1 an error, 2 a wrong option.
     """
     run_merge_job("describe", handed_on=context.args)
 
 
 @model.command("fetch")
 def fetch_model(git_repo_url: Url, out: Folder, branch: Branch = "main", git_credential: GitCredential = "git") -> None:
-    """Fetch a model from git into a folder, and run nothing of it; the commit is printed.
+    """Fetch a model from git into a folder, run nothing of it, and print the commit.
 
     This is for model compile, which has no token to fetch it itself.
 

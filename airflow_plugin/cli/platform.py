@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from airflow_plugin.cli.last_good import last_good
+from airflow_plugin.cli.platform_tables import tables
+
 if TYPE_CHECKING:
     from airflow_plugin.settings import PlatformSettings
 
-platform = typer.Typer(help="A platform as a whole.", no_args_is_help=True)
+platform = typer.Typer(help="Manage a platform as a whole.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="PLATFORM", help="The platform's name in the model.")]
 Drop = Annotated[
@@ -27,17 +30,21 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DA
 
 @platform.callback()
 def group() -> None:
-    """A platform as a whole."""
+    """Manage a platform as a whole."""
+
+
+platform.command()(tables)
+platform.command("last-good")(last_good)
 
 
 @platform.command()
 def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
-    """Let a platform go: retire its streams, and put their merge tables aside in the schema <platform>_archive.
+    """Retire a platform: retire its streams, and move their merge tables to an archive.
 
-    Nothing is lost by that, and streams can be brought back. Only --drop, in a second call and with the platform's
-    name again, drops what is archived, the batches and the stream table. It is refused while a stream is not retired,
-    a merge table is not archived, or something of others stands on one of them. Take the platform out of the model
-    first, or the next sync shows its streams as changed by hand.
+    The archive is the schema <platform>_archive. Nothing is lost, and streams can be brought back. Only --drop, in a
+    second call and with the platform's name again, drops what is archived, the batches and the stream table. It is
+    refused while a stream is not retired, a merge table is not archived, or something of others depends on one of them.
+    Take the platform out of the model first, or the next sync shows its streams as changed by hand.
 
     Example: dagfactory platform retire YellowLive
 

@@ -8,10 +8,7 @@ from typing import Never
 
 import typer
 
-from airflow_plugin.cli.batch import batch
 from airflow_plugin.cli.bootstrap import bootstrap
-from airflow_plugin.cli.dag import dag
-from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
@@ -19,8 +16,8 @@ from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.model import model
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.platform import platform
-from airflow_plugin.cli.simulate import simulate
-from airflow_plugin.cli.snapshot import snapshot
+from airflow_plugin.cli.renamed import add_old_names
+from airflow_plugin.cli.runs import runs
 from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
@@ -42,23 +39,20 @@ app = typer.Typer(
     # A stack trace with local variables could show a password.
     pretty_exceptions_enable=False,
 )
-app.command()(validate)
-app.command()(plan)
-app.command()(sync)
-app.command()(bootstrap)
-app.command()(doctor)
-app.command()(status)
-app.command(context_settings=PASSED_THROUGH)(simulate)
+for command in (validate, plan, sync, bootstrap, doctor, status):
+    app.command()(command)
 app.command(context_settings=PASSED_THROUGH)(demo)
-app.add_typer(dag, name="dag")
-app.add_typer(db, name="db")
-app.add_typer(batch, name="batch")
-app.add_typer(migrate, name="migrate")
-app.add_typer(model, name="model")
-app.add_typer(platform, name="platform")
-app.add_typer(snapshot, name="snapshot")
-app.add_typer(streams, name="streams")
-app.add_typer(views, name="views")
+GROUPS = {
+    "model": model,
+    "streams": streams,
+    "runs": runs,
+    "views": views,
+    "platform": platform,
+    "migrate": migrate,
+}
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
+add_old_names(app, GROUPS)
 
 
 def run() -> Never:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def status(platform: Platforms = None, as_json: Json = False) -> None:
-    """Show how fresh each stream is: its last batch, when it was last seen equal to its source, and whether it is late.
+    """Show how fresh each stream is, and which are late.
 
-    Platforms are those with a settings file here. The merge store is found as the factory finds it.
+    It shows the last batch, and when the data was last seen equal to the source. Platforms are those
+    with a settings file here. The merge store is found as the factory finds it.
 
     Example: dagfactory status --platform YellowLive
 

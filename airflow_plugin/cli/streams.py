@@ -10,8 +10,9 @@ import typer
 
 from airflow_plugin.cli import streams_change
 from airflow_plugin.cli.options import Json, PlatformName
+from airflow_plugin.cli.streams_preview import preview
 
-streams = typer.Typer(help="The rows of a stream table: look at them, change them by hand.", no_args_is_help=True)
+streams = typer.Typer(help="Look at a platform's streams, and change them by hand.", no_args_is_help=True)
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Match = Annotated[str, typer.Option("--match", help="Only stream keys like this; * and ? stand for anything.")]
@@ -27,14 +28,14 @@ Model = Annotated[Path | None, typer.Option("--model", help="Compare with what s
 
 @streams.callback()
 def group() -> None:
-    """The rows of a stream table: look at them, change them by hand."""
+    """Look at a platform's streams, and change them by hand."""
 
 
 @streams.command("list")
 def list_streams(
     platform: PlatformName, match: Match = "*", status: Status = None, where: Where = None, as_json: Json = False
 ) -> None:
-    """List a platform's streams, and which of them were changed by hand since the last sync.
+    """List a platform's streams, and which were changed by hand since the last sync.
 
     Example: dagfactory streams list --platform YellowLive --status paused --where runner=kubernetes
 
@@ -56,7 +57,7 @@ def list_streams(
 
 @streams.command()
 def show(stream: Stream, platform: PlatformName, as_json: Json = False) -> None:
-    """Print a stream's status and config, and what the factory has against it.
+    """Print a stream's status and config, and each problem that the factory finds in it.
 
     Example: dagfactory streams show Store1 --platform YellowLive
 
@@ -75,9 +76,12 @@ def show(stream: Stream, platform: PlatformName, as_json: Json = False) -> None:
         print_stream(row, by_hand, problems)
 
 
+streams.command()(preview)
+
+
 @streams.command()
 def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: Json = False) -> None:
-    """List the changes of a stream: when, who, what, and by which commit of the model.
+    """List the changes of a stream: when, who, what, and which commit of the model.
 
     Example: dagfactory streams history Store1 --platform YellowLive
 
@@ -100,7 +104,9 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
 def diff(
     stream: Stream, platform: PlatformName, version: Version = None, model: Model = None, as_json: Json = False
 ) -> None:
-    """Show what is different in a stream's row now: from its last version but one, another version, or the model.
+    """Show how a stream's row differs from an earlier version, or from the model.
+
+    Without an option it is compared with its last version but one.
 
     Example: dagfactory streams diff Store1 --platform YellowLive --version 17
 
@@ -125,7 +131,9 @@ def diff(
 
 @streams.command()
 def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None:
-    """Write all rows of platforms as YAML: a backup, or to be edited and imported, or for a plan without a database.
+    """Write all rows of platforms as YAML.
+
+    The file is a backup; it can be edited and imported, and plan --against reads it without a database.
 
     Example: dagfactory streams export --platform YellowLive --file streams.yaml
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Streams = Annotated[list[str], typer.Argument(metavar="STREAM...", help="Stream keys.")]
 Assignments = Annotated[
-    list[str], typer.Argument(metavar="KEY=VALUE...", help="The value is JSON or else text; KEY= takes the key away.")
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="The value is JSON or else text; KEY= removes the key."),
 ]
+Editor = Annotated[bool, typer.Option("--editor", help="Edit the whole config in $EDITOR.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, show, and change nothing.")]
 InFile = Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote; - is stdin.")]
 OutFile = Annotated[Path, typer.Option("--file", help="Where to write; - is stdout.")]
@@ -27,30 +29,42 @@ To = Annotated[int, typer.Option("--to", help="The number of a change: the row b
 Changing = Callable[["StreamTable"], Sequence["RowChange"]]
 
 
-def set_(stream: Stream, assignments: Assignments, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Set keys of a stream's config.
+def set_(
+    stream: Stream,
+    platform: PlatformName,
+    assignments: Assignments = None,
+    editor: Editor = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Set keys of a stream's config, or edit the whole config in $EDITOR.
+
+    The new config is checked as the factory checks it before it is written.
 
     Example: dagfactory streams set Store1 'schedule=*/10 * * * *' retries=5 --platform YellowLive
 
-    Exit codes: 0 done, or nothing to do; 1 an error, or a config that the factory would set aside: nothing was changed.
+    Example: EDITOR=vim dagfactory streams set Store1 --editor --platform YellowLive
+
+    Exit codes: 0 done, or nothing to do; 1 an error, or a config that the factory would quarantine: nothing was
+    changed, and an edited text is kept in a file that is named; 2 a wrong option.
     """
     from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.changing import assigned
 
+    if bool(assignments) == editor:
+        raise typer.BadParameter("give KEY=VALUE, or --editor")
+    if editor:
+        edit(stream, platform, dry_run)
+        return
+
     def change(table: StreamTable) -> Sequence[RowChange]:
         row = table.row(stream)
-        return [RowChange(stream, assigned(row.config_json, assignments), row.status, "set")]
+        return [RowChange(stream, assigned(row.config_json, assignments or ()), row.status, "set")]
 
     _change(platform, change, dry_run)
 
 
 def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Edit a stream's config in $EDITOR; what is saved is checked before it is written.
-
-    Example: EDITOR=vim dagfactory streams edit Store1 --platform YellowLive
-
-    Exit codes: 0 done, or nothing to do; 1 an error, and then the edited text is kept in a file that is named.
-    """
+    """Edit a stream's config in $EDITOR; what is saved is checked before it is written."""
     from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.editing import edited, keeping
     from airflow_plugin.streams.opening import reading
@@ -71,7 +85,9 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
 
 
 def pause(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Pause streams: their DAGs stay, without a schedule, and their merge task skips.
+    """Pause streams: their DAGs stay, without a schedule.
+
+    A merge task that is started meanwhile is skipped.
 
     Example: dagfactory streams pause Store1 Store2 --platform YellowLive
 
@@ -91,7 +107,9 @@ def resume(streams: Streams, platform: PlatformName, dry_run: DryRun = False) ->
 
 
 def retire(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Retire streams: their DAGs go, their rows, batches and merge tables stay. rollback brings a stream back.
+    """Retire streams: their DAGs go; rows, batches and merge tables stay.
+
+    streams rollback brings a stream back.
 
     Example: dagfactory streams retire Store1 --platform YellowLive
 
@@ -101,7 +119,7 @@ def retire(streams: Streams, platform: PlatformName, dry_run: DryRun = False) ->
 
 
 def rollback(stream: Stream, to: To, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Make a stream's row what it was after an earlier change, status and config.
+    """Restore a stream's row, status and config, as it was after an earlier change.
 
     Example: dagfactory streams rollback Store1 --to 17 --platform YellowLive
 
@@ -113,7 +131,9 @@ def rollback(stream: Stream, to: To, platform: PlatformName, dry_run: DryRun = F
 
 
 def import_(file: InFile, platform: PlatformName, dry_run: DryRun = False) -> None:
-    """Write all rows of a file as export writes it, in one transaction; rows that are not in it stay as they are.
+    """Write all rows of a file that export wrote, in one transaction.
+
+    Rows that are not in the file stay as they are.
 
     Example: dagfactory streams import streams.yaml --platform YellowLive
 
@@ -126,7 +146,7 @@ def import_(file: InFile, platform: PlatformName, dry_run: DryRun = False) -> No
 
 
 set_.__name__ = "set"
-COMMANDS = (set_, edit, pause, resume, retire, rollback)
+COMMANDS = (set_, pause, resume, retire, rollback)
 
 
 def _change_status(streams: Sequence[str], platform: str, word: str, dry_run: bool) -> None:

@@ -1,4 +1,4 @@
-"""`dagfactory views`: the merge job's commands for consumers' views under this command."""
+"""`dagfactory views`: the views that consumers read."""
 
 from __future__ import annotations
 
@@ -6,31 +6,25 @@ import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
 
-views = typer.Typer(help="What consumers see: views, the roles that read them, and their rights.", no_args_is_help=True)
+views = typer.Typer(help="Manage what consumers see: views, roles, rights.", no_args_is_help=True)
 
 
 @views.callback()
 def group() -> None:
-    """What consumers see: views, the roles that read them, and their rights."""
-
-
-@views.command(context_settings=PASSED_THROUGH)
-def plan(context: typer.Context) -> None:
-    """Show the SQL that would bring consumers' views to the model. All options are those of merge-job views plan.
-
-    Example: dagfactory views plan --model ./model
-
-    Exit codes: those of merge-job views plan.
-    """
-    run_merge_job("views", "plan", handed_on=context.args)
+    """Manage what consumers see: views, roles, rights."""
 
 
 @views.command(context_settings=PASSED_THROUGH)
 def reconcile(context: typer.Context) -> None:
-    """Bring consumers' views and rights to the model. All options are those of merge-job views reconcile.
+    """Bring consumers' views, roles and rights in line with the model; --dry-run prints the SQL.
 
     Example: dagfactory views reconcile --platform YellowLive --model ./model
 
-    Exit codes: those of merge-job views reconcile.
+    Exit codes: 0 done or nothing to do, 1 something stands in the way or an error, 2 a wrong option.
     """
     run_merge_job("views", "reconcile", handed_on=context.args)
+
+
+def plan(context: typer.Context) -> None:
+    """Run `dagfactory views reconcile --dry-run`."""
+    run_merge_job("views", "plan", handed_on=context.args)

@@ -92,7 +92,7 @@ class ConfigDoesNotFit(StreamFactoryError):
     def __init__(self, where: str, stream_key: str, length: int, limit: int) -> None:
         self.stream_key, self.length, self.limit = stream_key, length, limit
         what = f"the config of {stream_key} has {length} characters, and config_json takes {limit}"
-        super().__init__(where, what, "Run dagfactory db upgrade, which widens the column to text")
+        super().__init__(where, what, "Run dagfactory platform tables, which widens the column to text")
 
 
 def stream_rows(

@@ -184,9 +184,9 @@ def _until(seconds: float, happened: Callable[[], bool], airflow: Airflow, what:
 
 def _simulate(databases: Databases, environment: dict[str, str], *arguments: str) -> str:
     at = ("--host", databases.host, "--port", str(databases.port), "--database", "customer_db", "--user", "producer")
-    command = python_module("airflow_plugin", "simulate", *at, "--min-interval", "0", "--max-interval", "0", *arguments)
+    command = python_module("merge_jobs", "simulate", *at, "--min-interval", "0", "--max-interval", "0", *arguments)
     secret = {"SIMULATOR_PASSWORD": databases.passwords["producer"]}
-    return run_to_end(command, environment | secret, "dagfactory simulate")
+    return run_to_end(command, environment | secret, "merge-job simulate")
 
 
 @contextlib.contextmanager

@@ -27,6 +27,22 @@ def examine(model_folder: Path | None, platforms: Sequence[str] = (), dags: Path
         return list(_all(model_folder, platforms, dags))
 
 
+def examine_merge_stores(model_folder: Path, platforms: Sequence[str] = ()) -> list[Finding]:
+    """Return what is found at the merge stores of the model's platforms; streams are not looked at.
+
+    Raises StreamFactoryError for a model that cannot be read, or a name that is no platform of it.
+    """
+    from airflow_plugin.bootstrap.platform_files import platform_settings
+    from airflow_plugin.sync.source import chosen_platforms
+
+    model = load_model(model_folder)
+    return [
+        finding
+        for platform in chosen_platforms(model, platforms)
+        for finding in merge_store_findings(platform_settings(platform, model), model, streams=False)
+    ]
+
+
 def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None) -> Iterator[Finding]:
     model, found = _model(model_folder)
     modelled = [one.name for one in model.ecosystem.platforms] if model else []

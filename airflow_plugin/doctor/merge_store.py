@@ -23,7 +23,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
-SYNC = "Run dagfactory sync or dagfactory db init, which create it"
+SYNC = "Run dagfactory sync or dagfactory platform tables, which create it"
 
 
 def merge_store_findings(
@@ -120,7 +120,7 @@ def _of_tables(
         yield area.ok(f"{stream_table} can be {writing}{jobs}")
     if stream_table in tables and (limit := config_limit(connection, platform, schema)) is not None:
         what = f"{stream_table} takes configs of at most {limit} characters"
-        yield area.warning(what, "Run dagfactory db upgrade, which widens the column")
+        yield area.warning(what, "Run dagfactory platform tables, which widens the column")
     if tables.get(state, (False, False))[0] and model_commit(connection, platform, schema) is None:
         yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
 

@@ -153,7 +153,7 @@ def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> 
 
 
 def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
-    """Here `dagfactory snapshot accept` is of no help: the history does not know what it forgot."""
+    """Here `dagfactory platform last-good --forget` is of no help: the history does not know what it forgot."""
     what = "the row is gone, though by the history its stream was never retired"
     todo = "Bring the row back (dagfactory sync), or let it go by a row with the status retired"
     return Problem(row_place(settings.platform_name, key), "", what, todo)

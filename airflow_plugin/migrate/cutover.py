@@ -21,7 +21,7 @@ from config_schema.errors import StreamFactoryError
 
 POLL_SECONDS = 1.0
 NOTE = "Left open by the pause of a cutover from its static file to the factory"
-AGAIN = "Run the same command again to go on, or dagfactory migrate rollback"
+AGAIN = "Run the same command again to go on, or dagfactory migrate cutover --undo"
 
 Told = Callable[[str], None]
 
@@ -41,7 +41,7 @@ def carry_out(cutover: Cutover, way: Way) -> Cutover:
     """Do the steps that are not done. Raises StreamFactoryError; what was done until then is kept in the state."""
     if cutover.back == "begun":
         what = "it is being rolled back"
-        raise StreamFactoryError(str(way.state), what, "Finish that: dagfactory migrate rollback")
+        raise StreamFactoryError(str(way.state), what, "Finish that: dagfactory migrate cutover --undo")
     write_state(way.state, cutover)
     for step in STEPS[len(cutover.done) :]:
         way.told(f"{step}: begun")

@@ -100,5 +100,5 @@ def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -
 
 
 def _gone(where: str) -> Problem:
-    todo = "Bring the row back (dagfactory sync), or let it go with dagfactory snapshot accept"
+    todo = "Bring the row back (dagfactory sync), or forget the stream: dagfactory platform last-good --forget"
     return Problem(where, "", "the row is gone, though its stream was never retired", todo)

@@ -181,4 +181,4 @@ def _unusable(path: Path, what: str) -> StreamFactoryError:
 
 
 def _show(platform: str) -> str:
-    return f"See dagfactory snapshot show --platform {platform}"
+    return f"See dagfactory platform last-good --platform {platform}"

@@ -85,6 +85,17 @@ def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
     }
 
 
+def config_limits(stores: Sequence[MergeStore]) -> dict[str, int | None]:
+    """Return by platform how many characters config_json takes; None where any number fits, or there is no table."""
+    return {
+        platform.name: stream_table.config_limit(
+            store.connection, names.platform_name(platform.name), platform.merge_store.schema
+        )
+        for store in stores
+        for platform in store.platforms
+    }
+
+
 def create_tables(
     stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS, *, compiled: bool = False
 ) -> dict[str, list[str]]:

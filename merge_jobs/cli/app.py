@@ -1,4 +1,4 @@
-"""`merge-job`: merge a stream, look after its batches, or change a producer's data on purpose."""
+"""`merge-job`: what DAGs and the jobs of a platform run, and, hidden from --help, what `dagfactory` calls."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from merge_jobs.cli.sql import sql
 from merge_jobs.cli.status import status
 from merge_jobs.cli.tables import tables
 from merge_jobs.cli.trust import trust
+from merge_jobs.cli.typer_command import typer_command
 from merge_jobs.cli.views import views
 from merge_jobs.process.signal_mask import let_signals_in
 from merge_jobs.simulator import simulate
 
+LISTED = (merge, tables, archive, simulate)
+OF_DAGFACTORY = (status, reset, trust, sql, describe)
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(merge)
-app.command()(reset)
-app.command()(status)
-app.command()(sql)
-app.command()(trust)
-app.command()(tables)
-app.command()(archive)
-app.command()(describe)
-app.command()(simulate)
+for command in LISTED:
+    app.command()(typer_command(command))
+for command in OF_DAGFACTORY:
+    app.command(hidden=True)(typer_command(command))
 app.add_typer(views, name="views")
 
 
 @app.callback()
 def _describe(context: typer.Context) -> None:
-    """Copies a producer's tables, merges them, and says in its last lines what it did."""
+    """Copy a producer's tables, merge them, and report in the last lines of the log what was done.
+
+    These are the commands of DAGs and of a platform's jobs. For people there is dagfactory. It calls this program by
+    names that are not listed here: status, reset, trust, sql (dagfactory runs) and describe (dagfactory model import).
+    """
     if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
         let_signals_in()

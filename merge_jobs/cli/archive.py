@@ -8,18 +8,12 @@ import typer
 
 from config_schema import names
 from merge_jobs.admin.archive import Deed, Done, done
-from merge_jobs.cli.options import (
-    Places,
-    PlatformName,
-    errors_told,
-    option,
-    tell,
-    with_places,
-)
+from merge_jobs.cli.options import Option, Places, PlatformName, with_places
+from merge_jobs.cli.typer_command import errors_printed, print_error
 from merge_jobs.errors import CommandWrong
 from merge_jobs.run.flags import platform_store
 
-Days = Annotated[int, option("--retired-days", "Only streams that were retired at least so many days ago.")]
+Days = Annotated[int, Option("--retired-days", "Only streams that were retired at least so many days ago.")]
 Streams = Annotated[list[str] | None, typer.Option("--stream", help="Only this stream_key; may be given again.")]
 Restore = Annotated[bool, typer.Option("--restore", help="Bring tables back from the archive.")]
 Drop = Annotated[
@@ -38,7 +32,7 @@ def archive(
     drop: Drop = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
 ) -> None:
-    """Put the tables of retired streams aside, into the schema <platform>_archive, with all their rows.
+    """Move the merge tables of retired streams to the schema <platform>_archive, or back.
 
     A stream that comes back begins with a first load, unless its tables are restored before. To drop what is archived,
     name the platform once more.
@@ -47,7 +41,7 @@ def archive(
 
     Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         deed = _deed(platform, restore, drop)
         place = platform_store(places.of_model, places.merge_store, platform)
         found = list(
@@ -70,7 +64,7 @@ def _end(deed: Deed, streams: list[Done], dry_run: bool) -> None:
     word = f"would be {deed.value}" if dry_run else deed.value
     for one in streams:
         if one.failed is not None:
-            tell(one.failed)
+            print_error(one.failed)
         else:
             typer.echo(f"{one.stream}: {word}: {', '.join(one.tables)}")
     tables, size = sum(len(one.tables) for one in streams), sum(one.size for one in streams)

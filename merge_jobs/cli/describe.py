@@ -10,7 +10,7 @@ import typer
 
 from config_schema import names
 from config_schema.model import Consistency
-from merge_jobs.cli.options import errors_told
+from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.errors import CommandWrong
 
 PASSWORD_VARIABLE = "DATASURFACE_SOURCE_PASSWORD"
@@ -40,10 +40,10 @@ def describe(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="A new file; else standard output.")] = None,
 ) -> None:
-    """Write the tables of a live database as a datastore of the model: columns, types, keys. Reads no rows.
+    """Write the tables of a live database as a datastore of the model: columns, types, keys.
 
-    What cannot be described, a table without a key for instance, is a comment in the result that says why, and is named
-    on standard error. Look through the result: which columns are PII nobody can read there.
+    It reads no rows. What cannot be described, a table without a key for instance, is a comment in the result that
+    says why, and is named on standard error. Look through the result: which columns are PII nobody can read there.
 
     Example: merge-job describe --dsn postgresql://reader@pg-data/customer_db --exclude 'tmp_*' --out store1.yaml
 
@@ -54,7 +54,7 @@ def describe(
     from merge_jobs.catalogue.datasets import stream_name
     from merge_jobs.catalogue.yaml_text import printable, yaml_text
 
-    with errors_told():
+    with errors_printed():
         if out is not None and out.exists():
             raise CommandWrong(str(out), "it is there already", "Name a new file, or remove it")
         place = place_of_dsn(dsn, schema, os.environ.get(PASSWORD_VARIABLE))

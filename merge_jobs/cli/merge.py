@@ -8,16 +8,7 @@ import sys
 from typing import Annotated
 
 from config_schema.result import TOKEN_VARIABLE, ResultCode
-from merge_jobs.cli.options import (
-    AskedBy,
-    DatasetName,
-    LockWait,
-    Places,
-    PlatformName,
-    StoreName,
-    option,
-    with_places,
-)
+from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Option, Places, PlatformName, StoreName, with_places
 from merge_jobs.process.log_lines import LogFormat, log_to_stdout
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals
@@ -33,41 +24,42 @@ def merge(
     places: Places,
     platform: PlatformName,
     store: StoreName,
-    run_id: Annotated[str, option("--run-id", "Names this run: what it has committed is not done twice.")],
+    run_id: Annotated[str, Option("--run-id", "Names this run: what it has committed is not done twice.")],
     dataset: DatasetName = None,
-    datasets: Annotated[str, option("--datasets", "Names with commas between them; none: all of the store.")] = "",
+    datasets: Annotated[str, Option("--datasets", "Names with commas between them; none: all of the store.")] = "",
     source_credential: Annotated[
-        str | None, option("--source-credential", "The secret of the source; else as modelled.")
+        str | None, Option("--source-credential", "The secret of the source; else as modelled.")
     ] = None,
     source_hosts: Annotated[
         str | None,
-        option(
+        Option(
             "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
         ),
     ] = None,
-    strategy: Annotated[Wanted, option("--strategy", "How the delta is found.")] = Wanted.AUTO,
-    time_slice_seconds: Annotated[float, option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
+    strategy: Annotated[Wanted, Option("--strategy", "How the delta is found.")] = Wanted.AUTO,
+    time_slice_seconds: Annotated[float, Option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
     max_delete_fraction: Annotated[
-        float, option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
+        float, Option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
     ] = MAX_DELETE_FRACTION,
     allow_deletes: Annotated[
-        bool, option("--allow-deletes", "Let one batch of this run delete more than that.")
+        bool, Option("--allow-deletes", "Let one batch of this run delete more than that.")
     ] = False,
     tables: Annotated[
-        Tables, option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
+        Tables, Option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
     ] = Tables.OWN,
     by: AskedBy = None,
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
-        float, option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
+        float, Option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
     ] = AUDIT_SECONDS,
     log_format: Annotated[
-        LogFormat, option("--log-format", "json: an object a line; the result's lines stay as they are.")
+        LogFormat, Option("--log-format", "json: an object a line; the result's lines stay as they are.")
     ] = LogFormat.TEXT,
 ) -> None:
-    """Take a snapshot of a stream's datasets and merge it. Each option has a twin, DATASURFACE_..., in the environment.
+    """Take a snapshot of a stream's datasets and merge it.
 
-    Passwords come from the environment only: secret `postgres` is POSTGRES_USERNAME and POSTGRES_PASSWORD.
+    Each option may also be set in the environment, as DATASURFACE_... Passwords come from the environment
+    only: secret `postgres` is POSTGRES_USERNAME and POSTGRES_PASSWORD.
 
     Example: merge-job merge --platform YellowLive --store Store1 --model ./model --run-id by-hand-1
 

@@ -7,16 +7,8 @@ from typing import Annotated
 import typer
 
 from merge_jobs.admin.reset import Reset, reset_batch
-from merge_jobs.cli.options import (
-    AskedBy,
-    DatasetName,
-    LockWait,
-    Places,
-    PlatformName,
-    StoreName,
-    errors_told,
-    with_places,
-)
+from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Places, PlatformName, StoreName, with_places
+from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import model_of, store_place
 from merge_jobs.stream import Stream, stream_of
 
@@ -39,7 +31,7 @@ def reset(
 
     Exit codes: 0 reset or nothing to reset, 1 refused or an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
         stream = stream_of(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)

@@ -6,14 +6,8 @@ from typing import Annotated
 
 import typer
 
-from merge_jobs.cli.options import (
-    DatasetName,
-    Places,
-    PlatformName,
-    StoreName,
-    errors_told,
-    with_places,
-)
+from merge_jobs.cli.options import DatasetName, Places, PlatformName, StoreName, with_places
+from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import mapped_model_of, store_database
 from merge_jobs.strategies.render_sql import datasets_to_show, shown_sql
 
@@ -42,7 +36,7 @@ def sql(
 
     Exit codes: 0 printed, 1 an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         model, _ = mapped_model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
         database = store_database(places.merge_store, stream.platform.merge_store)

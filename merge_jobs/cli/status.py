@@ -12,15 +12,8 @@ import typer
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Ecosystem, Platform
 from merge_jobs.admin.status import PlatformStatus, modelled_streams, platform_status
-from merge_jobs.cli.options import (
-    Json,
-    OnlyPlatform,
-    Places,
-    errors_told,
-    option,
-    tell,
-    with_places,
-)
+from merge_jobs.cli.options import OnlyPlatform, Option, Places, with_places
+from merge_jobs.cli.typer_command import Json, errors_printed, print_error
 from merge_jobs.errors import CommandWrong
 from merge_jobs.run.flags import model_of, store_place
 
@@ -29,7 +22,7 @@ from merge_jobs.run.flags import model_of, store_place
 def status(
     places: Places,
     platform: OnlyPlatform = None,
-    store: Annotated[str | None, option("--store", "Only the streams of this datastore.")] = None,
+    store: Annotated[str | None, Option("--store", "Only the streams of this datastore.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show the streams of the model's platforms: the last committed batch, what is open, and which jobs are at work.
@@ -40,7 +33,7 @@ def status(
     """
     found: list[PlatformStatus] = []
     failed: list[StreamFactoryError] = []
-    with errors_told():
+    with errors_printed():
         ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         _check_store(ecosystem, store)
         keys = modelled_streams(ecosystem)
@@ -58,7 +51,7 @@ def status(
 
         print_status(found)
     for problem in failed:
-        tell(problem)
+        print_error(problem)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -81,7 +81,7 @@ def _lines(stream: StreamStatus) -> Iterator[Text]:
     for strategy, off in (("version diff", stream.version_diff_off), ("key-hash diff", stream.key_hash_diff_off)):
         for dataset, reason in off.items():
             yield Text.assemble((f"{stream.key} {dataset}", "bold"), f": {strategy} is off: {reason}")
-            yield Text("  merge-job trust lets it in again")
+            yield Text("  dagfactory runs trust lets it in again")
     for dataset in stream.lost_maps:
         yield Text.assemble((f"{stream.key} {dataset}", "bold"), ": its row map is gone: the next batch reads all rows")
     if stream.job is not None:

@@ -8,13 +8,8 @@ import typer
 
 from merge_jobs.admin.repair import Kept, kept_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
-from merge_jobs.cli.options import (
-    Places,
-    PlatformName,
-    errors_told,
-    tell,
-    with_places,
-)
+from merge_jobs.cli.options import Places, PlatformName, with_places
+from merge_jobs.cli.typer_command import errors_printed, print_error
 from merge_jobs.run.flags import model_of, platform_store
 
 
@@ -22,17 +17,18 @@ from merge_jobs.run.flags import model_of, platform_store
 def tables(
     places: Places,
     platform: PlatformName,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be mended.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be made.")] = False,
 ) -> None:
-    """Look at the tables that a platform's runs rely on, and mend what is missing: batch tables, indexes, functions.
+    """Check the tables that a platform's runs need, and make what is missing.
 
-    Columns that the model has new are brought by the next batch, together with their rows.
+    These are batch tables, indexes and functions. Columns that the model has new are brought by the next
+    batch, together with their rows.
 
     Example: merge-job tables --platform YellowLive --model ./model
 
-    Exit codes: 0 all is well now, 1 something cannot be mended, or an error, which is named, 2 a wrong option.
+    Exit codes: 0 all is well now, 1 something cannot be repaired, or an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         modelled = modelled_streams(ecosystem)
         place = platform_store(places.of_model, places.merge_store, platform)
@@ -43,7 +39,7 @@ def tables(
 def _end(streams: list[Kept], dry_run: bool) -> None:
     for one in streams:
         if one.failed is not None:
-            tell(one.failed)
+            print_error(one.failed)
         if one.busy:
             typer.echo(f"{one.stream}: a job is at work on it, and looks itself")
         for name in one.lost_maps:

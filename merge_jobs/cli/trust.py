@@ -7,16 +7,8 @@ from typing import Annotated
 import typer
 
 from merge_jobs.admin.trust import trust_again
-from merge_jobs.cli.options import (
-    AskedBy,
-    LockWait,
-    Places,
-    PlatformName,
-    StoreName,
-    errors_told,
-    option,
-    with_places,
-)
+from merge_jobs.cli.options import AskedBy, LockWait, Option, Places, PlatformName, StoreName, with_places
+from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import model_of, store_place
 from merge_jobs.strategies.render_sql import datasets_to_show
 
@@ -26,7 +18,7 @@ def trust(
     places: Places,
     platform: PlatformName,
     store: StoreName,
-    dataset: Annotated[str | None, option("--dataset", "Only this dataset; a single_dataset store wants one.")] = None,
+    dataset: Annotated[str | None, Option("--dataset", "Only this dataset; a single_dataset store wants one.")] = None,
     lock_wait: LockWait = 0,
     by: AskedBy = None,
 ) -> None:
@@ -36,7 +28,7 @@ def trust(
 
     Exit codes: 0 done or nothing to do, 1 an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)

@@ -3,71 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import typer
 
 from config_schema.load import Model
 from config_schema.model import Database, Platform
-from merge_jobs.cli.options import (
-    OnlyPlatform,
-    Places,
-    errors_told,
-    tell,
-    with_places,
-)
+from merge_jobs.cli.options import OnlyPlatform, Places, with_places
+from merge_jobs.cli.typer_command import errors_printed, print_error, typer_command
 from merge_jobs.run.flags import StoreFlags, mapped_model_of, store_database
 from merge_jobs.views.reconcile import Reconciled, reconcile
 
-views = typer.Typer(help="Consumers' views, the roles that read them, and who may see what.", no_args_is_help=True)
+views = typer.Typer(help="Manage consumers' views, the roles that read them, and their rights.", no_args_is_help=True)
 
 
 @views.callback()
 def group() -> None:
-    """Consumers' views, the roles that read them, and who may see what."""
+    """Manage consumers' views, the roles that read them, and their rights."""
 
 
-@views.command("plan")
-@with_places
-def plan_views(places: Places, platform: OnlyPlatform = None) -> None:
-    """Show the SQL that would bring consumers' views, roles and rights to the model, and change nothing.
-
-    Example: merge-job views plan --model ./model
-
-    Exit codes: 0 shown, 1 something stands in the way, or an error, which is named, 2 a wrong option.
-    """
-    with errors_told():
-        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
-        _end(_all(found, places.merge_store, platform, dry_run=True), dry_run=True)
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print the SQL, and change nothing.")]
+RightsOnly = Annotated[
+    bool, typer.Option("--rights-only", help="Only roles and rights on the views that are there; no view is touched.")
+]
 
 
 @views.command("reconcile")
+@typer_command
 @with_places
-def reconcile_views(places: Places, platform: OnlyPlatform = None) -> None:
-    """Bring consumers' views, roles and rights to the model: each workspace in one transaction, and only what is ours.
+def reconcile_views(
+    places: Places, platform: OnlyPlatform = None, dry_run: DryRun = False, rights_only: RightsOnly = False
+) -> None:
+    """Bring consumers' views, roles and rights in line with the model.
+
+    Each workspace is one transaction, and only what this program made is changed. Use --rights-only for rights that
+    must be withdrawn at once: no merge store is asked then, and a view that cannot be changed is not in the way.
 
     Example: merge-job views reconcile --platform YellowLive --model ./model
 
     Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
-    with errors_told():
+    with errors_printed():
         found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
-        _end(_all(found, places.merge_store, platform, dry_run=False), dry_run=False)
+        reconciled = _all(found, places.merge_store, platform, dry_run=dry_run, rights_only=rights_only)
+        _end(reconciled, dry_run=dry_run)
 
 
-@views.command("grants")
+@views.command("plan", hidden=True)
+@typer_command
+@with_places
+def plan_views(places: Places, platform: OnlyPlatform = None) -> None:
+    """Do what merge-job views reconcile --dry-run does."""
+    reconcile_views(**vars(places), platform=platform, dry_run=True)
+
+
+@views.command("grants", hidden=True)
+@typer_command
 @with_places
 def apply_grants(places: Places, platform: OnlyPlatform = None) -> None:
-    """Bring roles and rights on the views that stand to the model, and touch no view. reconcile does that too.
-
-    For rights that must go at once: it asks no merge store, and a view that cannot be changed is not in its way.
-
-    Example: merge-job views grants --platform YellowLive --model ./model
-
-    Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
-    """
-    with errors_told():
-        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
-        _end(_all(found, places.merge_store, platform, dry_run=False, rights_only=True), dry_run=False)
+    """Do what merge-job views reconcile --rights-only does."""
+    reconcile_views(**vars(places), platform=platform, rights_only=True)
 
 
 def _all(
@@ -102,4 +97,4 @@ def _print(one: Reconciled, dry_run: bool) -> None:
     for note in one.plan.notes:
         typer.echo(f"note: {note}", err=True)
     for problem in one.problems:
-        tell(problem)
+        print_error(problem)

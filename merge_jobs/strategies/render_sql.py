@@ -64,7 +64,7 @@ def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> s
     if what not in known:
         other = [AS_OF, *(one.value for one in Milestoning if one is not milestoning)]
         why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
-        raise CommandWrong("merge-job sql", why, choose_from(what, known))
+        raise CommandWrong("dagfactory runs sql", why, choose_from(what, known))
     shown = _Shown(stream, dataset, store)
     head = f"-- {stream} {dataset.name}: {what}\n-- From {_told(stream.store.source)} to {_told(store)}.\n{LEGEND}\n"
     return "\n".join([head, *_body(shown, what)])

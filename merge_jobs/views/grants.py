@@ -53,7 +53,7 @@ def role_changes(wanted: Mapping[str, Mapping[str, Any]], server: Server) -> Ite
                 yield Change(f"create role {role}", (making,))
             else:
                 what = f"it is missing, and {server.user} may not create roles"
-                todo = f"ALTER ROLE {server.user} CREATEROLE, or create it as merge-job views plan shows"
+                todo = f"ALTER ROLE {server.user} CREATEROLE, or create it: dagfactory views reconcile --dry-run"
                 yield StoreMismatch(f"role {role}", what, todo)
         elif server.roles[role] is None:
             what = "it is there, and its comment does not say that it is ours"

@@ -1,4 +1,4 @@
-"""`dagfactory dag show` with Airflow: what it shows is what Airflow builds, and when and as which pod it would run."""
+"""`dagfactory streams preview` with Airflow: what it shows is what Airflow builds, when and as which pod."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shown(airflow_here, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path))
 
     def show(config):
-        command = ["dag", "simulate", "-", "--json", "--model", str(EXAMPLES)]
+        command = ["streams", "preview", "--file", "-", "--json", "--model", str(EXAMPLES)]
         done = CliRunner().invoke(app, command, input=json.dumps(config))
         assert done.exit_code == 0, done.output
         return json.loads(done.stdout)["dag"]

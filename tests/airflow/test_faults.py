@@ -84,12 +84,15 @@ def test_a_stream_whose_row_is_gone_goes_only_when_accepted_and_one_that_is_reti
     change(streams.dsn, f"DELETE FROM {TABLE} WHERE stream_key = 'Store1'")
     streams.write("YellowLive", config("YellowLive", "Store2"), status="retired")
     parsed()
-    shown = dagfactory(real_airflow, "snapshot", "show", "--platform", "YellowLive")
+    shown = dagfactory(real_airflow, "platform", "last-good", "--platform", "YellowLive")
     assert "Store1\tgone, its DAG stays" in shown
     assert "1 streams, 1 gone" in shown
     assert stored_streams(real_airflow) == {ONE}
 
-    assert dagfactory(real_airflow, "snapshot", "accept", "--platform", "YellowLive") == "Store1: forgotten\n"
+    assert (
+        dagfactory(real_airflow, "platform", "last-good", "--forget", "--platform", "YellowLive")
+        == "Store1: forgotten\n"
+    )
     parsed()
     assert stored_streams(real_airflow) == set()
     streams.write("YellowLive", config("YellowLive"))

@@ -66,7 +66,7 @@ def model(airflow_here: None, merge_store: Any, new_database: Any, tmp_path: Pat
         monkeypatch.setenv(f"DAGFACTORY_{platform}_DSN", merge_store.dsn)
     monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path / "files" / "settings"))
     monkeypatch.setenv("SIMULATOR_DSN", source.dsn)
-    made = command("airflow_plugin", "simulate", "--create-tables", "--max-changes", "0")
+    made = command("merge_jobs", "simulate", "--create-tables", "--max-changes", "0")
     assert made.returncode == 0, made.stderr
     return folder
 

@@ -1,4 +1,4 @@
-"""`dagfactory migrate cutover` and `rollback` on a whole Airflow at work, killed at each step and taken up again."""
+"""`dagfactory migrate cutover`, and `--undo`, on a whole Airflow at work, killed at each step and taken up again."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
             late = world.migrate(*given[:-1], 3, "--yes")
             assert late.returncode == 1
             assert "tasks of yellowlive__Store1_ingestion are still at work, after 3 s" in late.stderr
-            assert "to go on, or dagfactory migrate rollback" in late.stderr
+            assert "to go on, or dagfactory migrate cutover --undo" in late.stderr
             assert file.exists()
             (world.flags / "Store1.hold").unlink()
         for point in ("acted", "done"):
@@ -258,7 +258,7 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
     again = world.migrate(*given, "--yes")
     assert (again.returncode, world.changes("Store1")) == (0, ["cutover"])
 
-    back = ("rollback", file, "--timeout", 100)
+    back = ("cutover", file, "--undo", "--timeout", 100)
     assert "Nothing was changed" in world.migrate(*back).stderr
     for step in ("resume", "write", "move", "pause"):
         world.migrate(*back, "--yes", killed_at=f"undo {step}: done")
@@ -275,7 +275,7 @@ def test_from_each_step_a_cutover_is_rolled_back_to_what_was_there(world):
     given = ("cutover", file, "--rows", rows, "--timeout", 100)
     for step in STEPS:
         world.migrate(*given, "--yes", killed_at=f"{step}: acted")
-        done = world.migrate("rollback", file, "--timeout", 100, "--yes")
+        done = world.migrate("cutover", file, "--undo", "--timeout", 100, "--yes")
         assert done.returncode == 0, f"{step}: {done.stderr}"
         assert_static(world, "Store2", file)
     assert world.changes("Store2") == ["rollback", "cutover"] * 2  # of the last two steps
@@ -299,7 +299,7 @@ def test_a_dag_that_was_paused_stays_so_and_a_row_that_was_there_comes_back(worl
     assert "was paused before" in done.stdout
     assert (world.of_factory("Store3"), world.dag("Store3")["is_paused"]) == (True, True)
     assert world.row("Store3") == ("active", world.config("YellowLive", "Store3"))
-    assert world.migrate("rollback", file, "--timeout", 100, "--yes").returncode == 0
+    assert world.migrate("cutover", file, "--undo", "--timeout", 100, "--yes").returncode == 0
     assert world.row("Store3") == ("retired", json.loads(before.config_json))
     assert (world.of_factory("Store3"), world.dag("Store3")["is_paused"]) == (False, True)
 
@@ -311,7 +311,7 @@ def test_what_a_cutover_lacks_is_told_before_its_first_step(world):
         (("cutover", file), "Give --rows, as extract wrote them, or --model"),
         (("cutover", file, "--rows", world.rows("Store9")), "no stream with the DAG id yellowlive__Store4_ingestion"),
         (("cutover", other, "--rows", rows), "it has other DAGs too: another"),
-        (("rollback", file), "no cutover has begun"),
+        (("cutover", file, "--undo"), "no cutover has begun"),
     ]
     other.write_text(file.read_text() + '\nwith DAG("another", schedule=None):\n    EmptyOperator(task_id="waits")\n')
     try:

@@ -13,7 +13,7 @@ from tests.unit.test_readme import ALL
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "helm" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(((?!https?:)[^)\s]+)\)")
-COMMAND = re.compile(r"\b(dagfactory|merge-job)((?: [a-z]+(?![a-z/=._-]))+)")
+COMMAND = re.compile(r"\b(dagfactory|merge-job)((?: [a-z]+(?:-[a-z]+)*(?![a-z/=._-]))+)")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 

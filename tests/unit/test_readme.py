@@ -1,4 +1,4 @@
-"""README is true: every command stands in it, and every file it points to is there."""
+"""README is true: every command stands in its tree, and every file it points to is there."""
 
 from __future__ import annotations
 
@@ -6,38 +6,44 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from airflow_plugin.cli.program import app as dagfactory
-from merge_jobs.cli.app import app as merge_job
+from tests.docs.readme import BEGIN, END, README, commands, summary, with_tree
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+TEXT = README.read_text("utf-8")
+ALL = list(commands().items())
 
 
-def commands(program, name):
-    for sub, command in getattr(program, "commands", {}).items():
-        if getattr(command, "commands", None):
-            yield from commands(command, f"{name} {sub}")
-        else:
-            yield f"{name} {sub}", command
+def names_in_the_tree():
+    """Yield the full name of each line of the tree that stands in README."""
+    path: list[str] = []
+    for line in TEXT.partition(BEGIN)[2].partition(END)[0].strip("`\n").splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        path[depth:] = [line.split()[0]]
+        yield " ".join(path)
 
 
-ALL = [*commands(get_command(dagfactory), "dagfactory"), *commands(get_command(merge_job), "merge-job")]
+def test_the_tree_in_the_readme_is_what_make_docs_writes():
+    assert with_tree(TEXT) == TEXT, "run make docs"
 
 
 @pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
 def test_every_command_stands_in_the_readme_and_has_help_with_an_example_and_exit_codes(name, command):
-    assert f"`{name}" in README
-    assert "Example: " in command.help
+    assert name in names_in_the_tree()
+    assert f"Example: {name}" in command.help or f" {name} " in command.help
     assert "Exit codes: " in command.help
+    assert re.fullmatch(r"[A-Z][a-z]+ .{10,90}", summary(command))
 
 
 def test_the_readme_names_no_command_that_is_not_there():
-    named = set(re.findall(r"^\| `((?:dagfactory|merge-job)(?: [a-z]+)+)", README, re.MULTILINE))
-    assert named == {name for name, _ in ALL}
+    groups = {name.rpartition(" ")[0] for name, _ in ALL} | {"dagfactory", "merge-job"}
+    assert set(names_in_the_tree()) - groups == {name for name, _ in ALL}
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
+def test_there_are_not_more_commands_than_a_person_finds():
+    assert len(ALL) <= 40
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", TEXT))
 def test_a_link_leads_somewhere(link):
     assert (ROOT / link).exists()

@@ -86,7 +86,7 @@ def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int)
 
 def _behind(source: PostgresSource, now: Position, last: Position, batch_id: int) -> SourceBehind:
     what = f"the source is behind batch {batch_id}: it is at {now}, and the batch was read at {last}"
-    accept = "if the source was put back on purpose, run merge-job reset, and the next batch takes it as it is"
+    accept = "if the source was put back on purpose, run dagfactory runs reset, and the next batch takes it as it is"
     if now.standby:
         todo = f"Let the standby catch up, or name one server in the model's source; {accept}"
     else:

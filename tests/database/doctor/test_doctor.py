@@ -277,7 +277,7 @@ def test_tables_that_are_missing(well):
     well.execute(f"DROP TABLE {TABLE}")
     missing = [text for level, area, text in well.doctor() if (level, area) == ("error", "tables")]
     assert missing == [
-        f"there is no {TABLE} in schema 'public'. Run dagfactory sync or dagfactory db init, which create it"
+        f"there is no {TABLE} in schema 'public'. Run dagfactory sync or dagfactory platform tables, which create it"
     ]
 
 

@@ -30,7 +30,7 @@ def live(new_database, tmp_path, monkeypatch) -> Path:
     settings.write_text(json.dumps(json.loads(settings.read_text()) | {"allowed": allowed}))
     monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(settings.parent))
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", new_database("merge").dsn)
-    run("db", "init", "--model", EXAMPLES, "--platform", "YellowLive")
+    run("platform", "tables", "--model", EXAMPLES, "--platform", "YellowLive")
     return tmp_path
 
 

@@ -107,7 +107,7 @@ def trial(request, new_database, tmp_path, monkeypatch) -> Trial:
     assert done.exit_code == 0, done.output
     monkeypatch.setenv("DAGFACTORY_SETTINGS_DIR", str(tmp_path / "airflow" / "settings"))
     monkeypatch.setenv(f"DAGFACTORY_{request.param.upper()}_DSN", target.dsn)
-    done = CliRunner().invoke(app, ["db", "init", "--model", str(made.model), "--platform", request.param])
+    done = CliRunner().invoke(app, ["platform", "tables", "--model", str(made.model), "--platform", request.param])
     assert done.exit_code == 0, done.output or done.exception
     connection = made.target.connect()
     with connection:

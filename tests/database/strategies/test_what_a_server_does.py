@@ -107,7 +107,7 @@ def test_a_backup_that_is_put_back(case, source, folder):
     with pytest.raises(SourceBehind) as caught:
         case.run(FORENSIC)
     assert "the source is behind batch 2: it is at " in caught.value.what
-    assert "merge-job reset" in caught.value.todo
+    assert "dagfactory runs reset" in caught.value.todo
     assert not caught.value.retryable
     accept(case)
     then_full(case, RESTARTED)

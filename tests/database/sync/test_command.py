@@ -301,7 +301,7 @@ def test_a_model_that_is_not_committed_is_refused_because_jobs_run_a_commit(dagf
 def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_database):
     dsn = new_database("producer").dsn
     process = subprocess.Popen(
-        [sys.executable, "-m", "airflow_plugin", "simulate", "--create-tables", "--verbose", "--min-interval", "0"],
+        [sys.executable, "-m", "merge_jobs", "simulate", "--create-tables", "--verbose", "--min-interval", "0"],
         env={"PATH": os.environ["PATH"], "SIMULATOR_DSN": dsn, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -325,41 +325,51 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
-def test_db_init_creates_the_tables_and_says_so(dagfactory, model, synced):
-    first = dagfactory("db", "init", "--model", model, "--platform", "YellowLive")
+def test_platform_tables_creates_the_tables_and_says_so(dagfactory, model, synced):
+    shown = dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive", "--dry-run")
+    assert shown.stdout.endswith("yellowlive_model_state would be created\n")
+    assert synced.tables() == []
+    first = dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive")
     created = "yellowlive_airflow_dsg, yellowlive_airflow_dsg_history, yellowlive_model_state created"
     assert first.stdout == f"YellowLive: {created}\n"
     assert len(synced.tables()) == 3
-    assert dagfactory("db", "init", "--model", model, "--platform", "YellowLive").stdout.endswith(
+    assert dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive").stdout.endswith(
         "all tables are there\n"
     )
 
 
-def test_db_upgrade_says_what_it_widened(dagfactory, model, synced):
-    dagfactory("db", "init", "--model", model)
+def test_platform_tables_says_what_it_widened(dagfactory, model, synced):
+    dagfactory("platform", "tables", "--model", model)
     synced.execute("ALTER TABLE yellowlive_airflow_dsg ALTER COLUMN config_json TYPE varchar(100)")
     refused = dagfactory("sync", model, "--yes")
-    assert_one_clear_error(refused, "Run dagfactory db upgrade")
-    done = dagfactory("db", "upgrade", "--model", model)
+    assert_one_clear_error(refused, "Run dagfactory platform tables")
+    shown = dagfactory("platform", "tables", "--model", model, "--dry-run")
+    assert "YellowLive: config_json takes 100 characters, and would be widened" in shown.stdout
+    done = dagfactory("platform", "tables", "--model", model)
     assert sorted(done.stdout.splitlines()) == [
-        "YellowForensic: nothing to do",
+        "YellowForensic: all tables are there",
+        "YellowLive: all tables are there",
         "YellowLive: config_json took 100 characters, now any",
+    ]
+    assert sorted(dagfactory("db", "upgrade", "--model", model).stdout.splitlines()) == [
+        "YellowForensic: nothing to do",
+        "YellowLive: nothing to do",
     ]
     assert dagfactory("sync", model, "--yes").returncode == 0
 
 
 def test_check_tells_what_lacks_of_the_tables_and_what_to_do(dagfactory, model, synced):
-    before = dagfactory("db", "check", "--model", model, "--platform", "YellowLive")
+    before = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive")
     assert before.returncode == 1
     assert "yellowlive_airflow_dsg" in before.stdout
-    assert "dagfactory db init" in before.stdout
+    assert "dagfactory platform tables" in before.stdout
     assert synced.tables() == []
     dagfactory("sync", model)
-    after = dagfactory("db", "check", "--model", model, "--platform", "YellowLive", "--json")
+    after = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive", "--json")
     assert after.returncode == 0
     assert {finding["level"] for finding in json.loads(after.stdout)["findings"]} <= {"ok", "warning"}
     synced.execute("DROP TABLE yellowlive_model_state")
-    gone = dagfactory("db", "check", "--model", model)
+    gone = dagfactory("doctor", "--merge-stores", "--model", model)
     assert "there is no yellowlive_model_state" in gone.stdout
 
 

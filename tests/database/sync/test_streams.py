@@ -122,19 +122,19 @@ def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None
 
 def test_edit_writes_what_was_saved_and_keeps_what_is_refused(streams, synced, tmp_path, monkeypatch):
     editor(tmp_path, monkeypatch, "true")
-    assert "nothing to do" in streams("edit", "Store1")
+    assert "nothing to do" in streams("set", "Store1", "--editor")
     editor(tmp_path, monkeypatch, """sed -i 's/"schedule": ".*"/"schedule": "@daily"/' "$1" """)
-    assert "-> @daily" in streams("edit", "Store1")
+    assert "-> @daily" in streams("set", "Store1", "--editor")
     assert config(synced)["schedule"] == "@daily"
 
     rows = synced.rows()
     editor(tmp_path, monkeypatch, """sed -i 's/@daily/@dayly/' "$1" """)
-    said = streams("edit", "Store1", refused=True)
+    said = streams("set", "Store1", "--editor", refused=True)
     kept = Path(said.partition("is kept in ")[2].partition(". Nothing")[0])
     assert "@dayly" in kept.read_text()
     kept.unlink()
     editor(tmp_path, monkeypatch, "exit 3")
-    assert "ended with exit code 3" in streams("edit", "Store1", refused=True)
+    assert "ended with exit code 3" in streams("set", "Store1", "--editor", refused=True)
     assert synced.rows() == rows
 
 
@@ -145,7 +145,7 @@ c.cursor().execute('UPDATE yellowlive_airflow_dsg SET updated_at = now()')" """
     monkeypatch.setenv("PYTHON", sys.executable)
     before = config(synced)
     editor(tmp_path, monkeypatch, script)
-    assert "it was changed while it was edited" in streams("edit", "Store1", refused=True)
+    assert "it was changed while it was edited" in streams("set", "Store1", "--editor", refused=True)
     assert config(synced) == before
 
 

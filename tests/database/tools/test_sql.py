@@ -296,9 +296,9 @@ def test_the_command_needs_no_database_and_no_secret(folder):
 @pytest.mark.parametrize(
     ("flags", "what"),
     [
-        (["sideways"], "merge-job sql: there is no 'sideways'. Choose from: full, initial, "),
-        (["forensic"], "merge-job sql: YellowLive is a live platform. Choose from: "),
-        (["as-of"], "merge-job sql: YellowLive is a live platform. Choose from: "),
+        (["sideways"], "dagfactory runs sql: there is no 'sideways'. Choose from: full, initial, "),
+        (["forensic"], "dagfactory runs sql: YellowLive is a live platform. Choose from: "),
+        (["as-of"], "dagfactory runs sql: YellowLive is a live platform. Choose from: "),
         (["full", "--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
         (["full", "--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
         (["full", "--dataset=order"], "--dataset: there is no dataset in Store1 'order'. Did you mean 'orders'? "),

@@ -60,7 +60,7 @@ def test_status_says_where_version_diff_is_off(case, merge_job):
     told = json.loads(merge_job(case, "status", "--platform=YellowLive", "--json").stdout)
     assert told[0]["streams"][0]["version_diff_off"] == {"orders": REASON}
     shown = merge_job(case, "status", "--platform=YellowLive").stdout
-    assert f"Store1 orders: version diff is off: {REASON}\n  merge-job trust lets it in again\n" in shown
+    assert f"Store1 orders: version diff is off: {REASON}\n  dagfactory runs trust lets it in again\n" in shown
 
 
 def test_only_the_dataset_that_is_named_is_trusted(case, merge_job):

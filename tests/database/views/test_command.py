@@ -1,4 +1,4 @@
-"""`merge-job views` as it is called: SQL to look at, words of what was done, exit codes."""
+"""`merge-job views reconcile` as it is called: SQL to look at, words of what was done, exit codes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def command(consuming, tmp_path):
 
 def test_plan_shows_sql_that_brings_everything_about_and_reconcile_then_has_nothing_to_do(command):
     case, run = command
-    planned = run("plan")
+    planned = run("reconcile", "--dry-run")
+    assert run("plan").stdout == planned.stdout  # the old name
     assert (planned.returncode, planned.stderr) == (0, "")
     assert case.query("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'ws%'") == [(0,)]
     assert planned.stdout.endswith("changes to make\n")
@@ -70,6 +71,13 @@ def test_what_stands_in_the_way_is_an_error_and_ends_with_1(command):
 
 def test_a_platform_that_does_not_exist_is_named(command):
     _, run = command
-    done = run("plan", "--platform=Yelow")
+    done = run("reconcile", "--dry-run", "--platform=Yelow")
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no platform 'Yelow'" in done.stderr
+
+
+def test_rights_alone_wait_for_no_view_and_grants_is_the_old_name(command):
+    _, run = command
+    for arguments in (["reconcile", "--rights-only"], ["grants"]):
+        done = run(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "0 changes\n", "")

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from merge_jobs.cli.merge import merge
 from merge_jobs.cli.plain import plain_options
+from merge_jobs.cli.typer_command import typer_command
 from merge_jobs.strategies.selection import Wanted
 
 LEAST = ["--platform=P", "--store=S", "--run-id=r 1"]
@@ -51,8 +52,8 @@ def read_by_typer(arguments, environment):
     def noted(**options):
         seen.update(options)
 
-    noted.__signature__ = inspect.signature(merge, eval_str=True)
-    noted.__annotations__ = get_type_hints(merge, include_extras=True)
+    noted.__signature__ = inspect.signature(typer_command(merge), eval_str=True)
+    noted.__annotations__ = get_type_hints(typer_command(merge), include_extras=True)
     app = typer.Typer()
     app.command()(noted)
     done = CliRunner().invoke(app, arguments, env=environment)

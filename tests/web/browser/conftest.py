@@ -56,7 +56,8 @@ class Site:
 
     def change_the_source(self, *arguments: str) -> None:
         at = ("--host", self.databases.host, "--port", str(self.databases.port), "--database", "customer_db")
-        self.run("simulate", *at, "--user", "producer", "--min-interval", "0", "--max-interval", "0", *arguments)
+        command = ("simulate", *at, "--user", "producer", "--min-interval", "0", "--max-interval", "0", *arguments)
+        run_to_end(python_module("merge_jobs", *command), self.environment, "simulate")
 
     def wait_for_dag(self, dag_id: str) -> None:
         give_up = time.monotonic() + PARSED_SECONDS

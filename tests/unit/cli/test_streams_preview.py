@@ -1,4 +1,4 @@
-"""`dagfactory dag`: the DAG that a row would give, from a model or a file, here without Airflow."""
+"""`dagfactory streams preview`: the DAG that a row would give, from a model or a file, here without Airflow."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def settings_dir(tmp_path, monkeypatch) -> Path:
 
 
 def run(*arguments: object, given: str | None = None):
-    return CliRunner().invoke(app, ["dag", *map(str, arguments), "--no-airflow"], input=given)
+    return CliRunner().invoke(app, ["streams", "preview", *map(str, arguments), "--no-airflow"], input=given)
 
 
 def simulated(config: object, *options: object):
-    """What `dag simulate --json` says of a config, and its exit code."""
-    done = run("simulate", "-", "--json", *options, given=json.dumps(config))
+    """What `streams preview --file - --json` says of a config, and its exit code."""
+    done = run("--file", "-", "--json", *options, given=json.dumps(config))
     return json.loads(done.stdout), done.exit_code
 
 
@@ -45,7 +45,7 @@ def config(**changes: Any) -> dict[str, Any]:
 
 
 def test_show_prints_the_dag_that_sync_would_make_of_the_model():
-    done = run("show", "Store1", "--model", EXAMPLES, "--platform", "YellowForensic")
+    done = run("Store1", "--model", EXAMPLES, "--platform", "YellowForensic")
     assert done.exit_code == 0
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0] == "yellowforensic__Store1_ingestion  YellowForensic Store1"
@@ -63,9 +63,9 @@ def test_show_prints_the_dag_that_sync_would_make_of_the_model():
 
 
 def test_a_stream_is_named_by_its_key_or_its_dag_id_and_each_platform_that_has_it_is_shown():
-    both = json.loads(run("show", "Store1", "--model", EXAMPLES, "--json").stdout)["dags"]
+    both = json.loads(run("Store1", "--model", EXAMPLES, "--json").stdout)["dags"]
     assert [dag["platform"] for dag in both] == ["YellowLive", "YellowForensic"]
-    (one,) = json.loads(run("show", both[0]["dag_id"], "--model", EXAMPLES, "--json").stdout)["dags"]
+    (one,) = json.loads(run(both[0]["dag_id"], "--model", EXAMPLES, "--json").stdout)["dags"]
     assert (one["platform"], one["stream_key"], one["pod"]) == ("YellowLive", "Store1", None)
     assert one["plan"]["pod"]["image"] == "registry.example/merge-job:0.1.0"
     assert len(one["next_times"]) == 3
@@ -73,7 +73,7 @@ def test_a_stream_is_named_by_its_key_or_its_dag_id_and_each_platform_that_has_i
 
 
 def test_a_stream_that_is_not_there_is_told_with_the_nearest_one():
-    done = run("show", "Stor1", "--model", EXAMPLES)
+    done = run("Stor1", "--model", EXAMPLES)
     assert isinstance(done.exception, StreamFactoryError)
     assert "Did you mean 'Store1'?" in done.exception.todo
 
@@ -81,17 +81,17 @@ def test_a_stream_that_is_not_there_is_told_with_the_nearest_one():
 def test_the_row_may_come_from_a_file_of_several(tmp_path):
     rows = tmp_path / "rows.json"
     rows.write_text(json.dumps([config(), config(store_name="Store2", stream_key="Store2", retries=7)]))
-    (shown,) = json.loads(run("show", "Store2", "--file", rows, "--json").stdout)["dags"]
+    (shown,) = json.loads(run("Store2", "--file", rows, "--json").stdout)["dags"]
     assert (shown["dag_id"], shown["plan"]["retries"]) == ("yellowlive__Store2_ingestion", 7)
     assert shown["origin"] == str(rows)
-    text = run("show", "Store2", "--file", rows).stdout
+    text = run("Store2", "--file", rows).stdout
     assert "retries            7" in text
 
 
 def test_the_settings_are_those_of_the_settings_file_if_there_is_one(settings_dir):
     file = settings_dir / "yellowlive.settings.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "runners": ["process"]}))
-    done = run("show", "Store1", "--model", EXAMPLES, "--platform", "YellowLive")
+    done = run("Store1", "--model", EXAMPLES, "--platform", "YellowLive")
     assert isinstance(done.exception, ProblemsFound)
     assert "the runner 'kubernetes' is switched off" in str(done.exception)
 
@@ -103,7 +103,7 @@ def test_the_settings_are_those_of_the_settings_file_if_there_is_one(settings_di
 
 def test_without_a_settings_file_they_are_those_that_bootstrap_would_write_for_the_model(settings_dir):
     shutil.rmtree(settings_dir)
-    done = run("show", "Store1", "--model", EXAMPLES, "--platform", "YellowLive")
+    done = run("Store1", "--model", EXAMPLES, "--platform", "YellowLive")
     assert done.exit_code == 0
     assert f"as bootstrap would write them; there is no {settings_dir}/yellowlive.settings.json" in done.stdout
     told, code = simulated(config(), "--model", EXAMPLES)
@@ -120,7 +120,7 @@ def test_simulate_names_every_problem_and_ends_with_1():
 
 
 def test_simulate_words_problems_on_stderr():
-    done = run("simulate", "-", given=json.dumps(config(shedule="@daily")))
+    done = run("--file", "-", given=json.dumps(config(shedule="@daily")))
     assert (done.exit_code, done.stdout) == (1, "")
     assert "error: stdin: shedule: unknown key 'shedule'. Did you mean 'schedule'?" in done.stderr
 
@@ -137,7 +137,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, text, said):
     file = tmp_path / "config.json"
     if text is not None:
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    done = run("simulate", file)
+    done = run("--file", file)
     assert isinstance(done.exception, StreamFactoryError)
     assert done.exception.where == str(file)
     assert said in done.exception.what
@@ -152,7 +152,7 @@ def test_what_differs_from_the_model_is_told_key_by_key_but_not_what_only_says_t
 
 
 def test_differences_are_told_of_a_config_with_problems_too_and_of_a_stream_that_the_model_has_not():
-    done = run("simulate", "-", "--model", EXAMPLES, given=json.dumps(config(shedule="@daily")))
+    done = run("--file", "-", "--model", EXAMPLES, given=json.dumps(config(shedule="@daily")))
     assert done.exit_code == 1
     assert f"Differs from the model in {EXAMPLES}:" in done.stdout
     assert "  shedule: (not set) -> @daily" in done.stdout
@@ -166,11 +166,11 @@ def test_a_stream_without_a_cron_has_no_next_times(settings_dir):
     for schedule in (None, "@once", "@continuous"):
         told, _ = simulated(config(schedule=schedule))
         assert told["dag"]["next_times"] == []
-    assert "none, a trigger starts it" in run("simulate", "-", given=json.dumps(config(schedule=None))).stdout
+    assert "none, a trigger starts it" in run("--file", "-", given=json.dumps(config(schedule=None))).stdout
 
 
 def test_a_stream_that_runs_when_assets_change_names_them(settings_dir):
-    done = run("simulate", "-", given=json.dumps(config(schedule=None, schedule_assets=["YellowLive/Store9/orders"])))
+    done = run("--file", "-", given=json.dumps(config(schedule=None, schedule_assets=["YellowLive/Store9/orders"])))
     lines = {line[:21].strip(): line[21:] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert lines["schedule"] == "any of its assets"
     assert "/Store9/orders" in lines["schedule assets"]

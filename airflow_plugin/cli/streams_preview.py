@@ -1,4 +1,4 @@
-"""`dagfactory dag`: what DAG a row gives, before it is one."""
+"""`dagfactory streams preview`: the DAG that a config would give, before it is a row."""
 
 from __future__ import annotations
 
@@ -10,46 +10,62 @@ import typer
 
 from airflow_plugin.cli.options import Json, Platforms
 
-Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key, or the id of its DAG.")]
+Stream = typer.Argument(metavar="STREAM", help="A stream_key, or the id of its DAG.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file with one config_json; - is stdin.")]
 Rows = Annotated[
-    Path | None, typer.Option("--file", help="Not the model: a JSON file with a config_json, or a list of them.")
+    Path | None,
+    typer.Option("--file", help="Not the model: a JSON file with a config_json, or a list of them; - is stdin."),
 ]
+AnyModel = Annotated[Path | None, typer.Option("--model", help="Folder with the model.", envvar="DAGFACTORY_MODEL")]
 Model = Annotated[Path, typer.Option("--model", help="Folder with the model.", envvar="DAGFACTORY_MODEL")]
 Against = Annotated[
     Path | None, typer.Option("--model", help="Show what differs from what this model says.", envvar="DAGFACTORY_MODEL")
 ]
 NoAirflow = Annotated[bool, typer.Option("--no-airflow", help="Only the plan, at once: Airflow takes seconds to load.")]
 
-dag = typer.Typer(help="The DAG that a row gives, before it is one.", no_args_is_help=True)
+
+def preview(
+    stream: Annotated[str | None, Stream] = None,
+    model: AnyModel = None,
+    file: Rows = None,
+    platform: Platforms = None,
+    no_airflow: NoAirflow = False,
+    as_json: Json = False,
+) -> None:
+    """Print the DAG that a stream of the model, or a config in a file, would give.
+
+    It shows tasks, schedule, arguments, secrets by reference and the pod, and needs no database. The settings are those
+    of the platform's settings file, or what bootstrap would write. Where Airflow is installed, it builds the DAG and
+    the pod. For a FILE without STREAM every problem of the config is printed, and, with --model, what differs from the
+    config that sync would write. --json prints an object with dags, or without STREAM with problems,
+    differences and dag.
+
+    Example: dagfactory streams preview Store1 --model model/ --platform YellowLive
+
+    Example: dagfactory streams preview --file store1.json --model model/
+
+    Exit codes: 0 shown; 1 an error, or the config has problems, which are all named; 2 a wrong option.
+    """
+    if stream is not None:
+        show(stream, model or Path(), file, platform, no_airflow, as_json)
+    elif file is not None:
+        simulate(file, model, no_airflow, as_json)
+    else:
+        raise typer.BadParameter("name a STREAM of the model, or a config with --file")
 
 
-@dag.callback()
-def group() -> None:
-    """The DAG that a row gives, before it is one."""
-
-
-@dag.command()
 def show(
-    stream: Stream,
+    stream: Annotated[str, Stream],
     model: Model = Path(),
     file: Rows = None,
     platform: Platforms = None,
     no_airflow: NoAirflow = False,
     as_json: Json = False,
 ) -> None:
-    """Print the DAG of a stream: tasks, schedule, arguments, secrets by reference, pod. Needs no database.
-
-    The config is the one that sync would write for the model, or that of a file. The settings are those of the
-    platform's settings file, or what bootstrap would write. Where Airflow is installed, it builds the DAG and the pod.
-
-    Example: dagfactory dag show Store1 --model model/ --platform YellowLive
-
-    Exit codes: 0 shown; 1 an error, or the factory would set the row aside: then every problem is named.
-    """
+    """Print the DAG of a stream of the model, or of a file."""
     from datetime import UTC, datetime
 
-    from airflow_plugin.cli.dag_view import print_dag
+    from airflow_plugin.cli.preview_view import print_dag
     from airflow_plugin.preview.candidates import candidates_of_file, candidates_of_model, named
     from airflow_plugin.preview.shown import shown_dag
     from airflow_plugin.quiet_airflow import quiet_airflow
@@ -69,17 +85,11 @@ def show(
         print_dag(one)
 
 
-@dag.command()
 def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, as_json: Json = False) -> None:
-    """Print the DAG of a config that is not stored yet, or every problem for which it would be set aside.
-
-    Example: dagfactory dag simulate store1.json --model model/
-
-    Exit codes: 0 shown; 1 an error, or problems. With --json they are on stdout, otherwise on stderr.
-    """
+    """Print the DAG of a config that is not stored yet, or every problem for which it would be quarantined."""
     from datetime import UTC, datetime
 
-    from airflow_plugin.cli.dag_view import print_dag, print_differences
+    from airflow_plugin.cli.preview_view import print_dag, print_differences
     from airflow_plugin.cli.wording import print_error
     from airflow_plugin.preview.candidates import candidate_of_file, candidates_of_model, differences
     from airflow_plugin.preview.shown import shown_dag

@@ -1,4 +1,4 @@
-"""`dagfactory batch` becomes `merge-job`: options, output and exit code are the job's."""
+"""`dagfactory runs` becomes `merge-job`: options, output and exit code are the job's."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def run(module: str, *arguments: str, **environment: str) -> subprocess.Complete
 
 @pytest.mark.parametrize("command", ["status", "reset", "sql"])
 def test_help_is_that_of_the_job(command):
-    ours, theirs = run("airflow_plugin", "batch", command, "--help"), run("merge_jobs", command, "--help")
+    ours, theirs = run("airflow_plugin", "runs", command, "--help"), run("merge_jobs", command, "--help")
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, theirs.stdout, "")
     assert f"Usage: merge-job {command}" in ours.stdout
 
 
 def test_the_group_names_its_commands():
-    done = run("airflow_plugin", "batch", "--help")
+    done = run("airflow_plugin", "runs", "--help")
     assert done.returncode == 0
     for name in ("status", "reset", "sql"):
         assert re.search(rf"^│ {name} +\S", done.stdout, re.MULTILINE)
-    assert run("airflow_plugin", "batch", "rest").returncode == 2
+    assert run("airflow_plugin", "runs", "rest").returncode == 2
 
 
 def test_options_and_output_are_handed_on():
-    ours, theirs = run("airflow_plugin", "batch", "sql", "full", *DATASET), run("merge_jobs", "sql", "full", *DATASET)
+    ours, theirs = run("airflow_plugin", "runs", "sql", "full", *DATASET), run("merge_jobs", "sql", "full", *DATASET)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, theirs.stdout, "")
     assert ours.stdout.startswith("-- YellowLive Store1 customers: full\n")
 
@@ -52,7 +52,7 @@ def test_options_and_output_are_handed_on():
 @pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
-        (["sql", "sideways", *DATASET], 1, "error: merge-job sql: there is no 'sideways'"),
+        (["sql", "sideways", *DATASET], 1, "error: dagfactory runs sql: there is no 'sideways'"),
         (["sql", "full", "--force"], 2, ""),
         (["reset", *DATASET], 1, "error: --dataset: Store1 is a multi_dataset store. Leave --dataset away"),
         (["reset", "--store=Store1"], 2, "--platform"),
@@ -61,7 +61,7 @@ def test_options_and_output_are_handed_on():
     ],
 )
 def test_exit_codes_and_errors_are_the_jobs(arguments, code, what):
-    done = run("airflow_plugin", "batch", *arguments)
+    done = run("airflow_plugin", "runs", *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert what in done.stderr
     assert "Traceback" not in done.stderr
@@ -69,6 +69,6 @@ def test_exit_codes_and_errors_are_the_jobs(arguments, code, what):
 
 def test_the_twins_in_the_environment_hold():
     environment = {"DATASURFACE_PLATFORM": "YellowForensic", "DATASURFACE_MODEL": str(EXAMPLES)}
-    done = run("airflow_plugin", "batch", "sql", "forensic", "--store=Store1", "--dataset=addresses", **environment)
+    done = run("airflow_plugin", "runs", "sql", "forensic", "--store=Store1", "--dataset=addresses", **environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("-- YellowForensic Store1 addresses: forensic\n")

@@ -1,0 +1,60 @@
+"""`dagfactory runs`: what the merge job did and does, and what people may do between runs."""
+
+from __future__ import annotations
+
+import typer
+
+from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
+
+HELP = "Look at the batches of streams, and act between runs."
+
+runs = typer.Typer(help=HELP, no_args_is_help=True)
+
+
+@runs.callback()
+def group() -> None:
+    """Look at the batches of streams, and act between runs."""
+
+
+@runs.command(context_settings=PASSED_THROUGH)
+def status(context: typer.Context) -> None:
+    """Show each stream's last batch, what is open, and which jobs are running.
+
+    Example: dagfactory runs status --platform YellowLive --model ./model
+
+    Exit codes: 0 shown, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("status", handed_on=context.args)
+
+
+@runs.command(context_settings=PASSED_THROUGH)
+def reset(context: typer.Context) -> None:
+    """Take the open batch of a stream back to its start.
+
+    Example: dagfactory runs reset --platform YellowLive --store Store1 --model ./model
+
+    Exit codes: 0 reset or nothing to reset, 1 refused or an error, 2 a wrong option.
+    """
+    run_merge_job("reset", handed_on=context.args)
+
+
+@runs.command(context_settings=PASSED_THROUGH)
+def trust(context: typer.Context) -> None:
+    """Use version diff or key-hash diff again where an audit has switched it off.
+
+    Example: dagfactory runs trust --platform YellowLive --store Store1 --model ./model
+
+    Exit codes: 0 done or nothing to do, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("trust", handed_on=context.args)
+
+
+@runs.command(context_settings=PASSED_THROUGH)
+def sql(context: typer.Context) -> None:
+    """Print the SQL that a batch would run for a dataset; run nothing.
+
+    Example: dagfactory runs sql full --platform YellowLive --store Store1 --dataset customers --model ./model
+
+    Exit codes: 0 printed, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("sql", handed_on=context.args)

@@ -55,7 +55,7 @@ def test_a_stream_whose_row_is_gone_keeps_its_dag_and_is_told_of():
     found = judge(Stream("A", None, row("A", "paused")))
     assert [plan.job.paused for plan in found.made.values()] == [True]
     assert found.set_aside["A"].kept
-    assert "snapshot accept" in found.set_aside["A"].problems[0].todo
+    assert "platform last-good --forget" in found.set_aside["A"].problems[0].todo
 
 
 def test_what_was_last_good_is_checked_like_a_row():

@@ -107,7 +107,7 @@ def _rights(target: Target, environment: Mapping[str, str], *, dry_run: bool) ->
     except StreamFactoryError as error:
         if ADMIN_VARIABLE not in environment:
             raise
-        yield f"rights on tables not looked at ({error.what}): run it again, or dagfactory platform tables, as their owner"
+        yield f"rights on tables not looked at ({error.what}): run dagfactory platform tables as their owner"
         return
     platform, schema = target.platform, target.store.schema
     with closing(connect(dsn, where)) as owner:

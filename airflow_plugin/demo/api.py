@@ -8,7 +8,7 @@ import httpx
 
 from config_schema.errors import StreamFactoryError
 
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 60  # a small machine at full load answers late
 POLL_SECONDS = 0.3
 ENDED = ("success", "failed")
 

@@ -102,11 +102,11 @@ def test_what_is_not_committed_is_rolled_back_and_the_connection_used_again(post
     own = Pool(postgres.dsn(), "here")
     with suppress(ZeroDivisionError), own.write() as connection:
         with connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE half_written (id int)")
+            cursor.execute("CREATE TABLE public.half_written (id int)")
         raise ZeroDivisionError
     connection = psycopg2.connect(postgres.dsn())
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('half_written')")
+        cursor.execute("SELECT to_regclass('public.half_written')")
         assert cursor.fetchone() == (None,)
     connection.close()
     assert own.read(one) == 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import axe_playwright_python
+import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
@@ -79,7 +80,7 @@ class Site:
 
     def execute(self, database: str, statement: str, *values: Any) -> None:
         with (
-            contextlib.closing(self.databases.connect(database)) as connection,
+            contextlib.closing(psycopg2.connect(self.databases.dsn(database))) as connection,
             connection,
             connection.cursor() as cursor,
         ):
@@ -150,7 +151,7 @@ def started_site(folder: Path, databases: Databases, processes: Processes) -> Si
 def taken_row(databases: Databases) -> dict[str, Any]:
     """The config of YellowForensic's stream, whose row and history are taken away: a person is to make it."""
     table = names.stream_table(FORENSIC)
-    merge = databases.connect("datasurface_merge")
+    merge = psycopg2.connect(databases.dsn("datasurface_merge"))
     try:
         with merge, merge.cursor() as cursor:
             cursor.execute(f"DELETE FROM {table} RETURNING config_json")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import make_dsn, parse_dsn
+from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
 
 from config_schema.errors import StreamFactoryError
+from config_schema.tls import CLEAR_TEXT_REFUSED, clear_text_only_in_tls
 from merge_jobs.errors import connect_failed
 from merge_jobs.simulator.run import WHERE, Connect
 
 Settings = Mapping[str, str | int | None]  # None: not given
 LIBPQ = {"database": "dbname"}
+CHECK = "Check --host, --port, --database, --user and the password, or the same in the environment"
 
 # A driver that waits for a dead server hears no Ctrl+C: none of these waits is long.
 DEFAULTS = {
@@ -36,14 +39,18 @@ def connector(*layers: str | Settings | None) -> Connect:
     for layer in layers:
         given = parsed(layer) if isinstance(layer, str) else layer or {}
         wanted |= {LIBPQ.get(name, name): str(value) for name, value in given.items() if value is not None}
-    dsn = make_dsn(**wanted)
+
+    def attempt(more: dict[str, str]) -> Connection:
+        made: Connection = psycopg2.connect(make_dsn(**{**wanted, **more}))
+        return made
 
     def connect() -> Connection:
         try:
-            return psycopg2.connect(dsn)
+            return clear_text_only_in_tls(attempt, wanted, os.environ, libpq_version(), psycopg2.OperationalError)
         except psycopg2.OperationalError as error:
             failure = connect_failed(error, WHERE)
-            failure.todo = "Check --host, --port, --database, --user and the password, or the same in the environment"
+            if CLEAR_TEXT_REFUSED not in str(error):
+                failure.todo = CHECK
             raise failure from error
 
     return connect

@@ -30,8 +30,8 @@ def case(consuming):
     for platform in ("yellowlive", "yellowforensic"):
         made.execute(
             f"""INSERT INTO {platform}_batch_metrics
-                SELECT 'HiddenStream', n, batch_start_time, batch_end_time, 'committed', 0, 0, 0, 0, '{{}}', 'run', NULL,
-                       timestamptz '1999-01-01 00:00:00+00', NULL, 'full', NULL, NULL
+                SELECT 'HiddenStream', n, batch_start_time, batch_end_time, 'committed', 0, 0, 0, 0, '{{}}', 'run',
+                       NULL, timestamptz '1999-01-01 00:00:00+00', NULL, 'full', NULL, NULL
                 FROM {platform}_batch_metrics CROSS JOIN generate_series(70, 99) n WHERE batch_id = 1"""
         )
     made.bring()

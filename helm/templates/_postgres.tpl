@@ -2,9 +2,10 @@
 
 {{/*
 JSON: {"roles": [...], "databases": [{"name", "owner"}], "readers": [...], "keepers": [...], "wrapped": [{"name", "owner"}],
-"storeReaders": [{"name", "owner", "reader"}]}. Roles are Secrets, whose username is the role and whose password is its
+"storeReaders": [{"name", "owner", "reader"}], "makers": [...]}. Roles are Secrets, whose username is the role and whose password is its
 password. Readers read the simulator's tables, keepers make consumers' roles; a database that is wrapped is one of
-consumers apart from the merge store, which storeReaders read for it.
+consumers apart from the merge store, which storeReaders read for it. Makers are owners that make logins of components,
+and are no keepers.
 */}}
 {{- define "streamFactory.postgresContents" -}}
 {{- $roles := list -}}
@@ -14,6 +15,7 @@ consumers apart from the merge store, which storeReaders read for it.
 {{- $keepers := list -}}
 {{- $wrapped := dict -}}
 {{- $storeReaders := list -}}
+{{- $makers := list -}}
 {{- range (include "streamFactory.platforms" . | fromJson).platforms -}}
 {{- if include "streamFactory.isOwnPostgres" (list $ .host) -}}
 {{- if and (ne .namespace $.Release.Namespace) (not (contains "." .host)) -}}
@@ -24,6 +26,9 @@ consumers apart from the merge store, which storeReaders read for it.
 {{- end -}}
 {{- $_ := set $owners .database .storeSecret -}}
 {{- $roles = append $roles .storeSecret -}}
+{{- if include "streamFactory.makesLogins" $ -}}
+{{- $makers = append $makers .storeSecret -}}
+{{- end -}}
 {{- if or (not .consumerHost) (and (eq .consumerHost .host) (eq .consumerDatabase .database)) -}}
 {{- $keepers = append $keepers .storeSecret -}}
 {{- else if .readerSecret -}}
@@ -57,5 +62,8 @@ consumers apart from the merge store, which storeReaders read for it.
 {{- range $database, $owner := $wrapped -}}
 {{- $wrappers = append $wrappers (dict "name" $database "owner" $owner) -}}
 {{- end -}}
-{{- dict "roles" (uniq $roles) "databases" $databases "readers" (uniq $readers) "keepers" (uniq $keepers) "wrapped" $wrappers "storeReaders" (uniq $storeReaders) | toJson -}}
+{{- range $keepers -}}
+{{- $makers = without $makers . -}}
+{{- end -}}
+{{- dict "makers" (uniq $makers) "roles" (uniq $roles) "databases" $databases "readers" (uniq $readers) "keepers" (uniq $keepers) "wrapped" $wrappers "storeReaders" (uniq $storeReaders) | toJson -}}
 {{- end -}}

@@ -13,8 +13,8 @@ import yaml
 from psycopg2.extensions import parse_dsn
 
 from config_schema import names
-from tests.helm.chart import FOLDER, by_kind, one, place, pods
-from tests.helm.platforms import chart_platforms
+from tests.helm.chart import FOLDER, Helm, by_kind, one, place, pods
+from tests.helm.platforms import chart_platforms, everything
 
 OFFICIAL: dict[str, Any] = yaml.safe_load((FOLDER / "official-airflow-values.yaml").read_text("utf-8"))
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -48,7 +48,11 @@ def test_the_mvp_has_every_component_and_a_migration(rendered: Any) -> None:
     objects = rendered("mvp")
     for component in COMPONENTS:
         one(objects, "Deployment", f"stream-factory-{component}")
-    assert [name for kind, _, name in map(place, objects) if kind == "Job"] == ["stream-factory-migrate-1"]
+    assert {name for kind, _, name in map(place, objects) if kind == "Job"} == {
+        "stream-factory-migrate-1",
+        "stream-factory-logins-yellowlive-1",
+        "stream-factory-logins-yellowforensic-1",
+    }
 
 
 def test_more_environment_wins_over_the_chart_s_own(rendered: Any) -> None:
@@ -58,19 +62,11 @@ def test_more_environment_wins_over_the_chart_s_own(rendered: Any) -> None:
             assert [one["value"] for one in given] in ([], ["16"])
 
 
-def test_only_who_reads_rows_has_the_merge_stores_passwords(rendered: Any) -> None:
-    with_dsn = {pod.owner for pod in pods(rendered("mvp")) if any("envFrom" in one for one in pod.containers)}
-    assert with_dsn == {"Deployment stream-factory-scheduler", "Deployment stream-factory-dag-processor"}
-
-
-def test_each_platform_has_its_dsn_under_the_name_that_airflow_looks_for(rendered: Any) -> None:
-    secret = one(rendered("everything"), "Secret", "stream-factory-dsn")["stringData"]
+def test_a_dsn_is_read_back_with_the_password_that_was_given(helm: Helm) -> None:
+    objects = helm.objects(everything() | {"componentLogins": "never"})
+    secret = one(objects, "Secret", "stream-factory-dsn")["stringData"]
+    login = one(objects, "Secret", "postgres")["stringData"]
     assert secret.keys() == {names.dsn_variable("yellowlive"), names.dsn_variable("yellowforensic")}
-
-
-def test_a_dsn_is_read_back_with_the_password_that_was_given(rendered: Any) -> None:
-    secret = one(rendered("everything"), "Secret", "stream-factory-dsn")["stringData"]
-    login = one(rendered("everything"), "Secret", "postgres")["stringData"]
     assert not login["password"].isalnum()
     read = parse_dsn(secret[names.dsn_variable("yellowlive")])
     assert (read["user"], read["password"]) == (login["username"], login["password"])

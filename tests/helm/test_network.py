@@ -98,6 +98,7 @@ MVP = {
     ("simulator", "postgres", 5432),
     ("sync", "postgres", 5432),
     ("merge-job", "postgres", 5432),
+    ("logins", "postgres", 5432),
     ("scheduler", "api-server", 8080),
     ("api-server", "scheduler", 8793),
     ("api-server", "triggerer", 8794),
@@ -115,8 +116,8 @@ def test_the_ui_is_open_to_the_namespaces_that_are_named(rendered: Any) -> None:
 def test_another_airflow_reaches_the_merge_store_in_the_chart_s_postgres(helm: Helm) -> None:
     values = mvp() | {"airflow": {"serviceAccounts": [{"name": "airflow-worker"}]}}
     reach = {source for source, target, _ in talks(helm.objects(values)) if target == "postgres"}
-    # The simulator too, because it is in Airflow's namespace; another Airflow's pods have labels of their own.
-    assert reach == {"simulator", "sync", "merge-job", "stranger@airflow"}
+    # The simulator and the logins too, as they are in Airflow's namespace; another Airflow's pods have labels of their own.
+    assert reach == {"simulator", "sync", "merge-job", "logins", "stranger@airflow"}
 
 
 @pytest.mark.parametrize("name", ["mvp", "everything", "minimal", "official_airflow"])

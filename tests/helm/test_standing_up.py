@@ -21,11 +21,17 @@ from typing import Any
 import psycopg2
 import pytest
 import yaml
+from psycopg2.errors import InsufficientPrivilege
 
+from airflow_plugin.bootstrap.logins.files import variable as dsn_variable
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.settings import settings_from_json
+from config_schema.sql.component_logins import Duty
 from config_schema.stream import stream_config
+from tests.database.logins.conftest import Store
+from tests.database.logins.test_rights import MAY, MERGED, World
+from tests.database.logins.test_rights import attacks as all_attacks
 from tests.helm.chart import Helm, Object, Pod, one, pods
 from tests.helm.platforms import EXAMPLE, OWN_POSTGRES, Values, mvp
 
@@ -70,7 +76,9 @@ class Cluster:
         pod = self.pod(owner)
         [container] = pod.spec["containers"]
         program = container.get("command", [entry_point])[0]
-        return run([str(BIN / program), *container["args"], *more], self.environment(pod))
+        # A folder that the pod has mounted for itself is one of the test's.
+        arguments = [one.replace("=/settings/", f"={self.folder}/settings/") for one in container["args"]]
+        return run([str(BIN / program), *arguments, *more], self.environment(pod))
 
     def query(self, database: str, statement: str) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.server.dsn(database))
@@ -108,6 +116,7 @@ def cluster(helm: Helm) -> Iterator[Cluster]:
     """The MVP, its model in git where the platforms' settings say."""
     with cluster_of(helm, mvp()) as made:
         commit_model(made.folder, made.server.port)
+        make_logins(made)
         yield made
 
 
@@ -128,6 +137,14 @@ def make_databases(cluster: Cluster) -> None:
     environment |= {"PGPASSWORD": cluster.server.password, "PGHOST": "127.0.0.1", "PGPORT": str(cluster.server.port)}
     psql = ["--no-psqlrc", "--username", "postgres", "--no-password", "--dbname", "postgres"]
     run([str(programs() / "psql"), "-v", "ON_ERROR_STOP=1", *psql, "-f", str(script)], environment)
+
+
+def make_logins(cluster: Cluster) -> list[str]:
+    """Run the Jobs that make logins; their outputs."""
+    files = one(cluster.objects, "ConfigMap", "stream-factory-logins")["data"]
+    if not (cluster.folder / "settings").exists():
+        mounted(files, cluster.folder / "settings")
+    return [cluster.run(pod.owner, "") for pod in pods(cluster.objects) if "-logins-" in pod.owner]
 
 
 def programs() -> Path:
@@ -185,6 +202,67 @@ def test_simulator_sync_and_merge_work_with_the_databases_that_the_chart_makes(c
     [(customers,)] = cluster.query("customer_db", "SELECT count(*) FROM customers")
     [(merged,)] = cluster.query("datasurface_merge", 'SELECT count(*) FROM "yellowlive_Store1_customers_merge"')
     assert merged == customers > 0
+
+
+@pytest.mark.parametrize("platform", ["yellowlive", "yellowforensic"])
+@pytest.mark.parametrize("duty", Duty)
+def test_a_login_that_the_chart_makes_can_do_what_its_duty_needs(cluster: Cluster, duty: Duty, platform: str) -> None:
+    can = logins_of(cluster).can(duty, platform)
+    assert can == {f"{platform}_{table}": may for table, may in MAY[duty].items() if f"{platform}_{table}" in can}
+    assert can.keys() >= {f"{platform}_airflow_dsg", f"{platform}_airflow_dsg_history", f"{platform}_model_state"}
+
+
+@pytest.mark.parametrize("duty", Duty)
+def test_a_login_that_the_chart_makes_is_refused_what_is_nobody_s(cluster: Cluster, duty: Duty) -> None:
+    tables = {name for (name,) in cluster.query("datasurface_merge", "SELECT relname FROM pg_class")}
+    # Of other columns than the example's: the merge table of that test.
+    attacks = [one for _, one in filter(lambda attack: attack[0] is duty, all_attacks()) if MERGED not in one]
+    assert len(attacks) > 20
+    assert {"yellowforensic_rejected_keys", "yellowforensic_row_maps", "yellowforensic_batch_metrics"} <= tables
+    for statement in attacks:
+        with pytest.raises(InsufficientPrivilege):
+            logins_of(cluster).store.run(login_of(cluster, duty, "yellowforensic"), statement)
+
+
+def test_each_component_s_dsn_is_that_of_its_own_login(cluster: Cluster) -> None:
+    """The environment of each pod as Kubernetes would give it, and who the server says that is."""
+    owners = {
+        "Deployment stream-factory-dag-processor": "reader",
+        "Deployment stream-factory-scheduler": "worker",
+        "Deployment stream-factory-api-server": "pages",
+        "CronJob stream-factory-sync-yellowlive": "sync",
+    }
+    for owner, duty in owners.items():
+        environment = cluster.environment(cluster.pod(owner))
+        dsns = {key: dsn for key, dsn in environment.items() if "DAGFACTORY" in key and "YELLOWLIVE" in key}
+        [dsn] = dsns.values()
+        assert logins_of(cluster).store.run(dsn, "SELECT current_user") == [(f"datasurface_merge_yellowlive_{duty}",)]
+        assert "POSTGRES_PASSWORD" not in environment
+    assert not any("DSN" in key for key in cluster.environment(cluster.pod("Deployment stream-factory-triggerer")))
+
+
+def test_the_job_of_an_upgrade_changes_nothing(cluster: Cluster) -> None:
+    store = logins_of(cluster).store
+    before = store.rights()
+    assert [output.splitlines()[-1].partition(": ")[2] for output in make_logins(cluster)] == [
+        "all logins and rights are there"
+    ] * 2
+    assert store.rights() == before
+
+
+def logins_of(cluster: Cluster) -> World:
+    """The chart's merge store as the test of `dagfactory bootstrap --roles` takes it."""
+    return World(Store(cluster.server, "datasurface_merge", cluster.folder), None)  # type: ignore[arg-type]
+
+
+def login_of(cluster: Cluster, duty: Duty, platform: str) -> str:
+    """The DSN in the Secret of the component with this duty."""
+    if duty is Duty.SYNC:
+        return cluster.secret(f"stream-factory-sync-{platform}", NAMESPACES_OF[platform])[dsn_variable(platform, duty)]
+    return cluster.secret(f"stream-factory-dsn-{duty.value}")[dsn_variable(platform, duty)]
+
+
+NAMESPACES_OF = {"yellowlive": "ns-yellow-live", "yellowforensic": "ns-yellow-forensic"}
 
 
 def test_each_role_gets_into_its_own_databases_only(cluster: Cluster) -> None:

@@ -105,6 +105,7 @@ def test_cas_that_the_settings_name_are_mounted_where_sessions_look_for_them(hel
             reaching[pod.owner] = variables.get("DAGFACTORY_LEAST_TLS")
     assert reaching == {
         "CronJob stream-factory-sync-yellowlive": "verify-full",
+        "Job stream-factory-logins-yellowlive-1": "verify-full",
         "StatefulSet stream-factory-postgres": None,
         **{
             f"Deployment stream-factory-{name}": None

@@ -82,9 +82,9 @@ def cluster(kinds: dict[str, Any], secrets: dict[str, Object]) -> Iterator[str]:
         thread.join()
 
 
-def rendered_with(helm: Helm, secrets: dict[str, Object]) -> list[Object]:
+def rendered_with(helm: Helm, secrets: dict[str, Object], **more: Any) -> list[Object]:
     values = helm.home / "upgrade.yaml"
-    values.write_text(yaml.safe_dump(mvp()))
+    values.write_text(yaml.safe_dump(mvp() | more))
     with cluster(discovery(helm.objects(mvp())), secrets) as address:
         text = helm.run(
             *("template", RELEASE, str(FOLDER), "--namespace", NAMESPACE, f"--values={values}"),

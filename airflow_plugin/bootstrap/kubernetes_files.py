@@ -40,9 +40,10 @@ file here: write NAME.env with a line KEY=VALUE for each key, so that it stands 
 {commands}
 ```
 
-`{dsn}` is one secret with such a key for each platform; its name is the chart's value `dsnSecret`. A login of its own for each
-component: `dagfactory bootstrap --roles`, a secret of each file that it writes, and their names in the chart's `dsnSecrets`. In its own PostgreSQL the chart
-makes the logins and these secrets. `{airflow}` stands for the namespace of Airflow.
+`{dsn}` is one secret with such a key for each platform; its name is the chart's value `dsnSecret`. A login of its own
+for each component: `dagfactory bootstrap --roles`, a secret of each file that it writes, and their names in the chart's
+`dsnSecrets`. In its own PostgreSQL the chart makes the logins and these secrets. `{airflow}` stands for the namespace
+of Airflow.
 """
 
 

@@ -116,7 +116,7 @@ def test_the_ui_is_open_to_the_namespaces_that_are_named(rendered: Any) -> None:
 def test_another_airflow_reaches_the_merge_store_in_the_chart_s_postgres(helm: Helm) -> None:
     values = mvp() | {"airflow": {"serviceAccounts": [{"name": "airflow-worker"}]}}
     reach = {source for source, target, _ in talks(helm.objects(values)) if target == "postgres"}
-    # The simulator and the logins too, as they are in Airflow's namespace; another Airflow's pods have labels of their own.
+    # The simulator and the logins too, in Airflow's namespace; another Airflow's pods have labels of their own.
     assert reach == {"simulator", "sync", "merge-job", "logins", "stranger@airflow"}
 
 

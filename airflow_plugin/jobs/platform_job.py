@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from airflow_plugin.jobs.merge_job import SecretVariable
+from config_schema.printable import printable
 
 MERGE_JOB, DAGFACTORY = "merge-job", "dagfactory"
 ERROR = "error: "  # how both programs begin what is wrong
 ERRORS_TOLD = 10
+MOST_SAID = 4000  # characters of a line: the task's error is stored, and goes to the notifier
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class LastWords:
         self._last = ""
 
     def feed(self, line: str) -> None:
-        line = line.strip()
+        line = printable(line.strip(), MOST_SAID)
         self._last = line or self._last
         if line.startswith(ERROR) and line not in self._errors:
             self._errors.append(line)

@@ -15,8 +15,10 @@ from urllib3.exceptions import HTTPError
 
 from airflow_plugin.jobs.merge_job import Job, PodPlace
 from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
+from airflow_plugin.operators.task_log import as_logged
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +86,15 @@ class _PodManager(PodManager):
 
     def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["_request_timeout"] = (CONNECT_SECONDS, SILENCE_SECONDS)
-        return super().read_pod_logs(*args, **kwargs)
+        consumer = super().read_pod_logs(*args, **kwargs)
+        consumer.response = BoundedAnswer(consumer.response)
+        return consumer
+
+    def _log_message(self, message: str, *args: Any, **kwargs: Any) -> None:
+        """Log each line of a container's message as one of its own, which data in it cannot forge or hide."""
+        for line in message.split("\n"):
+            if shown := as_logged(line):
+                super()._log_message(shown, *args, **kwargs)
 
     def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
         body = self._client.api_client.sanitize_for_serialization(pod)

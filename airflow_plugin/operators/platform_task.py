@@ -22,6 +22,7 @@ from airflow_plugin.jobs.platform_job import (
 )
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
+from airflow_plugin.operators.task_log import as_logged
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class PlatformTask(BaseOperator):
             try:
                 self.log.info("%s: started as process %d: %s %s", job, child.pid, job.program, list(job.arguments))
                 for line in child.lines():
-                    self.log.info("%s", line)
+                    self.log.info("%s", as_logged(line))
                     words.feed(line)
             finally:
                 child.end()

@@ -11,6 +11,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from config_schema.printable import printable
+
 TELLING = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutException, ApiException, HTTPError)
 
 
@@ -25,7 +27,14 @@ def cause_of(error: BaseException) -> BaseException:
 
 
 def in_words(error: BaseException) -> str:
-    """One line or two for the task's error; nothing of the pod's own description."""
+    """Return one line for the task's error; nothing of the pod's own description.
+
+    A server's, a registry's or a node's words may hold anything: what controls a log is escaped.
+    """
+    return printable(_words(error))
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, PodNotFoundException) or (isinstance(error, ApiException) and error.status == 404):
         return "its pod is gone: it was deleted, or its node was lost. What it had committed stands"
     if isinstance(error, PodLaunchFailedException | PodLaunchTimeoutException):

@@ -12,6 +12,9 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_lines import lines_of
+from airflow_plugin.operators.task_log import as_logged
+from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
 log = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ class PodReading(KubernetesPodOperatorCallback):
         if self._whole_log or self.result is None:
             for line in _last_lines(pod, client, WHOLE_LOG_LINES if self._whole_log else TAIL_LINES):
                 if self._whole_log:
-                    log.info("%s", line)
+                    log.info("%s", as_logged(line))
                 self.progress_callback(line=line)
         if self.result is None and ended is not None:
             self.progress_callback(line=ended.message or "")
@@ -80,9 +83,9 @@ def _terminated(pod: k8s.V1Pod) -> k8s.V1ContainerStateTerminated | None:
 def _how_it_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated | None) -> str:
     """`exit code 137 (OOMKilled)`; of an evicted pod, which may know of no container, what its node says."""
     if ended is not None:
-        return f"exit code {ended.exit_code}" + (f" ({ended.reason})" if ended.reason else "")
+        return f"exit code {ended.exit_code}" + (f" ({printable(ended.reason)})" if ended.reason else "")
     if pod.status is not None and pod.status.phase == "Failed":
-        return f"pod {pod.status.reason or 'failed'} ({pod.status.message or 'no message'})"
+        return printable(f"pod {pod.status.reason or 'failed'} ({pod.status.message or 'no message'})")
     return ""
 
 
@@ -97,7 +100,7 @@ def _last_lines(pod: k8s.V1Pod, client: Any, count: int) -> Iterator[str]:
             _preload_content=False,  # else the client returns the text of a bytes literal
             _request_timeout=TAIL_SECONDS,
         )
-        for line in answer:
-            yield line.decode(errors="replace").rstrip("\r\n")
+        for line in lines_of(answer.stream()):
+            yield line.decode(errors="replace").rstrip("\r")
     except (ApiException, HTTPError) as error:
         log.warning("The end of the log of pod %s cannot be read: %s", pod.metadata.name, in_words(error))

@@ -25,8 +25,8 @@ from airflow_plugin.operators.result_handling import (
     skip_if_paused,
 )
 from airflow_plugin.operators.run_metrics import send_run_metrics
+from airflow_plugin.operators.task_log import as_logged
 from config_schema import names
-from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)
             for line in self._child.lines():
-                self.log.info("%s", printable(line))
+                self.log.info("%s", as_logged(line))
                 reader.feed(line)
         finally:
             self._child.end()

@@ -219,7 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chunk(self, line: tuple[datetime, str], stamped: bool) -> None:
         stamp = line[0].strftime("%Y-%m-%dT%H:%M:%S.%fZ ") if stamped else ""
-        data = f"{stamp}{line[1]}\n".encode()
+        data = f"{stamp}{line[1]}\n".encode(errors="surrogateescape")
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     # --- answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,60 @@ def test_a_whole_result_replaces_a_truncated_one():
 
 def test_counts_of_a_time_slice_are_sums_and_the_last_batch():
     assert Counts(1, 2, 3, 4, 5).then(Counts(10, 0, 0, 7, 8)) == Counts(11, 2, 3, 7, 8)
+
+
+SHAPES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=9,
+)
+KEYS = ("code", "run_id", "platform", "stream_key", "batch_id", "datasets", "total", "error", "retryable", "__class__")
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), SHAPES))
+def test_no_result_of_any_shape_raises_even_with_the_token_of_the_try(values):
+    read([RESULT_PREFIX + json.dumps({**values, "token": TOKEN})])
+
+
+@given(st.sampled_from(KEYS), SHAPES)
+def test_one_value_of_any_shape_in_a_result_raises_nothing(key, value):
+    read([RESULT_PREFIX + json.dumps({**a_result().to_dict(), key: value, "token": TOKEN})])
+
+
+TOKEN_KEY = '"token":"3f9a"'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        "[" * 1_000_000 + f"{{{TOKEN_KEY}}}" + "]" * 1_000_000,
+        '{"a":' * 100_000 + f"{{{TOKEN_KEY}}}" + "}" * 100_000,
+        f'{{{TOKEN_KEY},"code":{"9" * 100_000}}}',
+        f'{{{TOKEN_KEY},"code":1e999}}',
+        f'{{{TOKEN_KEY},"code":-Infinity}}',
+        f'{{{TOKEN_KEY},"code":NaN}}',
+        f'{{{TOKEN_KEY},"token":"\\ud800"}}',
+        f'{{{TOKEN_KEY},"token":null}}',
+        f'{{{TOKEN_KEY},"datasets":{{"a":{{"counts":{{"__init__":1}}}}}},"code":0}}',
+        f"{{{TOKEN_KEY}",
+        f"{{{TOKEN_KEY}}}\ud800\x00",
+        f"\x00{{{TOKEN_KEY}}}",
+        f"{' ' * 5_000_000}{{{TOKEN_KEY}}}",
+    ],
+    ids=range(14),
+)
+def test_no_length_or_depth_of_a_line_raises(line):
+    assert read([RESULT_PREFIX + line, RESULT_PREFIX + line[::-1]]) is None
+
+
+def test_many_lines_are_not_kept():
+    reader = ResultReader(TOKEN)
+    for number in range(2):
+        tracemalloc.start()
+        for _ in range(5):
+            reader.feed(RESULT_PREFIX + f"{number}" * 1_000_000)
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept < 100_000
+        assert peak < 10_000_000

@@ -1,0 +1,108 @@
+"""What data can make a pod print: it forges no line of the task's log, hides none, and is no result."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tracemalloc
+
+import pytest
+
+from airflow_plugin.operators.child_process import LINE_BYTES
+from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_lines import lines_of
+from config_schema.result import CODE_PREFIX, RESULT_PREFIX
+from tests.kubernetes.test_platform_jobs import run as run_job
+from tests.kubernetes.test_platform_jobs import settings_of, task_of
+from tests.kubernetes.world import World
+
+FORGED = "[2026-01-01 00:00:00] ERROR - all is lost"
+DONE = json.dumps({"code": 0, "run_id": "x", "platform": "YellowLive", "stream_key": "Store1", "token": "guessed"})
+HOSTILE = (
+    "\x1b[2J\x1b]8;;http://evil\x07here",
+    f"fine\r{FORGED}",
+    f"fine\u2028{FORGED}\u2029{FORGED}\x85{FORGED}\x0b{FORGED}",
+    "\u202etfel ot thgir\u2066\u200f",
+    "::group::hidden from here on",
+    "100 %s %d %(name)s",
+    "x" * LINE_BYTES,
+    RESULT_PREFIX + "[" * 100_000,
+    RESULT_PREFIX + '{"token":' * 30_000,
+    RESULT_PREFIX + '{"token": "\\ud800", "code": 1e999}',
+    RESULT_PREFIX + DONE,
+    CODE_PREFIX + "0",
+    b"\xff\xfe half a character \xed\xa0\x80\xc3".decode("utf-8", "surrogateescape"),
+)
+
+
+STAMP = "2026-01-01T00:00:00Z [info ]"
+BEGIN = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[")
+MARKS = ("evil", "all is lost", "tfel", "hidden", "100 %s", "half a char")
+
+
+def no_line_is_forged(printed: str) -> None:
+    """Assert that every hostile line is shown, each in a line that the logger has begun, with nothing that controls."""
+    lines = printed.split("\n")
+    assert [mark for mark in MARKS if not any(mark in line for line in lines)] == []
+    hostile = [line for line in lines if any(mark in line for mark in MARKS)]
+    assert [line[:200] for line in hostile if not BEGIN.match(line)] == []
+    assert [line[:200] for line in hostile if not line.isprintable()] == []
+
+
+def test_hostile_lines_of_a_merge_jobs_pod_are_escaped_in_the_tasks_log(
+    world: World, stand_in, capsys, caplog, deferrable
+):
+    caplog.set_level(logging.INFO)
+    stand_in.faults.says_first = HOSTILE
+    value = world.run(world.task(deferrable=deferrable), f"hostile log {deferrable}")
+    assert (value["code"], value["run_id"]) == (0, f"hostile log {deferrable}")
+    # The provider's logger prints; ours has a handler that a test of before may have made.
+    own = [f"{STAMP} {record.getMessage()}" for record in caplog.records]
+    no_line_is_forged("\n".join([capsys.readouterr().out, *own]))
+
+
+def test_hostile_lines_of_a_platforms_pod_and_its_init_containers_are_escaped(world: World, stand_in, capsys):
+    stand_in.faults.says_first = HOSTILE
+    run_job(world, task_of(settings_of(world), "infrastructure", "model_merge"))
+    no_line_is_forged(capsys.readouterr().out)
+
+
+def test_lines_that_the_provider_has_joined_are_lines_of_their_own_in_the_log(capsys):
+    from airflow_plugin.operators.job_pod import _PodManager
+
+    _PodManager(kube_client=None)._log_message("one\ntwo\x1b[1m\r\n\n::endgroup::", "base", False, None)  # type: ignore[arg-type]
+    shown = [line.split("] ", 1)[1].split(" [")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["one", "two\\x1b[1m", "| ::endgroup::"]
+
+
+def test_what_a_server_says_of_a_pod_is_one_line():
+    from kubernetes.client.exceptions import ApiException
+
+    error = ApiException(status=500, reason="no\r\nway")
+    error.body = json.dumps({"message": f"it\n{FORGED}\x1b[2J"})
+    assert in_words(error).isprintable()
+
+
+def test_a_line_without_an_end_does_not_grow_the_workers_memory():
+    chunk = b"x" * (1 << 16)
+    tracemalloc.start()
+    try:
+        found = [len(line) for line in lines_of(chunk for _ in range(2000))]  # 125 MB
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == [LINE_BYTES]
+    assert peak < 8 * LINE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("chunks", "lines"),
+    [
+        ([b"a\nb", b"c\n", b"\nd"], [b"a", b"bc", b"", b"d"]),
+        ([], []),
+        ([b"x" * LINE_BYTES + b"y", b"y\nz\n"], [b"x" * LINE_BYTES, b"z"]),
+    ],
+)
+def test_lines_are_those_of_the_log(chunks, lines):
+    assert list(lines_of(chunks)) == lines

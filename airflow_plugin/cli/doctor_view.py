@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich.console import Console
 from rich.text import Text
 
 from airflow_plugin.doctor.finding import Finding, Level
+from config_schema.terminal import PlainConsole
 
 COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 LEVEL_WIDTH = max(len(level.value) for level in Level)
@@ -17,7 +17,7 @@ MACHINE = "this machine"
 
 def print_findings(findings: Sequence[Finding]) -> None:
     """In colours where a terminal shows them."""
-    console = Console(highlight=False)
+    console = PlainConsole()
     for line in _lines(findings):
         console.print(line, soft_wrap=True)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from airflow_plugin.cli.wording import talk
 from airflow_plugin.migrate.compare import Difference
 from airflow_plugin.migrate.comparing import Compared
 from airflow_plugin.migrate.extract import Extracted
+from config_schema.terminal import PlainConsole
 
 
 def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) -> None:
@@ -36,7 +36,7 @@ def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) ->
 
 def print_compared(found: Iterable[Compared]) -> None:
     """Of each DAG what differs, then what always does."""
-    console = Console(highlight=False)
+    console = PlainConsole()
     for one in found:
         place = f"{one.dag.file}:{one.dag.line}"
         if one.problems:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from airflow_plugin.sync.diff import Kind, StreamChange
 from airflow_plugin.sync.plan import Plan, PlatformPlan
+from config_schema.terminal import PlainConsole
 
 SIGNS = {
     Kind.CREATE: ("+", "green"),
@@ -26,7 +26,7 @@ SHORT_COMMIT = 12
 
 def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
     """In colours where a terminal shows them."""
-    console = Console(stderr=on_stderr, highlight=False)
+    console = PlainConsole(stderr=on_stderr)
     for platform in plan.platforms:
         for line in _platform_lines(platform):
             console.print(line, soft_wrap=True)

@@ -8,11 +8,11 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.text import Text
 
 from airflow_plugin.preview.shown import ShownDag
 from airflow_plugin.sync.diff import FieldChange
+from config_schema.terminal import PlainConsole
 
 # Told in lines of their own; whatever else a plan has follows in its own words.
 TOLD = ("dag_id", "schedule", "timezone", "tags", "doc", "job", "pod", "command")
@@ -95,6 +95,6 @@ def _word(value: Any) -> str:
 
 
 def _print(lines: Iterable[Text]) -> None:
-    console = Console(highlight=False)
+    console = PlainConsole()
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -89,11 +89,12 @@ def _latency(config_json: str) -> int | None:
 
 def _print(lines: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from config_schema.terminal import PlainConsole
+
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = 200
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)

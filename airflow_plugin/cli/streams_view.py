@@ -20,6 +20,8 @@ from airflow_plugin.control.stream_table import (
 from airflow_plugin.streams.comparing import Difference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.errors import Problem
+from config_schema.printable import printable
+from config_schema.terminal import PlainConsole
 
 WIDE = 200  # where the output is no terminal, nothing is cut
 SHORT_COMMIT = 12
@@ -54,7 +56,8 @@ def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[
     if by_hand:
         console.print(Text(f"{by_hand}: not as the last sync left it", "magenta"))
     data = parsed(row.config_json)
-    print(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) if data else row.config_json)
+    text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) if data else row.config_json
+    print("\n".join(map(printable, text.split("\n"))))
     for problem in problems:
         console.print(Text.assemble(("set aside: ", "bold red"), str(problem)), soft_wrap=True)
 
@@ -136,7 +139,7 @@ def _table(*headings: str) -> Table:
 
 
 def _console() -> Console:
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE
     return console

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from config_schema.errors import ProblemsFound, StreamFactoryError, text_for_terminal
+from config_schema.terminal import PlainConsole
 
 
 def talk(text: str) -> None:
@@ -32,4 +33,4 @@ def _print(word: str, style: str, error: StreamFactoryError) -> None:
 
 
 def _console() -> Console:
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True)

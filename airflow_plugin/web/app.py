@@ -19,7 +19,7 @@ from airflow_plugin.web import (
     routes_stream,
 )
 from airflow_plugin.web.auth_middleware import Gate
-from airflow_plugin.web.error_responses import handle_errors
+from airflow_plugin.web.error_responses import SafeJSON, handle_errors
 from airflow_plugin.web.permissions import sees_servers
 from airflow_plugin.web.schemas import ErrorAnswer
 
@@ -52,7 +52,14 @@ def create_app() -> ASGIApp:
 
 def routed() -> FastAPI:
     """Without the gate."""
-    app = FastAPI(title="Stream Factory", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app = FastAPI(
+        title="Stream Factory",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        default_response_class=SafeJSON,
+    )
     handle_errors(app, sees_servers)
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=REFUSALS)

@@ -10,6 +10,7 @@ StreamFactoryError
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -40,11 +41,22 @@ class Refused(StreamFactoryError):
         self.status = status
 
 
+class SafeJSON(JSONResponse):
+    """An answer that half a surrogate pair in a row, a model or a request does not turn into a 500."""
+
+    def render(self, content: Any) -> bytes:
+        """Return JSON in UTF-8, or with escapes where a text is none that UTF-8 can hold."""
+        try:
+            return super().render(content)
+        except UnicodeEncodeError:
+            return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str, Any]] = ()) -> JSONResponse:
     error: dict[str, Any] = {"what": what, "todo": todo}
     if told := list(problems):
         error["problems"] = told
-    return JSONResponse({"error": error}, status, {"Cache-Control": "no-store"})
+    return SafeJSON({"error": error}, status, {"Cache-Control": "no-store"})
 
 
 def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResponse:

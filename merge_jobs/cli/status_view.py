@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from config_schema.terminal import PlainConsole
 from merge_jobs.admin.status import PlatformStatus, StreamStatus
 
 WIDE = 200  # where the output is no terminal, nothing is cut
@@ -21,7 +21,7 @@ NEXT_RUN = {"started": "the next run begins it anew", "ingested": "the next run 
 
 def print_status(platforms: Sequence[PlatformStatus]) -> None:
     """In colours where a terminal shows them. Times are UTC."""
-    console = Console(highlight=False)
+    console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE
     for number, platform in enumerate(platforms):

@@ -131,3 +131,22 @@ def test_a_merge_store_that_is_away_is_one_problem_without_a_secret(platform, ca
     assert "the streams cannot be judged: DAGFACTORY_YELLOWLIVE_DSN: nobody listens there" in str(raised.value)
     assert raised.value.__suppress_context__
     assert "secret" not in str(raised.value) + capsys.readouterr().out
+
+
+def test_check_streams_names_the_static_file_that_has_a_streams_dag_id(platform, config, capsys, tmp_path):
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import AirflowFailException
+
+    platform.write(Store1=json.dumps(config("YellowLive")))
+    file = tmp_path / "dags" / "victim.py"
+    file.parent.mkdir()
+    file.write_text('from airflow.sdk import DAG\nwith DAG("yellowlive__Store1_ingestion"):\n    pass\n')
+    of_airflow = conf.get
+    folder = {("core", "dags_folder"): str(file.parent)}
+    platform.monkeypatch.setattr(conf, "get", lambda *key, **more: folder.get(key) or of_airflow(*key, **more))
+    with pytest.raises(AirflowFailException, match="1 problem, listed above, with: Store1"):
+        check(platform)
+    told = f"the DAG id yellowlive__Store1_ingestion is that of a DAG in {file}, which the stream's would take over"
+    assert told in capsys.readouterr().out
+    file.unlink()
+    check(platform)

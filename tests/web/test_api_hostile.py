@@ -113,3 +113,17 @@ def test_a_reason_is_a_line_of_text(client, world):
         answer = client().post(path, json={"reason": reason})
         assert answer.status_code == 400, reason
     assert world.real.query("SELECT count(*) FROM dag_run WHERE conf ->> 'action' = 'trust'") == [(0,)]
+
+
+def test_half_a_surrogate_pair_in_a_row_is_answered_as_json(client, world):
+    half = {**config("YellowLive", "Half"), "owner": "\ud800", "schedule": "\ud800"}
+    world.write("YellowLive", half)
+    try:
+        for path in ("streams/yellowlive/Half", "streams?q=Half", "streams/yellowlive/Half/history"):
+            answer = client().get(f"/api/{path}")
+            assert answer.status_code == 200, (path, answer.text)
+            json.loads(answer.content.decode("utf-8"))
+        told = client().get("/api/streams/yellowlive/Half").json()
+        assert told["problems"]
+    finally:
+        world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Half' RETURNING 1")

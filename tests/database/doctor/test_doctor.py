@@ -424,3 +424,12 @@ def test_on_a_machine_that_only_syncs_it_works_without_airflow_and_says_so(well,
     assert any(line.startswith("warning settings there is no ") for line in lines)
     assert any("POSTGRES_USERNAME and POSTGRES_PASSWORD are not set" in line for line in lines)
     assert done.stderr == ""
+
+
+def test_a_static_file_with_the_dag_id_of_a_stream_is_named(well):
+    file = well.dags / "victim.py"
+    file.write_text('from airflow.sdk import DAG\nwith DAG("yellowlive__Store1_ingestion"):\n    pass\n')
+    level, area, text = well.only()
+    assert (level, area) == ("error", "streams")
+    assert f"the DAG id yellowlive__Store1_ingestion is that of a DAG in {file}" in text
+    assert "Retire the stream, or take the static file away" in text

@@ -10,12 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import yaml
 
 import config_schema
+from tests.loopback_server import LoopbackServer
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 
@@ -421,3 +424,64 @@ def test_the_exit_code_of_sync_tells_whether_there_were_changes(dagfactory, mode
     synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = replace(config_json, '* * * * *', '@hourly')")
     assert dagfactory("sync", model, "--detailed-exitcode").returncode == 2
     assert dagfactory("sync", model).returncode == 0
+
+
+@pytest.fixture
+def airflow_with():
+    """A function that starts an Airflow's API in which the DAGs have the files that it is given; its environment."""
+    servers = []
+
+    def start(files: dict[str, str]) -> dict[str, str]:
+        class Answers(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                file = files.get(self.path.rpartition("/")[2])
+                body = json.dumps({"is_paused": False, "is_stale": False, "fileloc": file}).encode()
+                self.send_response(200 if file else 404)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = LoopbackServer(("127.0.0.1", 0), Answers)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        return {"DAGFACTORY_AIRFLOW_URL": address, "DAGFACTORY_AIRFLOW_TOKEN": "a-token"}
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_sync_writes_no_row_whose_dag_id_a_static_file_has(dagfactory, model, synced, airflow_with):
+    dag_id = "yellowlive__Store1_ingestion"
+    taken = airflow_with({dag_id: "/dags/victim.py"})
+    said = f"the DAG id {dag_id} is that of a DAG in /dags/victim.py, which the stream's would take over"
+    assert_one_clear_error(dagfactory("sync", model, "--yes", **taken), said, "take the static file away")
+    assert synced.commit_recorded("yellowforensic") is None
+    ours = airflow_with({dag_id: "/dags/yellowlive_factory.py"})
+    assert dagfactory("sync", model, "--yes", **ours).returncode == 0
+    rows = synced.rows()
+    assert len(rows) == 1
+    # What is there already stays: check_streams, doctor and the pages show it.
+    assert dagfactory("sync", model, "--yes", **taken).returncode == 0
+    assert synced.rows() == rows
+
+
+def test_sync_writes_nothing_where_the_airflow_that_is_to_be_asked_is_away(dagfactory, model, synced, airflow_with):
+    away = airflow_with({}) | {"DAGFACTORY_AIRFLOW_URL": "http://127.0.0.1:1"}
+    assert_one_clear_error(dagfactory("sync", model, "--yes", **away), "no answer")
+    assert synced.tables() == [] or synced.rows() == []
+
+
+def test_half_a_surrogate_pair_in_a_model_is_refused_or_written_so_that_it_can_be_read(dagfactory, model, synced):
+    edit(model, "name: Store1", 'name: "Store\\ud800"')
+    done = dagfactory("sync", model, "--yes")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.isascii()
+    assert synced.tables() == [] or synced.rows() == []

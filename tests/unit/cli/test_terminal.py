@@ -43,7 +43,9 @@ def test_a_cell_of_a_table_is_text_too(capsys):
     console = PlainConsole()
     console.width = 200
     console.print(table)
-    assert "[red]x[/]\\x1b[2J\\u202e:skull:" in capsys.readouterr().out
+    shown = capsys.readouterr().out  # a cell is as wide as the text without escapes, which may cut their end
+    assert "[red]x[/]\\x1b[2J" in shown
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
 
 
 def row(**changes) -> StreamRow:

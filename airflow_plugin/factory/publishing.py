@@ -154,7 +154,9 @@ def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Judged[DAG]
             known.age,
             known.trouble,
         )
+    if loaded.set_aside:
+        from config_schema.printable import printable  # a parse loads as few modules as it can
     for stream_key, aside in loaded.set_aside.items():
         outcome = "its DAG stays as it was last good" if aside.kept else "it has no DAG"
         for problem in aside.problems:
-            log.warning("%s: stream %s is set aside, %s: %s", platform, stream_key, outcome, problem)
+            log.warning("%s: stream %s is set aside, %s: %s", platform, printable(stream_key), outcome, problem)

@@ -90,7 +90,8 @@ def _failure(stream: str, context: Context) -> str:
     error = context.get("exception")
     # These are worded by us or by Airflow and hold no value of a row; of others only the kind is told.
     said = str(error) if isinstance(error, AirflowException | str) else type(error).__name__
-    return f"{stream} failed: {said[:SAID]}\nRun {ti.run_id} of {ti.dag_id}, try {ti.try_number}: {ti.log_url}"
+    said, run_id = said[:SAID].replace("\n", " "), ti.run_id.replace("\n", " ")
+    return f"{stream} failed: {said}\nRun {run_id} of {ti.dag_id}, try {ti.try_number}: {ti.log_url}"
 
 
 def _failed_before(context: Context) -> bool:
@@ -99,7 +100,10 @@ def _failed_before(context: Context) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The text without what Slack takes for links, mentions and the like."""
+    """Return the text, lines as lines, without what Slack takes for links and mentions, and without what controls."""
+    from config_schema.printable import printable  # a parse loads as few modules as it can
+
+    text = "\n".join(map(printable, text.split("\n")))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -47,5 +47,9 @@ class CheckStreams(OfPlatform):
 
 
 def _summary(streams: list[str], count: int) -> str:
-    named = ", ".join(streams[:NAMED]) + (f" and {len(streams) - NAMED} more" if len(streams) > NAMED else "")
+    from config_schema.printable import printable  # a parse loads as few modules as it can
+
+    named = ", ".join(map(printable, streams[:NAMED])) + (
+        f" and {len(streams) - NAMED} more" if len(streams) > NAMED else ""
+    )
     return f"{count} problem{'s' if count != 1 else ''}, listed above" + (f", with: {named}" if streams else "")

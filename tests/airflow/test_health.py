@@ -150,3 +150,19 @@ def test_check_streams_names_the_static_file_that_has_a_streams_dag_id(platform,
     assert told in capsys.readouterr().out
     file.unlink()
     check(platform)
+
+
+def test_the_key_of_a_row_forges_no_line_of_a_log(platform, capsys, caplog):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    platform.write(**{"Store1\nforged \x1b[2J": "{"})
+    platform.published()
+    (aside,) = [record.getMessage() for record in caplog.records if "is set aside" in record.getMessage()]
+    assert "stream Store1\\nforged" in aside
+    assert aside.isprintable()
+    with pytest.raises(AirflowFailException) as raised:
+        check(platform)
+    assert str(raised.value).isprintable()
+    shown = capsys.readouterr().out
+    assert "Store1\\nforged" in shown
+    assert [line for line in shown.splitlines() if line.startswith("forged") or not line.isprintable()] == []

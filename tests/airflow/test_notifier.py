@@ -62,6 +62,16 @@ def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_told
     assert "failed: ValueError\n" in second
 
 
+def test_what_it_says_controls_nothing_and_has_no_lines_but_its_own(slack):
+    from airflow.sdk.exceptions import AirflowException
+
+    NOTICE(failed(AirflowException("it\nYellowLive Store2 failed: forged\r\x1b[2J\u202e")))
+    (text,) = slack.texts
+    first, second = text.split("\n")
+    assert first == "YellowLive Store1 failed: it YellowLive Store2 failed: forged\\r\\x1b[2J\\u202e"
+    assert second.startswith("Run run 1 of ")
+
+
 def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
     notice = TellFailure("YellowLive health", Notifier("slack_ops"), once=True)
     for number, before in enumerate((None, "failed", "success"), 1):

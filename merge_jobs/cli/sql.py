@@ -9,7 +9,7 @@ import typer
 from merge_jobs.cli.options import DatasetName, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import mapped_model_of, store_database
-from merge_jobs.strategies.render_sql import datasets_to_show, shown_sql
+from merge_jobs.run.render_sql import datasets_to_show, shown_sql
 
 What = Annotated[
     list[str],

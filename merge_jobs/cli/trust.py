@@ -10,7 +10,7 @@ from merge_jobs.admin.trust import trust_again
 from merge_jobs.cli.options import AskedBy, LockWait, Option, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import model_of, store_place
-from merge_jobs.strategies.render_sql import datasets_to_show
+from merge_jobs.run.render_sql import datasets_to_show
 
 
 @with_places

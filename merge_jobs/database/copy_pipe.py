@@ -6,6 +6,7 @@ The driver holds one whole row, up to three times; everything else is of constan
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -59,7 +60,9 @@ def copy_through(
     _widen(write_end)
     reader = os.fdopen(read_end, "rb", buffering=CHUNK_BYTES)
     out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
-    thread = threading.Thread(target=out.run, name=f"copy {name}", daemon=True)
+    # In a copy of our context: what the thread runs is held to the statements of the same step.
+    run = contextvars.copy_context().run
+    thread = threading.Thread(target=run, args=(out.run,), name=f"copy {name}", daemon=True)
     thread.start()
     failed = True
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from config_schema import names
 from merge_jobs.database.connections import Place
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.process import shutdown
+from merge_jobs.run.begin import UNLOGGED_MAPS
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import (
@@ -26,95 +27,110 @@ from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.leftovers import drop_staged, names_for_batch
 from merge_jobs.stores.postgres.lock_room import check_first_loads, check_source
 from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.row_maps import RowMap
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     TableNames,
-    described,
     merge_table,
 )
-from merge_jobs.strategies.guard import look
+from merge_jobs.strategies.guard import Sight, look
 from merge_jobs.strategies.rejected_values import refusals_named
 from merge_jobs.strategies.selection import (
+    STRATEGIES,
     Case,
     Choice,
     Wanted,
     choice,
     strategy_named,
 )
+from merge_jobs.strategies.step import Condition, Step, on_source, on_store, perform
 from merge_jobs.strategies.strategy import Doubt, Read, Reading
 
 AT_ONCE = 20  # datasets staged in one transaction
 
 log = logging.getLogger(__name__)
 
-# These stage what is to change in a map in an unlogged table. A cold copy, a standby that is promoted, and a dump
-# without the data of unlogged tables have it empty, and the server's statistics may be as they were.
-UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff"])
 CLOCKS_DIFFER = timedelta(minutes=1)  # source and merge store by so much: worth a warning
 
 
+@dataclass
+class Ingesting:
+    """What the steps hand on: the batch, the source with its snapshot, and the datasets that are staged.
+
+    `merged` tells which datasets have a merge table; `last_position` is where the source stood when batch `last` was
+    read, `position` where it stands now. The snapshot was taken at `taken` by the source's clock, and it is
+    `now` by the merge store's, which also wrote when the last full batch was.
+    """
+
+    store: MergeStore
+    batch: Batch
+    last: int
+    source: Source | None = None
+    merged: dict[str, bool] = field(default_factory=dict)
+    last_position: Position | None = None
+    position: Position | None = None
+    taken: datetime | None = None
+    now: datetime | None = None
+    staged: dict[str, Staged] = field(default_factory=dict)
+
+
+@dataclass
+class Looking:
+    """What the steps hand on that find out what is known of a dataset's rows."""
+
+    tables: DatasetTables
+    source: Source
+    sight: Sight | None = None
+    known: RowMap | None = None
+
+
 def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_batch: int, audit: float) -> Batch:
-    """Read all datasets; gives back the batch with what was staged. `audit` is the interval of audits in seconds.
+    """Read all datasets; return the batch with what was staged. `audit` is the interval of audits in seconds.
 
     If every strategy can go on from a commit the batch is then committed as ingested; a first load is not: it ends
     in the transaction that it began.
     """
-    stream = store.stream
-    merged = {tables.name: _is_merged(tables, last_batch) for tables in _tables(store)}
-    check_first_loads(store, sum(not is_merged for is_merged in merged.values()))
-    named = names_for_batch(store, [name for name, is_merged in merged.items() if not is_merged])
-    batch = replace(batch, tables={name: of for name, of in named.items() if of != TableNames()})
-    title = names.merge_session(stream.platform_name, stream.key, batch.run_id)
+    of = Ingesting(store, batch, last_batch)
+    perform(NAME_STEPS, of)
+    title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
     with open_source(place, title) as source, shutdown.cancelling(source.cancel):
-        if isinstance(source, PostgresSource):
-            check_source(source, stream.datasets)
-        taken, position = _snapshot(source, store, batch, last_batch)
-        valid_from, now = batches.valid_time(store, taken, last_batch)
-        if abs(now - taken) > CLOCKS_DIFFER:
-            log.warning(
-                "%s batch %d: the source's clock says %s and the merge store's %s: the batch is valid from %s",
-                *(stream, batch.batch_id, taken, now, valid_from),
-            )
-        staged: dict[str, Staged] = {}
-        for dataset in stream.datasets:
-            of = batch.tables_of(store, dataset)
+        of.source = source
+        perform(SNAPSHOT_STEPS, of)
+        for dataset in store.stream.datasets:
             shutdown.check()
-            if len(staged) % AT_ONCE == AT_ONCE - 1 and all(merged.values()):
+            if len(of.staged) % AT_ONCE == AT_ONCE - 1 and all(of.merged.values()):
                 store.commit()  # the locks on what is staged; a first load is one transaction
-            began = time.monotonic()
-            sight = look(source, of.dataset) if isinstance(source, PostgresSource) else None
-            case = Case(of.where, merged[of.name], last_batch, wanted, row_maps.find(of), sight, now, audit)
-            how = choice(case)
-            log.info("%s batch %d: %s: %s", of.where, batch.batch_id, how.strategy, how.reason)
-            reading = Reading(of, source, batch.batch_id, sight, how.map_kind)
-            with refusals_named(of, source):
-                how, read = _staged(reading, how)
-            seconds = round(time.monotonic() - began, 3)
-            staged[of.name] = Staged(
-                how.strategy,
-                how.reason,
-                read.rows,
-                seconds,
-                read.staged,
-                None if how.map_kind is None else how.map_kind.value,
-                reading.guard(read.rows),
-                how.audit,
-            )
+            tables = of.batch.tables_of(store, dataset)
+            of.staged[tables.name] = _read(of, Looking(tables, source), wanted, audit)
         if isinstance(source, PostgresSource):
             source.check_snapshot()
-    read_batch = replace(
-        batch,
-        fingerprint=stream.fingerprint,
-        store_stats_reset=batches.stats_reset(store),
-        snapshot_time=valid_from,
-        staged=staged,
-        source_position=None if position is None else position.to_dict(),
-        staged_map_rows=_staged_map_rows(store, batch, staged),
+    perform(STAGED_STEPS, of)
+    return of.batch
+
+
+def _read(of: Ingesting, looking: Looking, wanted: Wanted, audit: float) -> Staged:
+    """Stage a dataset by the strategy that suits what is known of it."""
+    began, tables = time.monotonic(), looking.tables
+    perform(LOOK_STEPS, looking)
+    assert of.now is not None
+    case = Case(
+        *(tables.where, of.merged[tables.name], of.last, wanted, looking.known, looking.sight, of.now, audit),
     )
-    if all(strategy_named(of.strategy).resumable for of in staged.values()):
-        batches.mark_ingested(store, read_batch)
-        log.info("%s batch %d: ingested", stream, batch.batch_id)
-    return read_batch
+    how = choice(case)
+    log.info("%s batch %d: %s: %s", tables.where, of.batch.batch_id, how.strategy, how.reason)
+    reading = Reading(tables, looking.source, of.batch.batch_id, looking.sight, how.map_kind)
+    with refusals_named(tables, looking.source):
+        how, read = _staged(reading, how)
+    return Staged(
+        how.strategy,
+        how.reason,
+        read.rows,
+        round(time.monotonic() - began, 3),
+        read.staged,
+        None if how.map_kind is None else how.map_kind.value,
+        reading.guard(read.rows),
+        how.audit,
+    )
 
 
 def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
@@ -124,20 +140,88 @@ def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
     except Doubt as doubt:
         instead = Choice("full", str(doubt), how.map_kind)
         log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, instead.reason)
-        drop_staged(reading.tables)
+        perform(DOUBT_STEPS, reading)
         return instead, strategy_named(instead.strategy).stage(reading)
 
 
-def _snapshot(source: Source, store: MergeStore, batch: Batch, last_batch: int) -> tuple[datetime, Position | None]:
-    """Return when the snapshot was taken, by the source's clock, and where the source stands. Raises SourceBehind."""
-    datasets = store.stream.datasets
-    if not isinstance(source, PostgresSource):
-        return source.begin(datasets), None
-    last = position_from_dict(batches.source_position(store, last_batch))
-    if last is not None and not batch.accept_source:
-        wait_until_not_behind(source, last, last_batch)
+def _name_tables(of: Ingesting) -> None:
+    of.merged = {tables.name: _is_merged(tables, of.last) for tables in _tables(of.store)}
+    new = [name for name, is_merged in of.merged.items() if not is_merged]
+    check_first_loads(of.store, len(new))
+    named = names_for_batch(of.store, new)
+    of.batch = replace(of.batch, tables={name: of for name, of in named.items() if of != TableNames()})
+
+
+def _find_last_position(of: Ingesting) -> None:
+    assert isinstance(of.source, PostgresSource)
+    check_source(of.source, of.store.stream.datasets)
+    of.last_position = position_from_dict(batches.source_position(of.store, of.last))
+
+
+def _wait(of: Ingesting) -> None:
+    assert isinstance(of.source, PostgresSource)
+    assert of.last_position is not None
+    wait_until_not_behind(of.source, of.last_position, of.last)
+
+
+def _take_snapshot(of: Ingesting) -> None:
+    assert of.source is not None
+    of.taken = of.source.begin(of.store.stream.datasets)
+
+
+def _find_position(of: Ingesting) -> None:
     # The snapshot has at least what the server had before it, and at most what it has after it.
-    return source.begin(datasets), read_position(source)
+    assert isinstance(of.source, PostgresSource)
+    of.position = read_position(of.source)
+
+
+def _set_valid_time(of: Ingesting) -> None:
+    assert of.taken is not None
+    valid_from, of.now = batches.valid_time(of.store, of.taken, of.last)
+    of.batch = replace(of.batch, snapshot_time=valid_from)
+    if abs(of.now - of.taken) > CLOCKS_DIFFER:
+        log.warning(
+            "%s batch %d: the source's clock says %s and the merge store's %s: the batch is valid from %s",
+            *(of.store.stream, of.batch.batch_id, of.taken, of.now, valid_from),
+        )
+
+
+def _look(of: Looking) -> None:
+    assert isinstance(of.source, PostgresSource)
+    of.sight = look(of.source, of.tables.dataset)
+
+
+def _find_map(of: Looking) -> None:
+    of.known = row_maps.find(of.tables)
+
+
+def _drop_staged(reading: Reading) -> None:
+    drop_staged(reading.tables)
+
+
+def _describe(of: Ingesting) -> None:
+    """Write into the batch what another job has to know to go on from here."""
+    of.batch = replace(
+        of.batch,
+        fingerprint=of.store.stream.fingerprint,
+        store_stats_reset=batches.stats_reset(of.store),
+        staged=of.staged,
+        source_position=None if of.position is None else of.position.to_dict(),
+        staged_map_rows=_staged_map_rows(of.store, of.batch, of.staged),
+    )
+
+
+def _mark_ingested(of: Ingesting) -> None:
+    batches.mark_ingested(of.store, of.batch)
+    log.info("%s batch %d: ingested", of.store.stream, of.batch.batch_id)
+
+
+def _is_waited_for(of: Ingesting) -> bool:
+    return of.last_position is not None and not of.batch.accept_source
+
+
+def _may_be_left(of: Ingesting) -> bool:
+    return all(strategy_named(staged.strategy).resumable for staged in of.staged.values())
 
 
 def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Staged]) -> dict[str, int]:
@@ -169,43 +253,74 @@ def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
     return True
 
 
-def left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
-    """The batch that a job that died has left ingested, made this job's own; None if there is none to go on from."""
-    left = batches.ingested_batch(store, batch_id)
-    if left is None:
-        return None
-    reason = _cannot_go_on(store, left)
-    if reason is not None:
-        log.info("%s batch %d: was left ingested; begun anew, because %s", store.stream, batch_id, reason)
-        return None
-    log.info("%s batch %d: going on from what run %s has ingested", store.stream, batch_id, left.run_id)
-    return batches.take_over(store, left, run_id, model_commit)
+POSITION = ("guard.position_is_readable", "guard.position")
+OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda of: isinstance(of.source, PostgresSource))
+LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
-
-def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
-    """The tables that applying what is staged relies on, beside the merge table."""
-    needed = [tables.staging_name]
-    if staged.map_kind is not None:
-        needed.append(tables.staged_map_name)
-        if staged.strategy == staged.map_kind:  # the map is changed, not replaced
-            needed.append(tables.map_name)
-    return needed
-
-
-def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
-    if left.fingerprint != store.stream.fingerprint:
-        return "the model has changed"
-    if left.store_stats_reset != batches.stats_reset(store):
-        return "the merge store has crashed since"
-    for dataset in store.stream.datasets:
-        tables = left.tables_of(store, dataset)
-        staged = left.staged[tables.name]
-        if any(described(tables, table) is None for table in _needed(tables, staged)):
-            return f"the staging of {tables.name} is gone"
-        if tables.value("dataset.count_staged") != staged.staged:
-            return f"the staging of {tables.name} has other rows"
-        if staged.strategy in UNLOGGED_MAPS:
-            rows = tables.value("row_map.count_staged")
-            if rows != left.staged_map_rows.get(tables.name):  # none of a job of an older version
-                return f"the staged map of {tables.name} has other rows"
-    return None
+NAME_STEPS: tuple[Step[Ingesting], ...] = (Step(_name_tables, also=("leftovers",)),)
+SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
+    Step(
+        _find_last_position,
+        (on_store("where the source stood when the last batch was read", "batches.source_position", postgresql=True),),
+        when=OF_POSTGRESQL,
+    ),
+    Step(
+        _wait,
+        (on_source("a source that is behind that is waited for, or refused", *POSITION, of=LATER, postgresql=True),),
+        when=Condition("", _is_waited_for),
+    ),
+    Step(
+        _take_snapshot,
+        (
+            on_source(
+                "one snapshot of all datasets of the stream",
+                "postgres_source.lock_tables",
+                opens="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE",
+            ),
+        ),
+        also=("postgres_source",),
+    ),
+    Step(
+        _find_position,
+        (on_source("where the source stands now", *POSITION, postgresql=True),),
+        when=OF_POSTGRESQL,
+    ),
+    Step(_set_valid_time, (on_store("the time that the batch is valid from", "batches.valid_time"),)),
+)
+LOOK_STEPS: tuple[Step[Looking], ...] = (
+    Step(
+        _look,
+        (
+            on_source(
+                "are its row versions still those that the merge store knows?",
+                "guard.server_is_readable",
+                "guard.server",
+                "guard.leaves",
+                "guard.columns",
+                "guard.types",
+                "guard.key_types",
+                postgresql=True,
+            ),
+        ),
+        when=Condition("", lambda of: isinstance(of.source, PostgresSource)),
+    ),
+    Step(_find_map, (on_store("what it knows, which decides the strategy", "row_map.find"),)),
+)
+DOUBT_STEPS: tuple[Step[Reading], ...] = (Step(_drop_staged, also=("leftovers.drop",)),)
+STAGED_STEPS: tuple[Step[Ingesting], ...] = (
+    Step(
+        _describe,
+        (
+            on_store(
+                "by its number a later run sees whether a server has emptied it",
+                "row_map.count_staged",
+                of=UNLOGGED_MAPS,
+            ),
+        ),
+    ),
+    Step(
+        _mark_ingested,
+        (on_store("everything is staged, the source is closed", "batches.batch_ingested", ends="COMMIT", of=LATER),),
+        when=Condition("", _may_be_left),
+    ),
+)

@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import psycopg2
 
 from config_schema.errors import StreamFactoryError
-from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from config_schema.result import DatasetResult, MergeResult, ResultCode
 from merge_jobs.database.connections import Place
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.quality import checks
-from merge_jobs.run.ingest import ingest, left_ingested
-from merge_jobs.schema_change import view_shape
-from merge_jobs.schema_change.schema_drift import bring_all_to_model
+from merge_jobs.run.begin import begin
+from merge_jobs.run.ingest import ingest
+from merge_jobs.run.merge import DROP_STEPS, WRITE_STEPS, Merging, merge_datasets
 from merge_jobs.stores.postgres import (
     batches,
-    leftovers,
     operator_audit,
     row_maps,
 )
 from merge_jobs.stores.postgres.batches import Batch
-from merge_jobs.stores.postgres.lock_room import check_merge
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted, strategy_named
+from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
+from merge_jobs.strategies.step import perform
 from merge_jobs.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -122,20 +120,15 @@ class Run:
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     """One batch, from a snapshot of the source to a committed merge; gives back the run's result so far."""
     began = time.monotonic()
-    last = batches.last_batch(store)
-    batch = left_ingested(store, last + 1, job.run_id, job.model_commit)
-    if batch is None:
-        batch = batches.start(store, last + 1, job.run_id, job.model_commit)
-        log.info("%s batch %d: started", job.stream, batch.batch_id)
+    batch, last = begin(store, job.run_id, job.model_commit)
     try:
         shutdown.check()
         if not batch.staged:
             batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
-        reshaped = view_shape.is_changed(store, batch, last)
-        applied = _applied(job, store, batch)
-        result = _result(job, batch, last, so_far, applied, time.monotonic() - began)
-        result = replace(result, shape_changed=so_far.shape_changed or reshaped)
-        _write_down(store, batch, last, result, applied)
+        merging = Merging(store, batch, last)
+        merge_datasets(merging, job.max_delete_fraction)
+        merging.result = result = _result(job, merging, so_far, time.monotonic() - began)
+        perform(WRITE_STEPS, merging)
         shutdown.check()
         _commit(job, store, result)
     except Exception as error:
@@ -149,8 +142,8 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
             raise shutdown.ended() from error
         _fail(job, store, batch, error)
         raise
-    _drop_leftovers(store)
-    for name, dataset in applied.items():
+    _drop_leftovers(merging)
+    for name, dataset in merging.applied.items():
         log.info("%s %s: %s", job.stream, name, dataset.counts)
     if result.batch_id == last:
         log.info("%s: nothing has changed since batch %d", job.stream, last)
@@ -159,32 +152,9 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     return result
 
 
-def _applied(job: Job, store: MergeStore, batch: Batch) -> dict[str, DatasetResult]:
-    store.check_lock()
-    check_merge(store, batch)
-    applied: dict[str, DatasetResult] = {}
-    # Where the model of a dataset has changed no strategy but this will do.
-    full = [dataset for dataset in job.stream.datasets if batch.staged[dataset.name].strategy == "full"]
-    bring_all_to_model([batch.tables_of(store, dataset) for dataset in full])
-    for dataset in job.stream.datasets:
-        shutdown.check()
-        began = time.monotonic()
-        staged = batch.staged[dataset.name]
-        strategy = strategy_named(staged.strategy)
-        try:
-            counts = strategy.apply(batch.tables_of(store, dataset), staged, batch.batch_id, job.max_delete_fraction)
-        except psycopg2.Error as error:
-            raise database_failed(error, f"{store.where}: dataset {dataset.name}") from error
-        seconds = staged.seconds + time.monotonic() - began
-        applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
-    checked = checks.judged(store, batch.staged)
-    return {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in applied.items()}
-
-
-def _result(
-    job: Job, batch: Batch, last: int, so_far: MergeResult, applied: dict[str, DatasetResult], seconds: float
-) -> MergeResult:
-    """The run's result with this batch: sums over the batches before it in the run's time slice."""
+def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> MergeResult:
+    """Return the run's result with this batch: sums over the batches before it in the run's time slice."""
+    batch, last, applied = merging.batch, merging.last, merging.applied
     changed = any(dataset.counts.changed for dataset in applied.values())
     takes_id = changed or any(staged.strategy == "initial" for staged in batch.staged.values())
     datasets = {}
@@ -205,25 +175,8 @@ def _result(
         source_snapshot_time=batch.snapshot_time.isoformat(),
         seconds=round(so_far.seconds + seconds, 3),
         datasets=datasets,
+        shape_changed=so_far.shape_changed or merging.reshaped,
     )
-
-
-def _write_down(
-    store: MergeStore, batch: Batch, last: int, result: MergeResult, applied: dict[str, DatasetResult]
-) -> None:
-    """The batch and the counter, in the transaction of the merge. A look that found nothing leaves no batch."""
-    if result.batch_id == last:
-        batches.remove(store, batch)
-        if batch.accept_source:
-            batches.move_position(store, batch, last)
-        batches.move_counter(store, last, result)
-    else:
-        batches.mark_committed(store, batch, result, _sums(dataset.counts for dataset in applied.values()))
-
-
-def _sums(counts: Iterable[Counts]) -> dict[str, int]:
-    every = list(counts)
-    return {name: sum(getattr(one, name) for one in every) for name in ("inserted", "updated", "deleted", "total")}
 
 
 def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
@@ -239,12 +192,13 @@ def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
         log.info("%s: the server did commit", job.stream)
 
 
-def _drop_leftovers(store: MergeStore) -> None:
+def _drop_leftovers(merging: Merging) -> None:
     """Drop what the batch staged. What goes wrong is left to the next batch: this one is committed."""
+    store = merging.store
     if store.session.closed:
         return
     try:
-        leftovers.drop_leftovers(store)
+        perform(DROP_STEPS, merging)
     except psycopg2.Error as error:
         log.warning("%s: staging is left to the next batch: %s", store.stream, database_failed(error, store.where))
         if not store.session.closed:

@@ -69,18 +69,28 @@ def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Dr
     return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
 
 
-def bring_all_to_model(every: Sequence[DatasetTables]) -> None:
-    """Alter the merge tables that do not fit what is staged, before any of them is merged. The caller commits.
+Changes = Sequence[tuple[DatasetTables, Drift]]
+
+
+def changes_to_come(every: Sequence[DatasetTables]) -> Changes:
+    """Return the merge tables that do not fit what is staged, and how.
+
+    Raises StoreMismatch for one that cannot be brought to it.
+    """
+    found = [(tables, _drift_of(tables)) for tables in every]
+    return [(tables, of) for tables, of in found if of.added or of.widened]
+
+
+def bring_all_to_model(changed: Changes) -> None:
+    """Alter merge tables to fit what is staged, before any of them is merged. The caller commits.
 
     All exclusive locks of a batch are taken here, all or none in each try: a batch that has one does not wait for
     another while readers of the first wait for it. Raises StoreMismatch if a table cannot be brought to the model, and
     TablesHeld if other sessions do not leave the tables in the time that the session waits for a lock.
     """
-    found = [(tables, _drift_of(tables)) for tables in every]
-    changed = [(tables, of) for tables, of in found if of.added or of.widened]
+    for tables, of in changed:
+        log.info("%s: table %s: %s", tables.where, tables.merge_name, of)
     if changed:
-        for tables, of in changed:
-            log.info("%s: table %s: %s", tables.where, tables.merge_name, of)
         _alter_in_tries(changed)
 
 
@@ -90,7 +100,7 @@ def brought_to_model(tables: DatasetTables) -> DatasetTables:
     Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
     The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
     """
-    bring_all_to_model([tables])
+    bring_all_to_model(changes_to_come([tables]))
     as_of.keep_functions(tables)
     return replace(tables, dropped=_drift_of(tables).dropped)
 
@@ -102,7 +112,7 @@ def _drift_of(tables: DatasetTables) -> Drift:
     return drift(tables, standing, staged)
 
 
-def _alter_in_tries(changed: Sequence[tuple[DatasetTables, Drift]]) -> None:
+def _alter_in_tries(changed: Changes) -> None:
     store = changed[0][0].store
     waited = float(store.value("drift.lock_timeout"))
     for timeout, is_last in lock_tries(waited):
@@ -121,7 +131,7 @@ def _alter_in_tries(changed: Sequence[tuple[DatasetTables, Drift]]) -> None:
                 ) from error
 
 
-def _alter_all(store: MergeStore, changed: Sequence[tuple[DatasetTables, Drift]], timeout: int, waited: float) -> None:
+def _alter_all(store: MergeStore, changed: Changes, timeout: int, waited: float) -> None:
     """Alter the tables once the locks on all of them, and on views that read changed columns, are there."""
     store.run("drift.wait_for_locks", {"timeout": f"{timeout}ms"})
     with ExitStack() as views:

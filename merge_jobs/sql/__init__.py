@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,21 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from config_schema.sql.statements import Statement, load_statements
+
+_held_to: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("held_to", default=None)
+
+
+@contextmanager
+def only(names: frozenset[str], title: str) -> Iterator[None]:
+    """Let only these statements be composed, by this thread and by those that run in a copy of its context.
+
+    A name without a dot stands for all statements of that file. `title` says in an error who names them.
+    """
+    token = _held_to.set((title, names))
+    try:
+        yield
+    finally:
+        _held_to.reset(token)
 
 
 def statement(name: str) -> Statement:
@@ -28,7 +45,11 @@ def statements_of(file: str) -> tuple[str, ...]:
 
 
 def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
-    """The statement with its parts put in. Raises ValueError unless parts and values are just those that it wants."""
+    """Return the statement with its parts put in.
+
+    Raises ValueError unless parts and values are just those that it wants, and within `only` for any other statement.
+    """
+    _check_named(name)
     return sql.SQL(statement(name).checked(parts, values)).format(**parts)
 
 
@@ -47,6 +68,12 @@ def execute(
         parts = {part: sql.SQL(text.as_string(cursor).replace("%", "%%")) for part, text in parts.items()}
     wanted = composed(name, parts, values)
     cursor.execute(wanted if before is None else sql.SQL(";\n").join([before, wanted]), values or None)
+
+
+def _check_named(name: str) -> None:
+    held = _held_to.get()
+    if held is not None and name not in held[1] and name.partition(".")[0] not in held[1]:
+        raise ValueError(f"the step {held[0]!r} runs the statement {name}, which it does not name")
 
 
 @cache

@@ -4,80 +4,124 @@ from __future__ import annotations
 
 import logging
 
-from config_schema.result import Counts
 from merge_jobs.errors import StoreMismatch
-from merge_jobs.quality.checks import keep_delta
 from merge_jobs.schema_change.schema_drift import brought_to_model, drift
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.apply import (
-    apply_delta,
-    check_deletes,
-    measured_delta,
-    open_rows,
-    set_work_memory,
-)
-from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, create_staging, merge_table
-from merge_jobs.strategies import row_map_load
-from merge_jobs.strategies.rejected_keys import refuse_bad_keys, with_keys_checked
-from merge_jobs.strategies.strategy import Read, Reading
+from merge_jobs.stores.postgres.tables import create_staging, merge_table
+from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, adds_up
+from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
+from merge_jobs.strategies.row_map_load import MAP_WANTED, STAGING_TABLE, finish_map, load_steps
+from merge_jobs.strategies.staging import STAGING
+from merge_jobs.strategies.step import Condition, Step, on_store
+from merge_jobs.strategies.strategy import Applying, Staging, Strategy
 
 log = logging.getLogger(__name__)
 
 
-class Full:
-    resumable = True
-
-    def stage(self, reading: Reading) -> Read:
-        tables = reading.tables
-        made = create_staging(tables)
-        standing = merge_table(tables)
-        if standing is not None:
-            drift(tables, standing, made)  # refused before the source is read
-        if reading.map_kind is not None:
-            row_maps.create_map_to_come(tables, reading.map_kind)
-        rows = row_map_load.load_all(reading, row_map_load.staging_target(tables, made))
-        return Read(rows, rows)
-
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
-        # First, as it takes the strongest lock: a lock taken before would have to be raised.
-        tables = brought_to_model(tables)
-        tables.run("dataset.lock_merge_table")
-        before = open_rows(tables)
-        set_work_memory(tables)
-        tables.run(".find_delta")
-        delta = measured_delta(tables)
-        if staged.audit:
-            _audit(tables, staged)
-        # Keys in the merge table are unique: the sum is off just when the source has a key twice.
-        if before + delta.new - delta.gone != staged.rows:
-            refuse_bad_keys(tables, tables.store.table(tables.staging_name))
-            raise StoreMismatch(
-                f"{tables.where}: table {tables.merge_name}",
-                f"{before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {staged.rows}",
-                "Check the table's unique index; nothing was merged",
-            )
-        check_deletes(tables, before, delta, max_delete_fraction)
-        keep_delta(tables)
-        if delta.size:
-            loaded = tables.store.table(tables.staging_name)
-            with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
-        tables.run("dataset.drop_delta")
-        if staged.map_kind is not None:
-            row_maps.finish(tables, MapKind(staged.map_kind), tables.staged_map_name)
-        row_maps.save(tables, staged, batch_id if delta.size else batch_id - 1, tables.staged_map_name, full=True)
-        unchanged = before - delta.changed - delta.gone
-        return Counts(delta.new, delta.changed, delta.gone, unchanged, staged.rows)
+def _staging_that_fits(of: Staging) -> None:
+    of.made = create_staging(of.tables)
+    standing = merge_table(of.tables)
+    if standing is not None:
+        drift(of.tables, standing, of.made)  # refused before the source is read
 
 
-def _audit(tables: DatasetTables, staged: Staged) -> None:
+def _map_to_come(of: Staging) -> None:
+    assert of.reading.map_kind is not None
+    row_maps.create_map_to_come(of.tables, of.reading.map_kind)
+
+
+def _compare(of: Applying) -> None:
+    # First, as it takes the strongest lock: a lock taken before would have to be raised.
+    of.tables = brought_to_model(of.tables)
+    of.tables.run("dataset.lock_merge_table")
+    of.before = open_rows(of.tables)
+    set_work_memory(of.tables)
+    of.tables.run(".find_delta")
+    of.delta = measured_delta(of.tables)
+
+
+def _audit(of: Applying) -> None:
     """Put the map's strategy off if it would have missed a change. That is no error: this batch merges them all."""
-    kind = MapKind(staged.map_kind)
-    missed = int(tables.value(f"{kind.value}.count_missed"))
+    kind = MapKind(of.staged.map_kind)
+    missed = int(of.tables.value(f"{kind.value}.count_missed"))
     if missed:
         reason = f"an audit found {missed} changes that it would have missed"
-        log.error("%s: %s is off until an operator clears it: %s", tables.where, kind.words, reason)
-        row_maps.distrust(tables, kind, reason)
+        log.error("%s: %s is off until an operator clears it: %s", of.tables.where, kind.words, reason)
+        row_maps.distrust(of.tables, kind, reason)
     else:
-        log.info("%s: the audit found nothing that %s would have missed", tables.where, kind.words)
+        log.info("%s: the audit found nothing that %s would have missed", of.tables.where, kind.words)
+
+
+def _check(of: Applying) -> None:
+    """Raise KeysRejected or StoreMismatch if the rows do not add up: they do unless the source has a key twice."""
+    if not adds_up(of):
+        tables, delta = of.tables, of.delta
+        refuse_bad_keys(tables, tables.store.table(tables.staging_name))
+        raise StoreMismatch(
+            f"{tables.where}: table {tables.merge_name}",
+            f"{of.before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {of.staged.rows}",
+            "Check the table's unique index; nothing was merged",
+        )
+    accept_delta(of)
+
+
+def _drop_delta(of: Applying) -> None:
+    of.tables.run("dataset.drop_delta")
+
+
+def _save(of: Applying) -> None:
+    row_maps.save(of.tables, of.staged, of.map_batch, of.tables.staged_map_name, full=True)
+
+
+FULL = Strategy(
+    name="full",
+    resumable=True,
+    staging=Staging,
+    stage_steps=(
+        Step(_staging_that_fits, (STAGING,)),
+        Step(
+            _map_to_come,
+            (
+                on_store(
+                    "an empty map of the rows, to become the map",
+                    "version_diff.create_map",
+                    "row_map.comment_staged_map",
+                    postgresql=True,
+                ),
+            ),
+            also=("key_hash_diff.create_map",),
+            when=MAP_WANTED,
+        ),
+        *load_steps(STAGING_TABLE),
+    ),
+    apply_steps=(
+        Step(
+            _compare,
+            (
+                on_store(
+                    "the keys whose rows differ",
+                    "dataset.lock_merge_table",
+                    ".count_open",
+                    "dataset.size_of_staging",
+                    "dataset.work_memory",
+                    ".find_delta",
+                    *MEASURED,
+                ),
+            ),
+            also=BROUGHT_TO_MODEL,
+        ),
+        Step(
+            _audit,
+            (on_store("what version diff would have missed", "version_diff.count_missed", postgresql=True),),
+            also=("key_hash_diff.count_missed", "row_map.find", "row_map.distrust"),
+            when=Condition("only in an audit", lambda of: of.staged.audit),
+        ),
+        Step(_check, also=(*KEY_CHECKS, "quality")),
+        APPLY_DELTA,
+        Step(_drop_delta, (on_store("the delta has been applied", "dataset.drop_delta"),)),
+        finish_map(STAGING_TABLE, "a new map"),
+        Step(_save, (on_store("what the map holds under", "row_map.save"),)),
+    ),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from psycopg2 import sql
 
 from config_schema.result import Counts
@@ -9,46 +11,24 @@ from merge_jobs.errors import MapWrong
 from merge_jobs.quality.checks import keep_delta, needs_delta
 from merge_jobs.schema_change.schema_drift import brought_to_model
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.apply import (
-    SMALL_DELTA,
-    apply_delta,
-    check_deletes,
-    measured_delta,
-    open_rows,
-    set_work_memory,
-)
-from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.apply import SMALL_DELTA, measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.rejected_keys import refuse_bad_keys, with_keys_checked
+from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, adds_up
+from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
+from merge_jobs.strategies.step import Condition, Step, on_store
+from merge_jobs.strategies.strategy import Applying
+
+SOMETHING: Condition[Applying] = Condition("where something is staged", lambda of: of.something_staged)
+NOTHING: Condition[Applying] = Condition("where nothing is staged", lambda of: not of.something_staged)
 
 
-def merge_changes(
-    tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float, kind: MapKind
-) -> Counts:
-    """Bring merge table and map to what is staged. Raises KeysRejected or MapWrong if the rows do not add up."""
-    counts = Counts(unchanged=staged.rows, total=staged.rows)
-    if tables.value("row_map.something_staged"):
-        counts = _merged(tables, staged, batch_id, max_delete_fraction, kind)
-        for step in ("forget_changed", "keep_changed"):
-            tables.run(f"{kind.value}.{step}")
-        row_maps.save(tables, staged, batch_id if counts.changed else batch_id - 1, tables.map_name, full=False)
-    else:
-        _check_number(tables, staged)
-        _keep_no_delta(tables)
-    return counts
+def _look(of: Applying) -> None:
+    of.something_staged = bool(of.tables.value("row_map.something_staged"))
 
 
-def _keep_no_delta(tables: DatasetTables) -> None:
-    if needs_delta(tables):
-        tables.run("row_map.create_empty_delta")
-        keep_delta(tables)
-        tables.run("dataset.drop_delta")
-
-
-def _check_number(tables: DatasetTables, staged: Staged) -> None:
+def _check_number(of: Applying) -> None:
     """Raise MapWrong if the source has another number of rows than the map, though none is new, changed or gone."""
-    known = row_maps.find(tables)
+    tables, staged, known = of.tables, of.staged, row_maps.find(of.tables)
     if known is not None and known.rows not in (None, staged.rows):
         raise MapWrong(
             tables.where,
@@ -56,35 +36,88 @@ def _check_number(tables: DatasetTables, staged: Staged) -> None:
             "Try again: the next batch compares every row",
             tables.name,
         )
+    if needs_delta(tables):
+        tables.run("row_map.create_empty_delta")
+        keep_delta(tables)
+        tables.run("dataset.drop_delta")
+    of.counts = Counts(unchanged=staged.rows, total=staged.rows)
 
 
-def _merged(tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float, kind: MapKind) -> Counts:
+def _compare(kind: MapKind, of: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    tables = brought_to_model(tables)
+    of.tables = tables = brought_to_model(of.tables)
     tables.run("dataset.lock_merge_table")
-    before = open_rows(tables)
+    of.before = open_rows(tables)
     set_work_memory(tables)
     tables.run(f"{kind.value}.find_gone")
     tables.run("row_map.analyze_gone")
-    if staged.staged < before * SMALL_DELTA:
+    if of.staged.staged < of.before * SMALL_DELTA:
         tables.run("dataset.go_by_address")
     tables.run(".find_changes")
     tables.run("dataset.go_as_planned")
-    delta = measured_delta(tables)
-    if before + delta.new - delta.gone != staged.rows:
+    of.delta = measured_delta(tables)
+
+
+def _check(kind: MapKind, of: Applying) -> None:
+    """Raise KeysRejected or MapWrong if the rows do not add up."""
+    if not adds_up(of):
+        tables, delta = of.tables, of.delta
         tables.run(f"{kind.value}.find_all_keys")
         refuse_bad_keys(tables, sql.Identifier("ds_all_keys"))
         raise MapWrong(
             f"{tables.where}",
-            f"{before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {staged.rows}",
+            f"{of.before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {of.staged.rows}",
             "Try again: the next batch compares every row",
             tables.name,
         )
-    check_deletes(tables, before, delta, max_delete_fraction)
-    keep_delta(tables)
-    if delta.size:
-        loaded = tables.store.table(tables.staging_name)
-        with_keys_checked(tables, loaded, lambda: apply_delta(tables, delta, before, batch_id))
-    tables.run("dataset.drop_delta")
-    tables.run("row_map.drop_gone")
-    return Counts(delta.new, delta.changed, delta.gone, before - delta.changed - delta.gone, staged.rows)
+    accept_delta(of)
+
+
+def _change_map(kind: MapKind, of: Applying) -> None:
+    for name in (
+        "dataset.drop_delta",
+        "row_map.drop_gone",
+        f"{kind.value}.forget_changed",
+        f"{kind.value}.keep_changed",
+    ):
+        of.tables.run(name)
+    row_maps.save(of.tables, of.staged, of.map_batch, of.tables.map_name, full=False)
+
+
+def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
+    """Return the steps that bring merge table and map to what is staged."""
+    compared = on_store(
+        "the keys whose rows differ, of those that may",
+        "dataset.lock_merge_table",
+        ".count_open",
+        "dataset.size_of_staging",
+        "dataset.work_memory",
+        f"{kind.value}.find_gone",
+        "row_map.analyze_gone",
+        "dataset.go_by_address",
+        ".find_changes",
+        "dataset.go_as_planned",
+        *MEASURED,
+    )
+    changed = on_store(
+        "the map changes with the merge table",
+        "dataset.drop_delta",
+        "row_map.drop_gone",
+        f"{kind.value}.forget_changed",
+        f"{kind.value}.keep_changed",
+        "row_map.save",
+    )
+    kept = ("row_map.create_empty_delta", "dataset.drop_delta", "quality")
+    return (
+        Step(_look, (on_store("is anything staged?", "row_map.something_staged"),)),
+        Step(
+            _check_number,
+            (on_store("the source has as many rows as the map", "row_map.find"),),
+            also=kept,
+            when=NOTHING,
+        ),
+        Step(partial(_compare, kind), (compared,), also=BROUGHT_TO_MODEL, when=SOMETHING),
+        Step(partial(_check, kind), also=(f"{kind.value}.find_all_keys", *KEY_CHECKS, "quality"), when=SOMETHING),
+        APPLY_DELTA,
+        Step(partial(_change_map, kind), (changed,), when=SOMETHING),
+    )

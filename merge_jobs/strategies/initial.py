@@ -8,44 +8,81 @@ import time
 from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.stores.postgres import as_of, row_maps
-from merge_jobs.stores.postgres.batches import Staged
-from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, create_merge_table
-from merge_jobs.strategies import row_map_load
-from merge_jobs.strategies.rejected_keys import with_keys_checked
-from merge_jobs.strategies.strategy import Read, Reading
+from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
+from merge_jobs.strategies.row_map_load import MAP_WANTED, MERGE_TABLE, finish_map, load_steps
+from merge_jobs.strategies.step import Step, on_store
+from merge_jobs.strategies.strategy import Applying, Staging, Strategy
 
 log = logging.getLogger(__name__)
 
 INDEX_MEMORY = "256MB"
 
 
-class Initial:
-    resumable = False
-
-    def stage(self, reading: Reading) -> Read:
-        tables = reading.tables
-        made = create_merge_table(tables, reading.batch_id)
-        if reading.map_kind is not None:
-            row_maps.create_map(tables, reading.map_kind)
-        rows = row_map_load.load_all(reading, row_map_load.merge_target(tables, made))
-        return Read(rows, rows)
-
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
-        began = time.monotonic()
-        tables.run("dataset.index_memory", {"memory": INDEX_MEMORY})
-        with_keys_checked(tables, tables.store.table(tables.merge_name), lambda: _finish(tables))
-        log.info("%s batch %d: indexed in %.1f s", tables.where, batch_id, time.monotonic() - began)
-        if staged.map_kind is not None:
-            row_maps.finish(tables, MapKind(staged.map_kind), tables.map_name)
-        row_maps.save(tables, staged, batch_id, tables.map_name, full=True)
-        return Counts(inserted=staged.rows, total=staged.rows)
+def _new_merge_table(of: Staging) -> None:
+    of.made = create_merge_table(of.tables, of.reading.batch_id)
 
 
-def _finish(tables: DatasetTables) -> None:
+def _new_map(of: Staging) -> None:
+    assert of.reading.map_kind is not None
+    row_maps.create_map(of.tables, of.reading.map_kind)
+
+
+def _key(of: Applying) -> None:
+    tables, began = of.tables, time.monotonic()
+    tables.run("dataset.index_memory", {"memory": INDEX_MEMORY})
+    with_keys_checked(tables, tables.store.table(tables.merge_name), lambda: _indexed(tables))
+    log.info("%s batch %d: indexed in %.1f s", tables.where, of.batch_id, time.monotonic() - began)
+
+
+def _indexed(tables: DatasetTables) -> None:
     tables.run("dataset.keys_are_not_null")
     tables.run(".create_key_index")
     if tables.milestoning is Milestoning.FORENSIC:
         tables.run("forensic.drop_first_batch_default")
     tables.run("dataset.analyze_merge_table")
     as_of.keep_functions(tables)
+
+
+def _save(of: Applying) -> None:
+    row_maps.save(of.tables, of.staged, of.batch_id, of.tables.map_name, full=True)
+    of.counts = Counts(inserted=of.staged.rows, total=of.staged.rows)
+
+
+INITIAL = Strategy(
+    name="initial",
+    resumable=False,
+    staging=Staging,
+    stage_steps=(
+        Step(
+            _new_merge_table,
+            (on_store("a new merge table", ".create_merge_table", "dataset.comment_merge_table"),),
+        ),
+        Step(
+            _new_map,
+            (on_store("a map of the rows", "version_diff.create_map", "row_map.comment_map", postgresql=True),),
+            also=("key_hash_diff.create_map",),
+            when=MAP_WANTED,
+        ),
+        *load_steps(MERGE_TABLE),
+    ),
+    apply_steps=(
+        Step(
+            _key,
+            (
+                on_store(
+                    "the source is closed; the key, which refuses NULL and duplicates",
+                    "dataset.index_memory",
+                    "dataset.keys_savepoint",
+                    "dataset.keys_are_not_null",
+                    ".create_key_index",
+                    "forensic.drop_first_batch_default",
+                    "dataset.analyze_merge_table",
+                ),
+            ),
+            also=(*KEY_CHECKS, "as_of"),
+        ),
+        finish_map(MERGE_TABLE, "the map is ready"),
+        Step(_save, (on_store("what the map holds under", "row_map.save"),)),
+    ),
+)

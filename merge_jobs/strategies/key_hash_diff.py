@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 from psycopg2 import sql
 
-from config_schema.result import Counts
 from merge_jobs.errors import MapWrong
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described, create_staging
-from merge_jobs.strategies.incremental import merge_changes
-from merge_jobs.strategies.rejected_keys import refuse_bad_keys
+from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.strategies.incremental import change_steps
+from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_hashes import RowHashes
-from merge_jobs.strategies.strategy import Doubt, Read, Reading
+from merge_jobs.strategies.staging import CREATE_STAGING, INTO_STAGING, create_staged_map
+from merge_jobs.strategies.step import Condition, Step, on_source, on_store
+from merge_jobs.strategies.strategy import Doubt, Reading, Staging, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -35,32 +36,15 @@ class Look:
     new: int
 
 
-class KeyHashDiff:
-    resumable = True
+@dataclass
+class HashStaging(Staging):
+    """A dataset while it is staged by hashes: what the first pass has found."""
 
-    def stage(self, reading: Reading) -> Read:
-        """Raise Doubt or MapWrong unless a row is staged for every key whose hash is new or changed."""
-        tables = reading.tables
-        made = create_staging(tables)
-        row_maps.create_staged_map(tables, MapKind.KEY_HASHES)
-        source = RowHashes.of(reading, made)
-        tables.run("key_hash_diff.drop_look")
-        tables.run("key_hash_diff.create_hashes")
-        look = _look(source)
-        _check_that_it_adds_up(tables, look)
-        staged = 0
-        if look.standing:
-            began = time.monotonic()
-            many = look.standing > look.rows * MANY
-            staged, unread = _all_rows(source) if many else _changed_rows(source, look.standing)
-            log.info("%s: copied %d rows in %.1f s", tables.where, staged, time.monotonic() - began)
-            if unread:
-                _refuse_or_doubt(source, unread)
-        tables.run("key_hash_diff.drop_look")
-        return Read(look.rows, staged)
+    look: Look = Look(0, 0, 0, 0)
 
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
-        return merge_changes(tables, staged, batch_id, max_delete_fraction, MapKind.KEY_HASHES)
+    @cached_property
+    def source(self) -> RowHashes:
+        return RowHashes.of(self.reading, self.made)
 
 
 def load_and_map(reading: Reading, made: Described, loaded: sql.Identifier, new_map: sql.Identifier) -> int:
@@ -77,16 +61,34 @@ def load_and_map(reading: Reading, made: Described, loaded: sql.Identifier, new_
     return rows
 
 
-def _look(source: RowHashes) -> Look:
-    tables, began = source.tables, time.monotonic()
-    rows = source.copy_hashes()
+def _hash(of: HashStaging) -> None:
+    """Find the rows that may have changed. Raises KeysRejected or Doubt if they do not add up."""
+    source, tables = of.source, of.tables
+    tables.run("key_hash_diff.drop_look")
+    tables.run("key_hash_diff.create_hashes")
+    began = time.monotonic()
+    of.rows = source.copy_hashes()
     tables.run("key_hash_diff.analyze_hashes")
     found = tables.run("key_hash_diff.stage_changes").fetchone()
     assert found is not None
-    look = Look(rows, *found)
+    of.look = look = Look(of.rows, *found)
     changed, seconds = look.standing + look.gone, time.monotonic() - began
-    log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, rows, seconds)
-    return look
+    log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, of.rows, seconds)
+    _check_that_it_adds_up(tables, look)
+
+
+def _read(of: HashStaging) -> None:
+    """Stage a row for each new hash. Raises Doubt or MapWrong if one has none."""
+    began, look = time.monotonic(), of.look
+    many = look.standing > look.rows * MANY
+    of.staged, unread = _all_rows(of.source) if many else _changed_rows(of.source, look.standing)
+    log.info("%s: copied %d rows in %.1f s", of.tables.where, of.staged, time.monotonic() - began)
+    if unread:
+        _refuse_or_doubt(of.source, unread)
+
+
+def _end_look(of: HashStaging) -> None:
+    of.tables.run("key_hash_diff.drop_look")
 
 
 def _check_that_it_adds_up(tables: DatasetTables, look: Look) -> None:
@@ -124,3 +126,51 @@ def _refuse_or_doubt(source: RowHashes, unread: int) -> None:
             tables.name,
         )
     raise Doubt(f"{unread} rows could not be read by their hashes")
+
+
+# Where a fifth of the rows or more may have changed, all of them are read by one look instead.
+BY_ONE_LOOK = tuple(
+    f"key_hash_diff.{name}"
+    for name in ("rows_and_hashes", "add_hashes", "copy_with_hashes", "is_another_state", "drop_hashes")
+)
+
+KEY_HASH_DIFF = Strategy(
+    name="key_hash_diff",
+    resumable=True,
+    staging=HashStaging,
+    stage_steps=(
+        CREATE_STAGING,
+        create_staged_map(MapKind.KEY_HASHES),
+        Step(
+            _hash,
+            (
+                on_store("room for a hash of each row", "key_hash_diff.drop_look", "key_hash_diff.create_hashes"),
+                on_source("a hash of each row, with its key", "key_hash_diff.hashes"),
+                on_store(
+                    "which hashes are not as they were",
+                    "key_hash_diff.copy_hashes",
+                    "key_hash_diff.analyze_hashes",
+                    "key_hash_diff.stage_changes",
+                    "row_map.find",
+                ),
+            ),
+            also=("key_hash_diff.count_map", *KEY_CHECKS),
+        ),
+        Step(
+            _read,
+            (
+                on_store("the new ones, in pieces", "key_hash_diff.new_hashes"),
+                on_source("their rows, by their hashes", "key_hash_diff.rows"),
+                INTO_STAGING,
+                on_store(
+                    "each key with a new hash has its row, or all rows are read",
+                    "key_hash_diff.count_unread",
+                ),
+            ),
+            also=(*BY_ONE_LOOK, "key_hash_diff.may_change_meanwhile"),
+            when=Condition("where hashes are new", lambda of: of.look.standing > 0),
+        ),
+        Step(_end_look, (on_store("the look is over", "key_hash_diff.drop_look"),)),
+    ),
+    apply_steps=change_steps(MapKind.KEY_HASHES),
+)

@@ -13,6 +13,11 @@ from merge_jobs.errors import KeysRejected, RejectedKeys
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 SAMPLE = 1000  # keys kept for operators
+# What is run once a key was refused, to say which.
+KEY_CHECKS = tuple(
+    f"dataset.{name}"
+    for name in ("back_to_keys_savepoint", "null_keys", "duplicate_keys", "nulls_query", "duplicates_query")
+)
 T = TypeVar("T")
 
 

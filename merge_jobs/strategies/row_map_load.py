@@ -2,54 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import assert_never
+from functools import partial
 
-from psycopg2 import sql
-
+from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
-from merge_jobs.strategies.strategy import Reading
+from merge_jobs.strategies.staging import VERSIONS_OUT
+from merge_jobs.strategies.step import Condition, Step, on_source, on_store
+from merge_jobs.strategies.strategy import Applying, Staging
 
 
 @dataclass(frozen=True)
 class Target:
-    """New, empty tables for rows and map, and the statements that copy into them.
+    """New, empty tables for rows and for the map: their names, and the statements that copy into them.
 
-    `described` is the table of the rows, which has the model's columns.
+    The table of the rows has the model's columns.
     """
 
-    described: Described
-    rows: sql.Identifier
+    rows: Callable[[DatasetTables], str]
+    rows_title: str
     copy_rows: str
-    map: sql.Identifier
+    map: Callable[[DatasetTables], str]
+    map_title: str
     copy_map: str
 
 
-def merge_target(tables: DatasetTables, made: Described) -> Target:
-    """The merge table and the map themselves, for a first load."""
-    rows, row_map = tables.store.table(tables.merge_name), tables.store.table(tables.map_name)
-    return Target(made, rows, "dataset.copy_to_new_merge_table", row_map, "copy_to_map")
+MERGE_TABLE = Target(
+    *(lambda tables: tables.merge_name, "straight into the new table", "dataset.copy_to_new_merge_table"),
+    *(lambda tables: tables.map_name, "into the map", "version_diff.copy_to_map"),
+)
+STAGING_TABLE = Target(
+    *(lambda tables: tables.staging_name, "into the staging table", "dataset.copy_all_to_staging"),
+    *(lambda tables: tables.staged_map_name, "into that map", "version_diff.copy_to_map_to_come"),
+)
+
+# What is printed makes a map of row versions, as of a plain table. One of hashes comes with the rows, in one pass.
+WITH_HASHES = tuple(
+    f"key_hash_diff.{name}"
+    for name in ("rows_and_hashes", "add_hashes", "copy_with_hashes", "map_loaded", "drop_hashes")
+)
+MAP_WANTED: Condition[Staging] = Condition("", lambda of: of.reading.map_kind is not None)
+VERSIONS_WANTED: Condition[Staging] = Condition("", lambda of: of.reading.map_kind is MapKind.VERSIONS)
+MAP_STAGED: Condition[Applying] = Condition("", lambda of: of.staged.map_kind is not None)
 
 
-def staging_target(tables: DatasetTables, made: Described) -> Target:
-    """The staging table, and the map to come."""
-    rows, row_map = tables.store.table(tables.staging_name), tables.store.table(tables.staged_map_name)
-    return Target(made, rows, "dataset.copy_all_to_staging", row_map, "copy_to_map_to_come")
+def load_steps(target: Target) -> tuple[Step[Staging], ...]:
+    """Return the steps that load every row, and map it if a map is wanted.
+
+    Row versions take a second pass: what has them is covered by the source's snapshot.
+    """
+    out = on_source("all rows go out, through a pipe into the next COPY", "postgres_source.copy_out")
+    rows = (out, on_store(target.rows_title, target.copy_rows))
+    versions_out = on_source(VERSIONS_OUT.title, *VERSIONS_OUT.statements, postgresql=True)
+    versions = (versions_out, on_store(target.map_title, target.copy_map, postgresql=True))
+    return (
+        Step(partial(_load, target), rows, also=WITH_HASHES),
+        Step(partial(_map_versions, target), versions, when=VERSIONS_WANTED),
+    )
 
 
-def load_all(reading: Reading, into: Target) -> int:
-    """Load every row, and map it if a map is wanted; return the number of rows."""
-    match reading.map_kind:
-        case MapKind.VERSIONS:
-            # Two passes: what has row versions is covered by the source's snapshot.
-            rows = read_into(reading.tables, reading.source, into.described, into.copy_rows)
-            version_diff.map_all(reading, into.described, f"version_diff.{into.copy_map}")
-            return rows
-        case MapKind.KEY_HASHES:
-            return key_hash_diff.load_and_map(reading, into.described, into.rows, into.map)
-        case None:
-            return read_into(reading.tables, reading.source, into.described, into.copy_rows)
-    assert_never(reading.map_kind)
+def finish_map(target: Target, title: str) -> Step[Applying]:
+    """Return the step that makes a map which has been filled ready for use."""
+
+    def finish(of: Applying) -> None:
+        row_maps.finish(of.tables, MapKind(of.staged.map_kind), target.map(of.tables))
+
+    section = on_store(title, "version_diff.index_map", "version_diff.analyze_map", postgresql=True)
+    return Step(finish, (section,), also=("key_hash_diff.analyze_map",), when=MAP_STAGED)
+
+
+def _load(target: Target, of: Staging) -> None:
+    if of.reading.map_kind is MapKind.KEY_HASHES:
+        store, tables = of.tables.store, of.tables
+        loaded, new_map = store.table(target.rows(tables)), store.table(target.map(tables))
+        of.rows = key_hash_diff.load_and_map(of.reading, of.made, loaded, new_map)
+    else:
+        of.rows = read_into(of.tables, of.reading.source, of.made, target.copy_rows)
+    of.staged = of.rows
+
+
+def _map_versions(target: Target, of: Staging) -> None:
+    version_diff.map_all(of.reading, of.made, target.copy_map)

@@ -6,11 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
-from merge_jobs.strategies import full, initial, key_hash_diff, version_diff
+from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.guard import Sight, broken, meaning_changed
+from merge_jobs.strategies.initial import INITIAL
+from merge_jobs.strategies.key_hash_diff import KEY_HASH_DIFF
 from merge_jobs.strategies.strategy import Strategy
+from merge_jobs.strategies.version_diff import VERSION_DIFF
 
 AUDIT_SECONDS = 86400
 
@@ -51,15 +55,12 @@ class Case:
     audit_interval: float = AUDIT_SECONDS
 
 
-STRATEGIES: dict[str, Strategy] = {
-    "initial": initial.Initial(),
-    "full": full.Full(),
-    "version_diff": version_diff.VersionDiff(),
-    "key_hash_diff": key_hash_diff.KeyHashDiff(),
+STRATEGIES: dict[str, Strategy[Any]] = {
+    strategy.name: strategy for strategy in (INITIAL, FULL, VERSION_DIFF, KEY_HASH_DIFF)
 }
 
 
-def strategy_named(name: str) -> Strategy:
+def strategy_named(name: str) -> Strategy[Any]:
     return STRATEGIES[name]
 
 

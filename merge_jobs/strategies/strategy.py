@@ -1,16 +1,19 @@
-"""What a strategy reads from, and what it gives back: the same for all of them."""
+"""What a strategy is: steps that stage a dataset, and steps that apply what is staged, with what they hand on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from config_schema.result import Counts
 from merge_jobs.sources import Source
+from merge_jobs.stores.postgres.apply import Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.stores.postgres.tables import DatasetTables, Described
 from merge_jobs.strategies.guard import Sight
+from merge_jobs.strategies.step import Step, perform
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,64 @@ class Doubt(Exception):
     """A strategy cannot tell what has changed, for the reason given: the batch runs full, in the same snapshot."""
 
 
-class Strategy(Protocol):
-    """A strategy reads the source first (`stage`), and touches the merge table only when the source is let go."""
+@dataclass
+class Staging:
+    """What the steps that stage a dataset hand on: the table that they made, and the numbers of `Read`."""
 
-    # Whether what is staged survives a commit, so that another job can go on from there.
+    reading: Reading
+    made: Described = field(default_factory=lambda: Described({}, None))
+    rows: int = 0
+    staged: int = 0
+
+    @property
+    def tables(self) -> DatasetTables:
+        return self.reading.tables
+
+
+@dataclass
+class Applying:
+    """What the steps that apply a dataset hand on: rows of the merge table before, the delta, and what was done."""
+
+    tables: DatasetTables
+    staged: Staged
+    batch_id: int
+    max_delete_fraction: float
+    something_staged: bool = True
+    before: int = 0
+    delta: Delta = field(default_factory=lambda: Delta(0, 0, 0))
+    counts: Counts = field(default_factory=Counts)
+
+    @property
+    def map_batch(self) -> int:
+        """The batch that the row map is made or changed by: the last one where this one finds nothing to merge."""
+        return self.batch_id if self.delta.size else self.batch_id - 1
+
+
+Stage = TypeVar("Stage", bound=Staging)
+
+
+@dataclass(frozen=True)
+class Strategy(Generic[Stage]):
+    """A strategy reads the source first, and touches the merge table only when the source is closed.
+
+    `resumable` says whether what is staged survives a commit, so that another job can go on from there; `staging`
+    makes the state that the first of the `stage_steps` takes. They raise Doubt where only a full batch is sure.
+    """
+
+    name: str
     resumable: bool
+    staging: Callable[[Reading], Stage]
+    stage_steps: tuple[Step[Stage], ...]
+    apply_steps: tuple[Step[Applying], ...]
 
     def stage(self, reading: Reading) -> Read:
-        """Read the dataset. Raises Doubt where only a full batch is sure."""
+        """Read the dataset. Raises Doubt."""
+        state = self.staging(reading)
+        perform(self.stage_steps, state)
+        return Read(state.rows, state.staged)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         """Bring the merge table to what was staged, and the row map with it. The caller commits."""
+        state = Applying(tables, staged, batch_id, max_delete_fraction)
+        perform(self.apply_steps, state)
+        return state.counts

@@ -10,20 +10,19 @@ from functools import cached_property
 
 from psycopg2 import sql
 
-from config_schema.result import Counts
 from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.database.session import Names
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.progress import Pieces
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described, create_staging
+from merge_jobs.stores.postgres.tables import DatasetTables, Described
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary
 from merge_jobs.strategies.guard import WRAP, Leaf, Sight
-from merge_jobs.strategies.incremental import merge_changes
-from merge_jobs.strategies.strategy import Read, Reading
+from merge_jobs.strategies.incremental import change_steps
+from merge_jobs.strategies.staging import CREATE_STAGING, INTO_STAGING, create_staged_map
+from merge_jobs.strategies.step import Condition, Step, on_source, on_store
+from merge_jobs.strategies.strategy import Reading, Staging, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -34,33 +33,43 @@ NAMES_OF = {"digests": Names.OF_POSTGRESQL, "versions": Names.OF_POSTGRESQL}
 MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks; more than that goes to its disk
 
 
-class VersionDiff:
-    resumable = True
+@dataclass
+class VersionStaging(Staging):
+    """A dataset while it is staged by row versions: blocks that are not as they were, and those of them not gone."""
 
-    def stage(self, reading: Reading) -> Read:
-        tables = reading.tables
-        made = create_staging(tables)
-        row_maps.create_staged_map(tables, MapKind.VERSIONS)
-        source = _VersionSource.of(reading, made)
-        began = time.monotonic()
-        source.take_digests()
-        rows = int(tables.value("version_diff.count_versions"))
-        tables.run("version_diff.find_changed_blocks")
-        changed, standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
-        of = sum(leaf.blocks for leaf in source.sight.leaves)
-        seconds = time.monotonic() - began
-        log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, changed, of, seconds)
-        if changed:
-            tables.run("version_diff.stage_gone_blocks")
-        staged = 0
-        if standing:
-            source.copy_changed_blocks()
-            staged = source.copy_new_versions()
-        tables.run("version_diff.drop_look")
-        return Read(rows, staged)
+    changed: int = 0
+    standing: int = 0
 
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
-        return merge_changes(tables, staged, batch_id, max_delete_fraction, MapKind.VERSIONS)
+    @cached_property
+    def source(self) -> _VersionSource:
+        return _VersionSource.of(self.reading, self.made)
+
+
+def _digest(of: VersionStaging) -> None:
+    """Find the blocks that are not as they were."""
+    tables, source, began = of.tables, of.source, time.monotonic()
+    source.take_digests()
+    of.rows = int(tables.value("version_diff.count_versions"))
+    tables.run("version_diff.find_changed_blocks")
+    of.changed, of.standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
+    blocks, seconds = sum(leaf.blocks for leaf in source.sight.leaves), time.monotonic() - began
+    log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, of.changed, blocks, seconds)
+
+
+def _stage_gone(of: VersionStaging) -> None:
+    of.tables.run("version_diff.stage_gone_blocks")
+
+
+def _stage_versions(of: VersionStaging) -> None:
+    of.source.copy_changed_blocks()
+
+
+def _read(of: VersionStaging) -> None:
+    of.staged = of.source.copy_new_versions()
+
+
+def _end_look(of: VersionStaging) -> None:
+    of.tables.run("version_diff.drop_look")
 
 
 def map_all(reading: Reading, made: Described, copy: str) -> None:
@@ -183,3 +192,60 @@ class _VersionSource:
 
 def _array(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
+
+
+STANDING: Condition[VersionStaging] = Condition("where blocks have changed", lambda of: of.standing > 0)
+
+VERSION_DIFF = Strategy(
+    name="version_diff",
+    resumable=True,
+    staging=VersionStaging,
+    stage_steps=(
+        CREATE_STAGING,
+        create_staged_map(MapKind.VERSIONS),
+        Step(
+            _digest,
+            (
+                on_store("room for a digest of each block", "version_diff.create_digests"),
+                on_source("a digest of the versions in each block, by windows of blocks", "version_diff.digests"),
+                on_store(
+                    "which blocks are not as they were",
+                    "version_diff.copy_digests",
+                    "version_diff.count_versions",
+                    "version_diff.find_changed_blocks",
+                    "version_diff.count_changed_blocks",
+                ),
+            ),
+        ),
+        Step(
+            _stage_gone,
+            (on_store("those that are gone", "version_diff.stage_gone_blocks"),),
+            when=Condition("where blocks have changed", lambda of: of.changed > 0),
+        ),
+        Step(
+            _stage_versions,
+            (
+                on_store("those of each window that are not gone", "version_diff.changed_blocks"),
+                on_source("the versions in these blocks", "version_diff.versions"),
+                on_store("into the table of what is to change", "version_diff.copy_to_staged_map"),
+            ),
+            when=STANDING,
+        ),
+        Step(
+            _read,
+            (
+                on_store(
+                    "the versions that are new",
+                    "dataset.work_memory",
+                    "version_diff.find_new_versions",
+                    "version_diff.new_versions",
+                ),
+                on_source("their rows, in pieces", "version_diff.rows"),
+                INTO_STAGING,
+            ),
+            when=STANDING,
+        ),
+        Step(_end_look, (on_store("the look is over", "version_diff.drop_look"),)),
+    ),
+    apply_steps=change_steps(MapKind.VERSIONS),
+)

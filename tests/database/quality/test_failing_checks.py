@@ -138,7 +138,7 @@ def test_what_a_killed_job_has_staged_is_checked_by_the_job_that_goes_on(checked
     case.merge(kind)
     case.execute(BREAK)
     with monkeypatch.context() as patched:
-        patched.setattr("merge_jobs.run.job._applied", killed)
+        patched.setattr("merge_jobs.run.job.merge_datasets", killed)
         with pytest.raises(KeyboardInterrupt):
             case.run(kind)
     case.execute("UPDATE people SET email = id || '@x', age = 1; DELETE FROM people WHERE id = 7")

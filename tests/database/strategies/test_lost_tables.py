@@ -70,7 +70,7 @@ def test_a_map_that_was_emptied_is_not_believed(case, left):
 @pytest.mark.parametrize("name", ["staging_name", "staged_map_name", "map_name"])
 def test_a_batch_left_ingested_is_begun_anew_without_what_it_left(case, monkeypatch, name):
     case.execute("UPDATE t SET v = 'new' WHERE id = 1; DELETE FROM t WHERE id = 2")
-    monkeypatch.setattr("merge_jobs.run.job._applied", interrupted)
+    monkeypatch.setattr("merge_jobs.run.job.merge_datasets", interrupted)
     with pytest.raises(KeyboardInterrupt):
         case.run(LIVE, "first")
     monkeypatch.undo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -12,13 +13,19 @@ from dataclasses import replace
 import pytest
 from psycopg2 import sql
 
-from config_schema.model import Consistency, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
+import merge_jobs.sql
+from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
+from merge_jobs.database.connections import place_of
 from merge_jobs.errors import CommandWrong
+from merge_jobs.run.batch_steps import steps_of
+from merge_jobs.run.job import Job, run
+from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql
+from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed, statement, statements_of
-from merge_jobs.strategies.render_sql import datasets_to_show, plain_text, shown_sql
+from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.selection import STRATEGIES, Wanted
-from merge_jobs.strategies.sql_plan import STORIES
+from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
@@ -29,24 +36,42 @@ TABLE = """
 """
 # Two COPYs run at once, in two threads.
 AT_ONCE = "postgres_source.copy_out"
-AUDIT = "version_diff.count_missed"
-REMOVED = "batches.batch_removed"
 MAPS = ("version_diff", "key_hash_diff", "row_map")
+# What the words of a step say that does not happen in a batch which finds changes.
+UNUSUAL = ("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed")
 
 
-def story(strategy: str, kind: Milestoning) -> list[str]:
-    """The statements that are run for a milestoning."""
-    told = [name for chapter in STORIES[strategy] for name in chapter.statements]
-    full = [kind.value + name if name.startswith(".") else name for name in told]
+def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[tuple[Step, Section]]:
+    """What is printed of a batch."""
+    return [
+        (step, section)
+        for step in steps_of(STRATEGIES[strategy])
+        for section in step.sections
+        if (not section.of or strategy in section.of)
+        and (postgresql or not section.postgresql)
+        and section.milestoning in (None, kind)
+    ]
+
+
+def in_full(names, kind: Milestoning) -> list[str]:
+    full = [kind.value + name if name.startswith(".") else name for name in names]
     return [name for name in full if name.partition(".")[0] not in FILES or name.startswith(kind.value)]
 
 
-def until_committed(told: list[str]) -> list[str]:
-    """Without what is run where nothing has changed."""
-    if REMOVED not in told:
-        return told
-    start = told.index(REMOVED)
-    return told[:start] + told[start + 2 :]
+def printed(strategy: str, kind: Milestoning) -> list[str]:
+    """The statements that are printed for a milestoning."""
+    return in_full([name for _, section in sections(strategy, kind) for name in section.statements], kind)
+
+
+def expected(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[str]:
+    """The statements that a batch which finds changes runs, in order."""
+    usual = [
+        name
+        for step, section in sections(strategy, kind, postgresql)
+        if step.when is None or step.when.words not in UNUSUAL
+        for name in section.statements
+    ]
+    return in_full(usual, kind)
 
 
 def merge_table(kind: Milestoning) -> str:
@@ -73,29 +98,42 @@ def run_names(monkeypatch):
     return seen
 
 
-# --- the stories
+@pytest.fixture
+def run_outside(monkeypatch):
+    """The names of the statements that are composed outside of all steps, in order."""
+    seen: list[str] = []
+    named = merge_jobs.sql._check_named
+
+    def noted(name):
+        if merge_jobs.sql._held_to.get() is None:
+            seen.append(name)
+        named(name)
+
+    monkeypatch.setattr(merge_jobs.sql, "_check_named", noted)
+    return seen
 
 
-def test_there_is_a_story_for_each_strategy():
-    assert STORIES.keys() == STRATEGIES.keys(), "merge_jobs/strategies/sql_plan.py tells what each strategy runs"
+# --- the steps
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", STORIES)
-def test_each_statement_of_a_story_is_there(strategy, kind):
-    for name in story(strategy, kind):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_statement_that_a_step_names_is_there(strategy, kind):
+    for name in printed(strategy, kind):
         assert statement(name).text
+    for name in {name for step in steps_of(STRATEGIES[strategy]) for name in (*step.also, *UNNAMED)}:
+        assert statement(name).text if "." in name else statements_of(name)
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-def test_each_statement_of_a_milestoning_is_in_a_story(kind):
-    told = {name for strategy in STORIES for name in story(strategy, kind)}
+def test_each_statement_of_a_milestoning_is_printed(kind):
+    told = {name for strategy in STRATEGIES for name in printed(strategy, kind)}
     assert {f"{kind.value}.{name}" for name in statements_of(kind.value)} <= told
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", STORIES)
-def test_a_batch_runs_its_story_in_that_order(merging, run_names, strategy, kind):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy, kind):
     case = merging(TABLE)
     wanted = {"strategy": Wanted.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
     if strategy != "initial":
@@ -110,36 +148,114 @@ def test_a_batch_runs_its_story_in_that_order(merging, run_names, strategy, kind
     run_names.clear()
     result = case.run(kind, **wanted)
     assert result.datasets["customers"].strategy == strategy
-    told = [name for name in until_committed(story(strategy, kind)) if name != AUDIT]
+    told = expected(strategy, kind)
     ran = [name for name in run_names if name in told]
     assert AT_ONCE in ran or AT_ONCE not in told
     assert [name for name in ran if name != AT_ONCE] == [name for name in told if name != AT_ONCE]
     assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS, "drift")} <= set(told)
 
 
+@pytest.mark.parametrize("strategy", ["initial", "full"])
+def test_a_batch_of_a_producer_elsewhere_runs_what_is_printed_for_it(merging, run_names, tmp_path, strategy):
+    case = merging(TABLE)
+    job = of_sqlite(case, tmp_path)
+    if strategy != "initial":
+        run(job)
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as connection, connection:
+            connection.execute("UPDATE customers SET word = 'x' WHERE id = 3")
+        job = replace(job, run_id="second")
+    run_names.clear()
+    assert run(job).datasets["customers"].strategy == strategy
+    told = [
+        name
+        for name in expected(strategy, LIVE, postgresql=False)
+        if not name.startswith(("postgres_source", "guard", "drift"))
+    ]
+    assert [name for name in run_names if name in told] == told
+    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(told)
+
+
+def of_sqlite(case, folder) -> Job:
+    """A job on the same dataset, kept in SQLite."""
+    with closing(sqlite3.connect(folder / "shop.db")) as connection, connection:
+        connection.execute("CREATE TABLE customers (id int PRIMARY KEY, word text)")
+        connection.executemany("INSERT INTO customers VALUES (?, 'word')", [(number,) for number in range(1, 101)])
+    job = case.job(LIVE)
+    database = Database("h", str(folder / "shop.db"), "none", kind=SourceKind.SQLITE)
+    stream = replace(job.stream, store=replace(job.stream.store, source=database))
+    return replace(job, stream=stream, source=place_of(database, None, case.secrets))
+
+
+@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF])
+def test_an_audit_runs_what_is_printed_for_it(merging, run_names, strategy):
+    case = merging(TABLE)
+    case.run(LIVE, strategy=strategy)
+    run_names.clear()
+    case.run(LIVE, strategy=strategy, audit_interval=0.000001)
+    kind = "version_diff" if strategy is Wanted.AUTO else "key_hash_diff"
+    assert f"{kind}.count_missed" in run_names
+
+
 @pytest.mark.parametrize("kind", Milestoning)
-def test_a_look_that_finds_nothing_ends_as_the_story_says(merging, run_names, kind):
+def test_a_look_that_finds_nothing_ends_as_it_is_printed(merging, run_names, kind):
     case = merging(TABLE)
     case.run(kind)
     run_names.clear()
     case.run(kind)
-    told = story("full", kind)
-    start = told.index(REMOVED)
-    assert [name for name in run_names if name.startswith("batches.")][-2:] == told[start : start + 2]
+    (nothing,) = [section for step, section in sections("full", kind) if step.when and step.when.words == UNUSUAL[2]]
+    assert tuple(name for name in run_names if name.startswith("batches."))[-2:] == nothing.statements
+
+
+def test_a_batch_runs_no_statement_outside_of_its_steps(merging, run_outside):
+    case = merging(TABLE)
+    for change in ("", "UPDATE customers SET word = 'x' WHERE id = 3", "ALTER TABLE customers ADD age int", ""):
+        if change:
+            case.execute(change)
+            case.describe()
+        run_outside.clear()
+        case.run(FORENSIC)
+        around = ("session", "batches.count_tables", "batches.lock_for_creation", "batches.create_tables")
+        around += ("batches.take_lock", "batches.result_of_run", "batches.last_batch")
+        assert [one for one in run_outside if one not in around and one.partition(".")[0] not in around] == []
+
+
+@pytest.mark.parametrize("name", ["live.delete_gone", "dataset.null_keys"])
+def test_a_step_that_runs_a_statement_which_it_does_not_name_is_an_error_of_the_program(name):
+    def run_another(_):
+        composed(name, dict.fromkeys(statement(name).identifiers, sql.SQL("x")), dict.fromkeys(statement(name).values))
+
+    another = Step(run_another, FULL.stage_steps[0].sections)
+    with pytest.raises(ValueError, match=f"'an empty staging table' runs the statement {name}, which it does not name"):
+        perform([another], None)
+    perform([replace(another, also=(name,))], None)
+    perform([replace(another, also=(name.partition(".")[0],))], None)
+
+
+def test_a_thread_of_a_copy_is_held_to_the_step_that_it_is_of(merging, monkeypatch):
+    case = merging(TABLE)
+    copy_out = PostgresSource.copy_out
+
+    def with_another(self, *arguments):
+        composed("live.count_open", {"merge": sql.SQL("x")}, {})
+        return copy_out(self, *arguments)
+
+    monkeypatch.setattr(PostgresSource, "copy_out", with_another)
+    with pytest.raises(ValueError, match=r"runs the statement live\.count_open, which it does not name"):
+        case.run(LIVE)
 
 
 # --- the text
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", STORIES)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
     case = merging(TABLE)
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
     text = shown_sql(strategy, stream, dataset, stream.platform.merge_store)
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)
-    for name in story(strategy, kind):
+    for name in printed(strategy, kind):
         for value in statement(name).values:
             assert f":{value}" in text
         for comment in re.findall("^--.*$", statement(name).text, re.MULTILINE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from psycopg2 import sql
 
@@ -13,11 +14,13 @@ from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import Place
 from merge_jobs.errors import CommandWrong
+from merge_jobs.run.batch_steps import steps_of
 from merge_jobs.sql import statement, statements_of
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.sql_plan import STORIES, Chapter, Side
+from merge_jobs.strategies.selection import STRATEGIES
+from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.stream import Stream, stream_of
 
 AS_OF = "as-of"
@@ -53,12 +56,12 @@ def datasets_to_show(
 
 
 def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
-    """The story of a strategy, all statements of the platform's milestoning, or the as-of functions of a forensic one.
+    """Return the SQL of a strategy, of all statements of the platform's milestoning, or of a forensic one's functions.
 
     Raises CommandWrong for others.
     """
     milestoning = stream.platform.milestoning
-    known = [*(STORIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
+    known = [*(STRATEGIES if _is_postgresql(stream) else WITHOUT_MAPS), milestoning.value]
     if milestoning is Milestoning.FORENSIC:
         known.append(AS_OF)
     if what not in known:
@@ -71,8 +74,8 @@ def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> s
 
 
 def _body(shown: _Shown, what: str) -> Iterator[str]:
-    if what in STORIES:
-        return shown.story(STORIES[what])
+    if what in STRATEGIES:
+        return shown.batch(what)
     return shown.some("as_of", OF_AS_OF) if what == AS_OF else shown.some(what, statements_of(what))
 
 
@@ -122,22 +125,35 @@ class _Shown:
         self.stream, self.dataset = stream, dataset
         self.tables = DatasetTables(_NamesOnly(stream, store), dataset)
 
-    def story(self, chapters: tuple[Chapter, ...]) -> Iterator[str]:
-        milestonings = {one.value for one in Milestoning} - {self.tables.milestoning.value}
-        for chapter in chapters:
-            if chapter.maps and not _is_postgresql(self.stream):
+    def batch(self, strategy: str) -> Iterator[str]:
+        for step, section in self.sections(strategy):
+            words = "" if step.when is None or not step.when.words else f"{step.when.words}: "
+            yield f"\n-- ===== On the {section.side.value}: {words}{section.title}\n"
+            if section.side is Side.SOURCE and not _is_postgresql(self.stream):
+                yield from self._by_dialect(section)
                 continue
-            yield f"\n-- ===== On the {chapter.side.value}: {chapter.title}\n"
-            if chapter.side is Side.SOURCE and not _is_postgresql(self.stream):
-                yield from self._by_dialect(chapter)
-                continue
-            if chapter.opens:
-                yield f"{chapter.opens};\n"
-            for name in chapter.statements:
-                if name.partition(".")[0] not in milestonings:
+            if section.opens:
+                yield f"{section.opens};\n"
+            for name in section.statements:
+                if name.partition(".")[0] not in self._others:
                     yield self._statement(name)
-            if chapter.ends:
-                yield f"{chapter.ends};\n"
+            if section.ends:
+                yield f"{section.ends};\n"
+
+    def sections(self, strategy: str) -> Iterator[tuple[Step[Any], Section]]:
+        """Yield what is printed of a batch of the strategy, on this platform and for a producer of this kind."""
+        for step in steps_of(STRATEGIES[strategy]):
+            for section in step.sections:
+                if (
+                    (not section.of or strategy in section.of)
+                    and (not section.postgresql or _is_postgresql(self.stream))
+                    and section.milestoning in (None, self.tables.milestoning)
+                ):
+                    yield step, section
+
+    @property
+    def _others(self) -> set[str]:
+        return {one.value for one in Milestoning} - {self.tables.milestoning.value}
 
     def some(self, file: str, statements: Iterable[str]) -> Iterator[str]:
         for one in statements:
@@ -184,13 +200,13 @@ class _Shown:
             }
         return {}
 
-    def _by_dialect(self, chapter: Chapter) -> Iterator[str]:
+    def _by_dialect(self, section: Section) -> Iterator[str]:
         # SQLAlchemy is loaded for those who need it.
         from merge_jobs.sources.sql.dialects import DIALECTS
         from merge_jobs.sources.sql.source import select_text
 
         source = self.stream.store.source
-        reads = "postgres_source.copy_out" in chapter.statements
+        reads = "postgres_source.copy_out" in section.statements
         told = [select_text(source, self.dataset)] if reads else DIALECTS[source.kind].snapshot
         yield from (f"{one};\n" for one in told)
 

@@ -1,0 +1,106 @@
+"""How a batch begins: as a new one, or from what a job that died has left ingested."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from merge_jobs.stores.postgres import batches
+from merge_jobs.stores.postgres.batches import Batch, Staged
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables, described
+from merge_jobs.strategies.step import Condition, Step, on_store, perform
+
+log = logging.getLogger(__name__)
+
+# These stage what is to change in a map in an unlogged table. A cold copy, a standby that is promoted, and a dump
+# without the data of unlogged tables have it empty, and the server's statistics may be as they were.
+UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff"])
+
+
+@dataclass
+class Beginning:
+    """What the steps hand on: the stream's last committed batch, and the one that begins."""
+
+    store: MergeStore
+    run_id: str
+    model_commit: str | None
+    last: int = 0
+    batch: Batch | None = None
+
+
+def begin(store: MergeStore, run_id: str, model_commit: str | None) -> tuple[Batch, int]:
+    """Begin a batch, or take over the one that is left ingested; return it, and the id of the last committed one."""
+    of = Beginning(store, run_id, model_commit)
+    perform(BEGIN_STEPS, of)
+    assert of.batch is not None
+    return of.batch, of.last
+
+
+def _take_over(of: Beginning) -> None:
+    of.last = batches.last_batch(of.store)
+    of.batch = _left_ingested(of.store, of.last + 1, of.run_id, of.model_commit)
+
+
+def _start(of: Beginning) -> None:
+    of.batch = batches.start(of.store, of.last + 1, of.run_id, of.model_commit)
+    log.info("%s batch %d: started", of.store.stream, of.batch.batch_id)
+
+
+BEGIN_STEPS: tuple[Step[Beginning], ...] = (
+    Step(
+        _take_over,
+        also=(
+            *("batches.last_batch", "batches.open_batch", "batches.take_over_batch"),
+            *("dataset.count_staged", "row_map.count_staged"),
+        ),
+    ),
+    Step(
+        _start,
+        (on_store("the batch begins", "batches.start_batch", ends="COMMIT"),),
+        also=("batches.source_is_accepted",),
+        when=Condition("", lambda of: of.batch is None),
+    ),
+)
+
+
+def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
+    """The batch that a job that died has left ingested, made this job's own; None if there is none to go on from."""
+    left = batches.ingested_batch(store, batch_id)
+    if left is None:
+        return None
+    reason = _cannot_go_on(store, left)
+    if reason is not None:
+        log.info("%s batch %d: was left ingested; begun anew, because %s", store.stream, batch_id, reason)
+        return None
+    log.info("%s batch %d: going on from what run %s has ingested", store.stream, batch_id, left.run_id)
+    return batches.take_over(store, left, run_id, model_commit)
+
+
+def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
+    """The tables that applying what is staged relies on, beside the merge table."""
+    needed = [tables.staging_name]
+    if staged.map_kind is not None:
+        needed.append(tables.staged_map_name)
+        if staged.strategy == staged.map_kind:  # the map is changed, not replaced
+            needed.append(tables.map_name)
+    return needed
+
+
+def _cannot_go_on(store: MergeStore, left: Batch) -> str | None:
+    if left.fingerprint != store.stream.fingerprint:
+        return "the model has changed"
+    if left.store_stats_reset != batches.stats_reset(store):
+        return "the merge store has crashed since"
+    for dataset in store.stream.datasets:
+        tables = left.tables_of(store, dataset)
+        staged = left.staged[tables.name]
+        if any(described(tables, table) is None for table in _needed(tables, staged)):
+            return f"the staging of {tables.name} is gone"
+        if tables.value("dataset.count_staged") != staged.staged:
+            return f"the staging of {tables.name} has other rows"
+        if staged.strategy in UNLOGGED_MAPS:
+            rows = tables.value("row_map.count_staged")
+            if rows != left.staged_map_rows.get(tables.name):  # none of a job of an older version
+                return f"the staged map of {tables.name} has other rows"
+    return None

@@ -1,0 +1,194 @@
+"""From staged rows to a committed batch: all datasets are merged in one transaction, and judged before the commit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import psycopg2
+
+from config_schema.model import Milestoning
+from config_schema.result import Counts, DatasetResult, MergeResult
+from merge_jobs.errors import database_failed
+from merge_jobs.process import shutdown
+from merge_jobs.quality import checks
+from merge_jobs.run.ingest import LATER
+from merge_jobs.schema_change import view_shape
+from merge_jobs.schema_change.schema_drift import Changes, bring_all_to_model, changes_to_come
+from merge_jobs.stores.postgres import batches, leftovers
+from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.lock_room import check_merge
+from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.strategies.selection import strategy_named
+from merge_jobs.strategies.step import Condition, Step, on_store, perform
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Merging:
+    """What the steps hand on: whether consumers' views must follow, tables to alter, and what was done to each dataset.
+
+    `result` is the run's with this batch, once that is known.
+    """
+
+    store: MergeStore
+    batch: Batch
+    last: int
+    reshaped: bool = False
+    changes: Changes = ()
+    applied: dict[str, DatasetResult] = field(default_factory=dict)
+    result: MergeResult | None = None
+
+
+def merge_datasets(of: Merging, max_delete_fraction: float) -> None:
+    """Merge what is staged of all datasets. The caller commits."""
+    perform(PREPARE_STEPS, of)
+    for dataset in of.store.stream.datasets:
+        shutdown.check()
+        began, staged = time.monotonic(), of.batch.staged[dataset.name]
+        tables = of.batch.tables_of(of.store, dataset)
+        try:
+            counts = strategy_named(staged.strategy).apply(tables, staged, of.batch.batch_id, max_delete_fraction)
+        except psycopg2.Error as error:
+            raise database_failed(error, f"{of.store.where}: dataset {dataset.name}") from error
+        seconds = staged.seconds + time.monotonic() - began
+        of.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    perform(JUDGE_STEPS, of)
+
+
+def _find_reshaped(of: Merging) -> None:
+    of.reshaped = view_shape.is_changed(of.store, of.batch, of.last)
+
+
+def _find_changes(of: Merging) -> None:
+    of.store.check_lock()
+    check_merge(of.store, of.batch)
+    # Where the model of a dataset has changed no strategy but this will do.
+    full = [dataset for dataset in of.store.stream.datasets if of.batch.staged[dataset.name].strategy == "full"]
+    of.changes = changes_to_come([of.batch.tables_of(of.store, dataset) for dataset in full])
+
+
+def _alter(of: Merging) -> None:
+    bring_all_to_model(of.changes)
+
+
+def _judge(of: Merging) -> None:
+    checked = checks.judged(of.store, of.batch.staged)
+    of.applied = {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in of.applied.items()}
+
+
+def _found_nothing(of: Merging) -> bool:
+    return of.result is not None and of.result.batch_id == of.last
+
+
+def _write_batch(of: Merging) -> None:
+    assert of.result is not None
+    batches.mark_committed(of.store, of.batch, of.result, _sums(dataset.counts for dataset in of.applied.values()))
+
+
+def _remove_batch(of: Merging) -> None:
+    assert of.result is not None
+    batches.remove(of.store, of.batch)
+    if of.batch.accept_source:
+        batches.move_position(of.store, of.batch, of.last)
+    batches.move_counter(of.store, of.last, of.result)
+
+
+def _drop_leftovers(of: Merging) -> None:
+    leftovers.drop_leftovers(of.store)
+
+
+def _sums(counts: Iterable[Counts]) -> Mapping[str, int]:
+    every = list(counts)
+    return {name: sum(getattr(one, name) for one in every) for name in ("inserted", "updated", "deleted", "total")}
+
+
+PREPARE_STEPS: tuple[Step[Merging], ...] = (
+    Step(
+        _find_reshaped,
+        (on_store("does it change what consumers' views are made of?", "row_map.find", of=["full"]),),
+        also=("batches.schema_of_batch",),
+    ),
+    Step(_find_changes),
+    Step(
+        _alter,
+        (
+            on_store(
+                "in short tries until the locks are there",
+                "drift.lock_timeout",
+                "drift.before_a_try",
+                "drift.wait_for_locks",
+                "drift.lock_to_change",
+                "drift.wait_for_locks",
+                "drift.alter_merge_table",
+                of=["full"],
+            ),
+        ),
+        also=("drift.back_to_before_a_try", "views", "leftovers.readers"),
+        when=Condition("only where the model has changed", lambda of: bool(of.changes)),
+    ),
+)
+JUDGE_STEPS: tuple[Step[Merging], ...] = (Step(_judge, also=("quality", "batches.references_held")),)
+# These are committed with the datasets.
+WRITE_STEPS: tuple[Step[Merging], ...] = (
+    Step(
+        _write_batch,
+        (
+            on_store(
+                "the batch and the stream's counter, in the same transaction",
+                "batches.batch_committed",
+                "batches.forget_rejected_keys",
+                "batches.move_counter",
+            ),
+            on_store(
+                "batches of the same run become one, and old ones go",
+                "batches.fold_run",
+                "batches.forget_old_batches",
+                ends="COMMIT",
+                milestoning=Milestoning.LIVE,
+            ),
+            on_store(
+                "old batches keep their ids, times and counts",
+                "batches.empty_old_batches",
+                ends="COMMIT",
+                milestoning=Milestoning.FORENSIC,
+            ),
+        ),
+        when=Condition("", lambda of: not _found_nothing(of)),
+    ),
+    Step(
+        _remove_batch,
+        (
+            on_store(
+                "the batch is taken back", "batches.batch_removed", "batches.move_counter", ends="COMMIT", of=LATER
+            ),
+        ),
+        also=("batches.move_position",),
+        when=Condition("instead of that, where no dataset has changed", _found_nothing),
+    ),
+)
+DROP_STEPS: tuple[Step[Merging], ...] = (
+    Step(
+        _drop_leftovers,
+        (
+            on_store(
+                "afterwards: what was staged is dropped; a table that another session reads stays until a later batch",
+                "leftovers.do_not_wait",
+                "leftovers.drop",
+                of=LATER,
+            ),
+            on_store(
+                "the old map was dropped too: the new one gets its name",
+                "leftovers.rename_map",
+                "leftovers.map_has_its_usual_name",
+                of=["full"],
+                postgresql=True,
+            ),
+            on_store("that is all", ends="COMMIT", of=LATER),
+        ),
+        also=("leftovers.standing", "leftovers.maps_in_use"),
+    ),
+)

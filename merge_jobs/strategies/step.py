@@ -1,0 +1,115 @@
+"""Steps of a batch. `perform` runs them, and holds each to the statements that it names; `merge-job sql` prints them.
+
+So what is printed cannot differ from what runs. `.find_delta` is that statement of live.sql or forensic.sql, by the
+platform's milestoning; the statements of the other one of the two files are neither run nor printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from config_schema.model import Milestoning
+from merge_jobs.sql import only
+
+# What any step may run without naming it, and what is not printed: the settings that a transaction begins with, looks
+# at the catalogue and the server, which change nothing, and the savepoint around a COPY out of a source.
+UNNAMED = frozenset(
+    [
+        *("session", "lock_room", "batches.lock_is_held", "batches.store_stats_reset"),
+        *("dataset.describe", "dataset.key_index_stands", "dataset.types_known"),
+        *("dataset.type_in_sight", "dataset.schemas_of_type", "dataset.copy_progress"),
+        *("postgres_source.columns", "postgres_source.types_known", "postgres_source.estimated_rows"),
+        *("postgres_source.before_a_copy", "postgres_source.after_a_copy"),
+    ]
+)
+
+State = TypeVar("State", contravariant=True)
+
+
+class Side(Enum):
+    SOURCE = "source"
+    STORE = "merge store"
+
+
+@dataclass(frozen=True)
+class Section:
+    """Statements that belong together, on one side; `opens` and `ends` are what the driver adds around them.
+
+    It is printed for batches of the strategies `of`, or of all if there are none, for producers on PostgreSQL only if
+    `postgresql`, and on platforms of the `milestoning` if there is one.
+    """
+
+    side: Side
+    title: str
+    statements: tuple[str, ...]
+    opens: str = ""
+    ends: str = ""
+    of: frozenset[str] = frozenset()
+    postgresql: bool = False
+    milestoning: Milestoning | None = None
+
+
+def on_source(
+    title: str, *statements: str, opens: str = "", of: Iterable[str] = (), postgresql: bool = False
+) -> Section:
+    return Section(Side.SOURCE, title, statements, opens, of=frozenset(of), postgresql=postgresql)
+
+
+def on_store(
+    title: str,
+    *statements: str,
+    ends: str = "",
+    of: Iterable[str] = (),
+    postgresql: bool = False,
+    milestoning: Milestoning | None = None,
+) -> Section:
+    return Section(Side.STORE, title, statements, "", ends, frozenset(of), postgresql, milestoning)
+
+
+@dataclass(frozen=True)
+class Condition(Generic[State]):
+    """When a step is run. `words` stand before its titles; they are empty where its sections say enough."""
+
+    words: str
+    holds: Callable[[State], bool]
+
+
+@dataclass(frozen=True)
+class Step(Generic[State]):
+    """A function that takes the state which the steps of a part of a batch hand on, and the statements that it may run.
+
+    `sections` are printed, in this order. `also` are statements that are not: other ways to the same end, the model's
+    quality checks, and what is run once a batch was refused. A name without a dot stands for all of that file.
+    """
+
+    run: Callable[[State], None]
+    sections: tuple[Section, ...] = ()
+    also: tuple[str, ...] = ()
+    when: Condition[State] | None = None
+
+    @property
+    def title(self) -> str:
+        return self.sections[0].title if self.sections else str(self.run)
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """All statements that the step may run."""
+        printed = (name for section in self.sections for name in section.statements)
+        every = [full for name in (*printed, *self.also) for full in _in_full(name)]
+        return UNNAMED.union(every)
+
+
+def perform(steps: Iterable[Step[State]], state: State) -> None:
+    """Run the steps in order. Raises ValueError where one runs a statement that it does not name."""
+    for step in steps:
+        if step.when is None or step.when.holds(state):
+            with only(step.named, step.title):
+                step.run(state)
+
+
+def _in_full(name: str) -> tuple[str, ...]:
+    return tuple(kind.value + name for kind in Milestoning) if name.startswith(".") else (name,)

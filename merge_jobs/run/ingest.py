@@ -1,4 +1,4 @@
-"""From the source to staged rows: one snapshot for all datasets of the stream, let go as soon as it is read."""
+"""From the source to staged rows: one snapshot for all datasets of the stream, closed as soon as it is read."""
 
 from __future__ import annotations
 

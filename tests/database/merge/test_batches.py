@@ -287,7 +287,7 @@ def test_a_slice_killed_after_a_batch_tells_at_its_retry_what_it_did(merging, mo
 
     case.run(LIVE, "first", time_slice_seconds=0.001)
     case.execute("DELETE FROM orders WHERE id = 1")
-    monkeypatch.setattr("merge_jobs.run.job.ending.pause", killed)
+    monkeypatch.setattr("merge_jobs.run.job.shutdown.pause", killed)
     with pytest.raises(KeyboardInterrupt):
         case.run(LIVE, "the-slice", time_slice_seconds=60)
     monkeypatch.undo()
@@ -304,7 +304,7 @@ def test_a_failure_late_in_a_slice_still_tells_what_was_committed(merging, monke
         case.execute("ALTER TABLE orders RENAME TO gone")
         return True
 
-    monkeypatch.setattr("merge_jobs.run.job.ending.pause", renamed)
+    monkeypatch.setattr("merge_jobs.run.job.shutdown.pause", renamed)
     with pytest.raises(StreamFactoryError, match="there is no table 'orders'"):
         job.perform()
     assert (job.so_far.batches, job.so_far.batch_id, job.so_far.total.inserted) == (1, 1, 40)

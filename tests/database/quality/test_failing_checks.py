@@ -122,7 +122,7 @@ def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of
         case.execute(meanwhile.pop(0))
         return True
 
-    monkeypatch.setattr("merge_jobs.run.job.ending.pause", change)
+    monkeypatch.setattr("merge_jobs.run.job.shutdown.pause", change)
     job = Run(case.job(Milestoning.LIVE, time_slice_seconds=600))
     with pytest.raises(KeyboardInterrupt):
         job.perform()

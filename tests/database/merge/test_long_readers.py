@@ -205,7 +205,7 @@ def test_other_readers_do_not_wait_behind_a_changed_model(merging, monkeypatch):
             reader.rollback()
         return True
 
-    monkeypatch.setattr(lock_tries.ending, "pause", read_while_the_job_pauses)
+    monkeypatch.setattr(lock_tries.shutdown, "pause", read_while_the_job_pauses)
     with closing(case.target.connect()) as reader, reader.cursor() as cursor:
         cursor.execute('LOCK TABLE "yellowlive_Store1_u_merge" IN ACCESS SHARE MODE')
         assert case.run(LIVE).shape_changed

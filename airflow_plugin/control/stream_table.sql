@@ -2,7 +2,8 @@
 
 -- name: table_exists
 -- Asked before creating: CREATE TABLE IF NOT EXISTS wants the right to create even where the table is there.
-SELECT to_regclass(%(table)s) IS NOT NULL
+-- From pg_class: to_regclass alone takes no lock, so a session that has waited for another's COMMIT may still answer as it did before.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(%(table)s))
 
 -- name: create_stream_table
 CREATE TABLE {stream_table} (

@@ -56,6 +56,38 @@ def test_a_missing_table_says_which_and_what_to_do(connection):
     assert not caught.value.retryable
 
 
+def test_who_waited_for_another_sync_finds_the_tables_that_it_made(new_database):
+    database = new_database("merge")
+    first, second = database.connect(), database.connect()
+    assert len(stream_table.missing_tables(second, "yellowlive")) == 3  # what a plan looks at, and then remembers
+    second.rollback()
+    stream_table.take_sync_lock(first, "yellowlive")
+    created: list[list[str]] = []
+
+    def sync() -> None:
+        stream_table.take_sync_lock(second, "yellowlive")
+        created.append(stream_table.create_tables(second, "yellowlive"))
+
+    waiting = threading.Thread(target=sync)
+    waiting.start()
+    _wait_until_one_waits(first)
+    stream_table.create_tables(first, "yellowlive")
+    first.commit()
+    waiting.join()
+    assert created == [[]]
+    first.close()
+    second.close()
+
+
+def _wait_until_one_waits(connection) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = " + (
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with connection.cursor() as cursor:
+        while cursor.execute(waiting) or cursor.fetchone() == (0,):
+            pass
+
+
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
     all_three = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history", "yellowlive_model_state"]
     assert stream_table.create_tables(connection, "yellowlive") == all_three

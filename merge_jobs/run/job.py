@@ -16,7 +16,7 @@ from merge_jobs.process import shutdown
 from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
 from merge_jobs.run.ingest import ingest
-from merge_jobs.run.merge import DROP_STEPS, WRITE_STEPS, Merging, merge_datasets
+from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
 from merge_jobs.stores.postgres import (
     batches,
     operator_audit,
@@ -127,8 +127,8 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
             batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.max_delete_fraction)
-        merging.result = result = _result(job, merging, so_far, time.monotonic() - began)
-        perform(WRITE_STEPS, merging)
+        result = _result(job, merging, so_far, time.monotonic() - began)
+        write_result(merging, result)
         shutdown.check()
         _commit(job, store, result)
     except Exception as error:

@@ -59,6 +59,12 @@ def merge_datasets(of: Merging, max_delete_fraction: float) -> None:
     perform(JUDGE_STEPS, of)
 
 
+def write_result(of: Merging, result: MergeResult) -> None:
+    """Write the batch and the stream's counter; a batch that found nothing is taken back. The caller commits."""
+    of.result = result
+    perform(WRITE_STEPS, of)
+
+
 def _find_reshaped(of: Merging) -> None:
     of.reshaped = view_shape.is_changed(of.store, of.batch, of.last)
 

@@ -21,7 +21,7 @@ keys = st.tuples(st.integers(1, 4), st.sampled_from(["", "a", "ä\n"]))
 rows = st.tuples(st.sampled_from([None, "", "x", "X", "\\N"]), st.sampled_from([None, "1.0", "1.00", "NaN", "-0"]))
 changes = st.lists(st.tuples(keys, st.none() | rows), max_size=6)  # None: the key is deleted
 # After which step of the job it is killed, before it is run again.
-crashes = st.sampled_from([None, None, "ingest", "_applied", "_write_down", "_commit"])
+crashes = st.sampled_from([None, None, "ingest", "merge_datasets", "write_result", "_commit"])
 histories = st.lists(st.tuples(changes, crashes), min_size=1, max_size=5)
 
 

@@ -74,7 +74,7 @@ def test_an_image_that_cannot_be_pulled_is_named_and_its_pod_is_gone(
     world: World, stand_in, fails, deferrable, on_failed_pod
 ):
     stand_in.faults.unpullable = "manifest for registry.example/merge-job:0.1.0 not found"
-    with fails("Image cannot be pulled.*\nmanifest for registry.example/merge-job:0.1.0 not found"):
+    with fails("Image cannot be pulled.*\\\\nmanifest for registry.example/merge-job:0.1.0 not found"):
         world.run(world.task(deferrable=deferrable, on_failed_pod=on_failed_pod))
     assert not stand_in.pods
 

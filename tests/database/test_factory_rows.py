@@ -105,7 +105,7 @@ def test_a_server_that_accepts_and_never_answers_is_given_up(merge_store, monkey
         port = silent.getsockname()[1]
         monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", f"postgresql://u:secret@127.0.0.1:{port}/d")
         began = time.monotonic()
-        with pytest.raises(MergeStoreError, match=r"no answer within 0.3 s \(u@127.0.0.1:") as raised:
+        with pytest.raises(MergeStoreError, match=r"no answer within 0.3 s") as raised:
             read_table(SETTINGS)
     assert time.monotonic() - began < 5
     assert raised.value.retryable
@@ -133,7 +133,7 @@ def test_a_host_name_that_does_not_resolve_takes_no_longer_than_the_timeout(merg
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://u:secret@db.hangs.example/d")
     for _ in range(3):
         began = time.monotonic()
-        with pytest.raises(MergeStoreError, match=r"name is not resolved within 0.3 s \(u@db.hangs.example") as raised:
+        with pytest.raises(MergeStoreError, match=r"name is not resolved within 0.3 s") as raised:
             read_table(SETTINGS)
         assert time.monotonic() - began < 3
         assert raised.value.retryable

@@ -12,11 +12,11 @@ from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Option, Place
 from merge_jobs.process.log_lines import LogFormat, log_to_stdout
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals
-from merge_jobs.run.job import MAX_DELETE_FRACTION
+from merge_jobs.run.options import MergeOptions
 from merge_jobs.run.report import report
 from merge_jobs.run.request import Request, perform
 from merge_jobs.run.shadow import Tables
-from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
+from merge_jobs.strategies.selection import Wanted
 
 
 @with_places
@@ -36,11 +36,11 @@ def merge(
             "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
         ),
     ] = None,
-    strategy: Annotated[Wanted, Option("--strategy", "How the delta is found.")] = Wanted.AUTO,
+    strategy: Annotated[Wanted, Option("--strategy", "How the delta is found.")] = MergeOptions.strategy,
     time_slice_seconds: Annotated[float, Option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
     max_delete_fraction: Annotated[
         float, Option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")
-    ] = MAX_DELETE_FRACTION,
+    ] = MergeOptions.max_delete_fraction,
     allow_deletes: Annotated[
         bool, Option("--allow-deletes", "Let one batch of this run delete more than that.")
     ] = False,
@@ -51,7 +51,7 @@ def merge(
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
         float, Option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
-    ] = AUDIT_SECONDS,
+    ] = MergeOptions.audit_interval,
     log_format: Annotated[
         LogFormat, Option("--log-format", "json: an object a line; the result's lines stay as they are.")
     ] = LogFormat.TEXT,
@@ -78,13 +78,15 @@ def merge(
         source_credential=source_credential,
         source_hosts=None if source_hosts is None else tuple(source_hosts.split(",")),
         tables=tables,
-        strategy=strategy,
-        time_slice_seconds=time_slice_seconds,
-        max_delete_fraction=max_delete_fraction,
-        allow_deletes=allow_deletes,
-        asked_by=by,
-        lock_wait=lock_wait,
-        audit_interval=audit_interval,
+        options=MergeOptions(
+            strategy=strategy,
+            time_slice_seconds=time_slice_seconds,
+            max_delete_fraction=max_delete_fraction,
+            allow_deletes=allow_deletes,
+            asked_by=by,
+            lock_wait=lock_wait,
+            audit_interval=audit_interval,
+        ),
     )
     limit_memory()
     with ended_by_signals():

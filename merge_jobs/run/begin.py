@@ -31,20 +31,20 @@ class Beginning:
 
 def begin(store: MergeStore, run_id: str, model_commit: str | None) -> tuple[Batch, int]:
     """Begin a batch, or take over the one that is left ingested; return it, and the id of the last committed one."""
-    of = Beginning(store, run_id, model_commit)
-    perform(BEGIN_STEPS, of)
-    assert of.batch is not None
-    return of.batch, of.last
+    state = Beginning(store, run_id, model_commit)
+    perform(BEGIN_STEPS, state)
+    assert state.batch is not None
+    return state.batch, state.last
 
 
-def _take_over(of: Beginning) -> None:
-    of.last = batches.last_batch(of.store)
-    of.batch = _left_ingested(of.store, of.last + 1, of.run_id, of.model_commit)
+def _take_over(state: Beginning) -> None:
+    state.last = batches.last_batch(state.store)
+    state.batch = _left_ingested(state.store, state.last + 1, state.run_id, state.model_commit)
 
 
-def _start(of: Beginning) -> None:
-    of.batch = batches.start(of.store, of.last + 1, of.run_id, of.model_commit)
-    log.info("%s batch %d: started", of.store.stream, of.batch.batch_id)
+def _start(state: Beginning) -> None:
+    state.batch = batches.start(state.store, state.last + 1, state.run_id, state.model_commit)
+    log.info("%s batch %d: started", state.store.stream, state.batch.batch_id)
 
 
 BEGIN_STEPS: tuple[Step[Beginning], ...] = (
@@ -59,7 +59,7 @@ BEGIN_STEPS: tuple[Step[Beginning], ...] = (
         _start,
         (on_store("the batch begins", "batches.start_batch", ends="COMMIT"),),
         also=("batches.source_is_accepted",),
-        when=Condition("", lambda of: of.batch is None),
+        when=Condition("", lambda state: state.batch is None),
     ),
 )
 

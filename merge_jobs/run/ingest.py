@@ -90,35 +90,35 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     If every strategy can go on from a commit the batch is then committed as ingested; a first load is not: it ends
     in the transaction that it began.
     """
-    of = Ingesting(store, batch, last_batch)
-    perform(NAME_STEPS, of)
+    state = Ingesting(store, batch, last_batch)
+    perform(NAME_STEPS, state)
     title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
     with open_source(place, title) as source, shutdown.cancelling(source.cancel):
-        of.source = source
-        perform(SNAPSHOT_STEPS, of)
+        state.source = source
+        perform(SNAPSHOT_STEPS, state)
         for dataset in store.stream.datasets:
             shutdown.check()
-            if len(of.staged) % AT_ONCE == AT_ONCE - 1 and all(of.merged.values()):
+            if len(state.staged) % AT_ONCE == AT_ONCE - 1 and all(state.merged.values()):
                 store.commit()  # the locks on what is staged; a first load is one transaction
-            tables = of.batch.tables_of(store, dataset)
-            of.staged[tables.name] = _read(of, Looking(tables, source), wanted, audit)
+            tables = state.batch.tables_of(store, dataset)
+            state.staged[tables.name] = _read(state, Looking(tables, source), wanted, audit)
         if isinstance(source, PostgresSource):
             source.check_snapshot()
-    perform(STAGED_STEPS, of)
-    return of.batch
+    perform(STAGED_STEPS, state)
+    return state.batch
 
 
-def _read(of: Ingesting, looking: Looking, wanted: Wanted, audit: float) -> Staged:
+def _read(state: Ingesting, looking: Looking, wanted: Wanted, audit: float) -> Staged:
     """Stage a dataset by the strategy that suits what is known of it."""
     began, tables = time.monotonic(), looking.tables
     perform(LOOK_STEPS, looking)
-    assert of.now is not None
+    assert state.now is not None
     case = Case(
-        *(tables.where, of.merged[tables.name], of.last, wanted, looking.known, looking.sight, of.now, audit),
+        *(tables.where, state.merged[tables.name], state.last, wanted, looking.known, looking.sight, state.now, audit),
     )
     how = choice(case)
-    log.info("%s batch %d: %s: %s", tables.where, of.batch.batch_id, how.strategy, how.reason)
-    reading = Reading(tables, looking.source, of.batch.batch_id, looking.sight, how.map_kind)
+    log.info("%s batch %d: %s: %s", tables.where, state.batch.batch_id, how.strategy, how.reason)
+    reading = Reading(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind)
     with refusals_named(tables, looking.source):
         how, read = _staged(reading, how)
     return Staged(
@@ -144,84 +144,84 @@ def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
         return instead, strategy_named(instead.strategy).stage(reading)
 
 
-def _name_tables(of: Ingesting) -> None:
-    of.merged = {tables.name: _is_merged(tables, of.last) for tables in _tables(of.store)}
-    new = [name for name, is_merged in of.merged.items() if not is_merged]
-    check_first_loads(of.store, len(new))
-    named = names_for_batch(of.store, new)
-    of.batch = replace(of.batch, tables={name: of for name, of in named.items() if of != TableNames()})
+def _name_tables(state: Ingesting) -> None:
+    state.merged = {tables.name: _is_merged(tables, state.last) for tables in _tables(state.store)}
+    new = [name for name, is_merged in state.merged.items() if not is_merged]
+    check_first_loads(state.store, len(new))
+    named = names_for_batch(state.store, new)
+    state.batch = replace(state.batch, tables={name: given for name, given in named.items() if given != TableNames()})
 
 
-def _find_last_position(of: Ingesting) -> None:
-    assert isinstance(of.source, PostgresSource)
-    check_source(of.source, of.store.stream.datasets)
-    of.last_position = position_from_dict(batches.source_position(of.store, of.last))
+def _find_last_position(state: Ingesting) -> None:
+    assert isinstance(state.source, PostgresSource)
+    check_source(state.source, state.store.stream.datasets)
+    state.last_position = position_from_dict(batches.source_position(state.store, state.last))
 
 
-def _wait(of: Ingesting) -> None:
-    assert isinstance(of.source, PostgresSource)
-    assert of.last_position is not None
-    wait_until_not_behind(of.source, of.last_position, of.last)
+def _wait(state: Ingesting) -> None:
+    assert isinstance(state.source, PostgresSource)
+    assert state.last_position is not None
+    wait_until_not_behind(state.source, state.last_position, state.last)
 
 
-def _take_snapshot(of: Ingesting) -> None:
-    assert of.source is not None
-    of.taken = of.source.begin(of.store.stream.datasets)
+def _take_snapshot(state: Ingesting) -> None:
+    assert state.source is not None
+    state.taken = state.source.begin(state.store.stream.datasets)
 
 
-def _find_position(of: Ingesting) -> None:
+def _find_position(state: Ingesting) -> None:
     # The snapshot has at least what the server had before it, and at most what it has after it.
-    assert isinstance(of.source, PostgresSource)
-    of.position = read_position(of.source)
+    assert isinstance(state.source, PostgresSource)
+    state.position = read_position(state.source)
 
 
-def _set_valid_time(of: Ingesting) -> None:
-    assert of.taken is not None
-    valid_from, of.now = batches.valid_time(of.store, of.taken, of.last)
-    of.batch = replace(of.batch, snapshot_time=valid_from)
-    if abs(of.now - of.taken) > CLOCKS_DIFFER:
+def _set_valid_time(state: Ingesting) -> None:
+    assert state.taken is not None
+    valid_from, state.now = batches.valid_time(state.store, state.taken, state.last)
+    state.batch = replace(state.batch, snapshot_time=valid_from)
+    if abs(state.now - state.taken) > CLOCKS_DIFFER:
         log.warning(
             "%s batch %d: the source's clock says %s and the merge store's %s: the batch is valid from %s",
-            *(of.store.stream, of.batch.batch_id, of.taken, of.now, valid_from),
+            *(state.store.stream, state.batch.batch_id, state.taken, state.now, valid_from),
         )
 
 
-def _look(of: Looking) -> None:
-    assert isinstance(of.source, PostgresSource)
-    of.sight = look(of.source, of.tables.dataset)
+def _look(state: Looking) -> None:
+    assert isinstance(state.source, PostgresSource)
+    state.sight = look(state.source, state.tables.dataset)
 
 
-def _find_map(of: Looking) -> None:
-    of.known = row_maps.find(of.tables)
+def _find_map(state: Looking) -> None:
+    state.known = row_maps.find(state.tables)
 
 
 def _drop_staged(reading: Reading) -> None:
     drop_staged(reading.tables)
 
 
-def _describe(of: Ingesting) -> None:
+def _describe(state: Ingesting) -> None:
     """Write into the batch what another job has to know to go on from here."""
-    of.batch = replace(
-        of.batch,
-        fingerprint=of.store.stream.fingerprint,
-        store_stats_reset=batches.stats_reset(of.store),
-        staged=of.staged,
-        source_position=None if of.position is None else of.position.to_dict(),
-        staged_map_rows=_staged_map_rows(of.store, of.batch, of.staged),
+    state.batch = replace(
+        state.batch,
+        fingerprint=state.store.stream.fingerprint,
+        store_stats_reset=batches.stats_reset(state.store),
+        staged=state.staged,
+        source_position=None if state.position is None else state.position.to_dict(),
+        staged_map_rows=_staged_map_rows(state.store, state.batch, state.staged),
     )
 
 
-def _mark_ingested(of: Ingesting) -> None:
-    batches.mark_ingested(of.store, of.batch)
-    log.info("%s batch %d: ingested", of.store.stream, of.batch.batch_id)
+def _mark_ingested(state: Ingesting) -> None:
+    batches.mark_ingested(state.store, state.batch)
+    log.info("%s batch %d: ingested", state.store.stream, state.batch.batch_id)
 
 
-def _is_waited_for(of: Ingesting) -> bool:
-    return of.last_position is not None and not of.batch.accept_source
+def _is_waited_for(state: Ingesting) -> bool:
+    return state.last_position is not None and not state.batch.accept_source
 
 
-def _may_be_left(of: Ingesting) -> bool:
-    return all(strategy_named(staged.strategy).resumable for staged in of.staged.values())
+def _may_be_left(state: Ingesting) -> bool:
+    return all(strategy_named(staged.strategy).resumable for staged in state.staged.values())
 
 
 def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Staged]) -> dict[str, int]:
@@ -254,7 +254,7 @@ def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
 
 
 POSITION = ("guard.position_is_readable", "guard.position")
-OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda of: isinstance(of.source, PostgresSource))
+OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, PostgresSource))
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
 NAME_STEPS: tuple[Step[Ingesting], ...] = (Step(_name_tables, also=("leftovers",)),)
@@ -266,7 +266,11 @@ SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
     ),
     Step(
         _wait,
-        (on_source("a source that is behind that is waited for, or refused", *POSITION, of=LATER, postgresql=True),),
+        (
+            on_source(
+                "a source that is behind that is waited for, or refused", *POSITION, strategies=LATER, postgresql=True
+            ),
+        ),
         when=Condition("", _is_waited_for),
     ),
     Step(
@@ -302,7 +306,7 @@ LOOK_STEPS: tuple[Step[Looking], ...] = (
                 postgresql=True,
             ),
         ),
-        when=Condition("", lambda of: isinstance(of.source, PostgresSource)),
+        when=Condition("", lambda state: isinstance(state.source, PostgresSource)),
     ),
     Step(_find_map, (on_store("what it knows, which decides the strategy", "row_map.find"),)),
 )
@@ -314,13 +318,17 @@ STAGED_STEPS: tuple[Step[Ingesting], ...] = (
             on_store(
                 "by its number a later run sees whether a server has emptied it",
                 "row_map.count_staged",
-                of=UNLOGGED_MAPS,
+                strategies=UNLOGGED_MAPS,
             ),
         ),
     ),
     Step(
         _mark_ingested,
-        (on_store("everything is staged, the source is closed", "batches.batch_ingested", ends="COMMIT", of=LATER),),
+        (
+            on_store(
+                "everything is staged, the source is closed", "batches.batch_ingested", ends="COMMIT", strategies=LATER
+            ),
+        ),
         when=Condition("", _may_be_left),
     ),
 )

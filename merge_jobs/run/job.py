@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import psycopg2
 
@@ -17,6 +17,7 @@ from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
 from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
+from merge_jobs.run.options import MergeOptions
 from merge_jobs.stores.postgres import (
     batches,
     operator_audit,
@@ -25,13 +26,11 @@ from merge_jobs.stores.postgres import (
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
 from merge_jobs.strategies.step import perform
 from merge_jobs.stream import Stream
 
 log = logging.getLogger(__name__)
 
-MAX_DELETE_FRACTION = 0.5
 LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
 FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
 UNDEFINED_TABLE = "42P01"
@@ -40,20 +39,14 @@ SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lo
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is asked to do; `time_slice_seconds` 0 is one batch."""
+    """What a run is asked to do."""
 
     stream: Stream
     source: Place
     store: Place
     run_id: str
     model_commit: str | None = None
-    strategy: Wanted = Wanted.AUTO
-    time_slice_seconds: float = 0
-    max_delete_fraction: float = MAX_DELETE_FRACTION
-    allow_deletes: bool = False  # one batch may delete more than that
-    asked_by: str | None = None  # who let it
-    lock_wait: float = 0
-    audit_interval: float = AUDIT_SECONDS
+    options: MergeOptions = field(default_factory=MergeOptions)
 
 
 def run(job: Job) -> MergeResult:
@@ -74,15 +67,15 @@ class Run:
         try:
             with store, shutdown.cancelling(store.session.cancel):
                 batches.create_tables(store)
-                store.lock_stream(job.lock_wait)
+                store.lock_stream(job.options.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
                 self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
                 store.commit()
                 if stored is not None:
                     log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
                     return stored
-                if job.allow_deletes:
-                    operator_audit.write_down(store, "allow_deletes", job.asked_by)
+                if job.options.allow_deletes:
+                    operator_audit.write_down(store, "allow_deletes", job.options.asked_by)
                     store.commit()
                 self._time_slice(store)
                 return self.so_far
@@ -91,7 +84,7 @@ class Run:
             raise database_failed(error, store.where) from error
 
     def _time_slice(self, store: MergeStore) -> None:
-        end = time.monotonic() + self.job.time_slice_seconds
+        end = time.monotonic() + self.job.options.time_slice_seconds
         shutdown.from_here_in_order()
         shutdown.check()
         while True:
@@ -113,8 +106,10 @@ class Run:
 
     def _job_now(self) -> Job:
         # The first batch of the run that commits is the one that an operator has let through.
-        let_through = self.job.allow_deletes and self.so_far.batches == 0
-        return replace(self.job, max_delete_fraction=1.0) if let_through else self.job
+        options = self.job.options
+        if not options.allow_deletes or self.so_far.batches > 0:
+            return self.job
+        return replace(self.job, options=replace(options, max_delete_fraction=1.0))
 
 
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
@@ -124,9 +119,9 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     try:
         shutdown.check()
         if not batch.staged:
-            batch = ingest(store, job.source, batch, job.strategy, last, job.audit_interval)
+            batch = ingest(store, job.source, batch, job.options.strategy, last, job.options.audit_interval)
         merging = Merging(store, batch, last)
-        merge_datasets(merging, job.max_delete_fraction)
+        merge_datasets(merging, job.options.max_delete_fraction)
         result = _result(job, merging, so_far, time.monotonic() - began)
         write_result(merging, result)
         shutdown.check()
@@ -165,7 +160,7 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
         datasets[name] = replace(dataset, counts=summed, seconds=took, quality=checked)
     assert batch.snapshot_time is not None
     return MergeResult(
-        code=ResultCode.KEEP_WORKING if changed and job.time_slice_seconds > 0 else ResultCode.DONE,
+        code=ResultCode.KEEP_WORKING if changed and job.options.time_slice_seconds > 0 else ResultCode.DONE,
         run_id=job.run_id,
         platform=job.stream.platform.name,
         stream_key=job.stream.key,

@@ -43,68 +43,70 @@ class Merging:
     result: MergeResult | None = None
 
 
-def merge_datasets(of: Merging, max_delete_fraction: float) -> None:
+def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
     """Merge what is staged of all datasets. The caller commits."""
-    perform(PREPARE_STEPS, of)
-    for dataset in of.store.stream.datasets:
+    perform(PREPARE_STEPS, state)
+    for dataset in state.store.stream.datasets:
         shutdown.check()
-        began, staged = time.monotonic(), of.batch.staged[dataset.name]
-        tables = of.batch.tables_of(of.store, dataset)
+        began, staged = time.monotonic(), state.batch.staged[dataset.name]
+        tables = state.batch.tables_of(state.store, dataset)
         try:
-            counts = strategy_named(staged.strategy).apply(tables, staged, of.batch.batch_id, max_delete_fraction)
+            counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, max_delete_fraction)
         except psycopg2.Error as error:
-            raise database_failed(error, f"{of.store.where}: dataset {dataset.name}") from error
+            raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began
-        of.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
-    perform(JUDGE_STEPS, of)
+        state.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    perform(JUDGE_STEPS, state)
 
 
-def write_result(of: Merging, result: MergeResult) -> None:
+def write_result(state: Merging, result: MergeResult) -> None:
     """Write the batch and the stream's counter; a batch that found nothing is taken back. The caller commits."""
-    of.result = result
-    perform(WRITE_STEPS, of)
+    state.result = result
+    perform(WRITE_STEPS, state)
 
 
-def _find_reshaped(of: Merging) -> None:
-    of.reshaped = view_shape.is_changed(of.store, of.batch, of.last)
+def _find_reshaped(state: Merging) -> None:
+    state.reshaped = view_shape.is_changed(state.store, state.batch, state.last)
 
 
-def _find_changes(of: Merging) -> None:
-    of.store.check_lock()
-    check_merge(of.store, of.batch)
+def _find_changes(state: Merging) -> None:
+    state.store.check_lock()
+    check_merge(state.store, state.batch)
     # Where the model of a dataset has changed no strategy but this will do.
-    full = [dataset for dataset in of.store.stream.datasets if of.batch.staged[dataset.name].strategy == "full"]
-    of.changes = changes_to_come([of.batch.tables_of(of.store, dataset) for dataset in full])
+    full = [dataset for dataset in state.store.stream.datasets if state.batch.staged[dataset.name].strategy == "full"]
+    state.changes = changes_to_come([state.batch.tables_of(state.store, dataset) for dataset in full])
 
 
-def _alter(of: Merging) -> None:
-    bring_all_to_model(of.changes)
+def _alter(state: Merging) -> None:
+    bring_all_to_model(state.changes)
 
 
-def _judge(of: Merging) -> None:
-    checked = checks.judged(of.store, of.batch.staged)
-    of.applied = {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in of.applied.items()}
+def _judge(state: Merging) -> None:
+    checked = checks.judged(state.store, state.batch.staged)
+    state.applied = {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in state.applied.items()}
 
 
-def _found_nothing(of: Merging) -> bool:
-    return of.result is not None and of.result.batch_id == of.last
+def _found_nothing(state: Merging) -> bool:
+    return state.result is not None and state.result.batch_id == state.last
 
 
-def _write_batch(of: Merging) -> None:
-    assert of.result is not None
-    batches.mark_committed(of.store, of.batch, of.result, _sums(dataset.counts for dataset in of.applied.values()))
+def _write_batch(state: Merging) -> None:
+    assert state.result is not None
+    batches.mark_committed(
+        state.store, state.batch, state.result, _sums(dataset.counts for dataset in state.applied.values())
+    )
 
 
-def _remove_batch(of: Merging) -> None:
-    assert of.result is not None
-    batches.remove(of.store, of.batch)
-    if of.batch.accept_source:
-        batches.move_position(of.store, of.batch, of.last)
-    batches.move_counter(of.store, of.last, of.result)
+def _remove_batch(state: Merging) -> None:
+    assert state.result is not None
+    batches.remove(state.store, state.batch)
+    if state.batch.accept_source:
+        batches.move_position(state.store, state.batch, state.last)
+    batches.move_counter(state.store, state.last, state.result)
 
 
-def _drop_leftovers(of: Merging) -> None:
-    leftovers.drop_leftovers(of.store)
+def _drop_leftovers(state: Merging) -> None:
+    leftovers.drop_leftovers(state.store)
 
 
 def _sums(counts: Iterable[Counts]) -> Mapping[str, int]:
@@ -115,7 +117,7 @@ def _sums(counts: Iterable[Counts]) -> Mapping[str, int]:
 PREPARE_STEPS: tuple[Step[Merging], ...] = (
     Step(
         _find_reshaped,
-        (on_store("does it change what consumers' views are made of?", "row_map.find", of=["full"]),),
+        (on_store("does it change what consumers' views are made of?", "row_map.find", strategies=["full"]),),
         also=("batches.schema_of_batch",),
     ),
     Step(_find_changes),
@@ -130,11 +132,11 @@ PREPARE_STEPS: tuple[Step[Merging], ...] = (
                 "drift.lock_to_change",
                 "drift.wait_for_locks",
                 "drift.alter_merge_table",
-                of=["full"],
+                strategies=["full"],
             ),
         ),
         also=("drift.back_to_before_a_try", "views", "leftovers.readers"),
-        when=Condition("only where the model has changed", lambda of: bool(of.changes)),
+        when=Condition("only where the model has changed", lambda state: bool(state.changes)),
     ),
 )
 JUDGE_STEPS: tuple[Step[Merging], ...] = (Step(_judge, also=("quality", "batches.references_held")),)
@@ -163,13 +165,17 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
                 milestoning=Milestoning.FORENSIC,
             ),
         ),
-        when=Condition("", lambda of: not _found_nothing(of)),
+        when=Condition("", lambda state: not _found_nothing(state)),
     ),
     Step(
         _remove_batch,
         (
             on_store(
-                "the batch is taken back", "batches.batch_removed", "batches.move_counter", ends="COMMIT", of=LATER
+                "the batch is taken back",
+                "batches.batch_removed",
+                "batches.move_counter",
+                ends="COMMIT",
+                strategies=LATER,
             ),
         ),
         also=("batches.move_position",),
@@ -184,16 +190,16 @@ DROP_STEPS: tuple[Step[Merging], ...] = (
                 "afterwards: what was staged is dropped; a table that another session reads stays until a later batch",
                 "leftovers.do_not_wait",
                 "leftovers.drop",
-                of=LATER,
+                strategies=LATER,
             ),
             on_store(
                 "the old map was dropped too: the new one gets its name",
                 "leftovers.rename_map",
                 "leftovers.map_has_its_usual_name",
-                of=["full"],
+                strategies=["full"],
                 postgresql=True,
             ),
-            on_store("that is all", ends="COMMIT", of=LATER),
+            on_store("that is all", ends="COMMIT", strategies=LATER),
         ),
         also=("leftovers.standing", "leftovers.maps_in_use"),
     ),

@@ -145,7 +145,7 @@ class _Shown:
         for step in steps_of(STRATEGIES[strategy]):
             for section in step.sections:
                 if (
-                    (not section.of or strategy in section.of)
+                    (not section.strategies or strategy in section.strategies)
                     and (not section.postgresql or _is_postgresql(self.stream))
                     and section.milestoning in (None, self.tables.milestoning)
                 ):

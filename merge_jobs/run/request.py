@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult, ResultCode
@@ -20,6 +20,7 @@ from merge_jobs.run.flags import (
     store_place,
 )
 from merge_jobs.run.job import Job, Run
+from merge_jobs.run.options import MergeOptions
 from merge_jobs.run.shadow import Tables, tables_key, with_tables
 from merge_jobs.run.source_policy import (
     admitted_source,
@@ -27,7 +28,6 @@ from merge_jobs.run.source_policy import (
     check_served,
     check_source_host,
 )
-from merge_jobs.strategies.selection import AUDIT_SECONDS, Wanted
 from merge_jobs.stream import stream_of
 
 log = logging.getLogger(__name__)
@@ -49,13 +49,7 @@ class Request:
     source_credential: str | None = None
     source_hosts: tuple[str, ...] | None = None
     tables: Tables = Tables.OWN
-    strategy: Wanted = Wanted.AUTO
-    time_slice_seconds: float = 0
-    max_delete_fraction: float = 0.5
-    allow_deletes: bool = False
-    asked_by: str | None = None
-    lock_wait: float = 0
-    audit_interval: float = AUDIT_SECONDS
+    options: MergeOptions = field(default_factory=MergeOptions)
 
 
 def perform(request: Request) -> MergeResult:
@@ -86,8 +80,8 @@ def job_of(request: Request) -> Job:
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
         what = f"a run id has 1 to {LONGEST_RUN_ID} printable characters"
         raise CommandWrong("--run-id", what, "Give one that names this run")
-    if not 0 <= request.max_delete_fraction <= 1:
-        raise CommandWrong("--max-delete-fraction", f"{request.max_delete_fraction:g} is no part", "Give 0 to 1")
+    if not 0 <= (fraction := request.options.max_delete_fraction) <= 1:
+        raise CommandWrong("--max-delete-fraction", f"{fraction:g} is no part", "Give 0 to 1")
     model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)
@@ -101,11 +95,5 @@ def job_of(request: Request) -> Job:
         store=store_place(request.merge_store, stream.platform.merge_store),
         run_id=request.run_id,
         model_commit=commit,
-        strategy=request.strategy,
-        time_slice_seconds=request.time_slice_seconds,
-        max_delete_fraction=request.max_delete_fraction,
-        allow_deletes=request.allow_deletes,
-        asked_by=request.asked_by,
-        lock_wait=request.lock_wait,
-        audit_interval=request.audit_interval,
+        options=request.options,
     )

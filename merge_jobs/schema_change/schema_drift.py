@@ -100,9 +100,11 @@ def brought_to_model(tables: DatasetTables) -> DatasetTables:
     Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
     The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
     """
-    bring_all_to_model(changes_to_come([tables]))
+    changes = _drift_of(tables)
+    if changes.added or changes.widened:
+        bring_all_to_model([(tables, changes)])
     as_of.keep_functions(tables)
-    return replace(tables, dropped=_drift_of(tables).dropped)
+    return replace(tables, dropped=changes.dropped)
 
 
 def _drift_of(tables: DatasetTables) -> Drift:

@@ -14,27 +14,35 @@ MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
 BROUGHT_TO_MODEL = ("drift", "as_of", "views", "leftovers.readers")
 
 
-def count_rows(of: Applying) -> None:
+def count_rows(state: Applying) -> None:
     """Set the counts that the delta makes."""
-    unchanged = of.before - of.delta.changed - of.delta.gone
-    of.counts = Counts(of.delta.new, of.delta.changed, of.delta.gone, unchanged, of.staged.rows)
+    unchanged = state.before - state.delta.changed - state.delta.gone
+    state.counts = Counts(state.delta.new, state.delta.changed, state.delta.gone, unchanged, state.staged.rows)
 
 
-def adds_up(of: Applying) -> bool:
-    """Return whether the delta makes as many rows as the source has. Keys in the merge table are unique."""
-    return of.before + of.delta.new - of.delta.gone == of.staged.rows
+def wrong_sum(state: Applying) -> str | None:
+    """Return in words that the delta does not make as many rows as the source has; None if it does.
+
+    Keys in the merge table are unique, so it does unless the source has a key twice, or a map is wrong.
+    """
+    before, delta, rows = state.before, state.delta, state.staged.rows
+    if before + delta.new - delta.gone == rows:
+        return None
+    return f"{before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {rows}"
 
 
-def accept_delta(of: Applying) -> None:
+def accept_delta(state: Applying) -> None:
     """Check how much is deleted, and keep what quality checks need. Raises TooManyDeletes."""
-    check_deletes(of.tables, of.before, of.delta, of.max_delete_fraction)
-    keep_delta(of.tables)
-    count_rows(of)
+    check_deletes(state.tables, state.before, state.delta, state.max_delete_fraction)
+    keep_delta(state.tables)
+    count_rows(state)
 
 
-def _apply(of: Applying) -> None:
-    loaded = of.tables.store.table(of.tables.staging_name)
-    with_keys_checked(of.tables, loaded, lambda: apply_delta(of.tables, of.delta, of.before, of.batch_id))
+def _apply(state: Applying) -> None:
+    loaded = state.tables.store.table(state.tables.staging_name)
+    with_keys_checked(
+        state.tables, loaded, lambda: apply_delta(state.tables, state.delta, state.before, state.batch_id)
+    )
 
 
 APPLY_DELTA: Step[Applying] = Step(
@@ -54,5 +62,5 @@ APPLY_DELTA: Step[Applying] = Step(
         ),
     ),
     also=KEY_CHECKS,
-    when=Condition("where something differs", lambda of: of.delta.size > 0),
+    when=Condition("where something differs", lambda state: state.delta.size > 0),
 )

@@ -10,7 +10,7 @@ from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import create_staging, merge_table
-from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, adds_up
+from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, wrong_sum
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_map_load import MAP_WANTED, STAGING_TABLE, finish_map, load_steps
 from merge_jobs.strategies.staging import STAGING
@@ -20,59 +20,56 @@ from merge_jobs.strategies.strategy import Applying, Staging, Strategy
 log = logging.getLogger(__name__)
 
 
-def _staging_that_fits(of: Staging) -> None:
-    of.made = create_staging(of.tables)
-    standing = merge_table(of.tables)
+def _staging_that_fits(state: Staging) -> None:
+    state.made = create_staging(state.tables)
+    standing = merge_table(state.tables)
     if standing is not None:
-        drift(of.tables, standing, of.made)  # refused before the source is read
+        drift(state.tables, standing, state.made)  # refused before the source is read
 
 
-def _map_to_come(of: Staging) -> None:
-    assert of.reading.map_kind is not None
-    row_maps.create_map_to_come(of.tables, of.reading.map_kind)
+def _map_to_come(state: Staging) -> None:
+    assert state.reading.map_kind is not None
+    row_maps.create_map_to_come(state.tables, state.reading.map_kind)
 
 
-def _compare(of: Applying) -> None:
+def _compare(state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    of.tables = brought_to_model(of.tables)
-    of.tables.run("dataset.lock_merge_table")
-    of.before = open_rows(of.tables)
-    set_work_memory(of.tables)
-    of.tables.run(".find_delta")
-    of.delta = measured_delta(of.tables)
+    state.tables = brought_to_model(state.tables)
+    state.tables.run("dataset.lock_merge_table")
+    state.before = open_rows(state.tables)
+    set_work_memory(state.tables)
+    state.tables.run(".find_delta")
+    state.delta = measured_delta(state.tables)
 
 
-def _audit(of: Applying) -> None:
+def _audit(state: Applying) -> None:
     """Put the map's strategy off if it would have missed a change. That is no error: this batch merges them all."""
-    kind = MapKind(of.staged.map_kind)
-    missed = int(of.tables.value(f"{kind.value}.count_missed"))
+    kind = MapKind(state.staged.map_kind)
+    missed = int(state.tables.value(f"{kind.value}.count_missed"))
     if missed:
         reason = f"an audit found {missed} changes that it would have missed"
-        log.error("%s: %s is off until an operator clears it: %s", of.tables.where, kind.words, reason)
-        row_maps.distrust(of.tables, kind, reason)
+        log.error("%s: %s is off until an operator clears it: %s", state.tables.where, kind.words, reason)
+        row_maps.distrust(state.tables, kind, reason)
     else:
-        log.info("%s: the audit found nothing that %s would have missed", of.tables.where, kind.words)
+        log.info("%s: the audit found nothing that %s would have missed", state.tables.where, kind.words)
 
 
-def _check(of: Applying) -> None:
+def _check(state: Applying) -> None:
     """Raise KeysRejected or StoreMismatch if the rows do not add up: they do unless the source has a key twice."""
-    if not adds_up(of):
-        tables, delta = of.tables, of.delta
+    wrong, tables = wrong_sum(state), state.tables
+    if wrong is not None:
         refuse_bad_keys(tables, tables.store.table(tables.staging_name))
-        raise StoreMismatch(
-            f"{tables.where}: table {tables.merge_name}",
-            f"{of.before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {of.staged.rows}",
-            "Check the table's unique index; nothing was merged",
-        )
-    accept_delta(of)
+        todo = "Check the table's unique index; nothing was merged"
+        raise StoreMismatch(f"{tables.where}: table {tables.merge_name}", wrong, todo)
+    accept_delta(state)
 
 
-def _drop_delta(of: Applying) -> None:
-    of.tables.run("dataset.drop_delta")
+def _drop_delta(state: Applying) -> None:
+    state.tables.run("dataset.drop_delta")
 
 
-def _save(of: Applying) -> None:
-    row_maps.save(of.tables, of.staged, of.map_batch, of.tables.staged_map_name, full=True)
+def _save(state: Applying) -> None:
+    row_maps.save(state.tables, state.staged, state.map_batch, state.tables.staged_map_name, full=True)
 
 
 FULL = Strategy(
@@ -116,7 +113,7 @@ FULL = Strategy(
             _audit,
             (on_store("what version diff would have missed", "version_diff.count_missed", postgresql=True),),
             also=("key_hash_diff.count_missed", "row_map.find", "row_map.distrust"),
-            when=Condition("only in an audit", lambda of: of.staged.audit),
+            when=Condition("only in an audit", lambda state: state.staged.audit),
         ),
         Step(_check, also=(*KEY_CHECKS, "quality")),
         APPLY_DELTA,

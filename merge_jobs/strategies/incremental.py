@@ -13,22 +13,22 @@ from merge_jobs.schema_change.schema_drift import brought_to_model
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import SMALL_DELTA, measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, adds_up
+from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, wrong_sum
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying
 
-SOMETHING: Condition[Applying] = Condition("where something is staged", lambda of: of.something_staged)
-NOTHING: Condition[Applying] = Condition("where nothing is staged", lambda of: not of.something_staged)
+SOMETHING: Condition[Applying] = Condition("where something is staged", lambda state: state.something_staged)
+NOTHING: Condition[Applying] = Condition("where nothing is staged", lambda state: not state.something_staged)
 
 
-def _look(of: Applying) -> None:
-    of.something_staged = bool(of.tables.value("row_map.something_staged"))
+def _look(state: Applying) -> None:
+    state.something_staged = bool(state.tables.value("row_map.something_staged"))
 
 
-def _check_number(of: Applying) -> None:
+def _check_number(state: Applying) -> None:
     """Raise MapWrong if the source has another number of rows than the map, though none is new, changed or gone."""
-    tables, staged, known = of.tables, of.staged, row_maps.find(of.tables)
+    tables, staged, known = state.tables, state.staged, row_maps.find(state.tables)
     if known is not None and known.rows not in (None, staged.rows):
         raise MapWrong(
             tables.where,
@@ -40,48 +40,43 @@ def _check_number(of: Applying) -> None:
         tables.run("row_map.create_empty_delta")
         keep_delta(tables)
         tables.run("dataset.drop_delta")
-    of.counts = Counts(unchanged=staged.rows, total=staged.rows)
+    state.counts = Counts(unchanged=staged.rows, total=staged.rows)
 
 
-def _compare(kind: MapKind, of: Applying) -> None:
+def _compare(kind: MapKind, state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    of.tables = tables = brought_to_model(of.tables)
+    state.tables = tables = brought_to_model(state.tables)
     tables.run("dataset.lock_merge_table")
-    of.before = open_rows(tables)
+    state.before = open_rows(tables)
     set_work_memory(tables)
     tables.run(f"{kind.value}.find_gone")
     tables.run("row_map.analyze_gone")
-    if of.staged.staged < of.before * SMALL_DELTA:
+    if state.staged.staged < state.before * SMALL_DELTA:
         tables.run("dataset.go_by_address")
     tables.run(".find_changes")
     tables.run("dataset.go_as_planned")
-    of.delta = measured_delta(tables)
+    state.delta = measured_delta(tables)
 
 
-def _check(kind: MapKind, of: Applying) -> None:
+def _check(kind: MapKind, state: Applying) -> None:
     """Raise KeysRejected or MapWrong if the rows do not add up."""
-    if not adds_up(of):
-        tables, delta = of.tables, of.delta
+    wrong, tables = wrong_sum(state), state.tables
+    if wrong is not None:
         tables.run(f"{kind.value}.find_all_keys")
         refuse_bad_keys(tables, sql.Identifier("ds_all_keys"))
-        raise MapWrong(
-            f"{tables.where}",
-            f"{of.before} rows, {delta.new} new and {delta.gone} gone do not add up to the source's {of.staged.rows}",
-            "Try again: the next batch compares every row",
-            tables.name,
-        )
-    accept_delta(of)
+        raise MapWrong(tables.where, wrong, "Try again: the next batch compares every row", tables.name)
+    accept_delta(state)
 
 
-def _change_map(kind: MapKind, of: Applying) -> None:
+def _change_map(kind: MapKind, state: Applying) -> None:
     for name in (
         "dataset.drop_delta",
         "row_map.drop_gone",
         f"{kind.value}.forget_changed",
         f"{kind.value}.keep_changed",
     ):
-        of.tables.run(name)
-    row_maps.save(of.tables, of.staged, of.map_batch, of.tables.map_name, full=False)
+        state.tables.run(name)
+    row_maps.save(state.tables, state.staged, state.map_batch, state.tables.map_name, full=False)
 
 
 def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:

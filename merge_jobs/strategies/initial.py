@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 INDEX_MEMORY = "256MB"
 
 
-def _new_merge_table(of: Staging) -> None:
-    of.made = create_merge_table(of.tables, of.reading.batch_id)
+def _new_merge_table(state: Staging) -> None:
+    state.made = create_merge_table(state.tables, state.reading.batch_id)
 
 
-def _new_map(of: Staging) -> None:
-    assert of.reading.map_kind is not None
-    row_maps.create_map(of.tables, of.reading.map_kind)
+def _new_map(state: Staging) -> None:
+    assert state.reading.map_kind is not None
+    row_maps.create_map(state.tables, state.reading.map_kind)
 
 
-def _key(of: Applying) -> None:
-    tables, began = of.tables, time.monotonic()
+def _key(state: Applying) -> None:
+    tables, began = state.tables, time.monotonic()
     tables.run("dataset.index_memory", {"memory": INDEX_MEMORY})
     with_keys_checked(tables, tables.store.table(tables.merge_name), lambda: _indexed(tables))
-    log.info("%s batch %d: indexed in %.1f s", tables.where, of.batch_id, time.monotonic() - began)
+    log.info("%s batch %d: indexed in %.1f s", tables.where, state.batch_id, time.monotonic() - began)
 
 
 def _indexed(tables: DatasetTables) -> None:
@@ -44,9 +44,9 @@ def _indexed(tables: DatasetTables) -> None:
     as_of.keep_functions(tables)
 
 
-def _save(of: Applying) -> None:
-    row_maps.save(of.tables, of.staged, of.batch_id, of.tables.map_name, full=True)
-    of.counts = Counts(inserted=of.staged.rows, total=of.staged.rows)
+def _save(state: Applying) -> None:
+    row_maps.save(state.tables, state.staged, state.batch_id, state.tables.map_name, full=True)
+    state.counts = Counts(inserted=state.staged.rows, total=state.staged.rows)
 
 
 INITIAL = Strategy(

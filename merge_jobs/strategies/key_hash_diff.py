@@ -61,34 +61,34 @@ def load_and_map(reading: Reading, made: Described, loaded: sql.Identifier, new_
     return rows
 
 
-def _hash(of: HashStaging) -> None:
+def _hash(state: HashStaging) -> None:
     """Find the rows that may have changed. Raises KeysRejected or Doubt if they do not add up."""
-    source, tables = of.source, of.tables
+    source, tables = state.source, state.tables
     tables.run("key_hash_diff.drop_look")
     tables.run("key_hash_diff.create_hashes")
     began = time.monotonic()
-    of.rows = source.copy_hashes()
+    state.rows = source.copy_hashes()
     tables.run("key_hash_diff.analyze_hashes")
     found = tables.run("key_hash_diff.stage_changes").fetchone()
     assert found is not None
-    of.look = look = Look(of.rows, *found)
+    state.look = look = Look(state.rows, *found)
     changed, seconds = look.standing + look.gone, time.monotonic() - began
-    log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, of.rows, seconds)
+    log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, state.rows, seconds)
     _check_that_it_adds_up(tables, look)
 
 
-def _read(of: HashStaging) -> None:
+def _read(state: HashStaging) -> None:
     """Stage a row for each new hash. Raises Doubt or MapWrong if one has none."""
-    began, look = time.monotonic(), of.look
+    began, look = time.monotonic(), state.look
     many = look.standing > look.rows * MANY
-    of.staged, unread = _all_rows(of.source) if many else _changed_rows(of.source, look.standing)
-    log.info("%s: copied %d rows in %.1f s", of.tables.where, of.staged, time.monotonic() - began)
+    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.standing)
+    log.info("%s: copied %d rows in %.1f s", state.tables.where, state.staged, time.monotonic() - began)
     if unread:
-        _refuse_or_doubt(of.source, unread)
+        _refuse_or_doubt(state.source, unread)
 
 
-def _end_look(of: HashStaging) -> None:
-    of.tables.run("key_hash_diff.drop_look")
+def _end_look(state: HashStaging) -> None:
+    state.tables.run("key_hash_diff.drop_look")
 
 
 def _check_that_it_adds_up(tables: DatasetTables, look: Look) -> None:
@@ -168,7 +168,7 @@ KEY_HASH_DIFF = Strategy(
                 ),
             ),
             also=(*BY_ONE_LOOK, "key_hash_diff.may_change_meanwhile"),
-            when=Condition("where hashes are new", lambda of: of.look.standing > 0),
+            when=Condition("where hashes are new", lambda state: state.look.standing > 0),
         ),
         Step(_end_look, (on_store("the look is over", "key_hash_diff.drop_look"),)),
     ),

@@ -45,9 +45,9 @@ WITH_HASHES = tuple(
     f"key_hash_diff.{name}"
     for name in ("rows_and_hashes", "add_hashes", "copy_with_hashes", "map_loaded", "drop_hashes")
 )
-MAP_WANTED: Condition[Staging] = Condition("", lambda of: of.reading.map_kind is not None)
-VERSIONS_WANTED: Condition[Staging] = Condition("", lambda of: of.reading.map_kind is MapKind.VERSIONS)
-MAP_STAGED: Condition[Applying] = Condition("", lambda of: of.staged.map_kind is not None)
+MAP_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.map_kind is not None)
+VERSIONS_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.map_kind is MapKind.VERSIONS)
+MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_kind is not None)
 
 
 def load_steps(target: Target) -> tuple[Step[Staging], ...]:
@@ -68,22 +68,22 @@ def load_steps(target: Target) -> tuple[Step[Staging], ...]:
 def finish_map(target: Target, title: str) -> Step[Applying]:
     """Return the step that makes a map which has been filled ready for use."""
 
-    def finish(of: Applying) -> None:
-        row_maps.finish(of.tables, MapKind(of.staged.map_kind), target.map(of.tables))
+    def finish(state: Applying) -> None:
+        row_maps.finish(state.tables, MapKind(state.staged.map_kind), target.map(state.tables))
 
     section = on_store(title, "version_diff.index_map", "version_diff.analyze_map", postgresql=True)
     return Step(finish, (section,), also=("key_hash_diff.analyze_map",), when=MAP_STAGED)
 
 
-def _load(target: Target, of: Staging) -> None:
-    if of.reading.map_kind is MapKind.KEY_HASHES:
-        store, tables = of.tables.store, of.tables
+def _load(target: Target, state: Staging) -> None:
+    if state.reading.map_kind is MapKind.KEY_HASHES:
+        store, tables = state.tables.store, state.tables
         loaded, new_map = store.table(target.rows(tables)), store.table(target.map(tables))
-        of.rows = key_hash_diff.load_and_map(of.reading, of.made, loaded, new_map)
+        state.rows = key_hash_diff.load_and_map(state.reading, state.made, loaded, new_map)
     else:
-        of.rows = read_into(of.tables, of.reading.source, of.made, target.copy_rows)
-    of.staged = of.rows
+        state.rows = read_into(state.tables, state.reading.source, state.made, target.copy_rows)
+    state.staged = state.rows
 
 
-def _map_versions(target: Target, of: Staging) -> None:
-    version_diff.map_all(of.reading, of.made, target.copy_map)
+def _map_versions(target: Target, state: Staging) -> None:
+    version_diff.map_all(state.reading, state.made, target.copy_map)

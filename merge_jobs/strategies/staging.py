@@ -13,8 +13,8 @@ INTO_STAGING = on_store("into the staging table", "dataset.copy_to_staging")
 VERSIONS_OUT = on_source("the row versions of each block, by windows of blocks", "version_diff.versions")
 
 
-def empty_staging(of: Staging) -> None:
-    of.made = create_staging(of.tables)
+def empty_staging(state: Staging) -> None:
+    state.made = create_staging(state.tables)
 
 
 CREATE_STAGING = Step(empty_staging, (STAGING,))
@@ -23,8 +23,8 @@ CREATE_STAGING = Step(empty_staging, (STAGING,))
 def create_staged_map(kind: MapKind) -> Step[Staging]:
     """Return the step that makes an empty table for what is to change in a map of that kind."""
 
-    def empty_map(of: Staging) -> None:
-        row_maps.create_staged_map(of.tables, kind)
+    def empty_map(state: Staging) -> None:
+        row_maps.create_staged_map(state.tables, kind)
 
     title = "an empty table for what is to change in the map of the rows"
     return Step(empty_map, (on_store(title, f"{kind.value}.create_staged_map", "row_map.comment_staged_map"),))

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from config_schema.model import Milestoning
-from merge_jobs.sql import only
+from merge_jobs.sql import held_to
 
 # What any step may run without naming it, and what is not printed: the settings that a transaction begins with, looks
 # at the catalogue and the server, which change nothing, and the savepoint around a COPY out of a source.
@@ -39,7 +39,7 @@ class Side(Enum):
 class Section:
     """Statements that belong together, on one side; `opens` and `ends` are what the driver adds around them.
 
-    It is printed for batches of the strategies `of`, or of all if there are none, for producers on PostgreSQL only if
+    It is printed for batches of these `strategies`, or of all if there are none, for producers on PostgreSQL only if
     `postgresql`, and on platforms of the `milestoning` if there is one.
     """
 
@@ -48,26 +48,26 @@ class Section:
     statements: tuple[str, ...]
     opens: str = ""
     ends: str = ""
-    of: frozenset[str] = frozenset()
+    strategies: frozenset[str] = frozenset()
     postgresql: bool = False
     milestoning: Milestoning | None = None
 
 
 def on_source(
-    title: str, *statements: str, opens: str = "", of: Iterable[str] = (), postgresql: bool = False
+    title: str, *statements: str, opens: str = "", strategies: Iterable[str] = (), postgresql: bool = False
 ) -> Section:
-    return Section(Side.SOURCE, title, statements, opens, of=frozenset(of), postgresql=postgresql)
+    return Section(Side.SOURCE, title, statements, opens, strategies=frozenset(strategies), postgresql=postgresql)
 
 
 def on_store(
     title: str,
     *statements: str,
     ends: str = "",
-    of: Iterable[str] = (),
+    strategies: Iterable[str] = (),
     postgresql: bool = False,
     milestoning: Milestoning | None = None,
 ) -> Section:
-    return Section(Side.STORE, title, statements, "", ends, frozenset(of), postgresql, milestoning)
+    return Section(Side.STORE, title, statements, "", ends, frozenset(strategies), postgresql, milestoning)
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ class Step(Generic[State]):
 
 
 def perform(steps: Iterable[Step[State]], state: State) -> None:
-    """Run the steps in order. Raises ValueError where one runs a statement that it does not name."""
+    """Run the steps in order, each held to the statements that it names (merge_jobs.sql.held_to)."""
     for step in steps:
         if step.when is None or step.when.holds(state):
-            with only(step.named, step.title):
+            with held_to(step.named, step.title):
                 step.run(state)
 
 

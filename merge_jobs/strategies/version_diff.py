@@ -45,31 +45,31 @@ class VersionStaging(Staging):
         return _VersionSource.of(self.reading, self.made)
 
 
-def _digest(of: VersionStaging) -> None:
+def _digest(state: VersionStaging) -> None:
     """Find the blocks that are not as they were."""
-    tables, source, began = of.tables, of.source, time.monotonic()
+    tables, source, began = state.tables, state.source, time.monotonic()
     source.take_digests()
-    of.rows = int(tables.value("version_diff.count_versions"))
+    state.rows = int(tables.value("version_diff.count_versions"))
     tables.run("version_diff.find_changed_blocks")
-    of.changed, of.standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
+    state.changed, state.standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
     blocks, seconds = sum(leaf.blocks for leaf in source.sight.leaves), time.monotonic() - began
-    log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, of.changed, blocks, seconds)
+    log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, state.changed, blocks, seconds)
 
 
-def _stage_gone(of: VersionStaging) -> None:
-    of.tables.run("version_diff.stage_gone_blocks")
+def _stage_gone(state: VersionStaging) -> None:
+    state.tables.run("version_diff.stage_gone_blocks")
 
 
-def _stage_versions(of: VersionStaging) -> None:
-    of.source.copy_changed_blocks()
+def _stage_versions(state: VersionStaging) -> None:
+    state.source.copy_changed_blocks()
 
 
-def _read(of: VersionStaging) -> None:
-    of.staged = of.source.copy_new_versions()
+def _read(state: VersionStaging) -> None:
+    state.staged = state.source.copy_new_versions()
 
 
-def _end_look(of: VersionStaging) -> None:
-    of.tables.run("version_diff.drop_look")
+def _end_look(state: VersionStaging) -> None:
+    state.tables.run("version_diff.drop_look")
 
 
 def map_all(reading: Reading, made: Described, copy: str) -> None:
@@ -194,7 +194,7 @@ def _array(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
-STANDING: Condition[VersionStaging] = Condition("where blocks have changed", lambda of: of.standing > 0)
+STANDING: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.standing > 0)
 
 VERSION_DIFF = Strategy(
     name="version_diff",
@@ -220,7 +220,7 @@ VERSION_DIFF = Strategy(
         Step(
             _stage_gone,
             (on_store("those that are gone", "version_diff.stage_gone_blocks"),),
-            when=Condition("where blocks have changed", lambda of: of.changed > 0),
+            when=Condition("where blocks have changed", lambda state: state.changed > 0),
         ),
         Step(
             _stage_versions,

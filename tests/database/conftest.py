@@ -39,6 +39,7 @@ from config_schema.model import (
 from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode, ResultReader
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.job import Job, run
+from merge_jobs.run.options import MergeOptions
 from merge_jobs.strategies.selection import Wanted
 from merge_jobs.stream import stream_of
 from tests.conftest import binaries
@@ -117,7 +118,8 @@ class Merging:
         stream = stream_of(self.ecosystem, PLATFORMS[kind], STORE, dataset)
         source = place_of(stream.store.source, None, self.secrets)
         store = place_of(stream.platform.merge_store, None, self.secrets)
-        return Job(stream, source, store, run_id or f"run-{next(self.runs)}", **options)
+        commit = options.pop("model_commit", None)
+        return Job(stream, source, store, run_id or f"run-{next(self.runs)}", commit, MergeOptions(**options))
 
     def run(self, kind: Milestoning, run_id: str | None = None, **options: Any) -> MergeResult:
         return run(self.job(kind, run_id, **options))
@@ -355,6 +357,14 @@ def major_version(postgres) -> int:
     """Of the PostgreSQL that the tests run on: 15 to 18."""
     with closing(psycopg2.connect(postgres.dsn())) as connection:
         return connection.info.server_version // 10000
+
+
+@pytest.fixture(autouse=True)
+def _hold_steps_to_their_statements(monkeypatch):
+    def refuse(what: str) -> None:
+        raise ValueError(what)
+
+    monkeypatch.setattr("merge_jobs.sql.report_unnamed", refuse)
 
 
 @pytest.fixture(autouse=True)

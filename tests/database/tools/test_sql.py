@@ -47,7 +47,7 @@ def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[
         (step, section)
         for step in steps_of(STRATEGIES[strategy])
         for section in step.sections
-        if (not section.of or strategy in section.of)
+        if (not section.strategies or strategy in section.strategies)
         and (postgresql or not section.postgresql)
         and section.milestoning in (None, kind)
     ]
@@ -242,6 +242,12 @@ def test_a_thread_of_a_copy_is_held_to_the_step_that_it_is_of(merging, monkeypat
     monkeypatch.setattr(PostgresSource, "copy_out", with_another)
     with pytest.raises(ValueError, match=r"runs the statement live\.count_open, which it does not name"):
         case.run(LIVE)
+
+
+def test_outside_of_tests_an_unnamed_statement_is_logged_and_runs(monkeypatch, caplog):
+    monkeypatch.undo()
+    perform([Step(lambda _: composed("live.count_open", {"merge": sql.SQL("x")}, {}))], None)
+    assert "runs the statement live.count_open, which it does not name: please report this" in caplog.text
 
 
 # --- the text

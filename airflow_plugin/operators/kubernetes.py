@@ -32,7 +32,7 @@ class KubernetesMergeOperator(JobPod):
     def __init__(self, *, job: MergeJob, place: PodPlace, **kwargs: Any) -> None:
         super().__init__(job=job, place=place, **kwargs)
         self.reading = PodReading("")
-        self.told: MergeResult | None = None
+        self.job_result: MergeResult | None = None
 
     def merge(self, context: Context) -> dict[str, Any]:
         """Run the job to its end; `execute` for those who call it from another operator.
@@ -79,7 +79,7 @@ class KubernetesMergeOperator(JobPod):
             raise failed
         if self._killed:
             raise AirflowException(f"{self.job}: the task was ended from outside, and its pod with it")
-        result = self.told = self.reading.result or committed_result(self.job, run_id)
+        result = self.job_result = self.reading.result or committed_result(self.job, run_id)
         if result is None and failed is not None and not self.reading.ended:
             raise AirflowException(f"{self.job}: {in_words(failed)}") from failed
         return outcome(self.job, result, self.reading.ended or "no word of its exit code")

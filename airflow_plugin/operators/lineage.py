@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class TellsLineage:
-    """For a merge operator. `told` is what the job of this try has said, as soon as it has."""
+    """For a merge operator. `job_result` is what the job of this try has said, as soon as it has."""
 
     job: MergeJob
-    told: MergeResult | None = None
+    job_result: MergeResult | None = None
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Dataset, RunFacet]:
         """The datasets, as far as the last batch knew them."""
@@ -29,7 +29,7 @@ class TellsLineage:
         """The datasets with their columns, and what the run did."""
         from airflow_plugin.operators.openlineage import lineage
 
-        return lineage(self.job, self.told)
+        return lineage(self.job, self.job_result)
 
     def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
         """The same; the provider adds the error."""

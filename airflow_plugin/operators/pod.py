@@ -57,8 +57,8 @@ class PodMergeOperator(TellsLineage, BaseOperator):
         return value
 
     def _heard(self, context: Context) -> None:
-        self.told = self.worker().told
-        send_run_metrics(self.job, self.told, context)
+        self.job_result = self.worker().job_result
+        send_run_metrics(self.job, self.job_result, context)
 
     def worker(self) -> KubernetesMergeOperator:
         """The operator that does the work; made when it is first asked for."""

@@ -54,7 +54,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
             result = committed_result(self.job, run_id)
         elif result.code >= 0 and ended != "exit code 0":
             self.log.warning("%s: the job reported %s, then ended with %s", self.job, result.code.name, ended)
-        self.told = result
+        self.job_result = result
         send_run_metrics(self.job, result, context)
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)

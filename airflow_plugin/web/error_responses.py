@@ -68,8 +68,8 @@ def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResp
     if isinstance(error, TooManyChanges):
         return error_answer(429, f"{error.where}: {error.what}", error.todo)
     status = 503 if isinstance(error, MergeStoreError) or error.retryable else 400
-    told = outage(error, sees_servers)
-    return error_answer(status, told["what"], told["todo"])
+    words = outage(error, sees_servers)
+    return error_answer(status, words["what"], words["todo"])
 
 
 def outage(error: StreamFactoryError, sees_servers: bool) -> dict[str, str]:

@@ -98,12 +98,12 @@ def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, A
     """How fresh each active stream is, and whether that meets its need; `total` is how many there are."""
     found = standings(user, known_platforms().values())
     _raise_if_all_are_away(found)
-    told = [one for standing in found for one in standing.cards if one.stream.status == "active"]
+    active = [one for standing in found for one in standing.cards if one.stream.status == "active"]
     asked = [
         {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
-        for one in told[offset : offset + limit]
+        for one in active[offset : offset + limit]
     ]
-    return page("streams", asked, len(told), offset)
+    return page("streams", asked, len(active), offset)
 
 
 _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}

@@ -40,7 +40,7 @@ def pinned(text: str) -> str:
 
 
 def _digest(tag: str) -> str:
-    """The digest of the whole image, of all its architectures, as the registry gives it."""
+    """Return the digest of the whole image, of all its architectures, as the registry gives it."""
     command = ["docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", tag]
     found = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.strip()
     if not DIGEST.fullmatch(found):

@@ -56,7 +56,7 @@ def doctor(
 
 
 def check(model: ModelOption = Path(), platform: Platforms = None, as_json: Json = False) -> None:
-    """Only look at merge stores."""
+    """Check merge stores only."""
     doctor(model=model, platform=platform, merge_stores=True, as_json=as_json)
 
 

@@ -38,13 +38,13 @@ def tables(model: ModelOption = Path(), platform: Platforms = None, dry_run: Dry
 
 
 def init(model: ModelOption = Path(), platform: Platforms = None) -> None:
-    """Only create missing tables."""
+    """Create missing tables only."""
     with _stores(model, platform) as (stores, is_code):
         _create(stores, is_code)
 
 
 def upgrade(model: ModelOption = Path(), platform: Platforms = None) -> None:
-    """Only widen config_json."""
+    """Widen config_json only."""
     with _stores(model, platform) as (stores, _):
         _widen(stores)
 

@@ -61,7 +61,7 @@ def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[st
 
 
 def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The same for a merge store of the platform named so in the model."""
+    """Return the same for a merge store of the platform named so in the model."""
     variable = names.dsn_variable(names.platform_name(platform))
     tls = modelled_tls(store, _least_tls(environment))
     if dsn := environment.get(variable):

@@ -92,7 +92,7 @@ def shortened(text: str) -> str:
 
 
 def handle_errors(app: FastAPI, sees_servers: Callable[[Request], bool]) -> None:
-    """Every error of the app is answered in the same form; what nobody foresaw stays Airflow's 500.
+    """Answer every error of the app in the same form; what nobody foresaw stays Airflow's 500.
 
     `sees_servers` says whether who asks may see an error's private part.
     """

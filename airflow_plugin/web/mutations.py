@@ -54,7 +54,7 @@ def writing(settings: PlatformSettings) -> Iterator[StreamTable]:
 
 @contextmanager
 def _named_login(settings: PlatformSettings) -> Iterator[None]:
-    """Where the api-server's login may not write, say which it is and which variable gives it another."""
+    """Say which login of the api-server may not write, and which variable gives it another."""
     try:
         yield
     except MergeStoreError as error:

@@ -95,7 +95,7 @@ class Version:
 def stored_rows(
     connection: Connection, settings: PlatformSettings, known_token: str
 ) -> tuple[str, tuple[StoredRow, ...]]:
-    """The table's token and all its rows, the retired ones too. Raises MergeStoreError, as all functions here do.
+    """Return the table's token and all its rows, retired ones too. Raises MergeStoreError, as all functions here do.
 
     Of the configs MOST_CONFIGS bytes are read in all, the shortest ones first.
     """

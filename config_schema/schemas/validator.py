@@ -81,7 +81,7 @@ def _compile(schema: Schema, root: Schema) -> Check:
 
 
 def _of_kinds(schema: Schema, root: Schema) -> list[Check]:
-    """What a value of each kind must be; where the schema names types, a value must be of one of them."""
+    """Return what a value of each kind must be; where the schema names types, it must be of one of them."""
     kinds = kinds_of(schema)
     if len(kinds) == 1:
         return [_of_kind(kinds[0], schema, root)]

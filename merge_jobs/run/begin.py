@@ -65,7 +65,7 @@ BEGIN_STEPS: tuple[Step[Beginning], ...] = (
 
 
 def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
-    """The batch that a job that died has left ingested, made this job's own; None if there is none to go on from."""
+    """Return the batch that a dead job left ingested, made this job's own; None if there is none to go on from."""
     left = batches.ingested_batch(store, batch_id)
     if left is None:
         return None
@@ -78,7 +78,7 @@ def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: 
 
 
 def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
-    """The tables that applying what is staged relies on, beside the merge table."""
+    """Return the tables, beside the merge table, that applying what is staged relies on."""
     needed = [tables.staging_name]
     if staged.map_kind is not None:
         needed.append(tables.staged_map_name)

@@ -238,7 +238,7 @@ def _tables(store: MergeStore) -> list[DatasetTables]:
 
 
 def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
-    """Whether there is a merge table to go on from.
+    """Return whether there is a merge table to go on from.
 
     Raises StoreMismatch if it is not ours, or if the stream knows of no batch that made it.
     """

@@ -97,7 +97,7 @@ class Step(Generic[State]):
 
     @cached_property
     def named(self) -> frozenset[str]:
-        """All statements that the step may run."""
+        """Return all statements that the step may run."""
         printed = (name for section in self.sections for name in section.statements)
         every = [full for name in (*printed, *self.also) for full in _in_full(name)]
         return UNNAMED.union(every)

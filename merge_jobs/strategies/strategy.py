@@ -27,7 +27,7 @@ class Reading:
     map_kind: MapKind | None = None
 
     def guard(self, rows: int) -> dict[str, Any] | None:
-        """What the map will hold under, with the number of rows that it will have."""
+        """Return what the map will hold under, with the number of rows that it will have."""
         return None if self.map_kind is None or self.sight is None else {**self.sight.facts, "rows": rows}
 
 
@@ -72,7 +72,7 @@ class Applying:
 
     @property
     def map_batch(self) -> int:
-        """The batch that the row map is made or changed by: the last one where this one finds nothing to merge."""
+        """Return the batch that makes or changes the row map: the last one where this one finds nothing to merge."""
         return self.batch_id if self.delta.size else self.batch_id - 1
 
 

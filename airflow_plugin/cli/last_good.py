@@ -30,7 +30,7 @@ def last_good(platform: PlatformName, streams: Streams = None, forget: Forget = 
     if streams and not forget:
         raise typer.BadParameter("streams are named only with --forget")
     if forget:
-        accept(platform, streams)
+        forget_lost(platform, streams)
     else:
         show(platform)
 
@@ -53,12 +53,12 @@ def show(platform: PlatformName) -> None:
     print(f"{len(found.streams)} streams, {len(found.gone)} gone, seen {found.age:.0f} s ago: {path}")
 
 
-def accept(platform: PlatformName, streams: Streams = None) -> None:
+def forget_lost(platform: PlatformName, streams: Streams = None) -> None:
     """Forget streams whose rows are gone though they were never retired."""
-    from airflow_plugin.rows.last_good_file import accept as forget
+    from airflow_plugin.rows.last_good_file import forget_streams
     from airflow_plugin.settings import snapshot_path
     from config_schema import names
 
     short = names.platform_name(platform)
-    for key in forget(short, snapshot_path(short), frozenset(streams) if streams else None):
+    for key in forget_streams(short, snapshot_path(short), frozenset(streams) if streams else None):
         print(f"{key}: forgotten")

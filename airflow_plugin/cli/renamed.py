@@ -32,7 +32,7 @@ RENAMED = (
     Renamed("dag show", "dagfactory streams preview", preview.show),
     Renamed("dag simulate", "dagfactory streams preview --file", preview.simulate),
     Renamed("snapshot show", "dagfactory platform last-good", last_good.show),
-    Renamed("snapshot accept", "dagfactory platform last-good --forget", last_good.accept),
+    Renamed("snapshot accept", "dagfactory platform last-good --forget", last_good.forget_lost),
     Renamed("batch status", "dagfactory runs status", runs.status, passed_through=True),
     Renamed("batch reset", "dagfactory runs reset", runs.reset, passed_through=True),
     Renamed("batch sql", "dagfactory runs sql", runs.sql, passed_through=True),

@@ -124,7 +124,7 @@ def snapshot_here(path: Path, platform: str) -> Snapshot:
     return found
 
 
-def accept(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
+def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
     """Forget streams whose rows are gone, all or those named; returns them.
 
     Raises StreamFactoryError, with nothing changed, if one that is named is not gone or the snapshot is not ours.

@@ -26,7 +26,7 @@ from airflow_plugin.rows.last_good import (
     merged,
 )
 from airflow_plugin.rows.last_good_file import (
-    accept,
+    forget_streams,
     read_snapshot,
     still_there,
     write_snapshot,
@@ -147,13 +147,13 @@ def test_accept_forgets_only_streams_whose_rows_are_gone(path):
     write(path)
     os.utime(path, (1000, 1000))
     with pytest.raises(StreamFactoryError, match="A: it is no stream whose row is gone"):
-        accept("yellowlive", path, frozenset("AC"))
+        forget_streams("yellowlive", path, frozenset("AC"))
     assert read_snapshot(path, "yellowlive").streams == STREAMS
-    assert accept("yellowlive", path) == ["C"]
+    assert forget_streams("yellowlive", path) == ["C"]
     left = read_snapshot(path, "yellowlive")
     assert left.streams.keys() == {"A", "B", "D#x"}
     assert left.confirmed_at == 1000  # the table has not been seen by this
-    assert accept("yellowlive", path) == []
+    assert forget_streams("yellowlive", path) == []
 
 
 def test_what_another_shard_has_kept_meanwhile_is_not_lost(path, monkeypatch):
@@ -186,7 +186,7 @@ def test_what_is_kept_while_the_table_is_away_does_not_look_younger(path, monkey
 
 def test_without_a_snapshot_accept_says_where_to_run_it(path):
     with pytest.raises(StreamFactoryError, match=r"there is no snapshot\. Run this where the dag-processor runs"):
-        accept("yellowlive", path)
+        forget_streams("yellowlive", path)
     assert not path.parent.exists()
 
 

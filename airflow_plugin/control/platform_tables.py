@@ -1,6 +1,6 @@
 """The tables of a platform that is no more: dropped together, and only where nothing of it runs or stands in use.
 
-The statements are in sql/platform_tables.sql. Functions take a psycopg2 connection and never commit.
+The statements are in platform_tables.sql, beside it. Functions take a psycopg2 connection and never commit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All SQL on a platform's stream table, its history and its model state; the statements are in sql/stream_table.sql.
+"""All SQL on a platform's stream table, its history and its model state; statements are in stream_table.sql beside it.
 
 Functions take a psycopg2 connection and the derived platform name (`yellowlive`), and never commit.
 """

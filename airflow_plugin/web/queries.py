@@ -1,4 +1,4 @@
-"""What the API reads of a merge store: rows, batches and counts as they stand there; statements in sql/web.sql."""
+"""What the API reads of a merge store: rows, batches and counts as they stand there; statements in queries.sql."""
 
 from __future__ import annotations
 

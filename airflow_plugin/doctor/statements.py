@@ -14,7 +14,7 @@ from config_schema.sql.statements import Statement, load_statements
 
 
 def fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """Return the rows of the statement `name` in doctor.sql. Raises MergeStoreError."""
+    """Return the rows of the statement `name` in statements.sql. Raises MergeStoreError."""
     text = _statements()[name].checked((), values or ())
     with worded("merge store"), connection.cursor() as cursor:
         cursor.execute(text, values)

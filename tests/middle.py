@@ -44,7 +44,7 @@ class Middle:
                 return
             self.connections += 1
             with client, suppress(OSError, struct.error):
-                client.settimeout(10)
+                client.settimeout(60)  # longer than anybody waits to connect: an attempt that failed must not stay open
                 self.talk(client)
 
     def talk(self, client: socket.socket) -> None:

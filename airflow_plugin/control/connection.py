@@ -22,7 +22,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, libpq_version
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.name_lookup import lookup
-from airflow_plugin.control.pinned_session import PINNED, PinnedConnection
+from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
@@ -48,7 +48,7 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
 
     def opened(more: dict[str, Any]) -> Connection:
         options = {"connect_timeout": max(1, left), "application_name": "dagfactory", **named, **more}
-        made: Connection = psycopg2.connect(dsn, connection_factory=PinnedConnection, **options)
+        made: Connection = psycopg2.connect(dsn, cursor_factory=PinnedCursor, **options)
         return made
 
     try:

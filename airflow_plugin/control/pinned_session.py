@@ -17,7 +17,11 @@ PINNED_IN_SESSION = "SET search_path = pg_catalog, pg_temp"
 
 
 class PinnedCursor(extensions.cursor):
-    """A cursor of a PinnedConnection; its statements name tables and types of others with their schema."""
+    """A cursor whose every transaction has the search_path `pg_catalog, pg_temp`.
+
+    psycopg2.connect takes it as its cursor_factory. A class of connections would do the same, but one that fails to
+    connect stays open while its error is looked at. Statements name tables and types of others with their schema.
+    """
 
     def execute(self, query: Any, vars: Any = None) -> None:
         if self.connection.autocommit:
@@ -26,11 +30,3 @@ class PinnedCursor(extensions.cursor):
         elif self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
             query, vars = PINNED.encode() + self.mogrify(query, vars), None
         super().execute(query, vars)
-
-
-class PinnedConnection(extensions.connection):
-    """A connection whose every transaction has the search_path `pg_catalog, pg_temp`."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.cursor_factory = PinnedCursor

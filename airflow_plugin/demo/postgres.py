@@ -21,7 +21,7 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import sql
 
-from airflow_plugin.control.pinned_session import PinnedConnection
+from airflow_plugin.control.pinned_session import PinnedCursor
 from config_schema.errors import StreamFactoryError
 
 SUPERUSER = "postgres"
@@ -201,7 +201,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def _superuser(dsn: str) -> psycopg2.extensions.connection:
-    connection = psycopg2.connect(dsn, connection_factory=PinnedConnection)
+    connection = psycopg2.connect(dsn, cursor_factory=PinnedCursor)
     connection.autocommit = True  # CREATE DATABASE cannot run in a transaction
     return connection
 

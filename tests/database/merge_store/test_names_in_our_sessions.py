@@ -64,7 +64,7 @@ def test_no_module_connects_in_another_way():
         found += [
             f"{path.name}: {call}"
             for call in re.findall(r"psycopg2\.connect\(.*", path.read_text())
-            if "connection_factory=PinnedConnection" not in call
+            if "cursor_factory=PinnedCursor" not in call
         ]
     assert found == ["connection.py: psycopg2.connect(dsn, **options)"]
 

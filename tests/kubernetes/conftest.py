@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A cluster, and an Airflow in this process with a connection to it."""
+    provider = "airflow.providers.cncf.kubernetes.kubernetes_helper_functions"
+    assert provider not in sys.modules, (
+        f"{provider} has read its settings already: import it in a test, not in a module"
+    )
     folder = tmp_path_factory.mktemp("airflow")
     os.environ.setdefault("AIRFLOW_HOME", str(folder))
     os.environ |= {"AIRFLOW__WORKERS__API_RETRY_WAIT_MIN": "0.02", "AIRFLOW__WORKERS__API_RETRY_WAIT_MAX": "0.1"}

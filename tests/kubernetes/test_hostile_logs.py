@@ -10,7 +10,6 @@ import tracemalloc
 import pytest
 
 from airflow_plugin.operators.child_process import LINE_BYTES
-from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_lines import lines_of
 from config_schema.result import CODE_PREFIX, RESULT_PREFIX
 from tests.kubernetes.test_platform_jobs import run as run_job
@@ -78,6 +77,8 @@ def test_lines_that_the_provider_has_joined_are_lines_of_their_own_in_the_log(ca
 
 def test_what_a_server_says_of_a_pod_is_one_line():
     from kubernetes.client.exceptions import ApiException
+
+    from airflow_plugin.operators.pod_failure import in_words
 
     error = ApiException(status=500, reason="no\r\nway")
     error.body = json.dumps({"message": f"it\n{FORGED}\x1b[2J"})

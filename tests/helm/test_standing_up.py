@@ -192,36 +192,42 @@ def merge(cluster: Cluster, original: str, namespace: str) -> str:
     return run([str(BIN / "merge-job"), *plan.job.run_arguments("run-1")], environment)
 
 
-def test_simulator_sync_and_merge_work_with_the_databases_that_the_chart_makes(cluster: Cluster) -> None:
+@pytest.fixture(scope="module")
+def merged(cluster: Cluster) -> Cluster:
+    """The same, once a producer has data, both platforms are synced, and a job of each has run."""
     simulator = "Deployment stream-factory-simulator"
     cluster.run(simulator, "merge-job", "--max-changes=3", "--min-interval=0", "--max-interval=0")
     for platform in ("yellowlive", "yellowforensic"):
         cluster.run(f"CronJob stream-factory-sync-{platform}", "")
     for original, namespace in (("YellowLive", "ns-yellow-live"), ("YellowForensic", "ns-yellow-forensic")):
         assert "DATASURFACE_RESULT_CODE=0" in merge(cluster, original, namespace)
-    [(customers,)] = cluster.query("customer_db", "SELECT count(*) FROM customers")
-    [(merged,)] = cluster.query("datasurface_merge", 'SELECT count(*) FROM "yellowlive_Store1_customers_merge"')
-    assert merged == customers > 0
+    return cluster
+
+
+def test_simulator_sync_and_merge_work_with_the_databases_that_the_chart_makes(merged: Cluster) -> None:
+    [(customers,)] = merged.query("customer_db", "SELECT count(*) FROM customers")
+    [(rows,)] = merged.query("datasurface_merge", 'SELECT count(*) FROM "yellowlive_Store1_customers_merge"')
+    assert rows == customers > 0
 
 
 @pytest.mark.parametrize("platform", ["yellowlive", "yellowforensic"])
 @pytest.mark.parametrize("duty", Duty)
-def test_a_login_that_the_chart_makes_can_do_what_its_duty_needs(cluster: Cluster, duty: Duty, platform: str) -> None:
-    can = logins_of(cluster).can(duty, platform)
+def test_a_login_that_the_chart_makes_can_do_what_its_duty_needs(merged: Cluster, duty: Duty, platform: str) -> None:
+    can = logins_of(merged).can(duty, platform)
     assert can == {f"{platform}_{table}": may for table, may in MAY[duty].items() if f"{platform}_{table}" in can}
     assert can.keys() >= {f"{platform}_airflow_dsg", f"{platform}_airflow_dsg_history", f"{platform}_model_state"}
 
 
 @pytest.mark.parametrize("duty", Duty)
-def test_a_login_that_the_chart_makes_is_refused_what_is_nobody_s(cluster: Cluster, duty: Duty) -> None:
-    tables = {name for (name,) in cluster.query("datasurface_merge", "SELECT relname FROM pg_class")}
+def test_a_login_that_the_chart_makes_is_refused_what_is_nobody_s(merged: Cluster, duty: Duty) -> None:
+    tables = {name for (name,) in merged.query("datasurface_merge", "SELECT relname FROM pg_class")}
     # Of other columns than the example's: the merge table of that test.
     attacks = [one for _, one in filter(lambda attack: attack[0] is duty, all_attacks()) if MERGED not in one]
     assert len(attacks) > 20
     assert {"yellowforensic_rejected_keys", "yellowforensic_row_maps", "yellowforensic_batch_metrics"} <= tables
     for statement in attacks:
         with pytest.raises(InsufficientPrivilege):
-            logins_of(cluster).store.run(login_of(cluster, duty, "yellowforensic"), statement)
+            logins_of(merged).store.run(login_of(merged, duty, "yellowforensic"), statement)
 
 
 def test_each_component_s_dsn_is_that_of_its_own_login(cluster: Cluster) -> None:
@@ -241,10 +247,10 @@ def test_each_component_s_dsn_is_that_of_its_own_login(cluster: Cluster) -> None
     assert not any("DSN" in key for key in cluster.environment(cluster.pod("Deployment stream-factory-triggerer")))
 
 
-def test_the_job_of_an_upgrade_changes_nothing(cluster: Cluster) -> None:
-    store = logins_of(cluster).store
+def test_the_job_of_an_upgrade_changes_nothing(merged: Cluster) -> None:
+    store = logins_of(merged).store
     before = store.rights()
-    assert [output.splitlines()[-1].partition(": ")[2] for output in make_logins(cluster)] == [
+    assert [output.splitlines()[-1].partition(": ")[2] for output in make_logins(merged)] == [
         "all logins and rights are there"
     ] * 2
     assert store.rights() == before
@@ -297,17 +303,17 @@ def test_who_is_not_the_owner_makes_nothing_in_a_database_of_the_chart(cluster: 
     }
 
 
-def test_airflow_takes_the_chart_s_environment_and_finds_the_platforms_in_the_config_map(cluster: Cluster) -> None:
-    files = one(cluster.objects, "ConfigMap", "stream-factory-platforms")["data"]
-    mounted(files, cluster.folder / "platforms")
-    dag_processor = cluster.environment(cluster.pod("Deployment stream-factory-dag-processor"))
-    [migrate] = [pod.owner for pod in pods(cluster.objects) if "-migrate-" in pod.owner]
-    cluster.run(migrate, "airflow")
+def test_airflow_takes_the_chart_s_environment_and_finds_the_platforms_in_the_config_map(merged: Cluster) -> None:
+    files = one(merged.objects, "ConfigMap", "stream-factory-platforms")["data"]
+    mounted(files, merged.folder / "platforms")
+    dag_processor = merged.environment(merged.pod("Deployment stream-factory-dag-processor"))
+    [migrate] = [pod.owner for pod in pods(merged.objects) if "-migrate-" in pod.owner]
+    merged.run(migrate, "airflow")
     run([str(BIN / "airflow"), "dag-processor", "-n", "1"], dag_processor)
-    dags = cluster.query("airflow", "SELECT dag_id FROM dag WHERE NOT is_stale")
+    dags = merged.query("airflow", "SELECT dag_id FROM dag WHERE NOT is_stale")
     assert {("yellowlive__Store1_ingestion",), ("yellowforensic__Store1_ingestion",)} <= set(dags)
-    assert cluster.query("airflow", "SELECT stacktrace FROM import_error") == []
-    [container] = cluster.pod("Deployment stream-factory-dag-processor").spec["containers"]
+    assert merged.query("airflow", "SELECT stacktrace FROM import_error") == []
+    [container] = merged.pod("Deployment stream-factory-dag-processor").spec["containers"]
     [volume] = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "snapshot"]
-    snapshots = {path.name for path in Path(volume.replace(IMAGE_HOME, str(cluster.folder))).glob("*.snapshot")}
+    snapshots = {path.name for path in Path(volume.replace(IMAGE_HOME, str(merged.folder))).glob("*.snapshot")}
     assert snapshots == {"yellowlive.snapshot", "yellowforensic.snapshot"}

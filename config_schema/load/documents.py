@@ -12,8 +12,8 @@ import yaml
 from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.load import model_yaml
 from config_schema.load.inside import NotInside, read_inside
-from config_schema.load.model_yaml import ModelLoader
 from config_schema.model.quality import QualityCheck
 
 Model = TypeVar("Model")
@@ -43,7 +43,7 @@ def yaml_document(path: Path, folder: Path | None = None) -> Any:
     """
     text = _text(path, folder or path.parent)
     try:
-        return yaml.load(text, Loader=ModelLoader)
+        return model_yaml.load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = f"not YAML: {' '.join(filter(None, (error.problem, error.note)))}"
@@ -97,7 +97,7 @@ def _no_number(word: str) -> None:
 def _line_of(text: str, word: str) -> int | None:
     """The line of the second key of a mapping that has it twice, or of the only place where the word stands."""
     try:
-        yaml.compose(text, Loader=ModelLoader)
+        model_yaml.load(text)
     except yaml.MarkedYAMLError as error:
         if error.problem_mark is not None:
             return int(error.problem_mark.line) + 1

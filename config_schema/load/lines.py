@@ -12,7 +12,7 @@ import yaml
 
 from config_schema.errors import Problem
 from config_schema.load.inside import NotInside, read_inside
-from config_schema.load.model_yaml import ModelLoader
+from config_schema.load.model_yaml import compose
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
@@ -33,7 +33,7 @@ def _document(folder: Path, file: str) -> yaml.Node | None:
         return None
     try:
         text = read_inside(folder / file, folder).decode("utf-8-sig")
-        return yaml.compose(text, Loader=ModelLoader)  # JSON is YAML, nearly
+        return compose(text)  # JSON is YAML, nearly
     except (OSError, NotInside, UnicodeDecodeError, yaml.YAMLError):
         return None
 

@@ -91,7 +91,7 @@ def _add(whole: Gathered, folder: Path, path: Path) -> None:
         for key, items in lists.items():
             # A list of ecosystem.yaml that is none is told of by the schema.
             if isinstance(whole.data.setdefault(key, []), list):
-                whole.data[key] = [*whole.data[key], *items]
+                whole.data[key] += items
         _remember(whole, file, lists)
 
 

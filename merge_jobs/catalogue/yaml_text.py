@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from config_schema.load.documents import plain
-from config_schema.load.model_yaml import ModelLoader
+from config_schema.load.yaml_scalars import RESOLVERS
 from config_schema.model import Dataset
 from merge_jobs.catalogue import Described
 from merge_jobs.catalogue.datasets import LeftOut
@@ -32,7 +32,7 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(
     _OneLine, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True)
 )
-for tag, pattern, first in ModelLoader.resolvers:
+for tag, pattern, first in RESOLVERS:
     _Dumper.add_implicit_resolver(tag, pattern, first)
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from config_schema.errors import ProblemsFound
-from config_schema.load import load_model
+from config_schema.load import load_model, model_yaml
 from config_schema.load.documents import json_document, yaml_document
 
 MODEL = """\
@@ -20,9 +20,11 @@ datastores: []
 """
 
 
-@pytest.fixture
-def read(tmp_path):
-    """The data of a text, or the first problem of it."""
+@pytest.fixture(params=["libyaml", "PyYAML without libyaml"])
+def read(tmp_path, monkeypatch, request):
+    """Return the data of a text, or the first problem of it."""
+    if request.param != "libyaml":
+        monkeypatch.setattr(model_yaml, "CParser", None)
 
     def run(text):
         path = tmp_path / "ecosystem.yaml"
@@ -54,6 +56,7 @@ def read(tmp_path):
         ("primary_key: [id, no, 1, 2026-01-01]", {"primary_key": ["id", "no", "1", "2026-01-01"]}),
         ("primary_key:\n- off\n- ~", {"primary_key": ["off", None]}),
         ("name: =", {"name": "="}),
+        ("name: <<", {"name": "<<"}),
         ("name: 'a: b'", {"name": "a: b"}),
         ("name: !!str 5", {"name": "5"}),
         # One that is true or false has that, in any of YAML's words.
@@ -78,6 +81,8 @@ def read(tmp_path):
         ("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}", {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}),
         ("a: &a {x: 1}\nb: &b {<<: *a, x: 2}\nc: {<<: [*b, *a]}", {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 2}}),
         ("port: &p 5\nname: *p\nmin: *p", {"port": 5, "name": "5", "min": 5}),
+        ("min: &l [no, 1]\nprimary_key: *l\nmax: *l", {"min": ["no", 1], "primary_key": ["no", "1"], "max": ["no", 1]}),
+        ("a: {&k x: 1}\nb: {*k : 2}\nname: *k", {"a": {"x": 1}, "b": {"x": 2}, "name": "x"}),
         # Files.
         ("", None),
         ("# nothing\n", None),
@@ -92,6 +97,8 @@ def test_a_value_is_what_a_person_means(read, text, meant):
 
 
 def _values(data):
+    if isinstance(data, list):
+        return [of for one in data for of in _values(one)]
     return [of for one in data.values() for of in _values(one)] if isinstance(data, dict) else [data]
 
 
@@ -130,6 +137,8 @@ def _values(data):
         ("a: !!timestamp 2026-01-01", "ecosystem.yaml:1: not YAML: the tag tag:yaml.org,2002:timestamp"),
         ("a: !mine 1", "ecosystem.yaml:1: not YAML: the tag !mine is not known here"),
         ("a: 1\nb: &b [*b]", "ecosystem.yaml:2: not YAML: the alias *b stands inside what it stands for"),
+        ("a: &a 1\nb: &a 2", "ecosystem.yaml:2: not YAML: the anchor &a stands there twice"),
+        ("a: 1\nb: {<<: 5}", "ecosystem.yaml:2: not YAML: << takes a mapping, or a list of mappings"),
         ("a: 1\nb: *c", "ecosystem.yaml:2: not YAML: found undefined alias"),
         ("a: 1\nb: 'c", "ecosystem.yaml:2: not YAML: found unexpected end of stream"),
         (b"a: 1\nb: \xff", "ecosystem.yaml:2: the byte 0xff is no UTF-8. Save it as UTF-8"),

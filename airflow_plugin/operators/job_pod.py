@@ -18,7 +18,7 @@ from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
-from airflow_plugin.operators.task_log import as_logged
+from airflow_plugin.operators.task_log import EscapingLog, as_logged
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,11 @@ class JobPod(KubernetesPodOperator):
     def __init__(self, *, job: Job, place: PodPlace, **kwargs: Any) -> None:
         super().__init__(**pod_arguments(job, place), **kwargs)
         self.job = job
+
+    @property
+    def log(self) -> Any:
+        """Where the provider tells of events and of the states of containers."""
+        return EscapingLog(super().log)
 
     def on_kill(self) -> None:
         if self.pod is None:  # ended while the request was under way
@@ -83,6 +88,10 @@ class JobPod(KubernetesPodOperator):
 
 class _PodManager(PodManager):
     """The provider's, that notices a log stream which is dead, and a pod that is there though no answer said so."""
+
+    @property
+    def log(self) -> Any:
+        return EscapingLog(super().log)
 
     def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["_request_timeout"] = (CONNECT_SECONDS, SILENCE_SECONDS)

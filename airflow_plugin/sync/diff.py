@@ -11,6 +11,8 @@ from typing import Any
 from airflow_plugin.control.stream_table import HandChange, StreamRow
 from config_schema.stream import StreamConfig
 
+MOST_LEVELS = 64  # of lists and objects in a config; a row of ours has three
+
 
 class Kind(Enum):
     CREATE = "create"
@@ -107,9 +109,17 @@ def _text(values: Mapping[str, Any], key: str) -> str | None:
 
 
 def parsed(config_json: str) -> dict[str, Any]:
-    """The keys of a row; none if a hand has made it something else than a JSON object."""
+    """The keys of a row; none if a hand has made it something else than a JSON object, or one that is too deep."""
     try:
         data = json.loads(config_json)
     except (ValueError, RecursionError):
         return {}
-    return data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) and not is_too_deep(data) else {}
+
+
+def is_too_deep(data: Any, levels: int = MOST_LEVELS) -> bool:
+    """Return whether lists and objects stand in each other in more levels than a config may have."""
+    if not isinstance(data, dict | list):
+        return False
+    inside = data.values() if isinstance(data, dict) else data
+    return not levels or any(is_too_deep(one, levels - 1) for one in inside)

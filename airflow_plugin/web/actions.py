@@ -10,8 +10,10 @@ from typing import Any
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists
 from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import select
 
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.jobs.operations import operation
@@ -67,7 +69,10 @@ def operate(
     conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
     resting = _standing(dag_id, 503)
-    run_id = _triggered(user, dag_id, conf)
+    with writing(settings) as table:  # so that two who ask at once are not both the first
+        refuse_haste(table, [stream.stream_key])
+        _refuse_what_waits(dag_id, conf)
+        run_id = _triggered(user, dag_id, conf)
     what = f"{dag_id} is asked for {action} of {stream.stream_key}"
     return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
 
@@ -80,6 +85,18 @@ def _standing(dag_id: str, status: int) -> bool:
             what = f"Airflow has no DAG {dag_id} at present"
             raise Refused(status, what, "Wait until the dag-processor has parsed it, or look at its import errors")
         return bool(dag.is_paused)
+
+
+def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
+    """One run at a time does what is asked for: nobody fills the queue that all streams share. Raises Refused."""
+    with create_session(scoped=False) as session:
+        waiting = session.execute(
+            select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running")))
+        )
+        for run_id, asked in waiting:
+            if isinstance(asked, dict) and all(asked.get(key) == conf[key] for key in ("action", "stream_key")):
+                what = f"{conf['action']} of {conf['stream_key']} is asked for already, by the run {run_id}"
+                raise Refused(409, what, "Wait for the end of that run")
 
 
 def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str, Any]:

@@ -27,10 +27,13 @@ class Gate:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # the app has none, and nobody has logged in to it
+            await send({"type": "websocket.close"})
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Request(scope, receive)
+        request, send = Request(scope, receive), _guarded(send, scope)
         try:
             await _log_in(request)
             if request.method not in READING:
@@ -39,7 +42,7 @@ class Gate:
         except Refused as error:
             await as_answer(error)(scope, receive, send)
             return
-        await self.app(scope, receive, _guarded(send, request))
+        await self.app(scope, receive, send)
 
 
 async def _log_in(request: Request) -> None:
@@ -91,9 +94,12 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _guarded(send: Send, request: Request) -> Send:
+def _guarded(send: Send, scope: Scope) -> Send:
     """Browsers are not to guess what an answer is, nor to keep what only its user may see."""
-    kept = "no-cache" if "/static/" in request.url.path else "no-store"
+    path = scope["path"].removeprefix(
+        scope.get("root_path", "")
+    )  # a platform may be called static, and a proxy's folder
+    kept = "no-cache" if path.startswith("/static/") else "no-store"
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":

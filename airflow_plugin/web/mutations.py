@@ -14,6 +14,7 @@ from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import apply
 from airflow_plugin.streams.opening import StreamTable, locked
+from airflow_plugin.sync.diff import MOST_LEVELS, is_too_deep
 from airflow_plugin.web import queries
 from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.permissions import User
@@ -66,11 +67,14 @@ def _named_login(settings: PlatformSettings) -> Iterator[None]:
 
 
 def config_text(config: dict[str, Any]) -> str:
-    """As sync writes it. Raises ProblemsFound for what no JSON file can hold."""
+    """As sync writes it. Raises ProblemsFound for what no JSON file can hold, or no config."""
+    if is_too_deep(config):
+        what = f"it is nested deeper than {MOST_LEVELS} levels"
+        raise ProblemsFound("config", [Problem("config", "", what, "Send the keys of a config")])
     try:
         text = json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False)
         text.encode()
-    except (ValueError, RecursionError) as error:  # NaN, half a surrogate pair, or too deep
+    except ValueError as error:  # NaN, or half a surrogate pair
         what = f"it cannot be written as JSON ({type(error).__name__})"
         raise ProblemsFound("config", [Problem("config", "", what, "Send numbers, text and lists of them")]) from error
     return text

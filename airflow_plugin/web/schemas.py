@@ -312,7 +312,7 @@ class Rollback(BaseModel):
 
 
 class ActionBody(BaseModel):
-    """`reason` stands in the history beside the user's name, where the action takes one."""
+    """`reason` stays with the run that does it, in its conf and its log; the user's name stands in the history."""
 
     reason: str | None = Field(default=None, min_length=1, max_length=1000)
 

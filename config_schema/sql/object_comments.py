@@ -7,9 +7,9 @@ from typing import Any
 
 
 def told_by(comment: str | None) -> dict[str, Any]:
-    """What such a comment says; empty for one that is not ours, or for none."""
+    """What such a comment says; empty for one that is not ours, or for none. It may be anybody's, so anything."""
     try:
         told = json.loads(comment or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from psycopg2 import sql
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.sql.object_comments import told_by
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import Server, StandingWorkspace
@@ -174,12 +174,8 @@ def _add_dataset(found: Wanted, one: Served, tables: PlatformTables) -> None:
 
 
 def _is_merge_table(told: str | None, one: Served) -> bool:
-    try:
-        of = json.loads(told or "")
-    except ValueError:
-        return False
     wanted = {"kind": "merge", "platform": one.platform_name, "dataset": one.dataset.name}
-    return isinstance(of, dict) and wanted.items() <= of.items()
+    return wanted.items() <= told_by(told).items()
 
 
 def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:

@@ -146,12 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _events(self, path: list[str], query: dict[str, str], body: Any) -> None:
         name = query.get("fieldSelector", "").removeprefix("involvedObject.name=")
         pod = self.cluster.pods.get(name)
-        told = pod.json["status"].get("conditions", [{}])[0].get("message") if pod else None
+        unpullable = self.cluster.faults.unpullable
+        told = unpullable or pod.json["status"].get("conditions", [{}])[0].get("message") if pod else None
         event = {
             "metadata": {"name": f"{name}.1", "namespace": "ns", "uid": f"{name}.1", "resourceVersion": "1"},
             "involvedObject": {"name": name, "fieldPath": "spec"},
             "type": "Warning",
-            "reason": "FailedScheduling",
+            "reason": "Failed" if unpullable else "FailedScheduling",
             "message": told,
         }
         items = [event] if told else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import re
@@ -73,6 +74,21 @@ def test_lines_that_the_provider_has_joined_are_lines_of_their_own_in_the_log(ca
     _PodManager(kube_client=None)._log_message("one\ntwo\x1b[1m\r\n\n::endgroup::", "base", False, None)  # type: ignore[arg-type]
     shown = [line.split("] ", 1)[1].split(" [")[0].strip() for line in capsys.readouterr().out.splitlines()]
     assert shown == ["one", "two\\x1b[1m", "| ::endgroup::"]
+
+
+def test_what_a_node_says_in_events_and_states_forges_no_line_of_the_tasks_log(
+    world: World, stand_in, capsys, deferrable
+):
+    """A registry's words come into events, and into the state of a container that waits."""
+    stand_in.faults.unpullable = f"registry says\r\n{FORGED}\x1b[2J\u202e\n::group::hidden"
+    with pytest.raises(importlib.import_module("airflow.sdk.exceptions").AirflowException):
+        world.run(world.task(deferrable=deferrable), f"hostile events {deferrable}")
+    printed = capsys.readouterr().out
+    told = [line for line in printed.splitlines() if "registry says" in line]
+    wanted = ["state='WAITING'", *([] if deferrable else ["The Pod has an Event: "])]
+    assert [word for word in wanted if not any(word in line for line in told)] == []
+    assert [line for line in printed.split("\n") if not line.isprintable()] == []
+    assert [line for line in printed.split("\n") if line.startswith((FORGED, "::group::hidden"))] == []
 
 
 def test_what_a_server_says_of_a_pod_is_one_line():

@@ -127,3 +127,49 @@ def test_half_a_surrogate_pair_in_a_row_is_answered_as_json(client, world):
         assert told["problems"]
     finally:
         world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Half' RETURNING 1")
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("levels", [70, 300, 900, 5000])
+def test_a_row_that_is_nested_deep_is_text_with_a_problem(client, world, levels):
+    text = f'{{"stream_key": "Deep", "x": {nested(levels)}}}'
+    world.write_text("YellowLive", ("Deep", text))
+    try:
+        told = client().get("/api/streams/yellowlive/Deep")
+        assert told.status_code == 200, told.text
+        assert (told.json()["config"], told.json()["config_text"]) == ({}, text)
+        assert told.json()["problems"]
+        (version,) = client().get("/api/streams/yellowlive/Deep/history").json()["versions"]
+        assert version["config"] == {}
+        changes = client().get(f"/api/streams/yellowlive/Deep/diff?from={version['version']}")
+        assert changes.json() == {"changes": []}
+    finally:
+        world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Deep'")
+        world.merge_store("DELETE FROM yellowlive_airflow_dsg_history WHERE stream_key = 'Deep'")
+        world.let_it_see()
+
+
+@pytest.mark.parametrize("path", ["validate/yellowlive", "preview/yellowlive", "streams/yellowlive"])
+def test_a_config_that_is_nested_deep_is_refused_in_words(client, path):
+    for levels in (70, 300, 900):
+        body = f'{{"config": {{"stream_key": "Deep", "x": {nested(levels)}}}}}'
+        answer = client().post(f"/api/{path}", content=body)
+        assert answer.status_code == 400, answer.text
+        assert "nested deeper than 64 levels" in answer.text
+
+
+def test_a_comment_on_somebody_s_view_breaks_no_page(client, world):
+    """Who may make a view on what they read may write whatever they like into its comment."""
+    world.merge_store('CREATE TABLE "yellowlive_Store1_customers_merge" (id int)')
+    world.merge_store('CREATE VIEW theirs AS SELECT * FROM "yellowlive_Store1_customers_merge"')
+    try:
+        for comment in (nested(50_000), f'{{"workspace": {nested(900)}, "group": 1}}', "\u202e", SCRIPT):
+            world.merge_store("COMMENT ON VIEW theirs IS %s", comment)
+            answer = client().get("/api/streams/yellowlive/Store1")
+            assert answer.status_code == 200, answer.text
+            assert [view["name"] for view in answer.json()["lineage"]["views"]] == ["theirs"]
+    finally:
+        world.merge_store('DROP TABLE "yellowlive_Store1_customers_merge" CASCADE')

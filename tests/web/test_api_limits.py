@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +77,20 @@ def test_a_stream_that_is_changed_too_often_by_hand_is_refused_and_can_still_be_
     )
     assert client().put(path, json=changed).status_code == 200
     assert client().delete(path).status_code == 200
+
+
+@pytest.mark.parametrize("action", ["reset_batch", "trust", "allow_deletes"])
+def test_what_the_operations_dag_has_waiting_is_not_asked_for_again(client, world, action):
+    """All streams of a platform wait in one queue: who may edit one stream does not fill it."""
+    path = f"/api/streams/yellowlive/Store2/actions/{action}"
+    with ThreadPoolExecutor(4) as threads:
+        told = list(threads.map(lambda _: client().post(path, json={}), range(8)))
+    assert sorted(one.status_code for one in told) == [200] + [409] * 7
+    refused = next(one.json()["error"] for one in told if one.status_code == 409)
+    assert f"{action} of Store2 is asked for already, by the run manual__" in refused["what"]
+    assert client().post(path.replace("Store2", "Store1"), json={}).status_code == 200
+    world.real.query("UPDATE dag_run SET state = 'failed' WHERE dag_id = 'yellowlive_operations'")
+    assert client().post(path, json={}).status_code == 200
 
 
 def test_batches_with_large_results_come_in_pages_that_are_bounded_in_bytes(client, world):

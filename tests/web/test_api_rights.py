@@ -184,3 +184,25 @@ def test_answers_are_not_kept_nor_guessed_at(client):
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-type"] == "application/json"
+    for refusal in (client(None).get("/api/streams"), client("admin").post("/api/validate/x", content="x" * 300_000)):
+        assert refusal.headers["cache-control"] == "no-store"
+        assert refusal.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["streams/static/x", "runs/static/x", "platforms/static/config"])
+def test_an_answer_is_not_kept_because_a_name_in_its_path_is_that_of_the_files(client, path):
+    assert client("admin").get(f"/api/{path}").headers["cache-control"] == "no-store"
+    assert client("admin").get("/static/api.js").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/api/me", "/static/api.js", "/"])
+def test_a_websocket_is_closed_before_anything_is_looked_at(client, world, path):
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    before = len(world.whole_log())
+    assert client(None).get(path, headers=headers).status_code == 403
+    assert "Traceback" not in world.whole_log()[before:]

@@ -236,7 +236,10 @@ class World:
             time.sleep(0.2)
 
     def log(self) -> str:
-        return (self.real.home / "api-server.log").read_text(errors="replace")[-5000:]
+        return self.whole_log()[-5000:]
+
+    def whole_log(self) -> str:
+        return (self.real.home / "api-server.log").read_text(errors="replace")
 
     def close(self) -> None:
         if self.server is not None:

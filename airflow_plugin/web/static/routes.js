@@ -18,15 +18,22 @@ const ROUTES = [
   ["/stream/:platform/:streamKey/edit", Edit],
 ];
 
-const decoded = (params) =>
-  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]));
+/** The parts of a path as text; null where somebody has typed one that is no UTF-8. */
+function decoded(params) {
+  try {
+    return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]));
+  } catch {
+    return null;
+  }
+}
 
 /** The page at the address bar's path. Airflow makes this component anew at each path. */
 export function Routed() {
   const { pathname } = Router.useLocation();
   for (const [path, Found] of ROUTES) {
     const match = Router.matchPath(ROOT + path, pathname);
-    if (match) return h(Found, decoded(match.params));
+    const params = match && decoded(match.params);
+    if (params) return h(Found, params);
   }
   return h(Nothing, { title: "There is no such page" }, h(PageLink, { to: ROOT }, "Overview of streams"));
 }

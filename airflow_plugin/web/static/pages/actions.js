@@ -101,7 +101,7 @@ function Reason({ value, onChange }) {
   return h(
     Chakra.Field.Root,
     { mt: 3 },
-    h(Chakra.Field.Label, null, "Reason, for the history"),
+    h(Chakra.Field.Label, null, "Reason, kept with the run"),
     h(Chakra.Input, { size: "sm", maxLength: 1000, value, onChange: (event) => onChange(event.target.value) }),
   );
 }

@@ -96,9 +96,8 @@ async def _body(request: Request) -> bytes:
 
 def _guarded(send: Send, scope: Scope) -> Send:
     """Browsers are not to guess what an answer is, nor to keep what only its user may see."""
-    path = scope["path"].removeprefix(
-        scope.get("root_path", "")
-    )  # a platform may be called static, and a proxy's folder
+    # Not by its whole path: a platform or a proxy's folder may be called static.
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
     kept = "no-cache" if path.startswith("/static/") else "no-store"
 
     async def guarded(message: Message) -> None:

@@ -10,7 +10,8 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY NOT DEFERRABLE
 
 -- name: settings
 -- The role first, as others may be set by what it may do. SET takes no snapshot: a source's tables are locked before.
--- First what a value is read or written by, then what rows are seen, then what could end the transaction.
+-- First what a value is read or written by, then what rows are seen, then what could end the transaction; and that no
+-- function says anything beside its rows: libpq keeps all notices until the statement ends.
 SET LOCAL role TO DEFAULT;
 SET LOCAL client_encoding = 'UTF8';
 SET LOCAL "TimeZone" = 'UTC';
@@ -35,6 +36,7 @@ SET LOCAL jit = 'off';
 SET LOCAL exit_on_error = 'off';
 SET LOCAL statement_timeout = '0';
 SET LOCAL idle_in_transaction_session_timeout = '0';
+SET LOCAL client_min_messages = 'error';
 SET LOCAL lock_timeout = {lock_timeout}
 
 -- name: settings_of_17

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -73,3 +74,19 @@ def test_names_of_tables_and_columns_begin_no_line_of_the_log(merging, tmp_path)
     with pytest.raises(SourceMismatch) as caught:
         case.run(LIVE)
     assert str(caught.value).isprintable()
+
+
+def test_a_flood_of_notices_takes_no_memory(merging, tmp_path):
+    """libpq keeps the notices of a statement until its end: these would be 200 MB."""
+    case = merging(
+        """CREATE FUNCTION loud(i int) RETURNS int LANGUAGE plpgsql AS $f$
+           BEGIN RAISE NOTICE '%', repeat('n', 100000); RAISE WARNING 'forged'; RETURN i; END $f$;
+           CREATE VIEW v AS SELECT loud(n) AS id FROM generate_series(1, 2000) n"""
+    )
+    case.datasets = (Dataset("v", (Column("id", "integer", nullable=False),), ("id",)),)
+    child = case.start_child(LIVE, tmp_path, "run-1")
+    out = child.stdout.read()
+    _, status, used = os.wait4(child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, out
+    assert "forged" not in out
+    assert used.ru_maxrss < 150 << 10  # KB

@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseNotifier, Context
+    from airflow.sdk import Context
+
+    from airflow_plugin.operators.slack import Message
 
 SAID = 1000  # characters of an error; the log has the rest
 SECONDS = 10  # that Slack has to answer: a task waits for it
@@ -27,18 +29,29 @@ class Notifier:
     def __str__(self) -> str:
         return f"{self.connection} {self.channel}" if self.channel else self.connection
 
-    def made(self, text: str) -> BaseNotifier:
-        """Airflow's notifier. Raises ModuleNotFoundError if its provider is not installed.
+    def tell(self, text: str) -> None:
+        """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and whatever goes wrong."""
+        from airflow_plugin.operators.slack import post  # a parse loads as few modules as it can
 
-        It would render what it is given as a template when it is called: only its `notify` and `async_notify` may be.
-        """
-        given: dict[str, Any] = {"text": _plain(text), "timeout": SECONDS, "unfurl_links": False}
-        made: BaseNotifier
+        post(self._message(self._hook().get_conn(), text), SECONDS)
+
+    async def tell_async(self, text: str) -> None:
+        """As `tell`, in an event loop."""
+        from airflow_plugin.operators.slack import post_async
+
+        await post_async(self._message(await self._hook().get_async_client(), text), SECONDS)
+
+    def _hook(self) -> Any:
         if self.channel is None:
-            made = _provider("slack_webhook").SlackWebhookNotifier(slack_webhook_conn_id=self.connection, **given)
-        else:
-            made = _provider("slack").SlackNotifier(slack_conn_id=self.connection, channel=self.channel, **given)
-        return made
+            return _provider("slack_webhook").SlackWebhookHook(slack_webhook_conn_id=self.connection)
+        return _provider("slack").SlackHook(slack_conn_id=self.connection)
+
+    def _message(self, client: Any, text: str) -> Message:
+        from airflow_plugin.operators.slack import for_channel, for_webhook
+
+        if self.channel is None:
+            return for_webhook(client, _plain(text))
+        return for_channel(client, self.channel, _plain(text))
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class TellFailure:
             if self.once and _failed_before(context):
                 log.info("%s: %s was told when this began", self.stream, self.notifier)
                 return
-            self.notifier.made(_failure(self.stream, context)).notify(context)
+            self.notifier.tell(_failure(self.stream, context))
         except Exception as error:  # the task has failed already, and that must stay what is seen
             log.error("%s: nobody was told: %s", self.stream, _why(self.notifier, error))
         else:
@@ -73,14 +86,14 @@ async def tell_late(stream: str, seconds: int, connection: str, channel: str | N
     )
     notifier = Notifier(connection, channel)
     try:
-        await notifier.made(text).async_notify({})
+        await notifier.tell_async(text)
     except Exception as error:
         # The provider's error may hold the webhook's address, which is a secret, and Airflow stores what is raised.
         raise RuntimeError(f"{stream}: nobody was told: {_why(notifier, error)}") from None
 
 
 def _provider(module: str) -> Any:
-    return import_module(f"airflow.providers.slack.notifications.{module}")
+    return import_module(f"airflow.providers.slack.hooks.{module}")
 
 
 def _failure(stream: str, context: Context) -> str:
@@ -110,4 +123,8 @@ def _plain(text: str) -> str:
 def _why(notifier: Notifier, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"install {PROVIDER} where Airflow runs ({error})"
+    from airflow_plugin.operators.slack import NotTaken
+
+    if isinstance(error, NotTaken):
+        return f"{error} (connection {notifier.connection}). Look at that connection in Airflow"
     return f"{type(error).__name__} of connection {notifier.connection}. Look at that connection in Airflow"

@@ -9,22 +9,23 @@ from typing import Any
 
 
 class Slack:
-    """What was posted where; `status` and `answer` are what it says to that."""
+    """What was posted where, and all that was asked; `status`, `answer` and `location` are what it says to that."""
 
     def __init__(self) -> None:
         self.posted: list[tuple[str, dict[str, Any]]] = []
-        self.status, self.answer = 200, "ok"
+        self.asked: list[tuple[str, str, str]] = []  # method, path, token
+        self.status, self.answer, self.location = 200, "ok", ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"slack": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     @property
     def webhook(self) -> str:
         """An Airflow connection to it, as JSON."""
-        return json.dumps({"conn_type": "slackwebhook", "password": f"{self._address}/services/the-secret"})
+        return json.dumps({"conn_type": "slackwebhook", "password": f"{self.address}/services/the-secret"})
 
     @property
     def api(self) -> str:
-        extra = {"base_url": f"{self._address}/"}
+        extra = {"base_url": f"{self.address}/"}
         return json.dumps({"conn_type": "slack", "password": "the-secret", "extra": extra})
 
     @property
@@ -32,7 +33,7 @@ class Slack:
         return [body["text"] for _, body in self.posted]
 
     @property
-    def _address(self) -> str:
+    def address(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
@@ -46,7 +47,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.slack.posted.append((self.path, body))
+        self._answer()
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        self.slack.asked.append((self.command, self.path, self.headers.get("Authorization", "")))
         self.send_response(self.slack.status)
+        if self.slack.location:
+            self.send_header("Location", self.slack.location)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
         self.wfile.write(self.slack.answer.encode())

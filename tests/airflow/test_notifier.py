@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import sys
 import traceback
@@ -113,10 +114,50 @@ def test_where_slack_refuses_the_log_says_whose_connection_that_is_and_nothing_s
     assert not [text for text in (said[0], stored) if "the-secret" in text or "invalid_token" in text]
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(("connection", "channel"), [("slack_ops", None), ("slack_api", "#ops")])
+def test_a_redirect_takes_neither_message_nor_token_to_another_server(slack, caplog, status, connection, channel):
+    other = Slack()
+    other.answer = '{"ok": true}'
+    slack.status, slack.location = status, f"{other.address}/elsewhere/the-secret-path"
+    try:
+        TellFailure("YellowLive Store1", Notifier(connection, channel))(failed("killed"))
+        with pytest.raises(RuntimeError, match=connection) as raised:
+            asyncio.run(tell_late("YellowLive Store1", 60, connection, channel, LATE))
+    finally:
+        other.close()
+    assert other.asked == []
+    assert [method for method, *_ in slack.asked] == ["POST", "POST"]
+    for said in (caplog.messages[-1], str(raised.value)):
+        assert "nobody was told" in said
+        assert f"redirects to {other.address}" in said
+        assert "the-secret" not in said
+
+
+def test_an_answer_of_slack_s_api_that_is_no_ok_is_an_error(slack, caplog):
+    for answer in ('{"ok": false, "error": "channel_not_found"}', "ok", "[1]", "[" * 100_000, "\xff"):
+        slack.answer = answer
+        TellFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
+        assert "nobody was told" in caplog.messages[-1]
+
+
+def test_a_proxy_of_the_connection_is_asked(slack, monkeypatch):
+    proxy = Slack()
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SLACK_OPS", json.dumps({**json.loads(slack.webhook), "extra": {"proxy": proxy.address}})
+    )
+    try:
+        NOTICE(failed("killed"))
+    finally:
+        proxy.close()
+    assert slack.asked == []
+    assert [path for _, path, _ in proxy.asked] == [f"{slack.address}/services/the-secret"]
+
+
 def test_without_the_provider_the_log_says_what_to_install_and_the_task_s_own_error_stays(
     airflow_here, monkeypatch, caplog
 ):
-    monkeypatch.setitem(sys.modules, "airflow.providers.slack.notifications.slack_webhook", None)
+    monkeypatch.setitem(sys.modules, "airflow.providers.slack.hooks.slack_webhook", None)
     caplog.set_level(logging.ERROR)
     NOTICE(failed("killed"))
     assert "nobody was told: install apache-airflow-providers-slack where Airflow runs" in caplog.text

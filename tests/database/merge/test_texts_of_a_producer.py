@@ -84,9 +84,9 @@ def test_a_flood_of_notices_takes_no_memory(merging, tmp_path):
            CREATE VIEW v AS SELECT loud(n) AS id FROM generate_series(1, 2000) n"""
     )
     case.datasets = (Dataset("v", (Column("id", "integer", nullable=False),), ("id",)),)
-    child = case.start_child(LIVE, tmp_path, "run-1")
-    out = child.stdout.read()
-    _, status, used = os.wait4(child.pid, 0)
+    with case.start_child(LIVE, tmp_path, "run-1") as child:
+        out = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, out
     assert "forged" not in out
     assert used.ru_maxrss < 150 << 10  # KB

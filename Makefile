@@ -9,16 +9,26 @@ SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 MINUTES ?= 10
+# Groups of tests that one process each runs. Two of them run side by side and each prints what it has to say at its end, where this
+# make can do that; the longest comes first.
+SERIAL := test-web test-e2e test-bench test-kubernetes test-oldest
+SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
 
-.PHONY: help demo test check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency soak constraints docs image pin-images clean
+# Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-web soak constraints docs image pin-images clean
 
 help:  ## Show what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo  ## Run the whole product here; ARGS=--exit ends after the check
 	@$(BIN)/dagfactory demo $(ARGS)
 
-test: check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench  ## Lint, types, import contracts, and all tests
+test: check test-unit test-database test-airflow test-helm  ## Lint, types, import contracts, and all tests
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) $(SERIAL)
+
+test-fast: check test-unit  ## For every day, in two minutes: no database, no Airflow
 
 check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
 	$(BIN)/ruff check .

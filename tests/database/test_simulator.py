@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +27,7 @@ from merge_jobs.simulator.connect import connector
 from merge_jobs.simulator.producer import apply
 from merge_jobs.simulator.run import Pause, Simulator, Summary
 from tests.conftest import binaries
+from tests.server_folder import server_folder
 
 EXAMPLE = Path(__file__).parents[2] / "config_schema" / "examples"
 COMMAND = [sys.executable, "-m", "merge_jobs", "simulate"]
@@ -335,18 +335,19 @@ def test_a_connection_lost_at_commit_neither_loses_nor_repeats_the_change(produc
 
 
 def test_a_server_that_goes_away_and_comes_back_is_waited_for_and_said_once():
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        Path(directory).chmod(0o755)
-        with EmbeddedPostgres(Path(directory) / "server", options={"fsync": "off"}, binaries=binaries()) as server:
-            options = ("--create-tables", "--verbose", "--min-interval", "0", "--max-interval", "0.05")
-            with child(server.dsn(), *options, "--max-changes", "60") as process:
-                read_until(process, lambda line: line.startswith("Made the tables"))
-                for _ in range(5):
-                    process.stdout.readline()
-                server.stop("immediate")
-                assert "lost; trying again" in process.stderr.readline()
-                server.start()
-                out, err = process.communicate(timeout=PATIENCE)
+    with (
+        server_folder() as directory,
+        EmbeddedPostgres(directory / "server", options={"fsync": "off"}, binaries=binaries()) as server,
+    ):
+        options = ("--create-tables", "--verbose", "--min-interval", "0", "--max-interval", "0.05")
+        with child(server.dsn(), *options, "--max-changes", "60") as process:
+            read_until(process, lambda line: line.startswith("Made the tables"))
+            for _ in range(5):
+                process.stdout.readline()
+            server.stop("immediate")
+            assert "lost; trying again" in process.stderr.readline()
+            server.start()
+            out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert err == "Connected to the producer again\n"
     assert out.splitlines()[-1].startswith("60 changes:")

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from tests.database.logins.test_rights import MAY, MERGED, World
 from tests.database.logins.test_rights import attacks as all_attacks
 from tests.helm.chart import Helm, Object, Pod, one, pods
 from tests.helm.platforms import EXAMPLE, OWN_POSTGRES, Values, mvp
+from tests.server_folder import server_folder
 
 BIN = Path(sys.executable).parent
 IMAGE_HOME = "/opt/airflow"
@@ -101,14 +101,11 @@ def run(command: list[str], environment: dict[str, str]) -> str:
 def cluster_of(helm: Helm, values: Values) -> Iterator[Cluster]:
     """What helm renders of the values; its PostgreSQL made by the chart's script."""
     # Not tmp_path: as root the server runs as another user, who cannot walk into pytest's folders.
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        folder = Path(directory)
-        folder.chmod(0o755)
-        with EmbeddedPostgres(folder / "server", options={"fsync": "off"}) as server:
-            objects = [found for found in yaml.safe_load_all(here(helm.template(values), server.port)) if found]
-            made = Cluster(objects, server, folder)
-            make_databases(made)
-            yield made
+    with server_folder() as folder, EmbeddedPostgres(folder / "server", options={"fsync": "off"}) as server:
+        objects = [found for found in yaml.safe_load_all(here(helm.template(values), server.port)) if found]
+        made = Cluster(objects, server, folder)
+        make_databases(made)
+        yield made
 
 
 @pytest.fixture(scope="module")

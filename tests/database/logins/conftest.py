@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.component_logins import Duty
 from tests.conftest import FreshDatabase, drop_databases
+from tests.server_folder import server_folder
 
 OLD = Path("/usr/lib/postgresql/15/bin")
 PASSWORD = "pass word's"
@@ -34,11 +34,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
         return
     if not (OLD / "initdb").exists():
         pytest.skip(f"no PostgreSQL 15 in {OLD}, whose rules for CREATEROLE are other ones")
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        Path(directory).chmod(0o755)
-        with EmbeddedPostgres(Path(directory) / "server", options={"fsync": "off"}, binaries=OLD) as started:
-            yield started
-            started.stop("immediate")
+    with (
+        server_folder() as folder,
+        EmbeddedPostgres(folder / "server", options={"fsync": "off"}, binaries=OLD) as started,
+    ):
+        yield started
+        started.stop("immediate")
 
 
 @dataclass

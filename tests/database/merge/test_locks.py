@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
@@ -16,6 +13,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.strategies.selection import Wanted
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging
+from tests.server_folder import server_folder
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t{0} (id text PRIMARY KEY, word text); INSERT INTO t{0} VALUES ('a', 'b'), ('c', 'd')"
@@ -92,8 +90,7 @@ def _indexes(source):
 @pytest.fixture(scope="module")
 def small_server():
     """A server with room for 300 locks."""
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-        Path(directory).chmod(0o755)
+    with server_folder() as directory:
         options = {
             "fsync": "off",
             "max_connections": "30",
@@ -102,7 +99,7 @@ def small_server():
             "max_worker_processes": "0",
             "autovacuum_max_workers": "1",
         }
-        with EmbeddedPostgres(Path(directory) / "server", options=options, binaries=binaries()) as server:
+        with EmbeddedPostgres(directory / "server", options=options, binaries=binaries()) as server:
             server.create_role("owner", "secret")
             yield server
 

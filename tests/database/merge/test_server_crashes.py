@@ -22,6 +22,7 @@ from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.errors import DatabaseFailed
 from tests.conftest import binaries
+from tests.server_folder import server_folder
 
 # Wide rows in one table, so that a copy of it goes on for a while; a second table to commit together with it.
 TABLES = """
@@ -42,10 +43,9 @@ numbers = itertools.count()
 @pytest.fixture
 def servers() -> Iterator[SimpleNamespace]:
     """A server for the source and one for the merge store, to be crashed."""
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as folder:
-        Path(folder).chmod(0o755)
+    with server_folder() as folder:
         # Crash-safe: what is said to be committed must outlive the crash.
-        made = {label: EmbeddedPostgres(Path(folder) / label, binaries=binaries()) for label in ("source", "store")}
+        made = {label: EmbeddedPostgres(folder / label, binaries=binaries()) for label in ("source", "store")}
         with made["source"], made["store"]:
             yield SimpleNamespace(**made)
 

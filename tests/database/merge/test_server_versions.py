@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -19,6 +18,7 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres, create_database, create_role
+from tests.server_folder import server_folder
 
 SYSTEM = Path("/usr/lib/postgresql")
 OLDEST = 15
@@ -44,9 +44,8 @@ INSERT INTO "Orders" ("orderNo", "part", "amount") VALUES (1000, 'x', 1.00)
 @pytest.fixture(scope="module", params=["system", "container"])
 def other(request) -> Iterator[object]:
     if request.param == "system":
-        with tempfile.TemporaryDirectory(prefix="stream-factory-") as directory:
-            Path(directory).chmod(0o755)
-            server = EmbeddedPostgres(Path(directory) / "server", options={"fsync": "off"}, binaries=system_binaries())
+        with server_folder() as directory:
+            server = EmbeddedPostgres(directory / "server", options={"fsync": "off"}, binaries=system_binaries())
             with server:
                 yield server
     else:

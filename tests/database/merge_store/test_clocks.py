@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
 from tests.conftest import FreshDatabase, binaries
+from tests.server_folder import server_folder
 
 FORENSIC, LIVE = Milestoning.FORENSIC, Milestoning.LIVE
 AS_OF = "yellowforensic_Store1_t_merge_as_of"
@@ -48,9 +48,7 @@ def started() -> Iterator[OddServer]:
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
     if library is None:
         pytest.skip("there is no libfaketime on this machine (the package faketime)")
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)
+    with server_folder() as folder:
         clock = folder / "clock"
         clock.write_text(RIGHT + "\n")
         environment = {

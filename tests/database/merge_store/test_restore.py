@@ -10,6 +10,7 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Milestoning
+from tests.kept_sessions import end_sessions
 
 TABLE = """
     CREATE TABLE customers (id int PRIMARY KEY, word text);
@@ -24,6 +25,7 @@ CHANGE = """
 
 def copied(database, name: str):
     """A copy of a database as it is now, as a backup that is restored under another name."""
+    end_sessions([database.name])
     with closing(psycopg2.connect(database.server.dsn("postgres"))) as connection:
         connection.autocommit = True
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")

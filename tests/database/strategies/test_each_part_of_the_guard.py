@@ -17,6 +17,7 @@ from merge_jobs.strategies.guard import (
     broken,
     look,
 )
+from tests.kept_sessions import end_sessions
 
 TIMELINE = "Latest checkpoint's TimeLineID"
 COLUMNS, TYPES, MODEL = (FACTS[part] for part in ("columns", "types", "model"))
@@ -108,6 +109,7 @@ def test_another_model_of_the_same_table(merging, other):
 def test_another_database_on_the_same_server_even_if_it_is_a_copy(merging):
     case = merging(TABLE)
     before, copy = sight(case), f"{case.source.name}_copy"
+    end_sessions([case.source.name])
     as_superuser_of_the_server(case, f"CREATE DATABASE {copy} TEMPLATE {case.source.name} OWNER {case.source.user}")
     now = sight(case, database=copy)
     assert {part for part in FACTS if before.facts[part] != now.facts[part]} == {"database"}

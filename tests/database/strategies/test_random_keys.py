@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import Wanted
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging, check_history, counts_between
+from tests.server_folder import server_folder
 
 HISTORIES = int(os.environ.get("DAGFACTORY_TEST_HISTORIES", "14"))
 FIRST = int(os.environ.get("DAGFACTORY_TEST_SEED", "0"))
@@ -91,9 +91,8 @@ def servers(postgres):
         running = [postgres]
         other = system_binaries()
         if other is not None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-factory-"))
-            Path(folder).chmod(0o755)
-            older = EmbeddedPostgres(Path(folder) / "server", options={"fsync": "off"}, binaries=other)
+            folder = stack.enter_context(server_folder())
+            older = EmbeddedPostgres(folder / "server", options={"fsync": "off"}, binaries=other)
             running.append(stack.enter_context(older))
         sources = {
             (encoding, k): source(server, encoding) for k, server in enumerate(running) for encoding in ENCODINGS

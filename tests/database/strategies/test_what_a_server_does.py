@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from merge_jobs.admin.reset import reset_batch
 from merge_jobs.errors import DatabaseFailed, SourceBehind
 from merge_jobs.sources.postgres import position
 from tests.conftest import FreshDatabase, binaries
+from tests.server_folder import server_folder
 
 TABLE = (
     "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' || n FROM generate_series(1, 300) n"
@@ -34,9 +34,8 @@ LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as made:
-        Path(made).chmod(0o755)
-        yield Path(made)
+    with server_folder() as made:
+        yield made
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ on from there.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -18,6 +16,7 @@ import pytest
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
 from tests.conftest import FreshDatabase, binaries
+from tests.server_folder import server_folder
 
 TABLE = (
     "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'w' || n FROM generate_series(1, 300) n"
@@ -29,10 +28,9 @@ NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 
 @pytest.fixture
 def source() -> Iterator[EmbeddedPostgres]:
-    with tempfile.TemporaryDirectory(prefix="stream-factory-") as folder:
-        Path(folder).chmod(0o755)
+    with server_folder() as folder:
         options = {"autovacuum": "off", "fsync": "off"}
-        with EmbeddedPostgres(Path(folder) / "source", options=options, binaries=binaries()) as server:
+        with EmbeddedPostgres(folder / "source", options=options, binaries=binaries()) as server:
             yield server
 
 

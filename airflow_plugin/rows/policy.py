@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from airflow_plugin.rows.cron_interval import MINUTE, is_random, least_gap
 from airflow_plugin.rows.quantities import quantity
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
+from config_schema.cron import MINUTE, is_random, least_gap
 from config_schema.errors import Problem
 from config_schema.stream import StreamConfig
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterator
-from datetime import date, timedelta
-from functools import cache
-from itertools import pairwise
 from math import inf
-from typing import Any
 from zoneinfo import available_timezones
 
-from croniter import croniter
-
-from config_schema.cron import PRESETS, schedule_fault, timezone_exists
+from config_schema.cron import longest_wait, schedule_fault, timezone_exists
 from config_schema.errors import Finding, choose_from, did_you_mean
 from config_schema.model import DatasetGroup, Ecosystem, Platform
 from config_schema.model.mapping import DsgMapping
 from config_schema.rules.parts import assigned
-
-Field = list[int | str]  # numbers, `*`, and `l` for the last day of a month
-WAITS = {"@continuous": 0.0, "@once": inf}
-DAY = 86400.0
-FIRST_DAY, DAYS = date(2024, 1, 1), 8 * 366  # so long that the 29th of February comes twice
 
 
 def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -57,43 +45,3 @@ def _meets(platform: Platform, group: DatasetGroup) -> bool:
     if platform.schedule is None or group.latency_seconds is None or schedule_fault(platform.schedule):
         return True
     return longest_wait(platform.schedule) <= group.latency_seconds
-
-
-@cache
-def longest_wait(schedule: str) -> float:
-    """The most seconds between two runs of a cron expression or preset, inf if it runs once or never.
-
-    A change of clocks is not counted.
-    """
-    if schedule in WAITS:
-        return WAITS[schedule]
-    fields: Any = croniter.expand(PRESETS.get(schedule, schedule))  # its stubs leave out what `L` and `#` give
-    (minutes, hours, days, months, weekdays), nth = fields[:2]
-    times = [60.0 * (60 * hour + minute) for hour in _numbers(hours, 24) for minute in _numbers(minutes, 60)]
-    inside = max((later - earlier for earlier, later in pairwise(times)), default=0.0)
-    over_night = DAY - times[-1] + times[0]
-    dates = (FIRST_DAY + timedelta(number) for number in range(DAYS))
-    runs = [number for number, day in enumerate(dates) if _runs_on(day, days, months, weekdays, nth)]
-    if len(runs) < 2:
-        return inf
-    apart = max(later - earlier for earlier, later in pairwise(runs))
-    return max(inside, over_night + DAY * (apart - 1))
-
-
-def _numbers(field: Field, most: int) -> list[int]:
-    return sorted(range(most) if "*" in field else {int(number) for number in field})
-
-
-def _runs_on(day: date, days: Field, months: Field, weekdays: Field, nth: dict[int, set[int | str]]) -> bool:
-    """As cron has it: where days of the month and of the week are both given, either will do."""
-    if "*" not in months and day.month not in months:
-        return False
-    last = day.day == calendar.monthrange(day.year, day.month)[1]
-    of_month = "*" in days or day.day in days or (last and "l" in days)
-    weekday = day.isoweekday() % 7
-    of_week = "*" in weekdays or weekday in weekdays
-    if of_week and weekday in nth:
-        of_week = (day.day - 1) // 7 + 1 in nth[weekday] or (
-            "l" in nth[weekday] and (day + timedelta(7)).month != day.month
-        )
-    return (of_month and of_week) if "*" in days or "*" in weekdays else (of_month or of_week)

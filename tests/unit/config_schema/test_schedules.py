@@ -11,7 +11,7 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config_schema.rules.schedules import longest_wait
+from config_schema.cron import longest_wait
 
 START = datetime(2024, 1, 1)
 

@@ -9,7 +9,7 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_plugin.rows.cron_interval import DAY, is_random, least_gap
+from config_schema.cron import DAY, is_random, least_gap
 
 
 @pytest.mark.parametrize(

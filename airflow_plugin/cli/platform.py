@@ -116,12 +116,10 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
     from config_schema.errors import StreamFactoryError
 
     with opening.changing(name) as table:
-        short, schema = table.settings.platform_name, table.settings.merge_store_schema
         if left := [key for key, row in table.rows().items() if row.status != "retired"]:
             what = f"{len(left)} of its streams are not retired, {left[0]} for one"
             raise StreamFactoryError(name, what, f"Retire the platform first: dagfactory platform retire {name}")
-        found = platform_tables.platform_tables(table.connection, short, schema)
-        dropped = platform_tables.drop(table.connection, short, found)
+        dropped = platform_tables.drop(table.session, platform_tables.platform_tables(table.session))
         print(*(f"{one} {'would be ' if dry_run else ''}dropped" for one in dropped), sep="\n")
         if dry_run:
             table.connection.rollback()

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from psycopg2 import errorcodes, sql
-from psycopg2.extensions import connection as Connection
-
-from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.control.session import ControlSession
 from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
 from config_schema.sql.object_comments import told_by
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile
+
+STATEMENTS = SqlFile(__file__)
 
 
 @dataclass(frozen=True)
@@ -43,90 +40,52 @@ class LastLook:
     last_batch: int | None = None  # the last one that was committed
 
 
-def result_of_run(
-    dsn: str, platform: str, stream_key: str, run_id: str, *, where: str = "merge store", schema: str = "public"
-) -> MergeResult | None:
-    """The newest result that a run of the stream committed; None if there is none. Raises MergeStoreError."""
-    values = {"stream_key": stream_key, "run_id": run_id}
-    query = _composed("result_of_run", platform, schema, values)
-    connection = connect(dsn, where)
-    try:
-        with worded(where), connection.cursor() as cursor:
-            cursor.execute(query, values)
-            row = cursor.fetchone()
-    except MergeStoreError as error:
-        if error.pgcode == errorcodes.UNDEFINED_TABLE:  # no job has run yet
-            return None
-        raise
-    finally:
-        connection.close()
-    return None if row is None or row[1] is None else result_from_dict(row[1])
+@dataclass(frozen=True)
+class BatchTables:
+    """A platform's batch tables and merge tables behind a session. Methods raise MergeStoreError and never commit."""
 
+    session: ControlSession
 
-def last_looks(
-    connection: Connection, platform: str, stream_keys: Sequence[str], schema: str = "public"
-) -> dict[str, LastLook]:
-    """Of each of the streams; of none before the first job has run. Raises MergeStoreError; never commits."""
-    values = {"stream_keys": list(stream_keys)}
-    query = _composed("last_looks", platform, schema, values)
-    try:
-        with worded(names.batch_counter_table(platform)), connection.cursor() as cursor:
-            cursor.execute(query, values)
-            return {key: LastLook(*rest) for key, *rest in cursor.fetchall()}
-    except MergeStoreError as error:
-        if error.pgcode == errorcodes.UNDEFINED_TABLE:
-            connection.rollback()
-            return {}
-        raise
+    def result_of_run(self, stream_key: str, run_id: str) -> MergeResult | None:
+        """Return the newest result that a run of the stream committed; None if there is none."""
+        values = {"stream_key": stream_key, "run_id": run_id}
+        rows = self.session.run_if_created(STATEMENTS["result_of_run"], values, where=self._counter)
+        return next((result_from_dict(result) for _, result in rows if result is not None), None)
 
+    def last_looks(self, stream_keys: Sequence[str]) -> dict[str, LastLook]:
+        """Return the last look at each of the streams; empty before the first job has run."""
+        values = {"stream_keys": list(stream_keys)}
+        rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
+        return {key: LastLook(*rest) for key, *rest in rows}
 
-def clock_of(connection: Connection) -> datetime:
-    """Return the time by the merge store's clock, which wrote the times of rows and batches. Never commits."""
-    with worded("merge store"), connection.cursor() as cursor:
-        cursor.execute(sql.SQL(_statements()["clock"].checked((), {})).format())
-        (now,) = cursor.fetchone() or (None,)
-    assert isinstance(now, datetime)
-    return now
+    def origin(self, stream_key: str) -> dict[str, Any] | None:
+        """Return where the rows of the stream's newest batch come from, as the merge job wrote it down."""
+        where = names.batch_metrics_table(self.session.platform)
+        rows = self.session.run(STATEMENTS["origin"], {"stream_key": stream_key}, where=where)
+        return rows[0][0] if rows else None
 
-
-def origin_of(connection: Connection, platform: str, stream_key: str, schema: str = "public") -> dict[str, Any] | None:
-    """Where the rows of the stream's newest batch come from, as the merge job wrote it down. Raises MergeStoreError."""
-    values = {"stream_key": stream_key}
-    with worded(names.batch_metrics_table(platform)), connection.cursor() as cursor:
-        cursor.execute(_composed("origin", platform, schema, values), values)
-        row = cursor.fetchone()
-    return None if row is None else row[0]
-
-
-def columns_of(connection: Connection, tables: Sequence[str], schema: str = "public") -> dict[str, dict[str, str]]:
-    """Of each table that is there, the type of each column, in the table's order. Raises MergeStoreError."""
-    values = {"schema": schema, "tables": list(tables)}
-    found: dict[str, dict[str, str]] = {}
-    with worded("merge tables"), connection.cursor() as cursor:
-        cursor.execute(_statements()["columns"].checked((), values), values)
-        for table, column, kind in cursor.fetchall():
+    def columns(self, tables: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return, for each merge table that is there, the type of each column, in the table's order."""
+        values = {"schema": self.session.schema, "tables": list(tables)}
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.session.run(STATEMENTS["columns"], values, where="merge tables"):
             found.setdefault(table, {})[column] = kind
-    return found
+        return found
 
+    def merge_table_sizes(self) -> list[TableSize]:
+        """Return the size of each merge table of the platform, archived ones too."""
+        platform = self.session.platform
+        values = {"schemas": [self.session.schema, names.archive_schema(platform)]}
+        rows = self.session.run(STATEMENTS["table_sizes"], values, where="merge tables")
+        found = [(told_by(comment), TableSize("", *rest)) for comment, *rest in rows]
+        return [replace(size, stream=told["stream"]) for told, size in found if told.get("platform") == platform]
 
-def merge_table_sizes(connection: Connection, platform: str, schema: str = "public") -> list[TableSize]:
-    """Of all merge tables of the platform, archived ones too. Raises MergeStoreError."""
-    values = {"schemas": [schema, names.archive_schema(platform)]}
-    with worded("merge tables"), connection.cursor() as cursor:
-        cursor.execute(sql.SQL(_statements()["table_sizes"].checked((), values)).format(), values)
-        found = [(told_by(comment), TableSize("", *rest)) for comment, *rest in cursor.fetchall()]
-    return [replace(size, stream=told["stream"]) for told, size in found if told.get("platform") == platform]
+    def clock(self) -> datetime:
+        """Return the time by the merge store's clock, which wrote the times of rows and batches."""
+        ((now,),) = self.session.run(STATEMENTS["clock"], where="merge store")
+        assert isinstance(now, datetime)
+        return now
 
-
-def _composed(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
-    tables = {"counter": names.batch_counter_table(platform), "metrics": names.batch_metrics_table(platform)}
-    statement = _statements()[name]
-    text = sql.SQL(statement.checked(tables.keys() & statement.identifiers, values))
-    # Beside values the driver would read a % in a name as a placeholder.
-    quoted = {key: sql.Identifier(schema.replace("%", "%%"), tables[key]) for key in statement.identifiers}
-    return text.format(**quoted)
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))
+    @property
+    def _counter(self) -> str:
+        return names.batch_counter_table(self.session.platform)

@@ -8,22 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extras import execute_batch
 
-from airflow_plugin.control.component_rights import grant_lacking
-from airflow_plugin.control.connection import worded
+from airflow_plugin.control.session import ControlSession, composed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model.compiled import CompiledModel, compiled_from_json
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.component_logins import grant_lacking
+from config_schema.sql.statements import SqlFile, quoted
 
-ROWS_A_ROUND_TRIP = 200
+STATEMENTS = SqlFile(__file__)
 COMPILED_MODELS_KEPT = 20
 COMPILED = "compiled_model_table"
 ONLY_WHERE_NEEDED = frozenset({COMPILED})
@@ -118,7 +115,7 @@ def gone_streams(connection: Connection, platform: str, schema: str = "public") 
 
 def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
     """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
-    return _composed(_statements()[name], platform, schema, values)
+    return composed(STATEMENTS[name], platform, schema, values)
 
 
 def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
@@ -146,7 +143,7 @@ def create_tables(
         if kind == "history_table":
             _execute(connection, platform, schema, "create_history_index")
     if missing:
-        grant_lacking(connection, platform, schema)
+        grant_lacking(ControlSession(connection, platform, schema).execute, platform, schema)
     return [_table_names(platform)[kind] for kind in missing]
 
 
@@ -195,12 +192,8 @@ def write_rows(
     changes = list(changes)
     check_lengths(connection, platform, changes, schema)
     author = {"changed_by": changed_by, "model_commit": model_commit}
-    values = [vars(change) | author for change in changes]
-    if not values:
-        return
-    query = _composed(_statements()["write_row"], platform, schema, values[0])
-    with worded(_where(platform)), connection.cursor() as cursor:
-        execute_batch(cursor, query.as_string(cursor), values, page_size=ROWS_A_ROUND_TRIP)
+    session = ControlSession(connection, platform, schema)
+    session.run_for_each(STATEMENTS["write_row"], [vars(change) | author for change in changes])
 
 
 def adopt_rows(
@@ -326,29 +319,13 @@ def _exists(connection: Connection, platform: str, schema: str, table: str) -> b
 def _fetch(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    query = _composed(_statements()[name], platform, schema, values)
-    with worded(_where(platform)), connection.cursor() as cursor:
-        cursor.execute(query, values or None)
-        return cursor.fetchall()
+    return ControlSession(connection, platform, schema).run(STATEMENTS[name], values)
 
 
 def _execute(
     connection: Connection, platform: str, schema: str, name: str, values: Mapping[str, Any] | None = None
 ) -> None:
-    query = _composed(_statements()[name], platform, schema, values or {})
-    with worded(_where(platform)), connection.cursor() as cursor:
-        cursor.execute(query, values)
-
-
-def _composed(statement: Statement, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composed:
-    # Beside values the driver would read a % in a name as a placeholder.
-    percent = "%%" if values else "%"
-    wanted = {
-        kind: sql.Identifier(schema.replace("%", percent), table.replace("%", percent))
-        for kind, table in _table_names(platform).items()
-        if kind in statement.identifiers
-    }
-    return sql.SQL(statement.checked(wanted, values)).format(**wanted)
+    ControlSession(connection, platform, schema).run(STATEMENTS[name], values or {})
 
 
 def _table_names(platform: str) -> dict[str, str]:
@@ -362,13 +339,8 @@ def _table_names(platform: str) -> dict[str, str]:
 
 def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
     """The tables' names as to_regclass() reads them."""
-    return {kind: sql.Identifier(schema, table).as_string(connection) for kind, table in _table_names(platform).items()}
+    return {kind: quoted(schema, table) for kind, table in _table_names(platform).items()}
 
 
 def _where(platform: str) -> str:
     return names.stream_table(platform)
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))

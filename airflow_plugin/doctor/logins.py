@@ -7,8 +7,8 @@ from contextlib import closing
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.control.component_rights import database_of
 from airflow_plugin.control.connection import connect
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.settings import PlatformSettings, web_dsn
@@ -51,7 +51,7 @@ def _of_login(
     area: Area, settings: PlatformSettings, connection: Connection, components: str, duties: tuple[Duty, ...]
 ) -> Finding:
     platform, schema = settings.platform_name, settings.merge_store_schema
-    database = database_of(connection)
+    database = logins.database_of(ControlSession.of(connection, settings).execute)
     values = logins.lookup(platform, database, schema)
     ((user, is_powerful, is_owner, there),) = fetch(connection, "login", values)
     if not is_owner and not is_powerful:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.control.connection import worded
-from config_schema.sql.statements import Statement, load_statements
+from airflow_plugin.control.session import ControlSession
+from config_schema.sql.statements import SqlFile
+
+STATEMENTS = SqlFile(__file__)
 
 
 def fetch(connection: Connection, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
     """Return the rows of the statement `name` in statements.sql. Raises MergeStoreError."""
-    text = _statements()[name].checked((), values or ())
-    with worded("merge store"), connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return cursor.fetchall()
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))
+    return ControlSession(connection).run(STATEMENTS[name], values or {})

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_plugin.control.batch_table import LastLook, clock_of, last_looks
+from airflow_plugin.control.batch_table import BatchTables, LastLook
 from airflow_plugin.control.connection import connect, worded
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamRow, gone_streams, stream_rows
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.freshness import Age, Late, late
@@ -105,7 +106,8 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
         rows = stream_rows(connection, platform, schema=schema, retired=True)
         gone = gone_streams(connection, platform, schema)
         keys = [row.stream_key for row in rows if row.status != "retired"]
-        return Stored(rows, gone, last_looks(connection, platform, keys, schema), clock_of(connection))
+        batches = BatchTables(ControlSession(connection, platform, schema))
+        return Stored(rows, gone, batches.last_looks(keys), batches.clock())
 
 
 def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None, now: datetime) -> Health:

@@ -5,25 +5,22 @@ Its name has `__shadow`, so its DAG, its merge tables and its batches are its ow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from psycopg2 import sql
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.connection import worded
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import told_by
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile, quoted
 from config_schema.stream import StreamConfig
 
+STATEMENTS = SqlFile(__file__)
 LOCK_MILLISECONDS = "10000"
 FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "drop_function_at_time"}
 
@@ -77,19 +74,19 @@ def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
     In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is at work.
     """
     assert names.SHADOW in stream_key, "only a shadow's tables are dropped"
-    _execute(table, "set_lock_timeout", {"milliseconds": LOCK_MILLISECONDS})
-    schema = table.settings.merge_store_schema
+    run, schema = table.session.run, table.session.schema
+    run(STATEMENTS["set_lock_timeout"], {"milliseconds": LOCK_MILLISECONDS})
     gone = []
-    for name, comment in _fetch(table, "tables", {"schema": schema}):
+    for name, comment in run(STATEMENTS["tables"], {"schema": schema}):
         if _is_of(table, stream_key, comment):
-            _execute(table, "drop_table", of=sql.Identifier(schema, name))
+            run(STATEMENTS["drop_table"], of=sql.Identifier(schema, name))
             gone.append(str(name))
-    for name, arguments, comment in _fetch(table, "functions", {"schema": schema}):
+    for name, arguments, comment in run(STATEMENTS["functions"], {"schema": schema}):
         if _is_of(table, stream_key, comment) and arguments in FUNCTIONS:
-            _execute(table, FUNCTIONS[arguments], of=sql.Identifier(schema, name))
+            run(STATEMENTS[FUNCTIONS[arguments]], of=sql.Identifier(schema, name))
             gone.append(f"{name}({arguments})")
     for name in _tables_with_keys(table):
-        _execute(table, "forget", {"key": stream_key}, of=sql.Identifier(schema, name))
+        run(STATEMENTS["forget"], {"key": stream_key}, of=sql.Identifier(schema, name))
     return gone
 
 
@@ -100,29 +97,8 @@ def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
 
 def _tables_with_keys(table: StreamTable) -> Iterator[str]:
     """The platform's tables that have lines of each stream; before the first run there is none."""
-    platform, schema = table.settings.platform_name, table.settings.merge_store_schema
+    session = table.session
     of = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
-    for name in (one(platform) for one in of):
-        quoted = sql.Identifier(schema, name).as_string(table.connection)
-        if _fetch(table, "exists", {"table": quoted})[0][0]:
+    for name in (one(session.platform) for one in of):
+        if session.run(STATEMENTS["exists"], {"table": quoted(session.schema, name)})[0][0]:
             yield name
-
-
-def _fetch(table: StreamTable, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    query = sql.SQL(_statements()[name].checked((), values)).format()
-    with worded(table.name), table.connection.cursor() as cursor:
-        cursor.execute(query, values)
-        return cursor.fetchall()
-
-
-def _execute(
-    table: StreamTable, name: str, values: Mapping[str, Any] | None = None, **identifiers: sql.Identifier
-) -> None:
-    query = sql.SQL(_statements()[name].checked(identifiers, values or {})).format(**identifiers)
-    with worded(table.name), table.connection.cursor() as cursor:
-        cursor.execute(query, values)
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -27,8 +26,8 @@ from openlineage.client.facet_v2 import (
     schema_dataset,
 )
 
-from airflow_plugin.control.batch_table import columns_of, origin_of
-from airflow_plugin.control.connection import connect
+from airflow_plugin.control.batch_table import BatchTables
+from airflow_plugin.control.session import control_session
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.result_handling import committed_result
 from airflow_plugin.settings import merge_store_dsn
@@ -88,9 +87,9 @@ def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, st
     """Where the rows come from, and the columns of the merge tables. Raises StreamFactoryError."""
     dsn, where = merge_store_dsn(job.platform_name)
     tables = [names.merge_table(job.platform_name, job.store, dataset) for dataset in job.datasets]
-    with closing(connect(dsn, where)) as connection:
-        origin = origin_of(connection, job.platform_name, job.stream_key, job.schema)
-        return origin, columns_of(connection, tables, job.schema)
+    with control_session(dsn, where, job.platform_name, job.schema) as session:
+        batches = BatchTables(session)
+        return batches.origin(job.stream_key), batches.columns(tables)
 
 
 def _merge_store(job: MergeJob) -> dict[str, Any]:

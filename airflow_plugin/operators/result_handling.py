@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_plugin.control.batch_table import result_of_run
+from airflow_plugin.control.batch_table import BatchTables
+from airflow_plugin.control.session import control_session
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.jobs.operations import flags_of_run
 from airflow_plugin.settings import merge_store_dsn
@@ -41,7 +42,8 @@ def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
     """The last place to look: what the job wrote into its batch row. None if it is not there or cannot be read."""
     try:
         dsn, where = merge_store_dsn(job.platform_name)
-        found = result_of_run(dsn, job.platform_name, job.stream_key, run_id, where=where, schema=job.schema)
+        with control_session(dsn, where, job.platform_name, job.schema) as session:
+            found = BatchTables(session).result_of_run(job.stream_key, run_id)
     except StreamFactoryError as error:
         log.warning("%s: the batch row of run %s could not be read: %s", job, run_id, error)
         return None

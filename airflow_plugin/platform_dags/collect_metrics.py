@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from airflow_plugin.operators.platform_operator import OfPlatform, told_to_airflow
@@ -42,13 +41,13 @@ class CollectMetrics(OfPlatform):
 
 
 def _sizes(settings: PlatformSettings) -> list[TableSize]:
-    from airflow_plugin.control.batch_table import merge_table_sizes
-    from airflow_plugin.control.connection import connect
+    from airflow_plugin.control.batch_table import BatchTables
+    from airflow_plugin.control.session import control_session
     from airflow_plugin.settings import merge_store_dsn
 
     dsn, where = merge_store_dsn(settings.platform_name)
-    with closing(connect(dsn, where)) as connection:
-        return merge_table_sizes(connection, settings.platform_name, settings.merge_store_schema)
+    with control_session(dsn, where, settings.platform_name, settings.merge_store_schema) as session:
+        return BatchTables(session).merge_table_sizes()
 
 
 def _summed(tables: Collection[TableSize]) -> str:

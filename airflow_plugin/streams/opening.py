@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.connection import connect, worded
+from airflow_plugin.control.connection import connect
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import (
     HandChange,
     Page,
@@ -35,6 +36,10 @@ class StreamTable:
     def platform(self) -> str:
         """The platform's name in the model."""
         return self.settings.original_platform_name
+
+    @property
+    def session(self) -> ControlSession:
+        return ControlSession.of(self.connection, self.settings)
 
     @property
     def name(self) -> str:
@@ -103,5 +108,4 @@ def locked(table: StreamTable, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     stream_table.lock_rows(table.connection, short, schema)
     stream_table.create_tables(table.connection, short, schema)  # a table made elsewhere may lack its history
     yield
-    with worded(table.name):
-        table.connection.commit()
+    table.session.commit()

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.component_rights import grant_lacking
 from airflow_plugin.control.connection import worded
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
 from airflow_plugin.sync.stores import MergeStore
@@ -17,7 +17,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel
-from config_schema.sql.component_logins import Grant
+from config_schema.sql.component_logins import Grant, grant_lacking
 
 LOCK_SECONDS = 30
 
@@ -114,13 +114,14 @@ def create_tables(
 
 def grant_rights(stores: Sequence[MergeStore]) -> dict[str, list[Grant]]:
     """Grant what the logins of components lack, and commit; return it by platform."""
-    granted = {
-        platform.name: grant_lacking(store.connection, names.platform_name(platform.name), platform.merge_store.schema)
-        for store in stores
-        for platform in store.platforms
-    }
+    granted = {platform.name: _grant_lacking(store, platform) for store in stores for platform in store.platforms}
     _commit(stores)
     return granted
+
+
+def _grant_lacking(store: MergeStore, platform: Platform) -> list[Grant]:
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    return grant_lacking(ControlSession(store.connection, short, schema).execute, short, schema)
 
 
 def upgrade_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:

@@ -54,7 +54,7 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     resting = _standing(stream.dag_id, 409)
     with writing(settings) as table:
         refuse_haste(table, [stream.stream_key])
-        queries.note_action(table.connection, settings, stream.stream_key, "trigger", user.name)
+        queries.note_action(table.session, stream.stream_key, "trigger", user.name)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
     return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id

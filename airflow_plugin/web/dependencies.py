@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path
-from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries
@@ -17,7 +16,7 @@ from airflow_plugin.web.permissions import (
     User,
 )
 from airflow_plugin.web.platforms import known_platforms, named_platform
-from airflow_plugin.web.pool import pool
+from airflow_plugin.web.pool import read
 from airflow_plugin.web.streams import StreamFacts, streams_of
 from config_schema import names
 from config_schema.errors import StreamFactoryError
@@ -52,11 +51,7 @@ def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[Platf
 
 def version_of(settings: PlatformSettings, key: str) -> queries.Version:
     """The row as it is at this moment. Raises Refused."""
-
-    def read(connection: Connection) -> queries.Version | None:
-        return queries.row_version(connection, settings, key)
-
-    found = pool(settings).read(read)
+    found = read(settings, lambda session: queries.row_version(session, key))
     if found is None:
         raise _no_stream(settings.platform_name)
     return found

@@ -35,7 +35,7 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
     `version` is the one that the user has seen, None where that does not matter.
     """
     with writing(settings) as table:
-        now = queries.row_version(table.connection, settings, key)
+        now = queries.row_version(table.session, key)
         if version is not None and (now is None or now.number != version):
             raise Refused(409, "the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)

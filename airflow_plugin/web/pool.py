@@ -16,6 +16,7 @@ from psycopg2 import extensions
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.settings import PlatformSettings, web_dsn
 
 SIZE = 4
@@ -125,6 +126,11 @@ class _Broken(MergeStoreError):
 def pool(settings: PlatformSettings) -> Pool:
     """The platform's, in this process. Raises StreamFactoryError if nothing says where its merge store is."""
     return _pool(*web_dsn(settings.platform_name))
+
+
+def read(settings: PlatformSettings, work: Callable[[ControlSession], Result]) -> Result:
+    """Return what `work` gives for a session on the platform's tables that can only read. Raises StreamFactoryError."""
+    return pool(settings).read(lambda connection: work(ControlSession.of(connection, settings)))
 
 
 @lru_cache

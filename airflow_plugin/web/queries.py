@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from psycopg2 import errorcodes, sql
-from psycopg2.extensions import connection as Connection
+from psycopg2 import errorcodes
 
 from airflow_plugin.control.batch_table import LastLook
-from airflow_plugin.control.connection import MergeStoreError, worded
+from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import stream_rows
-from airflow_plugin.settings import PlatformSettings
 from config_schema import names
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile
 
+STATEMENTS = SqlFile(__file__)
 NEWEST_BATCH = 2**31 - 1
 MOST_CONFIGS = 64 << 20  # bytes of all configs that are read of a platform; 1,500 are usual for one
 
@@ -92,72 +90,68 @@ class Version:
     by_hand: bool
 
 
-def stored_rows(
-    connection: Connection, settings: PlatformSettings, known_token: str
-) -> tuple[str, tuple[StoredRow, ...]]:
+def stored_rows(session: ControlSession, known_token: str) -> tuple[str, tuple[StoredRow, ...]]:
     """Return the table's token and all its rows, retired ones too. Raises MergeStoreError, as all functions here do.
 
     Of the configs MOST_CONFIGS bytes are read in all, the shortest ones first.
     """
-    found = _fetch(connection, settings, "streams", {"known": known_token, "bytes": MOST_CONFIGS})
+    found = session.run(STATEMENTS["streams"], {"known": known_token, "bytes": MOST_CONFIGS})
     return found[0][0], tuple(StoredRow(*row[1:]) for row in found if row[1] is not None)
 
 
-def last_batches(connection: Connection, settings: PlatformSettings) -> dict[str, LastBatch]:
+def last_batches(session: ControlSession) -> dict[str, LastBatch]:
     """Of each stream; of none before the first job has run."""
-    rows = _fetch_batches(connection, settings, "last_batches", {})
+    rows = session.run_if_created(STATEMENTS["last_batches"])
     return {
         key: LastBatch(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
         for key, look, counts in ((row[0], row[1:6], row[6:]) for row in rows)
     }
 
 
-def moved(connection: Connection, settings: PlatformSettings) -> list[Moved]:
-    return [Moved(*row) for row in _fetch_batches(connection, settings, "moved", {})]
+def moved(session: ControlSession) -> list[Moved]:
+    return [Moved(*row) for row in session.run_if_created(STATEMENTS["moved"])]
 
 
-def batches(
-    connection: Connection, settings: PlatformSettings, stream_key: str, *, limit: int, before: int = NEWEST_BATCH
-) -> list[BatchRow]:
+def batches(session: ControlSession, stream_key: str, *, limit: int, before: int = NEWEST_BATCH) -> list[BatchRow]:
     """The newest first; those older than the batch `before`."""
     values = {"stream_key": stream_key, "limit": limit, "before": before}
-    return [BatchRow(*row) for row in _fetch_batches(connection, settings, "batches", values)]
+    return [BatchRow(*row) for row in session.run_if_created(STATEMENTS["batches"], values)]
 
 
-def batches_of_run(connection: Connection, settings: PlatformSettings, stream_key: str, run_id: str) -> list[BatchRow]:
+def batches_of_run(session: ControlSession, stream_key: str, run_id: str) -> list[BatchRow]:
     values = {"stream_key": stream_key, "run_id": run_id}
-    return [BatchRow(*row) for row in _fetch_batches(connection, settings, "batches_of_run", values)]
+    return [BatchRow(*row) for row in session.run_if_created(STATEMENTS["batches_of_run"], values)]
 
 
 def results(
-    connection: Connection, settings: PlatformSettings, runs: Sequence[tuple[str, str]], *, whole: bool
+    session: ControlSession, runs: Sequence[tuple[str, str]], *, whole: bool
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """The result of each run, given as stream_key and run id, that has committed something or found nothing.
 
     Without its datasets, unless it is wanted `whole`: lists show totals.
     """
     values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
-    rows = _fetch_batches(connection, settings, "results", values)
+    rows = session.run_if_created(STATEMENTS["results"], values)
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 
 
-def row_version(connection: Connection, settings: PlatformSettings, stream_key: str) -> Version | None:
+def row_version(session: ControlSession, stream_key: str) -> Version | None:
     """The row as it is; None if it is not there.
 
     The number is that of its last change in the history or, where somebody has changed the row without that, one of
     the row's text: nobody is to overwrite what they have not seen.
     """
     try:
-        rows = _fetch(connection, settings, "last_change", {"stream_key": stream_key})
+        rows = session.run(STATEMENTS["last_change"], {"stream_key": stream_key})
     except MergeStoreError as error:
         if error.pgcode != errorcodes.UNDEFINED_TABLE:  # a table made elsewhere has no history yet
             raise
-        connection.rollback()
+        session.connection.rollback()
         found = stream_rows(
-            connection,
-            settings.platform_name,
+            session.connection,
+            session.platform,
             stream_keys=[stream_key],
-            schema=settings.merge_store_schema,
+            schema=session.schema,
             retired=True,
         )
         rows = [(row.status, row.config_json, None, None, False) for row in found]
@@ -166,61 +160,18 @@ def row_version(connection: Connection, settings: PlatformSettings, stream_key: 
     return None
 
 
-def note_action(
-    connection: Connection, settings: PlatformSettings, stream_key: str, action: str, changed_by: str
-) -> None:
+def note_action(session: ControlSession, stream_key: str, action: str, changed_by: str) -> None:
     """Write to the history that somebody asked for something; never commits."""
     values = {"stream_key": stream_key, "action": action, "changed_by": changed_by}
-    query = _composed("note_action", settings, values)
-    with worded(names.stream_history_table(settings.platform_name)), connection.cursor() as cursor:
-        cursor.execute(query, values)
+    where = names.stream_history_table(session.platform)
+    session.run(STATEMENTS["note_action"], values, where=where)
 
 
-def views(connection: Connection, settings: PlatformSettings, tables: Sequence[str]) -> list[ViewRow]:
+def views(session: ControlSession, tables: Sequence[str]) -> list[ViewRow]:
     """The views that read any of these merge tables."""
-    values = {"schema": settings.merge_store_schema, "tables": list(tables)}
-    return [ViewRow(*row) for row in _fetch(connection, settings, "views", values)]
+    values = {"schema": session.schema, "tables": list(tables)}
+    return [ViewRow(*row) for row in session.run(STATEMENTS["views"], values)]
 
 
 def _number(status: str, config_json: str) -> int:
     return -1 - zlib.crc32(f"{status} {config_json}".encode())
-
-
-def _fetch_batches(
-    connection: Connection, settings: PlatformSettings, name: str, values: Mapping[str, Any]
-) -> list[tuple[Any, ...]]:
-    try:
-        return _fetch(connection, settings, name, values)
-    except MergeStoreError as error:
-        if error.pgcode != errorcodes.UNDEFINED_TABLE:
-            raise
-        connection.rollback()  # no job has run yet
-        return []
-
-
-def _fetch(
-    connection: Connection, settings: PlatformSettings, name: str, values: Mapping[str, Any]
-) -> list[tuple[Any, ...]]:
-    query = _composed(name, settings, values)
-    with worded(names.stream_table(settings.platform_name)), connection.cursor() as cursor:
-        cursor.execute(query, values or None)
-        return cursor.fetchall()
-
-
-def _composed(name: str, settings: PlatformSettings, values: Mapping[str, Any]) -> sql.Composed:
-    platform, statement = settings.platform_name, _statements()[name]
-    tables = {
-        "stream_table": names.stream_table(platform),
-        "history_table": names.stream_history_table(platform),
-        "counter": names.batch_counter_table(platform),
-        "metrics": names.batch_metrics_table(platform),
-    }
-    # Beside values the driver would read a % in a name as a placeholder.
-    schema = settings.merge_store_schema.replace("%", "%%" if values else "%")
-    wanted = {key: sql.Identifier(schema, tables[key]) for key in statement.identifiers}
-    return sql.SQL(statement.checked(wanted, values)).format(**wanted)
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Path, Query
-from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
@@ -21,7 +21,7 @@ from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
-from airflow_plugin.web.pool import pool
+from airflow_plugin.web.pool import read
 from airflow_plugin.web.runs import Run, RunQuery, dag_ids_of, run_of, runs_matching
 from airflow_plugin.web.serializers import (
     batch_dict,
@@ -94,11 +94,11 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     if place is None or run is None:
         raise _no_run()
 
-    def read(connection: Connection) -> tuple[dict[tuple[str, str], dict[str, Any]], list[queries.BatchRow]]:
-        found = queries.results(connection, place.settings, [(place.stream_key, run_id)], whole=True)
-        return found, queries.batches_of_run(connection, place.settings, place.stream_key, run_id)
+    def work(session: ControlSession) -> tuple[dict[tuple[str, str], dict[str, Any]], list[queries.BatchRow]]:
+        found = queries.results(session, [(place.stream_key, run_id)], whole=True)
+        return found, queries.batches_of_run(session, place.stream_key, run_id)
 
-    results, batches = pool(place.settings).read(read)
+    results, batches = read(place.settings, work)
     sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
     result = merge_result(results.get((place.stream_key, run_id)))
     told = run_dict(run, place.settings.platform_name, place.stream_key, result)
@@ -162,10 +162,7 @@ def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str],
 
 
 def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    def read(connection: Connection) -> dict[tuple[str, str], dict[str, Any]]:
-        return queries.results(connection, settings, asked, whole=False)
-
-    return pool(settings).read(read)
+    return read(settings, lambda session: queries.results(session, asked, whole=False))
 
 
 def _told(run: Run, place: Place, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:

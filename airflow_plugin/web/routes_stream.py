@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
-from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
@@ -28,7 +27,7 @@ from airflow_plugin.web.permissions import (
     User,
     UserDep,
 )
-from airflow_plugin.web.pool import pool
+from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.serializers import batch_dict
 from airflow_plugin.web.stream_status import card, clash, instant
@@ -130,10 +129,7 @@ def batches(
     """
     settings, found = stream_for(user, READ, platform, key)
 
-    def read(connection: Connection) -> list[queries.BatchRow]:
-        return queries.batches(connection, settings, key, limit=limit, before=before)
-
-    read_batches = pool(settings).read(read)
+    read_batches = read(settings, lambda session: queries.batches(session, key, limit=limit, before=before))
     sees_data = any(one.said for one in read_batches) and user.may_see_data(found.dag_id)
     return {"batches": fitting(batch_dict(one, sees_data) for one in read_batches)}
 
@@ -145,17 +141,11 @@ def schema() -> dict[str, Any]:
 
 
 def _history(settings: PlatformSettings, key: str, page: Page) -> list[Version]:
-    def read(connection: Connection) -> list[Version]:
-        return StreamTable(settings, connection).history(key, page)
-
-    return pool(settings).read(read)
+    return pool(settings).read(lambda connection: StreamTable(settings, connection).history(key, page))
 
 
 def _has_older(settings: PlatformSettings, key: str, before: int) -> bool:
-    def read(connection: Connection) -> bool:
-        return StreamTable(settings, connection).has_older_history(key, before)
-
-    return pool(settings).read(read)
+    return pool(settings).read(lambda connection: StreamTable(settings, connection).has_older_history(key, before))
 
 
 def _version_dict(version: Version) -> dict[str, Any]:
@@ -176,11 +166,7 @@ def _state(version: Version) -> dict[str, Any]:
 def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     """The row does not say where its source is; of a platform that may read one server only, it is that one."""
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
-
-    def read(connection: Connection) -> list[queries.ViewRow]:
-        return queries.views(connection, settings, tables)
-
-    views = fitting(map(_view_dict, pool(settings).read(read)))
+    views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
     hosts = settings.source_hosts
     return {
         "source": {

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from psycopg2.extensions import connection as Connection
-
-from airflow_plugin.control.batch_table import clock_of
+from airflow_plugin.control.batch_table import BatchTables
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.rows.evaluation import judged, row_place
 from airflow_plugin.rows.last_good import Row, Stream
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
-from airflow_plugin.web.pool import pool
+from airflow_plugin.web.pool import read
 from airflow_plugin.web.queries import (
     MOST_CONFIGS,
     NO_BATCH,
@@ -89,11 +88,11 @@ def forget(settings: PlatformSettings) -> None:
 
 
 def _refresh(known: Streams, settings: PlatformSettings) -> None:
-    def read(connection: Connection) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch], timedelta]:
-        found = stored_rows(connection, settings, known.token), last_batches(connection, settings)
-        return *found, clock_of(connection) - datetime.now(UTC)
+    def work(session: ControlSession) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch], timedelta]:
+        found = stored_rows(session, known.token), last_batches(session)
+        return *found, BatchTables(session).clock() - datetime.now(UTC)
 
-    (token, rows), batches, ahead = pool(settings).read(read)
+    (token, rows), batches, ahead = read(settings, work)
     changed = token != known.token
     facts = _judged(settings, rows) if changed else known.facts
     times = {row.stream_key: row.updated_at for row in rows}

@@ -10,12 +10,10 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
-
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries
 from airflow_plugin.web.platforms import Standing
-from airflow_plugin.web.pool import pool
+from airflow_plugin.web.pool import read
 from airflow_plugin.web.stream_status import instant
 
 FRESH_SECONDS = 30.0  # it reads a day of batches
@@ -59,11 +57,7 @@ def _fresh(settings: PlatformSettings) -> _Known:
     known = _known(settings)
     with known.lock:
         if time.monotonic() - known.read_at > FRESH_SECONDS:
-
-            def read(connection: Connection) -> list[queries.Moved]:
-                return queries.moved(connection, settings)
-
-            known.rows, known.read_at = pool(settings).read(read), time.monotonic()
+            known.rows, known.read_at = read(settings, queries.moved), time.monotonic()
             known.streams = frozenset(row.stream_key for row in known.rows)
             known.all = _hours(known.rows)
         return known

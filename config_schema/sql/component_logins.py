@@ -1,4 +1,4 @@
-"""The logins of a platform's components beside the owner of its tables: what each may do, and no more. Pure.
+"""The logins of a platform's components beside the owner of its tables: what each may do, and no more.
 
 The owner is the login of jobs: merge tables, batch tables and views are theirs. Whoever creates a table of the
 platform, or is run as its owner later, grants on it what is listed here.
@@ -7,17 +7,20 @@ platform, or is run as its owner later, grants on it what is listed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
-from pathlib import Path
+from typing import Any
 
 from config_schema import names
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile, quoted
 
+# Runs a statement and returns its rows, by the driver of whoever has the session; errors are the caller's too.
+Run = Callable[[str, Mapping[str, Any]], Sequence[tuple[Any, ...]]]
 Held = Sequence[tuple[str, str, list[str]]]  # table, role, and what the role may do with the table
 Privileges = Mapping[str, tuple[str, ...]]  # by table
+
+STATEMENTS = SqlFile(__file__)
 
 
 class Duty(Enum):
@@ -70,6 +73,56 @@ class Grant:
         return f"{', '.join(self.privileges)} on {self.table} to {self.role}"
 
 
+def grant_lacking(run: Run, platform: str, schema: str) -> list[Grant]:
+    """Grant what the logins lack on the tables that are there; return it. Nothing where there are no such logins.
+
+    Runs in the transaction of the tables' owner and does not commit. Tables of another owner are left alone.
+    """
+    return _changed(run, "grant", platform, schema, lacking)
+
+
+def revoke_beyond(run: Run, platform: str, schema: str) -> list[Grant]:
+    """Revoke what the logins have on these tables beyond their duty, in the caller's transaction; return it."""
+    return _changed(run, "revoke", platform, schema, beyond)
+
+
+def lacking_rights(run: Run, platform: str, schema: str) -> list[Grant]:
+    """Return what `grant_lacking` would grant."""
+    return list(lacking(platform, *held(run, platform, schema)))
+
+
+def database_of(run: Run) -> str:
+    """Return the database's name as the server has it; a pooler may have another one."""
+    ((database,),) = run(STATEMENTS["database"].checked(()), {})
+    return str(database)
+
+
+def held(run: Run, platform: str, schema: str) -> tuple[str, Held]:
+    """Return the database, and what each login holds on each table."""
+    database = database_of(run)
+    values = lookup(platform, database, schema)
+    return database, run(STATEMENTS["held"].checked((), values), values)
+
+
+def _changed(
+    run: Run, name: str, platform: str, schema: str, wanted: Callable[[str, str, Held], Iterable[Grant]]
+) -> list[Grant]:
+    """Grant or revoke what is wanted in view of what the logins hold; return it."""
+    if not list(wanted(platform, *held(run, platform, schema))):
+        return []
+    values = {"schema": schema, "platform": platform}
+    run(STATEMENTS["lock"].checked((), values), values)
+    grants = list(wanted(platform, *held(run, platform, schema)))  # another session may have done it meanwhile
+    for grant in grants:
+        parts = {
+            "privileges": ", ".join(grant.privileges),
+            "table": quoted(schema, grant.table),
+            "role": quoted(grant.role),
+        }
+        run(STATEMENTS[name].checked(parts).format(**parts), {})
+    return grants
+
+
 def lookup(platform: str, database: str, schema: str) -> dict[str, object]:
     """Return the values for the statement `held`."""
     return {
@@ -98,9 +151,3 @@ def beyond(platform: str, database: str, held: Held) -> Iterator[Grant]:
 
 def _due(platform: str, database: str) -> dict[str, Privileges]:
     return {names.component_login(database, platform, duty.value): privileges(platform, duty) for duty in Duty}
-
-
-@cache
-def statements() -> dict[str, Statement]:
-    """Return the statements of component_logins.sql by name."""
-    return load_statements(Path(__file__).with_name("component_logins.sql"))

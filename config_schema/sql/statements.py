@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,3 +55,30 @@ def load_statements(path: Path) -> dict[str, Statement]:
             raise ValueError(f"{path.name}: {name} stands there twice, or without SQL")
         found[name] = Statement(path.name, name, body)
     return found
+
+
+class SqlFile:
+    """The statements of a .sql file by name; the file is read when one is asked for."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Take the file beside a module, given the module's `__file__`, or the file itself."""
+        self._path = Path(path).with_suffix(".sql")
+
+    def __getitem__(self, name: str) -> Statement:
+        """Return a statement. Raises ValueError if there is none of this name."""
+        if name not in self._statements:
+            raise ValueError(f"{self._path.name} has no statement {name!r}")
+        return self._statements[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names, in the order of the file."""
+        return iter(self._statements)
+
+    @cached_property
+    def _statements(self) -> dict[str, Statement]:
+        return load_statements(self._path)
+
+
+def quoted(*parts: str) -> str:
+    """Return an identifier, with its schema before it, as statements and to_regclass() read it."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile, Statement
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +37,12 @@ def held_to(names: frozenset[str], title: str) -> Iterator[None]:
 def statement(name: str) -> Statement:
     """The statement `file.name`. Raises ValueError if there is none."""
     file, _, title = name.partition(".")
-    found = _statements(file).get(title)
-    if found is None:
-        raise ValueError(f"{file}.sql has no statement {title!r}")
-    return found
+    return _file(file)[title]
 
 
 def statements_of(file: str) -> tuple[str, ...]:
     """The names of a file's statements, in its order."""
-    return tuple(_statements(file))
+    return tuple(_file(file))
 
 
 def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
@@ -86,5 +83,5 @@ def report_unnamed(what: str) -> None:
 
 
 @cache
-def _statements(file: str) -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_name(f"{file}.sql"))
+def _file(name: str) -> SqlFile:
+    return SqlFile(Path(__file__).with_name(f"{name}.sql"))

@@ -25,12 +25,12 @@ from psycopg2.extras import Json, execute_values
 
 from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.component_rights import grant_lacking
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
 from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from config_schema.sql.component_logins import Duty
+from config_schema.sql.component_logins import Duty, grant_lacking
 from config_schema.sql.statements import load_statements
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
@@ -148,7 +148,7 @@ class World:
                     list(make_role(connection, role, platform, "public", dry_run=False))
                     if role.duty is Duty.PAGES:
                         cursor.execute(member.format(sql.Identifier(role.name), sql.Identifier(self.web_role)))
-                grant_lacking(connection, platform, "public")
+                grant_lacking(ControlSession(connection).execute, platform, "public")
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""

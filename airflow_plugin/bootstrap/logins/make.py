@@ -16,10 +16,11 @@ from airflow_plugin.bootstrap.logins.files import LoginFiles
 from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
 from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, Target
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.component_rights import grant_lacking, revoke_beyond
-from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.control.connection import MergeStoreError, connect
+from airflow_plugin.control.session import ControlSession
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.sql.component_logins import grant_lacking, revoke_beyond
 
 
 def make_logins(
@@ -31,6 +32,7 @@ def make_logins(
     """
     where, dsn = target.admin(environment)
     with closing(connect(dsn, where)) as admin:
+        session = ControlSession(admin)
         roles = standing_roles(admin, target.platform, target.store.schema)
         passwords = _Passwords(target, environment, files)
         for role in roles:
@@ -38,11 +40,11 @@ def make_logins(
             yield from make_role(admin, role, target.platform, target.store.schema, dry_run=dry_run)
             if not role.there and not dry_run and (password := passwords.of(role)):
                 set_password(admin, role, password)
-        _commit(admin, where)
+        session.commit(where)
         for role in roles:
             if role.there:
                 yield from _password_again(admin, dsn, role, passwords, dry_run=dry_run)
-        _commit(admin, where)
+        session.commit(where)
         if not dry_run:
             _check_ways_in(admin, target)
     yield from _rights(target, environment, dry_run=dry_run)
@@ -111,17 +113,13 @@ def _rights(target: Target, environment: Mapping[str, str], *, dry_run: bool) ->
         return
     platform, schema = target.platform, target.store.schema
     with closing(connect(dsn, where)) as owner:
+        session = ControlSession(owner, platform, schema)
         stream_table.take_sync_lock(owner, platform, schema)
         for table in stream_table.create_tables(owner, platform, schema, compiled=target.is_code):
             yield f"table {table} created"
-        for grant in grant_lacking(owner, platform, schema):
+        for grant in grant_lacking(session.execute, platform, schema):
             yield f"granted {grant}"
-        for grant in revoke_beyond(owner, platform, schema):
+        for grant in revoke_beyond(session.execute, platform, schema):
             yield f"revoked {grant}".replace(" to ", " from ")
         if not dry_run:  # a look does the same, and takes it back
-            _commit(owner, where)
-
-
-def _commit(connection: Connection, where: str) -> None:
-    with worded(where):
-        connection.commit()
+            session.commit(where)

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import encrypt_password
 
-from airflow_plugin.control.component_rights import database_of
-from airflow_plugin.control.connection import worded
+from airflow_plugin.control.session import NO_VALUES, ControlSession, composed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql import component_logins as logins
 from config_schema.sql.component_logins import Duty
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile
+
+STATEMENTS = SqlFile(__file__)
 
 PRINT = (
     "Let a DBA run what dagfactory bootstrap --roles --print prints, or name a role that may in DAGFACTORY_ADMIN_DSN"
@@ -42,7 +41,7 @@ class Role:
 
 def standing_roles(connection: Connection, platform: str, schema: str) -> list[Role]:
     """Return the platform's logins as they stand. Raises StreamFactoryError if a name is somebody else's."""
-    database = database_of(connection)
+    database = logins.database_of(ControlSession(connection).execute)
     wanted = {names.component_login(database, platform, duty.value): duty for duty in Duty}
     found = {name: rest for name, *rest in _fetch(connection, "standing", {"schema": schema, "roles": list(wanted)})}
     for name, (comment, *_) in found.items():
@@ -62,7 +61,7 @@ def make_role(connection: Connection, role: Role, platform: str, schema: str, *,
 
     Raises StreamFactoryError if this session's user may not.
     """
-    name, database = sql.Identifier(role.name), database_of(connection)
+    name, database = sql.Identifier(role.name), logins.database_of(ControlSession(connection).execute)
     if not role.there:
         yield f"role {role.name} created"
         if not dry_run:
@@ -95,24 +94,13 @@ def _check_may_create(connection: Connection, role: str) -> None:
 
 def _comment_statement(connection: Connection, role: str, platform: str, duty: Duty) -> str:
     parts = {"role": sql.Identifier(role), "comment": sql.Literal(logins.comment(platform, duty))}
-    return _composed("comment_role", parts).as_string(connection)
+    return composed(STATEMENTS["comment_role"], "", "", {}, **parts).as_string(connection)
 
 
 def _fetch(connection: Connection, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with worded("merge store"), connection.cursor() as cursor:
-        cursor.execute(_statements()[name].checked((), values), values or None)
-        return cursor.fetchall()
+    return ControlSession(connection).run(STATEMENTS[name], values)
 
 
 def _execute(connection: Connection, name: str, **parts: sql.Composable) -> None:
-    with worded(f"role {parts['role'].as_string(connection)}"), connection.cursor() as cursor:
-        cursor.execute(_composed(name, parts))
-
-
-def _composed(name: str, parts: Mapping[str, sql.Composable]) -> sql.Composed:
-    return sql.SQL(_statements()[name].checked(parts)).format(**parts)
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_name("roles.sql"))
+    where = f"role {parts['role'].as_string(connection)}"
+    ControlSession(connection).run(STATEMENTS[name], NO_VALUES, where=where, **parts)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
 
 from airflow_plugin.bootstrap.logins.target import Target
 from config_schema import names
 from config_schema.sql import component_logins as logins
 from config_schema.sql.component_logins import Duty
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile, quoted
 
+STATEMENTS = SqlFile(__file__)
 HEADING = """\
 -- Logins of the components of {original}, in database {database} on {place}. Run this by psql, connected to that
 -- database, as a superuser, or as a role that may create roles and owns the database. A second run changes nothing.
@@ -28,34 +27,25 @@ def script(target: Target, environment: Mapping[str, str]) -> str:
 def _lines(target: Target, name_of_database: str) -> Iterator[str]:
     store, platform = target.store, target.platform
     roles = {duty: names.component_login(name_of_database, platform, duty.value) for duty in Duty}
-    database, schema = _identifier(name_of_database), _identifier(store.schema)
+    database, schema = quoted(name_of_database), quoted(store.schema)
     place = f"{store.host}:{store.port}"
-    reader = _identifier(roles[Duty.READER])
+    reader = quoted(roles[Duty.READER])
     yield HEADING.format(original=target.original, database=database, place=place, role=reader)
     for duty, name in roles.items():
-        role = _identifier(name)
+        role = quoted(name)
         creating, comment = _literal(f"CREATE ROLE {role} LOGIN"), _literal(logins.comment(platform, duty))
         parts = {"creating": creating, "name": _literal(name), "role": role, "comment": comment}
         yield _put("role", **parts, database=database, schema=schema) + ";"
         for table, of_table in logins.privileges(platform, duty).items():
-            qualified = f"{schema}.{_identifier(table)}"
+            qualified = quoted(store.schema, table)
             granting = f"GRANT {', '.join(of_table)} ON TABLE {qualified} TO {role}"
             yield _put("grant", granting=_literal(granting), table=_literal(qualified))
         yield ""
 
 
 def _put(title: str, /, **parts: str) -> str:
-    return _statements()[title].checked(parts).format(**parts)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return STATEMENTS[title].checked(parts).format(**parts)
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_name("script.sql"))

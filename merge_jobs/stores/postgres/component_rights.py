@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from psycopg2 import sql
+from collections.abc import Mapping
+from typing import Any
 
 from config_schema.sql import component_logins as logins
 from config_schema.sql.component_logins import Grant
@@ -14,27 +15,18 @@ def grant_lacking(store: MergeStore) -> list[Grant]:
 
     Nothing where there are no such logins, or where the tables have another owner.
     """
-    if not lacking_rights(store):
-        return []
-    values = {"schema": store.place.schema, "platform": store.stream.platform_name}
-    store.session.cursor().execute(logins.statements()["lock"].checked((), values), values)
-    lacking = lacking_rights(store)  # another session may have done it meanwhile
-    statement = logins.statements()["grant"]
-    for grant in lacking:
-        parts = {
-            "privileges": sql.SQL(", ").join(map(sql.SQL, grant.privileges)),
-            "table": store.table(grant.table),
-            "role": sql.Identifier(grant.role),
-        }
-        store.session.cursor().execute(sql.SQL(statement.checked(parts)).format(**parts))
-    return lacking
+    return logins.grant_lacking(*_of(store))
 
 
 def lacking_rights(store: MergeStore) -> list[Grant]:
     """Return what the logins lack on the platform's tables."""
-    platform, cursor = store.stream.platform_name, store.session.cursor()
-    cursor.execute(logins.statements()["database"].checked(()))
-    ((database,),) = cursor.fetchall()
-    values = logins.lookup(platform, database, store.place.schema)
-    cursor.execute(logins.statements()["held"].checked((), values), values)
-    return list(logins.lacking(platform, database, cursor.fetchall()))
+    return logins.lacking_rights(*_of(store))
+
+
+def _of(store: MergeStore) -> tuple[logins.Run, str, str]:
+    def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        cursor = store.session.cursor()
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+    return run, store.stream.platform_name, store.place.schema

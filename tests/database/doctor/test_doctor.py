@@ -21,14 +21,14 @@ import config_schema
 from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
 from airflow_plugin.cli.program import app
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.component_rights import grant_lacking
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor import versions
 from airflow_plugin.rows.last_good import Row, Snapshot, Stream
 from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
 from config_schema.schemas import json_schema
-from config_schema.sql.component_logins import Duty
+from config_schema.sql.component_logins import Duty, grant_lacking
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -116,7 +116,7 @@ def give_logins(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> 
         for role in roles:
             list(make_role(admin, role, "yellowlive", "public", dry_run=False))
             set_password(admin, role, "own")
-        grant_lacking(admin, "yellowlive", "public")
+        grant_lacking(ControlSession(admin).execute, "yellowlive", "public")
     dsns = {role.duty: make_dsn(installation.database.dsn, user=role.name, password="own") for role in roles}
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsns[Duty.READER])
     monkeypatch.setenv("DAGFACTORY_WEB_DSN_YELLOWLIVE", dsns[Duty.PAGES])

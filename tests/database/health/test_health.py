@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.batch_table import last_looks
+from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.rows.last_good import Row, Snapshot, Stream
@@ -52,12 +53,12 @@ def config(key: str, **changes: Any) -> str:
 
 def looks(case, *keys: str) -> dict[str, Any]:
     with closing(case.target.connect()) as connection:
-        return last_looks(connection, "yellowlive", keys)
+        return BatchTables(ControlSession(connection, "yellowlive")).last_looks(keys)
 
 
 def test_before_the_first_job_there_are_no_looks_and_the_connection_goes_on(case):
     with closing(case.target.connect()) as connection:
-        assert last_looks(connection, "yellowlive", ["Store1"]) == {}
+        assert BatchTables(ControlSession(connection, "yellowlive")).last_looks(["Store1"]) == {}
         assert stream_table.stream_rows(connection, "yellowlive") == []
 
 

@@ -14,13 +14,9 @@ from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.control.batch_table import (
-    last_looks,
-    merge_table_sizes,
-    origin_of,
-    result_of_run,
-)
+from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.session import ControlSession, control_session
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.health.streams import platform_health
@@ -36,7 +32,7 @@ from config_schema.load import load_model
 from config_schema.model import Milestoning
 from config_schema.model.compiled import CompiledModel
 from config_schema.schemas import json_schema
-from config_schema.sql.component_logins import Duty
+from config_schema.sql.component_logins import Duty, grant_lacking
 from tests.database.conftest import Merging
 
 from .conftest import PLATFORMS, Store
@@ -232,11 +228,12 @@ def test_parse_health_and_the_worker_s_tasks_read_all_they_need(world, duty, mon
     assert [row.stream_key for row in read_rows(settings(), ["Store1"])] == ["Store1"]
     assert platform_health(settings()).known == 1
     run_id = world.merging.batch_rows(Milestoning.FORENSIC)[-1][2]
-    assert result_of_run(dsn, "yellowforensic", "Store1", run_id) is not None
-    with closing(psycopg2.connect(dsn)) as connection:
-        assert last_looks(connection, "yellowforensic", ["Store1"])["Store1"].at is not None
-        assert origin_of(connection, "yellowforensic", "Store1")
-        assert [size.stream for size in merge_table_sizes(connection, "yellowforensic", "public")] == ["Store1"]
+    with control_session(dsn, "there", "yellowforensic") as session:
+        batches = BatchTables(session)
+        assert batches.result_of_run("Store1", run_id) is not None
+        assert batches.last_looks(["Store1"])["Store1"].at is not None
+        assert batches.origin("Store1")
+        assert [size.stream for size in batches.merge_table_sizes()] == ["Store1"]
     errors = [one for one in merge_store_findings(settings(), None) if one.level.value == "error"]
     assert [one for one in errors if "permission" in one.what or "may not" in one.what] == []
 
@@ -260,15 +257,15 @@ def test_sync_writes_rows_commit_and_what_code_gave_and_a_second_one_nothing(wor
 def test_the_pages_read_and_change_a_stream_and_write_down_who_did(world):
     dsn = world.dsn(Duty.PAGES)
     with closing(psycopg2.connect(dsn)) as connection:
-        _, [row] = queries.stored_rows(connection, settings(), "")
-        assert queries.last_batches(connection, settings())["Store1"].look.at is not None
-        assert queries.batches(connection, settings(), "Store1", limit=5)
         table = StreamTable(settings(), connection)
+        _, [row] = queries.stored_rows(table.session, "")
+        assert queries.last_batches(table.session)["Store1"].look.at is not None
+        assert queries.batches(table.session, "Store1", limit=5)
         with locked(table):
             table.write([RowChange("Store1", row.config_json or "", "paused", "pause")], "alice")
         with locked(table):
             table.write([RowChange("Store1", row.config_json or "", "active", "resume")], "alice")
-            queries.note_action(connection, settings(), "Store1", "trigger", "bob")
+            queries.note_action(table.session, "Store1", "trigger", "bob")
         assert [one.changed_by for one in table.history("Store1")][:3] == ["bob", "alice", "alice"]
 
 
@@ -350,10 +347,8 @@ def test_two_sessions_that_grant_at_once_both_succeed(make_store):
 
 
 def grant(store: Store) -> None:
-    from airflow_plugin.control.component_rights import grant_lacking
-
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        grant_lacking(connection, "yellowlive", "public")
+        grant_lacking(ControlSession(connection).execute, "yellowlive", "public")
 
 
 def test_a_role_that_only_has_the_name_gets_nothing_from_a_job(make_store):

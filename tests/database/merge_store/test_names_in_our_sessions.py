@@ -12,8 +12,10 @@ import pytest
 from psycopg2 import sql
 
 import airflow_plugin
-from airflow_plugin.control import batch_table, platform_tables, stream_table
+from airflow_plugin.control import platform_tables, stream_table
+from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import connect, fetch_within
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.health.streams import platform_health
@@ -100,10 +102,11 @@ def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
         assert len(stream_table.history(connection, "yellowlive", "Store1")) == 1
         assert stream_table.recent_changes(connection, "yellowlive", ["Store1"])[0][:2] == ("Store1", 1)
         assert stream_table.config_limit(connection, "yellowlive") is None
-        assert batch_table.last_looks(connection, "yellowlive", ["Store1"])["Store1"].last_batch == 1
-        assert batch_table.merge_table_sizes(connection, "yellowlive")[0].stream == "Store1"
-        assert len(platform_tables.platform_tables(connection, "yellowlive", "public").merged) == 2
-    assert batch_table.result_of_run(case.target.dsn, "yellowlive", "Store1", "run-1").batch_id == 1
+        session = ControlSession(connection, "yellowlive")
+        assert BatchTables(session).last_looks(["Store1"])["Store1"].last_batch == 1
+        assert BatchTables(session).merge_table_sizes()[0].stream == "Store1"
+        assert BatchTables(session).result_of_run("Store1", "run-1").batch_id == 1
+        assert len(platform_tables.platform_tables(session).merged) == 2
     assert [row.stream_key for row in read_rows(SETTINGS, ["Store1"])] == ["Store1"]
     assert read_table(SETTINGS) is not None
     assert "cannot" not in platform_health(SETTINGS).fine
@@ -115,11 +118,12 @@ def test_the_pages_call_nothing_of_another_schema(case):
         stream_table.create_tables(connection, "yellowlive")
         change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
         stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")
-        rows = queries.stored_rows(connection, SETTINGS, "")
+        session = ControlSession.of(connection, SETTINGS)
+        rows = queries.stored_rows(session, "")
         assert [row.stream_key for row in rows[1]] == ["Store1"]
-        assert queries.last_batches(connection, SETTINGS).keys() == {"Store1"}
-        assert len(queries.moved(connection, SETTINGS)) == 1
-        assert len(queries.batches_of_run(connection, SETTINGS, "Store1", "run-1")) == 1
-        assert queries.row_version(connection, SETTINGS, "Store1") is not None
-        queries.note_action(connection, SETTINGS, "Store1", "reset", "test")
-        assert queries.views(connection, SETTINGS, ["yellowlive_store1_customers"]) == []
+        assert queries.last_batches(session).keys() == {"Store1"}
+        assert len(queries.moved(session)) == 1
+        assert len(queries.batches_of_run(session, "Store1", "run-1")) == 1
+        assert queries.row_version(session, "Store1") is not None
+        queries.note_action(session, "Store1", "reset", "test")
+        assert queries.views(session, ["yellowlive_store1_customers"]) == []

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from config_schema.sql.statements import load_statements
+from config_schema.sql.statements import SqlFile, load_statements, quoted
 
 TEXT = """\
 -- What the file is about: {not_a_placeholder_of_any_statement}
@@ -61,3 +61,20 @@ def test_a_placeholder_missing_or_too_many_names_file_and_statement(load, identi
 def test_a_name_given_twice_or_without_sql_is_refused(load, text):
     with pytest.raises(ValueError, match=r"file\.sql: (first|third)"):
         load(text)
+
+
+def test_a_file_of_statements_is_read_when_one_is_asked_for(tmp_path):
+    file = SqlFile(tmp_path / "module.py")
+    (tmp_path / "module.sql").write_text("-- name: one\nSELECT 1;\n\n-- name: two\nSELECT 2;\n")
+    assert [*file] == ["one", "two"]
+    assert file["two"].text == "SELECT 2"
+    with pytest.raises(ValueError, match=r"module\.sql has no statement 'three'"):
+        file["three"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [(["merged"], '"merged"'), (["public", "merged"], '"public"."merged"'), (['a"b', "100%"], '"a""b"."100%"')],
+)
+def test_identifiers_are_quoted(parts, text):
+    assert quoted(*parts) == text

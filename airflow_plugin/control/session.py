@@ -1,0 +1,129 @@
+"""A session on a platform's control database: a connection, and how the statements of .sql files run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg2 import errorcodes, sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import execute_batch
+
+from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.settings import PlatformSettings
+from config_schema import names
+from config_schema.sql.statements import Statement
+
+ROWS_A_ROUND_TRIP = 200
+# What a statement calls the tables of its platform.
+TABLES = {
+    "stream_table": names.stream_table,
+    "history_table": names.stream_history_table,
+    "model_state_table": names.model_state_table,
+    "compiled_model_table": names.compiled_model_table,
+    "counter": names.batch_counter_table,
+    "metrics": names.batch_metrics_table,
+}
+NO_VALUES: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class ControlSession:
+    """A connection, and the platform (its derived name) and schema whose tables statements mean.
+
+    A session without a platform runs statements that name none of its tables. Errors of PostgreSQL rise as
+    MergeStoreError; `where` names in them what was asked, if not the stream table. Only `commit` commits.
+    """
+
+    connection: Connection
+    platform: str = ""
+    schema: str = "public"
+
+    @classmethod
+    def of(cls, connection: Connection, settings: PlatformSettings) -> ControlSession:
+        """Return the session of a platform with these settings."""
+        return cls(connection, settings.platform_name, settings.merge_store_schema)
+
+    def run(
+        self,
+        statement: Statement,
+        values: Mapping[str, Any] = NO_VALUES,
+        /,
+        *,
+        where: str | None = None,
+        **parts: sql.Composable,
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement and return its rows; empty for one that gives none. `parts` are other names than TABLES."""
+        if values:  # the driver would read a % in a name as a placeholder
+            parts = {key: sql.SQL(part.as_string(self.connection).replace("%", "%%")) for key, part in parts.items()}
+        return self.execute(composed(statement, self.platform, self.schema, values, **parts), values, where=where)
+
+    def run_if_created(
+        self, statement: Statement, values: Mapping[str, Any] = NO_VALUES, *, where: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Do the same; where one of its tables is not created yet, roll back and return no rows."""
+        try:
+            return self.run(statement, values, where=where)
+        except MergeStoreError as error:
+            if error.pgcode != errorcodes.UNDEFINED_TABLE:
+                raise
+            self.connection.rollback()
+            return []
+
+    def run_for_each(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement that gives no rows once for each of the values, many in a round trip."""
+        rows = list(rows)
+        if not rows:
+            return
+        query = composed(statement, self.platform, self.schema, rows[0])
+        with worded(self.where), self.connection.cursor() as cursor:
+            execute_batch(cursor, query.as_string(cursor), rows, page_size=ROWS_A_ROUND_TRIP)
+
+    def execute(
+        self, query: str | sql.Composable, values: Mapping[str, Any] = NO_VALUES, *, where: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Run what is composed already and return its rows."""
+        with worded(where or self.where), self.connection.cursor() as cursor:
+            cursor.execute(query, values or None)  # without values the driver leaves every % alone
+            return cursor.fetchall() if cursor.description else []
+
+    def commit(self, where: str | None = None) -> None:
+        """Commit. Raises MergeStoreError."""
+        with worded(where or self.where):
+            self.connection.commit()
+
+    @property
+    def where(self) -> str:
+        """The place that errors name."""
+        return names.stream_table(self.platform) if self.platform else "merge store"
+
+
+@contextmanager
+def control_session(
+    dsn: str, where: str, platform: str = "", schema: str = "public", *, readonly: bool = False
+) -> Iterator[ControlSession]:
+    """Connect, and close at the end, with what was not committed rolled back. Raises MergeStoreError.
+
+    `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
+    """
+    with closing(connect(dsn, where)) as connection:
+        if readonly:
+            connection.set_session(readonly=True)
+        yield ControlSession(connection, platform, schema)
+
+
+def composed(
+    statement: Statement, platform: str, schema: str, values: Mapping[str, Any], /, **parts: sql.Composable
+) -> sql.Composed:
+    """Return a statement with the names of a platform's tables put in, for a connection that there need not be yet.
+
+    Raises ValueError unless `values` and `parts` are just what the statement wants.
+    """
+    percent = "%%" if values else "%"
+    tables = {
+        kind: sql.Identifier(schema.replace("%", percent), TABLES[kind](platform).replace("%", percent))
+        for kind in TABLES.keys() & statement.identifiers
+    }
+    return sql.SQL(statement.checked({**tables, **parts}, values)).format(**tables, **parts)

@@ -101,7 +101,7 @@ class ProblemsFound(StreamFactoryError):
 
 
 def choose_from(wrong: str, right: Iterable[str]) -> str:
-    """The advice for a name that does not exist: the nearest ones, or else all there are."""
+    """Return the advice for a name that does not exist: the nearest names, or else all that exist."""
     known = sorted(right)
     if not known:
         return "There is none to choose from"
@@ -109,6 +109,6 @@ def choose_from(wrong: str, right: Iterable[str]) -> str:
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
-    """A question with the nearest name and a space, where one is near; nothing otherwise."""
+    """Return a question with the nearest name and a trailing space; an empty text if no name is near."""
     near = get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}? " if near else ""

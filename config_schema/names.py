@@ -20,7 +20,7 @@ TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
 def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> str:
-    """The name itself if it has at most `limit` bytes of UTF-8, else its start, `joint` and a hash of it all."""
+    """Return the name itself if it has at most `limit` bytes of UTF-8, else its start, `joint` and a hash of it all."""
     encoded = name.encode()
     if len(encoded) <= limit:
         return name
@@ -30,23 +30,23 @@ def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> 
 
 
 def dns_label(name: str) -> str:
-    """A name as an RFC 1123 label: lower case, digits and inner hyphens, at most 63 characters."""
+    """Return a name as an RFC 1123 label: lower case, digits and inner hyphens, at most 63 characters."""
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     return shortened(label, DNS_LABEL_LENGTH, joint="-")
 
 
 def platform_name(original: str) -> str:
-    """`YellowLive` -> `yellowlive`; the name in DAG ids, tables and Kubernetes objects."""
+    """Return the name in DAG ids, tables and Kubernetes objects: `YellowLive` -> `yellowlive`."""
     return dns_label(original)
 
 
 def stream_key(store: str, dataset: str | None = None) -> str:
-    """`Store1`, or `Store1#customers` for a stream of one dataset."""
+    """Return a stream's key: `Store1`, or `Store1#customers` for a stream of one dataset."""
     return store if dataset is None else f"{store}#{dataset}"
 
 
 def shadow_store(store: str) -> str:
-    """`Store1__shadow`: the store's name in all that a trial beside a static DAG has for itself."""
+    """Return the store's name for all that belongs to a trial beside a static DAG: `Store1__shadow`."""
     return f"{store}{SHADOW}"
 
 
@@ -54,12 +54,12 @@ def shadow_store(store: str) -> str:
 
 
 def dag_id(platform: str, stream: str) -> str:
-    """The id of a stream's ingestion DAG: `yellowlive__Store1_ingestion`."""
+    """Return the id of a stream's ingestion DAG: `yellowlive__Store1_ingestion`."""
     return shortened(f"{platform}__{stream.replace('#', '__')}_ingestion", DAG_ID_LENGTH)
 
 
 def self_trigger_run_id(stream: str, batch_id: int) -> str:
-    """The run id of the run that follows KEEP_WORKING: one per stream and batch, so it is made once."""
+    """Return the id of the run after KEEP_WORKING: one per stream and batch, so that it is created once."""
     return shortened(f"keep_working__{stream.replace('#', '__')}__{batch_id}", DAG_ID_LENGTH)
 
 
@@ -69,12 +69,12 @@ def dataset_asset(original: str, store: str, dataset: str) -> str:
 
 
 def asset_uri(text: str) -> str:
-    """The URI of an asset as a row names it: the URI itself, or `YellowLive/Store1/customers`."""
+    """Return the URI of an asset as a row names it; `YellowLive/Store1/customers` becomes one."""
     return text if "://" in text else dataset_asset(*text.split("/", 2))
 
 
 def stream_alias(original: str, stream: str) -> str:
-    """The asset alias that stands for all datasets of a stream: `x-stream://YellowLive/Store1`."""
+    """Return the asset alias that stands for all datasets of a stream: `x-stream://YellowLive/Store1`."""
     return shortened(f"{ASSET_SCHEME}://{original}/{quote(stream, safe='#')}", ASSET_NAME_LENGTH)
 
 
@@ -84,37 +84,42 @@ def shape_asset(original: str) -> str:
 
 
 def infrastructure_dag_id(platform: str) -> str:
+    """Return the id of the DAG that keeps a platform's tables and views."""
     return f"{platform}_infrastructure"
 
 
 def health_dag_id(platform: str) -> str:
+    """Return the id of the DAG that examines a platform's streams."""
     return f"{platform}_health"
 
 
 def operations_dag_id(platform: str) -> str:
-    """The DAG whose runs do what people ask for."""
+    """Return the id of the DAG whose runs do what people request."""
     return f"{platform}_operations"
 
 
 def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
-    """The drop-in file in the dags folder, or one of several: `yellowlive_factory_1_of_4.py`."""
+    """Return the name of a factory file in the dags folder: `yellowlive_factory.py`, `..._1_of_4.py`."""
     return f"{platform}_factory.py" if count == 1 else f"{platform}_factory_{number}_of_{count}.py"
 
 
 def settings_file(platform: str) -> str:
+    """Return the name of a platform's settings file."""
     return f"{platform}.settings.json"
 
 
 def chart_values_file(platform: str) -> str:
+    """Return the name of the file with a platform's values for the chart."""
     return f"{platform}.values.yaml"
 
 
 def secrets_file(platform: str) -> str:
-    """The list of the secrets that a platform needs."""
+    """Return the name of the file that lists the secrets a platform needs."""
     return f"{platform}.secrets.md"
 
 
 def snapshot_file(platform: str) -> str:
+    """Return the name of the file with the last good rows of a platform."""
     return f"{platform}.snapshot"
 
 
@@ -122,47 +127,57 @@ def snapshot_file(platform: str) -> str:
 
 
 def stream_table(platform: str) -> str:
+    """Return the name of a platform's stream table."""
     return shortened(f"{platform}_airflow_dsg")
 
 
 def stream_history_table(platform: str) -> str:
+    """Return the name of the table with every version of a platform's rows."""
     return shortened(f"{platform}_airflow_dsg_history")
 
 
 def model_state_table(platform: str) -> str:
+    """Return the name of the table with the commit that sync has recorded."""
     return shortened(f"{platform}_model_state")
 
 
 def compiled_model_table(platform: str) -> str:
+    """Return the name of the table with what a model that is code gave."""
     return shortened(f"{platform}_compiled_model")
 
 
 def batch_counter_table(platform: str) -> str:
+    """Return the name of the table that numbers the batches of each stream."""
     return shortened(f"{platform}_batch_counter")
 
 
 def batch_metrics_table(platform: str) -> str:
+    """Return the name of the table with a row for each batch."""
     return shortened(f"{platform}_batch_metrics")
 
 
 def batch_run_index(platform: str) -> str:
+    """Return the name of the index by which a run's batches are found."""
     return shortened(f"{platform}_batch_metrics_run")
 
 
 def batch_told_index(platform: str) -> str:
+    """Return the name of the index by which the batches that a run reported are found."""
     return shortened(f"{platform}_batch_metrics_told")
 
 
 def rejected_keys_table(platform: str) -> str:
+    """Return the name of the table with keys that a batch refused."""
     return shortened(f"{platform}_rejected_keys")
 
 
 def row_maps_table(platform: str) -> str:
+    """Return the name of the table with a line for each row map."""
     return shortened(f"{platform}_row_maps")
 
 
 def platform_tables(platform: str) -> tuple[str, ...]:
-    """All of these; archived and merge tables are not among them."""
+    """Return the names of all tables above; merge tables and archived ones are not among them."""
     return (
         stream_table(platform),
         stream_history_table(platform),
@@ -176,7 +191,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
 
 
 def archive_schema(platform: str) -> str:
-    """Where the tables of retired streams are put aside."""
+    """Return the name of the schema that holds the tables of retired streams."""
     return shortened(f"{platform}_archive")
 
 
@@ -184,51 +199,57 @@ def archive_schema(platform: str) -> str:
 
 
 def merge_table(platform: str, store: str, dataset: str) -> str:
+    """Return the name of a dataset's merge table."""
     return shortened(f"{platform}_{store}_{dataset}_merge")
 
 
 def staging_table(platform: str, store: str, dataset: str, number: int = 1) -> str:
+    """Return the name of a dataset's staging table."""
     return shortened(f"{platform}_{store}_{dataset}_staging{_after_the_first(number)}")
 
 
 def row_map_table(platform: str, store: str, dataset: str) -> str:
+    """Return the name of a dataset's row map."""
     return shortened(f"{platform}_{store}_{dataset}_map")
 
 
 def row_map_staging_table(platform: str, store: str, dataset: str, number: int = 1) -> str:
+    """Return the name of the table in which a batch builds a dataset's next row map."""
     return shortened(f"{platform}_{store}_{dataset}_map_staging{_after_the_first(number)}")
 
 
 def _after_the_first(number: int) -> str:
-    """The ending of a second table of a kind, which a batch makes while another session reads the first."""
+    """Return the suffix of a second table of a kind: a batch makes one while another session reads the first."""
     return "" if number == 1 else f"_{number}"
 
 
 def merge_key_index(table: str) -> str:
+    """Return the name of a merge table's index on its key."""
     return shortened(f"{table}_key")
 
 
 def merge_past_index(table: str) -> str:
+    """Return the name of a forensic merge table's index on closed versions."""
     return shortened(f"{table}_past")
 
 
 def as_of_function(table: str) -> str:
-    """The functions that give a forensic merge table as it was: by a batch, by a time."""
+    """Return the name of a function that shows a forensic merge table as it was, at a batch or at a time."""
     return shortened(f"{table}_as_of")
 
 
 def brought_table(dataset: str) -> str:
-    """A temporary table of a batch with quality checks: the rows of the dataset that it brings."""
+    """Return the temporary table with the rows that a batch brings, for its quality checks."""
     return shortened(f"ds_brought_{dataset}")
 
 
 def taken_table(dataset: str) -> str:
-    """A temporary table of a batch with quality checks: what other datasets may refer to, before it."""
+    """Return the temporary table with keys that other datasets may refer to, as they were before the batch."""
     return shortened(f"ds_taken_{dataset}")
 
 
 def own_column(wanted: str, columns: Collection[str]) -> str:
-    """A column of ours beside those of a dataset: the name wanted, or `ds_hash_2` where a column has that already."""
+    """Return a name for a column of ours beside a dataset's: `wanted`, or `wanted_2` if the dataset has that one."""
     name, number = wanted, 1
     while name in columns:
         number += 1
@@ -237,17 +258,17 @@ def own_column(wanted: str, columns: Collection[str]) -> str:
 
 
 def merge_session(platform: str, stream: str, run_id: str) -> str:
-    """The application_name of a merge job's sessions, by which a person finds them in pg_stat_activity."""
+    """Return the application_name of a merge job's sessions, by which a person finds them in pg_stat_activity."""
     return shortened(f"merge-job {platform} {stream} {run_id}")
 
 
 def archive_session(platform: str) -> str:
-    """The application_name of `merge-job archive`."""
+    """Return the application_name of `merge-job archive`."""
     return shortened(f"merge-job archive {platform}")
 
 
 def status_session(platform: str) -> str:
-    """The application_name of `merge-job status`."""
+    """Return the application_name of `merge-job status`."""
     return shortened(f"merge-job status {platform}")
 
 
@@ -255,34 +276,37 @@ def status_session(platform: str) -> str:
 
 
 def workspace_schema(workspace: str) -> str:
-    """The schema with a workspace's views: `ws_Consumer1`, so that none is `public`."""
+    """Return the schema of a workspace's views: `ws_Consumer1`, so that no workspace gets `public`."""
     return shortened(f"ws_{workspace}")
 
 
 def consumer_view(platform: str, workspace: str, group: str, store: str, dataset: str, kind: str) -> str:
-    """`yellowlive_Consumer1_LiveDSG_Store1_customers_view_live`; what is too long keeps its ending."""
+    """Return a view's name: `yellowlive_Consumer1_LiveDSG_Store1_customers_view_live`.
+
+    A name that is too long is shortened before its ending.
+    """
     ending = f"_view_{kind}"
     start = f"{platform}_{workspace}_{group}_{store}_{dataset}"
     return shortened(start, POSTGRES_NAME_BYTES - len(ending.encode())) + ending
 
 
 def batches_view(platform: str) -> str:
-    """The committed batches of a platform, as far as they are a workspace's; beside its other views."""
+    """Return the view of the committed batches of a platform that concern a workspace."""
     return shortened(f"{platform}_batches")
 
 
 def foreign_server(platform: str) -> str:
-    """A merge store as a consumers' database elsewhere knows it: the server, and the schema of its tables."""
+    """Return the server by which a consumers' database elsewhere reads a merge store, named with its schema."""
     return shortened(f"{platform}_merge_store")
 
 
 def freshness_view() -> str:
-    """How fresh each dataset of a workspace is; beside its other views."""
+    """Return the view that shows how fresh each dataset of a workspace is."""
     return "freshness"
 
 
 def consumer_role(ecosystem: str, workspace: str, group: str) -> str:
-    """The role that may read a dataset group's views; roles are the whole server's, so the ecosystem is in it."""
+    """Return the role that may read a dataset group's views; the ecosystem is in it, as a server shares its roles."""
     ending = "_reader"
     return shortened(f"{ecosystem}_{workspace}_{group}", POSTGRES_NAME_BYTES - len(ending)) + ending
 
@@ -302,7 +326,7 @@ def login_password_variable(platform: str, duty: str) -> str:
 
 
 def views_session(workspace: str) -> str:
-    """The application_name of who keeps a workspace's views."""
+    """Return the application_name of the session that keeps a workspace's views."""
     return shortened(f"merge-job views {workspace}")
 
 
@@ -310,40 +334,40 @@ def views_session(workspace: str) -> str:
 
 
 def pod_name(platform: str, stream: str) -> str:
-    """The base of a merge pod's name; the operator appends a random part of its own."""
+    """Return the base of a merge pod's name; the operator appends a random part."""
     return shortened(dns_label(f"{platform}-{stream}-merge"), 52, joint="-").strip("-")
 
 
 def tls_volume(ca: str) -> str:
-    """The volume of a pod with the CA certificates of a Secret or ConfigMap."""
+    """Return the name of a pod's volume with the CA certificates of a Secret or ConfigMap."""
     return dns_label(f"tls-{ca}")
 
 
 def label_value(text: str) -> str:
-    """A Kubernetes label value: at most 63 characters, alphanumeric at both ends."""
+    """Return a Kubernetes label value: at most 63 characters, alphanumeric at both ends."""
     return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "_", text), DNS_LABEL_LENGTH).strip("_.-")
 
 
 def secret_variable(secret: str, key: str) -> str:
-    """The environment variable of a secret's key: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
+    """Return the environment variable of a secret's key: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
     return re.sub(r"[^A-Z0-9]+", "_", f"{secret}_{key}".upper())
 
 
 def dsn_variable(platform: str) -> str:
-    """The environment variable with the DSN of a platform's merge store: `DAGFACTORY_YELLOWLIVE_DSN`."""
+    """Return the environment variable with the DSN of a platform's merge store: `DAGFACTORY_YELLOWLIVE_DSN`."""
     return secret_variable(f"dagfactory_{platform}", "dsn")
 
 
 def connection_id(platform: str) -> str:
-    """The Airflow connection that stands in for the DSN variable."""
+    """Return the Airflow connection that replaces the DSN variable."""
     return f"dagfactory_{platform}"
 
 
 def web_dsn_variable(platform: str) -> str:
-    """Like `dsn_variable`, for the pages and the REST API: `DAGFACTORY_WEB_DSN_YELLOWLIVE`."""
+    """Return the variable with the pages' and the API's own DSN: `DAGFACTORY_WEB_DSN_YELLOWLIVE`."""
     return secret_variable("dagfactory_web_dsn", platform)
 
 
 def web_connection_id(platform: str) -> str:
-    """The Airflow connection that stands in for that variable; no platform's name has an underscore."""
+    """Return the Airflow connection that replaces `web_dsn_variable`; no platform's name has an underscore."""
     return f"dagfactory_web_{platform}"

@@ -38,7 +38,7 @@ class Counts:
     total: int = 0
 
     def then(self, later: Counts) -> Counts:
-        """The counts of two batches in a row."""
+        """Return the counts of this batch and a later one together."""
         return Counts(
             self.inserted + later.inserted,
             self.updated + later.updated,
@@ -49,6 +49,7 @@ class Counts:
 
     @property
     def changed(self) -> int:
+        """The number of keys inserted, updated or deleted."""
         return self.inserted + self.updated + self.deleted
 
     def __str__(self) -> str:
@@ -110,20 +111,20 @@ class MergeResult:
             object.__setattr__(self, "total", summed(self.datasets))
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; without the token."""
+        """Return JSON-ready data, without the token."""
         return {**asdict(self), "code": int(self.code)}
 
 
 def summed(datasets: dict[str, DatasetResult]) -> Counts:
-    """The counts of all datasets together."""
+    """Return the counts of all datasets together."""
     rows = [result.counts for result in datasets.values()]
     return Counts(*(sum(getattr(row, f.name) for row in rows) for f in fields(Counts)))
 
 
 def result_from_dict(data: dict[str, Any]) -> MergeResult:
-    """The inverse of `MergeResult.to_dict`; keys it does not know are left out.
+    """Return the result of such data; unknown keys are ignored: the inverse of `MergeResult.to_dict`.
 
-    Raises ValueError, KeyError or TypeError if `data` is no result.
+    Raises ValueError, KeyError or TypeError if `data` is not a result.
     """
     known = {f.name for f in fields(MergeResult)}
     values = {key: value for key, value in data.items() if key in known}
@@ -143,13 +144,16 @@ def _dataset_result(data: dict[str, Any]) -> DatasetResult:
 
 
 def result_lines(result: MergeResult, token: str) -> tuple[str, str]:
-    """The last two lines of a job's log."""
+    """Return the last two lines of a job's log."""
     payload = json.dumps({**result.to_dict(), "token": token}, separators=(",", ":"))
     return RESULT_PREFIX + payload, f"{CODE_PREFIX}{int(result.code)}"
 
 
 def termination_message(result: MergeResult, token: str) -> str:
-    """The result line for a container's termination message; over 4000 bytes: totals, code, token, `truncated`."""
+    """Return the result line for a container's termination message.
+
+    A line of more than 4000 bytes is cut to totals, code, token and `truncated`.
+    """
     line, _ = result_lines(result, token)
     error = result.error or ""
     while len(line.encode()) > TERMINATION_MESSAGE_BYTES:

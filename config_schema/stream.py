@@ -75,10 +75,11 @@ class StreamConfig:
 
     @property
     def dag_id(self) -> str:
+        """The id of the stream's ingestion DAG."""
         return names.dag_id(self.platform_name, self.stream_key)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; optional keys that have their default are left out."""
+        """Return JSON-ready data, without optional keys that have their default."""
         optional = _optional()
         return {
             key: list(value) if isinstance(value, tuple) else value
@@ -87,12 +88,12 @@ class StreamConfig:
         }
 
     def to_json(self) -> str:
-        """The text for the row; equal configs give equal texts."""
+        """Return the text for the row; equal configs give equal texts."""
         return ENCODER.encode(self.to_dict())
 
 
 def stream_config(config_json: str, where: str = "") -> StreamConfig:
-    """The StreamConfig of a row's text. Raises ProblemsFound with everything that is wrong with it.
+    """Return the StreamConfig of a row's text. Raises ProblemsFound with everything that is wrong with it.
 
     `where` names the row in the problems: `yellowlive_airflow_dsg[Store1]`.
     """
@@ -109,7 +110,7 @@ def stream_config(config_json: str, where: str = "") -> StreamConfig:
 
 
 def from_dict(data: Any, where: str = "") -> StreamConfig:
-    """The StreamConfig of a parsed config_json. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the StreamConfig of a parsed config_json. Raises ProblemsFound with everything that is wrong with it."""
     problems = list(check(data, where))
     if problems:
         raise ProblemsFound(where, problems)
@@ -122,7 +123,7 @@ def from_dict(data: Any, where: str = "") -> StreamConfig:
 
 
 def check(data: Any, where: str = "") -> Iterator[Problem]:
-    """The problems of a parsed config_json: first those of single keys, and if there are none those between keys."""
+    """Yield the problems of a parsed config_json: those of single keys, or if there are none those between keys."""
     if isinstance(data, dict) and _newer(data.get("config_version")):
         what = f"config_version {str(data['config_version'])[:20]} is newer than {CONFIG_VERSION}"
         yield Problem(where, "config_version", what, "Upgrade the plugin")
@@ -173,14 +174,14 @@ def _newer(version: Any) -> bool:
 
 @cache
 def _optional() -> dict[str, Any]:
-    """The keys that a row may leave out, with their defaults."""
+    """Return the keys that a row may leave out, with their defaults."""
     required = json_schema("stream")["required"]
     return {field.name: field.default for field in fields(StreamConfig) if field.name not in required}
 
 
 @cache
 def _unset() -> dict[str, Any]:
-    """All keys in their order; of those that a row must have, the values are of no use."""
+    """Return all keys in their order with their defaults; a required key's value here is never used."""
     return {field.name: field.default for field in fields(StreamConfig)}
 
 

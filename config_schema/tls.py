@@ -30,6 +30,7 @@ class Tls(Enum):
 
     @property
     def verifies(self) -> bool:
+        """Whether the server's certificate is verified."""
         return self in (Tls.VERIFY_CA, Tls.VERIFY_FULL)
 
 

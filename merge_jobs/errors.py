@@ -226,7 +226,7 @@ def values_rejected(
 
 
 def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
-    """A database's error with its condition, and with its primary message only where that holds no values."""
+    """Return a database's error with its condition; its primary message only if that holds no values."""
     state = error.pgcode
     if state is None:
         return _lost(error, where)

@@ -26,6 +26,7 @@ class Stream:
 
     @property
     def platform_name(self) -> str:
+        """The platform's name in tables and DAG ids."""
         return names.platform_name(self.platform.name)
 
     def __str__(self) -> str:
@@ -73,10 +74,10 @@ class Stream:
 def stream_of(
     ecosystem: Ecosystem, platform: str, store: str, dataset: str | None = None, datasets: Sequence[str] = ()
 ) -> Stream:
-    """The stream of a store on a platform. Raises CommandWrong naming what there is to choose from.
+    """Return the stream of a store on a platform. Raises CommandWrong naming what there is to choose from.
 
-    `dataset` is for a single_dataset store; `datasets` are those of a multi_dataset store that are assigned
-    (none given: all of them).
+    `dataset` is for a single_dataset store; `datasets` are the assigned ones of a multi_dataset store (none given:
+    all).
     """
     try:
         on = ecosystem.platform(platform)

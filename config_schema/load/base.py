@@ -25,10 +25,14 @@ CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyo", ".pyd", ".so", ".pth", ".zip",
 
 
 def ownership_problems(folder: Path, revision: str, author: Author) -> list[Problem]:
-    """A problem for each part that others than its owner have changed since `revision`, which the history contains.
+    """Return a problem for each part that changed since `revision` without its owner's consent.
 
-    Nothing is owned where there was no model then. Raises GitError, ProblemsFound for a model that is wrong in itself,
-    and StreamFactoryError for a team that was not there.
+    The history contains `revision`. Nothing is owned where there was no model then.
+
+    Raises:
+        GitError: git failed.
+        ProblemsFound: the model is wrong in itself.
+        StreamFactoryError: a team of the author did not exist at `revision`.
     """
     after, place = load_placed(folder)
     found: list[Problem] = []

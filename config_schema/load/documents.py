@@ -58,7 +58,7 @@ def yaml_document(path: Path, folder: Path | None = None) -> Any:
 
 
 def json_document(path: Path) -> Any:
-    """The file's data. Raises ProblemsFound if it is not there or no JSON, with the line."""
+    """Return a JSON file's data. Raises ProblemsFound, with the line, if it does not exist or is not JSON."""
     text = _text(path, path.parent)
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
@@ -95,7 +95,7 @@ def _no_number(word: str) -> None:
 
 
 def _line_of(text: str, word: str) -> int | None:
-    """The line of the second key of a mapping that has it twice, or of the only place where the word stands."""
+    """Return the line of a key that a mapping has twice, or else the only line where the word stands."""
     try:
         model_yaml.load(text)
     except yaml.MarkedYAMLError as error:
@@ -123,12 +123,12 @@ def _text(path: Path, folder: Path) -> str:
 
 
 def structured(data: Any, kind: type[Model]) -> Model:
-    """The dataclass of data that has passed its schema; enums by value, lists as tuples."""
+    """Return the dataclass for data that has passed its schema: enums by value, lists as tuples."""
     return _converter().structure(data, kind)
 
 
 def plain(model: Any) -> Any:
-    """The inverse of `structured`: JSON-ready data, without keys that have their default."""
+    """Return JSON-ready data for a dataclass, without keys that have their default: the inverse of `structured`."""
     return _converter().unstructure(model)
 
 

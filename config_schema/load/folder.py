@@ -45,7 +45,7 @@ def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
 
 
 def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[Model, Place]:
-    """The same, with where each part of the ecosystem stands."""
+    """Return a folder's model and where each part of its ecosystem stands. Raises ProblemsFound."""
     whole, problems = _read(folder, code)
     if whole is not None:
         model, place = whole
@@ -64,12 +64,12 @@ def read_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
 
 
 def has_model(folder: Path) -> bool:
-    """Whether there is any file of a model's."""
+    """Return whether the folder has any file of a model."""
     return any((folder / name).exists() for name in MODEL_FILES)
 
 
 def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, list[Problem]]:
-    """The model and where its parts stand; None if a shape is wrong."""
+    """Return the model and where its parts stand; None if a shape is wrong."""
     eco_data, place, problems = _ecosystem_data(folder, code)
     mapping_data, mapping_problems = _mapping_data(folder)
     problems += mapping_problems

@@ -190,9 +190,9 @@ def _check_address(url: str) -> None:
 
 
 def commit_of(folder: Path) -> str:
-    """The commit that the model in `folder` stands at.
+    """Return the commit that the model in `folder` stands at.
 
-    Raises GitError if it is not in git, or if one of the model's files differs from that commit: jobs check out
+    Raises GitError if the folder is not in git, or if one of the model's files differs from that commit: jobs check out
     the commit, and what runs must be what was synced.
     """
     git = _Git(folder, _environment(None), str(folder))
@@ -218,7 +218,7 @@ def commit_if_any(folder: Path) -> str | None:
 
 
 def place_of(folder: Path) -> tuple[Path, str]:
-    """The repository that a folder is in, and the folder's path inside it. Raises GitError."""
+    """Return the repository that a folder is in, and the folder's path inside it. Raises GitError."""
     git = _Git(folder, _environment(None), str(folder))
     return Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
 
@@ -252,9 +252,9 @@ def _contained(git: _Git, folder: Path, revision: str) -> str:
 
 
 def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
-    """Whether a commit of the repository in `folder` is, or comes after, another one.
+    """Return whether `commit` is `ancestor` or comes after it, by the repository in `folder`.
 
-    Raises GitError where its history is not all here.
+    Raises GitError where the history is incomplete.
     """
     git = _Git(folder, _environment(None), str(folder))
     if ancestor in git("rev-list", commit).split():
@@ -266,7 +266,7 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
 
 
 def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str | None = None) -> bool:
-    """The same for a repository at `url`, of whose branch only the commits are fetched. Raises GitError."""
+    """Return the same by the repository at `url`; only the branch's commits are fetched. Raises GitError."""
     _check_address(url)
     with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
         git = _Git(Path(folder), _environment(Path(settings)), url, token)
@@ -321,7 +321,7 @@ def _settings_of(settings: dict[str, str]) -> dict[str, str]:
 
 
 def _own_settings() -> list[Path]:
-    """The user's settings for git, which ours stand in for: proxies, credential helpers, other addresses."""
+    """Return the user's own git settings files: ours hide them, and they may hold proxies or credential helpers."""
     home = os.environ.get("HOME")
     usual = [Path(home, ".config", "git", "config"), Path(home, ".gitconfig")] if home else []
     given = os.environ.get("GIT_CONFIG_GLOBAL")
@@ -329,7 +329,7 @@ def _own_settings() -> list[Path]:
 
 
 def _end_group(process: subprocess.Popen[str]) -> None:
-    """A git that is ended leaves behind the program which talks to the server."""
+    """Kill git's whole process group: git alone would leave behind the program that talks to the server."""
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def with_lines(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """The problems, each with its line where the file is YAML or JSON and has one."""
+    """Return the problems, each with its line where the file is YAML or JSON and has one."""
     document = cache(_document)
     return [
         problem
@@ -39,7 +39,7 @@ def _document(folder: Path, file: str) -> yaml.Node | None:
 
 
 def _line(node: yaml.Node | None, path: str) -> int | None:
-    """The line of what a path leads to, or of the last part of it that is there."""
+    """Return the line of the part that a path leads to, or of the last part of the path that exists."""
     line = None
     for index, key in STEP.findall(path):
         found = next(_inside(node, index, key), None)

@@ -32,7 +32,7 @@ class Gathered:
     origins: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def place(self, path: str) -> tuple[str, str]:
-        """The file that a path of the whole document leads to, and the path in it."""
+        """Return the file that a path of the whole document leads to, and the path inside that file."""
         found = ITEM.fullmatch(path)
         if found is None or int(found[2]) >= len(self.origins[found[1]]):
             return YAML_FILE, path
@@ -41,7 +41,7 @@ class Gathered:
 
 
 def gathered(folder: Path) -> Gathered:
-    """What `ecosystem.yaml` and the files beside it say. What cannot be read is among its problems."""
+    """Return `ecosystem.yaml` and the files beside it as one document. What cannot be read is in its problems."""
     whole = Gathered(None)
     try:
         whole.data = documents.yaml_document(folder / YAML_FILE)

@@ -19,26 +19,36 @@ VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to"
 
 
 class Milestoning(Enum):
+    """Which versions of a row a merge table keeps."""
+
     LIVE = "live"  # the merge table equals the source (SCD1)
     FORENSIC = "forensic"  # every version kept, batch-milestoned (SCD2)
 
 
 class Consistency(Enum):
+    """Whether the datasets of a datastore are read together."""
+
     MULTI_DATASET = "multi_dataset"  # all datasets in one stream, from one source snapshot
     SINGLE_DATASET = "single_dataset"  # a stream for each dataset
 
 
 class ProductionStatus(Enum):
+    """Whether data, or its use, is in production."""
+
     PRODUCTION = "production"
     NOT_PRODUCTION = "not_production"
 
 
 class Runner(Enum):
+    """How a stream's merge job is started."""
+
     PROCESS = "process"
     KUBERNETES = "kubernetes"
 
 
 class Classification(Enum):
+    """How sensitive the values of a column are."""
+
     PUBLIC = "public"
     INTERNAL = "internal"
     CONFIDENTIAL = "confidential"
@@ -46,6 +56,8 @@ class Classification(Enum):
 
 
 class SourceKind(Enum):
+    """Which database a producer has."""
+
     POSTGRESQL = "postgresql"
     MYSQL = "mysql"  # MariaDB too
     SQLITE = "sqlite"
@@ -94,6 +106,8 @@ class Team:
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a dataset."""
+
     name: str
     type: str  # as PostgreSQL's format_type() writes it, e.g. `character varying(50)`; short forms are accepted
     nullable: bool = True
@@ -102,6 +116,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Dataset:
+    """A table of a datastore."""
+
     name: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
@@ -112,11 +128,14 @@ class Dataset:
 
     @property
     def source_table(self) -> str:
+        """The table's name in the source."""
         return self.table or self.name
 
 
 @dataclass(frozen=True)
 class Datastore:
+    """A producer's database, and how it is captured."""
+
     name: str
     source: Database
     datasets: tuple[Dataset, ...]
@@ -148,6 +167,8 @@ class StreamDefaults:
 
 @dataclass(frozen=True)
 class Platform:
+    """Where streams run, and how they are merged."""
+
     name: str
     milestoning: Milestoning
     merge_store: Database
@@ -168,6 +189,8 @@ class Platform:
 
 @dataclass(frozen=True)
 class DatasetSink:
+    """A dataset that a dataset group contains."""
+
     datastore: str
     dataset: str
 
@@ -186,6 +209,8 @@ class DatasetGroup:
 
 @dataclass(frozen=True)
 class Workspace:
+    """A consumer's view of the model: its dataset groups, and what it may see."""
+
     name: str
     dataset_groups: tuple[DatasetGroup, ...]
     may_see: tuple[Classification, ...] = (
@@ -202,6 +227,8 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Ecosystem:
+    """The whole model."""
+
     name: str
     platforms: tuple[Platform, ...]
     datastores: tuple[Datastore, ...]
@@ -210,15 +237,15 @@ class Ecosystem:
     owner: str | None = None  # the team that owns what has no other owner, and the list of teams
 
     def platform(self, name: str) -> Platform:
-        """Raises KeyError if there is none of that name."""
+        """Return the platform of that name. Raises KeyError if there is none."""
         return _named(self.platforms, name)
 
     def datastore(self, name: str) -> Datastore:
-        """Raises KeyError if there is none of that name."""
+        """Return the datastore of that name. Raises KeyError if there is none."""
         return _named(self.datastores, name)
 
     def workspace(self, name: str) -> Workspace:
-        """Raises KeyError if there is none of that name."""
+        """Return the workspace of that name. Raises KeyError if there is none."""
         return _named(self.workspaces, name)
 
 

@@ -19,19 +19,24 @@ class AssignmentStatus(Enum):
 
     @property
     def ingests(self) -> bool:
+        """Whether the platform runs streams for the group."""
         return self is not AssignmentStatus.DECOMMISSIONED
 
     @property
     def begins(self) -> bool:
+        """Whether the platform only begins to serve the group."""
         return self is AssignmentStatus.PROVISIONING
 
     @property
     def serves(self) -> bool:
+        """Whether consumers may rely on the platform for the group."""
         return self in (AssignmentStatus.PROVISIONED, AssignmentStatus.DECOMMISSIONING)
 
 
 @dataclass(frozen=True)
 class Assignment:
+    """A platform that serves a dataset group."""
+
     data_platform: str
     status: AssignmentStatus
     documentation: str = ""

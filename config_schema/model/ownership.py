@@ -44,7 +44,7 @@ class Change:
 
 
 def teams_of(author: Author, teams: Iterable[Team]) -> frozenset[str]:
-    """The teams whose repository and branch a change comes from, with those that it is said to be of."""
+    """Return the teams whose repository and branch a change comes from, and those that the author claims."""
     return frozenset(author.teams) | {team.name for team in teams if _comes_from(author, team)}
 
 
@@ -56,7 +56,7 @@ def _comes_from(author: Author, team: Team) -> bool:
 
 
 def refusals(changes: Iterable[Change], author: Author, before: Ecosystem) -> Iterator[Finding]:
-    """A finding for each change that is none of the author's."""
+    """Yield a finding for each change that is not the author's to make."""
     teams = {team.name: team for team in before.teams}
     own = teams_of(author, before.teams)
     for change in changes:
@@ -73,7 +73,7 @@ def _place(team: Team | None) -> str:
 
 
 def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
-    """The parts of the ecosystem that were added, changed or removed, whatever their order."""
+    """Yield the parts of the ecosystem that were added, changed or removed, in any order."""
     if _rest(before) != _rest(after):
         what = "the list of teams" if before.teams != after.teams else "the ecosystem"
         yield Change("teams" if before.teams != after.teams else "name", what, _owners(before.owner))
@@ -108,7 +108,7 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
 
 
 def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
-    """What a workspace may see is not its own to say: it is others' data."""
+    """Yield changes of what a workspace may see; its own owner may not decide that, as it is others' data."""
     was = {space.name: space.may_see for space in before.workspaces}
     for index, space in enumerate(after.workspaces):
         if set(space.may_see) != set(was.get(space.name, Workspace.may_see)):
@@ -134,7 +134,7 @@ def _part_changes(of: str, before: Iterable[Part], after: Iterable[Part], top: s
 
 
 def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[Change]:
-    """Files of code that differ: what they give is one model to a check and may be another one elsewhere."""
+    """Yield files of code that differ: their model may be one thing to a check and another elsewhere."""
     for file in files:
         yield Change(file, f"code of the model, {file},", _owners(before.owner))
 
@@ -142,7 +142,7 @@ def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[Change]:
 def mapping_changes(
     before: tuple[Ecosystem, Iterable[DsgMapping]], after: tuple[Ecosystem, Iterable[DsgMapping]]
 ) -> Iterator[Change]:
-    """The assignments that differ, which are their platform's owner's to change; and the groups said to have none."""
+    """Yield assignments that differ, which belong to their platform's owner, and groups declared to have none."""
     top = before[0].owner
     platforms = _owner_by_name(before[0].platforms, after[0].platforms)
     spaces = _owner_by_name(before[0].workspaces, after[0].workspaces)

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 
 class CheckKind(Enum):
+    """What a quality check looks at."""
+
     NOT_NULL = "not_null"
     UNIQUE = "unique"
     RANGE = "range"
@@ -21,6 +23,8 @@ class CheckKind(Enum):
 
 
 class Severity(Enum):
+    """What a broken quality check does."""
+
     WARN = "warn"  # told in the log and in the result
     FAIL = "fail"  # the batch fails, and nothing of it is merged
 
@@ -95,7 +99,7 @@ QualityCheck = NotNull | Unique | Range | Pattern | Reference | RowCount
 
 
 def columns_checked(check: QualityCheck) -> tuple[str, ...]:
-    """The columns of its own dataset that a check looks at."""
+    """Return the columns of its own dataset that a check reads."""
     match check:
         case NotNull() | Unique() | Reference():
             return check.columns

@@ -107,9 +107,9 @@ class SqlType:
 
 
 def long_name(text: str) -> str:
-    """A type as format_type() writes it, for the short forms that a model may have: `varchar(20)`, `int8[]`.
+    """Return a type as format_type() writes it, for the short forms that a model may have: `varchar(20)`, `int8[]`.
 
-    What is none of those, a quoted name for instance, stays as it is.
+    Any other text, a quoted name for instance, is returned unchanged.
     """
     spoken = " ".join(text.lower().split())
     found = SHORT.fullmatch(spoken)
@@ -125,7 +125,7 @@ def long_name(text: str) -> str:
 
 
 def base_type(text: str) -> str:
-    """A type without its bounds, and of an array that of its items: `numeric(10, 2)[]` -> `numeric`."""
+    """Return a type without its bounds, or an array's item type: `numeric(10, 2)[]` -> `numeric`."""
     if '"' in text:
         return text
     base = " ".join(MODIFIERS.sub("", text.lower()).split())
@@ -142,7 +142,7 @@ def with_schema(text: str) -> str:
 
 
 def widens(old: str, new: str) -> bool:
-    """Whether every value of the type `old` is one of `new`, with no loss. Types as format_type() writes them."""
+    """Return whether `new` holds every value of `old` without loss; both as format_type() writes them."""
     a, b = parsed(old), parsed(new)
     if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
         return old == new
@@ -158,15 +158,15 @@ def widens(old: str, new: str) -> bool:
 
 
 def is_text(of: str) -> bool:
-    """Whether it is a type of texts, as format_type() writes it."""
+    """Return whether a type, as format_type() writes it, holds texts."""
     return base_type(of) in ALL_TEXTS
 
 
 def keeps_every_value(source: str, model: str) -> bool:
-    """Whether each value of a column of the type `source`, sent as text, is the same in one of the type `model`.
+    """Return whether each value of a `source` column, sent as text, is the same in a `model` column.
 
-    Or is refused by PostgreSQL, which reads no 1.5 as an integer. Times are read in UTC. JSON is the same if it means
-    the same.
+    A value that PostgreSQL refuses (it reads no 1.5 as an integer) counts as kept. Times are read in UTC. JSON is the
+    same if it means the same.
     """
     a, b = parsed(source), parsed(model)
     if source == model or widens(source, model) or (b is not None and b.base in UNBOUNDED and b.first is None):
@@ -179,7 +179,7 @@ def keeps_every_value(source: str, model: str) -> bool:
 
 
 def _is_finer(a: SqlType, b: SqlType) -> bool:
-    """Whether times of `a` are times of `b` in UTC."""
+    """Return whether times of type `a`, in UTC, are times of type `b` too."""
     if a.base == "date":
         return b.base == "timestamp"
     fine = b.first is None or (a.first is not None and a.first <= b.first)

@@ -20,7 +20,7 @@ Place = Callable[[str], tuple[str, str]]
 
 
 def schema_problems(data: Any, schema: str, place: Place) -> list[Problem]:
-    """What is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
+    """Return what is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
     found = [Problem(*place(path), what, todo) for path, what, todo in findings(data, json_schema(schema))]
     return sorted(set(found))
 
@@ -31,7 +31,7 @@ def check_model(
     place: Place,
     mapping_file: str,
 ) -> list[Problem]:
-    """Every broken rule between the objects of a model: names, references, keys, schedules, derived names."""
+    """Return every broken rule between the objects of a model: names, references, keys, schedules, derived names."""
     mappings = tuple(mappings)
     found = [Problem(*place(path), what, todo) for rule in OF_THE_ECOSYSTEM for path, what, todo in rule(ecosystem)]
     found += [Problem(mapping_file, *finding) for rule in OF_THE_MAPPING for finding in rule(ecosystem, mappings)]

@@ -26,6 +26,7 @@ DELIBERATE = re.compile(r'.*[".].*')  # a quoted or qualified type is nobody's s
 
 
 def keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield keys that are not columns, that may be NULL, or that have no order."""
     for path, _, dataset in datasets(ecosystem):
         columns = {column.name: column for column in dataset.columns}
         for key in dataset.primary_key:
@@ -41,6 +42,7 @@ def keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield datasets with too many columns, and names that are too long or already taken."""
     for path, store, dataset in datasets(ecosystem):
         if len(dataset.columns) > MOST_COLUMNS:
             what = f"{len(dataset.columns)} columns are more than a table can have"
@@ -76,6 +78,7 @@ def rows_fit_a_page(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield columns whose type neither PostgreSQL nor the datastore's `types` has."""
     for path, store, dataset in datasets(ecosystem):
         for k, column in enumerate(dataset.columns):
             if not _is_type(column.type, store):

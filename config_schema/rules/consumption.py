@@ -18,7 +18,7 @@ MOST_SHOWN = 3
 
 
 def classifications_are_seen(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Columns of personal data, for instance, only where the workspace may see them or says that they are masked."""
+    """Yield datasets with columns that a workspace may not see, unless the workspace masks them."""
     found = datasets_by_sink(ecosystem)
     for path, space, group in dataset_groups(ecosystem):
         for k, sink in enumerate(() if space.masks else group.sinks):
@@ -38,7 +38,7 @@ def _unseen(space: Workspace, dataset: Dataset) -> list[str]:
 
 
 def deprecated_data_is_not_used(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
-    """Not by production, and by no platform that only begins to serve a group which is deprecated itself."""
+    """Yield deprecated data that production uses, and deprecated groups that a platform begins to serve."""
     deprecated = {
         sink: dataset.deprecated or store.deprecated for sink, (store, dataset) in datasets_by_sink(ecosystem).items()
     }
@@ -59,6 +59,7 @@ def deprecated_data_is_not_used(ecosystem: Ecosystem, mappings: tuple[DsgMapping
 
 
 def production_uses_what_is_fit_for_it(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """Yield data not fit for production in groups that are in production."""
     unfit = {
         sink
         for sink, (store, dataset) in datasets_by_sink(ecosystem).items()

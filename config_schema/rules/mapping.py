@@ -11,6 +11,7 @@ from config_schema.rules.parts import assigned, dataset_groups
 
 
 def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """Yield groups, workspaces and platforms that the mapping names and the model lacks."""
     platforms = {platform.name: platform for platform in ecosystem.platforms}
     groups = {(space.name, group.name) for _, space, group in dataset_groups(ecosystem)}
     workspaces = {workspace for workspace, _ in groups}
@@ -38,7 +39,7 @@ def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping
 
 
 def each_group_has_one_platform(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
-    """One that is PROVISIONED, or none where the statuses, or an empty list, say so."""
+    """Yield groups served by several platforms, or by none without an entry that says so."""
     known = {(mapping.workspace, mapping.dsg_name) for mapping in mappings}
     for _, space, group in dataset_groups(ecosystem):
         if (space.name, group.name) not in known:
@@ -61,6 +62,7 @@ def each_group_has_one_platform(ecosystem: Ecosystem, mappings: tuple[DsgMapping
 
 
 def retention_fits_milestoning(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """Yield groups that need old versions, on platforms that keep live rows only."""
     for one in assigned(ecosystem, mappings):
         if not _keeps(one.platform, one.group):
             fitting = [platform.name for platform in ecosystem.platforms if _keeps(platform, one.group)]

@@ -13,6 +13,7 @@ Derived = tuple[str, str, str, str]  # the path of whose it is, what kind of nam
 
 
 def names_stand_once(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield names that stand twice where they must be unique."""
     yield from _once("teams", ecosystem.teams)
     yield from _once("platforms", ecosystem.platforms)
     yield from _once("datastores", ecosystem.datastores)
@@ -34,7 +35,7 @@ def _once(path: str, things: Iterable[Any]) -> Iterator[Finding]:
 
 
 def derived_names_differ(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Derived names join parts by `_`, so that different parts can give one name; two owners would share a table."""
+    """Yield owners that would share a derived name: parts are joined by `_`, so different parts can give one name."""
     owners: dict[tuple[str, str], str] = {}
     for path, kind, name, owner in _derived_names(ecosystem):
         other = owners.setdefault((kind, name), owner)

@@ -21,24 +21,26 @@ class Assigned:
 
 
 def datasets(ecosystem: Ecosystem) -> Iterator[tuple[str, Datastore, Dataset]]:
+    """Yield each dataset with its path and datastore."""
     for i, store in enumerate(ecosystem.datastores):
         for j, dataset in enumerate(store.datasets):
             yield f"datastores[{i}].datasets[{j}]", store, dataset
 
 
 def dataset_groups(ecosystem: Ecosystem) -> Iterator[tuple[str, Workspace, DatasetGroup]]:
+    """Yield each dataset group with its path and workspace."""
     for i, space in enumerate(ecosystem.workspaces):
         for j, group in enumerate(space.dataset_groups):
             yield f"workspaces[{i}].dataset_groups[{j}]", space, group
 
 
 def datasets_by_sink(ecosystem: Ecosystem) -> dict[DatasetSink, tuple[Datastore, Dataset]]:
-    """What the sinks of dataset groups can name."""
+    """Return each dataset by the sink that can name it."""
     return {DatasetSink(store.name, dataset.name): (store, dataset) for _, store, dataset in datasets(ecosystem)}
 
 
 def assigned(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Assigned]:
-    """The assignments by which a platform runs streams, so not those that are DECOMMISSIONED."""
+    """Yield the assignments for which a platform runs streams: all but DECOMMISSIONED ones."""
     platforms = {platform.name: platform for platform in ecosystem.platforms}
     groups = {(space.name, group.name): (space, group) for _, space, group in dataset_groups(ecosystem)}
     for i, mapping in enumerate(mappings):

@@ -16,7 +16,7 @@ BOUND = re.compile(r"\{(\d+)(?:,(\d*))?\}")
 
 
 def fault(pattern: str) -> str | None:
-    """Why the pattern cannot be compiled; None if nothing is seen."""
+    """Return why PostgreSQL could not compile the pattern; None if nothing is found."""
     if DIRECTOR.match(pattern):
         return None
     depth, at, repeatable = 0, 0, False

@@ -11,7 +11,7 @@ from config_schema.model import Ecosystem, SourceKind
 
 
 def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """A password in an address would stand in rows, plans and logs. Its value is not repeated here either."""
+    """Yield addresses with a password, which would appear in rows, plans and logs. Its value is not repeated here."""
     for i, platform in enumerate(ecosystem.platforms):
         try:
             password = urlsplit(platform.model.url).password
@@ -24,6 +24,7 @@ def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield merge stores and consumers' databases that are not PostgreSQL."""
     for i, platform in enumerate(ecosystem.platforms):
         if platform.merge_store.kind is not SourceKind.POSTGRESQL:
             what = f"{platform.merge_store.kind.value!r} cannot hold merge tables"
@@ -34,7 +35,7 @@ def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def secrets_have_variables_of_their_own(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Two secrets whose environment variables are the same (`a-b`, `a.b`) would get each other's password."""
+    """Yield secrets (`a-b`, `a.b`) that share an environment variable, and so would share a password."""
     by_variable: dict[str, str] = {}
     told: set[str] = set()
     for path, secret in _secrets(ecosystem):

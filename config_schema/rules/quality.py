@@ -18,7 +18,7 @@ from config_schema.rules.pg_regex import fault
 
 
 def quality_findings(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Every broken rule of the quality checks."""
+    """Yield every broken rule of the quality checks."""
     for i, store in enumerate(ecosystem.datastores):
         for j, dataset in enumerate(store.datasets):
             yield from _of_dataset(f"datastores[{i}].datasets[{j}].checks", store, dataset)

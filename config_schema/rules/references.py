@@ -10,6 +10,7 @@ from config_schema.rules.parts import dataset_groups
 
 
 def owners_are_teams(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield owners that are not teams of the model, and an ecosystem with teams but no owner."""
     teams = [team.name for team in ecosystem.teams]
     if teams and ecosystem.owner is None:
         what = "nobody owns the ecosystem, so that everybody may change the list of teams, and so own what they like"
@@ -28,6 +29,7 @@ def owners_are_teams(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def sinks_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield sinks whose datastore or dataset does not exist."""
     stores = {store.name: store for store in ecosystem.datastores}
     for path, _, group in dataset_groups(ecosystem):
         for k, sink in enumerate(group.sinks):

@@ -14,6 +14,7 @@ from config_schema.rules.parts import assigned
 
 
 def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield schedules that are not valid, and unknown time zones."""
     for i, platform in enumerate(ecosystem.platforms):
         if schedule_fault(platform.schedule) is not None:
             todo = "Write five fields such as '*/10 * * * *', or a preset such as @hourly"
@@ -24,7 +25,7 @@ def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def schedules_meet_latencies(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
-    """Only schedules are looked at: how long a run takes, and who triggers where there is none, nobody knows here."""
+    """Yield schedules that run too seldom for a group's latency. How long a run takes is not known here."""
     by_asset = {store.name for store in ecosystem.datastores if store.schedule_assets}
     for one in assigned(ecosystem, mappings):
         if all(sink.datastore in by_asset for sink in one.group.sinks) or _meets(one.platform, one.group):

@@ -10,7 +10,7 @@ from config_schema.tls import Tls
 
 
 def tls_can_be_had(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Each database's mode is one that its driver has, and a CA is there where it is looked at, and only there."""
+    """Yield TLS modes that a driver lacks, and CAs that are missing or not used."""
     for path, database in _databases(ecosystem):
         if database.kind is SourceKind.SQLITE:
             if database.tls is not None or database.tls_ca is not None:

@@ -92,7 +92,7 @@ RETRYABLE_STATES = frozenset(["25006", "55006", "55P03", "57014", "57P01", "57P0
 
 
 def connect_failure(said: str) -> ConnectFailure | None:
-    """What libpq's text of a failed connection means; None if it is none of those known."""
+    """Return the meaning of libpq's text of a failed connection; None if it is not a known one."""
     return next((failure for failure in FAILURES if re.search(failure.sign, said)), None)
 
 
@@ -102,5 +102,5 @@ def of_session(sqlstate: str | None) -> bool:
 
 
 def retry_can_help(sqlstate: str | None) -> bool:
-    """By an error's SQLSTATE; None is the driver's own error: the connection was lost."""
+    """Return whether a retry can help, by SQLSTATE; None is the driver's own error: the connection was lost."""
     return sqlstate is None or sqlstate[:2] in RETRYABLE_CLASSES or sqlstate in RETRYABLE_STATES

@@ -26,14 +26,16 @@ class Statement:
 
     @cached_property
     def identifiers(self) -> frozenset[str]:
+        """The names of the identifiers that the text has placeholders for."""
         return frozenset(IDENTIFIER.findall(self.text))
 
     @cached_property
     def values(self) -> frozenset[str]:
+        """The names of the values that the text has placeholders for."""
         return frozenset(VALUE.findall(self.text))
 
     def checked(self, identifiers: Iterable[str], values: Iterable[str] = ()) -> str:
-        """The text. Raises ValueError, naming file and statement, unless it wants just these placeholders."""
+        """Return the text. Raises ValueError, with file and statement, unless it wants exactly these placeholders."""
         for kind, wanted, given in (
             ("identifiers", self.identifiers, frozenset(identifiers)),
             ("values", self.values, frozenset(values)),
@@ -46,7 +48,10 @@ class Statement:
 
 
 def load_statements(path: Path) -> dict[str, Statement]:
-    """The statements of a .sql file by name, in its order. Raises ValueError for a name given twice or no SQL."""
+    """Return the statements of a .sql file by name, in its order.
+
+    Raises ValueError for a name given twice or a statement without SQL.
+    """
     _, *parts = HEADING.split(path.read_text("utf-8"))
     found: dict[str, Statement] = {}
     for name, text in zip(parts[::2], parts[1::2], strict=True):

@@ -57,19 +57,22 @@ class Archive:
 
     @property
     def schema(self) -> str:
+        """The archive schema of the platform."""
         return names.archive_schema(self.platform)
 
     def rows(self, name: str, values: Mapping[str, Any], **parts: sql.Composable) -> list[tuple[Any, ...]]:
+        """Return the rows that the statement `name` gives."""
         with self.session.cursor() as cursor:
             execute(cursor, name, parts, values)
             return cursor.fetchall()
 
     def run(self, name: str, **parts: sql.Composable) -> None:
+        """Run the statement `name`."""
         with self.session.cursor() as cursor:
             execute(cursor, name, parts, {})
 
     def tables(self, schema: str) -> dict[str, dict[str, int]]:
-        """The platform's tables in a schema: by stream their names, each with its size."""
+        """Return the platform's tables in a schema: for each stream, its tables and their sizes in bytes."""
         found: dict[str, dict[str, int]] = {}
         for table, size, comment in self.rows("archive.tables_of_ours", {"schema": schema}):
             told = told_by(comment)
@@ -81,10 +84,10 @@ class Archive:
 def done(
     deed: Deed, place: Place, platform: str, days: int = 0, streams: Collection[str] = (), *, dry_run: bool = False
 ) -> Iterator[Done]:
-    """Each stream with tables that it is done with, in a transaction of its own; `streams`: only these.
+    """Yield each stream once its tables are archived, restored or dropped, each in its own transaction.
 
-    Archived and dropped are those of streams that were retired at least so many days ago; restored those of any. Raises
-    StreamFactoryError if the merge store cannot be read, or has no such streams.
+    Only `streams` are looked at, if given. Streams retired at least so many days ago are archived and dropped; restored
+    ones may be of any age. Raises StreamFactoryError if the merge store cannot be read, or has no such streams.
     """
     where = f"merge store {place}"
     with closing(connect(place, names.archive_session(platform), where, LOCK_SECONDS)) as session:

@@ -57,7 +57,7 @@ class Kept:
 
 
 def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[str]:
-    """The streams that are not retired, by the stream table or, where nothing is synced, by the model."""
+    """Return the streams that are not retired, by the stream table or, where nothing is synced, by the model."""
     synced = [one for one in status.streams if one.synced is not None]
     if not synced:
         return list(modelled)
@@ -67,7 +67,10 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
 def kept_tables(
     place: Place, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
 ) -> Iterator[Kept]:
-    """Each stream, in a transaction of its own. A stream that a job holds is left: the job looks itself."""
+    """Yield what was repaired of each stream, in a transaction of its own.
+
+    A stream that a job holds is skipped: the job looks itself.
+    """
     for key in streams:
         store, _, dataset = key.partition("#")
         try:
@@ -119,7 +122,10 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
 
 
 def _mended(tables: DatasetTables, standing: Described) -> Iterator[str]:
-    """Raises StoreMismatch if the table is not this stream's, or if its rows do not have one key each."""
+    """Repair the index and the functions of a merge table, and yield what was missing.
+
+    Raises StoreMismatch if the table is not this stream's, or if two of its rows share a key.
+    """
     refuse_another_owner(tables, standing)
     if not key_index_stands(tables):
         _make_index(tables)

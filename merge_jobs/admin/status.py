@@ -41,6 +41,7 @@ class LastBatch:
 
     @property
     def seconds(self) -> float:
+        """How long the batch took; 0 if the clock was set back meanwhile."""
         return max(0.0, (self.ended_at - self.started_at).total_seconds())  # the clock may be set back meanwhile
 
 
@@ -85,13 +86,13 @@ class PlatformStatus:
     streams: tuple[StreamStatus, ...]
 
     def of_store(self, store: str | None) -> PlatformStatus:
-        """With the streams of one datastore only, or with all for None."""
+        """Return the status with the streams of one datastore only; with all for None."""
         of_it = (one for one in self.streams if store is None or one.key.partition("#")[0] == store)
         return replace(self, streams=tuple(of_it))
 
 
 def platform_status(place: Place, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
-    """The streams with batches, and those that are synced, or modelled where nothing is synced yet.
+    """Return the streams that have batches or are synced; the model's where nothing is synced yet.
 
     Raises StreamFactoryError.
     """
@@ -104,7 +105,7 @@ def platform_status(place: Place, platform: str, modelled: tuple[str, ...]) -> P
 
 
 def modelled_streams(ecosystem: Ecosystem) -> tuple[str, ...]:
-    """The keys of the streams that a model's datastores make."""
+    """Return the keys of the streams that a model's datastores give."""
     keys: list[str] = []
     for store in ecosystem.datastores:
         if store.consistency is Consistency.SINGLE_DATASET:

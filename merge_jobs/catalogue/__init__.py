@@ -54,7 +54,7 @@ class Choice:
     excluded: tuple[str, ...] = ()
 
     def takes(self, table: str) -> bool:
-        """Whether the table is to be described."""
+        """Return whether the table is to be described."""
         return (not self.wanted or _matches(table, self.wanted)) and not _matches(table, self.excluded)
 
 
@@ -62,9 +62,9 @@ EVERYTHING = Choice()
 
 
 def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
-    """The place that `kind://user:password@host:port/database` names; `password` where the DSN has none.
+    """Return the place that `kind://user:password@host:port/database` names.
 
-    Raises CommandWrong, which never shows the DSN: it may hold a password.
+    `password` is used where the DSN has none. Raises CommandWrong, which never shows the DSN: it may hold a password.
     """
     try:
         url = sa.engine.make_url(dsn)

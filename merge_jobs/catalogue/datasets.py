@@ -85,13 +85,13 @@ def checked_datastore(found: Sorted, name: str, source: Database, consistency: C
 
 
 def stream_name(text: str) -> str:
-    """A name that a stream may have: that of a table or a database, with `_` for what none can have."""
+    """Return a name that a stream may have for a table or a database: characters not allowed become `_`."""
     letters = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", "".join(letters)).strip("_") or _digest(text)
 
 
 def _key(table: FoundTable, columns: Iterable[FoundColumn]) -> FoundKey | None:
-    """The primary key; else the shortest unique index, one that holds at every moment before others."""
+    """Return the primary key, or else the shortest unique index; an index that is never deferred comes first."""
     there = {column.name for column in columns}
     usable = [key for key in table.keys if key.unusable is None and key.columns and there.issuperset(key.columns)]
     return min(
@@ -119,7 +119,7 @@ def _dataset(table: str, columns: Iterable[FoundColumn], key: tuple[str, ...]) -
 
 
 def _named_for_streams(datasets: Iterable[Dataset], consistency: Consistency) -> Iterator[Dataset]:
-    """The datasets with names that a DAG and a row can have; the table's own is kept beside it."""
+    """Yield the datasets with names that a DAG and a row can have, each with its table's own name."""
     taken: set[str] = set()
     for dataset in datasets:
         name = dataset.name
@@ -138,7 +138,7 @@ def _digest(text: str) -> str:
 
 
 def _findings(datastore: Datastore) -> Iterator[Finding]:
-    """What the check of a model says of the datastore on a platform of any kind."""
+    """Yield what the check of a model finds in the datastore, on a platform of either kind."""
     secret = datastore.source.credential
     platform = Platform(
         "P",

@@ -18,8 +18,10 @@ class TableKind(Enum):
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A column with the type that the model is to give it. `nullable` is false only where no row can have NULL in it;
-    `unreadable` says why it cannot be read."""
+    """A column, with the type that the model is to give it.
+
+    `nullable` is false only where no row can have NULL in it; `unreadable` says why the column cannot be read.
+    """
 
     name: str
     type: str

@@ -75,7 +75,7 @@ def _table(place: Place, of: _Pragmas, kind: TableKind) -> FoundTable:
 
 
 def _primary(columns: tuple[str, ...], empty: set[str]) -> Iterator[FoundKey]:
-    """The primary key. That it may hold NULL is an old fault of SQLite's, which nobody means to use."""
+    """Yield the primary key. SQLite lets it hold NULL, by an old fault; that is ignored."""
     if columns:
         yield FoundKey("primary key", columns, note=ROWID if empty.intersection(columns) else None, preferred=True)
 

@@ -52,7 +52,7 @@ def yaml_text(of: Described) -> str:
 
 
 def printable(name: str) -> str:
-    """A name as it is, or with escapes where a line of text cannot have it."""
+    """Return a name as it is, or with escapes for what a line of text cannot hold."""
     return name if name.isprintable() else repr(name)
 
 

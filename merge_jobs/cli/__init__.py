@@ -9,6 +9,7 @@ from merge_jobs.process.signal_mask import let_signals_wait
 
 
 def main() -> None:
+    """Run the command; `merge` with plain options is read without typer, which takes long to import."""
     let_signals_wait()
     if sys.argv[1:2] == ["merge"]:
         from merge_jobs.cli.merge import merge

@@ -29,6 +29,7 @@ class Option:
 
     @property
     def envvar(self) -> str:
+        """The environment variable that stands in for the option."""
         return "DATASURFACE_" + self.name.removeprefix("--").upper().replace("-", "_")
 
 
@@ -67,11 +68,13 @@ class Places:
 
     @property
     def of_model(self) -> ModelFlags:
+        """Where the model is, as the options say."""
         git = None if self.git_repo_url is None else (self.git_repo_url, self.git_repo_branch, self.git_credential)
         return ModelFlags(self.model, None if git is None else GitModel(*git))
 
     @property
     def merge_store(self) -> StoreFlags:
+        """Where the merge store is, as the options say."""
         return StoreFlags(
             self.postgres_host,
             self.postgres_port,

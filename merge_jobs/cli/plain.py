@@ -19,7 +19,7 @@ READ: Mapping[type, Callable[[str], Any]] = {str: str, int: int, float: float, P
 def plain_options(
     command: Callable[..., None], arguments: Sequence[str], environment: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    """What to call the command with; None if the line is to be read by typer."""
+    """Return the arguments to call the command with; None if typer has to read the line."""
     given = dict(argument.split("=", 1) for argument in arguments if argument.startswith("--") and "=" in argument)
     if len(given) < len(arguments) or "" in given.values():
         return None
@@ -38,7 +38,7 @@ def plain_options(
 
 
 def _read(kind: Any, text: str) -> Any:
-    """Raises ValueError for a text that typer is to judge."""
+    """Return the value of an option's text. Raises ValueError for a text that typer has to judge."""
     (one,) = [part for part in get_args(kind) or (kind,) if part is not NoneType]
     if issubclass(one, Enum):
         return one(text)

@@ -20,7 +20,7 @@ NEXT_RUN = {"started": "the next run begins it anew", "ingested": "the next run 
 
 
 def print_status(platforms: Sequence[PlatformStatus]) -> None:
-    """In colours where a terminal shows them. Times are UTC."""
+    """Print the platforms' streams, in colours where the terminal has them. Times are in UTC."""
     console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE

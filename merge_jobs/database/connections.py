@@ -57,7 +57,7 @@ class Place:
 
 
 def place_of(database: Database, credential: str | None, environment: Mapping[str, str] | None = None) -> Place:
-    """The place of a model's database, with the login that the environment carries.
+    """Return where a model's database is, with the login from the environment.
 
     Raises CommandWrong naming the variable that is missing.
     """
@@ -80,7 +80,7 @@ def place_of(database: Database, credential: str | None, environment: Mapping[st
 
 
 def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = None) -> str:
-    """A key of a secret from the environment. Raises CommandWrong naming the variable if it is not there."""
+    """Return a key of a secret from the environment. Raises CommandWrong naming the variable if it is missing."""
     variable = names.secret_variable(secret, key)
     value = (os.environ if environment is None else environment).get(variable)
     if not value:
@@ -91,9 +91,9 @@ def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = 
 
 
 def connect(place: Place, application_name: str, where: str, lock_seconds: int, side: Side = Side.OURS) -> Session:
-    """A session in which a lock is waited for at most `lock_seconds`.
+    """Return a session that waits for a lock at most `lock_seconds`.
 
-    Raises ConnectFailed, or PoolingRefused if a pooler stands between that has no transactions.
+    Raises ConnectFailed, or PoolingRefused if a pooler without transactions stands between.
     """
     session = _opened(place, application_name, where, lock_seconds, side)
     if session.pooled and not _has_transactions(session):
@@ -110,7 +110,7 @@ def connect(place: Place, application_name: str, where: str, lock_seconds: int, 
 
 
 def _has_transactions(session: Session) -> bool:
-    """Whether a transaction begins. A pooler of statements closes the connection then, and says why in its log only."""
+    """Return whether a transaction can begin: a pooler of single statements closes the connection instead."""
     try:
         session.begin()
         session.rollback()
@@ -137,7 +137,7 @@ def _opened(place: Place, application_name: str, where: str, lock_seconds: int, 
 
 
 def connecting(place: Place, application_name: str, sslmode: str) -> extensions.connection:
-    """A plain connection that is being opened, with the sslmode of the session before: who uses it polls it."""
+    """Return a plain connection while it is being opened, with the sslmode of the last session; the caller polls it."""
     arguments = {**_arguments(place, application_name), "sslmode": sslmode}
     if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
         arguments["require_auth"] = "!password"

@@ -25,9 +25,13 @@ PIPE_BYTES = 1 << 20
 
 
 class RowSource(Protocol):
-    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int: ...
+    """What COPY reads rows from."""
 
-    def cancel(self) -> None: ...
+    def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        """Write the dataset's rows to `into` in COPY's format, and return how many."""
+
+    def cancel(self) -> None:
+        """Cancel what runs, from another thread."""
 
 
 def copy_rows(

@@ -82,7 +82,7 @@ def _backend(session: Session) -> int:
 
 
 def _answer(other: extensions.connection, name: str, values: dict[str, Any]) -> Any:
-    """What a statement gives on the second session. Raises TimeoutError if the pooler has no process for it."""
+    """Return what a statement gives on the second session. Raises TimeoutError if the pooler has no process for it."""
     end = time.monotonic() + PROBE_SECONDS
     _wait(other, end)
     with other.cursor() as cursor:

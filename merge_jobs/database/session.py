@@ -69,6 +69,7 @@ class Session(extensions.connection):
     _access = "READ WRITE"
 
     def open(self, where: str, side: Side, lock_seconds: int) -> None:
+        """Prepare a new session: the settings that each of its transactions begins with."""
         self.where, self._side = where, side
         self.autocommit = True  # of the driver, which would begin transactions without settings
         self.cursor_factory = BeginningCursor
@@ -137,9 +138,11 @@ class Session(extensions.connection):
         return self.verified
 
     def commit(self) -> None:
+        """Commit the transaction."""
         self._end("COMMIT")
 
     def rollback(self) -> None:
+        """Roll the transaction back."""
         self._end("ROLLBACK")
 
     def _gone(self, what: str) -> PoolingRefused:
@@ -155,7 +158,7 @@ class Session(extensions.connection):
                 cursor.execute(statement)
 
     def _plain(self, *statements: sql.Composable) -> list[tuple[Any, ...]]:
-        """What the last of the statements gives, all sent at once."""
+        """Return the rows of the last of the statements; all are sent at once."""
         with extensions.cursor(self) as cursor:
             cursor.execute(SEPARATOR.join(statements))
             return cursor.fetchall() if cursor.description else []
@@ -179,9 +182,11 @@ class BeginningCursor(extensions.cursor):
     connection: Session
 
     def execute(self, query: Any, vars: Any = None) -> None:
+        """Execute a statement, in a transaction that begins with the session's settings."""
         self.connection.begin()
         super().execute(query, vars)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        """Run COPY, in a transaction that begins with the session's settings."""
         self.connection.begin()
         super().copy_expert(sql, file, size)

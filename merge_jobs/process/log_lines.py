@@ -14,6 +14,8 @@ from config_schema.printable import printable
 
 
 class LogFormat(Enum):
+    """How the job's log lines look."""
+
     TEXT = "text"
     JSON = "json"
 
@@ -26,7 +28,7 @@ class JsonLines(logging.Formatter):
         self._same = dict(same)
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message holds."""
+        """Return one line, whatever the message holds."""
         told = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -46,15 +48,17 @@ class TextLines(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
+        """Format a message so that it stays on one line."""
         record.message = printable(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
+        """Format a traceback, indented, with control characters escaped."""
         return "\n".join(f"    {printable(line)}" for line in super().formatException(ei).splitlines())
 
 
 def log_to_stdout(wanted: LogFormat = LogFormat.TEXT, **same: str) -> None:
-    """Each line at once, beside what else is on stdout; `same` is what each JSON object has too."""
+    """Log to stdout, line by line; each JSON object holds `same` too."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)

@@ -37,13 +37,13 @@ def limit_memory(cgroup: Path = Path("/sys/fs/cgroup"), process: Path = Path("/p
 
 
 def _rest(cgroup: Path, process: Path) -> int | None:
-    """What is left of the memory of the container: the least of all the groups that the process is in."""
+    """Return the bytes left to the container: the least of all control groups that the process is in."""
     found = [_rest_of(folder, files) for folder, files in _groups(cgroup, process)]
     return min((rest for rest in found if rest is not None), default=None)
 
 
 def _groups(cgroup: Path, process: Path) -> list[tuple[Path, tuple[str, str, str]]]:
-    """The groups of the process, with those above them. In a container its own group is mounted as the root."""
+    """Return the control groups of the process and those above; in a container its own is mounted as the root."""
     groups = []
     for line in _lines(process / "cgroup"):
         _, controllers, path = line.split(":", 2)
@@ -66,7 +66,7 @@ def _rest_of(folder: Path, files: tuple[str, str, str]) -> int | None:
 
 
 def _data_bytes(process: Path) -> int:
-    """How much the limit counts of the process by now."""
+    """Return how many bytes count towards the limit now."""
     return next(int(line.split()[1]) << 10 for line in _lines(process / "status") if line.startswith("VmData:"))
 
 

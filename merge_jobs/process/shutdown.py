@@ -39,18 +39,18 @@ _state = _State()
 
 
 def asked() -> bool:
-    """Whether the job has been told to end."""
+    """Return whether the job was asked to end."""
     return _state.told.is_set()
 
 
 def check() -> None:
-    """Raises Ended if the job has been told to end."""
+    """Raise Ended if the job was asked to end."""
     if asked():
         raise ended()
 
 
 def ended() -> Ended:
-    """The error of a job that was told to end."""
+    """Return the error of a job that was asked to end."""
     return Ended("merge-job", f"ended by {_state.came}", "Run it again: it goes on after the last committed batch")
 
 
@@ -61,7 +61,7 @@ def pause(seconds: float) -> bool:
 
 @contextlib.contextmanager
 def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
-    """Within it, `cancel` is called, from another thread, when the job is told to end."""
+    """Call `cancel`, from another thread, if the job is asked to end within this context."""
     _state.cancels.append(cancel)
     try:
         yield
@@ -72,9 +72,9 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raised_at_once() -> Iterator[None]:
-    """Within it, and before `from_here_in_order`, a signal raises Ended wherever the job is, and so does one before.
+    """Raise Ended at once on a signal, until `from_here_in_order`; one that came before raises it too.
 
-    Whatever code the signal hits may make another error of it, as Python does of one in the making of a class.
+    Code that the signal hits may turn it into another error, as Python does while it creates a class.
     """
     try:
         _state.at_once = True
@@ -89,12 +89,12 @@ def raised_at_once() -> Iterator[None]:
 
 
 def from_here_in_order() -> None:
-    """From now on a signal raises nothing by itself: `check` does, and what is cancelled. What is done stays done."""
+    """Let a signal raise nothing by itself any more: `check` raises, and so does what is cancelled."""
     _state.at_once = False
 
 
 def stop_cancelling() -> None:
-    """The job has noticed: its sessions may be used again once this is back."""
+    """Note that the job has seen the request: its sessions may be used again once this returns."""
     _state.noticed.set()
     with _state.lock:
         return
@@ -102,9 +102,9 @@ def stop_cancelling() -> None:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Within it, SIGTERM and SIGINT end the job, those too that have waited; those that come after it wait.
+    """End the job on SIGTERM and SIGINT, also on those that waited; later ones wait until the process ends.
 
-    For the main thread. A container's first process has no handlers of its own: it would not end at all.
+    For the main thread. A container's first process has no default handlers: without this it would not end at all.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)

@@ -11,10 +11,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def let_signals_wait() -> None:
-    """From now on a signal is kept, for the main thread and the threads and programs that it starts."""
+    """Block signals, for the main thread and for the threads and programs that it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def let_signals_in() -> None:
-    """From now on a signal comes at once, and so does one that has waited."""
+    """Unblock signals, and take those that have waited."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

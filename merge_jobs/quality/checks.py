@@ -66,9 +66,9 @@ def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
 
 
 def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
-    """Every check of the batch, once all its datasets are applied and before it is committed.
+    """Return every check of the batch, once all its datasets are applied and before it is committed.
 
-    Raises QualityFailed with all that was found if a check of severity `fail` is broken.
+    Raises QualityFailed with everything found if a check of severity `fail` is broken.
     """
     checked = [dataset for dataset in store.stream.datasets if dataset.checks]
     held = batches.references_held(store) if store.stream.references else {}
@@ -91,19 +91,19 @@ def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
 
 
 def then(earlier: tuple[QualityResult, ...], later: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:
-    """The checks of two batches in a row, with the sums of what they found; of a row count the later one's."""
+    """Return the checks of two consecutive batches, with their counts summed; a row count is the later one's."""
     before = {one.check: one.violations for one in earlier if one.kind != RowCount.kind.value}
     return tuple(replace(one, violations=before.get(one.check, 0) + one.violations) for one in later)
 
 
 def with_quality(result: MergeResult, found: Found) -> MergeResult:
-    """The result of a run whose next batch failed by its checks; the counts stay those of what was committed."""
+    """Return the result of a run whose next batch failed its checks; the counts stay those of committed batches."""
     datasets = {name: replace(result.datasets.get(name, DatasetResult()), quality=of) for name, of in found.items()}
     return replace(result, datasets={**result.datasets, **datasets})
 
 
 def _in_order(dataset: Dataset, wanted: Iterable[str]) -> list[str]:
-    """Columns of the dataset, each once."""
+    """Return the dataset's columns named, each once."""
     found = set(wanted)
     return [column.name for column in dataset.columns if column.name in found]
 

@@ -39,14 +39,16 @@ class Applied:
 
     @property
     def rows(self) -> int:
+        """How many rows were staged."""
         return self.staged[self.tables.name].rows
 
     @property
     def all_is_new(self) -> bool:
+        """Whether the batch loads the dataset for the first time."""
         return is_first_load(self.staged[self.tables.name])
 
     def count(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> int:
-        """What `quality.name` counts, on the rows that the batch brought or on all that are there after it."""
+        """Return what `quality.name` counts, in the rows that the batch brought or in all rows after it."""
         everything = _all_rows(self.tables)
         rows = sql.SQL("{} m").format(everything) if self.all_is_new else brought(self.tables)
         ours = {"open": everything, "brought": rows}
@@ -55,7 +57,7 @@ class Applied:
 
 
 def violations(of: Applied, check: QualityCheck) -> int:
-    """How many rows break the check. Raises StoreMismatch if PostgreSQL cannot do it on these columns."""
+    """Return how many rows break the check. Raises StoreMismatch if PostgreSQL cannot check these columns."""
     try:
         return _counted(of, check)
     except psycopg2.Error as error:
@@ -124,23 +126,27 @@ def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
 
 
 def is_first_load(staged: Staged) -> bool:
+    """Return whether the dataset is loaded for the first time."""
     return staged.strategy == "initial"
 
 
 def _all_rows(tables: DatasetTables) -> sql.Composed:
-    """What the dataset has after the batch, as a subquery."""
+    """Return a subquery of the dataset's rows after the batch."""
     return sql.SQL("({})").format(tables.composed(f"quality.open_{tables.milestoning.value}"))
 
 
 def brought(tables: DatasetTables) -> sql.Identifier:
+    """Return the temporary table with the rows that the batch brings."""
     return sql.Identifier("pg_temp", names.brought_table(tables.name))
 
 
 def taken(tables: DatasetTables) -> sql.Identifier:
+    """Return the temporary table with the keys that were there before the batch."""
     return sql.Identifier("pg_temp", names.taken_table(tables.name))
 
 
 def columns_of(columns: Iterable[str], of: str | None = None) -> sql.Composed:
+    """Return a list of columns, each qualified by the table `of` if given."""
     return sql.SQL(", ").join(sql.Identifier(of, name) if of else sql.Identifier(name) for name in columns)
 
 

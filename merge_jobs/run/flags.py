@@ -37,13 +37,13 @@ class StoreFlags:
 
 
 def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
-    """The model, and its commit where it comes from git. Raises StreamFactoryError."""
+    """Return the model, and its commit where it comes from git. Raises StreamFactoryError."""
     model, commit = mapped_model_of(flags, store, platform)
     return model.ecosystem, commit
 
 
 def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
-    """The model with what each platform serves, and its commit where it comes from git. Raises StreamFactoryError."""
+    """Return the model with its mappings, and its commit where it comes from git. Raises StreamFactoryError."""
     if (flags.folder is None) == (flags.git is None):
         raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
     if flags.git is None:
@@ -64,7 +64,10 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
 
 
 def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place:
-    """The merge store of a platform. It may have left the model if the flags say all. Raises StreamFactoryError."""
+    """Return the merge store of a platform, which may have left the model if the flags say everything.
+
+    Raises StreamFactoryError.
+    """
     if store.host is not None and store.database is not None and store.credential is not None:
         return store_place(store, Database(store.host, store.database, store.credential))
     ecosystem, _ = model_of(model, store, platform)
@@ -75,12 +78,12 @@ def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place
 
 
 def store_place(flags: StoreFlags, modelled: Database) -> Place:
-    """The merge store with its login. Raises CommandWrong naming the variable that the environment lacks."""
+    """Return where the merge store is, with its login. Raises CommandWrong naming the variable that is missing."""
     return place_of(store_database(flags, modelled), None)
 
 
 def store_database(flags: StoreFlags, modelled: Database) -> Database:
-    """The merge store as the flags say, and for the rest the model: the flags come from the synced row."""
+    """Return the merge store by the flags, which come from the synced row, completed from the model."""
     told = {
         key: value
         for key, value in (
@@ -99,7 +102,7 @@ def store_database(flags: StoreFlags, modelled: Database) -> Database:
 
 
 def _with_least_tls(model: Model, least: Tls | None) -> Model:
-    """The model with every database reached by at least this mode."""
+    """Return the model with every database reached by at least this TLS mode."""
     if least is None:
         return model
     ecosystem = model.ecosystem

@@ -62,7 +62,7 @@ class Run:
         self.so_far = MergeResult(ResultCode.DONE, job.run_id, job.stream.platform.name, job.stream.key)
 
     def perform(self) -> MergeResult:
-        """The run's result. Raises StreamFactoryError."""
+        """Return the run's result. Raises StreamFactoryError."""
         job, store = self.job, _open(self.job)
         try:
             with store, shutdown.cancelling(store.session.cancel):
@@ -113,7 +113,7 @@ class Run:
 
 
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
-    """One batch, from a snapshot of the source to a committed merge; gives back the run's result so far."""
+    """Run one batch, from a snapshot of the source to a committed merge, and return the run's result so far."""
     began = time.monotonic()
     batch, last = begin(store, job.run_id, job.model_commit)
     try:
@@ -217,7 +217,7 @@ def _is_committed(job: Job, result: MergeResult) -> bool:
 
 
 def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
-    """What to report if a map or a staging table was dropped under the batch; None for any other error."""
+    """Return what to report if a row map or staging table was dropped during the batch; None for other errors."""
     if isinstance(error, psycopg2.errors.UndefinedTable):
         error = database_failed(error, store.where)
     if not isinstance(error, DatabaseFailed) or error.sqlstate != UNDEFINED_TABLE:
@@ -229,7 +229,7 @@ def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
 
 
 def _is_from_ending(error: Exception) -> bool:
-    """Whether a job that is told to end meets such an error because of that: what it was at is cancelled."""
+    """Return whether the error comes from ending the job, which cancels what the job is doing."""
     if isinstance(error, psycopg2.Error):
         error = database_failed(error, "")
     return isinstance(error, StreamFactoryError) and error.retryable

@@ -34,7 +34,7 @@ class GitModel:
 
 
 def model_in(folder: Path) -> Model:
-    """The model of a folder. Raises StreamFactoryError with every problem that it has."""
+    """Return the model of a folder. Raises StreamFactoryError with every problem that it has."""
     return load_model(folder)
 
 

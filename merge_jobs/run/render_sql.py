@@ -80,7 +80,10 @@ def _body(shown: _Shown, what: str) -> Iterator[str]:
 
 
 def plain_text(part: sql.Composable) -> str:
-    """What the driver would send, which asks a connection for it. Raises TypeError for a literal of another type."""
+    """Return what the driver would send, without the connection that it needs for that.
+
+    Raises TypeError for a literal of another type.
+    """
     match part:
         case sql.Composed():
             return "".join(map(plain_text, part.seq))
@@ -170,7 +173,7 @@ class _Shown:
         return "".join(map(_with_values_named, composed.seq)) + ";\n"
 
     def _of_file(self, file: str) -> Mapping[str, sql.Composable]:
-        """What else than the dataset's vocabulary the statements of a file speak of."""
+        """Return the placeholders of a file's statements beyond the dataset's own."""
         store, platform = self.tables.store, self.stream.platform_name
         if file == "as_of":
             types = {column.name: column.type for column in self.dataset.columns}

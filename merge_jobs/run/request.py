@@ -76,7 +76,7 @@ def perform(request: Request) -> MergeResult:
 
 
 def job_of(request: Request) -> Job:
-    """The job that is asked for. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
+    """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
         what = f"a run id has 1 to {LONGEST_RUN_ID} printable characters"
         raise CommandWrong("--run-id", what, "Give one that names this run")

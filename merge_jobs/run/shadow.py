@@ -12,19 +12,21 @@ from merge_jobs.stream import Stream
 
 
 class Tables(Enum):
+    """Whose tables a run uses: the stream's own, or a trial's."""
+
     OWN = "own"
     SHADOW = "shadow"
 
 
 def tables_key(store: str, dataset: str | None, tables: Tables) -> str:
-    """The key under which a run's batches are kept."""
+    """Return the key under which a run's batches are kept."""
     return names.stream_key(names.shadow_store(store) if tables is Tables.SHADOW else store, dataset)
 
 
 def with_tables(stream: Stream, tables: Tables, ecosystem: Ecosystem) -> Stream:
-    """The stream itself, or its shadow: the same under another store's name, of which every derived name is made.
+    """Return the stream itself, or its shadow: the same stream under another store's name.
 
-    Raises CommandWrong where the model has such a store, whose tables the shadow would take.
+    Raises CommandWrong if the model has a store of that name, whose tables the shadow would take.
     """
     if tables is Tables.OWN:
         return stream

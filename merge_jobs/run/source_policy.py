@@ -20,7 +20,7 @@ SYNC = "Run dagfactory sync"  # one that comes between the reading of the row an
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
-    """Raises CommandWrong for a producer's server that is not among `hosts` (host:port); None admits every one.
+    """Raise CommandWrong for a producer's server that is not among `hosts` (host:port); None allows every server.
 
     For a database that is a file see admitted_file.
     """
@@ -49,7 +49,7 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
 
 
 def _real_path(path: str) -> str:
-    """Raises CommandWrong for a path that is not absolute, or not of a regular file."""
+    """Return the path without links. Raises CommandWrong if it is not absolute, or not of a regular file."""
     try:
         if not path.startswith("/"):
             raise CommandWrong(
@@ -72,7 +72,7 @@ def _holds(admitted: str, real: str) -> bool:
 
 
 def check_credential(source: Database, credential: str | None) -> None:
-    """Raises CommandWrong where a row names another secret for the source than the model that was synced with it."""
+    """Raise CommandWrong if the row and the synced model name different secrets for the source."""
     if credential is None or credential == source.credential or source.kind is SourceKind.SQLITE:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
@@ -80,7 +80,7 @@ def check_credential(source: Database, credential: str | None) -> None:
 
 
 def check_served(stream: Stream, model: Model) -> None:
-    """Raises CommandWrong for a dataset that no dataset group has which the platform serves."""
+    """Raise CommandWrong for a dataset that is in no dataset group served by the platform."""
     groups = {(space.name, group.name): group for space in model.ecosystem.workspaces for group in space.dataset_groups}
     served = {
         sink

@@ -49,7 +49,7 @@ class Drift:
 
 
 def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Drift:
-    """How the merge table differs from a table made by the model.
+    """Return how the merge table differs from a table made by the model.
 
     Raises StoreMismatch with both definitions of every column whose type cannot be widened to the model's.
     """

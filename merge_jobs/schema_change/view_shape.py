@@ -12,9 +12,9 @@ from merge_jobs.stores.postgres.tables import DatasetTables
 
 
 def is_changed(store: MergeStore, batch: Batch, last: int) -> bool:
-    """Asked before the batch is applied, as it compares with what the batches before it have left.
+    """Return whether the batch changes the tables or columns that views read; call it before the batch is applied.
 
-    Where a dataset has a row map, that knows the model of the last look, and else the last batch does.
+    It compares with the model of the last batch, or with that of the row map where a dataset has one.
     """
     if any(staged.strategy == "initial" for staged in batch.staged.values()):
         return True

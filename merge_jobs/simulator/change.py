@@ -14,6 +14,8 @@ Row = Mapping[str, Any]  # a value by column name
 
 
 class ChangeKind(Enum):
+    """What a change does."""
+
     NEW_CUSTOMER = "new_customer"
     UPDATE_CUSTOMER = "update_customer"
     NEW_ADDRESS = "new_address"
@@ -47,6 +49,7 @@ class Household:
 
     @property
     def points_at(self) -> frozenset[str | None]:
+        """The ids of the addresses that the customer refers to."""
         return frozenset((self.customer["primaryAddressId"], self.customer["billingAddressId"]))
 
 
@@ -60,12 +63,16 @@ class FreeIds:
 
 @dataclass(frozen=True)
 class Insert:
+    """A row to insert."""
+
     table: str
     values: Row
 
 
 @dataclass(frozen=True)
 class Update:
+    """Values to set in a row."""
+
     table: str
     id: str
     values: Row
@@ -73,6 +80,8 @@ class Update:
 
 @dataclass(frozen=True)
 class Delete:
+    """A row to delete."""
+
     table: str
     id: str
 
@@ -90,7 +99,7 @@ class Change:
 
 
 def next_change(random: Random, household: Household | None, free: FreeIds) -> Change:
-    """A change to the household, or a new customer beside it. None: there is no customer yet."""
+    """Return a change to the household, or a new customer; for None, the first customer."""
     kind = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
     if household is None or kind is ChangeKind.NEW_CUSTOMER:
         return _new_customer(random, free)

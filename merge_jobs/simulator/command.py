@@ -123,7 +123,7 @@ def _warn_of_password(context: typer.Context, dsn: str | None) -> None:
 
 
 def _by_source(context: typer.Context, settings: Settings) -> tuple[Settings, Settings]:
-    """The settings of the command line, and those of the environment."""
+    """Return the settings of the command line, and those of the environment."""
     flags = {name: value for name, value in settings.items() if _on_command_line(context, name)}
     return flags, {name: value for name, value in settings.items() if name not in flags}
 
@@ -135,7 +135,7 @@ def _on_command_line(context: typer.Context, option: str) -> bool:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Event]:
-    """An event that Ctrl+C and SIGTERM set; a change that is under way is finished first."""
+    """Yield an event that Ctrl+C and SIGTERM set; a change under way is finished first."""
     stop = Event()
 
     def handler(signum: int, frame: FrameType | None) -> None:

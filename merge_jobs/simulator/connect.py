@@ -31,7 +31,7 @@ DEFAULTS = {
 
 
 def connector(*layers: str | Settings | None) -> Connect:
-    """A function that connects by DSNs and settings; a later layer wins, libpq's environment and defaults fill up.
+    """Return a function that connects by DSNs and settings; later layers win, libpq's defaults complete them.
 
     Raises StreamFactoryError if a DSN cannot be read; the function raises ConnectFailed.
     """
@@ -57,7 +57,7 @@ def connector(*layers: str | Settings | None) -> Connect:
 
 
 def parsed(dsn: str) -> dict[str, str]:
-    """A DSN's settings in libpq's words. Raises StreamFactoryError, without what may be a part of the password."""
+    """Return a DSN's settings in libpq's words. Raises StreamFactoryError, without any part of the password."""
     try:
         parsed = parse_dsn(dsn)
     except psycopg2.ProgrammingError:

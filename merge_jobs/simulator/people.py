@@ -18,38 +18,43 @@ T = TypeVar("T")
 
 
 def other(random: Random, draw: Callable[[Random], T], than: T) -> T:
-    """A draw that differs from a value, so that an update is one."""
+    """Return a draw that differs from the value, so that an update changes something."""
     while (drawn := draw(random)) == than:
         pass
     return drawn
 
 
 def first_name(random: Random) -> str:
+    """Return a random first name."""
     return random.choice(FIRST_NAMES)
 
 
 def last_name(random: Random) -> str:
+    """Return a random last name."""
     return random.choice(LAST_NAMES)
 
 
 def birthday(random: Random) -> date:
+    """Return a random date of birth."""
     return FIRST_BIRTHDAY + timedelta(days=random.randrange(DAYS_OF_BIRTH))
 
 
 def email(random: Random) -> str:
+    """Return a random e-mail address in example.com."""
     return f"person.{random.randrange(10_000_000):07d}@example.com"
 
 
 def phone(random: Random) -> str | None:
-    """A telephone number, or now and then none."""
+    """Return a telephone number, or sometimes None."""
     return f"{random.randrange(200, 1000)}-555-01{random.randrange(100):02d}" if random.random() < 0.9 else None
 
 
 def street(random: Random) -> str:
+    """Return a random street and house number."""
     return f"{random.randrange(1, 2000)} {random.choice(STREETS)}"
 
 
 def town(random: Random) -> dict[str, str]:
-    """City, state and zip code of one place."""
+    """Return the city, state and zip code of a random place."""
     city, state, zip_start = random.choice(TOWNS)
     return {"city": city, "state": state, "zipCode": f"{zip_start}{random.randrange(100):02d}"}

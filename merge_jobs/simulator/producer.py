@@ -46,7 +46,7 @@ def begin_change(cursor: Cursor) -> int:
 
 
 def transaction_status(cursor: Cursor, transaction: int) -> str | None:
-    """`committed`, `aborted` or `in progress`; None if the server no longer knows."""
+    """Return `committed`, `aborted` or `in progress`; None if the server no longer knows."""
     values = {"transaction": transaction}
     cursor.execute(composed("producer.transaction_status", {}, values), values)
     status: str | None = _only_row(cursor)[0]
@@ -54,14 +54,14 @@ def transaction_status(cursor: Cursor, transaction: int) -> str | None:
 
 
 def last_numbers(cursor: Cursor) -> tuple[int, int]:
-    """The highest numbers in the ids of customers and of addresses."""
+    """Return the highest numbers in the ids of customers and of addresses."""
     cursor.execute(composed("producer.last_numbers", {}, {}))
     customer, address = _only_row(cursor)
     return int(customer), int(address)
 
 
 def household_at(cursor: Cursor, position: float) -> Household | None:
-    """The household at a position in [0, 1) in the order of ids, locked; None if there is no customer."""
+    """Return the household at a position in [0, 1) by id, locked; None if there is no customer."""
     values = {"position": position}
     cursor.execute(composed("producer.customer_at", {}, values), values)
     customers = _rows(cursor)

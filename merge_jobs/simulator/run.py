@@ -58,10 +58,11 @@ class Summary:
 
     @property
     def changes(self) -> int:
+        """The number of changes."""
         return self.counts.total()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready: the number of changes, and of each kind."""
+        """Return JSON-ready data: the number of changes, in all and of each kind."""
         kinds = {kind.value: self.counts[kind] for kind in ChangeKind}
         return {"changes": self.changes, **kinds, "reconnects": self.reconnects, "seed": self.seed}
 
@@ -114,7 +115,7 @@ class Simulator:
         self._connection = connect()
 
     def change(self) -> Change | None:
-        """The next change, committed; None if told to stop before that. Raises StreamFactoryError."""
+        """Commit the next change and return it; None if stopped before. Raises StreamFactoryError."""
         collisions = 0
         while not self._stop.is_set():
             drawn = self._random.getstate()

@@ -13,8 +13,10 @@ from config_schema.model import Dataset
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as the source has it: its type as format_type() writes it, and whether its binary form is the same
-    in every server."""
+    """A column of the source.
+
+    `type` is as format_type() writes it; `portable` says whether its binary form is the same in every server.
+    """
 
     type: str
     portable: bool
@@ -29,10 +31,10 @@ class Source(Protocol):
         """Take one snapshot for all the datasets; gives back its time. Raises SourceMismatch if a table is missing."""
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
-        """The columns of the dataset's table, as they are in the snapshot."""
+        """Return the columns of the dataset's table, as they are in the snapshot."""
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
-        """About how many rows the dataset has; None where the source cannot say without counting."""
+        """Return about how many rows the dataset has; None if the source cannot say without counting."""
 
     def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
         """Write the dataset's rows in COPY format, for columns of the types; return their number.
@@ -43,7 +45,8 @@ class Source(Protocol):
     def cancel(self) -> None:
         """Make a running copy_out end; called from another thread."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the session."""
 
     def __enter__(self) -> Source: ...
 

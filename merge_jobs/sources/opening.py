@@ -9,7 +9,7 @@ from merge_jobs.sources.postgres.source import PostgresSource
 
 
 def open_source(place: Place, application_name: str) -> Source:
-    """A session on the producer's database. Raises StreamFactoryError."""
+    """Return a session on the producer's database. Raises StreamFactoryError."""
     if place.kind is SourceKind.POSTGRESQL:
         return PostgresSource(place, application_name)
     # SQLAlchemy is loaded for those who need it.

@@ -35,7 +35,7 @@ def held_to(names: frozenset[str], title: str) -> Iterator[None]:
 
 
 def statement(name: str) -> Statement:
-    """The statement `file.name`. Raises ValueError if there is none."""
+    """Return the statement `file.name`. Raises ValueError if there is none."""
     file, _, title = name.partition(".")
     return _file(file)[title]
 

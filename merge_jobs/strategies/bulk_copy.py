@@ -38,7 +38,7 @@ def read_into(tables: DatasetTables, source: Source, made: Described, copy: str)
 
 
 def check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, SourceColumn]) -> None:
-    """Raises SourceMismatch naming every column that the source lacks."""
+    """Raise SourceMismatch naming every column that the source lacks."""
     missing = [column.name for column in tables.dataset.columns if column.name not in columns]
     if missing:
         raise SourceMismatch(
@@ -51,7 +51,7 @@ def check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, S
 def is_exact_in_binary(
     tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described, names: Iterable[str]
 ) -> bool:
-    """Whether the columns of these names have one binary form in the source and in a table of the model."""
+    """Return whether these columns have the same binary form in the source and in a table of the model."""
     return all(columns[name].portable and columns[name].type == made.columns[name] for name in names)
 
 

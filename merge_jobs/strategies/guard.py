@@ -66,7 +66,7 @@ class Sight:
 
 
 def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Why a map of row versions made under the facts `before` cannot be trusted `now`; None if it can."""
+    """Return why a map of row versions made under the facts `before` cannot be trusted `now`; None if it can."""
     for fact, reason in FACTS.items():
         if before.get(fact) != now.get(fact):
             return reason
@@ -77,13 +77,16 @@ def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 
 
 def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Why a map of hashes made under the facts `before` says nothing `now`: hashes hold wherever the rows are."""
+    """Return why a map of hashes made under the facts `before` is useless `now`; None if it is not.
+
+    Hashes hold wherever the rows are stored.
+    """
     facts = {fact: FACTS[fact] for fact in ("model", "columns")} | {"hashing": "rows are hashed in another way"}
     return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
 
 
 def look(source: PostgresSource, dataset: Dataset) -> Sight:
-    """What the guard needs to know of the dataset's table, in the source's snapshot."""
+    """Return what the guard needs to know of the dataset's table, from the source's snapshot."""
     ((is_readable,),) = source.rows("guard.server_is_readable")
     server = source.rows("guard.server")[0] if is_readable else NO_SERVER
     *facts, wal, transaction, block_size, age = server
@@ -121,15 +124,15 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
 
 
 def next_transaction(at_least: int, age_of_third: int) -> int:
-    """The 64 bits of the transaction that age() counts from, which is `at_least` or soon after it.
+    """Return the 64-bit number of the transaction that age() counts from, at least `at_least`.
 
-    `age_of_third` is age('3'), which tells its lower half.
+    `age_of_third` is age('3'), which gives its lower 32 bits.
     """
     return at_least + (age_of_third + 3 - at_least) % WRAP
 
 
 def _fingerprint(dataset: Dataset) -> str:
-    """A hash of what a dataset's rows are in the merge table."""
+    """Return a hash of what a dataset's rows are in the merge table."""
     told = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 

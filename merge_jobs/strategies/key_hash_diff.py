@@ -44,6 +44,7 @@ class HashStaging(Staging):
 
     @cached_property
     def source(self) -> RowHashes:
+        """The source, read by hashes of its rows."""
         return RowHashes.of(self.reading, self.made)
 
 

@@ -33,7 +33,7 @@ def with_keys_checked(tables: DatasetTables, loaded: sql.Identifier, write: Call
 
 
 def refuse_bad_keys(tables: DatasetTables, loaded: sql.Identifier) -> None:
-    """Raises KeysRejected if the table `loaded` has NULL or duplicate keys."""
+    """Raise KeysRejected if the table `loaded` has NULL or duplicate keys."""
     for reason, what in (("null", "rows with a NULL in their key"), ("duplicate", "keys of more than one row")):
         rows = tables.run(f"dataset.{reason}_keys", {"limit": SAMPLE}, table=loaded).fetchall()
         if rows:

@@ -83,7 +83,10 @@ class RowHashes:
 
     @staticmethod
     def of(reading: Reading, made: Described) -> RowHashes:
-        """`made` is a table that has the model's columns. Raises SourceMismatch if the source lacks one."""
+        """Return how to read a source by hashes. `made` is a table with the model's columns.
+
+        Raises SourceMismatch if the source lacks one.
+        """
         tables, source = reading.tables, reading.source
         assert isinstance(source, PostgresSource)
         columns: Mapping[str, SourceColumn] = source.columns(tables.dataset)
@@ -136,7 +139,7 @@ class RowHashes:
         return copied
 
     def snapshot_may_not_cover(self) -> bool:
-        """Whether the dataset is made of something that the source's snapshot may not hold still."""
+        """Return whether the dataset reads anything that the source's snapshot may not hold still."""
         ((may_change,),) = self.source.rows(
             "key_hash_diff.may_change_meanwhile", self.source.named(self.tables.dataset)
         )

@@ -61,10 +61,12 @@ STRATEGIES: dict[str, Strategy[Any]] = {
 
 
 def strategy_named(name: str) -> Strategy[Any]:
+    """Return the strategy of that name."""
     return STRATEGIES[name]
 
 
 def choice(case: Case) -> Choice:
+    """Return the strategy of a dataset's batch, and why."""
     kind, no_map = _map_kind(case)
     if not case.is_merged:
         return Choice("initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind)
@@ -79,7 +81,7 @@ def choice(case: Case) -> Choice:
 
 
 def _map_kind(case: Case) -> tuple[MapKind | None, str]:
-    """The kind of map that a dataset is to have; if none, why."""
+    """Return the kind of row map that a dataset is to have, or None and why."""
     if case.sight is None:
         return None, "the source is not PostgreSQL"
     if case.sight.no_keys is not None:
@@ -91,14 +93,14 @@ def _map_kind(case: Case) -> tuple[MapKind | None, str]:
 
 
 def _no_versions(case: Case) -> str | None:
-    """Why row versions are not to be mapped."""
+    """Return why row versions are not to be mapped; None if they are."""
     if case.sight is not None and case.sight.no_versions is not None:
         return case.sight.no_versions
     return _why_off(case, MapKind.VERSIONS)
 
 
 def _why_off(case: Case, kind: MapKind) -> str | None:
-    """Why an audit has put the strategy of such maps off; None if it has not."""
+    """Return why an audit has switched off the strategy of such maps; None if it has not."""
     reason = None if case.known is None else case.known.distrusted.get(kind)
     return None if reason is None else f"{kind.words} is off: {reason}"
 
@@ -122,7 +124,7 @@ def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
 
 
 def _audit_is_due(case: Case, known: RowMap) -> bool:
-    """Once in each interval; the intervals of different datasets begin at different times."""
+    """Return whether an audit is due: one in each interval; each dataset's intervals begin at another time."""
     if case.audit_interval <= 0:
         return False
     if known.full_at is None:

@@ -14,6 +14,7 @@ VERSIONS_OUT = on_source("the row versions of each block, by windows of blocks",
 
 
 def empty_staging(state: Staging) -> None:
+    """Create an empty staging table."""
     state.made = create_staging(state.tables)
 
 

@@ -31,6 +31,8 @@ State = TypeVar("State", contravariant=True)
 
 
 class Side(Enum):
+    """Which database a statement runs on."""
+
     SOURCE = "source"
     STORE = "merge store"
 
@@ -56,6 +58,7 @@ class Section:
 def on_source(
     title: str, *statements: str, opens: str = "", strategies: Iterable[str] = (), postgresql: bool = False
 ) -> Section:
+    """Return a section of statements that run on the source."""
     return Section(Side.SOURCE, title, statements, opens, strategies=frozenset(strategies), postgresql=postgresql)
 
 
@@ -67,6 +70,7 @@ def on_store(
     postgresql: bool = False,
     milestoning: Milestoning | None = None,
 ) -> Section:
+    """Return a section of statements that run on the merge store."""
     return Section(Side.STORE, title, statements, "", ends, frozenset(strategies), postgresql, milestoning)
 
 
@@ -93,6 +97,7 @@ class Step(Generic[State]):
 
     @property
     def title(self) -> str:
+        """What the step does, as `merge-job sql` prints it."""
         return self.sections[0].title if self.sections else str(self.run)
 
     @cached_property

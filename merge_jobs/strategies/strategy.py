@@ -54,6 +54,7 @@ class Staging:
 
     @property
     def tables(self) -> DatasetTables:
+        """The dataset's tables."""
         return self.reading.tables
 
 

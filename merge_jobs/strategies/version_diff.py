@@ -42,6 +42,7 @@ class VersionStaging(Staging):
 
     @cached_property
     def source(self) -> _VersionSource:
+        """The source, read by versions of its rows."""
         return _VersionSource.of(self.reading, self.made)
 
 
@@ -152,7 +153,7 @@ class _VersionSource:
         )
 
     def _pieces(self, kind: str) -> Iterator[tuple[Leaf, int, int]]:
-        """Windows on the blocks of each leaf: the first, and the one after the last. What is done with one is told."""
+        """Yield ranges of blocks of each leaf: the first block, and the one after the last; log the progress."""
         told = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
         for leaf in self.sight.leaves:
             for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):

@@ -73,21 +73,21 @@ class Server:
 
 
 def rows(session: Connection, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Rows:
-    """What the statement `views.name` gives back."""
+    """Return what the statement `views.name` gives."""
     with session.cursor() as cursor:
         execute(cursor, f"views.{name}", parts, values or {})
         return cursor.fetchall()
 
 
 def workspaces_standing(session: Connection, ecosystem: str) -> dict[str, str]:
-    """The workspaces that have a schema of ours, and its name."""
+    """Return the schema of each workspace that has one of ours."""
     found = rows(session, "schemas", {"schemas": [], "ours": mark_pattern("schema", ecosystem)})
     marks = ((schema, read_mark(comment, "schema", ecosystem)) for schema, comment in found)
     return {mark["workspace"]: schema for schema, mark in marks if mark is not None}
 
 
 def read_tables(session: Connection, schema: str, wanted: Collection[str]) -> dict[str, Table]:
-    """Those of the tables that are there."""
+    """Return those of the tables that exist."""
     found: dict[str, Table] = {}
     for name, oid, column, kind, comment in rows(session, "tables", {"schema": schema, "tables": list(wanted)}):
         found.setdefault(name, Table(name, oid, {}, comment)).columns[column] = kind
@@ -95,7 +95,7 @@ def read_tables(session: Connection, schema: str, wanted: Collection[str]) -> di
 
 
 def read_workspace(session: Connection, schema: str, ecosystem: str) -> StandingWorkspace:
-    """Everything in the schema, ours or not."""
+    """Return everything in the schema, ours or not."""
     named = {"schema": schema}
     comments: dict[str, str | None] = dict(rows(session, "schemas", {"schemas": [schema], "ours": ""}))
     rights: dict[tuple[str, str], list[Right]] = defaultdict(list)
@@ -127,7 +127,7 @@ def read_workspace(session: Connection, schema: str, ecosystem: str) -> Standing
 
 
 def read_server(session: Connection, ecosystem: str, roles: Collection[str]) -> Server:
-    """Roles with one of the names, and all of ours."""
+    """Return the roles of these names, and all roles of ours."""
     found = rows(session, "roles", {"roles": list(roles), "ours": mark_pattern("reader", ecosystem)})
     marks = {role: read_mark(comment, "reader", ecosystem) for role, comment in found}
     values = {"roles": list(roles)}

@@ -60,7 +60,7 @@ class Definition:
     hides_rows: bool = True
 
     def marked(self, text: str) -> dict[str, Any]:
-        """The mark, with a digest of what the view is made of."""
+        """Return the mark, with a digest of what the view is made of."""
         barrier = ("security_barrier",) if self.hides_rows else ()
         return {**self.mark, "definition": _digest(text, self.reads, *barrier)}
 
@@ -77,17 +77,19 @@ class FunctionDefinition:
     query: sql.Composed
 
     def marked(self, text: str) -> dict[str, Any]:
-        """The mark, with digests of the body and of the columns: others than before need a new function."""
+        """Return the mark, with digests of body and columns: other columns need a new function."""
         return {**self.mark, "definition": _digest(text), "returned": _digest(self.columns)}
 
     @property
     def returned(self) -> sql.Composed:
+        """The columns that the function returns, with their types."""
         return COMMA.join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in self.columns.items()
         )
 
 
 def comment(marked: Mapping[str, Any]) -> sql.Composable:
+    """Return a mark as the text of a comment."""
     return sql.Literal(json.dumps(dict(marked)))
 
 
@@ -103,14 +105,16 @@ class PlatformTables:
     found: Mapping[str, Table]
 
     def table(self, name: str) -> sql.Identifier:
+        """Return a table of the merge store's schema."""
         return sql.Identifier(self.schema, name)
 
     def oids(self, *tables: str) -> tuple[int, ...]:
+        """Return the oids of these tables."""
         return tuple(self.found[name].oid for name in tables)
 
 
 def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
-    """The live or the full view of a dataset whose merge table is there."""
+    """Return the live or the full view of a dataset whose merge table exists."""
     metrics = names.batch_metrics_table(served.platform_name)
     there = tables.found[served.merge_table].columns
     columns = {column.name: there[column.name] for column in served.dataset.columns if column.name in there}
@@ -144,7 +148,10 @@ def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
 
 
 def as_of_function(served: Served, tables: PlatformTables) -> FunctionDefinition:
-    """By the full view and the view of batches, so that who calls it needs rights on these only."""
+    """Return the function that shows a dataset as it was at a time.
+
+    It reads the full view and the view of batches, so that its caller needs rights on these only.
+    """
     schema = names.workspace_schema(served.workspace.name)
     columns = view_of(served, Kind.LIVE, tables).columns
     batches = sql.Identifier(schema, names.batches_view(served.platform_name))
@@ -162,7 +169,7 @@ def as_of_function(served: Served, tables: PlatformTables) -> FunctionDefinition
 
 
 def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTables) -> Definition:
-    """The committed batches of those streams of a platform that the workspace gets something of."""
+    """Return the view of committed batches, of those streams of a platform that the workspace reads."""
     streams = workspace.streams()[platform]
     short = names.platform_name(platform)
     metrics = names.batch_metrics_table(short)
@@ -185,7 +192,7 @@ def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTabl
 def freshness_view(
     workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, PlatformTables]
 ) -> Definition:
-    """Of every dataset of the workspace whose platform has batch tables."""
+    """Return the view that shows how fresh each dataset is whose platform has batch tables."""
     legs = [_freshness(one, platforms[one.platform.name]) for one in served]
     of = {**mark("view", workspace.ecosystem, workspace.name), "is": Kind.FRESHNESS.value}
     query = sql.SQL("\nUNION ALL\n").join(legs)

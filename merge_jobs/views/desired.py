@@ -24,6 +24,8 @@ from config_schema.sql.object_comments import told_by
 
 
 class Kind(Enum):
+    """What a consumer's view or function shows."""
+
     LIVE = "live"  # current rows
     FULL = "full"  # all versions, of a forensic platform
     ASOF = "asof"  # a function: the rows as they were at a time
@@ -44,27 +46,33 @@ class Served:
 
     @property
     def platform_name(self) -> str:
+        """The platform's name in tables and DAG ids."""
         return names.platform_name(self.platform.name)
 
     @property
     def stream(self) -> str:
+        """The key of the dataset's stream."""
         single = self.store.consistency is Consistency.SINGLE_DATASET
         return names.stream_key(self.store.name, self.dataset.name if single else None)
 
     @property
     def merge_table(self) -> str:
+        """The name of the dataset's merge table."""
         return names.merge_table(self.platform_name, self.store.name, self.dataset.name)
 
     @property
     def forensic(self) -> bool:
+        """Whether the platform keeps all versions."""
         return self.platform.milestoning is Milestoning.FORENSIC
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
+        """The views and functions that the dataset gets."""
         return (Kind.LIVE, Kind.FULL, Kind.ASOF) if self.forensic else (Kind.LIVE,)
 
     @property
     def role(self) -> str:
+        """The role that may read them."""
         return names.consumer_role(self.ecosystem, self.workspace.name, self.group.name)
 
     @property
@@ -74,11 +82,12 @@ class Served:
         return frozenset(column.name for column in self.dataset.columns if column.classification not in allowed)
 
     def name(self, kind: Kind) -> str:
+        """Return the name of the dataset's view or function of that kind."""
         parts = (self.workspace.name, self.group.name, self.store.name, self.dataset.name, kind.value)
         return names.consumer_view(self.platform_name, *parts)
 
     def mark(self, kind: Kind) -> dict[str, Any]:
-        """What the view's comment says of whose it is."""
+        """Return what the view's comment says about its owner."""
         of_dataset = {"group": self.group.name, "datastore": self.store.name, "dataset": self.dataset.name}
         return {**mark("view", self.ecosystem, self.workspace.name, self.platform.name), **of_dataset, "is": kind.value}
 
@@ -96,6 +105,7 @@ class WantedWorkspace:
 
     @property
     def schema(self) -> str:
+        """The schema of the workspace's views."""
         return names.workspace_schema(self.name)
 
     @property
@@ -104,7 +114,7 @@ class WantedWorkspace:
         return {one.role: {**mark("reader", self.ecosystem, self.name), "group": one.group.name} for one in self.served}
 
     def streams(self) -> dict[str, dict[str, set[str]]]:
-        """By platform: its streams, each with the roles that read of it."""
+        """Return each platform's streams, each with the roles that read it."""
         found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for one in self.served:
             found[one.platform.name][one.stream].add(one.role)
@@ -112,27 +122,27 @@ class WantedWorkspace:
 
 
 def mark(kind: str, ecosystem: str, workspace: str, platform: str | None = None) -> dict[str, Any]:
-    """The beginning of a comment that says that something is ours."""
+    """Return the beginning of the comment on an object of ours."""
     of = {"kind": f"consumers' {kind}", "ecosystem": ecosystem, "workspace": workspace}
     return of if platform is None else {**of, "platform": platform}
 
 
 def read_mark(comment: str | None, kind: str, ecosystem: str) -> Mapping[str, Any] | None:
-    """What a comment says, if it is of something of ours of that kind."""
+    """Return what a comment says if it marks an object of ours of that kind; None otherwise."""
     told, wanted = told_by(comment), {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
     return told if wanted.items() <= told.items() else None
 
 
 def mark_pattern(kind: str, ecosystem: str) -> str:
-    """What the comments of ours of a kind begin with, for LIKE."""
+    """Return the LIKE pattern for the comments on objects of ours of that kind."""
     start = json.dumps({"kind": f"consumers' {kind}", "ecosystem": ecosystem})[:-1]
     return start.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 def wanted_workspaces(model: Model, platforms: Collection[str]) -> dict[str, WantedWorkspace]:
-    """What the workspaces get of these platforms, by the assignments that serve; those that get nothing are left out.
+    """Return what the workspaces get from these platforms; those that get nothing are left out.
 
-    Of a platform that is PROVISIONING consumers have none yet; those who are leaving (DECOMMISSIONING) have their views
+    Consumers get no views yet while a platform is PROVISIONING; those that are leaving (DECOMMISSIONING) keep theirs
     until they have left.
     """
     by_workspace: dict[str, list[Served]] = defaultdict(list)

@@ -27,7 +27,7 @@ def views_aside(tables: DatasetTables, columns: Collection[str]) -> Iterator[Non
 
 @contextmanager
 def set_aside(session: Connection, schema: str, table: str, columns: Collection[str]) -> Iterator[None]:
-    """The same for any table that views of ours read."""
+    """Drop the views that read these columns of a table, and create them again when the context ends."""
     values = {"schema": schema, "table": table, "columns": list(columns)}
     found = rows(session, "on_columns", values) if columns else []
     rights: dict[tuple[str, str], list[Right]] = defaultdict(list)

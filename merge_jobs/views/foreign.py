@@ -44,10 +44,11 @@ class MergeStoreElsewhere:
 
     @property
     def server(self) -> str:
+        """The name of the foreign server."""
         return names.foreign_server(names.platform_name(self.platform.name))
 
     def options(self, version: int, reached: Mapping[str, str]) -> dict[str, str]:
-        """The server's options for a consumers' database of a version; `reached`: how we ourselves got in."""
+        """Return the foreign server's options; `reached` are the parameters by which we connected ourselves."""
         place = self.place
         there = {"host": place.host, "port": str(place.port), "dbname": place.database, **OPTIONS}
         return there | self._tls_options(version, reached)
@@ -66,10 +67,11 @@ class MergeStoreElsewhere:
         return {"sslmode": mode.value, **(system if ca is None else {"sslrootcert": ca_file(ca)})}
 
     def mark(self, kind: str) -> dict[str, Any]:
+        """Return the mark of an object of this merge store."""
         return {"kind": f"consumers' {kind}", "ecosystem": self.ecosystem, "platform": self.platform.name}
 
     def tables(self, wanted: Collection[str]) -> tuple[dict[str, Table], Mapping[str, str]]:
-        """As they are in the merge store, and libpq's parameters of the session. Raises StreamFactoryError."""
+        """Return the tables in the merge store, and the session's libpq parameters. Raises StreamFactoryError."""
         where = f"merge store {self.place}"
         with closing(connect(self.place, names.views_session(self.ecosystem), where, LOCK_SECONDS)) as session:
             try:

@@ -36,6 +36,7 @@ class Object:
 
     @property
     def identifier(self) -> sql.Composed:
+        """The object as GRANT names it."""
         name = sql.Identifier(self.name) if self.schema is None else sql.Identifier(self.schema, self.name)
         takes = sql.SQL("(timestamptz)" if self.kind == "FUNCTION" else "")
         return sql.SQL("{} {}{}").format(sql.SQL(self.kind), name, takes)
@@ -62,11 +63,12 @@ def role_changes(wanted: Mapping[str, Mapping[str, Any]], server: Server) -> Ite
 
 
 def role_parts(role: str, of: Mapping[str, Any]) -> dict[str, sql.Composable]:
+    """Return the placeholders of a statement on a role."""
     return {"role": sql.Identifier(role), "comment": sql.Literal(json.dumps(dict(of)))}
 
 
 def usable_roles(wanted: Iterable[str], server: Server) -> frozenset[str]:
-    """Those that are ours, or that we are about to make."""
+    """Return those roles that are ours, or that we are about to create."""
     ours = {role for role, of in server.roles.items() if of is not None}
     return frozenset(role for role in wanted if role in ours or (role not in server.roles and server.may_create_roles))
 
@@ -93,7 +95,7 @@ def right_changes(
 
 
 def regranted(on: Object, rights: Iterable[Right]) -> Iterator[Change]:
-    """What others may do with something that was made anew."""
+    """Yield the rights that others had on an object that is made anew."""
     for right in rights:
         what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
         yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))

@@ -64,6 +64,7 @@ class Scope:
     known: frozenset[str] | None = None
 
     def has(self, platform: str | None) -> bool:
+        """Return whether the platform's views may be touched."""
         return platform is None or platform in self.here or (self.known is not None and platform not in self.known)
 
 
@@ -78,6 +79,7 @@ class Wanted:
 
     @property
     def names(self) -> set[str]:
+        """Return the names of the views and functions that are wanted, now or later."""
         return self.awaited | {view.name for view in self.views} | {function.name for function in self.functions}
 
 
@@ -89,12 +91,12 @@ def workspace_plan(
     scope: Scope,
     text: Text,
 ) -> WorkspacePlan:
-    """`tables` are those of the platforms, by the platforms' names; `text` writes a query out."""
+    """Return the steps for a workspace. `tables` are by platform name; `text` renders a query."""
     return plan_of(wanted.name, _steps(wanted, standing, server, tables, scope, text))
 
 
 def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
-    """The steps, by what they are."""
+    """Return a plan of the steps, grouped by what they do."""
     steps = list(of)
     return WorkspacePlan(
         workspace,
@@ -179,7 +181,7 @@ def _is_merge_table(told: str | None, one: Served) -> bool:
 
 
 def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:
-    """The roles of dataset groups whose views are not touched: they go on reading."""
+    """Return the roles of dataset groups whose views are not touched: these keep their rights."""
     marks = [one.mark for one in standing.views.values() if one.mark is not None]
     return frozenset(
         names.consumer_role(wanted.ecosystem, wanted.name, of["group"])

@@ -46,6 +46,7 @@ class Reconciled:
 
     @property
     def problems(self) -> tuple[StreamFactoryError, ...]:
+        """What went wrong."""
         return self.plan.problems if self.failed is None else (*self.plan.problems, self.failed)
 
 
@@ -57,10 +58,10 @@ def reconcile(
     dry_run: bool = False,
     rights_only: bool = False,
 ) -> Iterator[Reconciled]:
-    """Each workspace as it is done, or with `dry_run` as it would be. Raises StreamFactoryError.
+    """Yield each workspace once it is done, or with `dry_run` as it would be. Raises StreamFactoryError.
 
-    `store_of` gives a platform's merge store. `only` some platforms: the views of the others are left alone, and their
-    merge stores too. `rights_only`: no view is touched, and no merge store asked.
+    `store_of` gives a platform's merge store. `only` limits the platforms: others' views and merge stores are left
+    alone. With `rights_only` no view is touched and no merge store read.
     """
     known = {one.name: one for one in model.ecosystem.platforms}
     for name in only:
@@ -163,7 +164,7 @@ def _reconcile_workspace(
 def _tables(
     session: Connection, wanted: WantedWorkspace, stores: Mapping[str, Store]
 ) -> tuple[dict[str, PlatformTables], list[Change]]:
-    """The tables that the workspace's views read, and what was done to have them here."""
+    """Return the tables that the workspace's views read, and what was done to have them here."""
     by_platform: dict[str, set[str]] = {}
     for one in wanted.served:
         by_platform.setdefault(one.platform.name, set()).update(

@@ -24,7 +24,7 @@ Step = Change | StreamFactoryError | str  # a str is worth a note, and nothing t
 def view_steps(
     schema: str, view: Definition, standing: Standing | None, usable: Collection[str], server: Server, text: Text
 ) -> Iterator[Step]:
-    """The caller sees to it that the schema is there."""
+    """Yield the steps for a view. The caller creates the schema."""
     on = Object("TABLE", view.name, schema)
     roles = view.roles.intersection(usable)
     if standing is None:
@@ -63,7 +63,7 @@ def function_steps(
     server: Server,
     text: Text,
 ) -> Iterator[Step]:
-    """The caller sees to it that the views which it reads are there."""
+    """Yield the steps for a function. The caller creates the views that it reads."""
     on = Object("FUNCTION", function.name, schema)
     roles = function.roles.intersection(usable)
     marked = function.marked(text(function.query))
@@ -95,7 +95,7 @@ def function_steps(
 
 
 def departure(schema: str, kind: str, standing: Standing, server: Server) -> Iterator[Step]:
-    """Something of ours that the model has no more: dropped, or closed where somebody has built on it."""
+    """Yield the steps for an object of ours that left the model: dropped, or closed if others depend on it."""
     on = Object(kind, standing.name, schema)
     what = f"{'view' if kind == 'TABLE' else 'function'} {standing.name}"
     if standing.users:

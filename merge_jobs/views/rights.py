@@ -19,7 +19,7 @@ from merge_jobs.views.reconcile_steps import Step
 
 
 def rights_plan(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> WorkspacePlan:
-    """Roles, and who may read what stands; no view is made, changed or dropped, and no merge table looked at."""
+    """Return the steps for roles and rights on existing objects; no view is changed, no merge table read."""
     return plan_of(wanted.name, _steps(wanted, standing, server, scope))
 
 
@@ -39,7 +39,7 @@ def _steps(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server,
 
 
 def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]:
-    """The roles that may read what has this mark, by the model; none for what the model has no more."""
+    """Return the roles that may read what has this mark, by the model; none for what left the model."""
     if mark["is"] == Kind.FRESHNESS.value:
         return frozenset(wanted.roles)
     of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]

@@ -39,10 +39,12 @@ class Position:
         return f"{self.wal >> 32:X}/{self.wal & 0xFFFFFFFF:X} of timeline {self.timeline}"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
         return asdict(self)
 
 
 def position_from_dict(stored: Mapping[str, Any] | None) -> Position | None:
+    """Return the position that was stored; None for None."""
     return None if stored is None else Position(**{name: stored[name] for name in Position.__dataclass_fields__})
 
 

@@ -56,6 +56,7 @@ class PostgresSource:
             raise source_connect_failed(error) from None
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        """Take one snapshot of all datasets, with their tables protected from rewrites, and return its time."""
         with self._worded():
             found = {dataset.name: self._check_table(dataset) for dataset in datasets}
             held = [(of, found[of.name]) for of in datasets]
@@ -68,13 +69,13 @@ class PostgresSource:
         raise SourceMismatch(self.where, what, "Try again", retryable=True)
 
     def _made_of_materialized(self, datasets: Sequence[Dataset]) -> list[Dataset]:
-        """The datasets that read a materialized view through views: LOCK TABLE does not lock it."""
+        """Return the datasets that read a materialized view through views: LOCK TABLE does not lock it."""
         values = {"schema": self.place.schema, "tables": [dataset.source_table for dataset in datasets]}
         found = {table for (table,) in self._rows("made_of_materialized_views", values)}
         return [dataset for dataset in datasets if dataset.source_table in found]
 
     def _take_snapshot(self, held: Sequence[tuple[Dataset, Hold]]) -> datetime | None:
-        """The time of the snapshot; None if a table that could only be locked afterwards was rewritten meanwhile."""
+        """Return the snapshot's time; None if a table that was locked only afterwards was rewritten meanwhile."""
         locked = [self.table(dataset) for dataset, how in held if how is Hold.LOCK]
         if locked:
             self._run("lock_tables", tables=sql.SQL(", ").join(locked))
@@ -106,16 +107,19 @@ class PostgresSource:
         return self._session.info.parameter_status("server_encoding")
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        """Return the columns of the dataset's table, as they are in the snapshot."""
         with self._worded():
             rows = self._rows("columns", self.named(dataset))
         return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
+        """Return the planner's estimate of the dataset's rows; None if it has none."""
         with self._worded():
             ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
         return None if estimate is None else int(estimate)
 
     def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        """Write the dataset's rows to `into` in COPY's format, and return how many."""
         parts = {
             "columns": self.selected(dataset, types),
             "table": self.table(dataset),
@@ -176,7 +180,7 @@ class PostgresSource:
     def rows(
         self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None
     ) -> list[tuple[Any, ...]]:
-        """What the statement `file.name` gives in the snapshot."""
+        """Return what the statement `file.name` gives in the snapshot."""
         with self._worded():
             return self._executed(name, values or {}, parts or {}).fetchall()
 
@@ -186,10 +190,12 @@ class PostgresSource:
             self._session.rollback()
 
     def cancel(self) -> None:
+        """Cancel what runs, from another thread."""
         with contextlib.suppress(psycopg2.Error):
             self._session.cancel()
 
     def close(self) -> None:
+        """Close the session."""
         self._session.close()
 
     def __enter__(self) -> PostgresSource:
@@ -199,7 +205,7 @@ class PostgresSource:
         self.close()
 
     def _check_table(self, dataset: Dataset) -> Hold:
-        """How the dataset's table can be held. Raises SourceMismatch if it is not there."""
+        """Return how the dataset's table can be held. Raises SourceMismatch if it does not exist."""
         found = self._rows("relation", self.named(dataset))
         if found:
             (kind, may_read) = found[0]
@@ -214,9 +220,11 @@ class PostgresSource:
         )
 
     def named(self, dataset: Dataset) -> dict[str, Any]:
+        """Return the schema and the name of the dataset's table, as values of a statement."""
         return {"schema": self.place.schema, "table": dataset.source_table}
 
     def table(self, dataset: Dataset) -> sql.Identifier:
+        """Return the dataset's table, with its schema."""
         return sql.Identifier(self.place.schema, dataset.source_table)
 
     def _rows(self, name: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:

@@ -39,7 +39,7 @@ def _unsigned(signed: str, unsigned: str) -> Callable[[Any], str]:
 
 
 def _seconds(of: Any) -> str:
-    """The decimal places of MySQL's times: none unless the type says how many."""
+    """Return the decimal places of MySQL's times: none unless the type says how many."""
     return f"({of.fsp or 0})"
 
 

@@ -17,6 +17,8 @@ from config_schema.model import SourceKind
 
 @dataclass(frozen=True)
 class Meaning:
+    """What a driver's error means."""
+
     what: str
     todo: str
     retryable: bool = False

@@ -64,6 +64,7 @@ class SqlAlchemySource:
         self._types: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {}  # by dataset and column
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
+        """Check the datasets' tables, take one snapshot, and return its time."""
         if len(datasets) > 1 and not self._dialect.of_all_tables:
             raise SourceMismatch(
                 self.where,
@@ -82,13 +83,16 @@ class SqlAlchemySource:
         return datetime.now(UTC)
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
+        """Return the columns of the dataset's table, as they are in the snapshot."""
         kind = self.place.kind
         return {name: SourceColumn(postgres_type(of, kind), portable=False) for name, of in self._types_of(dataset)}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
+        """Return None: these databases cannot say without counting."""
         return None
 
     def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
+        """Write the dataset's rows to `into` in COPY's text format, and return how many."""
         assert not binary, "only PostgreSQL has PostgreSQL's binary format"
         theirs = dict(self._types_of(dataset))
         columns = [column.name for column in dataset.columns]
@@ -104,10 +108,12 @@ class SqlAlchemySource:
         return rows
 
     def cancel(self) -> None:
+        """Do nothing: reading stops at the next write, as the pipe has lost its reader by then."""
         # Reading stops at the next write: the pipe has lost its reader by then.
         return
 
     def close(self) -> None:
+        """Close the session, and the engine's connections."""
         with contextlib.suppress(SQLAlchemyError):
             self._session.close()
         self._engine.dispose()
@@ -251,7 +257,7 @@ def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
 
 
 def select_text(of: Database, dataset: Dataset) -> str:
-    """The statement that reads a dataset, in the dialect of its database; needs no driver."""
+    """Return the statement that reads a dataset, in its database's dialect; needs no driver."""
     dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
     return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
 
@@ -268,7 +274,7 @@ def _whole(name: str) -> sa.ColumnElement[Any]:
 
 
 def inspected_schema(of: Place | Database) -> str | None:
-    """The schema as SQLAlchemy takes it: None is the database's own, and PostgreSQL's is always named."""
+    """Return the schema as SQLAlchemy takes it: None is the database's own; PostgreSQL's is always named."""
     return None if of.schema == DEFAULT_SCHEMA and of.kind is not SourceKind.POSTGRESQL else of.schema
 
 

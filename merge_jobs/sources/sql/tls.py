@@ -21,7 +21,7 @@ class ClearTextRefused(Exception):
 
 
 def driver_arguments(place: Place, where: str) -> dict[str, Any]:
-    """The arguments of the driver's connect() for the place. Raises StreamFactoryError for a CA that cannot be read."""
+    """Return the arguments of the driver's connect(). Raises StreamFactoryError for a CA that cannot be read."""
     arguments: dict[SourceKind, Callable[[Place, str], dict[str, Any]]] = {
         SourceKind.MYSQL: _mysql,
         SourceKind.MSSQL: _sql_server,
@@ -68,7 +68,7 @@ def _oracle(place: Place, where: str) -> dict[str, Any]:
 
 
 def tls_context(place: Place, where: str) -> ssl.SSLContext:
-    """What Python's TLS is to verify. Raises ConnectFailed if the file with the CA cannot be read."""
+    """Return a context that verifies the server as the mode says. Raises ConnectFailed for an unreadable CA file."""
     assert place.tls is not None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = place.tls is Tls.VERIFY_FULL
@@ -86,7 +86,7 @@ def tls_context(place: Place, where: str) -> ssl.SSLContext:
 
 
 def connecting_failed(error: BaseException, where: str) -> StreamFactoryError | None:
-    """What an error at connecting has to do with TLS, in words; None if nothing."""
+    """Return the error of a connection that failed because of TLS; None if TLS is not the cause."""
     said = _found(error)
     if said is None:
         return None
@@ -119,7 +119,7 @@ def _found(error: BaseException | None) -> tuple[str, str] | None:
 
 
 def _guarded_plugins() -> dict[bytes, type]:
-    """PyMySQL's ways to log in that show the password to the server, each only in TLS."""
+    """Return PyMySQL's login methods that show the password to the server, each limited to TLS."""
     return {
         b"mysql_clear_password": _ClearText,
         b"dialog": _Dialog,

@@ -31,11 +31,12 @@ class Delta:
 
     @property
     def size(self) -> int:
+        """The number of keys in the delta."""
         return self.new + self.changed + self.gone
 
 
 def open_rows(tables: DatasetTables) -> int:
-    """The rows of a live table, the open versions of a forensic one."""
+    """Return the number of rows of a live table, or of open versions of a forensic one."""
     return int(tables.value(".count_open"))
 
 
@@ -48,7 +49,7 @@ def set_work_memory(tables: DatasetTables) -> None:
 
 
 def measured_delta(tables: DatasetTables) -> Delta:
-    """What ds_delta holds."""
+    """Return the counts of what ds_delta holds."""
     tables.run("dataset.analyze_delta")
     row = tables.run("dataset.measure_delta").fetchone()
     assert row is not None
@@ -56,7 +57,7 @@ def measured_delta(tables: DatasetTables) -> Delta:
 
 
 def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:
-    """Raises TooManyDeletes if more than that part of a table of some size is gone from the source."""
+    """Raise TooManyDeletes if more than the allowed fraction of the table's rows is gone from the source."""
     if before > SMALL_TABLE and delta.gone > before * max_delete_fraction:
         raise TooManyDeletes(
             f"{tables.where}",

@@ -47,14 +47,14 @@ def keep_functions(tables: DatasetTables) -> None:
 
 
 def standing_functions(tables: DatasetTables) -> list[str | None]:
-    """The comments of the functions, which tell their definitions. Raises StoreMismatch if one is not ours."""
+    """Return the comments of the functions, which hold their definitions. Raises StoreMismatch if one is not ours."""
     return _told(tables)
 
 
 def parts_of(
     tables: DatasetTables, types: Mapping[str, str], text: Callable[[sql.Composable], str]
 ) -> dict[str, sql.Composable]:
-    """What the statements of as_of.sql speak of. `types` are those of the columns; `text` writes a query out."""
+    """Return the placeholders of as_of.sql's statements. `types` are the columns' types; `text` renders a query."""
     stream = tables.store.stream
     metrics = tables.store.table(names.batch_metrics_table(stream.platform_name))
     about = {"metrics": metrics, "stream": sql.Literal(stream.key)}
@@ -80,7 +80,7 @@ def _comment(tables: DatasetTables, definition: list[str]) -> str:
 
 
 def _told(tables: DatasetTables) -> list[str | None]:
-    """The comments of what stands under the functions' name. Raises StoreMismatch if one is not of this merge table."""
+    """Return the comments of the functions of that name. Raises StoreMismatch if one is not of this merge table."""
     told = [comment for (comment,) in tables.run("as_of.told", _named(tables)).fetchall()]
     ours = json.dumps(ownership(tables, KIND))[:-1]
     if not all((comment or "").startswith(ours) for comment in told):

@@ -30,6 +30,8 @@ KEPT_FOR = "400 days"
 
 
 class BatchStatus(Enum):
+    """How far a batch has come."""
+
     STARTED = "started"
     INGESTED = "ingested"
     COMMITTED = "committed"
@@ -104,6 +106,7 @@ class Batch:
 
     @property
     def strategy(self) -> str:
+        """The strategies of the batch's datasets, joined by `+`."""
         return "+".join(sorted({staged.strategy for staged in self.staged.values()}))
 
 
@@ -118,7 +121,7 @@ def create_tables(store: MergeStore) -> None:
 
 
 def tables_stand(store: MergeStore) -> bool:
-    """Whether the platform has its batch tables."""
+    """Return whether the platform has its batch tables."""
     platform = store.stream.platform_name
     tables = [
         names.batch_counter_table(platform),
@@ -130,13 +133,13 @@ def tables_stand(store: MergeStore) -> bool:
 
 
 def last_batch(store: MergeStore) -> int:
-    """The id of the stream's last committed batch; 0 if there is none."""
+    """Return the id of the stream's last committed batch; 0 if there is none."""
     values = {"key": store.stream.key}
     return int(store.value("batches.last_batch", values, **_tables(store, "counter", "metrics")))
 
 
 def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
-    """What a run has done already, if it has come to a result that holds."""
+    """Return the result that a run has reached already; None if it has none that holds."""
     values = {"key": store.stream.key, "run_id": run_id}
     row = store.run("batches.result_of_run", values, **_tables(store, "counter", "metrics")).fetchone()
     return None if row is None or row[1] is None else result_from_dict(row[1])
@@ -154,7 +157,7 @@ def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
 
 
 def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:
-    """The status of the batch of this id and the run that it is of, unless it is committed."""
+    """Return the status and the run of the batch of this id, unless it is committed."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
     return None if row is None else (BatchStatus(row[0]), row[1])
@@ -179,13 +182,13 @@ def source_position(store: MergeStore, batch_id: int) -> dict[str, Any] | None:
 
 
 def move_position(store: MergeStore, batch: Batch, last_batch: int) -> None:
-    """Where `batch` was read counts from now on, though it found nothing and leaves no row. The caller commits."""
+    """Record the source position of a batch that found nothing and leaves no row. The caller commits."""
     values = {"key": store.stream.key, "batch_id": last_batch, "position": Json(batch.source_position)}
     store.run("batches.move_position", values, **_tables(store, "metrics"))
 
 
 def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
-    """The batch of this id, if another job has left it ingested."""
+    """Return the batch of this id if another job has left it ingested."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
     if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
@@ -227,22 +230,22 @@ def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[dat
 
 
 def stats_reset(store: MergeStore) -> str | None:
-    """When the merge store's statistics began: a crash, which empties unlogged tables, moves it."""
+    """Return when the merge store's statistics began: a crash, which empties unlogged tables, resets them."""
     since = store.value("batches.store_stats_reset")
     return None if since is None else str(since.isoformat())
 
 
 def mark_ingested(store: MergeStore, batch: Batch) -> None:
-    """Everything is staged: another job can go on from here. Commits, with the staging."""
+    """Record that everything is staged, so that another job can go on from here; commits, with the staging."""
     names_of = ("batch_id", "state", "snapshot_time", "strategy", "attempt")
     _one_row(store, "batches.batch_ingested", _values(store, batch, *names_of))
     store.commit()
 
 
 def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int]) -> None:
-    """The batch's row and the counter; the caller commits them with the merge tables. `result` is the run's so far.
+    """Write the batch's row and move the counter; the caller commits them with the merge tables.
 
-    `counts` are the batch's own: inserted, updated, deleted, total.
+    `result` is the run's so far. `counts` are the batch's own: inserted, updated, deleted, total.
     """
     values = _values(store, batch, "batch_id", "state", "snapshot_time", "strategy", "attempt")
     _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
@@ -301,6 +304,7 @@ def mark_failed(
 
 
 def forget_rejected_keys(store: MergeStore, datasets: list[str]) -> None:
+    """Delete the rejected keys of these datasets."""
     values = {"key": store.stream.key, "datasets": datasets}
     store.run("batches.forget_rejected_keys", values, **_tables(store, "rejected"))
 

@@ -79,12 +79,12 @@ def drop_leftovers(store: MergeStore) -> None:
 
 
 def steps(store: MergeStore) -> Iterator[Step]:
-    """What is to be done with the tables under the names of the stream's datasets."""
+    """Yield what to do with the tables under the names of the stream's datasets."""
     yield from _steps(store.stream, _standing(store), row_maps.current_tables(store))
 
 
 def steps_for_all(store: MergeStore) -> Iterator[Step]:
-    """The same for all tables of the stream, found by their comments: also of datasets that have left the model."""
+    """Yield the same for all tables of the stream, by their comments: also of datasets that left the model."""
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
     yield from _steps(store.stream, dict(rows), row_maps.current_tables(store))
 
@@ -134,7 +134,7 @@ def _staged_maps(stream: Stream, dataset: str) -> list[str]:
 
 
 def _standing(store: MergeStore) -> dict[str, str | None]:
-    """What stands under any name that a table of these kinds can have, with its comment."""
+    """Return the tables under any name that these kinds can have, each with its comment."""
     every = [
         name
         for of in _datasets(store)
@@ -144,7 +144,7 @@ def _standing(store: MergeStore) -> dict[str, str | None]:
 
 
 def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[Step]:
-    """Drops first: a map may get its usual name only when the older one is gone."""
+    """Yield drops first, then renames: a map may get its usual name only when the older one is gone."""
     renamed = []
     for table, comment in standing.items():
         told = told_by(comment)

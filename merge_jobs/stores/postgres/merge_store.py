@@ -51,22 +51,22 @@ class MergeStore:
         return cursor
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:
-        """The first column of the first row that a statement gives back."""
+        """Return the first column of the first row that a statement gives."""
         row = self.run(name, values, **parts).fetchone()
         return None if row is None else row[0]
 
     def type_text(self, text: str) -> sql.SQL:
-        """A type of the model as a statement has to name it: one of an extension with its schema."""
+        """Return a type of the model as a statement has to name it: one of an extension with its schema."""
         schema = self._of_type(text)[0]
         return sql.SQL(text if schema is None else f"{schema}.{text}")
 
     def equals(self, text: str) -> sql.SQL:
-        """The operator by which values of a type of the model are the same key."""
+        """Return the operator by which two values of a model's type are the same key."""
         schema = self._of_type(text)[1]
         return sql.SQL("=" if schema is None else f"OPERATOR({schema}.=)")
 
     def _of_type(self, text: str) -> tuple[str | None, str | None]:
-        """The quoted schemas of a type and of its equality, each None for pg_catalog, which needs no name."""
+        """Return the quoted schemas of a type and of its equality operator; None for pg_catalog."""
         if base_type(text) in BUILT_IN_TYPES:
             return None, None
         if text not in self._types:
@@ -78,12 +78,15 @@ class MergeStore:
         return self._types[text]
 
     def table(self, name: str) -> sql.Identifier:
+        """Return a table of the merge store's schema."""
         return sql.Identifier(self.place.schema, name)
 
     def commit(self) -> None:
+        """Commit the transaction."""
         self.session.commit()
 
     def rollback(self) -> None:
+        """Roll the transaction back."""
         self.session.rollback()
 
     def lock_stream(self, wait: float) -> None:
@@ -104,7 +107,7 @@ class MergeStore:
         self.commit()
 
     def check_lock(self) -> None:
-        """Raises BatchLost if the session is not the one that holds the stream."""
+        """Raise BatchLost if the session does not hold the stream's lock any more."""
         if not self.value("batches.lock_is_held", {"lock": self._lock_number}):
             raise BatchLost(
                 self.where,
@@ -118,6 +121,7 @@ class MergeStore:
         self.run("batches.lock_for_creation", {"lock": number})
 
     def close(self) -> None:
+        """Release the stream's lock where a pooler would keep it, and close the session."""
         if self.session.pooled and self.session.locked_to is not None and not self.session.closed:
             # Where the pooler does not reset a session that has ended, its lock would stay.
             with contextlib.suppress(psycopg2.Error, StreamFactoryError):
@@ -150,10 +154,10 @@ class MergeStore:
 
 
 def stream_lock(schema: str, platform: str, stream: str) -> int:
-    """The number of the lock that a job on the stream holds."""
+    """Return the number of the lock that a job on the stream holds."""
     return lock_number(f"{schema}/{platform}/{stream}")
 
 
 def lock_number(name: str) -> int:
-    """The number of an advisory lock: 64 bits of a hash of its name."""
+    """Return the number of an advisory lock: 64 bits of a hash of its name."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -11,7 +11,10 @@ log = logging.getLogger(__name__)
 
 
 def write_down(store: MergeStore, action: str, by: str | None) -> None:
-    """In the caller's transaction; nothing where nobody is named. `action` is the word for it, reset_batch for one."""
+    """Record an operator's action in the history of the stream's row; nothing if nobody is named.
+
+    `action` is its word, `reset_batch` for example. The caller commits.
+    """
     if by is None:
         return
     platform = store.stream.platform_name

@@ -40,6 +40,7 @@ class Pieces:
         self._told = self.began
 
     def did(self, more: int) -> None:
+        """Count more work done, and log it if nothing was logged for some seconds."""
         self.done += more
         now = time.monotonic()
         if now - self._told >= EVERY_SECONDS:

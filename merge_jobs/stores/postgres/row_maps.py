@@ -85,7 +85,7 @@ def has_its_usual_name(store: MergeStore, dataset: str) -> None:
 
 
 def forget(tables: DatasetTables) -> None:
-    """The map is no longer to be used: the next batch is full. The caller commits."""
+    """Stop using the row map: the next batch is full. The caller commits."""
     tables.run("row_map.forget", _line(tables))
 
 

@@ -50,38 +50,46 @@ class DatasetTables:
 
     @property
     def name(self) -> str:
+        """The dataset's name."""
         return self.dataset.name
 
     @property
     def merge_name(self) -> str:
+        """The name of the merge table."""
         stream = self.store.stream
         return names.merge_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def staging_name(self) -> str:
+        """The name of the staging table that this batch uses."""
         stream = self.store.stream
         return self.named.staging or names.staging_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def map_name(self) -> str:
+        """The name of the row map that this batch reads."""
         return self.named.row_map or self.usual_map_name
 
     @property
     def usual_map_name(self) -> str:
+        """The name of a row map that has no second one beside it."""
         stream = self.store.stream
         return names.row_map_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def staged_map_name(self) -> str:
+        """The name of the row map that this batch builds."""
         stream = self.store.stream
         return self.named.staged_map or names.row_map_staging_table(stream.platform_name, stream.store.name, self.name)
 
     @property
     def milestoning(self) -> Milestoning:
+        """The platform's milestoning."""
         return self.store.stream.platform.milestoning
 
     @property
     def where(self) -> str:
+        """The stream and the dataset, as error messages name them."""
         return f"{self.store.stream} {self.name}"
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Cursor:
@@ -90,11 +98,12 @@ class DatasetTables:
         return self.store.run(full, values, **self.parts_of(full, extra))
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **extra: sql.Composable) -> Any:
+        """Return the first column of the first row that a statement gives; None if there is no row."""
         row = self.run(name, values, **extra).fetchone()
         return None if row is None else row[0]
 
     def composed(self, name: str, **extra: sql.Composable) -> sql.Composed:
-        """The statement `file.name` with its parts put in, for one that wants no values."""
+        """Return the statement `file.name` with its placeholders filled, for one that takes no values."""
         return composed(name, self.parts_of(name, extra), {})
 
     def text(self, name: str) -> str:
@@ -103,7 +112,7 @@ class DatasetTables:
         return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))
 
     def parts_of(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
-        """`extra`, and from the dataset's vocabulary what else the statement `file.name` wants."""
+        """Return `extra`, completed by the dataset's own placeholders that the statement `file.name` wants."""
         ours = {part: self._parts[part] for part in statement(name).identifiers - extra.keys() if part in self._parts}
         return {**ours, **extra}
 
@@ -188,7 +197,7 @@ class Described:
 
 
 def described(tables: DatasetTables, table: str) -> Described | None:
-    """The table of that name in the merge store's schema; None if there is none."""
+    """Return the table of that name in the merge store's schema; None if there is none."""
     values = {"schema": tables.store.place.schema, "table": table}
     rows = tables.store.run("dataset.describe", values).fetchall()
     if not rows:
@@ -197,7 +206,7 @@ def described(tables: DatasetTables, table: str) -> Described | None:
 
 
 def check_types(tables: DatasetTables) -> None:
-    """Raises CommandWrong naming the column of the model whose type PostgreSQL does not know."""
+    """Raise CommandWrong naming the model's column whose type PostgreSQL does not know."""
     columns = tables.dataset.columns
     wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
     if not wrong:
@@ -223,7 +232,7 @@ def create_staging(tables: DatasetTables) -> Described:
 
 
 def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
-    """A new, empty merge table without an index, with a comment that says whose it is."""
+    """Create an empty merge table without an index, with a comment that says whose it is."""
     check_types(tables)
     match tables.milestoning:
         case Milestoning.LIVE:
@@ -237,7 +246,7 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
 
 
 def merge_table(tables: DatasetTables) -> Described | None:
-    """The merge table as it stands, None if there is none yet. Raises StoreMismatch if it is not this stream's."""
+    """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
     standing = described(tables, tables.merge_name)
     if standing is None:
         return None
@@ -252,19 +261,19 @@ def merge_table(tables: DatasetTables) -> Described | None:
 
 
 def refuse_another_owner(tables: DatasetTables, standing: Described) -> None:
-    """Raises StoreMismatch if the merge table is not this stream's, or was made for another key."""
+    """Raise StoreMismatch if the merge table is not this stream's, or was made for another key."""
     check_owner(tables, tables.merge_name, standing.comment, "merge")
 
 
 def key_index_stands(tables: DatasetTables) -> bool:
-    """Whether the merge table has the unique index of its key."""
+    """Return whether the merge table has the unique index of its key."""
     index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
     wanted = {"schema": schema, "index": index, "table": tables.merge_name}
     return bool(tables.store.value("dataset.key_index_stands", wanted))
 
 
 def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
-    """What a table's comment says of whose it is."""
+    """Return what a table's comment says about its owner."""
     stream = tables.store.stream
     return {
         "kind": kind,

@@ -40,6 +40,7 @@ def decimal(value: Any, type_name: str) -> Decimal:
 
 
 def integer_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of an integer column."""
     most = {"smallint": 2**15, "integer": 2**31, "bigint": 2**63}[of.base]
 
     def encode(value: Any) -> str:
@@ -64,6 +65,7 @@ def _whole(value: Any, type_name: str) -> int:
 
 
 def numeric_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a numeric column."""
     precision, scale = of.first, of.second
 
     def encode(value: Any) -> str:
@@ -88,12 +90,15 @@ def _decimal_places(number: Decimal, enough: int) -> int:
 
 
 def number_text(number: Decimal) -> str:
+    """Return a decimal number as PostgreSQL reads it."""
     if number.is_finite():
         return str(number)
     return "NaN" if number.is_nan() else ("Infinity" if number > 0 else "-Infinity")
 
 
 def double_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a double precision column."""
+
     def encode(value: Any) -> str:
         if type(value) is float:
             return float_text(value)
@@ -110,6 +115,7 @@ def double_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def real_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a real column."""
     wide = double_encoder(of, type_name)
 
     def encode(value: Any) -> str:
@@ -129,6 +135,7 @@ def real_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def float_text(value: float) -> str:
+    """Return a float as PostgreSQL reads it."""
     if math.isfinite(value):
         return repr(value)
     return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
@@ -146,6 +153,8 @@ def shortest(value: float) -> str:
 
 
 def boolean_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a boolean column."""
+
     def encode(value: Any) -> str:
         word = value.lower() if isinstance(value, str) else str(int(value)) if isinstance(value, int) else ""
         if word in TRUTHS:

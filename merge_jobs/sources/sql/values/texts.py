@@ -44,6 +44,7 @@ TEXTS_OF: tuple[tuple[type, Callable[[Any], str]], ...] = (
 
 
 def escaped(value: str) -> str:
+    """Return a text with COPY's escapes. Raises Misfit for a NUL character."""
     if "\0" in value:
         raise Misfit(*NUL)
     return value.translate(ESCAPES)
@@ -58,6 +59,8 @@ def plain(value: Any, type_name: str) -> str:
 
 
 def text_encoder(type_name: str, limit: int | None) -> Encoder:
+    """Return the encoder of a column of texts with at most `limit` characters."""
+
     def encode(value: Any) -> str:
         text = value if type(value) is str else plain(value, type_name)
         if limit is not None and len(text) > limit:
@@ -68,10 +71,12 @@ def text_encoder(type_name: str, limit: int | None) -> Encoder:
 
 
 def varchar_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a varchar column."""
     return text_encoder(type_name, of.first)
 
 
 def character_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a character column; trailing blanks are refused, as PostgreSQL drops them."""
     encode = text_encoder(type_name, of.first)
 
     def padded(value: Any) -> str:
@@ -83,6 +88,7 @@ def character_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def name_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a name column, which PostgreSQL cuts at 63 bytes."""
     encode = text_encoder(type_name, None)
 
     def cut(value: Any) -> str:
@@ -94,6 +100,8 @@ def name_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def json_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a json or jsonb column."""
+
     def encode(value: Any) -> str:
         if isinstance(value, str):
             return escaped(value)
@@ -105,6 +113,8 @@ def json_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def uuid_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a uuid column."""
+
     def encode(value: Any) -> str:
         if isinstance(value, str):
             try:
@@ -117,6 +127,8 @@ def uuid_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def bytea_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a bytea column."""
+
     def encode(value: Any) -> str:
         if isinstance(value, bytes | bytearray | memoryview):
             return "\\\\x" + value.hex()
@@ -126,6 +138,7 @@ def bytea_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def bit_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a bit column."""
     length = of.first or (1 if of.base == "bit" else None)
 
     def encode(value: Any) -> str:

@@ -32,6 +32,8 @@ DAY_LENGTH = timedelta(days=1)
 
 
 def date_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a date column; a time of day would be lost, and is refused."""
+
     def encode(value: Any) -> str:
         if isinstance(value, datetime):
             if value.time() != time.min or value.tzinfo is not None:
@@ -72,6 +74,7 @@ def _check_clock(clock: str | None) -> None:
 
 
 def timestamp_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a timestamp column."""
     places, zoned = _places(of), of.zone == " with time zone"
 
     def encode(value: Any) -> str:
@@ -104,6 +107,7 @@ def _check_places(fraction: str | None, places: int) -> None:
 
 
 def time_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of a time column."""
     places, zoned = _places(of), of.zone == " with time zone"
 
     def encode(value: Any) -> str:
@@ -128,6 +132,7 @@ def time_encoder(of: SqlType, type_name: str) -> Encoder:
 
 
 def interval_encoder(of: SqlType, type_name: str) -> Encoder:
+    """Return the encoder of an interval column."""
     places = _places(of)
 
     def encode(value: Any) -> str:

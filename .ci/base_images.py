@@ -49,6 +49,7 @@ def _digest(tag: str) -> str:
 
 
 def main() -> int:
+    """Run the action of the command line, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("action", choices=("check", "pin", "get"))
     parser.add_argument("place", nargs="?")

@@ -46,26 +46,29 @@ class Airflow:
     token: str
 
     def dag(self, dag_id: str) -> DagNow | None:
-        """None where Airflow has never had such a DAG."""
+        """Return the DAG; None if Airflow has never had it."""
         found = self._call("GET", f"dags/{quote(dag_id)}", or_none=True)
         if found is None:
             return None
         return DagNow(dag_id, bool(found["is_paused"]), bool(found.get("is_stale")), str(found["fileloc"]))
 
     def set_paused(self, dag_id: str, is_paused: bool) -> None:
+        """Pause or resume a DAG."""
         self._call("PATCH", f"dags/{quote(dag_id)}?update_mask=is_paused", {"is_paused": is_paused})
 
     def tasks_at_work(self, dag_id: str) -> list[str]:
-        """`run_id task_id` of each task that runs or is about to."""
+        """Return `run_id task_id` of each task that runs or is about to."""
         path = f"dags/{quote(dag_id)}/dagRuns/~/taskInstances"
         found = self._call("GET", f"{path}?{_states(AT_WORK)}")["task_instances"]
         return [f"{one['dag_run_id']} {one['task_id']}" for one in found]
 
     def open_runs(self, dag_id: str) -> list[str]:
+        """Return the ids of the DAG's runs that have not ended."""
         found = self._call("GET", f"dags/{quote(dag_id)}/dagRuns?{_states(OPEN)}")["dag_runs"]
         return [str(one["dag_run_id"]) for one in found]
 
     def has_succeeded(self, dag_id: str, run_id: str, task_id: str) -> bool:
+        """Return whether the task has succeeded in that run."""
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}/taskInstances/{quote(task_id)}"
         found = self._call("GET", path, or_none=True)
         return found is not None and found["state"] == "success"
@@ -99,7 +102,7 @@ class Airflow:
 
 
 def airflow(url: str, token: str | None) -> Airflow:
-    """Raises StreamFactoryError without an http address and a token."""
+    """Return a client. Raises StreamFactoryError without an http address and a token."""
     if not url.startswith(("http://", "https://")):
         raise StreamFactoryError("--airflow-url", f"{url!r} is no address", "Write http://host:port")
     if not token:

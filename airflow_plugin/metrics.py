@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class Kind(Enum):
+    """How a metric is aggregated."""
+
     GAUGE = "gauge"
     COUNTER = "counter"
     TIMING = "timing"  # sent in milliseconds
@@ -29,6 +31,8 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Metric:
+    """A metric, as docs/reference/metrics.md lists it."""
+
     name: str
     kind: Kind
     meaning: str
@@ -79,17 +83,17 @@ OF_STREAMS = (*FRESHNESS, *RUN, *STORED)
 
 
 def switched_on() -> bool:
-    """Whether Airflow tells any metrics. Imports nothing of them."""
+    """Return whether Airflow sends any metrics; imports none of their code."""
     return any(conf.getboolean("metrics", switch, fallback=False) for switch in SWITCHES)
 
 
 def of_platform(platform: str, shard: str = "") -> str:
-    """What the names of a platform's metrics begin with."""
+    """Return what the names of a platform's metrics begin with."""
     return f"stream_factory.{platform}.{shard}." if shard else f"stream_factory.{platform}."
 
 
 def of_stream(platform: str, stream_key: str) -> str:
-    """What the names of a stream's metrics begin with; what is no letter or digit of its key becomes `_`."""
+    """Return what the names of a stream's metrics begin with; other characters than letters and digits become `_`."""
     return f"stream_factory.{platform}.stream.{NO_PART_OF_A_NAME.sub('_', stream_key)}."
 
 

@@ -12,6 +12,8 @@ from airflow_plugin.web.navigation import react_apps
 
 
 class StreamFactoryPlugin(AirflowPlugin):
+    """The pages and the REST API in Airflow's UI."""
+
     name = SECTION
     fastapi_apps: list[Any] = [{"app": WebApp(), "url_prefix": f"/{SECTION}", "name": "Stream Factory"}]  # noqa: RUF012
     react_apps: list[Any] = react_apps()

@@ -18,7 +18,7 @@ DISTRIBUTION = "airflow-stream-factory"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """As `provider_info.schema.json` of Airflow wants it."""
+    """Return what Airflow's `provider_info.schema.json` demands."""
     return {
         "package-name": DISTRIBUTION,
         "name": "Stream Factory",

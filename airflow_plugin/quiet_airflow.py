@@ -14,7 +14,10 @@ SERVER = {"_AIRFLOW_PROCESS_CONTEXT": "server"}
 
 @contextmanager
 def quiet_airflow(*, as_server: bool = False) -> Iterator[None]:
-    """To be entered before anything of Airflow is imported, which reads its settings then; what is set already wins."""
+    """Keep Airflow quiet; enter it before importing Airflow, which reads its settings then.
+
+    Variables that are set already win.
+    """
     wanted = QUIET | (SERVER if as_server else {})
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)

@@ -118,7 +118,7 @@ class PlatformSettings:
             object.__setattr__(self, "platform_name", names.platform_name(self.original_platform_name))
 
     def to_json(self) -> str:
-        """The text of the settings file; equal settings give equal texts."""
+        """Return the text of the settings file; equal settings give equal texts."""
         values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "missing_file"}
         values["allowed"] = {
             one.name: getattr(self.allowed, one.name)
@@ -129,16 +129,16 @@ class PlatformSettings:
 
 
 def platform_settings(original: str) -> PlatformSettings:
-    """The settings of the platform named so in the model; settings that admit no row where it has no settings file.
+    """Return the settings of the platform of this model name; without a file, settings that allow no row.
 
-    Raises StreamFactoryError if there is a file that cannot be used.
+    Raises StreamFactoryError if the file cannot be used.
     """
     path = settings_dir() / names.settings_file(names.platform_name(original))
     return settings_in(path, original) or PlatformSettings(original_platform_name=original, missing_file=str(path))
 
 
 def settings_in(path: Path, original: str) -> PlatformSettings | None:
-    """The settings in a file; None if it is not there. Raises StreamFactoryError if it cannot be used."""
+    """Return the settings in a file; None if it does not exist. Raises StreamFactoryError if it cannot be used."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -149,7 +149,7 @@ def settings_in(path: Path, original: str) -> PlatformSettings | None:
 
 
 def settings_from_json(text: str, original: str, where: str) -> PlatformSettings:
-    """The settings in a file's text. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the settings in a file's text. Raises ProblemsFound with everything that is wrong with it."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -163,14 +163,15 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
 
 
 def settings_dir() -> Path:
-    """The folder of the settings files: DAGFACTORY_SETTINGS_DIR, [stream_factory] settings_dir, or in AIRFLOW_HOME."""
+    """Return the settings files' folder: DAGFACTORY_SETTINGS_DIR, [stream_factory] settings_dir, or AIRFLOW_HOME's."""
     given = os.environ.get(SETTINGS_DIR_VARIABLE) or _airflow_option("settings_dir")
     return Path(given).expanduser() if given else _home() / "stream_factory"
 
 
 def snapshot_path(platform: str) -> Path:
-    """The last-good snapshot of a platform, in the folder that DAGFACTORY_SNAPSHOT_DIR, [stream_factory] snapshot_dir
-    or else AIRFLOW_HOME gives.
+    """Return the path of a platform's last-good snapshot.
+
+    Its folder is DAGFACTORY_SNAPSHOT_DIR, [stream_factory] snapshot_dir, or one in AIRFLOW_HOME.
     """
     given = os.environ.get(SNAPSHOT_DIR_VARIABLE) or _airflow_option("snapshot_dir")
     folder = Path(given).expanduser() if given else _home() / "stream_factory" / "snapshots"
@@ -183,7 +184,7 @@ def _home() -> Path:
 
 
 def merge_store_dsn(platform: str) -> tuple[str, str]:
-    """The DSN of a platform's merge store, and where it was found. Raises StreamFactoryError if nowhere."""
+    """Return the DSN of a platform's merge store, and where it was found. Raises StreamFactoryError if nowhere."""
     variable, connection_id = names.dsn_variable(platform), names.connection_id(platform)
     if found := _dsn(variable, connection_id):
         return _in_tls(platform, *found)
@@ -192,7 +193,7 @@ def merge_store_dsn(platform: str) -> tuple[str, str]:
 
 
 def web_dsn(platform: str) -> tuple[str, str]:
-    """The DSN by which the api-server reaches the merge store: one of its own, with fewer rights, or else the common.
+    """Return the DSN by which the api-server reaches the merge store: its own with fewer rights, or the common one.
 
     Raises StreamFactoryError if there is none.
     """
@@ -201,7 +202,7 @@ def web_dsn(platform: str) -> tuple[str, str]:
 
 
 def creator_roles() -> frozenset[str]:
-    """Airflow's roles whose users may create streams, in lower case: DAGFACTORY_CREATOR_ROLES or creator_roles."""
+    """Return, in lower case, the roles of Airflow whose users may create streams."""
     text = os.environ.get(CREATOR_ROLES_VARIABLE) or _airflow_option("creator_roles") or CREATOR_ROLES
     return frozenset(role.strip().lower() for role in text.split(","))
 
@@ -253,7 +254,7 @@ def _airflow_option(key: str) -> str | None:
 
 
 def _airflow_connection(connection_id: str) -> str | None:
-    """The connection as a libpq DSN; None if there is none, or no Airflow to ask."""
+    """Return the connection as a libpq DSN; None without the connection, or without Airflow."""
     try:
         from airflow.sdk import BaseHook
         from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError

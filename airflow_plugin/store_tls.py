@@ -25,12 +25,12 @@ class StoreTls:
 
 
 def modelled_tls(database: Database, least: Tls | None = None) -> StoreTls:
-    """What the model says of a database, with the least that is demanded of all."""
+    """Return what the model says of a database, with the least mode demanded of all."""
     return StoreTls(strongest(database.tls, least), database.tls_ca, database.host)
 
 
 def settings_tls(path: Path) -> StoreTls:
-    """What a settings file says; nothing where there is no file. Raises StreamFactoryError for one that is broken."""
+    """Return what a settings file says; nothing without a file. Raises StreamFactoryError for a broken one."""
     try:
         data = json.loads(path.read_text("utf-8"))
         modes = [Tls(data[key]) for key in ("postgres_tls", "least_tls") if data.get(key) is not None]
@@ -43,9 +43,9 @@ def settings_tls(path: Path) -> StoreTls:
 
 
 def dsn_with_tls(dsn: str, wanted: StoreTls) -> str:
-    """The DSN with the stronger of its own sslmode and what is wanted; as it is where nothing is, or it is no DSN.
+    """Return the DSN with the stronger of its own sslmode and the wanted; unchanged if it is not a DSN.
 
-    A DSN of this machine itself, of a socket or of a proxy, is left as it is, unless the merge store is here too.
+    A DSN of this machine itself, of a socket or of a proxy, is left unchanged, unless the merge store is here too.
     """
     if wanted.mode is None:
         return dsn

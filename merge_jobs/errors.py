@@ -100,7 +100,7 @@ TODO_RECOVERY = (
 
 
 class CommandWrong(StreamFactoryError):
-    pass
+    """The command names what does not exist, or lacks what is needed."""
 
 
 class DatabaseFailed(StreamFactoryError):
@@ -114,7 +114,7 @@ class DatabaseFailed(StreamFactoryError):
 
 
 class ConnectFailed(DatabaseFailed):
-    pass
+    """No connection was established."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,8 @@ class RejectedValues:
 
 
 class ValuesRejected(DatabaseFailed):
+    """The source has values that the model's types cannot hold exactly."""
+
     def __init__(self, where: str, dataset: Dataset, found: Sequence[RejectedValues], sqlstate: str | None) -> None:
         what = f"{'; '.join(map(str, found))} (key: {', '.join(dataset.primary_key)})"
         todo = ". ".join(dict.fromkeys(of.todo for of in found))
@@ -140,23 +142,23 @@ class ValuesRejected(DatabaseFailed):
 
 
 class PoolingRefused(StreamFactoryError):
-    pass
+    """A pooler stands between that shares server processes in a way no batch can rely on."""
 
 
 class SettingRefused(StreamFactoryError):
-    pass
+    """A transaction lacks the settings that a batch relies on."""
 
 
 class SourceMismatch(StreamFactoryError):
-    pass
+    """The source lacks a table or a column of the model."""
 
 
 class SourceBehind(StreamFactoryError):
-    pass
+    """The source's state is older than the one that the last batch read."""
 
 
 class StoreMismatch(StreamFactoryError):
-    pass
+    """A merge table belongs to another stream, or does not fit the model."""
 
 
 @dataclass(frozen=True)
@@ -170,12 +172,16 @@ class RejectedKeys:
 
 
 class KeysRejected(StreamFactoryError):
+    """The source has duplicate or NULL keys."""
+
     def __init__(self, where: str, what: str, todo: str, rejected: RejectedKeys) -> None:
         super().__init__(where, what, todo)
         self.rejected = rejected
 
 
 class MapWrong(StreamFactoryError):
+    """A row map does not describe the source; the next batch is full."""
+
     retryable = True
 
     def __init__(self, where: str, what: str, todo: str, dataset: str) -> None:
@@ -184,36 +190,46 @@ class MapWrong(StreamFactoryError):
 
 
 class TooManyDeletes(StreamFactoryError):
-    pass
+    """The source has lost more rows than is believable."""
 
 
 class QualityFailed(StreamFactoryError):
+    """Rows that the batch brings break a quality check of severity `fail`."""
+
     def __init__(self, where: str, what: str, todo: str, found: dict[str, tuple[QualityResult, ...]]) -> None:
         super().__init__(where, what, todo)
         self.found = found  # every check of the batch, by dataset
 
 
 class BatchCommitted(StreamFactoryError):
-    pass
+    """A committed batch is not reset."""
 
 
 class TooManyLocks(StreamFactoryError):
-    pass
+    """A server has no room for the locks of a batch."""
 
 
 class TablesHeld(StreamFactoryError):
+    """Other sessions read every table of a kind that earlier batches left."""
+
     retryable = True
 
 
 class StreamBusy(StreamFactoryError):
+    """Another job holds the stream."""
+
     retryable = True
 
 
 class BatchLost(StreamFactoryError):
+    """The batch is no longer this job's to commit."""
+
     retryable = True
 
 
 class Ended(StreamFactoryError):
+    """The job was asked to end by a signal."""
+
     retryable = True
 
 

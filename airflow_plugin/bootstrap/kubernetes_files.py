@@ -58,11 +58,13 @@ class Secret:
 
     @property
     def row(self) -> str:
+        """Return the secret's line in the list of secrets."""
         keys = ", ".join(f"`{key}`" for key in self.keys)
         return f"| `{self.name}` | `{self.namespace}` | {keys} | {self.purpose} |"
 
     @property
     def command(self) -> str:
+        """Return the kubectl command that creates the secret."""
         if self.keys == CA:  # no secret, and the lines of a certificate fit into no .env file
             return (
                 f"kubectl --namespace {self.namespace} create configmap {self.name} --from-file=ca.crt={self.name}.crt"
@@ -73,7 +75,7 @@ class Secret:
 def kubernetes_files(
     platform: Platform, settings: PlatformSettings, files: Mapping[PurePosixPath, str]
 ) -> dict[PurePosixPath, str]:
-    """The texts by their paths below the folder of --out; `files` are the platform's others. None for other runners."""
+    """Return the texts by their paths below --out; empty for other runners. `files` are the platform's others."""
     if platform.runner is not Runner.KUBERNETES:
         return {}
     short = settings.platform_name
@@ -112,7 +114,7 @@ def _secrets(settings: PlatformSettings) -> str:
 
 
 def _needed(settings: PlatformSettings) -> Iterator[Secret]:
-    """The platform's secrets; one that both stores and producers name is there once."""
+    """Yield the platform's secrets; one that both stores and producers name comes once."""
     namespace = settings.namespace_name or ""
     store = f"{settings.postgres_database} on {settings.postgres_hostname}:{settings.postgres_port}"
     purposes = {str(settings.postgres_credential_secret_name): f"merge jobs and sync: the merge store {store}"}

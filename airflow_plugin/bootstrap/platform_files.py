@@ -18,9 +18,9 @@ from config_schema.tls import Tls, ca_secret, is_local
 def platform_files(
     platform: Platform, model: Model, shards: int = 1, before: PlatformSettings | None = None
 ) -> dict[PurePosixPath, str]:
-    """The files' texts by their paths below the folder of --out; the streams are split over `shards` factory files.
+    """Return the files' texts by their paths below --out; the streams are split over `shards` factory files.
 
-    What the model does not say stays in the settings as it is in those of `before`.
+    Settings that the model does not decide are kept from `before`.
     """
     short = names.platform_name(platform.name)
     numbers = range(1, shards + 1)
@@ -35,12 +35,12 @@ def platform_files(
 
 
 def settings_path(platform: Platform) -> PurePosixPath:
-    """The settings file, below the folder of --out."""
+    """Return the path of the settings file, below --out."""
     return PurePosixPath("settings", names.settings_file(names.platform_name(platform.name)))
 
 
 def platform_settings(platform: Platform, model: Model, before: PlatformSettings | None = None) -> PlatformSettings:
-    """What the model says of a platform; rows that ask for anything else are set aside by the factory."""
+    """Return a platform's settings by the model; the factory quarantines rows that ask for anything else."""
     configs = stream_graph(model.ecosystem, model.mappings)[platform.name].values()
     sources = [model.ecosystem.datastore(store).source for store in dict.fromkeys(c.store_name for c in configs)]
     streams, consumers = platform.streams, platform.consumer_db
@@ -90,7 +90,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
 
 
 def _store_tls(platform: Platform, before: PlatformSettings | None) -> str | None:
-    """As the model says, else as it was; TLS for a new platform, unless its merge store is on its machine."""
+    """Return the model's mode, or else the former; a new platform gets TLS unless its store is on its machine."""
     store = platform.merge_store
     if store.tls is not None:
         return store.tls.value
@@ -100,5 +100,5 @@ def _store_tls(platform: Platform, before: PlatformSettings | None) -> str | Non
 
 
 def _ca_names(*databases: Database) -> tuple[str, ...] | None:
-    """None if there is none: an older plugin does not know the key."""
+    """Return the CAs' names; None if there is none, as an older plugin does not know the key."""
     return tuple(sorted({name for one in databases if (name := ca_secret(one.tls_ca))})) or None

@@ -25,18 +25,19 @@ class FileChange:
 
     @property
     def state(self) -> str:
+        """Whether the file is new, changed or unchanged."""
         if self.before is None:
             return "new"
         return "unchanged" if self.before == self.after else "changed"
 
     def diff(self) -> Iterator[str]:
-        """Lines of a unified diff."""
+        """Yield the lines of a unified diff."""
         before = (self.before or "").splitlines()
         yield from difflib.unified_diff(before, self.after.splitlines(), str(self.path), str(self.path), lineterm="")
 
 
 def file_changes(folder: Path, files: Mapping[PurePosixPath, str]) -> list[FileChange]:
-    """What writing these files below `folder` changes. Raises StreamFactoryError for one that cannot be read."""
+    """Return what writing these files below `folder` changes. Raises StreamFactoryError for an unreadable one."""
     return [FileChange(folder / path, _read(folder / path), text) for path, text in files.items()]
 
 
@@ -56,7 +57,7 @@ def write(change: FileChange) -> None:
 
 
 def superseded(folder: Path, files: Mapping[PurePosixPath, str], platform: str, original: str) -> list[Path]:
-    """Factory files of the platform from another number of shards, as they were written: each stream has one file."""
+    """Return the platform's unedited factory files from another number of shards: a stream must have one file."""
     wanted = {folder / path for path in files}
     found = (folder / "dags").glob(f"{platform}_factory*.py")
     return sorted(path for path in found if path not in wanted and _is_factory_file(path, platform, original))

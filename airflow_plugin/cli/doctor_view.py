@@ -16,7 +16,7 @@ MACHINE = "this machine"
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """In colours where a terminal shows them."""
+    """Print findings, in colours where the terminal has them."""
     console = PlainConsole()
     for line in _lines(findings):
         console.print(line, soft_wrap=True)

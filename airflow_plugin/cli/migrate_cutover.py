@@ -95,7 +95,7 @@ def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
 
 
 def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover:
-    """A cutover that has not begun: all that it needs is looked for."""
+    """Return a cutover that has not begun, once everything it needs is found."""
     from airflow_plugin.migrate.cutover_plan import cutover_of
     from airflow_plugin.migrate.defaults import gaps
     from airflow_plugin.migrate.extract import extracted

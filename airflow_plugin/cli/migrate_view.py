@@ -17,7 +17,7 @@ from config_schema.terminal import PlainConsole
 
 
 def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) -> None:
-    """A line for each DAG and for each file without one."""
+    """Print a line for each DAG, and for each file without one."""
     count = 0
     for one in streams:
         place = f"{one.dag.file}:{one.dag.line}"
@@ -35,7 +35,7 @@ def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) ->
 
 
 def print_compared(found: Iterable[Compared]) -> None:
-    """Of each DAG what differs, then what always does."""
+    """Print what differs for each DAG, then what always does."""
     console = PlainConsole()
     for one in found:
         place = f"{one.dag.file}:{one.dag.line}"
@@ -63,7 +63,7 @@ def print_compared(found: Iterable[Compared]) -> None:
 
 
 def compared_as_dict(one: Compared) -> dict[str, Any]:
-    """For --json."""
+    """Return a comparison as --json shows it."""
     return {
         "dag_id": one.dag.dag_id,
         "file": str(one.dag.file),

@@ -25,7 +25,7 @@ SHORT_COMMIT = 12
 
 
 def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
-    """In colours where a terminal shows them."""
+    """Print a plan, in colours where the terminal has them."""
     console = PlainConsole(stderr=on_stderr)
     for platform in plan.platforms:
         for line in _platform_lines(platform):
@@ -33,13 +33,13 @@ def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
 
 
 def left_note(platform: str) -> str:
-    """What became of a platform that the model has no more."""
+    """Return what became of a platform that has left the model."""
     what = "left the model: its streams are retired, its tables stay"
     return f"{platform} {what}. dagfactory platform retire {platform} archives them"
 
 
 def summary(plan: Plan, done: bool) -> str:
-    """`2 created, 1 unchanged; model at 0123456789ab`."""
+    """Return a plan in one line: `2 created, 1 unchanged; model at 0123456789ab`."""
     words = {"create": "created", "update": "updated", "revive": "revived", "retire": "retired"}
     as_it_is = {"unchanged": "unchanged", "drift": "left as changed by hand"}
     parts = [

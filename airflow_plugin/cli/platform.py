@@ -83,7 +83,7 @@ def _retire(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _archive(settings: PlatformSettings, dry_run: bool) -> None:
-    """The merge job knows its tables."""
+    """Archive the platform's tables by the merge job, which knows them."""
     from psycopg2.extensions import parse_dsn
 
     from airflow_plugin.settings import merge_store_dsn
@@ -130,7 +130,7 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _ask(question: str, yes: bool) -> None:
-    """What was changed so far is rolled back by a no."""
+    """Ask before going on; a no rolls back what was changed so far."""
     if not yes and sys.stdin.isatty():
         typer.confirm(question, abort=True, err=True)
 

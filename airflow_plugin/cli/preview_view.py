@@ -20,12 +20,12 @@ LABEL = 19
 
 
 def print_dag(dag: ShownDag) -> None:
-    """In colours where a terminal shows them."""
+    """Print a DAG, in colours where the terminal has them."""
     _print(_dag_lines(dag))
 
 
 def print_differences(differences: Iterable[FieldChange], origin: str) -> None:
-    """What a config has otherwise than the one at `origin`."""
+    """Print how a config differs from the one at `origin`."""
     changes = list(differences)
     _print([Text(f"Differs from {origin}:" if changes else f"The same as in {origin}.", "bold")])
     _print(Text(f"  {one.key}: {_word(one.before)} -> {_word(one.after)}") for one in changes)

@@ -71,7 +71,10 @@ def run() -> Never:
 
 
 def missing_extra(error: ModuleNotFoundError) -> StreamFactoryError:
-    """The base install has no Airflow and no PostgreSQL server. Raises `error` again if it is a module of ours."""
+    """Return an error that names the extra to install; raise `error` again if a module of ours is missing.
+
+    The base install has no Airflow and no PostgreSQL server.
+    """
     package = (error.name or "").partition(".")[0]
     if package in OURS:
         raise error

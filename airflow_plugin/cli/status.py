@@ -55,7 +55,10 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
 
 
 def streams_of(platform: str, stored: Stored, now: datetime) -> Iterator[dict[str, Any]]:
-    """A line for each stream that is not retired; `met` is None where nobody said how fresh it must be, or it rests."""
+    """Yield a line for each stream that is not retired.
+
+    `met` is None for a paused stream, or where no latency is demanded.
+    """
     from airflow_plugin.control.batch_table import LastLook
     from airflow_plugin.health.freshness import late
 
@@ -79,7 +82,7 @@ def streams_of(platform: str, stored: Stored, now: datetime) -> Iterator[dict[st
 
 
 def _latency(config_json: str) -> int | None:
-    """None too for a config that cannot be read: `dagfactory doctor` says what is wrong with it."""
+    """Return the latency a config demands; None also for an unreadable config, which `dagfactory doctor` explains."""
     try:
         need = json.loads(config_json).get("latency_seconds")
     except (ValueError, AttributeError):

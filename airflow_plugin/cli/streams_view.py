@@ -29,7 +29,7 @@ COLOURS = {"active": "green", "paused": "yellow", "retired": "dim"}
 
 
 def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) -> None:
-    """A table of streams, and how many there are."""
+    """Print a table of streams, and how many there are."""
     table = _table("stream", "status", "milestoning", "schedule", "runner", "updated", "by hand")
     for row in rows:
         config = parsed(row.config_json)
@@ -49,7 +49,7 @@ def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) 
 
 
 def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[Problem]) -> None:
-    """One stream, whole."""
+    """Print one stream in full."""
     console = _console()
     console.print(Text.assemble((row.stream_key, "bold"), "  ", (row.status, COLOURS.get(row.status, "red"))))
     console.print(f"created {row.created_at:%Y-%m-%d %H:%M:%S%z}, updated {row.updated_at:%Y-%m-%d %H:%M:%S%z}")
@@ -63,7 +63,7 @@ def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[
 
 
 def print_history(versions: Iterable[Version]) -> None:
-    """A line for each change, then its keys."""
+    """Print a line for each change, then the keys that it changed."""
     console = _console()
     for one in versions:
         commit = f"  model {one.model_commit[:SHORT_COMMIT]}" if one.model_commit else "  by hand"
@@ -75,7 +75,7 @@ def print_history(versions: Iterable[Version]) -> None:
 
 
 def print_difference(found: Difference) -> None:
-    """What differs now, key by key."""
+    """Print what differs now, key by key."""
     console = _console()
     same = found.status[0] == found.status[1] and not found.fields
     words = "the same as" if same else "now, compared with"
@@ -85,7 +85,7 @@ def print_difference(found: Difference) -> None:
 
 
 def print_changes(before: Mapping[str, StreamRow], written: Sequence[RowChange], *, done: bool) -> None:
-    """What was done to rows, or would be."""
+    """Print what was changed in rows, or would be."""
     console = _console()
     for change in written:
         row = before.get(change.stream_key)
@@ -99,7 +99,7 @@ def print_changes(before: Mapping[str, StreamRow], written: Sequence[RowChange],
 
 
 def row_as_dict(row: StreamRow, by_hand: HandChange | None) -> dict[str, Any]:
-    """For --json; a config that is no JSON object is its text."""
+    """Return a row as --json shows it; a config that is not a JSON object stays a text."""
     return {
         "stream_key": row.stream_key,
         "status": row.status,
@@ -111,7 +111,7 @@ def row_as_dict(row: StreamRow, by_hand: HandChange | None) -> dict[str, Any]:
 
 
 def version_as_dict(version: Version) -> dict[str, Any]:
-    """For --json."""
+    """Return a version as --json shows it."""
     return {**vars(version), "changed_at": version.changed_at.isoformat()}
 
 

@@ -12,17 +12,17 @@ from config_schema.terminal import PlainConsole
 
 
 def talk(text: str) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     _console().print(Text(text), soft_wrap=True)
 
 
 def print_error(error: StreamFactoryError) -> None:
-    """One error, or each of a model's problems on a line of its own."""
+    """Print an error, or each of a model's problems on a line of its own."""
     _print("error: ", "bold red", error)
 
 
 def print_warning(error: StreamFactoryError) -> None:
-    """What another command would refuse."""
+    """Print as a warning what another command would refuse."""
     _print("warning: ", "bold yellow", error)
 
 

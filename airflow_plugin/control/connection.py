@@ -169,7 +169,7 @@ def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:
 
 @contextmanager
 def worded(where: str) -> Iterator[None]:
-    """Errors of PostgreSQL inside become MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
+    """Turn PostgreSQL's errors into MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
     try:
         yield
     except psycopg2.Error as error:
@@ -177,7 +177,7 @@ def worded(where: str) -> Iterator[None]:
 
 
 def identity(dsn: str, where: str) -> tuple[str, ...]:
-    """Server, database and user of a DSN: equal for two DSNs of one merge store. Raises MergeStoreError."""
+    """Return server, database and user of a DSN: equal for two DSNs of one merge store. Raises MergeStoreError."""
     try:
         parts = psycopg2.extensions.parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):
@@ -187,7 +187,7 @@ def identity(dsn: str, where: str) -> tuple[str, ...]:
 
 
 def place(dsn: str) -> str:
-    """`user@host:port/database` of a DSN, as far as it can be shown."""
+    """Return `user@host:port/database` of a DSN; empty if it cannot be shown."""
     try:
         parts = psycopg2.extensions.parse_dsn(dsn)
     except psycopg2.Error:

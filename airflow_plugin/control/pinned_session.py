@@ -24,6 +24,7 @@ class PinnedCursor(extensions.cursor):
     """
 
     def execute(self, query: Any, vars: Any = None) -> None:
+        """Execute a statement for which a name without a schema is PostgreSQL's own."""
         if self.connection.autocommit:
             # There is no transaction for a setting to end with; some statements take none beside them.
             super().execute(PINNED_IN_SESSION)

@@ -100,14 +100,14 @@ def stream_rows(
     schema: str = "public",
     retired: bool = False,
 ) -> list[StreamRow]:
-    """The rows by stream_key, in its order; with `retired` those too. Raises MergeStoreError if there is no table."""
+    """Return the rows by stream_key; with `retired` those too. Raises MergeStoreError if there is no table."""
     wanted = {"retired": retired, "stream_keys": None if stream_keys is None else list(stream_keys)}
     rows = _fetch(connection, platform, schema, "select_rows", wanted)
     return [StreamRow(*row) for row in rows]
 
 
 def gone_streams(connection: Connection, platform: str, schema: str = "public") -> list[str]:
-    """Streams that the history knows and the table has not, though they were never retired; none without a history."""
+    """Return streams that are in the history and not in the table, though never retired; empty without a history."""
     if "history_table" in _missing(connection, platform, schema):
         return []
     return [key for (key,) in _fetch(connection, platform, schema, "select_gone", {})]
@@ -119,12 +119,12 @@ def factory_query(name: str, platform: str, schema: str, values: Mapping[str, An
 
 
 def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
-    """Whether the platform has its stream table; one made elsewhere may stand alone, without history."""
+    """Return whether the platform has its stream table; one made elsewhere may lack its history."""
     return "stream_table" not in _missing(connection, platform, schema)
 
 
 def missing_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
-    """The names of the tables that are not there yet."""
+    """Return the names of the tables that do not exist yet."""
     return [_table_names(platform)[kind] for kind in _missing(connection, platform, schema)]
 
 
@@ -148,7 +148,7 @@ def create_tables(
 
 
 def take_sync_lock(connection: Connection, platform: str, schema: str = "public", *, seconds: float = 30) -> None:
-    """Until the transaction ends no other sync works on the platform. Raises MergeStoreError after `seconds`."""
+    """Keep other syncs from the platform until the transaction ends. Raises MergeStoreError after `seconds`."""
     milliseconds = str(round(seconds * 1000))
     _execute(connection, platform, schema, "set_lock_timeout", {"milliseconds": milliseconds})
     table = _qualified(connection, platform, schema)["stream_table"]
@@ -156,12 +156,12 @@ def take_sync_lock(connection: Connection, platform: str, schema: str = "public"
 
 
 def lock_rows(connection: Connection, platform: str, schema: str = "public") -> None:
-    """Until the transaction ends nobody else changes the rows, by hand neither; they can be read."""
+    """Keep everybody else from changing the rows until the transaction ends; they can still be read."""
     _execute(connection, platform, schema, "lock_stream_table")
 
 
 def config_limit(connection: Connection, platform: str, schema: str = "public") -> int | None:
-    """How many characters config_json takes in a table made elsewhere; None: any number."""
+    """Return how many characters config_json can have in a table made elsewhere; None for any number."""
     table = _qualified(connection, platform, schema)["stream_table"]
     rows = _fetch(connection, platform, schema, "select_config_limit", {"table": table})
     limit: int | None = rows[0][0] if rows else None
@@ -212,7 +212,7 @@ def adopt_rows(
 
 
 def changes_by_hand(connection: Connection, platform: str, schema: str = "public") -> dict[str, HandChange]:
-    """The rows, by stream_key, that are not as the last sync left them; none without a history."""
+    """Return, by stream_key, the rows that differ from what the last sync wrote; empty without a history."""
     if {"history_table", "stream_table"}.intersection(_missing(connection, platform, schema)):
         return {}
     return {key: HandChange(*change) for key, *change in _fetch(connection, platform, schema, "select_by_hand", {})}
@@ -265,7 +265,7 @@ def prune_history(connection: Connection, platform: str, schema: str = "public")
 
 
 def check_lengths(connection: Connection, platform: str, changes: Iterable[RowChange], schema: str = "public") -> None:
-    """Raises ConfigDoesNotFit for the first change whose config the column does not take."""
+    """Raise ConfigDoesNotFit for the first change whose config is too long for the column."""
     limit = config_limit(connection, platform, schema)
     for change in changes if limit is not None else ():
         if limit is not None and len(change.config_json) > limit:
@@ -273,7 +273,7 @@ def check_lengths(connection: Connection, platform: str, changes: Iterable[RowCh
 
 
 def model_commit(connection: Connection, platform: str, schema: str = "public") -> str | None:
-    """The commit of the model that was synced last; None before the first sync."""
+    """Return the commit of the model that was synced last; None before the first sync."""
     if "model_state_table" in _missing(connection, platform, schema):
         return None
     rows = _fetch(connection, platform, schema, "select_model_commit", {})
@@ -283,6 +283,7 @@ def model_commit(connection: Connection, platform: str, schema: str = "public") 
 def record_model_commit(
     connection: Connection, platform: str, commit: str, *, applied_by: str, schema: str = "public"
 ) -> None:
+    """Record the commit that was synced, and by whom."""
     values = {"model_commit": commit, "applied_by": applied_by}
     _execute(connection, platform, schema, "record_model_commit", values)
 

@@ -43,6 +43,7 @@ class Airflow:
 
     @property
     def address(self) -> str:
+        """The address of the web server."""
         return f"http://{HOST}:{self.port}"
 
     def migrate(self) -> None:
@@ -58,7 +59,7 @@ class Airflow:
             self.processes.start(component, python_module("airflow", component, *flags), self.environment)
 
     def becoming_healthy(self) -> Iterator[tuple[str, ...]]:
-        """What is healthy so far, again and again, until everything is. Raises StreamFactoryError if it never is."""
+        """Yield the healthy components again and again, until all are. Raises StreamFactoryError after a time."""
         give_up = time.monotonic() + HEALTHY_SECONDS
         wanted = {"metadatabase", "scheduler", "dag_processor", "triggerer"}
         while True:
@@ -74,7 +75,7 @@ class Airflow:
             time.sleep(POLL_SECONDS)
 
     def check_alive(self) -> None:
-        """Raises StreamFactoryError if a component has ended by itself."""
+        """Raise StreamFactoryError if a component has ended by itself."""
         for name, code in self.processes.ended():
             if name in COMPONENTS:
                 raise self._failed(f"airflow {name}", code, name)
@@ -119,7 +120,7 @@ class Airflow:
 
 
 def check_port(port: int) -> None:
-    """Raises StreamFactoryError if somebody listens on this port of the loopback interface already."""
+    """Raise StreamFactoryError if somebody already listens on this port of the loopback interface."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

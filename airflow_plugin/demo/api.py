@@ -22,10 +22,11 @@ class Api:
         self._login = {"username": user, "password": password}
 
     def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def healthy(self) -> set[str]:
-        """The components that say they are healthy; none while the api-server does not answer."""
+        """Return the components that are healthy; empty while the api-server does not answer."""
         try:
             told = self._client.get("/api/v2/monitor/health").json()
         except (httpx.HTTPError, ValueError):
@@ -33,12 +34,12 @@ class Api:
         return {name for name, of in told.items() if of.get("status") == "healthy"}
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
-        """The DAG; None while Airflow does not know it."""
+        """Return the DAG; None while Airflow does not know it."""
         answer = self._call("GET", f"/dags/{dag_id}")
         return None if answer.status_code == 404 else self._json(answer)
 
     def import_errors(self) -> list[str]:
-        """The stack traces of DAG files that do not load."""
+        """Return the stack traces of DAG files that do not load."""
         found = self._json(self._call("GET", "/importErrors"))
         return [str(error["stack_trace"]) for error in found["import_errors"]]
 
@@ -48,27 +49,27 @@ class Api:
         return str(run["dag_run_id"])
 
     def state(self, dag_id: str, run_id: str) -> str:
-        """The state of a run; one of ENDED once it has ended."""
+        """Return the state of a run; one of ENDED once it has ended."""
         return str(self._json(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))["state"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """The runs of a DAG, the newest first."""
+        """Return the runs of a DAG, the newest first."""
         found = self._json(self._call("GET", f"/dags/{dag_id}/dagRuns?order_by=-run_after&limit=20"))
         runs: list[dict[str, Any]] = found["dag_runs"]
         return runs
 
     def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """What a task returned; None if it returned nothing."""
+        """Return what a task returned; None if it returned nothing."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         answer = self._call("GET", path)
         return None if answer.status_code == 404 else self._json(answer)["value"]
 
     def tries(self, dag_id: str, run_id: str, task_id: str) -> int:
-        """How often a task was tried in a run."""
+        """Return how often a task was tried in a run."""
         return int(self.task(dag_id, run_id, task_id)["try_number"])
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-        """A task of a run: its state, its start and its end."""
+        """Return a task of a run: its state, its start and its end."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         found: dict[str, Any] = self._json(self._call("GET", path))
         return found

@@ -141,7 +141,7 @@ def _all_rounds(
 
 
 def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[str, str], report: Report) -> None:
-    """The model's schedules reach Airflow through the rows: no file in the dags folder changes."""
+    """Commit and sync other schedules: they reach Airflow through rows, and no DAG file changes."""
     report.step("Model: the schedules come in, by another commit and another sync")
     before = {run["dag_run_id"] for run in airflow.api.runs(PLATFORMS[0].dag_id)}  # of an earlier demo in this folder
     model.commit(scheduled=True)
@@ -163,7 +163,7 @@ def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[
 
 
 def _shown(airflow: Airflow, schedules: Mapping[str, str | None]) -> bool:
-    """Whether Airflow has each platform's DAG, with the schedule that it is to have."""
+    """Return whether Airflow has each platform's DAG, with the schedule that it should have."""
     dags = {platform: airflow.api.dag(platform.dag_id) for platform in PLATFORMS}
     return all(dag and dag["timetable_summary"] == schedules[platform.original] for platform, dag in dags.items())
 

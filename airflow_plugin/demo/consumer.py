@@ -52,7 +52,7 @@ def show_consumers(databases: Databases, model: Path, environment: dict[str, str
 
 
 def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifier]]:
-    """Kind and name of the groups' views of a dataset; the demo's consumer becomes a reader of each group."""
+    """Return kind and name of a dataset's views; the demo's consumer becomes a reader of each group."""
     found: list[tuple[str, sql.Identifier]] = []
     with contextlib.closing(databases.connect(MERGE_STORE)) as session, session, session.cursor() as cursor:
         cursor.execute(VIEWS)

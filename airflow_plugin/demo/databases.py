@@ -50,12 +50,13 @@ class Databases:
     passwords: dict[str, str]
 
     def dsn(self, database: str, role: str | None = None) -> str:
-        """A libpq URL for the database's owner, or for another role."""
+        """Return a libpq URL for the database's owner, or for another role."""
         user = role or OWNERS[database]
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"postgresql://{user}:{quote(self.passwords[user])}@{host}:{self.port}/{database}"
 
     def connect(self, database: str) -> psycopg2.extensions.connection:
+        """Connect to a database as its owner."""
         return connect(self.dsn(database), database)
 
 
@@ -115,7 +116,7 @@ def _create_all(admin_dsn: str, cursor: Cursor, passwords: dict[str, str], where
 
 
 def _drop_metadata(cursor: Cursor, where: str) -> None:
-    """The last demo's DAGs have schedules: they would run, and take a round's changes, before they are parsed anew."""
+    """Drop the last demo's metadata: its DAGs would run on schedule before they are parsed anew."""
     try:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(METADATA)))
     except ObjectInUse as error:
@@ -129,7 +130,7 @@ def _mark(cursor: Cursor, kind: str, name: str) -> None:
 
 
 def _let_the_reader_read(databases: Databases) -> None:
-    """On the producer's tables as they are and as they will come."""
+    """Let the reader read the producer's tables, present and future."""
     reader = sql.Identifier(READER)
     statements = (
         "GRANT CONNECT ON DATABASE customer_db TO {}",

@@ -13,7 +13,7 @@ from config_schema.errors import StreamFactoryError
 
 @contextlib.contextmanager
 def demo_folder(given: Path | None) -> Iterator[Path]:
-    """The folder, made where it is missing. Raises StreamFactoryError if it cannot be had, or another demo has it."""
+    """Yield the folder, created if missing. Raises StreamFactoryError if another demo uses it."""
     if given is None:
         with tempfile.TemporaryDirectory(prefix="stream-factory-demo-", ignore_cleanup_errors=True) as made:
             Path(made).chmod(0o711)  # as root PostgreSQL runs as another user, who has to walk through

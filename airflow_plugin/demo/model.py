@@ -50,7 +50,7 @@ class DemoModel:
             self._git(*AUTHOR, "commit", "--quiet", "-m", f"The model, {schedules}")
 
     def secrets(self) -> dict[str, str]:
-        """What a job's secrets hold, as environment variables."""
+        """Return the secrets of a job, as environment variables."""
         passwords = self._databases.passwords
         return {
             "POSTGRES_USERNAME": "merge",

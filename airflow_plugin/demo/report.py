@@ -33,31 +33,31 @@ class Report:
         self._began = time.monotonic()
 
     def step(self, text: str) -> None:
-        """One line, with the seconds since the beginning."""
+        """Print a line, with the seconds since the beginning."""
         self._console.print(f"[dim]{time.monotonic() - self._began:6.1f} s[/dim]  {escape(text)}")
 
     def say(self, text: str) -> None:
-        """What a command of ours printed."""
+        """Print the output of a command."""
         for line in text.strip().splitlines():
             self._console.print(f"          [dim]{escape(line)}[/dim]")
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
-        """A spinner while something comes about; gives a function that changes its text."""
+        """Show a spinner while waiting; yield a function that changes its text."""
         with self._console.status(escape(text)) as status:
             yield lambda now: status.update(escape(now))
         self.step(text)
 
     @contextlib.contextmanager
     def rounds(self, number: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
-        """A bar over the rounds; gives a function that moves it on, and one that says what was done."""
+        """Show a bar over the rounds; yield a function that advances it, and one that prints a step."""
         columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
         with Progress(*columns, console=self._console, transient=True) as progress:
             task = progress.add_task("Rounds", total=number)
             yield lambda: progress.advance(task), self.step
 
     def table(self, lines: Sequence[Line]) -> None:
-        """What Airflow has of each round, and whether that is the truth."""
+        """Print what Airflow has for each round, and whether it is right."""
         table = Table(
             title="What the runs reported, as Airflow has it",
             title_justify="left",
@@ -78,7 +78,7 @@ class Report:
         self._console.print(table)
 
     def outcome(self, lines: Sequence[Line], airflow: Airflow) -> None:
-        """Every difference, or that there is none; and where to look next."""
+        """Print every difference, or that there is none, and where to look next."""
         wrong = [line for line in lines if line.differs]
         for line in wrong:
             for difference in line.differs:

@@ -22,18 +22,23 @@ RUN_SECONDS = 180
 
 @dataclass(frozen=True)
 class DemoPlatform:
+    """A platform of the demo."""
+
     original: str
     forensic: bool
 
     @property
     def name(self) -> str:
+        """The platform's name in tables and DAG ids."""
         return names.platform_name(self.original)
 
     @property
     def dag_id(self) -> str:
+        """The id of the stream's DAG."""
         return names.dag_id(self.name, STORE)
 
     def table(self, dataset: str) -> str:
+        """Return the name of a dataset's merge table."""
         return names.merge_table(self.name, STORE, dataset)
 
 
@@ -70,7 +75,7 @@ def run_round(label: str, airflow: Airflow, databases: Databases, tell: Callable
 
 
 def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
-    """What each platform's merge task returned; the runs go side by side."""
+    """Run all platforms at once, and return what each merge task returned."""
     started = time.monotonic()
     running = {platform: airflow.api.trigger(platform.dag_id) for platform in PLATFORMS}
     results: dict[DemoPlatform, Any] = {}

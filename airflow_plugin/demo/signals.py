@@ -11,7 +11,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """TERM and HUP unwind as Ctrl+C does, so that everything is stopped."""
+    """Let TERM and HUP unwind as Ctrl+C does, so that everything is stopped."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -25,6 +25,6 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def ignore_signals() -> None:
-    """Until `stopped_by_signals` ends."""
+    """Ignore signals until `stopped_by_signals` ends."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

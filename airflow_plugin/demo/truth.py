@@ -50,7 +50,7 @@ class Merged:
 
 
 def expected(source: Rows, before: Rows) -> Expected:
-    """What must be reported when `source` is merged into a table whose current rows are `before`."""
+    """Return what must be reported when `source` is merged into a table whose current rows are `before`."""
     both = source.keys() & before.keys()
     updated = sum(source[key] != before[key] for key in both)
     return Expected(
@@ -63,9 +63,9 @@ def expected(source: Rows, before: Rows) -> Expected:
 
 
 def differences(source: Rows, before: Merged, after: Merged, batch: int, *, forensic: bool) -> list[str]:
-    """How the merge table differs from what it must be after the round; empty if in nothing.
+    """Return how the merge table differs from what it must be after the round; empty if it does not.
 
-    `batch` is what the run says is its batch: it must be the one that versions went out and came in.
+    `batch` is the id that the run reported: versions must begin and end with it.
     """
     found = []
     if after.current != source:
@@ -88,12 +88,12 @@ def _versions_after(source: Rows, before: Merged, batch: int) -> Versions:
 
 
 def source_rows(connection: Connection, dataset: str) -> Rows:
-    """The producer's rows as they are now."""
+    """Return the producer's rows as they are now."""
     return _by_key(_select(connection, dataset, TABLES[dataset], ()))
 
 
 def merged_rows(connection: Connection, table: str, dataset: str, *, forensic: bool) -> Merged:
-    """A merge table's rows as they are now; none if it is not there yet."""
+    """Return a merge table's rows as they are now; empty if it does not exist yet."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NULL", (f'public."{table}"',))
         row = cursor.fetchone()

@@ -19,9 +19,9 @@ from config_schema.load import Model, load_model
 
 
 def examine(model_folder: Path | None, platforms: Sequence[str] = (), dags: Path | None = None) -> list[Finding]:
-    """All findings. The platforms are those of the settings files and of the model, or those named.
+    """Return all findings, for the named platforms, or for those of the settings files and the model.
 
-    Raises StreamFactoryError for a name that is none of them.
+    Raises StreamFactoryError for an unknown name.
     """
     with quiet_airflow(as_server=True):
         return list(_all(model_folder, platforms, dags))
@@ -82,7 +82,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
 
 
 def _model(folder: Path | None) -> tuple[Model | None, list[Finding]]:
-    """The model, None where there is none to be used, and what is to be said of its folder."""
+    """Return the model, or None if there is no usable one, and the findings on its folder."""
     if folder is None:
         return None, []
     from airflow_plugin.doctor.model import folder_findings

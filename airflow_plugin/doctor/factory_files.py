@@ -16,7 +16,7 @@ BOOTSTRAP = "Run dagfactory bootstrap, and put its factory files there"
 
 
 def dags_folder() -> Path | None:
-    """Airflow's own; None without Airflow."""
+    """Return Airflow's dags folder; None without Airflow."""
     try:
         from airflow.sdk.configuration import conf
     except ImportError:
@@ -25,7 +25,7 @@ def dags_folder() -> Path | None:
 
 
 def factory_file_findings(settings: PlatformSettings, folder: Path) -> Iterator[Finding]:
-    """Of the platform's files below `folder`, at any depth."""
+    """Yield findings on the platform's files below `folder`, at any depth."""
     area = Area("factory files", settings.original_platform_name)
     by_count = _found(settings.platform_name, folder)
     if not by_count:
@@ -44,7 +44,7 @@ def factory_file_findings(settings: PlatformSettings, folder: Path) -> Iterator[
 
 
 def _found(platform: str, folder: Path) -> dict[int, dict[int, list[Path]]]:
-    """By the number of shards, then by the shard's own number."""
+    """Return the files by the number of shards, then by the shard's own number."""
     found: dict[int, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     name = re.compile(rf"{re.escape(platform)}_factory(?:_(\d{{1,4}})_of_(\d{{1,4}}))?\.py")
     for path in sorted(folder.rglob(f"{platform}_factory*.py")):

@@ -28,7 +28,7 @@ class Finding:
     todo: str = ""
 
     def to_dict(self) -> dict[str, str]:
-        """For --json."""
+        """Return the finding as --json shows it."""
         return {**vars(self), "level": self.level.value}
 
 
@@ -40,23 +40,26 @@ class Area:
     platform: str = ""
 
     def ok(self, what: str) -> Finding:
+        """Return a finding that all is well."""
         return Finding(Level.OK, self.platform, self.name, what)
 
     def warning(self, what: str, todo: str) -> Finding:
+        """Return a finding that deserves attention."""
         return Finding(Level.WARNING, self.platform, self.name, what, todo)
 
     def error(self, what: str, todo: str) -> Finding:
+        """Return a finding that something does not work."""
         return Finding(Level.ERROR, self.platform, self.name, what, todo)
 
     def of_error(self, error: StreamFactoryError) -> list[Finding]:
-        """A line for each of its problems."""
+        """Return a finding for each of the error's problems."""
         if isinstance(error, ProblemsFound) and error.problems:
             return [self.error(_place(one.file, one.path) + one.what, one.todo) for one in error.problems]
         return [self.error(_place(error.where) + error.what_in_full, error.todo)]
 
 
 def worst(findings: Iterable[Finding]) -> Level:
-    """The worst level of all; OK of none."""
+    """Return the worst level of all; OK if there are no findings."""
     order = list(Level)
     return max((finding.level for finding in findings), key=order.index, default=Level.OK)
 

@@ -29,9 +29,10 @@ SYNC = "Run dagfactory sync or dagfactory platform tables, which create it"
 def merge_store_findings(
     settings: PlatformSettings, model: Model | None, dags: Path | None = None, *, streams: bool = True
 ) -> Iterator[Finding]:
-    """What cannot be looked at, because something before it is not there, is left out; `streams` too if not wanted.
+    """Yield findings on the merge store; what depends on something missing is left out.
 
-    `dags` is Airflow's dags folder, in which static files may have the DAG ids of streams.
+    `dags` is Airflow's dags folder, whose static files may use DAG ids of streams; `streams` says whether streams are
+    examined.
     """
     area = Area("connection", settings.original_platform_name)
     try:
@@ -53,7 +54,7 @@ def merge_store_findings(
 
 
 def _dsn(settings: PlatformSettings, model: Model | None) -> tuple[str, str]:
-    """As the factory finds it; on a machine that only syncs, as sync does. Raises StreamFactoryError."""
+    """Return the DSN as the factory finds it, or as sync does where there is only sync. Raises StreamFactoryError."""
     try:
         return merge_store_dsn(settings.platform_name)
     except StreamFactoryError:
@@ -93,7 +94,7 @@ def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Find
 
 
 def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:
-    """Those that are there, and whether the user may read and write them."""
+    """Return the existing tables, and whether the user may read and write them."""
     platform = settings.platform_name
     wanted = [*_own_tables(platform), *_batch_tables(platform)]
     rows = fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})

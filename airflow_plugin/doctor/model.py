@@ -17,7 +17,7 @@ SHORT = 12
 
 
 def folder_findings(folder: Path) -> Iterator[Finding]:
-    """Of the folder that the model was read from: sync takes only what is committed."""
+    """Yield findings on the folder that the model was read from: sync takes only what is committed."""
     area = Area("model")
     try:
         yield area.ok(f"{folder} is committed, at {commit_of(folder)[:SHORT]}")
@@ -26,7 +26,7 @@ def folder_findings(folder: Path) -> Iterator[Finding]:
 
 
 def repository_findings(platform: Platform) -> Iterator[Finding]:
-    """Of the repository that the platform's jobs take the model from, with the token of its secret."""
+    """Yield findings on the repository from which the platform's jobs take the model, with its secret's token."""
     area = Area("model", platform.name)
     git = platform.model
     token = os.environ.get(names.secret_variable(git.credential, "token"))

@@ -19,7 +19,7 @@ BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
 
 
 def platforms_with_settings() -> list[str]:
-    """The platforms' names in the model, by the settings files that can be read."""
+    """Return the model's names of the platforms whose settings files can be read."""
     found = []
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
         try:
@@ -31,9 +31,9 @@ def platforms_with_settings() -> list[str]:
 
 
 def settings_findings(original: str, model: Model | None) -> tuple[PlatformSettings | None, list[Finding]]:
-    """The platform's settings and what is to be said of their file.
+    """Return the platform's settings, and findings on their file.
 
-    Without a file they are those that bootstrap would write for the model; None where they cannot be known.
+    Without a file they are those that bootstrap would write for the model; None if they are unknown.
     """
     area = Area("settings", original)
     path = settings_dir() / names.settings_file(names.platform_name(original))
@@ -66,7 +66,7 @@ def _of_model(area: Area, settings: PlatformSettings, model: Model) -> Iterator[
 
 
 def _modelled(original: str, model: Model | None, before: PlatformSettings | None = None) -> PlatformSettings | None:
-    """What bootstrap would write; None where the model has no such platform."""
+    """Return what bootstrap would write; None if the model has no such platform."""
     from airflow_plugin.bootstrap.platform_files import platform_settings
 
     platforms = model.ecosystem.platforms if model else ()

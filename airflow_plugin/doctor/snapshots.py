@@ -15,7 +15,7 @@ from config_schema.errors import StreamFactoryError
 
 
 def snapshot_findings(settings: PlatformSettings) -> Iterator[Finding]:
-    """Whether it is there, whose it is, whether it can be used, and how old it is."""
+    """Yield whether the snapshot exists, who owns it, whether it can be used, and how old it is."""
     area = Area("snapshot", settings.original_platform_name)
     path = snapshot_path(settings.platform_name)
     try:

@@ -26,7 +26,7 @@ WRITE = "Write tls: verify-full (or require) for it in the model"
 
 
 def session_findings(area: Area, connection: Connection, dsn: str, title: str) -> Iterator[Finding]:
-    """What a session uses, asked of libpq and of the server: they differ where a proxy stands between."""
+    """Yield what a session uses, asked of libpq and of the server: they differ if a proxy stands between."""
     parts = parse_dsn(dsn)
     used, mode = _used(connection), connection.info.dsn_parameters.get("sslmode", "")
     local = is_local(parts.get("host", ""))
@@ -52,7 +52,7 @@ def session_findings(area: Area, connection: Connection, dsn: str, title: str) -
 
 
 def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> Iterator[Finding]:
-    """What the model leaves open of the platform's databases; where jobs run here, what their sessions use."""
+    """Yield databases that the model leaves without TLS; where jobs run here, also what their sessions use."""
     area = Area("tls", settings.original_platform_name)
     if os.environ.get("PGSSLMODE"):
         what = "PGSSLMODE is set here, and reaches no job"
@@ -77,7 +77,7 @@ def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> It
 
 
 def _databases(settings: PlatformSettings, model: Model) -> dict[str, Database]:
-    """The producers' databases that the platform reads, and its consumers', each once."""
+    """Return the producers' databases that the platform reads, and its consumers', each once."""
     name = settings.original_platform_name
     configs = stream_graph(model.ecosystem, model.mappings).get(name, {}).values()
     found = {f"source of {store}": model.ecosystem.datastore(store).source for store in {c.store_name for c in configs}}

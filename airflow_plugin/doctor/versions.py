@@ -20,11 +20,12 @@ INSTALL = f"Install {DISTRIBUTION}[{EXTRA}]"
 
 
 def airflow_is_here() -> bool:
+    """Return whether Airflow is installed."""
     return _version(AIRFLOW) is not None
 
 
 def version_findings() -> Iterator[Finding]:
-    """Python and this distribution; then Airflow and its providers, where Airflow is here at all."""
+    """Yield the versions of Python and this distribution, and of Airflow and its providers if installed."""
     yield AREA.ok(f"{DISTRIBUTION} {version(DISTRIBUTION)}, Python {platform.python_version()}")
     if not airflow_is_here():
         yield AREA.warning("Airflow is not installed: what it needs is not looked at", f"{INSTALL}, if it runs here")
@@ -35,7 +36,7 @@ def version_findings() -> Iterator[Finding]:
 
 
 def notifier_findings(settings: PlatformSettings) -> Iterator[Finding]:
-    """Whether those can be told of failures that the settings name."""
+    """Yield whether the notifiers that the settings name can be reached."""
     if settings.notifiers and airflow_is_here() and _version(SLACK) is None:
         what = f"the settings name notifiers, and {SLACK} is not installed: nobody is told of failures"
         yield Area("versions", settings.original_platform_name).error(what, f"Install {SLACK}")

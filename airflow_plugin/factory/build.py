@@ -28,7 +28,7 @@ from config_schema import names
 
 
 def dag(plan: DagPlan) -> DAG:
-    """The ingestion DAG of a plan."""
+    """Return the ingestion DAG of a plan."""
     built = DAG(
         dag_id=plan.dag_id,
         schedule=any_asset(plan.schedule_assets) or timetable(plan.schedule, plan.timezone),
@@ -69,7 +69,7 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
 
 
 def _deadline(plan: DagPlan) -> DeadlineAlert | None:
-    """Told of once for a run that has not succeeded so long after it was queued."""
+    """Return an alert for a run that has not succeeded some time after it was queued; None without one."""
     if plan.deadline is None or plan.notifier is None:
         return None
     told = {
@@ -86,9 +86,10 @@ def _deadline(plan: DagPlan) -> DeadlineAlert | None:
 
 
 def any_asset(uris: tuple[str, ...]) -> BaseAsset | None:
-    """An event on any of the assets. Those of streams are named in full, so that Airflow shows what started a run.
+    """Return an expression for an event on any of the assets.
 
-    Of others only the URI is known, not the name that their owners gave them.
+    Those of streams are named in full, so that Airflow shows what started a run. Only the URI of others is known, not
+    the name that their owners gave them.
     """
     own = f"{names.ASSET_SCHEME}://"
     assets = [Asset(uri) if uri.startswith(own) else AssetUriRef(uri) for uri in uris]

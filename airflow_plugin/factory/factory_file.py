@@ -17,6 +17,6 @@ publish(globals(), platform="{platform}"{shard})
 
 
 def factory_file(original_platform_name: str, number: int = 1, count: int = 1) -> str:
-    """The text for the platform named so in the model, or for one of several; its name is `names.factory_file()`."""
+    """Return the text of a platform's factory file, or of one of several; `names.factory_file()` names it."""
     shard = f', shard="{number}/{count}"' if count > 1 else ""
     return TEXT.format(platform=original_platform_name, shard=shard)

@@ -9,7 +9,7 @@ from airflow_plugin.metrics import LOAD, Metric, of_platform, send, switched_on
 
 
 def report(platform: str, part: Shard, *, seconds: float, gauges: Mapping[Metric, float]) -> None:
-    """The time of loading and the gauges beside it; a shard has its own names.
+    """Send the time of loading and the gauges beside it; a shard has names of its own.
 
     Costs nothing and imports nothing while all metrics are switched off.
     """

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = None) -> None:
-    """What `airflow_plugin.factory.publish` does."""
+    """Put the platform's DAGs into a DAG file's namespace."""
     settings, trouble = settings_for_parse(platform)
     if trouble is not None and settings.missing_file is None:
         log.warning("%s: the settings are those that were last parsed by: %s", platform, trouble)
@@ -55,7 +55,7 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
 
 
 def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
-    """In the dag-processor: the DAGs of all streams of a shard; those of the platform are in the first."""
+    """Return, in the dag-processor, the DAGs of a shard's streams; the first shard has the platform's own DAGs too."""
     began = time.monotonic()
     known = _known_streams(settings)
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
@@ -93,7 +93,7 @@ def _known_streams(settings: PlatformSettings) -> Known:
 
 @contextmanager
 def nothing_collected() -> Iterator[None]:
-    """All that is made meanwhile stays: looking through it for garbage, again and again, takes a tenth of the time."""
+    """Pause the garbage collector: objects built meanwhile are kept, and collecting takes a tenth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -104,7 +104,7 @@ def nothing_collected() -> Iterator[None]:
 
 
 def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
-    """In a worker, where Airflow names the DAG that it wants: that one, by its row only."""
+    """Return, in a worker, the one DAG that Airflow names, by its row only."""
     known = one_stream(settings, dag_id, last_good=False)
     loaded = judged(known.streams.values(), settings, build.dag)
     if known.trouble is None and (dag_id not in loaded.made or len(known.streams) > 1):  # what was last good decides

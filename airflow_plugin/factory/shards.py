@@ -17,7 +17,10 @@ class Shard:
     count: int = 1
 
     def has(self, dag_id: str) -> bool:
-        """The same on every machine and in every version. By DAG id, so that two rows for one id meet in a shard."""
+        """Return whether the shard has the DAG: the same on every machine and in every version.
+
+        By DAG id, so that two rows for one id meet in one shard.
+        """
         return zlib.crc32(dag_id.encode()) % self.count == self.number - 1
 
     def __str__(self) -> str:
@@ -28,7 +31,7 @@ WHOLE = Shard()
 
 
 def shard(text: str | None) -> Shard:
-    """`1/4` -> Shard(1, 4); None is the whole. Raises StreamFactoryError."""
+    """Return `1/4` as Shard(1, 4), and None as the whole. Raises StreamFactoryError."""
     if text is None:
         return WHOLE
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)

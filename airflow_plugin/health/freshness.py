@@ -29,11 +29,11 @@ class Age:
 
 
 def late(latency_seconds: int | None, look: LastLook, row_changed: datetime | None, now: datetime) -> Late | None:
-    """Whether an active stream is late; None if it is not, or nobody said how fresh it must be.
+    """Return how an active stream is late; None if it is not, or no latency is demanded.
 
     `row_changed` is when its row was last written: a stream that is new, or was paused until then, has that long too.
     All times are by the merge store's clock. One that lies ahead of it says nothing, as the clock was set back since;
-    where that leaves no time, the stream is late until it is looked at again.
+    if no time is left, the stream is late until it is polled again.
     """
     known = [time for time in (look.at, row_changed) if time is not None]
     if latency_seconds is None or not known:

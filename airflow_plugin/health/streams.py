@@ -96,7 +96,10 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
 
 
 def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Stored:
-    """Raises StreamFactoryError: no DSN, no connection, no table, no answer in time."""
+    """Return what the merge store has of the platform's streams.
+
+    Raises StreamFactoryError: no DSN, no connection, no table, no answer in time.
+    """
     platform, schema = settings.platform_name, settings.merge_store_schema
     text, where = dsn or merge_store_dsn(platform)
     with closing(connect(text, where)) as connection:
@@ -155,14 +158,14 @@ def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> 
 
 
 def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
-    """Here `dagfactory platform last-good --forget` is of no help: the history does not know what it forgot."""
+    """Return the problem of a row that is missing by its history, which `last-good --forget` does not change."""
     what = "the row is gone, though by the history its stream was never retired"
     todo = "Bring the row back (dagfactory sync), or let it go by a row with the status retired"
     return Problem(row_place(settings.platform_name, key), "", what, todo)
 
 
 def _latency(stream: Stream) -> int | None:
-    """How fresh an active stream's data must be, by the row that its DAG goes by."""
+    """Return how fresh an active stream's data must be, by the row that its DAG uses."""
     if stream.good is None or stream.good.status != "active":
         return None
     need: int | None = json.loads(stream.good.config_json).get("latency_seconds")

@@ -25,13 +25,20 @@ class Job(Protocol):
     """What a pod is made of. `kind` is what its label says the job is of: a stream, or a task."""
 
     @property
-    def platform_name(self) -> str: ...
+    def platform_name(self) -> str:
+        """The platform's name in tables and DAG ids."""
+
     @property
-    def arguments(self) -> tuple[str, ...]: ...
+    def arguments(self) -> tuple[str, ...]:
+        """The command line."""
+
     @property
-    def secrets(self) -> tuple[SecretVariable, ...]: ...
+    def secrets(self) -> tuple[SecretVariable, ...]:
+        """The environment variables, by reference to secrets."""
+
     @property
-    def kind(self) -> tuple[str, str]: ...
+    def kind(self) -> tuple[str, str]:
+        """A label for the job's pods: its key and its value."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,16 @@ class MergeJob:
 
     @property
     def store(self) -> str:
+        """The name of the stream's datastore."""
         return self.stream_key.partition("#")[0]
 
     @property
     def kind(self) -> tuple[str, str]:
+        """A label for the job's pods: its key and its value."""
         return "stream", self.stream_key
 
     def run_arguments(self, run_id: str) -> list[str]:
+        """Return the command line for a run."""
         return [*self.arguments, f"--run-id={run_id}"]
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
 
 class Action(Enum):
+    """What the operations DAG can be asked to do."""
+
     RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
     ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
     TRUST = "trust"  # version diff is on again where an audit has put it off
@@ -25,6 +27,7 @@ class Action(Enum):
 
     @property
     def of_stream(self) -> bool:
+        """Whether the action concerns one stream."""
         return self is not Action.RECONCILE_VIEWS
 
 
@@ -39,7 +42,7 @@ class Operation:
     reason: str | None = None
 
     def to_conf(self) -> dict[str, str]:
-        """The conf of the run that does it."""
+        """Return the conf of the run that does it."""
         given = {**asdict(self), "action": self.action.value}
         return {key: value for key, value in given.items() if value is not None}
 
@@ -49,7 +52,7 @@ class Operation:
 
 
 def operation(conf: object) -> Operation:
-    """The operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
     if not isinstance(conf, Mapping):
         what = f"it is no object but a {type(conf).__name__}"
         raise ProblemsFound(WHERE, [Problem(WHERE, "", what, 'Give {"action": ..., "stream_key": ..., "by": ...}')])
@@ -60,9 +63,9 @@ def operation(conf: object) -> Operation:
 
 
 def flags_of_run(conf: object) -> tuple[str, ...]:
-    """What a stream's own run adds to its merge job: large deletes let through, and who let them.
+    """Return what a run's conf adds to its merge job: large deletes allowed, and who allowed them.
 
-    Raises ProblemsFound where a conf says it in another way.
+    Raises ProblemsFound for a conf of another form.
     """
     if not isinstance(conf, Mapping) or ALLOW_DELETES not in conf:
         return ()

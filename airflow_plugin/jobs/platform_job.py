@@ -30,6 +30,7 @@ class PlatformJob:
 
     @property
     def kind(self) -> tuple[str, str]:
+        """A label for the job's pods: its key and its value."""
         return "task", self.task
 
     def __str__(self) -> str:
@@ -44,6 +45,7 @@ class LastWords:
         self._last = ""
 
     def feed(self, line: str) -> None:
+        """Read a line of the job's log."""
         line = printable(line.strip(), MOST_SAID)
         self._last = line or self._last
         if line.startswith(ERROR) and line not in self._errors:

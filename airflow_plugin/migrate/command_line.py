@@ -35,7 +35,7 @@ class CommandLine:
 
 
 def command_line(words: Sequence[str]) -> CommandLine:
-    """Of `--name value` and `--name=value`; a name without a value is a flag that is set."""
+    """Return what `--name value` and `--name=value` say; a name without a value is a flag that is set."""
     given: dict[str, str] = {}
     name = None
     for word in words:

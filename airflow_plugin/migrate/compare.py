@@ -49,7 +49,7 @@ class Difference:
 
 
 def differences(static: StaticDag, shown: ShownDag) -> tuple[Difference, ...]:
-    """Those that can be told; a part of the file that cannot be read is one."""
+    """Return the differences that can be found; a part of the file that cannot be read is one."""
     found = [*_of_dag(static, shown), *_of_tasks(static, shown), *_of_job(static, shown)]
     if shown.plan.pod is None:
         found.append(Difference("pod", "a pod", "a process of the worker"))
@@ -95,7 +95,7 @@ def _of_tasks(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
 
 
 def _of_job(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
-    """What the command lines mean, whatever their words are."""
+    """Yield differences in the meaning of command lines, however they are written."""
     line, job = command_line(static.pod.words()), shown.plan.job
     if "arguments" in static.pod.unread:
         return
@@ -128,7 +128,7 @@ def _of_pod(static: StaticPod, factory: StaticPod, *, known_volumes: bool) -> It
 
 
 def _of_secrets(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
-    """By secret and key: under which name the job has them is told apart."""
+    """Yield differences by secret and key; a different variable for the same key is a difference of its own."""
     whole = {one.secret for one in static.secrets if one.key is None}
     after = set(factory.secrets)
     for one in static.secrets:
@@ -145,7 +145,7 @@ def _of_secrets(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
 
 
 def _of_environment(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
-    """Variables that are no secrets' keys. A value whose name looks like a secret's is not shown."""
+    """Yield variables that are not from secrets. Values are hidden if their name looks like a secret's."""
     before = {name: value for name, value in static.env.items() if not isinstance(value, SecretKey)}
     after = {name: value for name, value in factory.env.items() if not isinstance(value, SecretKey)}
     for name in dict.fromkeys((*before, *after)):
@@ -166,7 +166,7 @@ def _of_volumes(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
 
 
 def _by_path(pod: StaticPod) -> dict[str, str]:
-    """What is mounted where: the kind of each volume, and its name in the cluster where it has one."""
+    """Return what is mounted where: the kind of each volume, and its name in the cluster if it has one."""
     kinds: dict[str, str] = {}
     for volume in pod.volumes:
         for kind, of in volume.items():
@@ -191,7 +191,7 @@ def _value(pod: StaticPod, key: str) -> Any:
 
 
 def _words(words: tuple[str, ...]) -> list[str]:
-    """A command line; the word after a name that looks like a secret's is not shown."""
+    """Return a command line, without the word that follows a name which looks like a secret's."""
     shown = []
     hide = False
     for word in words:

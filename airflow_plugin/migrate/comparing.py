@@ -24,11 +24,12 @@ class Compared:
     problems: tuple[Problem, ...] = ()
 
     def differs(self, *, strict: bool) -> bool:
+        """Return whether anything differs; without `strict`, differences by design do not count."""
         return any(strict or one.by_design is None for one in self.differences)
 
 
 def compared(one: Extracted, find: Find, *, with_airflow: bool) -> Compared:
-    """Builds the factory's DAG; where it would set the row aside, that is what is told."""
+    """Compare with the factory's DAG; if the factory would quarantine the row, return those problems instead."""
     try:
         shown = shown_dag(find(one), datetime.now(UTC), with_airflow=with_airflow)
     except ProblemsFound as error:

@@ -15,10 +15,10 @@ LOGIN_KEYS = ("username", "user", "password")
 
 
 def credentials(secrets: Sequence[SecretKey], known: Mapping[str, Any]) -> dict[str, str]:
-    """By key of the config; `known` is what model and settings say, which helps to tell them apart.
+    """Return the secrets by key of the config; `known` is what model and settings say, to tell them apart.
 
-    Where they do not, the first login is the merge store's, and the only other one the source's: so the files of the
-    old way are written. Of more than two nothing is guessed.
+    Where they do not, the first login is the merge store's and the only other one the source's, as static files were
+    generated. With more than two logins nothing is guessed.
     """
     logins = list(dict.fromkeys(one.secret for one in secrets if _is_login(one)))
     tokens = list(dict.fromkeys(one.secret for one in secrets if not _is_login(one)))

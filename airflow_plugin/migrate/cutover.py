@@ -105,7 +105,10 @@ def _move(cutover: Cutover, way: Way) -> None:
 
 
 def _moved(source: Path, target: Path, sha256: str) -> bool:
-    """Whether the file is at its target. Raises StreamFactoryError where it is at both places, at none, or another."""
+    """Return whether the file is at its target.
+
+    Raises StreamFactoryError if it is at both places, at neither, or has changed.
+    """
     there = [path for path in (source, target) if path.exists()]
     if len(there) != 1:
         what = f"both it and {target} are there" if there else f"neither it nor {target} is there"
@@ -214,7 +217,7 @@ def _is_static(now: DagNow, dag: DagCutover) -> bool:
 
 
 def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: StreamTable) -> bool:
-    """Whether a row is as wanted. Raises StreamFactoryError if it is not as it was before, either."""
+    """Return whether a row is as wanted. Raises StreamFactoryError if it is not as it was before, either."""
     now = None if row is None else (row.config_json, row.status)
     if now == wanted:
         return True
@@ -232,7 +235,7 @@ def _by_platform(cutover: Cutover) -> Iterator[tuple[str, list[DagCutover]]]:
 
 
 def _wait(true: Callable[[], bool], what: str, way: Way) -> None:
-    """Raises StreamFactoryError if something does not become true in time."""
+    """Wait until something becomes true. Raises StreamFactoryError if it does not in time."""
     give_up, said = time.monotonic() + way.seconds, False
     while not true():
         if not said:

@@ -20,7 +20,10 @@ from config_schema.errors import StreamFactoryError
 
 
 def cutover_of(file: Path, streams: Iterable[Extracted], find: Find, airflow: Airflow) -> Cutover:
-    """Raises StreamFactoryError where a step could not be done: nothing has been changed then."""
+    """Return the cutover of a file's DAGs.
+
+    Raises StreamFactoryError if a step could not be done: nothing has been changed then.
+    """
     found = list(streams)
     others = set(dag_ids_in(file)) - {one.dag.dag_id for one in found}
     if not found or others:

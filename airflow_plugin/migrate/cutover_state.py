@@ -44,6 +44,7 @@ class Cutover:
 
     @property
     def path(self) -> Path:
+        """The path of the static DAG file."""
         return Path(self.file)
 
     @property
@@ -52,19 +53,22 @@ class Cutover:
         return self.path.with_name(f"{self.path.name}.aside")
 
     def with_done(self, step: str) -> Cutover:
+        """Return the cutover with one more step done."""
         return replace(self, done=(*self.done, step))
 
 
 def state_path(file: Path) -> Path:
+    """Return the path of the state's file."""
     return file.with_name(f"{file.name}.cutover.json")
 
 
 def digest(path: Path) -> str:
+    """Return a file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_state(path: Path) -> Cutover | None:
-    """None where no cutover has begun. Raises StreamFactoryError for a file that is none of ours."""
+    """Return the state; None if no cutover has begun. Raises StreamFactoryError for any other file."""
     try:
         data = json.loads(path.read_text("utf-8"))
         return _state(data)
@@ -77,7 +81,7 @@ def read_state(path: Path) -> Cutover | None:
 
 
 def write_state(path: Path, state: Cutover) -> None:
-    """Whole or not at all, also if the machine stops. Raises StreamFactoryError."""
+    """Write the state whole or not at all, even if the machine stops. Raises StreamFactoryError."""
     fresh = path.with_name(f"{path.name}.new")
     try:
         with fresh.open("w", encoding="utf-8") as file:
@@ -102,7 +106,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Nobody else cuts over in this folder meanwhile. Raises StreamFactoryError if somebody does."""
+    """Keep other cutovers out of this folder. Raises StreamFactoryError if one is at work."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
@@ -122,7 +126,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _state(data: dict[str, Any]) -> Cutover:
-    """Raises ValueError, TypeError or KeyError for another shape."""
+    """Return the state that was written. Raises ValueError, TypeError or KeyError for another shape."""
     if data.pop("format") != FORMAT:
         raise ValueError("another format")
     dags = tuple(

@@ -40,11 +40,11 @@ class Gaps:
     platforms: Mapping[str, Platform]  # of the model
 
     def platform(self, told: str) -> str:
-        """The platform's name in the model, of which old files may have the derived one."""
+        """Return the platform's name in the model; old files may have the derived one."""
         return next((name for name in self.platforms if told in (name, names.platform_name(name))), told)
 
     def of(self, platform: str, stream_key: str) -> dict[str, Any]:
-        """All that is known of a stream without its file. Raises StreamFactoryError for a broken settings file."""
+        """Return what is known of a stream without its file. Raises StreamFactoryError for a broken settings file."""
         modelled = self.streams.get(platform, {}).get(stream_key)
         of_model = {} if modelled is None else modelled.to_dict() | {"milestoning": modelled.milestoning}
         of_platform = _of_platform(self.platforms[platform]) if platform in self.platforms else {}
@@ -52,7 +52,10 @@ class Gaps:
 
 
 def gaps(model: Model | None, defaults: Sequence[str]) -> Gaps:
-    """`defaults` are `key=value`, the value JSON or else text. Raises StreamFactoryError for one that is none."""
+    """Return what fills in a static file.
+
+    `defaults` are `key=value`, the value JSON or else text. Raises StreamFactoryError for any other form.
+    """
     found: dict[str, Any] = {}
     for default in defaults:
         key, sign, text = default.partition("=")
@@ -72,7 +75,7 @@ def gaps(model: Model | None, defaults: Sequence[str]) -> Gaps:
 
 
 def _of_platform(platform: Platform) -> dict[str, Any]:
-    """What streams of a platform have that the model does not have itself."""
+    """Return what a platform gives its streams when the model lacks them."""
     return {
         "namespace_name": platform.namespace,
         "postgres_hostname": platform.merge_store.host,

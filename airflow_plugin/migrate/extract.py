@@ -47,7 +47,7 @@ class Extracted:
 
 
 def extracted(dag: StaticDag, gaps: Gaps) -> Extracted:
-    """The config of a DAG's stream. Raises StreamFactoryError for a broken settings file."""
+    """Return the config of a DAG's stream. Raises StreamFactoryError for a broken settings file."""
     line = command_line([] if "arguments" in dag.pod.unread else dag.pod.words())
     place = f"{dag.file}:{dag.line}"
     platform, store = line.told.get(PLATFORM), line.told.get(STORE)
@@ -73,7 +73,7 @@ def extracted(dag: StaticDag, gaps: Gaps) -> Extracted:
 
 
 def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
-    """What `dagfactory streams import` takes; as `retired`, rows that hold a place until the cutover."""
+    """Return rows for `dagfactory streams import`; with `retired`, rows that reserve a place until the cutover."""
     rows: dict[str, list[StreamRow]] = {}
     moment = datetime.fromtimestamp(0, UTC)  # which the document does not have
     for one in streams:
@@ -84,7 +84,7 @@ def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
 
 
 def twice(streams: Iterable[Extracted]) -> Iterator[Problem]:
-    """Streams that two files have: a row can be of one of them."""
+    """Yield streams that two files have: a row can replace only one of them."""
     seen: dict[tuple[str | None, str], Extracted] = {}
     for one in streams:
         if one.config is None:
@@ -108,7 +108,7 @@ def _identity(platform: str, store: str, dataset: str | None) -> dict[str, Any]:
 
 
 def _said(dag: StaticDag, told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """What the file says, None for what it says there is none of; of what cannot be read the default is left."""
+    """Return what the file says, with None for what it says is absent; an unreadable value keeps its default."""
     pod = dag.pod
     values = {
         "schedule": dag.schedule,
@@ -138,7 +138,7 @@ def _said(dag: StaticDag, told: dict[str, Any], known: dict[str, Any]) -> dict[s
 
 
 def _own_tags(dag: StaticDag, told: dict[str, Any]) -> list[str]:
-    """Those that say more than what the factory's DAG has: its platform and its store."""
+    """Return the tags beyond those that the factory gives every DAG: its platform and its store."""
     platform, store, dataset = told[PLATFORM], told[STORE], told.get(DATASET)
     common = {platform, names.platform_name(platform), store, names.stream_key(store, dataset), f"{store}_{dataset}"}
     return [str(tag) for tag in dag.tags if tag not in common]

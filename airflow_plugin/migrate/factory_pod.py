@@ -9,7 +9,7 @@ from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
 
 
 def factory_pod(shown: ShownDag) -> StaticPod:
-    """As Airflow builds it; where Airflow is not installed, as far as the plan tells. Raises ValueError without one."""
+    """Return the pod as Airflow builds it, or as the plan says without Airflow. Raises ValueError without a pod."""
     place = shown.plan.pod
     if place is None:
         raise ValueError("the stream runs as a process")
@@ -32,7 +32,7 @@ def factory_pod(shown: ShownDag) -> StaticPod:
 
 
 def pod_of_manifest(pod: dict[str, Any], *, keep_failed: bool, deferrable: bool) -> StaticPod:
-    """Of the manifest as Kubernetes gets it; what becomes of the pod is not in it."""
+    """Return a pod by its manifest; what happens to the pod afterwards is not in it."""
     spec = pod["spec"]
     container = spec["containers"][0]
     return StaticPod(

@@ -34,7 +34,7 @@ SHOWN = 300
 
 
 def loaded_files(read: StaticFiles) -> StaticFiles:
-    """The same DAGs as they are when their files are loaded; a file that does not load is a Problem."""
+    """Return the same DAGs as they are when their files are loaded; a file that does not load is a Problem."""
     problems = list(read.problems)
     dags: list[StaticDag] = []
     for file in dict.fromkeys(dag.file for dag in read.dags):
@@ -83,7 +83,7 @@ def _loaded(file: Path) -> list[dict[str, Any]]:
 
 
 def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
-    """The DAG that was read, with what its loaded self says; what the tree alone tells of `others` stays."""
+    """Return the DAG that was read, completed by its loaded self; what only the tree tells of `others` is kept."""
     merge = next(task for task in found["tasks"] if _is_merge(task))
     pod = merge["pod"]
     asked = pod_of_manifest(pod, keep_failed=pod["keep_failed"], deferrable=pod["deferrable"])

@@ -16,13 +16,14 @@ MODULE = "static_file"
 
 
 def main(path: str, mark: str) -> None:
+    """Print the file's DAGs as JSON after the mark."""
     with contextlib.redirect_stdout(sys.stderr):
         dags = [_dag(dag) for dag in _loaded(path)]
     sys.stdout.write(f"\n{mark}{json.dumps(dags)}\n")
 
 
 def _loaded(path: str) -> list[Any]:
-    """The DAGs that a DAG processor would find: those in the module's names, and those whose `with` has been left."""
+    """Return the DAGs that a DAG processor would find: in the module's names, and after `with` blocks."""
     from airflow.sdk.definitions._internal.contextmanager import DagContext
     from airflow.sdk.definitions.dag import DAG
 
@@ -52,7 +53,7 @@ def _dag(dag: Any) -> dict[str, Any]:
 
 
 def _schedule(schedule: Any) -> dict[str, Any]:
-    """One of: cron (a text, or None), zone beside it, seconds, other."""
+    """Return one of: cron (a text, or None) with its zone, seconds, other."""
     if schedule is None or isinstance(schedule, str):
         return {"cron": schedule}
     if hasattr(schedule, "total_seconds"):
@@ -80,7 +81,7 @@ def _task(task: Any) -> dict[str, Any]:
 
 
 def _pod(task: Any) -> dict[str, Any]:
-    """What the task asks for, in the shape of a manifest; the operator itself would ask a cluster."""
+    """Return what the task requests, in the shape of a manifest; the operator itself would ask a cluster."""
     from kubernetes.client import ApiClient
 
     secrets = [one for one in task.secrets or () if one.deploy_type == "env" and one.key]

@@ -16,7 +16,7 @@ Find = Callable[[Extracted], Candidate]  # raises ProblemsFound where there is n
 
 
 def of_extracted(model: Model | None) -> Find:
-    """The config that extract reads, and nobody has edited yet."""
+    """Return the config that extract reads, not yet edited by anybody."""
 
     def find(one: Extracted) -> Candidate:
         if one.config is None or one.platform is None:
@@ -28,7 +28,7 @@ def of_extracted(model: Model | None) -> Find:
 
 
 def of_rows(path: Path, model: Model | None) -> Find:
-    """Of a document as extract, or `streams export`, writes it. Raises StreamFactoryError where it is none."""
+    """Return rows of a document written by extract or `streams export`. Raises StreamFactoryError for another."""
     candidates = []
     for platform, rows in exported_rows(read(path), str(path)).items():
         settings, origin = settings_for(platform, model)
@@ -37,7 +37,7 @@ def of_rows(path: Path, model: Model | None) -> Find:
 
 
 def of_model(model: Model, origin: str) -> Find:
-    """What sync would write for a model."""
+    """Return what sync would write for a model."""
     return _by_dag_id(candidates_of_model(model, origin), origin)
 
 
@@ -57,7 +57,7 @@ def _by_dag_id(candidates: Iterable[Candidate], where: str) -> Find:
 
 
 def chosen_config(platform: str, stream_key: str, rows: Path | None, model: Path | None) -> StreamConfig:
-    """The config of one stream, of a file's rows or as sync would write it. Raises StreamFactoryError for none."""
+    """Return one stream's config, from a file of rows or as sync would write it. Raises StreamFactoryError."""
     if rows is not None:
         where = str(rows)
         known = {change.stream_key: change.config_json for change in imported(read(rows), where, platform)}

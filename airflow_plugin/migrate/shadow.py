@@ -26,13 +26,13 @@ FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "d
 
 
 def shadow_key(stream_key: str) -> str:
-    """The stream_key of a stream's shadow: `Store1__shadow#customers`."""
+    """Return the stream_key of a stream's shadow: `Store1__shadow#customers`."""
     store, _, dataset = stream_key.partition("#")
     return names.stream_key(names.shadow_store(store), dataset or None)
 
 
 def shadow_config(config: StreamConfig) -> StreamConfig:
-    """The same stream as a trial: triggered by hand, one batch a run, and never late."""
+    """Return the same stream as a trial: triggered by hand, one batch a run, and never late."""
     return replace(
         config,
         stream_key=shadow_key(config.stream_key),
@@ -45,13 +45,13 @@ def shadow_config(config: StreamConfig) -> StreamConfig:
 
 
 def shadow_change(config: StreamConfig) -> RowChange:
-    """The row of a stream's shadow."""
+    """Return the row of a stream's shadow."""
     shadow = shadow_config(config)
     return RowChange(shadow.stream_key, shadow.to_json(), "active", "shadow")
 
 
 def check_model(table: StreamTable) -> None:
-    """Raises StreamFactoryError where no job could run: it takes the model of the commit that was synced."""
+    """Raise StreamFactoryError if no model was synced: a job takes the model of the synced commit."""
     short, schema = table.settings.platform_name, table.settings.merge_store_schema
     if stream_table.model_commit(table.connection, short, schema) is None:
         what = f"no synced model is recorded for {table.platform}, and jobs take theirs from it"
@@ -60,7 +60,7 @@ def check_model(table: StreamTable) -> None:
 
 
 def retired(table: StreamTable, stream_key: str) -> RowChange:
-    """What the row of a shadow becomes when it goes. Raises StreamFactoryError where it is no shadow's."""
+    """Return the retired row of a shadow. Raises StreamFactoryError for any other row."""
     row = table.row(stream_key)
     if parsed(row.config_json).get("shadow") is not True:
         what = f"{stream_key!r} is a stream, and no shadow"

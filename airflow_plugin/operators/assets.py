@@ -20,7 +20,7 @@ CHANGES = ("inserted", "updated", "deleted")
 
 
 def stream_alias(platform: str, stream_key: str) -> AssetAlias:
-    """The merge task's one outlet; an event on any dataset of the stream is one on this too."""
+    """Return the merge task's only outlet; an event on any of the stream's datasets is an event on it too."""
     return AssetAlias(names.stream_alias(platform, stream_key))
 
 
@@ -43,7 +43,7 @@ def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], contex
 
 
 def _changed(job: MergeJob, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Datasets and their counts; the counts are missing where all that is left of a result is its totals."""
+    """Yield datasets and their counts; without counts if only the totals of a result are left."""
     if not _any(value["total"]):
         return
     datasets = {name: of["counts"] for name, of in value["datasets"].items()}

@@ -22,7 +22,7 @@ class ChildProcess:
     """Starts at once. `lines()` ends with the process, even where a grandchild still holds its output open."""
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Raises OSError if it cannot be started."""
+        """Start the process. Raises OSError if it cannot be started."""
         self._overdue_at: float | None = None
         self._process = subprocess.Popen(
             list(arguments),
@@ -37,6 +37,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         return self._process.pid
 
     @property
@@ -48,7 +49,7 @@ class ChildProcess:
         return f"signal {signal.Signals(-code).name}"
 
     def lines(self) -> Iterator[str]:
-        """Lines of both outputs, without their ends, in the order in which they come."""
+        """Yield the lines of both outputs, without their ends, in the order in which they come."""
         with selectors.DefaultSelector() as selector:
             for pipe in (self._process.stdout, self._process.stderr):
                 assert pipe is not None
@@ -67,7 +68,7 @@ class ChildProcess:
                 yield from key.data.lines(b"")
 
     def ask_to_end(self) -> None:
-        """SIGTERM to the group; `lines()` sends the SIGKILL if it is not heard. Does not wait: for signal handlers."""
+        """Send SIGTERM to the group; `lines()` sends SIGKILL later. Does not wait, so signal handlers may call it."""
         if self._process.returncode is None:
             self._overdue_at = time.monotonic() + END_SECONDS
             self._signal(signal.SIGTERM)
@@ -98,7 +99,7 @@ class _LineBuffer:
         self._rest = b""
 
     def lines(self, chunk: bytes) -> Iterator[str]:
-        """The lines that the chunk completes; an empty chunk completes the last."""
+        """Yield the lines that the chunk completes; an empty chunk completes the last."""
         *whole, self._rest = (self._rest + chunk).split(b"\n")
         while len(self._rest) > LINE_BYTES:
             whole.append(self._rest[:LINE_BYTES])
@@ -111,7 +112,7 @@ class _LineBuffer:
 
 
 def _dying_with_parent() -> Callable[[], object] | None:
-    """On Linux a worker that is killed takes its job along; elsewhere the job ends at its next line of output."""
+    """Return what makes the job die with a killed worker, on Linux; elsewhere it ends at its next line."""
     if sys.platform != "linux":
         return None
     import ctypes

@@ -19,7 +19,7 @@ INHERITED = re.compile(
 
 
 def job_environment(secrets: Sequence[SecretVariable], worker: Mapping[str, str]) -> dict[str, str]:
-    """What is inherited, and the secrets that the worker has; they are masked in its logs from now on."""
+    """Return the inherited variables and the worker's secrets, which its logs mask from now on."""
     inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
     given = {secret.name: worker[secret.name] for secret in secrets if secret.name in worker}
     for secret in secrets:

@@ -44,6 +44,7 @@ class JobPod(KubernetesPodOperator):
         return EscapingLog(super().log)
 
     def on_kill(self) -> None:
+        """Delete the pod, even if its request was still under way."""
         if self.pod is None:  # ended while the request was under way
             self.pod = self.pod_request_obj
         super().on_kill()
@@ -57,7 +58,7 @@ class JobPod(KubernetesPodOperator):
             self.pod_manager.await_container_completion(pod, CONTAINER, END_POLL_SECONDS)
 
     def process_pod_deletion(self, pod: k8s.V1Pod | None, *, reraise: bool = True) -> bool:
-        """What still runs, or may start yet, is deleted under any setting: the next try starts a pod of its own."""
+        """Delete what still runs or may start, under any setting: the next try starts a pod of its own."""
         try:
             # What is known of it may be from before its start.
             now = pod if pod is None or _is_over(pod) else self.pod_manager.read_pod(pod)
@@ -74,6 +75,7 @@ class JobPod(KubernetesPodOperator):
         return True
 
     def patch_already_checked(self, pod: k8s.V1Pod, *, reraise: bool = True) -> None:
+        """Mark the pod as done with; a failure is only logged unless `reraise`."""
         try:
             super().patch_already_checked(pod, reraise=True)
         except (ApiException, HTTPError) as error:
@@ -83,6 +85,7 @@ class JobPod(KubernetesPodOperator):
 
     @cached_property
     def pod_manager(self) -> PodManager:
+        """The manager that watches the pod."""
         return _PodManager(kube_client=self.client, callbacks=self.callbacks)
 
 

@@ -55,10 +55,11 @@ class KubernetesMergeOperator(JobPod):
         self.name = self._set_name(self.name)
 
     def execute(self, context: Context) -> dict[str, Any]:
+        """Run the merge job, and return the task's value."""
         return self.merge(context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Where the trigger comes back to, in a new process: the pod knows the token."""
+        """Return where the trigger comes back to, in a new process: the pod knows the token."""
         if not self.callbacks:
             self._read_with("")
         event.pop("stack_trace", None)  # its message says the same in a line

@@ -37,7 +37,7 @@ class KubernetesJob(JobPod):
         self.callbacks = [self.reading]  # type: ignore[list-item]  # typed for classes of static methods only
 
     def run_to_end(self, context: Context) -> str:
-        """How the container ended: `exit code 1`. Raises AirflowException if that is not known."""
+        """Return how the container ended: `exit code 1`. Raises AirflowException if that is unknown."""
         failed: BaseException | None = None
         try:
             self.execute_sync(context)

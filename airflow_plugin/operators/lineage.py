@@ -20,17 +20,17 @@ class TellsLineage:
     job_result: MergeResult | None = None
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Dataset, RunFacet]:
-        """The datasets, as far as the last batch knew them."""
+        """Return the datasets, as far as the last batch knew them."""
         from airflow_plugin.operators.openlineage import lineage
 
         return lineage(self.job, None)
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
-        """The datasets with their columns, and what the run did."""
+        """Return the datasets with their columns, and what the run did."""
         from airflow_plugin.operators.openlineage import lineage
 
         return lineage(self.job, self.job_result)
 
     def get_openlineage_facets_on_failure(self, task_instance: object) -> OperatorLineage[Dataset, RunFacet]:
-        """The same; the provider adds the error."""
+        """Return the same; the provider adds the error."""
         return self.get_openlineage_facets_on_complete(task_instance)

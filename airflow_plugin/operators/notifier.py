@@ -66,6 +66,7 @@ class TellFailure:
     once: bool = False
 
     def __call__(self, context: Context) -> None:
+        """Notify of a failed task; with `once`, only when the failures begin."""
         try:
             if self.once and _failed_before(context):
                 log.info("%s: %s was told when this began", self.stream, self.notifier)
@@ -78,7 +79,7 @@ class TellFailure:
 
 
 async def tell_late(stream: str, seconds: int, connection: str, channel: str | None, context: dict[str, Any]) -> None:
-    """The DAG's deadline callback: runs in the triggerer. `context` has the run, in JSON's types."""
+    """Notify of a late run, as the DAG's deadline callback in the triggerer. `context` has the run, in JSON types."""
     run = context["dag_run"]
     text = (
         f"{stream} is late: run {run['dag_run_id']} of {run['dag_id']} was queued {seconds} s ago "

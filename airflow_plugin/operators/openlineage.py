@@ -57,9 +57,9 @@ class BatchRunFacet(RunFacet):
 
 
 def lineage(job: MergeJob, told: MergeResult | None) -> OperatorLineage[Dataset, RunFacet]:
-    """The datasets of a stream, and what a run did with them if it is over.
+    """Return the datasets of a stream, and what a run did with them if it is over.
 
-    Where the merge store cannot be read there are no datasets; a run never fails for that.
+    There are no datasets if the merge store cannot be read; a run never fails for that.
     """
     if told is not None and told.truncated:
         told = committed_result(job, told.run_id) or told
@@ -84,7 +84,7 @@ def lineage(job: MergeJob, told: MergeResult | None) -> OperatorLineage[Dataset,
 
 
 def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, str]]]:
-    """Where the rows come from, and the columns of the merge tables. Raises StreamFactoryError."""
+    """Return where the rows come from, and the columns of the merge tables. Raises StreamFactoryError."""
     dsn, where = merge_store_dsn(job.platform_name)
     tables = [names.merge_table(job.platform_name, job.store, dataset) for dataset in job.datasets]
     with control_session(dsn, where, job.platform_name, job.schema) as session:
@@ -93,13 +93,13 @@ def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, st
 
 
 def _merge_store(job: MergeJob) -> dict[str, Any]:
-    """Where the job writes, by its own arguments."""
+    """Return where the job writes, by its own arguments."""
     given = dict(one.removeprefix("--postgres-").split("=", 1) for one in job.arguments if "--postgres-" in one)
     return {"kind": "postgresql", "schema": job.schema, **{key: given[key] for key in ("host", "port", "database")}}
 
 
 def _name(database: Mapping[str, Any], table: str) -> tuple[str, str]:
-    """The namespace and the name of a table: `postgres://pg-data:5432`, `customer_db.public.customers`."""
+    """Return namespace and name of a table: `postgres://pg-data:5432`, `customer_db.public.customers`."""
     kind = database["kind"]
     if kind == "sqlite":
         return "sqlite", f"{database['database']}.{table}"

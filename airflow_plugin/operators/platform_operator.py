@@ -22,7 +22,7 @@ class OfPlatform(BaseOperator):
 
 @contextmanager
 def told_to_airflow(said: str) -> Iterator[None]:
-    """The task fails for an error of ours inside: to be tried again where that can help, or else for good."""
+    """Fail the task for an error of ours: to be retried if that can help, or else for good."""
     try:
         yield
     except StreamFactoryError as error:

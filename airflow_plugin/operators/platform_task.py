@@ -50,10 +50,15 @@ class PlatformTask(BaseOperator):
         self._killed = False
 
     def execute(self, context: Context) -> None:
+        """Run the job."""
         self.run_job(self.job, context)
 
     def run_job(self, job: PlatformJob, context: Context) -> None:
-        """Raises AirflowException with how the job ended and its last words, AirflowFailException for a wrong call."""
+        """Run a job to its end.
+
+        Raises AirflowException with how the job ended and its last words, AirflowFailException for a wrong command
+        line.
+        """
         words = LastWords()
         ended = self._in_pod(job, self.place, words, context) if self.place else self._as_process(job, words)
         if self._killed:
@@ -63,6 +68,7 @@ class PlatformTask(BaseOperator):
             raise (AirflowFailException if WRONG_COMMAND_LINE.match(ended) else AirflowException)(said)
 
     def on_kill(self) -> None:
+        """End the job with the task."""
         self._killed = True
         if isinstance(self._running, ChildProcess):
             self._running.ask_to_end()

@@ -35,14 +35,16 @@ class PodMergeOperator(TellsLineage, BaseOperator):
         self._worker: KubernetesMergeOperator | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
+        """Run the merge job in a pod, and return the task's value."""
         skip_if_paused(self.job)
         return self._done(lambda: self.worker().merge(context), context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Where Airflow's pod trigger comes back to, in deferrable mode."""
+        """Return where Airflow's pod trigger comes back to, in deferrable mode."""
         return self._done(lambda: self.worker().trigger_reentry(context, event), context)
 
     def on_kill(self) -> None:
+        """End the pod with the task."""
         if self._worker is not None:
             self._worker.on_kill()
 
@@ -61,7 +63,7 @@ class PodMergeOperator(TellsLineage, BaseOperator):
         send_run_metrics(self.job, self.job_result, context)
 
     def worker(self) -> KubernetesMergeOperator:
-        """The operator that does the work; made when it is first asked for."""
+        """Return the operator that does the work, created at first use."""
         if self._worker is None:
             from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
 

@@ -17,7 +17,7 @@ TELLING = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutExcepti
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """The error that tells most among those that led to one another, else the first AirflowException of them."""
+    """Return the most telling error of the chain, or else its first AirflowException."""
     chain = list(_chain(error))
     for kind in TELLING:
         for one in reversed(chain):

@@ -38,21 +38,25 @@ class PodReading(KubernetesPodOperatorCallback):
 
     @property
     def result(self) -> MergeResult | None:
+        """The job's result, once it was read."""
         return self._reader.result if self._reader else None
 
     def on_pod_creation(self, *, pod: k8s.V1Pod | None, **kwargs: Any) -> None:  # type: ignore[override]
+        """Read the token of the pod: a retry may have found the pod of an earlier try."""
         # A try that found the pod of an earlier one, after a restart of Airflow, must know that one's token.
         token = _token(pod)
         if token:
             self._reader = ResultReader(token)
 
     def progress_callback(self, *, line: str, **kwargs: Any) -> None:  # type: ignore[override]
+        """Read a line of the pod's log."""
         if self._reader is not None:
             self._reader.feed(line)
 
     def on_pod_completion(  # type: ignore[override]
         self, *, pod: k8s.V1Pod | None, client: Any, **kwargs: Any
     ) -> None:
+        """Read how the pod ended, and the result if the log's lines did not give it."""
         if pod is None:
             return
         if self._reader is None:
@@ -81,7 +85,7 @@ def _terminated(pod: k8s.V1Pod) -> k8s.V1ContainerStateTerminated | None:
 
 
 def _how_it_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated | None) -> str:
-    """`exit code 137 (OOMKilled)`; of an evicted pod, which may know of no container, what its node says."""
+    """Return `exit code 137 (OOMKilled)`, or what its node says of an evicted pod without a container."""
     if ended is not None:
         return f"exit code {ended.exit_code}" + (f" ({printable(ended.reason)})" if ended.reason else "")
     if pod.status is not None and pod.status.phase == "Failed":
@@ -90,7 +94,7 @@ def _how_it_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated | None) 
 
 
 def _last_lines(pod: k8s.V1Pod, client: Any, count: int) -> Iterator[str]:
-    """The log's last lines, which a broken stream can have lost."""
+    """Yield the log's last lines, which a broken stream can have lost."""
     try:
         answer = client.read_namespaced_pod_log(
             name=pod.metadata.name,

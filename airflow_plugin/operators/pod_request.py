@@ -23,7 +23,7 @@ POLL_SECONDS = 5.0  # of the triggerer
 
 
 def pod_arguments(job: Job, place: PodPlace) -> dict[str, Any]:
-    """The operator's arguments; a try adds its run id and its token."""
+    """Return the operator's arguments; a try adds its run id and its token."""
     return {**_pod(job, place), **_container(job, place), **_watching(place)}
 
 
@@ -61,7 +61,7 @@ def _container(job: Job, place: PodPlace) -> dict[str, Any]:
 
 
 def _watching(place: PodPlace) -> dict[str, Any]:
-    """How the pod is watched, and what becomes of it. The triggerer would watch events: that right is spared."""
+    """Return how the pod is watched, and what happens to it; events are not watched, as that needs more rights."""
     return {
         "deferrable": place.deferrable,
         "on_finish_action": "delete_succeeded_pod" if place.keep_failed else "delete_pod",
@@ -84,6 +84,7 @@ def _watching(place: PodPlace) -> dict[str, Any]:
 
 @cache
 def scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
+    """Return the volume and the mount of /tmp."""
     return (
         k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=SCRATCH_SIZE)),
         k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
@@ -92,7 +93,7 @@ def scratch() -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
 
 @lru_cache
 def _tls_ca(name: str) -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
-    """The CA certificates of a Secret or a ConfigMap, whichever is there; nothing else of it, such as a private key."""
+    """Return a volume with only the CA certificates of a Secret or ConfigMap, whichever exists, and its mount."""
     item = [k8s.V1KeyToPath(key=CA_KEY, path=CA_KEY)]
     sources = [
         k8s.V1VolumeProjection(secret=k8s.V1SecretProjection(name=name, items=item, optional=True)),
@@ -107,7 +108,7 @@ def _tls_ca(name: str) -> tuple[k8s.V1Volume, k8s.V1VolumeMount]:
 
 @cache
 def rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
-    """Of the pod, and of its container."""
+    """Return the security contexts of the pod and of its container."""
     of_pod = k8s.V1PodSecurityContext(run_as_non_root=True, seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"))
     of_container = k8s.V1SecurityContext(
         allow_privilege_escalation=False,
@@ -119,10 +120,12 @@ def rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
 
 @cache
 def home() -> k8s.V1EnvVar:
+    """Return the variable HOME."""
     return k8s.V1EnvVar(name="HOME", value="/tmp")
 
 
 @lru_cache
 def secret_variable(secret: SecretVariable) -> k8s.V1EnvVar:
+    """Return a variable whose value is a key of a Secret."""
     reference = k8s.V1SecretKeySelector(name=secret.secret, key=secret.key, optional=secret.optional or None)
     return k8s.V1EnvVar(name=secret.name, value_from=k8s.V1EnvVarSource(secret_key_ref=reference))

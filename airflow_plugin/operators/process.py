@@ -46,6 +46,7 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
+        """Run the merge job as a child process, and return the task's value."""
         skip_if_paused(self.job)
         job, run_id = as_asked(self.job, context), context["run_id"]
         with tempfile.TemporaryDirectory(prefix="merge-job-") as folder:
@@ -61,12 +62,13 @@ class ProcessMergeOperator(TellsLineage, BaseOperator):
         return value
 
     def on_kill(self) -> None:
+        """End the job with the task."""
         self._killed = True
         if self._child is not None:
             self._child.ask_to_end()
 
     def _run(self, arguments: list[str], folder: Path) -> tuple[MergeResult | None, str]:
-        """The result that the job's lines or its termination message tell, and how the job ended."""
+        """Return the result by the job's lines or its termination message, and how the job ended."""
         reader = ResultReader(token := secrets.token_hex(16))
         message = folder / "termination-message"
         message.touch()

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def as_asked(job: MergeJob, context: Context) -> MergeJob:
-    """The job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
+    """Return the job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
     run = context.get("dag_run")
     try:
         flags = flags_of_run(run.conf if run is not None else None)
@@ -33,13 +33,13 @@ def as_asked(job: MergeJob, context: Context) -> MergeJob:
 
 
 def skip_if_paused(job: MergeJob) -> None:
-    """Raises AirflowSkipException for a paused row."""
+    """Raise AirflowSkipException for a paused row."""
     if job.paused:
         raise AirflowSkipException(f"{job} is paused: set its row's status to active to ingest again")
 
 
 def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
-    """The last place to look: what the job wrote into its batch row. None if it is not there or cannot be read."""
+    """Return the result in the job's batch row, the last place to look; None if it is missing or unreadable."""
     try:
         dsn, where = merge_store_dsn(job.platform_name)
         with control_session(dsn, where, job.platform_name, job.schema) as session:
@@ -53,9 +53,9 @@ def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
 
 
 def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, Any]:
-    """The merge task's return value. Raises AirflowException if a retry can help, AirflowFailException if not.
+    """Return the merge task's value. Raises AirflowException if a retry can help, AirflowFailException if not.
 
-    `ended` says how the job ended (`exit code 137`), for where it left no result.
+    `ended` says how the job ended (`exit code 137`), for a job that left no result.
     """
     if result is None:
         raise AirflowException(

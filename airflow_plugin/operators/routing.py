@@ -25,6 +25,7 @@ class CheckResult(BaseBranchOperator):
     ui_color = "#fff6d8"
 
     def choose_branch(self, context: Context) -> str:
+        """Return the task that follows the merge's result."""
         code = _result(context)["code"]
         if code not in (ResultCode.DONE, ResultCode.KEEP_WORKING):
             raise AirflowFailException(f"{MERGE_TASK} returned the code {code!r}, which is none of 0 and 1")
@@ -42,6 +43,7 @@ class RescheduleImmediately(BaseOperator):
         self.max_chain = max_chain
 
     def execute(self, context: Context) -> None:
+        """Trigger the next run, unless one is queued or the chain is too long."""
         link = _chain(context["dag_run"].conf) + 1
         if link > self.max_chain:
             raise AirflowSkipException(
@@ -62,7 +64,7 @@ class WaitForTrigger(BaseOperator):
     inherits_from_empty_operator = True
 
     def execute(self, context: Context) -> None:
-        pass
+        """Do nothing: the next run comes by schedule or by hand."""
 
 
 def _result(context: Context) -> dict[str, Any]:
@@ -73,6 +75,6 @@ def _result(context: Context) -> dict[str, Any]:
 
 
 def _chain(conf: Any) -> int:
-    """How many runs stand before this one. A conf is given by hand too, so it may hold anything."""
+    """Return how many runs came before this one. A conf may be given by hand, so it may hold anything."""
     link = conf.get(CHAIN) if isinstance(conf, dict) else None
     return link if isinstance(link, int) and not isinstance(link, bool) and link > 0 else 0

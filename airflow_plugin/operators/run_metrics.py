@@ -36,7 +36,7 @@ def send_run_metrics(job: MergeJob, result: MergeResult | None, context: Context
 
 
 def _waited(context: Context) -> float | None:
-    """Seconds from when the run was to start until this try did; None for a retry, which waited on purpose."""
+    """Return the seconds from the planned start to this try; None for a retry, which waited on purpose."""
     run, task = context.get("dag_run"), context.get("ti")
     if run is None or task is None or task.try_number != 1:
         return None

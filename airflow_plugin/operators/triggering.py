@@ -8,7 +8,10 @@ from airflow.sdk.exceptions import DagRunTriggerException
 
 
 def run_of(dag_id: str, run_id: str, conf: dict[str, Any]) -> DagRunTriggerException:
-    """To be raised by a task: a run at once, not waited for; none where there is one of that run id already."""
+    """Return an exception by which a task triggers a run, at once and without waiting.
+
+    If a run of that id exists, none is created.
+    """
     return DagRunTriggerException(
         trigger_dag_id=dag_id,
         dag_run_id=run_id,

@@ -25,6 +25,7 @@ class CheckStreams(OfPlatform):
     ui_color = "#f3e8ff"
 
     def execute(self, context: Context) -> None:
+        """Examine all streams, and fail with a list of what is wrong."""
         # Here, so that a parse does not load it.
         from airflow_plugin.health.streams import platform_health
         from airflow_plugin.platform_dags.platform_metrics import send_health_metrics

@@ -23,6 +23,7 @@ class CollectMetrics(OfPlatform):
     ui_color = "#f3e8ff"
 
     def execute(self, context: Context) -> None:
+        """Send the sizes of merge tables, and how fresh the streams are."""
         # Here, so that a parse does not load it.
         from airflow_plugin.health.streams import platform_health
         from airflow_plugin.platform_dags.platform_metrics import send_capacity_metrics, send_health_metrics

@@ -47,12 +47,12 @@ log = logging.getLogger(__name__)
 
 
 def platform_dags(settings: PlatformSettings) -> dict[str, DAG]:
-    """By DAG id."""
+    """Return the platform's DAGs by DAG id."""
     return {dag_id: make(settings) for dag_id, make in _makers(settings).items()}
 
 
 def platform_dag(settings: PlatformSettings, dag_id: str) -> DAG | None:
-    """The one of this id, for a worker; None if it is none of the platform's own."""
+    """Return the platform's DAG of this id, for a worker; None if the id is not one of the platform's own."""
     make = _makers(settings).get(dag_id)
     return None if make is None else make(settings)
 
@@ -73,7 +73,7 @@ def _dag(
     doc: str,
     schedule: BaseTimetable | Asset | str | None,
 ) -> DAG:
-    """What all of them have."""
+    """Return a DAG with what all of them have."""
     platform = settings.original_platform_name
     return DAG(
         dag_id=dag_id(settings.platform_name),
@@ -151,7 +151,7 @@ def _operations(settings: PlatformSettings) -> DAG:
 
 
 def _of_job(settings: PlatformSettings, job: PlatformJob) -> dict[str, Any]:
-    """What the tasks of all such jobs have."""
+    """Return what the tasks of all such jobs have."""
     told = platform_jobs.notifier(settings)
     return {
         "job": job,

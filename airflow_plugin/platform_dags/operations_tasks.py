@@ -34,6 +34,7 @@ class CheckRequest(OfPlatform):
     ui_color = "#fff6d8"
 
     def execute(self, context: Context) -> None:
+        """Check what the run's conf asks for."""
         asked = asked_for(context)
         with told_to_airflow(self.platform):
             self._check_stream(asked)
@@ -60,6 +61,7 @@ class Perform(PlatformTask):
     """Does what the conf asks for, by a job that writes down who asked. `job` has the options that all have."""
 
     def execute(self, context: Context) -> None:
+        """Do what the run's conf asks for."""
         asked = asked_for(context)
         if asked.action is Action.ALLOW_DELETES:
             raise _run_with_deletes(self.job.platform_name, asked, context["run_id"])
@@ -67,7 +69,7 @@ class Perform(PlatformTask):
 
 
 def asked_for(context: Context) -> Operation:
-    """The operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
+    """Return the operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
     run = context["dag_run"]
     if run.run_type == "asset_triggered":
         return BY_ITSELF
@@ -78,7 +80,7 @@ def asked_for(context: Context) -> Operation:
 
 
 def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
-    """The job that does it."""
+    """Return the job that does an operation."""
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
@@ -102,7 +104,7 @@ def _dataset(name: str) -> list[str]:
 
 
 def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
-    """A run of the stream's own DAG, so that what follows a merge follows this one too."""
+    """Return a run of the stream's own DAG, so that the tasks after a merge follow this one too."""
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
     run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
     return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})

@@ -18,7 +18,7 @@ SUFFIX = "-<random>"
 
 
 def built_by_airflow(plan: DagPlan) -> Built:
-    """The tasks as Airflow has them, upstream first, and the pod. Raises StreamFactoryError."""
+    """Return the tasks as Airflow has them, upstream first, and the pod. Raises StreamFactoryError."""
     dag = build.dag(plan)
     in_order = cast(Any, dag).topological_sort()  # has no types
     tasks = [ShownTask(task.task_id, task.task_type, tuple(sorted(task.downstream_task_ids))) for task in in_order]
@@ -28,7 +28,7 @@ def built_by_airflow(plan: DagPlan) -> Built:
 
 
 def _pod(task: PodMergeOperator, dag_id: str) -> dict[str, Any]:
-    """The request that the task would send, with words in place of what differs from try to try."""
+    """Return the request that the task would send, with words in place of what differs from try to try."""
     from kubernetes.client import ApiClient
 
     worker = task.worker()

@@ -33,11 +33,12 @@ class Candidate:
 
     @property
     def dag_id(self) -> str:
+        """The id of the DAG."""
         return names.dag_id(self.settings.platform_name, self.stream_key)
 
 
 def candidates_of_model(model: Model, origin: str, platforms: Sequence[str] = ()) -> list[Candidate]:
-    """What sync would write for a model, committed or not. Raises StreamFactoryError."""
+    """Return what sync would write for a model, committed or not. Raises StreamFactoryError."""
     from airflow_plugin.sync.graph import stream_graph
     from airflow_plugin.sync.source import chosen_platforms
 
@@ -51,19 +52,19 @@ def candidates_of_model(model: Model, origin: str, platforms: Sequence[str] = ()
 
 
 def candidates_of_file(path: Path, platforms: Sequence[str] = ()) -> list[Candidate]:
-    """Of a JSON file with one config_json, or a list of them; `-` is stdin. Raises StreamFactoryError."""
+    """Return the configs of a JSON file with one or a list of them; `-` is stdin. Raises StreamFactoryError."""
     data = _read(path)
     found = [_of_data(config, path, None) for config in (data if isinstance(data, list) else [data])]
     return [one for one in found if not platforms or one.settings.original_platform_name in platforms]
 
 
 def candidate_of_file(path: Path, model: Model | None = None) -> Candidate:
-    """Of a JSON file with one config_json, whatever is in it; `-` is stdin. Raises StreamFactoryError."""
+    """Return the config of a JSON file, whatever it holds; `-` is stdin. Raises StreamFactoryError."""
     return _of_data(_read(path), path, model)
 
 
 def differences(candidate: Candidate, others: Iterable[Candidate]) -> tuple[FieldChange, ...]:
-    """From the one for the same stream; from nothing where there is none."""
+    """Return the changes from the one for the same stream, or from nothing if there is none."""
     from airflow_plugin.sync.diff import field_changes
 
     same = (one for one in others if one.dag_id == candidate.dag_id and one.stream_key == candidate.stream_key)
@@ -72,7 +73,7 @@ def differences(candidate: Candidate, others: Iterable[Candidate]) -> tuple[Fiel
 
 
 def named(stream: str, candidates: Iterable[Candidate], where: str) -> list[Candidate]:
-    """Those of a stream_key or a DAG id, of which each platform can have one. Raises StreamFactoryError for none."""
+    """Return those of a stream_key or a DAG id, one for each platform. Raises StreamFactoryError if there is none."""
     everyone = list(candidates)
     found = [one for one in everyone if stream in (one.stream_key, one.dag_id)]
     if not found:
@@ -82,7 +83,7 @@ def named(stream: str, candidates: Iterable[Candidate], where: str) -> list[Cand
 
 
 def _of_data(data: Any, path: Path, model: Model | None) -> Candidate:
-    """Of whatever JSON has given: what is wrong with it is said where it is judged."""
+    """Return a candidate of any JSON data: faults are reported where it is evaluated."""
     origin = "stdin" if path == STDIN else str(path)
     keys = data if isinstance(data, dict) else {}
     original, stream_key = keys.get("original_platform_name"), keys.get("stream_key")
@@ -93,7 +94,7 @@ def _of_data(data: Any, path: Path, model: Model | None) -> Candidate:
 
 
 def settings_for(original: str, model: Model | None) -> tuple[PlatformSettings, str]:
-    """Those of the platform's settings file; without one those that bootstrap would write, or none."""
+    """Return the settings of the platform's file, or those that bootstrap would write, or none; and their origin."""
     from airflow_plugin.bootstrap import platform_files
 
     path = settings_dir() / names.settings_file(names.platform_name(original))
@@ -105,7 +106,7 @@ def settings_for(original: str, model: Model | None) -> tuple[PlatformSettings, 
 
 
 def _keys(config_json: str) -> dict[str, Any]:
-    """Those of a config; of a sound one without those that only say the default."""
+    """Return the keys of a config; of a valid one without those that have their default."""
     from airflow_plugin.sync.diff import parsed
 
     try:

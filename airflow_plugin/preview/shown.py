@@ -33,12 +33,12 @@ class ShownDag:
     next_times: tuple[datetime, ...]
 
     def command(self) -> list[str]:
-        """What the job is called with; in a pod the image's own program takes it."""
+        """Return the job's command line; in a pod the image's own program takes it."""
         own = [] if self.plan.pod else list(self.plan.command or (sys.executable, "-m", "merge_jobs"))
         return [*own, *self.plan.job.run_arguments(RUN_ID)]
 
     def to_dict(self) -> dict[str, Any]:
-        """For --json."""
+        """Return the DAG as --json shows it."""
         return {
             "dag_id": self.plan.dag_id,
             "stream_key": self.candidate.stream_key,
@@ -55,7 +55,7 @@ class ShownDag:
 
 
 def shown_dag(candidate: Candidate, now: datetime, *, with_airflow: bool = True) -> ShownDag:
-    """Raises ProblemsFound with all for which the factory would set the row aside."""
+    """Return a candidate's DAG. Raises ProblemsFound with everything for which the row would be quarantined."""
     plan = plan_of(candidate.stream_key, Row("active", candidate.config_json), candidate.settings, candidate.origin)
     built = _built(plan) if with_airflow else Built("the plan, without Airflow", _planned_tasks(), None)
     return ShownDag(candidate, plan, built, tuple(next_times(plan.schedule, plan.timezone, now)))

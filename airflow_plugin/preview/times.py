@@ -11,7 +11,7 @@ from config_schema.cron import NOT_CRON, PRESETS
 
 
 def next_times(schedule: str | None, timezone: str, after: datetime, count: int = 3) -> list[datetime]:
-    """The next times of a cron that is sound, in its time zone; none for what is no cron."""
+    """Return the next times of a valid cron expression, in its time zone; none for another schedule."""
     if schedule is None or schedule in NOT_CRON:
         return []
     zone, times = ZoneInfo(timezone), [after]

@@ -56,7 +56,7 @@ def judged(streams: Iterable[Stream], settings: PlatformSettings, make: Callable
 
 
 def row_place(platform: str, stream_key: str) -> str:
-    """Where a stream's problems are: `yellowlive_airflow_dsg[Store1]`."""
+    """Return where a stream's problems are: `yellowlive_airflow_dsg[Store1]`."""
     return f"{names.stream_table(platform)}[{stream_key}]"
 
 
@@ -85,7 +85,7 @@ def _made(
 
 
 def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -> DagPlan:
-    """The plan of a row. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the plan of a row. Raises ProblemsFound with everything that is wrong with it."""
     config = stream_config(row.config_json, where)
     problems = []
     if config.stream_key != stream_key:

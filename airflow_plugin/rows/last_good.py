@@ -60,7 +60,7 @@ class Snapshot:
 
 
 def brought_up_to_date(known: Mapping[str, Stream], rows: Iterable[TableRow]) -> dict[str, Stream]:
-    """The streams that the rows tell of; one whose row is gone without having been retired stays, without a row."""
+    """Return the streams of the rows; one whose row is gone without being retired stays, without a row."""
     found: dict[str, Stream] = {}
     retired = set()
     for key, status, config_json in rows:
@@ -75,7 +75,7 @@ def brought_up_to_date(known: Mapping[str, Stream], rows: Iterable[TableRow]) ->
 
 
 def merged(current: Snapshot | None, seen: Snapshot, own: Mapping[str, Stream]) -> Snapshot:
-    """What is to be kept: what was `seen`, with what this shard found good, and for others what they found good."""
+    """Return what to keep: what was `seen`, with what this shard and the other shards found good."""
     others = current.streams if current else {}
     streams = {
         key: own.get(key) or (replace(stream, good=others[key].good) if key in others else stream)

@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def read_snapshot(path: Path, platform: str) -> Snapshot | None:
-    """The platform's snapshot; None if there is none yet.
+    """Return the platform's snapshot; None if there is none yet.
 
-    Raises StreamFactoryError for a file that is not whole, or that others than its owner may have written.
+    Raises StreamFactoryError for a file that is incomplete, or that others than its owner may have written.
     """
     try:
         with path.open("rb") as file:
@@ -60,7 +60,7 @@ def read_snapshot(path: Path, platform: str) -> Snapshot | None:
 
 
 def still_there(path: Path, snapshot: Snapshot) -> bool:
-    """Whether the file is the one that the snapshot was read from: its first line has the checksum of all others."""
+    """Return whether the file is still the one that was read: its first line is a checksum of the others."""
     try:
         with path.open("rb") as file:
             return snapshot.head != b"" and file.readline().rstrip(b"\n") == snapshot.head
@@ -97,7 +97,7 @@ def write_snapshot(path: Path, platform: str, snapshot: Snapshot) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """No other shard and no command changes the snapshot meanwhile. Raises OSError, also after LOCK_SECONDS."""
+    """Keep other shards and commands from changing the snapshot. Raises OSError, also after LOCK_SECONDS."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_uid != os.geteuid():
         # Else a command that root runs by hand would take the file away from Airflow's user.
@@ -116,7 +116,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def snapshot_here(path: Path, platform: str) -> Snapshot:
-    """The snapshot, for commands. Raises StreamFactoryError if there is none, or one that cannot be used."""
+    """Return the snapshot, for commands. Raises StreamFactoryError if there is no usable one."""
     found = read_snapshot(path, platform)
     if found is None:
         todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
@@ -147,7 +147,7 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
 
 
 def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
-    """The snapshot; None, with a warning, for one that cannot be used."""
+    """Return the snapshot; None, with a warning, if it cannot be used."""
     try:
         return read_snapshot(path, platform)
     except StreamFactoryError as error:

@@ -49,7 +49,10 @@ class DagPlan:
 
 
 def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool = False, where: str = "") -> DagPlan:
-    """Raises ProblemsFound where the settings or this machine do not admit the config; `where` names its row."""
+    """Return the plan of a config's DAG; `where` names its row.
+
+    Raises ProblemsFound if the settings or this machine do not allow the config.
+    """
     problems = _problems(config, settings, where)
     if problems:
         raise ProblemsFound(where, problems)
@@ -85,9 +88,9 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
 
 
 def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[str]:
-    """The merge job's command line but for the run id; the same with every runner, and no secret in it.
+    """Return the merge job's command line without the run id: the same for every runner, and without secrets.
 
-    `--key=value` in one piece each, so that no value can be taken for a flag.
+    `--key=value` is one word, so that no value can be taken for a flag.
     """
     values = {
         "platform": config.original_platform_name,
@@ -116,7 +119,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
 
 
 def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:
-    """The job's environment, by reference. The git token may be missing: a local path needs none."""
+    """Return the job's environment, by reference. The git token may be missing: a local path needs none."""
     databases = (config.postgres_credential_secret_name, config.source_credential_secret_name)
     return _secret_variables(databases, config.git_credential_secret_name)
 
@@ -151,7 +154,7 @@ def _tags(config: StreamConfig, paused: bool) -> tuple[str, ...]:
 
 
 def _doc(config: StreamConfig, paused: bool) -> str:
-    """Shown with the DAG. The fingerprint makes a new DAG version of every change of config, also of arguments."""
+    """Return the DAG's text. Its fingerprint makes each change of the config, also of arguments, a new DAG version."""
     fingerprint = hashlib.sha256(config.to_json().encode()).hexdigest()[:12]
     lines = [
         f"Stream `{config.stream_key}` of platform `{config.original_platform_name}`, {config.milestoning}.",
@@ -163,7 +166,7 @@ def _doc(config: StreamConfig, paused: bool) -> str:
 
 
 def _notifier(config: StreamConfig, settings: PlatformSettings) -> Notifier | None:
-    """What the settings have for the secret that the row names; the secret itself stays where it is."""
+    """Return the settings' notifier for the secret that the row names; the secret itself is not read."""
     found = settings.notifiers.get(config.slack_credential_secret_name)
     return None if found is None else Notifier(**found)
 

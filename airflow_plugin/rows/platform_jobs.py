@@ -25,13 +25,13 @@ NEEDED_IN_PODS = ("namespace_name", "datasurface_docker_image")
 
 
 def has_jobs(settings: PlatformSettings) -> bool:
-    """Whether the settings say where model, merge store and pods are, as bootstrap writes it."""
+    """Return whether the settings name model, merge store and pods, as those of bootstrap do."""
     needed = NEEDED + (NEEDED_IN_PODS if _in_pods(settings) else ())
     return all(getattr(settings, key) is not None for key in needed)
 
 
 def merge_job(settings: PlatformSettings, task: str, *command: str) -> PlatformJob:
-    """`merge-job` with this command, for the model that was synced last."""
+    """Return a job that runs `merge-job` with this command, for the model that was synced last."""
     options = {
         "platform": settings.original_platform_name,
         "git-repo-url": settings.git_repo_url,
@@ -49,7 +49,7 @@ def merge_job(settings: PlatformSettings, task: str, *command: str) -> PlatformJ
 
 
 def tls_options(settings: PlatformSettings) -> dict[str, str]:
-    """The job's options that say how databases are reached: only those that are set, for images that have none."""
+    """Return the job's options on TLS; only those that are set, as older images do not know them."""
     options = {
         "postgres-tls": settings.postgres_tls,
         "postgres-tls-ca": settings.postgres_tls_ca,
@@ -59,7 +59,7 @@ def tls_options(settings: PlatformSettings) -> dict[str, str]:
 
 
 def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
-    """`dagfactory sync` of the branch's head; it asks nobody."""
+    """Return a job that runs `dagfactory sync` for the branch's head, without asking."""
     options = {
         "platform": settings.original_platform_name,
         "git-repo-url": settings.git_repo_url,
@@ -79,7 +79,7 @@ def _flags(options: Mapping[str, object]) -> list[str]:
 
 
 def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
-    """What the infrastructure DAG does by jobs, in its order."""
+    """Return the jobs of the infrastructure DAG, in its order."""
     days = f"--retired-days={settings.archive_after_days}"
     return (
         sync_job(settings, "model_merge"),
@@ -91,7 +91,7 @@ def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
 
 
 def place(settings: PlatformSettings, task: str) -> PodPlace | None:
-    """Where such a job's pod runs; None where jobs are child processes."""
+    """Return where such a job's pod runs; None if jobs are child processes."""
     if not _in_pods(settings):
         return None
     return PodPlace(
@@ -112,7 +112,7 @@ def place(settings: PlatformSettings, task: str) -> PodPlace | None:
 
 
 def notifier(settings: PlatformSettings) -> Notifier | None:
-    """Who is told when such a job fails."""
+    """Return who is notified when such a job fails."""
     found = settings.notifiers.get(settings.slack_credential_secret_name or "")
     return None if found is None else Notifier(**found)
 
@@ -133,7 +133,7 @@ def _job(settings: PlatformSettings, task: str, program: str, arguments: tuple[s
 
 
 def _secrets(settings: PlatformSettings) -> tuple[SecretVariable, ...]:
-    """The logins of the merge store and of consumers' database; the git token may be missing, as with a merge."""
+    """Return the logins of the merge store and of consumers' database; the git token may be missing, as in a merge."""
     databases = (
         settings.postgres_credential_secret_name,
         settings.consumer_db_credential_secret_name,

@@ -48,7 +48,10 @@ class Admitted:
 
 
 def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> list[Problem]:
-    """What the platform's settings do not admit of a row, each with the settings' key that would; `where` names it."""
+    """Return what the platform's settings do not allow of a row, each with the key that would.
+
+    `where` names the row.
+    """
     if settings.missing_file is not None:
         what = f"there is no settings file {settings.missing_file}"
         return [Problem(where, "", what, "Run dagfactory bootstrap, and put its settings file there")]
@@ -147,7 +150,7 @@ def _too_often(schedule: str, shortest: int) -> Iterator[Finding]:
 
 
 def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Finding]:
-    """Streams of the platform come as often as its own schedules; anything else could come at any time."""
+    """Yield assets of others: only streams of the platform come as often as the platform's own schedules."""
     own = names.dataset_asset(config.original_platform_name, "", "")[:-1]
     for index, asset in enumerate(config.schedule_assets):
         uri = names.asset_uri(asset)

@@ -13,7 +13,7 @@ AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z]*)")
 
 @lru_cache(maxsize=1024)
 def quantity(text: str) -> int:
-    """The amount in units of 10**-24. Raises ValueError for what stream.schema.json does not admit."""
+    """Return the amount in units of 10**-24. Raises ValueError for what stream.schema.json does not allow."""
     found = AMOUNT.fullmatch(text)
     if found is None or found[3] not in FACTORS:
         raise ValueError(f"{text!r} is no amount")

@@ -29,7 +29,7 @@ class Table(NamedTuple):
 
 
 def read_table(settings: PlatformSettings, known_token: str = "") -> Table:
-    """All rows, retired ones too, unless the table still has the token; the token changes with any row.
+    """Return all rows, retired ones too, unless the table still has the token, which changes with any row.
 
     Raises StreamFactoryError: no DSN, no connection, no table, no answer in time.
     """
@@ -41,12 +41,12 @@ def read_table(settings: PlatformSettings, known_token: str = "") -> Table:
 
 
 def read_rows(settings: PlatformSettings, stream_keys: Sequence[str]) -> list[TableRow]:
-    """The rows of some streams, retired ones too. Raises StreamFactoryError as `read_table`."""
+    """Return the rows of some streams, retired ones too. Raises StreamFactoryError as `read_table`."""
     return [TableRow(*row) for row in _fetch(settings, "read_rows", {"stream_keys": list(stream_keys)})]
 
 
 def candidate_keys(platform: str, dag_id: str) -> list[str]:
-    """The stream keys that may have given a DAG id: `#` has become `__` there. Empty: it can be any stream's."""
+    """Return the stream keys that can give the DAG id, in which `#` became `__`. Empty: it can be any stream's."""
     start, end = f"{platform}__", "_ingestion"
     if not (dag_id.startswith(start) and dag_id.endswith(end)):
         return []

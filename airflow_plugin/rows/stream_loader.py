@@ -47,6 +47,7 @@ class Known:
 
     @property
     def streams(self) -> Mapping[str, Stream]:
+        """The streams as they are now."""
         return self.now.streams
 
     @property
@@ -56,9 +57,9 @@ class Known:
 
 
 def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
-    """The platform's settings; where their file is gone or broken those last parsed by, and what is wrong with it.
+    """Return the platform's settings, or those last parsed by and what is wrong with their file.
 
-    Raises StreamFactoryError if there is a file that cannot be used, and no snapshot.
+    Raises StreamFactoryError if the file cannot be used and there is no snapshot.
     """
     try:
         settings = platform_settings(original)
@@ -78,7 +79,7 @@ def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryEr
 
 
 def all_streams(settings: PlatformSettings) -> Known:
-    """The platform's streams, for a parse. Raises StreamFactoryError if neither table nor snapshot can be read."""
+    """Return the platform's streams, for a parse. Raises StreamFactoryError without table and snapshot."""
     platform = settings.platform_name
     before = usable_snapshot(snapshot_path(platform), platform)
     if before is not None and before.is_younger_than(settings.cache_ttl):
@@ -96,10 +97,10 @@ def all_streams(settings: PlatformSettings) -> Known:
 
 
 def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
-    """The stream of a DAG id, for a worker, by its row; `last_good`: and with what the snapshot has of it.
+    """Return the stream of a DAG id, for a worker, by its row; with `last_good` also by the snapshot.
 
-    The snapshot holds all streams, and reading it takes longer the more there are. Where the table is away it is read
-    in any case. Raises StreamFactoryError if the row can be read nowhere.
+    The snapshot holds all streams, so that reading it takes longer the more there are. It is read in any case if the
+    table cannot be read. Raises StreamFactoryError if neither has the row.
     """
     keys = candidate_keys(settings.platform_name, dag_id)
     if not keys:

@@ -42,7 +42,7 @@ class Made:
         return self.name.rpartition(".")[2]
 
     def given(self, name: str, position: int | None = None) -> Any:
-        """An argument by its name, or by its position; None where it is not given."""
+        """Return an argument by its name, or by its position; None if it is not given."""
         if name not in self.kwargs and position is not None and position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name)
@@ -62,10 +62,12 @@ class TooMuch(Exception):
 
 @dataclass
 class Steps:
+    """The steps that reading a file may still take."""
+
     left: int = MOST_STEPS
 
     def take(self) -> None:
-        """Raises TooMuch."""
+        """Count a step. Raises TooMuch if none is left."""
         self.left -= 1
         if self.left < 0:
             raise TooMuch
@@ -88,6 +90,7 @@ class Scope:
     decorated: list[Decorated] = field(default_factory=list)
 
     def inner(self, names: dict[str, Any]) -> Scope:
+        """Return a scope inside this one, with further names."""
         return Scope(
             {**self.names, **names},
             self.made,
@@ -101,7 +104,7 @@ class Scope:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether it is told to the last part, and is text, number, bool, None, or a collection of such."""
+    """Return whether a value is fully known: text, number, bool, None, or a collection of such."""
     if isinstance(value, dict):
         return all(is_plain(key) and is_plain(one) for key, one in value.items())
     if isinstance(value, list | tuple | set):
@@ -110,7 +113,7 @@ def is_plain(value: Any) -> bool:
 
 
 def first_unread(values: Iterable[Any]) -> Unread | None:
-    """The first thing in values, and in what they hold, that cannot be read."""
+    """Return the first thing in values, and in what they hold, that cannot be read."""
     for value in values:
         if isinstance(value, Unread):
             return value

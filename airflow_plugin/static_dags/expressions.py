@@ -39,7 +39,7 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 
 
 def value_of(node: ast.expr, scope: Scope) -> Any:
-    """A plain value, Made, Imported, a function's syntax, or Unread."""
+    """Return a plain value, Made, Imported, a function's syntax, or Unread."""
     scope.steps.take()
     reader = _READERS.get(type(node))
     if reader is None:
@@ -71,7 +71,7 @@ def _sequence(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Any:
 
 
 def _all(nodes: list[ast.expr], scope: Scope) -> list[Any] | Unread:
-    """Of the elements of a list, or of arguments by position; `*others` are spread."""
+    """Return the values of a list's elements, or of positional arguments; `*others` are spread."""
     found: list[Any] = []
     for node in nodes:
         value = value_of(node.value if isinstance(node, ast.Starred) else node, scope)
@@ -139,7 +139,7 @@ def _combined(node: ast.BinOp, left: Any, right: Any) -> Any:
 
 
 def link(before: Any, after: Any, scope: Scope) -> None:
-    """`before >> after`, each a task or a list of tasks; what is neither is left out."""
+    """Record `before >> after`, each a task or a list of tasks; anything else is left out."""
     befores = before if isinstance(before, list | tuple) else [before]
     afters = after if isinstance(after, list | tuple) else [after]
     scope.edges += [(one, other) for one in befores for other in afters if _both_made(one, other)]
@@ -206,7 +206,7 @@ def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Any:
 
 
 def unpacked(target: ast.expr, value: Any) -> dict[str, Any]:
-    """The names that an assignment or a loop sets. Raises TypeError where the value has another shape."""
+    """Return the names that an assignment or a loop sets. Raises TypeError if the value has another shape."""
     if isinstance(target, ast.Name):
         return {target.id: value}
     if isinstance(target, ast.Tuple | ast.List):
@@ -295,7 +295,7 @@ def _made(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any], sc
 
 
 def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
-    """What a function of the file gives that is one `return`; a `@task` function gives a task."""
+    """Return what a function of the file gives that is one `return`; a `@task` function gives a task."""
     for decorator in function.decorator_list:
         of = value_of(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
         if isinstance(of, Imported) and re.search(r"\.task(\.\w+)?$", of.name):
@@ -324,7 +324,7 @@ def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: 
 
 
 def _forget_what_is_global(function: ast.FunctionDef, scope: Scope, why: Unread) -> None:
-    """What a function that is not followed may do to names of the file; names that it sets itself are its own."""
+    """Forget what a function that is not followed may do to names of the file; its own names stay out."""
     inner = scope.inner({})
     forget(function, inner, why)
     shared = {name for one in ast.walk(function) if isinstance(one, ast.Global) for name in one.names}
@@ -332,7 +332,7 @@ def _forget_what_is_global(function: ast.FunctionDef, scope: Scope, why: Unread)
 
 
 def _task_kind(decorator: str) -> str:
-    """`@task`, or `@branch` of `@task.branch`."""
+    """Return `@task`, or `@branch` for `@task.branch`."""
     last = decorator.rpartition(".")[2]
     return f"@{last}"
 

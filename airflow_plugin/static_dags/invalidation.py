@@ -12,7 +12,7 @@ UNKNOWN = "(what cannot be read)"  # a key in a dict that something may have cha
 
 
 def forget(node: ast.AST, scope: Scope, why: Unread) -> None:
-    """Names that are set in it, and lists and dicts that something is done to, wherever else they are held."""
+    """Forget the names that a statement sets, and the lists and dicts it changes, wherever else they are held."""
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store | ast.Del):
             scope.names[one.id] = why

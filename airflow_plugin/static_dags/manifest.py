@@ -16,7 +16,7 @@ class CannotRead(Exception):
 
 
 def manifest(value: Any, line: int) -> Any:
-    """A value as JSON has it; keys that are not set are left out. Raises CannotRead; `line` is where the value is."""
+    """Return a value as JSON has it, without unset keys. Raises CannotRead; `line` is where the value is."""
     if isinstance(value, Unread):
         raise CannotRead(value)
     if isinstance(value, Made):

@@ -133,7 +133,7 @@ def _assign(target: ast.expr, value: Any, scope: Scope) -> None:
 
 
 def _add(statement: ast.AugAssign, scope: Scope) -> None:
-    """`+=`; a list grows where it is, for all who hold it."""
+    """Follow `+=`; a list grows in place, for all that hold it."""
     loaded = _loaded(statement.target)
     before = value_of(loaded, scope)
     if isinstance(before, list) and isinstance(statement.op, ast.Add):
@@ -149,7 +149,7 @@ def _add(statement: ast.AugAssign, scope: Scope) -> None:
 
 
 def _function(statement: ast.FunctionDef, scope: Scope) -> None:
-    """Kept as it is, to be read where it is called; one under `@dag(...)` is a DAG."""
+    """Keep a function, to be read where it is called; one under `@dag(...)` is a DAG."""
     scope.names[statement.name] = statement
     for decorator in statement.decorator_list:
         call = decorator if isinstance(decorator, ast.Call) else ast.Call(decorator, [], [])
@@ -195,6 +195,6 @@ def _for(statement: ast.For, scope: Scope) -> None:
 
 
 def _loaded(target: ast.Name | ast.Attribute | ast.Subscript) -> ast.expr:
-    """What stands left of `+=`, to be read."""
+    """Return the left side of `+=`, as an expression to read."""
     loaded = ast.parse(ast.unparse(target), mode="eval").body
     return ast.copy_location(loaded, target)

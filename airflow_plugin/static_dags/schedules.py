@@ -13,7 +13,7 @@ NAMED: dict[float, str] = {60: "* * * * *", 3600: "@hourly", 86400: "@daily", 60
 
 
 def zone_and_schedule(dag: Made, start_date: Any) -> tuple[str, str | None] | Unread:
-    """The time zone, UTC where the file names none, and the schedule; None: only a trigger starts it."""
+    """Return the time zone, UTC by default, and the schedule; None if only a trigger starts the DAG."""
     name = next((one for one in ("schedule", "schedule_interval", "timetable") if one in dag.kwargs), None)
     if name is None:
         return Unread(dag.line, "the DAG names no schedule, which is daily in Airflow 2 and none in Airflow 3")
@@ -43,7 +43,7 @@ def _of_timetable(timetable: Made) -> tuple[str, str | None] | Unread:
 
 
 def cron_of_seconds(seconds: float) -> str | None:
-    """The cron that comes as often, where there is one."""
+    """Return the cron expression with the same interval, if there is one."""
     if seconds in NAMED:
         return NAMED[seconds]
     for unit, whole, cron in UNITS:
@@ -60,7 +60,7 @@ def _cron(delta: Made) -> str | Unread:
 
 
 def seconds_of(delta: Made) -> float | None:
-    """Of a timedelta of numbers."""
+    """Return the seconds of a timedelta of numbers; None for another."""
     named = {**dict(zip(("days", "seconds"), delta.args, strict=False)), **delta.kwargs}
     if len(delta.args) > 2 or not named.keys() <= SECONDS.keys():
         return None
@@ -70,7 +70,7 @@ def seconds_of(delta: Made) -> float | None:
 
 
 def _zone(start_date: Any) -> Any:
-    """That of a start date, which is the DAG's."""
+    """Return the time zone of a start date, which is the DAG's."""
     if isinstance(start_date, Unread):
         return start_date
     if not isinstance(start_date, Made):

@@ -61,6 +61,8 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True)
 class StaticTask:
+    """A task of a static DAG."""
+
     task_id: str
     operator: str
     downstream: tuple[str, ...]
@@ -92,6 +94,7 @@ class StaticDag:
     unread: dict[str, Unread] = field(default_factory=dict)
 
     def place(self, unread: Unread) -> str:
+        """Return file and line of what cannot be read."""
         return f"{self.file}:{unread.line}"
 
 
@@ -105,7 +108,7 @@ class StaticFiles:
 
 
 def static_files(path: Path) -> StaticFiles:
-    """Of a file, or of all `*.py` in a folder and below it. Raises StreamFactoryError where there is none."""
+    """Return the DAGs of a file, or of all `*.py` below a folder. Raises StreamFactoryError if there is none."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if not files or not path.exists():
         raise StreamFactoryError(str(path), "there is no DAG file", "Name a file, or a folder with *.py files")
@@ -126,7 +129,7 @@ def static_files(path: Path) -> StaticFiles:
 
 
 def dag_ids_in(file: Path) -> list[str]:
-    """Of all DAGs in a file, whatever they do. Raises StreamFactoryError for a file that cannot be read."""
+    """Return the ids of all DAGs in a file. Raises StreamFactoryError if it cannot be read."""
     return [str(one.dag.given("dag_id", 0)) for one in file_read(_tree(file)).dags]
 
 
@@ -224,7 +227,7 @@ def _others(dag: Made) -> tuple[str, ...]:
 
 
 def _defaults(dag: Made) -> Callable[[str], Any]:
-    """What default_args set; Unread for all where they cannot be read themselves."""
+    """Return what default_args sets; Unread for everything if they cannot be read themselves."""
     given = dag.given("default_args")
     if given is None or (isinstance(given, dict) and UNKNOWN not in given):
         return lambda name: (given or {}).get(name)
@@ -245,7 +248,7 @@ def _task_id(task: Made) -> str:
 
 
 def _seconds(value: Any, line: int) -> int | Unread | None:
-    """Of a timedelta."""
+    """Return the seconds of a timedelta."""
     if value is None:
         return None
     if isinstance(value, Unread):

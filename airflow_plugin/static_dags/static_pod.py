@@ -103,13 +103,13 @@ class StaticPod:
         return tuple(dict.fromkeys((*(one for one in self.env.values() if isinstance(one, SecretKey)), *self.env_from)))
 
     def words(self) -> list[str]:
-        """The command line, also that of a shell's -c."""
+        """Return the command line, also that of a shell's -c."""
         words = [*self.command, *self.arguments]
         return shlex.split(words[words.index("-c") + 1]) if "-c" in words[:-1] else words
 
 
 def static_pod(task: Made, default: Callable[[str], Any]) -> StaticPod:
-    """Of a pod task; `default` gives what the DAG sets for an argument that the task does not have."""
+    """Return a pod task's pod; `default` gives the DAG's default for a missing argument."""
     values: dict[str, Any] = {}
     unread: dict[str, Unread] = {}
 
@@ -171,7 +171,7 @@ def _pull_secrets(value: Any) -> tuple[str, ...]:
 
 
 def _read_secrets(task: Made, values: dict[str, Any], unread: dict[str, Unread]) -> None:
-    """Airflow's own Secret objects: `Secret("env", "POSTGRES_PASSWORD", "postgres", "password")`."""
+    """Read Airflow's own Secret objects: `Secret("env", "POSTGRES_PASSWORD", "postgres", "password")`."""
     given = task.kwargs.get("secrets")
     for one in given if isinstance(given, list | tuple) else [given] if given is not None else []:
         told = [one.given(name, at) for at, name in enumerate(SECRET_PARTS)] if isinstance(one, Made) else [None] * 4
@@ -199,7 +199,7 @@ def _read_ending(task: Made, values: dict[str, Any], unread: dict[str, Unread]) 
 
 
 def usual_policy(image: Any) -> str:
-    """What Kubernetes takes for an image where the pod does not say."""
+    """Return Kubernetes' default pull policy for an image."""
     tag = re.search(r":([^:/]+)$", image) if isinstance(image, str) else None
     if isinstance(image, str) and "@" in image:
         return "IfNotPresent"

@@ -37,7 +37,7 @@ class TooManyChanges(StreamFactoryError):
 
 
 def assigned(config_json: str, assignments: Sequence[str]) -> str:
-    """The config with `key=value` set, the value as JSON or else as text; `key=` takes the key away.
+    """Return the config with `key=value` set, the value as JSON or else as text; `key=` removes the key.
 
     Raises StreamFactoryError for an assignment without `=`.
     """
@@ -54,9 +54,9 @@ def assigned(config_json: str, assignments: Sequence[str]) -> str:
 
 
 def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) -> list[RowChange]:
-    """What `pause`, `resume` or `retire` makes of streams; those that are so already are left out.
+    """Return the changes by which `pause`, `resume` or `retire` reaches its status.
 
-    Raises StreamFactoryError for a stream that is not there, or that cannot go that way.
+    Raises StreamFactoryError for an unknown stream, or for one whose status cannot change so.
     """
     allowed, after = STATUS_CHANGES[word]
     changes = []
@@ -74,13 +74,13 @@ def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) ->
 
 
 def to_version(table: StreamTable, stream_key: str, version_id: int) -> RowChange:
-    """What a stream was after the change with this number in its history. Raises StreamFactoryError for none."""
+    """Return the change to what a stream was after the change of this number. Raises StreamFactoryError if unknown."""
     version = version_of(table.history(stream_key, Page(only=[version_id])), stream_key, version_id)
     return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
 
 
 def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> Version:
-    """The change with this number. Raises StreamFactoryError if the history has none."""
+    """Return the change of this number. Raises StreamFactoryError if the history has none."""
     for version in history:
         if version.id == version_id:
             return version
@@ -89,7 +89,7 @@ def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> 
 
 
 def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:
-    """What the factory has against a row."""
+    """Return the problems that the factory finds in a row."""
     return problems_of_change(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
 
 
@@ -129,7 +129,7 @@ def dag_id_problems(table: StreamTable, wanted: Sequence[RowChange], owner: Owne
 
 
 def refuse_haste(table: StreamTable, stream_keys: list[str]) -> None:
-    """Raises TooManyChanges for a stream whose history grows too fast. Retiring and pausing are never held up."""
+    """Raise TooManyChanges for a stream whose history grows too fast. Retiring and pausing are always allowed."""
     for key, changes, size in table.recent_changes(stream_keys) if stream_keys else ():
         if changes >= MOST_CHANGES:
             what = f"it was changed by hand {changes} times in the last ten minutes, and {MOST_CHANGES} are allowed"
@@ -140,7 +140,7 @@ def refuse_haste(table: StreamTable, stream_keys: list[str]) -> None:
 
 
 def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Problem]:
-    """Streams, by stream_key with their status, that would have the DAG of another."""
+    """Return streams, by stream_key with their status, that would have the DAG of another."""
     owners: dict[str, str] = {}
     found = []
     for key in sorted(key for key, status in statuses.items() if status != "retired"):

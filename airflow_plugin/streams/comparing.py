@@ -24,6 +24,7 @@ class Difference:
     fields: tuple[FieldChange, ...]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the difference as --json shows it."""
         return {
             "stream_key": self.stream_key,
             "origin": self.origin,
@@ -33,7 +34,7 @@ class Difference:
 
 
 def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> Difference:
-    """From what the row was after that change, or before its last one. Raises StreamFactoryError."""
+    """Return the difference from the row after that change, or before its last. Raises StreamFactoryError."""
     row, history = table.row(stream_key), table.history(stream_key)
     changes = [version for version in history if version.is_change]
     if version_id is not None:
@@ -50,7 +51,7 @@ def difference_from_version(table: StreamTable, stream_key: str, version_id: int
 
 
 def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> Difference:
-    """From what sync would write for a model. Raises StreamFactoryError if the model has no such stream."""
+    """Return the difference from what sync would write. Raises StreamFactoryError for an unknown stream."""
     row = table.row(stream_key)
     origin = f"the model in {model}"
     for candidate in candidates_of_model(load_model(model), origin, [table.platform]):

@@ -15,7 +15,7 @@ from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
 
 def edited(config_json: str) -> str:
-    """What a person makes of a config in $VISUAL, $EDITOR or vi. Raises StreamFactoryError if that ends badly."""
+    """Return a config as edited in $VISUAL, $EDITOR or vi. Raises StreamFactoryError if the editor fails."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.NamedTemporaryFile("w+", suffix=".json", encoding="utf-8") as file:
         file.write(_readable(config_json))

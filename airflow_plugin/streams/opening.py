@@ -43,16 +43,17 @@ class StreamTable:
 
     @property
     def name(self) -> str:
+        """The name of the table."""
         return names.stream_table(self.settings.platform_name)
 
     def rows(self) -> dict[str, StreamRow]:
-        """All rows by stream_key, the retired ones too."""
+        """Return all rows by stream_key, the retired ones too."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         found = stream_table.stream_rows(self.connection, short, schema=schema, retired=True)
         return {row.stream_key: row for row in found}
 
     def row(self, stream_key: str) -> StreamRow:
-        """One row; the error for one that is not there names the nearest."""
+        """Return one row; the error for a missing one names the nearest."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         found = stream_table.stream_rows(self.connection, short, stream_keys=[stream_key], schema=schema, retired=True)
         if not found:
@@ -61,6 +62,7 @@ class StreamTable:
         return found[0]
 
     def changes_by_hand(self) -> dict[str, HandChange]:
+        """Return, by stream_key, the rows that differ from what the last sync wrote."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         return stream_table.changes_by_hand(self.connection, short, schema)
 
@@ -70,6 +72,7 @@ class StreamTable:
         return stream_table.history(self.connection, short, stream_key, page, schema)
 
     def has_older_history(self, stream_key: str, before: int) -> bool:
+        """Return whether the stream has changes older than this one."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         return stream_table.has_older_history(self.connection, short, stream_key, before, schema)
 
@@ -79,14 +82,14 @@ class StreamTable:
         return stream_table.recent_changes(self.connection, short, stream_keys, schema)
 
     def write(self, changes: list[RowChange], changed_by: str) -> None:
-        """Rows and their history; nothing is committed."""
+        """Write rows and their history, without a commit."""
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         stream_table.write_rows(self.connection, short, changes, changed_by=changed_by, schema=schema)
 
 
 @contextmanager
 def reading(platform: str) -> Iterator[StreamTable]:
-    """The stream table of the platform named so in the model. Raises StreamFactoryError."""
+    """Open the stream table of the platform of this model name. Raises StreamFactoryError."""
     settings = platform_settings(platform)
     dsn, where = merge_store_dsn(settings.platform_name)
     with closing(connect(dsn, where)) as connection:
@@ -95,14 +98,14 @@ def reading(platform: str) -> Iterator[StreamTable]:
 
 @contextmanager
 def changing(platform: str) -> Iterator[StreamTable]:
-    """The same with syncs and other changes locked out; committed at the end, and rolled back by any error."""
+    """Open it with syncs and other changes locked out; commit at the end, roll back for any error."""
     with reading(platform) as table, locked(table):
         yield table
 
 
 @contextmanager
 def locked(table: StreamTable, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Syncs and other changes are locked out, within so many seconds; committed at the end, unless an error rises."""
+    """Lock out syncs and other changes, within so many seconds; commit at the end unless an error is raised."""
     short, schema = table.settings.platform_name, table.settings.merge_store_schema
     stream_table.take_sync_lock(table.connection, short, schema, seconds=seconds)
     stream_table.lock_rows(table.connection, short, schema)

@@ -15,9 +15,9 @@ from config_schema.stream import STATUSES
 def selected(
     rows: Iterable[StreamRow], *, match: str = "*", statuses: Collection[str] = (), where: Sequence[str] = ()
 ) -> list[StreamRow]:
-    """The rows whose key is like `match`, of these statuses (any if none), whose configs say each `key=value`.
+    """Return the rows whose key is like `match`, with these statuses (any if none), and with each `key=value`.
 
-    Raises StreamFactoryError for a status that there is not, or a condition without `=`.
+    Raises StreamFactoryError for an unknown status, or a condition without `=`.
     """
     for status in statuses:
         if status not in STATUSES:

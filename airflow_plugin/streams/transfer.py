@@ -21,9 +21,9 @@ BEGIN = "Begin with the output of dagfactory streams export"
 
 
 def exported(platforms: Mapping[str, Iterable[StreamRow]]) -> str:
-    """The document: by platform (its name in the model) and stream_key, each row's status and config.
+    """Return the document: by platform (its model name) and stream_key, each row's status and config.
 
-    A config that is not JSON is kept as the text that it is.
+    A config that is not JSON is kept as a text.
     """
     data = {
         "format": FORMAT,
@@ -36,8 +36,7 @@ def exported(platforms: Mapping[str, Iterable[StreamRow]]) -> str:
 
 
 def imported(text: str, where: str, platform: str) -> list[RowChange]:
-    """A platform's rows in a document. Raises StreamFactoryError where it has another shape, or no such platform."""
-
+    """Return a platform's rows in a document. Raises StreamFactoryError for another shape, or no such platform."""
     platforms = _platforms(text, where)
     if platform not in platforms:
         raise StreamFactoryError(where, f"it has no platform {platform!r}", choose_from(platform, map(str, platforms)))
@@ -46,7 +45,7 @@ def imported(text: str, where: str, platform: str) -> list[RowChange]:
 
 
 def exported_rows(text: str, where: str) -> dict[str, list[StreamRow]]:
-    """All rows of a document by platform, as if they were read from the tables. Raises StreamFactoryError."""
+    """Return all rows of a document by platform, as if read from the tables. Raises StreamFactoryError."""
     moment = datetime.fromtimestamp(0, UTC)  # an export does not say when
     return {
         platform: [
@@ -79,8 +78,7 @@ def _row(stream_key: str, stream: Any, where: str, path: str) -> RowChange:
 
 
 def read(path: Path) -> str:
-    """The text of a file, `-` for stdin. Raises StreamFactoryError."""
-
+    """Return the text of a file, `-` for stdin. Raises StreamFactoryError."""
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, UnicodeError) as error:

@@ -75,7 +75,7 @@ def apply(
 
 
 def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
-    """By platform, what `create_tables` would create."""
+    """Return, for each platform, the tables that `create_tables` would create."""
     return {
         platform.name: stream_table.missing_tables(
             store.connection, names.platform_name(platform.name), platform.merge_store.schema
@@ -137,7 +137,7 @@ def upgrade_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECO
 
 
 def author() -> str:
-    """`user@host` of this process, for the history."""
+    """Return `user@host` of this process, for the history."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -15,6 +15,8 @@ MOST_LEVELS = 64  # of lists and objects in a config; a row of ours has three
 
 
 class Kind(Enum):
+    """What a sync does to a row."""
+
     CREATE = "create"
     UPDATE = "update"
     REVIVE = "revive"  # a retired stream that the model wants again
@@ -54,9 +56,9 @@ def stream_changes(
     *,
     overwrite_drift: bool = False,
 ) -> tuple[StreamChange, ...]:
-    """By stream_key. `rows` are all rows, the retired ones too; those that are not wanted and retired are left out.
+    """Return the changes by stream_key. `rows` are all rows; retired ones that are not wanted are left out.
 
-    A row that was changed `by_hand` is drift where the model says otherwise, unless that is to be overwritten.
+    A row that was changed `by_hand` is drift if the model differs from it, unless drift is to be overwritten.
     """
     present = {row.stream_key: row for row in rows}
     changes = [_wanted_change(config, present.get(key)) for key, config in wanted.items()]
@@ -70,7 +72,7 @@ def stream_changes(
 
 
 def _is_shadow(row: StreamRow) -> bool:
-    """A trial beside a static DAG is no stream of the model's, and nothing to retire."""
+    """Return whether a row is a trial's, which is not in the model and not to be retired."""
     return parsed(row.config_json).get("shadow") is True
 
 
@@ -96,7 +98,7 @@ def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
 
 
 def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """The keys whose values differ, those of `after` first."""
+    """Return the keys whose values differ, those of `after` first."""
     keys = [*after, *(key for key in before if key not in after)]
     return tuple(
         FieldChange(key, before.get(key), after.get(key)) for key in keys if _text(before, key) != _text(after, key)

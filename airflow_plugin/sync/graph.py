@@ -20,9 +20,9 @@ Wanted = dict[str, list[int | None]]  # dataset -> the latency needs of the grou
 
 
 def stream_graph(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[str, Streams]:
-    """The streams of each platform, by its name in the model; a platform that serves nobody has none.
+    """Return the streams of each platform, by its model name; a platform that serves nobody has none.
 
-    Takes a model that has passed check_model. Raises ProblemsFound if it makes a config that breaks stream.schema.json.
+    Takes a model that has passed check_model. Raises ProblemsFound if a config breaks stream.schema.json.
     """
     wanted = _wanted_datasets(ecosystem, mappings)
     graph = {
@@ -40,7 +40,7 @@ def stream_graph(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[s
 
 
 def _wanted_datasets(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[tuple[str, str], Wanted]:
-    """By (platform, datastore)."""
+    """Return the wanted datasets by (platform, datastore)."""
     wanted: dict[tuple[str, str], Wanted] = defaultdict(lambda: defaultdict(list))
     for platform, group in ingested_groups(ecosystem, mappings):
         for sink in group.sinks:

@@ -28,6 +28,7 @@ class PlatformPlan:
 
     @property
     def writes(self) -> tuple[StreamChange, ...]:
+        """The changes that write a row."""
         return tuple(change for change in self.changes if change.kind not in (Kind.UNCHANGED, Kind.DRIFT))
 
     @property
@@ -42,9 +43,11 @@ class PlatformPlan:
 
     @property
     def changes_anything(self) -> bool:
+        """Whether the platform is written to at all."""
         return bool(self.writes or self.adopted) or self.commit_before != self.commit_after
 
     def counts(self) -> dict[str, int]:
+        """Return how many streams each kind of change concerns."""
         found = Counter(change.kind for change in self.changes)
         return {kind.value: found[kind] for kind in Kind}
 
@@ -58,6 +61,7 @@ class Plan:
 
     @property
     def changes_anything(self) -> bool:
+        """Whether any platform is written to."""
         return any(platform.changes_anything for platform in self.platforms)
 
     @property
@@ -66,13 +70,14 @@ class Plan:
         return any(platform.drift for platform in self.platforms)
 
     def counts(self) -> dict[str, int]:
+        """Return how many streams each kind of change concerns, over all platforms."""
         total: Counter[str] = Counter()
         for platform in self.platforms:
             total.update(platform.counts())
         return {kind.value: total[kind.value] for kind in Kind}
 
     def to_dict(self) -> dict[str, Any]:
-        """For --json; unchanged streams are counted, not listed."""
+        """Return the plan as --json shows it; unchanged streams are counted, not listed."""
         return {
             "commit": self.commit,
             "changes_anything": self.changes_anything,
@@ -92,7 +97,7 @@ class Plan:
 def read_plan(
     stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit: str, *, overwrite_drift: bool = False
 ) -> Plan:
-    """The plan against the tables as they are now; tables that are not there yet count as empty."""
+    """Return the plan against the tables as they are now; missing tables count as empty."""
     found = [
         platform_plan(store.connection, platform, graph[platform.name], commit, overwrite_drift=overwrite_drift)
         for store in stores
@@ -110,7 +115,7 @@ def plan_against(
     platforms: Iterable[Platform],
     commit: str,
 ) -> Plan:
-    """The plan against rows by platform that were exported: no word of hands, nor of commits."""
+    """Return the plan against exported rows, without changes by hand and commits."""
     chosen = [platform.name for platform in platforms]
     found = [PlatformPlan(name, stream_changes(graph[name], rows.get(name, ()), {}), commit, commit) for name in chosen]
     return Plan(commit, tuple(found))
@@ -119,7 +124,7 @@ def plan_against(
 def platform_plan(
     connection: Connection, platform: Platform, wanted: Streams, commit: str, *, overwrite_drift: bool = False
 ) -> PlatformPlan:
-    """The plan of one platform. Raises ConfigDoesNotFit if an older table cannot hold a config."""
+    """Return the plan of one platform. Raises ConfigDoesNotFit if an older table cannot hold a config."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     rows, before = [], None
     if stream_table.stream_table_exists(connection, short, schema):
@@ -133,7 +138,7 @@ def platform_plan(
 
 
 def row_changes(plan: PlatformPlan) -> list[stream_table.RowChange]:
-    """What the plan writes, as the stream table takes it."""
+    """Return what the plan writes, as the stream table takes it."""
     return [
         stream_table.RowChange(change.stream_key, change.config_json, change.status, change.kind.value)
         for change in plan.writes
@@ -141,7 +146,7 @@ def row_changes(plan: PlatformPlan) -> list[stream_table.RowChange]:
 
 
 def commits_before(plan: Plan) -> dict[str, str]:
-    """The other commits that platforms run now, each with the first platform that does."""
+    """Return the other commits that platforms run now, each with the first platform that does."""
     found: dict[str, str] = {}
     for platform in plan.platforms:
         if platform.commit_before not in (None, plan.commit):

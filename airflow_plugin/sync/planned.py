@@ -35,9 +35,9 @@ class Planned:
 def planned(
     source: CommittedModel, chosen: Iterable[str], environment: Mapping[str, str], *, overwrite_drift: bool = False
 ) -> Iterator[Planned]:
-    """The plan for the platforms `chosen`, else for all; with those that left, whose streams are all retired.
+    """Yield the plan for the `chosen` platforms, or for all and those that left the model, whose streams are retired.
 
-    Where platforms are chosen, none that left is looked for. Raises StreamFactoryError.
+    If platforms are chosen, those that left are ignored. Raises StreamFactoryError.
     """
     names = tuple(chosen)
     platforms = source.platforms(names)
@@ -74,7 +74,7 @@ def _lacks_compiled(source: CommittedModel, stores: Iterable[MergeStore]) -> boo
 
 
 def _left(plan: Plan, source: CommittedModel, model_at: Callable[[str], Model]) -> Iterator[Platform]:
-    """Each once, as the model had it at a commit that platforms still run."""
+    """Yield each platform that left once, as the model had it at a commit that platforms still run."""
     seen = {platform.name for platform in source.model.ecosystem.platforms}
     for commit in commits_before(plan):
         # A commit whose model cannot be had is refused by name before anything is applied (safety.py).

@@ -31,7 +31,7 @@ class Incompatible:
 
 
 def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
-    """Raises RollbackRefused if a platform has a commit that the plan's does not descend from."""
+    """Raise RollbackRefused if a platform has a commit that the plan's does not descend from."""
     for commit, platform in commits_before(plan).items():
         if not descends_from(commit):
             short = (plan.commit[:SHORT_COMMIT], commit[:SHORT_COMMIT])
@@ -46,10 +46,10 @@ def refuse_incompatible(
     allowed: Collection[str],
     warned: Callable[[StreamFactoryError], None] | None = None,
 ) -> None:
-    """Raises ProblemsFound for changes to datasets that are not `allowed` by name (`Store1.customers`).
+    """Raise ProblemsFound for incompatible changes of datasets not `allowed` by name (`Store1.customers`).
 
-    Where the model of a commit that was applied last cannot be had, because its branch was rewritten for instance,
-    `warned` is told; StreamFactoryError is raised if it is None, or if trying again can help.
+    If the model of the commit applied last is lost, for instance because its branch was rewritten, `warned` is called;
+    if it is None, or if a retry can help, StreamFactoryError is raised.
     """
     problems = []
     for commit in commits_before(plan):
@@ -71,7 +71,7 @@ def refuse_incompatible(
 
 
 def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
-    """Raises ProblemsFound for streams that would begin with the DAG id of a static file; `owner` None asks nobody."""
+    """Raise ProblemsFound for new streams with the DAG id of a static file; with `owner` None nothing is looked up."""
     problems = [
         problem
         for platform in plan.platforms
@@ -86,7 +86,7 @@ def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
 
 
 def incompatible_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Incompatible]:
-    """Keys that changed, columns that do not hold every value any more, and datasets that are gone though in use."""
+    """Yield changed keys, columns that no longer hold every value, and datasets that are gone though in use."""
     old, new = _datasets(before), _datasets(after)
     used = {
         f"{sink.datastore}.{sink.dataset}": workspace.name

@@ -23,7 +23,8 @@ SHOWN_COMMIT = 12
 class ModelAt(Protocol):
     """Gives the model at a commit; `known` is what was compiled of it, if anything."""
 
-    def __call__(self, commit: str, known: Iterable[CompiledModel] = (), /) -> Model: ...
+    def __call__(self, commit: str, known: Iterable[CompiledModel] = (), /) -> Model:
+        """Return the model at a commit."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class CommittedModel:
     model_at: ModelAt
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-        """The platforms of these names, or all. Raises StreamFactoryError for a name that is none."""
+        """Return the platforms of these names, or all. Raises StreamFactoryError for an unknown name."""
         return chosen_platforms(self.model, chosen)
 
 
 def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-    """The platforms of these names, in the model's order, or all. Raises StreamFactoryError for a name that is none."""
+    """Return the platforms of these names, in the model's order, or all. Raises StreamFactoryError if unknown."""
     wanted, known = set(chosen), [platform.name for platform in model.ecosystem.platforms]
     for name in sorted(wanted.difference(known)):
         raise StreamFactoryError("--platform", f"{name!r} is no platform of the model", choose_from(name, known))

@@ -31,7 +31,7 @@ class MergeStore:
 
 @contextmanager
 def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) -> Iterator[list[MergeStore]]:
-    """Every platform's store, connected; closed at the end, and what was not committed is rolled back.
+    """Connect to every platform's store; at the end close, and roll back what was not committed.
 
     Raises StreamFactoryError if one cannot be reached.
     """
@@ -53,9 +53,9 @@ def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) 
 
 
 def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[str, str]:
-    """(where it comes from, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with the variables of its secret.
+    """Return (origin, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with its secret's variables.
 
-    In TLS as the model says, or DAGFACTORY_LEAST_TLS where that is stronger. Raises StreamFactoryError.
+    TLS is as the model says, or DAGFACTORY_LEAST_TLS if that is stronger. Raises StreamFactoryError.
     """
     return store_dsn(platform.name, platform.merge_store, environment)
 

@@ -78,7 +78,7 @@ def operate(
 
 
 def _standing(dag_id: str, status: int) -> bool:
-    """Whether Airflow has the DAG paused. Raises Refused if it has no such DAG."""
+    """Return whether the DAG is paused. Raises Refused if Airflow has no such DAG."""
     with create_session(scoped=False) as session:
         dag = session.get(DagModel, dag_id)
         if dag is None or dag.is_stale:

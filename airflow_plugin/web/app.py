@@ -46,12 +46,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app() -> ASGIApp:
-    """The whole app, as it is mounted into Airflow's."""
+    """Return the whole app, as it is mounted into Airflow's."""
     return Gate(routed())
 
 
 def routed() -> FastAPI:
-    """Without the gate."""
+    """Return the app without authentication."""
     app = FastAPI(
         title="Stream Factory",
         version="1",
@@ -69,7 +69,7 @@ def routed() -> FastAPI:
 
 
 def _without_422(app: FastAPI) -> None:
-    """FastAPI describes an answer of its own for bad requests; ours is the 400."""
+    """Remove FastAPI's own answer for bad requests from the description; ours is the 400."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Gate:
 
 
 async def _log_in(request: Request) -> None:
-    """Airflow's login: a bearer header, or the cookie of its UI."""
+    """Authenticate by Airflow's login: a bearer header, or the cookie of its UI."""
     try:
         user = await get_user(request, None, await bearer_scheme(request))
     except HTTPException as error:
@@ -55,7 +55,7 @@ async def _log_in(request: Request) -> None:
 
 
 def _check_site(request: Request) -> None:
-    """A page of another site can make a browser send the cookie, but not JSON, and not without saying where it is."""
+    """Refuse other sites: their pages can send our cookie, but not JSON, and not without their origin."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise Refused(403, "the body is not said to be JSON", "Send Content-Type: application/json")
@@ -71,7 +71,7 @@ def _check_site(request: Request) -> None:
 
 
 def _is_ours(origin: str, request: Request) -> bool:
-    """By host and port, as a proxy in front of us can have another scheme; or what Airflow says its address is."""
+    """Return whether host and port are ours, or those that Airflow says; a proxy may have another scheme."""
     theirs, base = urlsplit(origin), urlsplit(conf.get("api", "base_url", fallback=""))
     if theirs.scheme not in DEFAULT_PORTS:
         return False
@@ -111,7 +111,7 @@ def _guarded(send: Send, scope: Scope) -> Send:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """The body for who reads it next; what comes after it (the client has gone) from the server."""
+    """Return a receiver that gives the body once more; what comes after it is the server's."""
     told = False
 
     async def replayed() -> Message:

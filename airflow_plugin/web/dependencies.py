@@ -38,7 +38,10 @@ def platform_for(user: User, platform: str) -> PlatformSettings:
 
 
 def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[PlatformSettings, StreamFacts]:
-    """Raises Refused: 403 before it says whether there is such a stream, or such a platform."""
+    """Return the stream, with its platform's settings.
+
+    Raises Refused: 403 before it says whether the stream or the platform exists.
+    """
     if not (platform.isprintable() and key.isprintable()):
         raise _no_stream(platform)
     user.must(READ if right == READ else EDIT, names.dag_id(platform, key))

@@ -53,6 +53,7 @@ class SafeJSON(JSONResponse):
 
 
 def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str, Any]] = ()) -> JSONResponse:
+    """Return an answer with an error."""
     error: dict[str, Any] = {"what": what, "todo": todo}
     if told := list(problems):
         error["problems"] = told
@@ -60,7 +61,7 @@ def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str,
 
 
 def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResponse:
-    """The answer that an error of ours becomes."""
+    """Return the answer to an error of ours."""
     if isinstance(error, Refused):
         return error_answer(error.status, error.what, error.todo)
     if isinstance(error, ProblemsFound):
@@ -79,6 +80,7 @@ def outage(error: StreamFactoryError, sees_servers: bool) -> dict[str, str]:
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
+    """Return a problem as the API shows it."""
     return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")}
 
 
@@ -88,6 +90,7 @@ def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:
 
 
 def shortened(text: str) -> str:
+    """Return a text cut to the longest that an answer holds."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

@@ -22,4 +22,5 @@ class WebApp:
         return create_app()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; the first one creates the app."""
         await self._app(scope, receive, send)

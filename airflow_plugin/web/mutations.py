@@ -46,7 +46,7 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
 
 @contextmanager
 def writing(settings: PlatformSettings) -> Iterator[StreamTable]:
-    """The stream table with everybody else locked out; committed at the end, unless an error rises."""
+    """Open the stream table with everybody else locked out; commit at the end, unless an error is raised."""
     with _named_login(settings), pool(settings).write() as connection:
         table = StreamTable(settings, connection)
         with locked(table, LOCK_SECONDS):
@@ -81,7 +81,7 @@ def config_text(config: dict[str, Any]) -> str:
 
 
 def key_of(config: dict[str, Any]) -> str:
-    """Raises ProblemsFound if the config has none that could be one."""
+    """Return the config's stream_key. Raises ProblemsFound if it is missing or invalid."""
     key = config.get("stream_key")
     if not isinstance(key, str) or not 0 < len(key) <= 255 or not key.isprintable():
         problem = Problem("config", "stream_key", "there is none", "Give the store's name, or store#dataset")

@@ -11,7 +11,7 @@ STATIC = f"{SECTION}/static"
 
 
 def react_apps() -> list[dict[str, Any]]:
-    """Their names are the labels that are shown, and what the modules call themselves (static/*.js)."""
+    """Return the pages; their names are the labels shown, and the names that the modules use (static/*.js)."""
     return [
         _app("Streams", "streams.js", "nav", "streams") | {"nav_top_level": True},
         _app("Stream", "stream_tab.js", "dag", "stream"),

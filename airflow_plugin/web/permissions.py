@@ -39,14 +39,14 @@ class User:
         return not creator_roles().isdisjoint(role.lower() for role in _roles(self._user))
 
     def may(self, right: Right, dag_ids: Collection[str]) -> set[str]:
-        """Those of the DAGs, there or not yet, on which the user has the right."""
+        """Return those of the DAGs, existing or not, on which the user has the right."""
         manager, found = get_auth_manager(), set()
         for team, of_team in _by_team(dag_ids).items():
             found |= manager.filter_authorized_dag_ids(dag_ids=of_team, user=self._user, method=right, team_name=team)
         return found
 
     def may_see_data(self, dag_id: str) -> bool:
-        """Whether the user may see what a producer's server said of an error of the DAG."""
+        """Return whether the user may see what a producer's server said about an error of the DAG."""
         wanted = data_roles()
         in_role = not wanted or not wanted.isdisjoint(role.lower() for role in _roles(self._user))
         return in_role and bool(self.may(EDIT, {dag_id}))
@@ -59,13 +59,13 @@ class User:
         return bool(self.may(EDIT, {names.health_dag_id(platform)}))
 
     def must(self, right: Right, dag_id: str) -> None:
-        """Raises Refused."""
+        """Raise Refused if the user does not have the right."""
         if not self.may(right, {dag_id}):
             word = "see" if right == READ else "edit"
             raise Refused(403, f"you may not {word} {dag_id}", "Ask who gives rights in Airflow")
 
     def must_trigger(self, dag_id: str) -> None:
-        """What Airflow itself wants of who triggers a DAG. Raises Refused."""
+        """Raise Refused if Airflow would not let the user trigger the DAG."""
         team = next(iter(_by_team({dag_id})))
         if not get_auth_manager().is_authorized_dag(
             method="POST",
@@ -76,7 +76,7 @@ class User:
             raise Refused(403, f"you may not trigger {dag_id}", "Ask who gives rights in Airflow")
 
     def must_create(self) -> None:
-        """Raises Refused."""
+        """Raise Refused if the user may not create streams."""
         if not self.can_create:
             what = "none of your roles may create streams"
             raise Refused(403, what, f"Ask for a role of [{SECTION}] creator_roles, or commit the stream to the model")
@@ -106,7 +106,7 @@ def _by_team(dag_ids: Collection[str]) -> dict[str | None, set[str]]:
 
 
 def _roles(user: Any) -> Iterator[str]:
-    """Auth managers have each their own: a role's name, or roles with names."""
+    """Yield the names of the user's roles: auth managers differ in how they keep them."""
     for found in (getattr(user, "role", None), *(getattr(user, "roles", None) or ())):
         name = getattr(found, "name", found)
         if isinstance(name, str):

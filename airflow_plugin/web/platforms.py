@@ -36,7 +36,7 @@ class Standing:
     sees_servers: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """As the API tells it."""
+        """Return the platform as the API shows it."""
         return {
             "platform": self.settings.platform_name,
             "name": self.settings.original_platform_name,
@@ -49,7 +49,7 @@ class Standing:
 
 
 def known_platforms() -> dict[str, PlatformSettings]:
-    """By derived name. A settings file that cannot be used is left out: `dagfactory doctor` says what is wrong."""
+    """Return the platforms by derived name; one with a broken settings file is left out: see `dagfactory doctor`."""
     found: dict[str, PlatformSettings] = {}
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
         with suppress(FileNotFoundError):  # just taken away
@@ -61,7 +61,7 @@ def known_platforms() -> dict[str, PlatformSettings]:
 
 
 def named_platform(platform: str) -> PlatformSettings:
-    """By derived name. Raises Refused."""
+    """Return the platform of this derived name. Raises Refused."""
     found = known_platforms()
     if platform not in found:
         raise Refused(404, "there is no such platform", "See api/platforms")
@@ -69,7 +69,7 @@ def named_platform(platform: str) -> PlatformSettings:
 
 
 def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Standing]:
-    """Of each platform of which the user may see anything, asked all at once: one that is away delays no other."""
+    """Return each platform of which the user may see anything, queried in parallel: one outage delays no other."""
     dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:
         asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]
@@ -90,7 +90,7 @@ def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Stand
 
 
 def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:
-    """When this machine's dag-processor last saw the table; None where it works on another machine."""
+    """Return when this machine's dag-processor last read the table; None if it runs on another machine."""
     try:
         seen = snapshot_path(settings.platform_name).stat().st_mtime
     except OSError:

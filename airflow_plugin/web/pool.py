@@ -41,7 +41,7 @@ class Pool:
         self._away: tuple[float, MergeStoreError] | None = None
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """What `work` gives for a connection that can only read; once more if an idle one was found to be broken.
+        """Return what `work` gives for a read-only connection; it is run again if an idle connection was broken.
 
         Raises StreamFactoryError.
         """
@@ -56,7 +56,7 @@ class Pool:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A connection that was just seen to work; what was not committed is rolled back. Raises StreamFactoryError."""
+        """Lend a connection that has just worked; roll back what was not committed. Raises StreamFactoryError."""
         self.read(_look)
         with self._lent(readonly=False, fresh=False) as connection:
             yield connection
@@ -124,7 +124,7 @@ class _Broken(MergeStoreError):
 
 
 def pool(settings: PlatformSettings) -> Pool:
-    """The platform's, in this process. Raises StreamFactoryError if nothing says where its merge store is."""
+    """Return this process's pool of the platform. Raises StreamFactoryError if no merge store is configured."""
     return _pool(*web_dsn(settings.platform_name))
 
 
@@ -146,7 +146,7 @@ def _prepare(connection: Connection, where: str, readonly: bool) -> None:
 
 
 def _look(connection: Connection) -> None:
-    """Preparing the connection has asked the server already."""
+    """Do nothing: preparing the connection has asked the server already."""
 
 
 @contextmanager

@@ -126,9 +126,9 @@ def batches_of_run(session: ControlSession, stream_key: str, run_id: str) -> lis
 def results(
     session: ControlSession, runs: Sequence[tuple[str, str]], *, whole: bool
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """The result of each run, given as stream_key and run id, that has committed something or found nothing.
+    """Return the result of each run (stream_key, run id) that has committed something or found nothing.
 
-    Without its datasets, unless it is wanted `whole`: lists show totals.
+    Datasets are left out unless `whole` is set: lists show totals.
     """
     values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
     rows = session.run_if_created(STATEMENTS["results"], values)
@@ -138,8 +138,8 @@ def results(
 def row_version(session: ControlSession, stream_key: str) -> Version | None:
     """The row as it is; None if it is not there.
 
-    The number is that of its last change in the history or, where somebody has changed the row without that, one of
-    the row's text: nobody is to overwrite what they have not seen.
+    The version is the row's last change in the history or, if somebody changed the row without it, a number for the
+    row's text: nobody is to overwrite what they have not seen.
     """
     try:
         rows = session.run(STATEMENTS["last_change"], {"stream_key": stream_key})

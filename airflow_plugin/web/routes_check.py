@@ -39,14 +39,14 @@ router = APIRouter(
 
 @router.post("/validate/{platform}", response_model=schemas.Problems)
 def validate(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
-    """The problems for which the factory would set a config aside; none if it is sound."""
+    """Return the problems for which the factory would quarantine a config; empty if it is valid."""
     settings = platform_for(user, platform)
     return {"problems": problem_dicts(_problems(settings, body.config, _others(user, settings, body.config)))}
 
 
 @router.post("/preview/{platform}", response_model=schemas.Preview)
 def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
-    """The DAG and the pod that a config gives, and what it changes of the stream that there is."""
+    """Return the DAG and the pod that a config gives, and what it changes of the existing stream."""
     settings = platform_for(user, platform)
     streams = _others(user, settings, body.config)
     problems = _problems(settings, body.config, streams)
@@ -93,7 +93,7 @@ def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:
 def _before(
     settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts] | None
 ) -> dict[str, Any]:
-    """The config of the stream that there is, as far as the user may see it."""
+    """Return the config of the existing stream, as far as the user may see it."""
     found = (streams or {}).get(_key(config))
     return {} if found is None else parsed(version_of(settings, found.stream_key).config_json)
 

@@ -34,19 +34,19 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 
 @router.get("/me", response_model=schemas.Me)
 def me(user: UserDep) -> dict[str, Any]:
-    """Who asks."""
+    """Return who asks."""
     return {"name": user.name, "can_create": user.can_create}
 
 
 @router.get("/platforms", response_model=schemas.Platforms)
 def platforms(user: UserDep) -> dict[str, Any]:
-    """The platforms of which the user may see anything."""
+    """Return the platforms of which the user may see anything."""
     return {"platforms": [one.to_dict() for one in standings(user, known_platforms().values())]}
 
 
 @router.get("/overview", response_model=schemas.Overview)
 def overview(user: UserDep) -> dict[str, Any]:
-    """How many streams are in which state, those that want attention, and what was moved in the last day."""
+    """Return how many streams are in each state, those that need attention, and what was moved in the last day."""
     found = standings(user, known_platforms().values())
     by_state: dict[State, list[tuple[Card, Standing]]] = defaultdict(list)
     for standing in found:
@@ -73,7 +73,7 @@ def streams(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """The streams that the user may see. `q` is any part of the stream's or the store's name.
+    """Return the streams that the user may see. `q` is any part of the stream's or the store's name.
 
     `dag_id` is that of one stream's DAG.
     """
@@ -95,7 +95,7 @@ def streams(
 
 @router.get("/status", response_model=schemas.StatusList)
 def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, Any]:
-    """How fresh each active stream is, and whether that meets its need; `total` is how many there are."""
+    """Return how fresh each active stream is, and whether that meets its need; `total` is how many there are."""
     found = standings(user, known_platforms().values())
     _raise_if_all_are_away(found)
     active = [one for standing in found for one in standing.cards if one.stream.status == "active"]
@@ -110,7 +110,7 @@ _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
 
 
 def _raise_if_all_are_away(found: Sequence[Standing]) -> None:
-    """An empty list would say that there are no streams."""
+    """Raise Refused if no merge store answers: an empty list would mean that there are no streams."""
     if found and all(one.trouble for one in found) and found[0].trouble:
         error = outage(found[0].trouble, found[0].sees_servers)
         raise Refused(503, error["what"], error["todo"])
@@ -128,7 +128,7 @@ def _told(cards: Iterable[tuple[Card, Standing]]) -> list[dict[str, Any]]:
 
 
 def _sorted(cards: list[tuple[Card, Standing]], sort: str) -> list[tuple[Card, Standing]]:
-    """What has no value comes last, either way."""
+    """Return the cards in order; those without a value come last in either direction."""
     key = KEYS[sort.removeprefix("-")]
     valued = [pair for pair in cards if key(pair[0]) is not None]
     rest = [pair for pair in cards if key(pair[0]) is None]

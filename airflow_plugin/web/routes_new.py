@@ -19,13 +19,13 @@ router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description":
 
 @router.get("/platforms/{platform}/config", response_model=schemas.NewStream)
 def platform_config(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
-    """The keys of a config that a platform's settings give each of its streams; for who may create one."""
+    """Return the keys that a platform's settings give each of its streams, for users who may create one."""
     user.must_create()
     return {"config": given_config(named_platform(platform))}
 
 
 def given_config(settings: PlatformSettings) -> dict[str, Any]:
-    """What each stream of the platform has alike, and what there is no choice of."""
+    """Return what all streams of the platform share, and what cannot be chosen."""
     keys = [one.name for one in fields(settings) if one.name in json_schema("stream")["properties"]]
     shared = {key: getattr(settings, key) for key in keys if getattr(settings, key) not in (None, ())}
     (ingestion_type,) = json_schema("stream")["properties"]["ingestion_type"]["enum"]

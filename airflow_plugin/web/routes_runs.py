@@ -61,9 +61,9 @@ def runs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> dict[str, Any]:
-    """The runs of streams that the user may see. `q` is any part of a stream's name or a run id.
+    """Return the runs of streams that the user may see. `q` is any part of a stream's name or a run id.
 
-    `start` sorts by when a run was due, which is also known of one that waits.
+    `start` sorts by when a run was due, which is also known of a run that still waits.
     """
     asked_for = [one for one in known_platforms().values() if platform in ("", one.platform_name)]
     places, all_of_them = _places(user, asked_for)
@@ -84,7 +84,7 @@ def runs(
     responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such run"}},
 )
 def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
-    """A run, with what it did for each dataset, or why it failed."""
+    """Return a run, with what it did for each dataset, or why it failed."""
     if not (dag_id.isprintable() and run_id.isprintable()):
         raise _no_run()
     user.must(READ, dag_id)
@@ -112,7 +112,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
 
 
 def _places(user: User, platforms: Collection[PlatformSettings]) -> tuple[dict[str, Place], bool]:
-    """The streams whose DAGs Airflow has or had, and that the user may see, by DAG id; and whether that is all."""
+    """Return, by DAG id, the streams with a DAG in Airflow that the user may see; and whether these are all."""
     with create_session(scoped=False) as session:
         known = dag_ids_of(session, [one.platform_name for one in platforms])
     readable, found = user.may(READ, known), dict[str, Place]()
@@ -130,7 +130,7 @@ def _guessed(settings: PlatformSettings, dag_id: str) -> str:
 
 
 def _keys(settings: PlatformSettings) -> dict[str, str]:
-    """By DAG id; none while the merge store is away, as runs are Airflow's."""
+    """Return the streams by DAG id; empty while the merge store is away, as runs are Airflow's."""
     try:
         return {one.dag_id: one.stream_key for one in streams_of(settings).values()}
     except StreamFactoryError:
@@ -142,7 +142,7 @@ def _platform_of(dag_id: str) -> list[PlatformSettings]:
 
 
 def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str], MergeResult]:
-    """By DAG id and run id; without those of a merge store that is away."""
+    """Return the results by DAG id and run id, without those of a merge store that is away."""
     wanted: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         wanted[places[run.dag_id].settings.platform_name].append(run)

@@ -43,13 +43,13 @@ Number = Annotated[int, Query(ge=1, le=2**63 - 1)]
 
 @router.get("/streams/{platform}/{key}", response_model=schemas.StreamDetail)
 def one_stream(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
-    """A stream, its config, what is wrong with it, and its lineage. `version` goes back with each change."""
+    """Return a stream, its config, its problems, and its lineage. `version` goes back with each change."""
     settings, found = stream_for(user, READ, platform, key)
     return detail(user, settings, found)
 
 
 def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
-    """All that is told of one stream. Raises StreamFactoryError."""
+    """Return everything about one stream. Raises StreamFactoryError."""
     version = version_of(settings, found.stream_key)
     with create_session(scoped=False) as session:
         rate = success_rates(session, [found.dag_id]).get(found.dag_id)
@@ -73,7 +73,7 @@ def history(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     before: Number | None = None,
 ) -> dict[str, Any]:
-    """Who changed the stream, when, and to what; the newest first.
+    """Return who changed the stream, when, and to what; the newest first.
 
     An answer ends after `limit` changes, or after a megabyte; `more` says that there are older ones: ask for those
     `before` the last one's version.
@@ -93,7 +93,7 @@ def diff(
     from_: Annotated[int, Query(alias="from", ge=1, le=2**63 - 1)],
     to: Number | None = None,
 ) -> dict[str, Any]:
-    """What is different after the change `to`, or now, from what was after the change `from`."""
+    """Return what changed from after the change `from` to after the change `to`, or to now."""
     settings, _ = stream_for(user, READ, platform, key)
     wanted = [number for number in (from_, to) if number is not None]
     versions = {one.id: one for one in _history(settings, key, Page(only=wanted))}
@@ -110,7 +110,7 @@ def diff(
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    """The keys that differ."""
+    """Return the keys that differ."""
     return [{"path": one.key, "before": one.before, "after": one.after} for one in field_changes(before, after)]
 
 
@@ -122,7 +122,7 @@ def batches(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     before: Annotated[int, Query(ge=0, le=queries.NEWEST_BATCH)] = queries.NEWEST_BATCH,
 ) -> dict[str, Any]:
-    """The batches of a stream, the newest first; `before` is the oldest one that is known already.
+    """Return the batches of a stream, the newest first; `before` is the oldest one that is known already.
 
     An answer ends after `limit` batches, or after a megabyte: with fewer than `limit`, ask for those before the last
     one, until there are none.
@@ -136,7 +136,7 @@ def batches(
 
 @router.get("/schema/stream", response_model=schemas.AnyJson)
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a stream's config."""
+    """Return the JSON Schema of a stream's config."""
     return json_schema("stream")
 
 
@@ -164,7 +164,10 @@ def _state(version: Version) -> dict[str, Any]:
 
 
 def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
-    """The row does not say where its source is; of a platform that may read one server only, it is that one."""
+    """Return the stream's lineage.
+
+    A row does not name its source; if its platform may read one server only, that is it.
+    """
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
     views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
     hosts = settings.source_hosts
@@ -184,7 +187,7 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
 
 
 def _view_dict(view: queries.ViewRow) -> dict[str, Any]:
-    """Ours say in their comment which workspace and group they are for; others may read merge tables too."""
+    """Return a view. Ours name workspace and group in their comment; others may read merge tables too."""
     mark = told_by(view.comment)
     of = {key: str(mark[key]) if mark.get(key) else None for key in ("workspace", "group")}
     return of | {"schema": view.schema, "name": view.name, "reads": sorted(view.reads)}

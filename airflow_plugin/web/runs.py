@@ -36,6 +36,7 @@ class Run(NamedTuple):
 
     @property
     def seconds(self) -> float | None:
+        """How long the run took; None while it runs."""
         return max(0.0, (self.end - self.start).total_seconds()) if self.start and self.end else None
 
 
@@ -51,7 +52,7 @@ class DagFacts(NamedTuple):
 
 
 def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
-    """All DAGs of platforms, in one query; seconds old at most."""
+    """Return all DAGs of platforms, from one query at most seconds ago."""
     asked = tuple(platforms)
     with _lock:
         read_at, found = _known.get(asked, (-FRESH_SECONDS, {}))
@@ -64,7 +65,7 @@ def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
 
 
 def dag_of(dag_id: str) -> DagFacts | None:
-    """One of them, as it is now."""
+    """Return one of them, as it is now."""
     with create_session(scoped=False) as session:
         return _dags(session, lambda column: column == dag_id).get(dag_id)
 
@@ -113,7 +114,7 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
 
 
 def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float]:
-    """The part of each DAG's last ended runs that succeeded; none of those that never ended one."""
+    """Return the share of each DAG's last ended runs that succeeded; DAGs without ended runs are left out."""
     number = func.row_number().over(partition_by=DagRun.dag_id, order_by=DagRun.id.desc()).label("number")
     ended = (
         select(DagRun.dag_id, DagRun.state.label("state"), number)
@@ -148,7 +149,7 @@ class RunQuery(NamedTuple):
 
 
 def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
-    """How many there are, and a page of them."""
+    """Return how many there are, and a page of them."""
     of_platforms = _starts(DagRun.dag_id, _like_of(asked.platforms))
     wanted: list[ColumnElement[bool]] = [of_platforms if asked.platforms else DagRun.dag_id.in_(asked.dag_ids)]
     if asked.text:
@@ -161,7 +162,7 @@ def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
 
 
 def _order(sort: str) -> list[Any]:
-    """By when a run was due there is an index; durations have none, and those that there are come first."""
+    """Return the order of runs: by due time there is an index; by duration, runs that have one come first."""
     if sort.endswith("start"):
         return [DagRun.run_after.desc() if sort.startswith("-") else DagRun.run_after.asc()]
     seconds = DagRun.end_date - DagRun.start_date
@@ -169,12 +170,13 @@ def _order(sort: str) -> list[Any]:
 
 
 def run_of(session: Session, dag_id: str, run_id: str) -> Run | None:
+    """Return a run; None if Airflow does not have it."""
     row = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
     return None if row is None else Run(*row)
 
 
 def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:
-    """The ids of all DAGs of platforms' streams, also of those that are no more."""
+    """Return the ids of all DAGs of platforms' streams, also of those that no longer exist."""
     starts = _like_of(platforms)
     return set(session.scalars(select(DagModel.dag_id).where(_starts(DagModel.dag_id, starts))))
 

@@ -22,21 +22,29 @@ class ProblemShape(BaseModel):
 
 
 class Error(BaseModel):
+    """What happened, and what to do."""
+
     what: str
     todo: str
     problems: list[ProblemShape] | None = None
 
 
 class ErrorAnswer(BaseModel):
+    """The answer to a request that failed."""
+
     error: Error
 
 
 class Me(BaseModel):
+    """The user of a request."""
+
     name: str
     can_create: bool
 
 
 class Database(BaseModel):
+    """Whether a platform's merge store answers."""
+
     ok: bool
     what: str | None = None
     todo: str | None = None
@@ -50,6 +58,8 @@ class Snapshot(BaseModel):
 
 
 class PlatformShape(BaseModel):
+    """A platform."""
+
     platform: str
     name: str
     milestoning: str | None
@@ -58,6 +68,8 @@ class PlatformShape(BaseModel):
 
 
 class Platforms(BaseModel):
+    """The platforms of which the user may see anything."""
+
     platforms: list[PlatformShape]
 
 
@@ -75,10 +87,14 @@ class StreamCounts(BaseModel):
 
 
 class PlatformOverview(PlatformShape):
+    """A platform with the states of its streams."""
+
     streams: StreamCounts
 
 
 class LastRun(BaseModel):
+    """The last run of a stream's DAG."""
+
     run_id: str
     state: str
     start: str | None
@@ -94,6 +110,8 @@ class Freshness(BaseModel):
 
 
 class CountsShape(BaseModel):
+    """Counts of keys."""
+
     inserted: int
     updated: int
     deleted: int
@@ -151,6 +169,8 @@ class Overview(BaseModel):
 
 
 class StreamFreshness(Freshness):
+    """How fresh a stream is."""
+
     platform: str
     stream_key: str
 
@@ -203,6 +223,8 @@ class StreamDetail(StreamCard):
 
 
 class HistoryVersion(BaseModel):
+    """A change of a stream's row."""
+
     version: int
     at: str
     by: str
@@ -227,10 +249,14 @@ class Change(BaseModel):
 
 
 class Diff(BaseModel):
+    """The keys that differ between two versions."""
+
     changes: list[Change]
 
 
 class DatasetShape(CountsShape):
+    """What a run did for a dataset."""
+
     name: str
     unchanged: int
     strategy: str
@@ -239,6 +265,8 @@ class DatasetShape(CountsShape):
 
 
 class Batch(BaseModel):
+    """A batch of a stream."""
+
     batch_id: int
     state: str
     start: str
@@ -257,10 +285,14 @@ class Batch(BaseModel):
 
 
 class Batches(BaseModel):
+    """A page of batches."""
+
     batches: list[Batch]
 
 
 class RunShape(BaseModel):
+    """A run of a stream's DAG."""
+
     platform: str
     stream_key: str
     dag_id: str
@@ -283,11 +315,15 @@ class Runs(BaseModel):
 
 
 class RunError(BaseModel):
+    """Why a run failed."""
+
     what: str
     todo: str
 
 
 class RunDetail(RunShape):
+    """A run, with its datasets and batches."""
+
     result_code: int | None
     datasets: list[DatasetShape]
     error: RunError | None
@@ -296,6 +332,8 @@ class RunDetail(RunShape):
 
 
 class NewStream(BaseModel):
+    """A stream to create."""
+
     config: AnyJson
 
 
@@ -307,6 +345,8 @@ class ChangedStream(BaseModel):
 
 
 class Rollback(BaseModel):
+    """The version to go back to, and the version that the user has seen."""
+
     to: int = Field(ge=1, le=2**63 - 1)
     version: int
 
@@ -326,16 +366,22 @@ class ActionAnswer(BaseModel):
 
 
 class Problems(BaseModel):
+    """The problems of a config."""
+
     problems: list[ProblemShape]
 
 
 class Task(BaseModel):
+    """A task of a DAG."""
+
     task_id: str
     operator: str
     downstream: list[str]
 
 
 class DagShape(BaseModel):
+    """The DAG that a config gives."""
+
     dag_id: str
     schedule: str | None
     timezone: str

@@ -13,7 +13,10 @@ WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", Resul
 
 
 def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
-    """`rows_per_second` are rows that changed. `said` can hold values of rows: it is for who `sees_data`."""
+    """Return a batch as the API shows it. `rows_per_second` counts changed rows.
+
+    `said` can hold values of rows: only a user who `sees_data` gets it.
+    """
     seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
     moved = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
     return {
@@ -36,7 +39,7 @@ def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
 
 
 def merge_result(stored: dict[str, Any] | None) -> MergeResult | None:
-    """None too for one that another version of the product has written."""
+    """Return the result; None also for one that another version of the product wrote."""
     try:
         return None if stored is None else result_from_dict(stored)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -44,6 +47,7 @@ def merge_result(stored: dict[str, Any] | None) -> MergeResult | None:
 
 
 def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
+    """Return what a run did for each dataset."""
     return [
         {"name": name, **vars(of.counts), "strategy": of.strategy, "why": of.reason, "seconds": of.seconds}
         for name, of in (result.datasets if result else {}).items()
@@ -51,7 +55,10 @@ def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
 
 
 def run_dict(run: Run, platform: str, stream_key: str, result: MergeResult | None) -> dict[str, Any]:
-    """`result` is a word for what the merge job said; of a run that failed without saying anything it is error."""
+    """Return a run as the API shows it.
+
+    `result` is the merge job's result in a word; `error` for a run that failed without one.
+    """
     word = WORDS[result.code] if result else "error" if run.state == "failed" else None
     total = result.total if result else None
     return {

@@ -33,15 +33,17 @@ class Card:
 
     @property
     def last_run(self) -> Run | None:
+        """The last run of the stream's DAG."""
         return self.dag.last_run if self.dag else None
 
     @property
     def next_run(self) -> datetime | None:
+        """When the DAG runs next; None while it does not."""
         resting = self.dag is None or self.dag.is_paused or self.dag.is_stale or self.stream.status != "active"
         return None if resting or self.dag is None else self.dag.next_run
 
     def to_dict(self, can_edit: bool, success_rate: float | None) -> dict[str, Any]:
-        """As the API tells it."""
+        """Return the card as the API shows it."""
         stream, counts, run = self.stream, self.stream.last.counts, self.last_run
         return {
             "platform": stream.platform,
@@ -64,6 +66,7 @@ class Card:
         }
 
     def freshness(self) -> dict[str, Any] | None:
+        """Return how old the data is, and whether that meets the need; None if neither is known."""
         need = self.stream.latency_seconds
         if self.stream.status == "retired" or (self.age_seconds is None and need is None):
             return None
@@ -71,7 +74,7 @@ class Card:
 
 
 def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
-    """The worst that can be said of a stream decides its state. `now` is by the clock of this machine."""
+    """Return a stream's card, whose state is the worst that applies. `now` is by this machine's clock."""
     now += stream.clock_ahead
     look, active = stream.last.look, stream.status == "active"
     lateness = late(stream.latency_seconds, look, stream.updated_at, now) if active else None
@@ -102,11 +105,11 @@ def clash(stream: StreamFacts, dag: DagFacts | None) -> tuple[Problem, ...]:
 
 
 def count_states(cards: Iterable[Card]) -> dict[str, int]:
-    """How many are in each state, and in all."""
+    """Return how many are in each state, and in all."""
     counted = Counter[str](one.state for one in cards)
     return {state: counted[state] for state in STATES} | {"total": counted.total()}
 
 
 def instant(time: datetime | None) -> str | None:
-    """ISO 8601, in UTC."""
+    """Return a time in ISO 8601, in UTC."""
     return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

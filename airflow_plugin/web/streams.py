@@ -63,7 +63,7 @@ class Streams:
 
 
 def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
-    """By stream_key, the retired ones too; seconds old at most. Raises StreamFactoryError."""
+    """Return the streams by stream_key, retired ones too, at most seconds old. Raises StreamFactoryError."""
     known = _known(settings.platform_name)
     with known.lock:
         if known.settings != settings:

@@ -32,7 +32,7 @@ class _Known:
 
 
 def moved_of(standing: Standing) -> list[dict[str, Any]]:
-    """By hour, of the streams that the user may see. Raises StreamFactoryError."""
+    """Return what the streams that the user may see moved, by hour. Raises StreamFactoryError."""
     seen = {one.stream.stream_key for one in standing.cards}
     known = _fresh(standing.settings)
     # Most users see all streams, and there may be thousands of them in each hour.

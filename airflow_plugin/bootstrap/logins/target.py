@@ -31,6 +31,7 @@ class Target:
 
     @property
     def platform(self) -> str:
+        """The platform's name in tables and DAG ids."""
         return names.platform_name(self.original)
 
     def place(self, environment: Mapping[str, str]) -> dict[str, str]:

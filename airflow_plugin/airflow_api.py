@@ -39,7 +39,7 @@ class DagNow:
 
 
 @dataclass(frozen=True)
-class Airflow:
+class AirflowClient:
     """The API at an address, with a token. Its methods raise StreamFactoryError, without the token in it."""
 
     url: str
@@ -101,7 +101,7 @@ class Airflow:
             ) from None
 
 
-def airflow(url: str, token: str | None) -> Airflow:
+def airflow(url: str, token: str | None) -> AirflowClient:
     """Return a client. Raises StreamFactoryError without an http address and a token."""
     if not url.startswith(("http://", "https://")):
         raise StreamFactoryError("--airflow-url", f"{url!r} is no address", "Write http://host:port")
@@ -109,7 +109,7 @@ def airflow(url: str, token: str | None) -> Airflow:
         raise StreamFactoryError(
             TOKEN_VARIABLE, "it is not set", "Set it to a token of Airflow's API: POST /auth/token"
         )
-    return Airflow(url, token)
+    return AirflowClient(url, token)
 
 
 def _states(states: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
 log = logging.getLogger(__name__)
 
 
-class Kind(Enum):
+class MetricKind(Enum):
     """How a metric is aggregated."""
 
     GAUGE = "gauge"
@@ -34,48 +34,50 @@ class Metric:
     """A metric, as docs/reference/metrics.md lists it."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     meaning: str
 
 
 # Of a platform, or of each shard of one: told by each parse of its file.
-ROWS = Metric("rows", Kind.GAUGE, "streams with a row that is not retired")
-DAGS = Metric("dags", Kind.GAUGE, "streams that are DAGs")
-SET_ASIDE = Metric("set_aside", Kind.GAUGE, "streams set aside, whether their DAG goes on or not")
-SNAPSHOT_AGE = Metric("snapshot_age_seconds", Kind.GAUGE, "0 while the table is read; else how old is what DAGs go by")
-LOAD = Metric("load_duration", Kind.TIMING, "reading, judging and building")
+ROWS = Metric("rows", MetricKind.GAUGE, "streams with a row that is not retired")
+DAGS = Metric("dags", MetricKind.GAUGE, "streams that are DAGs")
+SET_ASIDE = Metric("set_aside", MetricKind.GAUGE, "streams set aside, whether their DAG goes on or not")
+SNAPSHOT_AGE = Metric(
+    "snapshot_age_seconds", MetricKind.GAUGE, "0 while the table is read; else how old is what DAGs go by"
+)
+LOAD = Metric("load_duration", MetricKind.TIMING, "reading, judging and building")
 LOADING = (ROWS, DAGS, SET_ASIDE, SNAPSHOT_AGE, LOAD)
 
 # Of a platform: told by check_streams, every five minutes.
-STREAMS = Metric("streams", Kind.GAUGE, "streams that are not retired")
-LATE_STREAMS = Metric("late_streams", Kind.GAUGE, "active streams that are later than their latency need")
-PROBLEMS = Metric("problems", Kind.GAUGE, "all that check_streams lists")
+STREAMS = Metric("streams", MetricKind.GAUGE, "streams that are not retired")
+LATE_STREAMS = Metric("late_streams", MetricKind.GAUGE, "active streams that are later than their latency need")
+PROBLEMS = Metric("problems", MetricKind.GAUGE, "all that check_streams lists")
 HEALTH = (STREAMS, LATE_STREAMS, PROBLEMS)
 
 # Of a platform: told by collect_metrics of its infrastructure DAG, once a day.
-TABLES_BYTES = Metric("merge_tables_bytes", Kind.GAUGE, "all merge tables with their indexes")
-ARCHIVED_BYTES = Metric("archived_bytes", Kind.GAUGE, "merge tables of retired streams that were put aside")
+TABLES_BYTES = Metric("merge_tables_bytes", MetricKind.GAUGE, "all merge tables with their indexes")
+ARCHIVED_BYTES = Metric("archived_bytes", MetricKind.GAUGE, "merge tables of retired streams that were put aside")
 CAPACITY = (TABLES_BYTES, ARCHIVED_BYTES)
 
 # Of each stream with merge tables: told by collect_metrics.
-STREAM_BYTES = Metric("merge_table_bytes", Kind.GAUGE, "its merge tables with their indexes")
-STREAM_ROWS = Metric("merge_table_rows", Kind.GAUGE, "about so many rows they have, closed versions too")
+STREAM_BYTES = Metric("merge_table_bytes", MetricKind.GAUGE, "its merge tables with their indexes")
+STREAM_ROWS = Metric("merge_table_rows", MetricKind.GAUGE, "about so many rows they have, closed versions too")
 STORED = (STREAM_BYTES, STREAM_ROWS)
 
 # Of each active stream: told by check_streams.
-AGE = Metric("age_seconds", Kind.GAUGE, "since the merge table was last made equal to its source, or seen to be")
-LATE = Metric("late_seconds", Kind.GAUGE, "how much more than its latency need that is; 0 if it is not late")
+AGE = Metric("age_seconds", MetricKind.GAUGE, "since the merge table was last made equal to its source, or seen to be")
+LATE = Metric("late_seconds", MetricKind.GAUGE, "how much more than its latency need that is; 0 if it is not late")
 FRESHNESS = (AGE, LATE)
 
 # Of a stream: told by each try of its merge task.
-BATCH = Metric("batch_duration", Kind.TIMING, "what the batches of a run took")
-QUEUE = Metric("queue_duration", Kind.TIMING, "from when a run was to start until its first task did")
-BATCHES = Metric("batches", Kind.COUNTER, "batches committed")
-INSERTED = Metric("inserted", Kind.COUNTER, "keys that were not there")
-UPDATED = Metric("updated", Kind.COUNTER, "keys whose row changed")
-DELETED = Metric("deleted", Kind.COUNTER, "keys that are gone")
-ERRORS = Metric("errors", Kind.COUNTER, "tries that failed")
-TOTAL = Metric("total_rows", Kind.GAUGE, "rows of the source at the last batch")
+BATCH = Metric("batch_duration", MetricKind.TIMING, "what the batches of a run took")
+QUEUE = Metric("queue_duration", MetricKind.TIMING, "from when a run was to start until its first task did")
+BATCHES = Metric("batches", MetricKind.COUNTER, "batches committed")
+INSERTED = Metric("inserted", MetricKind.COUNTER, "keys that were not there")
+UPDATED = Metric("updated", MetricKind.COUNTER, "keys whose row changed")
+DELETED = Metric("deleted", MetricKind.COUNTER, "keys that are gone")
+ERRORS = Metric("errors", MetricKind.COUNTER, "tries that failed")
+TOTAL = Metric("total_rows", MetricKind.GAUGE, "rows of the source at the last batch")
 RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL)
 
 OF_PLATFORMS = (*LOADING, *HEALTH, *CAPACITY)
@@ -102,11 +104,11 @@ def send(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: M
     try:
         for metric, value in values.items():
             match metric.kind:
-                case Kind.GAUGE:
+                case MetricKind.GAUGE:
                     stats.gauge(prefix + metric.name, value, tags=dict(tags))
-                case Kind.COUNTER:
+                case MetricKind.COUNTER:
                     stats.incr(prefix + metric.name, int(value), tags=dict(tags))
-                case Kind.TIMING:
+                case MetricKind.TIMING:
                     stats.timing(prefix + metric.name, value, tags=dict(tags))
     except Exception as error:  # whatever befalls the metrics, the work comes first
         log.warning("%s: the metrics were not sent: %s", prefix.rstrip("."), error)

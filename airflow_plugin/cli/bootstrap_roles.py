@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_plugin.bootstrap.logins.target import Target
+    from airflow_plugin.bootstrap.logins.target import LoginStore
 
 
 def bootstrap_roles(
@@ -31,7 +31,7 @@ def bootstrap_roles(
             print(f"{target.original}: all logins and rights are there")
 
 
-def _targets(model: Path, platforms: Sequence[str], settings: Path | None) -> list[Target]:
+def _targets(model: Path, platforms: Sequence[str], settings: Path | None) -> list[LoginStore]:
     from airflow_plugin.bootstrap.logins.target import of_platform, of_settings
     from airflow_plugin.sync.source import chosen_platforms
     from config_schema.load import load_model

@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from airflow_plugin.cli.wording import talk
-from airflow_plugin.migrate.compare import Difference
+from airflow_plugin.migrate.compare import DagDifference
 from airflow_plugin.migrate.comparing import Compared
 from airflow_plugin.migrate.extract import Extracted
 from config_schema.terminal import PlainConsole
@@ -76,7 +76,7 @@ def compared_as_dict(one: Compared) -> dict[str, Any]:
     }
 
 
-def _difference(difference: Difference) -> str:
+def _difference(difference: DagDifference) -> str:
     return f"{difference.path}: {_word(difference.static)} -> {_word(difference.factory)}"
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 from rich.text import Text
 
-from airflow_plugin.sync.diff import Kind, StreamChange
+from airflow_plugin.sync.diff import StreamChange, SyncAction
 from airflow_plugin.sync.plan import Plan, PlatformPlan
 from config_schema.terminal import PlainConsole
 
 SIGNS = {
-    Kind.CREATE: ("+", "green"),
-    Kind.UPDATE: ("~", "yellow"),
-    Kind.REVIVE: ("^", "green"),
-    Kind.RETIRE: ("-", "red"),
-    Kind.DRIFT: ("!", "magenta"),
+    SyncAction.CREATE: ("+", "green"),
+    SyncAction.UPDATE: ("~", "yellow"),
+    SyncAction.REVIVE: ("^", "green"),
+    SyncAction.RETIRE: ("-", "red"),
+    SyncAction.DRIFT: ("!", "magenta"),
 }
 # Of a new stream these say enough; --json has all keys.
 SHOWN_OF_NEW = ("datasets", "milestoning", "schedule", "runner")
@@ -51,7 +51,7 @@ def summary(plan: Plan, done: bool) -> str:
 
 
 def _platform_lines(platform: PlatformPlan) -> Iterator[Text]:
-    unchanged = platform.counts()[Kind.UNCHANGED.value]
+    unchanged = platform.counts()[SyncAction.UNCHANGED.value]
     yield Text.assemble((platform.platform, "bold"), f"  {unchanged} unchanged" if unchanged else "")
     for change in sorted((*platform.writes, *platform.drift), key=lambda change: change.stream_key):
         yield from _change_lines(change)
@@ -67,14 +67,14 @@ def _change_lines(change: StreamChange) -> Iterator[Text]:
     if change.by_hand:
         yield Text(f"      {change.by_hand}{_what_becomes_of_drift(change)}")
     for field in change.fields:
-        if change.kind is not Kind.CREATE:
+        if change.kind is not SyncAction.CREATE:
             yield Text(f"      {field.key}: {_shown(field.before)} -> {_shown(field.after)}")
         elif field.key in SHOWN_OF_NEW:
             yield Text(f"      {field.key}: {_shown(field.after)}")
 
 
 def _what_becomes_of_drift(change: StreamChange) -> str:
-    if change.kind is not Kind.DRIFT:
+    if change.kind is not SyncAction.DRIFT:
         return ""
     if change.status == "retired":
         return ": the model does not have it; it stays until the model does, or --overwrite-drift retires it"

@@ -13,7 +13,7 @@ import typer
 from airflow_plugin.cli.options import ModelOption, Platforms
 
 if TYPE_CHECKING:
-    from airflow_plugin.sync.stores import MergeStore
+    from airflow_plugin.sync.stores import ConnectedStore
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 
@@ -50,7 +50,7 @@ def upgrade(model: ModelOption = Path(), platform: Platforms = None) -> None:
 
 
 @contextmanager
-def _stores(folder: Path, platforms: Sequence[str] | None) -> Iterator[tuple[list[MergeStore], bool]]:
+def _stores(folder: Path, platforms: Sequence[str] | None) -> Iterator[tuple[list[ConnectedStore], bool]]:
     """Yield the platforms' merge stores, connected, and whether the model is code."""
     from airflow_plugin.sync.source import chosen_platforms
     from airflow_plugin.sync.stores import merge_stores
@@ -61,7 +61,7 @@ def _stores(folder: Path, platforms: Sequence[str] | None) -> Iterator[tuple[lis
         yield stores, bool(model.is_code)
 
 
-def _create(stores: Sequence[MergeStore], is_code: bool) -> None:
+def _create(stores: Sequence[ConnectedStore], is_code: bool) -> None:
     from airflow_plugin.sync.apply import create_tables, grant_rights
 
     for name, created in create_tables(stores, compiled=is_code).items():
@@ -71,7 +71,7 @@ def _create(stores: Sequence[MergeStore], is_code: bool) -> None:
             print(f"{name}: granted {grant}")
 
 
-def _widen(stores: Sequence[MergeStore], *, only_changes: bool = False) -> None:
+def _widen(stores: Sequence[ConnectedStore], *, only_changes: bool = False) -> None:
     from airflow_plugin.sync.apply import upgrade_tables
 
     for name, limit in upgrade_tables(stores).items():
@@ -79,7 +79,7 @@ def _widen(stores: Sequence[MergeStore], *, only_changes: bool = False) -> None:
             print(f"{name}: {'nothing to do' if limit is None else f'config_json took {limit} characters, now any'}")
 
 
-def _show(stores: Sequence[MergeStore]) -> None:
+def _show(stores: Sequence[ConnectedStore]) -> None:
     from airflow_plugin.sync.apply import config_limits, missing_tables
 
     limits = config_limits(stores)

@@ -17,7 +17,7 @@ from airflow_plugin.control.stream_table import (
     StreamRow,
     Version,
 )
-from airflow_plugin.streams.comparing import Difference
+from airflow_plugin.streams.comparing import RowDifference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.errors import Problem
 from config_schema.printable import printable
@@ -74,7 +74,7 @@ def print_history(versions: Iterable[Version]) -> None:
             _print_fields(console, field_changes(parsed(one.before_config_json or ""), parsed(one.after_config_json)))
 
 
-def print_difference(found: Difference) -> None:
+def print_difference(found: RowDifference) -> None:
     """Print what differs now, key by key."""
     console = _console()
     same = found.status[0] == found.status[1] and not found.fields

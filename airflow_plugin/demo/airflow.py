@@ -27,7 +27,7 @@ HEALTHY_SECONDS = 180
 POLL_SECONDS = 0.3
 
 
-class Airflow:
+class DemoAirflow:
     """An Airflow in `home`; `environment` is what its tasks and its dag-processor get beside."""
 
     def __init__(

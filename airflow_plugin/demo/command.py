@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from airflow_plugin.demo.airflow import Airflow, check_port, run_to_end
+from airflow_plugin.demo.airflow import DemoAirflow, check_port, run_to_end
 from airflow_plugin.demo.consumer import show_consumers
 from airflow_plugin.demo.databases import Databases, create_databases
 from airflow_plugin.demo.folder import demo_folder
@@ -90,7 +90,7 @@ def _run(
     report.step("Model: committed to git, without schedules for now")
     model.commit(scheduled=False)
     _sync(model, ours, report)
-    airflow = Airflow(folder / "airflow", port, databases.dsn("airflow"), environment, processes)
+    airflow = DemoAirflow(folder / "airflow", port, databases.dsn("airflow"), environment, processes)
     _drop_in_factory_files(model, folder / "files", airflow, ours)
     with contextlib.closing(airflow.api):
         _start(airflow, report)
@@ -107,14 +107,14 @@ def _sync(model: DemoModel, environment: dict[str, str], report: Report) -> None
     report.say(run_to_end(command, environment, "dagfactory sync"))
 
 
-def _drop_in_factory_files(model: DemoModel, out: Path, airflow: Airflow, environment: dict[str, str]) -> None:
+def _drop_in_factory_files(model: DemoModel, out: Path, airflow: DemoAirflow, environment: dict[str, str]) -> None:
     command = python_module("airflow_plugin", "bootstrap", "--model", str(model.folder), "--out", str(out))
     run_to_end(command, environment, "dagfactory bootstrap")
     shutil.copytree(out / "dags", airflow.dags, dirs_exist_ok=True)
     shutil.copytree(out / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
 
 
-def _start(airflow: Airflow, report: Report) -> None:
+def _start(airflow: DemoAirflow, report: Report) -> None:
     with report.waiting("Airflow: metadata tables"):
         airflow.migrate()
     with report.waiting("Airflow: starting") as update:
@@ -126,7 +126,7 @@ def _start(airflow: Airflow, report: Report) -> None:
 
 
 def _all_rounds(
-    rounds: int, airflow: Airflow, databases: Databases, environment: dict[str, str], report: Report
+    rounds: int, airflow: DemoAirflow, databases: Databases, environment: dict[str, str], report: Report
 ) -> list[Line]:
     lines: list[Line] = []
     with report.rounds(rounds) as (advance, tell):
@@ -140,7 +140,7 @@ def _all_rounds(
     return lines
 
 
-def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[str, str], report: Report) -> None:
+def _change_configuration(airflow: DemoAirflow, model: DemoModel, environment: dict[str, str], report: Report) -> None:
     """Commit and sync other schedules: they reach Airflow through rows, and no DAG file changes."""
     report.step("Model: the schedules come in, by another commit and another sync")
     before = {run["dag_run_id"] for run in airflow.api.runs(PLATFORMS[0].dag_id)}  # of an earlier demo in this folder
@@ -162,13 +162,13 @@ def _change_configuration(airflow: Airflow, model: DemoModel, environment: dict[
     report.step("A scheduled run has passed: configuration changed, and no file did")
 
 
-def _shown(airflow: Airflow, schedules: Mapping[str, str | None]) -> bool:
+def _shown(airflow: DemoAirflow, schedules: Mapping[str, str | None]) -> bool:
     """Return whether Airflow has each platform's DAG, with the schedule that it should have."""
     dags = {platform: airflow.api.dag(platform.dag_id) for platform in PLATFORMS}
     return all(dag and dag["timetable_summary"] == schedules[platform.original] for platform, dag in dags.items())
 
 
-def _until(seconds: float, happened: Callable[[], bool], airflow: Airflow, what: str) -> None:
+def _until(seconds: float, happened: Callable[[], bool], airflow: DemoAirflow, what: str) -> None:
     give_up = time.monotonic() + seconds
     while not happened():
         airflow.check_alive()

@@ -17,7 +17,7 @@ from rich.table import Table
 from config_schema.result import ResultCode
 
 if TYPE_CHECKING:
-    from airflow_plugin.demo.airflow import Airflow
+    from airflow_plugin.demo.airflow import DemoAirflow
     from airflow_plugin.demo.rounds import Line
 
 TABLE_WIDTH = 128
@@ -77,7 +77,7 @@ class Report:
             table.add_row(line.platform, line.round, line.dataset, *counts, seconds, code, truth)
         self._console.print(table)
 
-    def outcome(self, lines: Sequence[Line], airflow: Airflow) -> None:
+    def outcome(self, lines: Sequence[Line], airflow: DemoAirflow) -> None:
         """Print every difference, or that there is none, and where to look next."""
         wrong = [line for line in lines if line.differs]
         for line in wrong:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from airflow_plugin.demo.airflow import Airflow
+from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.api import ENDED, POLL_SECONDS
 from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.truth import TABLES, Expected, Merged, Rows, differences, expected, merged_rows, source_rows
@@ -61,7 +61,7 @@ class Line:
 Before = dict[tuple[DemoPlatform, str], Merged]
 
 
-def run_round(label: str, airflow: Airflow, databases: Databases, tell: Callable[[str], None]) -> list[Line]:
+def run_round(label: str, airflow: DemoAirflow, databases: Databases, tell: Callable[[str], None]) -> list[Line]:
     """Trigger every platform's DAG, wait for the runs, and compare. The source must not change meanwhile."""
     before = _merge_tables(databases)
     source = _source(databases)
@@ -74,7 +74,7 @@ def run_round(label: str, airflow: Airflow, databases: Databases, tell: Callable
     ]
 
 
-def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
+def _run_all(label: str, airflow: DemoAirflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
     """Run all platforms at once, and return what each merge task returned."""
     started = time.monotonic()
     running = {platform: airflow.api.trigger(platform.dag_id) for platform in PLATFORMS}
@@ -95,7 +95,7 @@ def _run_all(label: str, airflow: Airflow, tell: Callable[[str], None]) -> dict[
     return results
 
 
-def _result(airflow: Airflow, platform: DemoPlatform, run_id: str, state: str) -> Any:
+def _result(airflow: DemoAirflow, platform: DemoPlatform, run_id: str, state: str) -> Any:
     result = airflow.api.returned(platform.dag_id, run_id, MERGE_TASK)
     if state == "success" and isinstance(result, dict):
         return result
@@ -103,7 +103,7 @@ def _result(airflow: Airflow, platform: DemoPlatform, run_id: str, state: str) -
     raise _no_result(airflow, platform, what)
 
 
-def _no_result(airflow: Airflow, platform: DemoPlatform, what: str) -> StreamFactoryError:
+def _no_result(airflow: DemoAirflow, platform: DemoPlatform, what: str) -> StreamFactoryError:
     return StreamFactoryError(platform.dag_id, what, f"See its log in {airflow.home / 'logs'}; give --dir to keep it")
 
 

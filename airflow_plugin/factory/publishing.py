@@ -18,7 +18,7 @@ from airflow_plugin.factory import build
 from airflow_plugin.factory.metrics import report
 from airflow_plugin.factory.shards import Shard, shard
 from airflow_plugin.platform_dags.dags import platform_dag, platform_dags
-from airflow_plugin.rows.evaluation import Judged, judged
+from airflow_plugin.rows.evaluation import Evaluation, judged
 from airflow_plugin.rows.stream_loader import (
     Known,
     all_streams,
@@ -121,7 +121,7 @@ def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
 
 
 def _tell(
-    settings: PlatformSettings, known: Known, loaded: Judged[DAG], seconds: float, publishing_seconds: float
+    settings: PlatformSettings, known: Known, loaded: Evaluation[DAG], seconds: float, publishing_seconds: float
 ) -> None:
     """Log what became of the streams, and warn of a file that grows too large.
 
@@ -145,7 +145,7 @@ def _tell(
         )
 
 
-def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Judged[DAG]) -> None:
+def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Evaluation[DAG]) -> None:
     platform = settings.original_platform_name
     if known.trouble is not None:
         log.warning(

@@ -17,8 +17,8 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamRow, gone_streams, stream_rows
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.freshness import Age, Late, late
-from airflow_plugin.rows.evaluation import Judged, judged, row_place
-from airflow_plugin.rows.last_good import Snapshot, Stream, brought_up_to_date
+from airflow_plugin.rows.evaluation import Evaluation, judged, row_place
+from airflow_plugin.rows.last_good import KnownStream, LastGood, brought_up_to_date
 from airflow_plugin.rows.last_good_file import read_snapshot
 from airflow_plugin.rows.plan import DagPlan
 from airflow_plugin.rows.reading import TableRow
@@ -113,13 +113,13 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
         return Stored(rows, gone, batches.last_looks(keys), batches.clock())
 
 
-def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None, now: datetime) -> Health:
+def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None, now: datetime) -> Health:
     """Judge what was read; without the snapshot of this machine's dag-processor only the history tells what is gone."""
     rows = [TableRow(row.stream_key, row.status, row.config_json) for row in stored.rows]
     streams = brought_up_to_date(snapshot.streams if snapshot else {}, rows)
     if snapshot is None:
-        streams |= {key: Stream(key, None) for key in stored.gone}
-    found: Judged[DagPlan] = judged(streams.values(), settings, lambda plan: plan)
+        streams |= {key: KnownStream(key, None) for key in stored.gone}
+    found: Evaluation[DagPlan] = judged(streams.values(), settings, lambda plan: plan)
     changed = {row.stream_key: row.updated_at for row in stored.rows}
     lates = {
         key: lateness
@@ -142,7 +142,7 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: Snapshot | None
     return Health(tuple(sorted(problems)), _fine(found, lates), len(found.streams), len(lates), ages)
 
 
-def snapshot_problems(settings: PlatformSettings, snapshot: Snapshot | None) -> Iterator[Problem]:
+def snapshot_problems(settings: PlatformSettings, snapshot: LastGood | None) -> Iterator[Problem]:
     """Return what is wrong with a snapshot that is not renewed: then the dag-processor does not see the table."""
     if snapshot is None:
         return
@@ -164,7 +164,7 @@ def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
     return Problem(row_place(settings.platform_name, key), "", what, todo)
 
 
-def _latency(stream: Stream) -> int | None:
+def _latency(stream: KnownStream) -> int | None:
     """Return how fresh an active stream's data must be, by the row that its DAG uses."""
     if stream.good is None or stream.good.status != "active":
         return None
@@ -184,11 +184,11 @@ def _too_late(settings: PlatformSettings, key: str, one: Late, look: LastLook) -
     return StreamProblem(key, Problem(where, "latency_seconds", what, todo))
 
 
-def _is_active(stream: Stream | None) -> bool:
+def _is_active(stream: KnownStream | None) -> bool:
     return stream is not None and stream.good is not None and stream.good.status == "active"
 
 
-def _fine(found: Judged[DagPlan], lates: Mapping[str, Late]) -> str:
+def _fine(found: Evaluation[DagPlan], lates: Mapping[str, Late]) -> str:
     fine = [one for key, one in found.streams.items() if key not in found.set_aside and key not in lates]
     active = sum(one.good is not None and one.good.status == "active" for one in fine)
     watched = sum(_latency(one) is not None for one in fine)

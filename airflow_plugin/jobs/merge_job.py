@@ -21,7 +21,7 @@ class SecretVariable:
     optional: bool = False
 
 
-class Job(Protocol):
+class PodJob(Protocol):
     """What a pod is made of. `kind` is what its label says the job is of: a stream, or a task."""
 
     @property

@@ -39,7 +39,7 @@ LOGIN = re.compile(r"//[^/\s]*@")
 
 
 @dataclass(frozen=True)
-class Difference:
+class DagDifference:
     """`static` and `factory` are None where there is nothing on that side; `by_design` says why it always differs."""
 
     path: str
@@ -48,22 +48,22 @@ class Difference:
     by_design: str | None = None
 
 
-def differences(static: StaticDag, shown: ShownDag) -> tuple[Difference, ...]:
+def differences(static: StaticDag, shown: ShownDag) -> tuple[DagDifference, ...]:
     """Return the differences that can be found; a part of the file that cannot be read is one."""
     found = [*_of_dag(static, shown), *_of_tasks(static, shown), *_of_job(static, shown)]
     if shown.plan.pod is None:
-        found.append(Difference("pod", "a pod", "a process of the worker"))
+        found.append(DagDifference("pod", "a pod", "a process of the worker"))
     else:
         found += _of_pod(static.pod, factory_pod(shown), known_volumes=shown.built.pod is not None)
     found += [
-        Difference(name, f"cannot be read: {unread.what} (line {unread.line})", "not compared")
+        DagDifference(name, f"cannot be read: {unread.what} (line {unread.line})", "not compared")
         for name, unread in (*static.unread.items(), *static.pod.unread.items())
     ]
     hidden = {*static.unread, *static.pod.unread}
     return tuple(one for one in found if one.factory == "not compared" or one.path.rpartition(".")[2] not in hidden)
 
 
-def _of_dag(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
+def _of_dag(static: StaticDag, shown: ShownDag) -> Iterator[DagDifference]:
     plan = shown.plan
     yield from _one("dag.dag_id", static.dag_id, plan.dag_id)
     for key in DAG_KEYS:
@@ -73,28 +73,28 @@ def _of_dag(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
     yield from _one("dag.catchup", static.catchup, False)
     yield from _one("dag.max_active_runs", static.max_active_runs, 1, ONE_RUN)
     for key in static.others:
-        yield Difference(f"dag.{key}", "is set", None, OWN_RETRIES if key == "retry_delay" else None)
+        yield DagDifference(f"dag.{key}", "is set", None, OWN_RETRIES if key == "retry_delay" else None)
     gone = [tag for tag in static.tags if tag not in plan.tags]
     own = {plan.job.platform_name, plan.job.stream_key}
     if gone or set(static.tags) != set(plan.tags):
         by_design = TAGS if own.issuperset(gone) else None
-        yield Difference("dag.tags", list(static.tags), list(plan.tags), by_design)
+        yield DagDifference("dag.tags", list(static.tags), list(plan.tags), by_design)
 
 
-def _of_tasks(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
+def _of_tasks(static: StaticDag, shown: ShownDag) -> Iterator[DagDifference]:
     before = {task.task_id: task for task in static.tasks}
     after = {task.task_id: task for task in shown.built.tasks}
     for task_id in dict.fromkeys((*before, *after)):
         old, new = before.get(task_id), after.get(task_id)
         if old is None or new is None:
-            yield Difference(f"tasks.{task_id}", old and old.operator, new and (new.operator or "a task"))
+            yield DagDifference(f"tasks.{task_id}", old and old.operator, new and (new.operator or "a task"))
             continue
         if new.operator:  # which the plan alone does not know
             yield from _one(f"tasks.{task_id}.operator", old.operator, new.operator, OWN_TASKS)
         yield from _one(f"tasks.{task_id}.downstream", sorted(old.downstream), sorted(new.downstream))
 
 
-def _of_job(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
+def _of_job(static: StaticDag, shown: ShownDag) -> Iterator[DagDifference]:
     """Yield differences in the meaning of command lines, however they are written."""
     line, job = command_line(static.pod.words()), shown.plan.job
     if "arguments" in static.pod.unread:
@@ -102,17 +102,17 @@ def _of_job(static: StaticDag, shown: ShownDag) -> Iterator[Difference]:
     store, _, dataset = job.stream_key.partition("#")
     platform = line.told.get(PLATFORM)
     if platform not in (job.platform, job.platform_name):
-        yield Difference("job.platform", platform, job.platform)
+        yield DagDifference("job.platform", platform, job.platform)
     yield from _one("job.store", line.told.get(STORE), store)
     yield from _one("job.dataset", line.told.get(DATASET), dataset or None)
     for flag in line.others:
-        yield Difference(f"job.--{flag}", "is given", None)
+        yield DagDifference(f"job.--{flag}", "is given", None)
     known = [word for word in static.pod.words() if word.startswith("--")]
     for flag in sorted({word[2:].partition("=")[0] for word in known} & {*WITHOUT_A_KEY}):
-        yield Difference(f"job.--{flag}", "is given", None, OWN_PROGRAM)
+        yield DagDifference(f"job.--{flag}", "is given", None, OWN_PROGRAM)
 
 
-def _of_pod(static: StaticPod, factory: StaticPod, *, known_volumes: bool) -> Iterator[Difference]:
+def _of_pod(static: StaticPod, factory: StaticPod, *, known_volumes: bool) -> Iterator[DagDifference]:
     for key in (*POD_KEYS, *MORE_POD_KEYS):
         yield from _one(f"pod.{key}", _value(static, key), _value(factory, key))
     yield from _one("pod.command", _words(static.command), _words(factory.command), OWN_PROGRAM)
@@ -120,31 +120,31 @@ def _of_pod(static: StaticPod, factory: StaticPod, *, known_volumes: bool) -> It
     yield from _of_secrets(static, factory)
     yield from _of_environment(static, factory)
     for name in static.others:
-        yield Difference(f"pod.{name}", "is set", None)
+        yield DagDifference(f"pod.{name}", "is set", None)
     if known_volumes:
         rights = "no root, a root file system that is read only, no token of a service account"
-        yield Difference("pod.security_context", None, rights, OWN_RIGHTS)
+        yield DagDifference("pod.security_context", None, rights, OWN_RIGHTS)
         yield from _of_volumes(static, factory)
 
 
-def _of_secrets(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
+def _of_secrets(static: StaticPod, factory: StaticPod) -> Iterator[DagDifference]:
     """Yield differences by secret and key; a different variable for the same key is a difference of its own."""
     whole = {one.secret for one in static.secrets if one.key is None}
     after = set(factory.secrets)
     for one in static.secrets:
         if one not in after and not (one.key is None and any(other.secret == one.secret for other in after)):
             by_design = SLACK if "slack" in one.secret.lower() else None
-            yield Difference(f"pod.secrets.{one.secret}", one.key or "all keys", None, by_design)
+            yield DagDifference(f"pod.secrets.{one.secret}", one.key or "all keys", None, by_design)
     for one in factory.secrets:
         if one not in set(static.secrets) and one.secret not in whole:
-            yield Difference(f"pod.secrets.{one.secret}", None, one.key)
+            yield DagDifference(f"pod.secrets.{one.secret}", None, one.key)
     before = {secret: name for name, secret in static.env.items() if isinstance(secret, SecretKey)}
     for name, secret in factory.env.items():
         if isinstance(secret, SecretKey) and before.get(secret, name) != name:
-            yield Difference(f"pod.env.{before[secret]}", before[secret], name, OWN_VARIABLES)
+            yield DagDifference(f"pod.env.{before[secret]}", before[secret], name, OWN_VARIABLES)
 
 
-def _of_environment(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
+def _of_environment(static: StaticPod, factory: StaticPod) -> Iterator[DagDifference]:
     """Yield variables that are not from secrets. Values are hidden if their name looks like a secret's."""
     before = {name: value for name, value in static.env.items() if not isinstance(value, SecretKey)}
     after = {name: value for name, value in factory.env.items() if not isinstance(value, SecretKey)}
@@ -153,16 +153,16 @@ def _of_environment(static: StaticPod, factory: StaticPod) -> Iterator[Differenc
             continue
         by_design = OWN_SETTINGS if name.startswith("DATASURFACE_") else None
         by_design = by_design if name in before else OWN_WORK
-        yield Difference(f"pod.env.{name}", _shown(name, before.get(name)), _shown(name, after.get(name)), by_design)
+        yield DagDifference(f"pod.env.{name}", _shown(name, before.get(name)), _shown(name, after.get(name)), by_design)
 
 
-def _of_volumes(static: StaticPod, factory: StaticPod) -> Iterator[Difference]:
+def _of_volumes(static: StaticPod, factory: StaticPod) -> Iterator[DagDifference]:
     before, after = (_by_path(pod) for pod in (static, factory))
     for path in dict.fromkeys((*before, *after)):
         if before.get(path) != after.get(path):
             empty = all(of in (None, "emptyDir") for of in (before.get(path), after.get(path)))
             by_design = OWN_FOLDER if empty else None
-            yield Difference(f"pod.volumes.{path}", before.get(path), after.get(path), by_design)
+            yield DagDifference(f"pod.volumes.{path}", before.get(path), after.get(path), by_design)
 
 
 def _by_path(pod: StaticPod) -> dict[str, str]:
@@ -178,9 +178,9 @@ def _by_path(pod: StaticPod) -> dict[str, str]:
     return {str(one.get("mountPath")): kinds.get(one.get("name", ""), "no such volume") for one in pod.mounts}
 
 
-def _one(path: str, static: Any, factory: Any, by_design: str | None = None) -> Iterator[Difference]:
+def _one(path: str, static: Any, factory: Any, by_design: str | None = None) -> Iterator[DagDifference]:
     if static != factory:
-        yield Difference(path, static, factory, by_design)
+        yield DagDifference(path, static, factory, by_design)
 
 
 def _value(pod: StaticPod, key: str) -> Any:

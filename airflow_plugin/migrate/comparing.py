@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_plugin.migrate.compare import Difference, differences
+from airflow_plugin.migrate.compare import DagDifference, differences
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.rows import Find
 from airflow_plugin.preview.shown import shown_dag
@@ -20,7 +20,7 @@ class Compared:
     dag: StaticDag
     origin: str = ""
     built_by: str = ""
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[DagDifference, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     def differs(self, *, strict: bool) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_plugin.airflow_api import Airflow, DagNow
+from airflow_plugin.airflow_api import AirflowClient, DagNow
 from airflow_plugin.control.stream_table import RowChange, StreamRow
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.migrate.cutover_state import STEPS, Cutover, DagCutover, digest, sync_folder, write_state
@@ -30,7 +30,7 @@ Told = Callable[[str], None]
 class Way:
     """What the steps need: Airflow, where the state is kept, who is told, and how long each wait may take."""
 
-    airflow: Airflow
+    airflow: AirflowClient
     state: Path
     changed_by: str
     told: Told

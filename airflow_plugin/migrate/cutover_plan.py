@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from airflow_plugin.airflow_api import Airflow, DagNow
+from airflow_plugin.airflow_api import AirflowClient, DagNow
 from airflow_plugin.migrate.cutover_state import Cutover, DagCutover, digest
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.rows import Find
@@ -19,7 +19,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 
-def cutover_of(file: Path, streams: Iterable[Extracted], find: Find, airflow: Airflow) -> Cutover:
+def cutover_of(file: Path, streams: Iterable[Extracted], find: Find, airflow: AirflowClient) -> Cutover:
     """Return the cutover of a file's DAGs.
 
     Raises StreamFactoryError if a step could not be done: nothing has been changed then.
@@ -33,7 +33,7 @@ def cutover_of(file: Path, streams: Iterable[Extracted], find: Find, airflow: Ai
     return Cutover(str(file), digest(file), dags)
 
 
-def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: Airflow) -> DagCutover:
+def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: AirflowClient) -> DagCutover:
     platform = row.settings.original_platform_name
     plan = plan_of(row.stream_key, Row("active", row.config_json), row.settings, row.origin)
     health = airflow.dag(names.health_dag_id(row.settings.platform_name))
@@ -58,7 +58,7 @@ def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: Airflow) -
     )
 
 
-def _static_now(file: Path, dag_id: str, airflow: Airflow) -> DagNow:
+def _static_now(file: Path, dag_id: str, airflow: AirflowClient) -> DagNow:
     now, where = airflow.dag(dag_id), f"Airflow at {airflow.url}"
     if now is None or now.is_stale:
         raise StreamFactoryError(where, f"it has no DAG {dag_id}", "See its import errors, or name another file")

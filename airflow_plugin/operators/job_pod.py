@@ -13,7 +13,7 @@ from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from airflow_plugin.jobs.merge_job import Job, PodPlace
+from airflow_plugin.jobs.merge_job import PodJob, PodPlace
 from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
@@ -34,7 +34,7 @@ class JobPod(KubernetesPodOperator):
 
     template_fields = ()  # a row's strings never reach a template engine
 
-    def __init__(self, *, job: Job, place: PodPlace, **kwargs: Any) -> None:
+    def __init__(self, *, job: PodJob, place: PodPlace, **kwargs: Any) -> None:
         super().__init__(**pod_arguments(job, place), **kwargs)
         self.job = job
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kubernetes.client import models as k8s
 
-from airflow_plugin.jobs.merge_job import Job, PodPlace, SecretVariable
+from airflow_plugin.jobs.merge_job import PodJob, PodPlace, SecretVariable
 from airflow_plugin.operators.pod_reading import CONTAINER
 from config_schema import names
 from config_schema.tls import CA_FOLDER, CA_KEY
@@ -22,12 +22,12 @@ START_POLL_SECONDS = 2.0
 POLL_SECONDS = 5.0  # of the triggerer
 
 
-def pod_arguments(job: Job, place: PodPlace) -> dict[str, Any]:
+def pod_arguments(job: PodJob, place: PodPlace) -> dict[str, Any]:
     """Return the operator's arguments; a try adds its run id and its token."""
     return {**_pod(job, place), **_container(job, place), **_watching(place)}
 
 
-def _pod(job: Job, place: PodPlace) -> dict[str, Any]:
+def _pod(job: PodJob, place: PodPlace) -> dict[str, Any]:
     kind, value = job.kind
     return {
         "name": place.name,
@@ -47,7 +47,7 @@ def _pod(job: Job, place: PodPlace) -> dict[str, Any]:
     }
 
 
-def _container(job: Job, place: PodPlace) -> dict[str, Any]:
+def _container(job: PodJob, place: PodPlace) -> dict[str, Any]:
     return {
         "base_container_name": CONTAINER,
         "image": place.image,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
-from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.rows.plan import DagPlan, dag_plan
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
@@ -17,7 +17,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Quarantined:
     """What is wrong with a stream's row; `kept` says that its DAG goes on as the last good row has it."""
 
     problems: tuple[Problem, ...]
@@ -25,17 +25,19 @@ class SetAside:
 
 
 @dataclass
-class Judged(Generic[Made]):
+class Evaluation(Generic[Made]):
     """What was made, by DAG id; the streams set aside and all streams, by stream_key."""
 
     made: dict[str, Made] = field(default_factory=dict)
-    set_aside: dict[str, SetAside] = field(default_factory=dict)
-    streams: dict[str, Stream] = field(default_factory=dict)
+    set_aside: dict[str, Quarantined] = field(default_factory=dict)
+    streams: dict[str, KnownStream] = field(default_factory=dict)
 
 
-def judged(streams: Iterable[Stream], settings: PlatformSettings, make: Callable[[DagPlan], Made]) -> Judged[Made]:
+def judged(
+    streams: Iterable[KnownStream], settings: PlatformSettings, make: Callable[[DagPlan], Made]
+) -> Evaluation[Made]:
     """Make something, a DAG or just its plan, of each stream. Whatever one stream does, the others come through."""
-    result: Judged[Made] = Judged()
+    result: Evaluation[Made] = Evaluation()
     # Of two streams with the same DAG id the one that had it keeps it.
     for stream in sorted(streams, key=lambda stream: (stream.good is None, stream.stream_key)):
         where = row_place(settings.platform_name, stream.stream_key)
@@ -50,7 +52,7 @@ def judged(streams: Iterable[Stream], settings: PlatformSettings, make: Callable
                 break
             problems = problems or found
         if problems:
-            result.set_aside[stream.stream_key] = SetAside(problems, kept=good is not None)
+            result.set_aside[stream.stream_key] = Quarantined(problems, kept=good is not None)
         result.streams[stream.stream_key] = replace(stream, good=good or stream.good)
     return result
 

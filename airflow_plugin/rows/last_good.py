@@ -18,7 +18,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stream:
+class KnownStream:
     """A stream that is not retired: its row, None where that is gone, and the row that last made a DAG."""
 
     stream_key: str
@@ -27,14 +27,14 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class LastGood:
     """The streams by stream_key; `confirmed_at` (Unix seconds) is when the table was last seen to be so.
 
     `settings` is the text of the settings that the streams were judged by; empty where there were none.
     """
 
     token: str
-    streams: Mapping[str, Stream]
+    streams: Mapping[str, KnownStream]
     confirmed_at: float = 0.0
     settings: str = ""
     head: bytes = field(default=b"", compare=False)  # the first line of the file that it was read from
@@ -59,22 +59,22 @@ class Snapshot:
         return [key for key, stream in self.streams.items() if stream.row is None]
 
 
-def brought_up_to_date(known: Mapping[str, Stream], rows: Iterable[TableRow]) -> dict[str, Stream]:
+def brought_up_to_date(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) -> dict[str, KnownStream]:
     """Return the streams of the rows; one whose row is gone without being retired stays, without a row."""
-    found: dict[str, Stream] = {}
+    found: dict[str, KnownStream] = {}
     retired = set()
     for key, status, config_json in rows:
         if status == "retired":
             retired.add(key)
         else:
-            found[key] = Stream(key, Row(status, config_json), known[key].good if key in known else None)
+            found[key] = KnownStream(key, Row(status, config_json), known[key].good if key in known else None)
     for key, stream in known.items():
         if key not in found and key not in retired:
-            found[key] = Stream(key, None, stream.good or stream.row)
+            found[key] = KnownStream(key, None, stream.good or stream.row)
     return found
 
 
-def merged(current: Snapshot | None, seen: Snapshot, own: Mapping[str, Stream]) -> Snapshot:
+def merged(current: LastGood | None, seen: LastGood, own: Mapping[str, KnownStream]) -> LastGood:
     """Return what to keep: what was `seen`, with what this shard and the other shards found good."""
     others = current.streams if current else {}
     streams = {

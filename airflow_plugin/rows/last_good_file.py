@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.settings import SNAPSHOT_DIR_VARIABLE
 from config_schema import names
 from config_schema.errors import StreamFactoryError
@@ -30,7 +30,7 @@ SAME = "same"
 log = logging.getLogger(__name__)
 
 
-def read_snapshot(path: Path, platform: str) -> Snapshot | None:
+def read_snapshot(path: Path, platform: str) -> LastGood | None:
     """Return the platform's snapshot; None if there is none yet.
 
     Raises StreamFactoryError for a file that is incomplete, or that others than its owner may have written.
@@ -54,12 +54,12 @@ def read_snapshot(path: Path, platform: str) -> Snapshot | None:
             raise _unusable(path, "it is not whole: its checksum is wrong")
         settings, *lines = body.decode().splitlines()
         streams = {stream.stream_key: stream for stream in map(_stream, lines)}
-        return Snapshot(head["token"], streams, state.st_mtime, _text(json.loads(settings)), first)
+        return LastGood(head["token"], streams, state.st_mtime, _text(json.loads(settings)), first)
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise _unusable(path, "it is no snapshot") from error
 
 
-def still_there(path: Path, snapshot: Snapshot) -> bool:
+def still_there(path: Path, snapshot: LastGood) -> bool:
     """Return whether the file is still the one that was read: its first line is a checksum of the others."""
     try:
         with path.open("rb") as file:
@@ -73,7 +73,7 @@ def confirm(path: Path, seen_at: float) -> None:
     os.utime(path, (seen_at, seen_at))
 
 
-def write_snapshot(path: Path, platform: str, snapshot: Snapshot) -> None:
+def write_snapshot(path: Path, platform: str, snapshot: LastGood) -> None:
     """Replace the file whole, readable and writable by its owner only. Raises OSError."""
     lines = [json.dumps(snapshot.settings), *map(_line, snapshot.streams.values())]
     body = "".join(f"{line}\n" for line in lines).encode()
@@ -115,7 +115,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
 
 
-def snapshot_here(path: Path, platform: str) -> Snapshot:
+def snapshot_here(path: Path, platform: str) -> LastGood:
     """Return the snapshot, for commands. Raises StreamFactoryError if there is no usable one."""
     found = read_snapshot(path, platform)
     if found is None:
@@ -146,7 +146,7 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
         raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
 
 
-def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
+def usable_snapshot(path: Path, platform: str) -> LastGood | None:
     """Return the snapshot; None, with a warning, if it cannot be used."""
     try:
         return read_snapshot(path, platform)
@@ -155,17 +155,17 @@ def usable_snapshot(path: Path, platform: str) -> Snapshot | None:
         return None
 
 
-def _line(stream: Stream) -> str:
+def _line(stream: KnownStream) -> str:
     good: object = SAME if stream.good is not None and stream.good == stream.row else stream.good
     return json.dumps([stream.stream_key, stream.row, good])
 
 
-def _stream(line: str) -> Stream:
+def _stream(line: str) -> KnownStream:
     key, row, good = json.loads(line)
     current = None if row is None else Row(*map(_text, row))
     if good == SAME:
-        return Stream(_text(key), current, current)
-    return Stream(_text(key), current, None if good is None else Row(*map(_text, good)))
+        return KnownStream(_text(key), current, current)
+    return KnownStream(_text(key), current, None if good is None else Row(*map(_text, good)))
 
 
 def _text(value: object) -> str:

@@ -21,14 +21,14 @@ class TableRow(NamedTuple):
     config_json: str
 
 
-class Table(NamedTuple):
+class StreamTableRows(NamedTuple):
     """What the stream table held; `rows` is None where its `token` is the one that was known already."""
 
     token: str
     rows: tuple[TableRow, ...] | None
 
 
-def read_table(settings: PlatformSettings, known_token: str = "") -> Table:
+def read_table(settings: PlatformSettings, known_token: str = "") -> StreamTableRows:
     """Return all rows, retired ones too, unless the table still has the token, which changes with any row.
 
     Raises StreamFactoryError: no DSN, no connection, no table, no answer in time.
@@ -36,8 +36,8 @@ def read_table(settings: PlatformSettings, known_token: str = "") -> Table:
     found = _fetch(settings, "read_table", {"known": known_token})
     token = found[0][0]
     if token == known_token:
-        return Table(token, None)
-    return Table(token, tuple(TableRow(*row[1:]) for row in found if row[1] is not None))
+        return StreamTableRows(token, None)
+    return StreamTableRows(token, tuple(TableRow(*row[1:]) for row in found if row[1] is not None))
 
 
 def read_rows(settings: PlatformSettings, stream_keys: Sequence[str]) -> list[TableRow]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from airflow_plugin.rows.last_good import (
-    Snapshot,
-    Stream,
+    KnownStream,
+    LastGood,
     brought_up_to_date,
     merged,
 )
@@ -41,12 +41,12 @@ log = logging.getLogger(__name__)
 class Known:
     """The streams, and where they are from: `age` (seconds) and `trouble` where that is the snapshot."""
 
-    now: Snapshot
-    before: Snapshot | None = None
+    now: LastGood
+    before: LastGood | None = None
     trouble: StreamFactoryError | None = None
 
     @property
-    def streams(self) -> Mapping[str, Stream]:
+    def streams(self) -> Mapping[str, KnownStream]:
         """The streams as they are now."""
         return self.now.streams
 
@@ -93,7 +93,7 @@ def all_streams(settings: PlatformSettings) -> Known:
     seen = before.streams if before else {}
     if table.rows is not None:
         seen = brought_up_to_date(seen, table.rows)
-    return Known(Snapshot(table.token, seen, time.time()), before)
+    return Known(LastGood(table.token, seen, time.time()), before)
 
 
 def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
@@ -121,14 +121,14 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
             time.sleep(WORKER_PAUSE)
         else:
             known = _those(keys, snapshot) if snapshot else {}
-            return Known(Snapshot("", brought_up_to_date(known, rows), time.time()))
+            return Known(LastGood("", brought_up_to_date(known, rows), time.time()))
 
 
-def _those(keys: Iterable[str], snapshot: Snapshot) -> dict[str, Stream]:
+def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:
     return {key: snapshot.streams[key] for key in keys if key in snapshot.streams}
 
 
-def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) -> None:
+def keep(settings: PlatformSettings, known: Known, own: Mapping[str, KnownStream]) -> None:
     """Keep the streams for a parse that finds the table away; `own` are those of this shard, as they were judged."""
     platform, path = settings.platform_name, snapshot_path(settings.platform_name)
     try:
@@ -144,7 +144,7 @@ def keep(settings: PlatformSettings, known: Known, own: Mapping[str, Stream]) ->
         log.warning("%s: the last-good snapshot %s is not written: %s", settings.original_platform_name, path, error)
 
 
-def _settings_to_keep(settings: PlatformSettings, current: Snapshot | None) -> str:
+def _settings_to_keep(settings: PlatformSettings, current: LastGood | None) -> str:
     if settings.missing_file is None:
         return settings.to_json()
     return current.settings if current else ""

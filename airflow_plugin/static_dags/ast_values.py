@@ -74,7 +74,7 @@ class Steps:
 
 
 @dataclass
-class Scope:
+class FileScope:
     """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names.
 
     `skipped` has the ids of syntax nodes that are known not to run: a branch not taken, a loop over nothing.
@@ -89,9 +89,9 @@ class Scope:
     skipped: set[int] = field(default_factory=set)
     decorated: list[Decorated] = field(default_factory=list)
 
-    def inner(self, names: dict[str, Any]) -> Scope:
+    def inner(self, names: dict[str, Any]) -> FileScope:
         """Return a scope inside this one, with further names."""
-        return Scope(
+        return FileScope(
             {**self.names, **names},
             self.made,
             self.edges,

@@ -11,9 +11,9 @@ from typing import Any
 
 from airflow_plugin.static_dags.ast_values import (
     LONGEST,
+    FileScope,
     Imported,
     Made,
-    Scope,
     Unread,
     is_plain,
 )
@@ -38,7 +38,7 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 }
 
 
-def value_of(node: ast.expr, scope: Scope) -> Any:
+def value_of(node: ast.expr, scope: FileScope) -> Any:
     """Return a plain value, Made, Imported, a function's syntax, or Unread."""
     scope.steps.take()
     reader = _READERS.get(type(node))
@@ -53,24 +53,24 @@ def value_of(node: ast.expr, scope: Scope) -> Any:
     return value
 
 
-def _constant(node: ast.Constant, scope: Scope) -> Any:
+def _constant(node: ast.Constant, scope: FileScope) -> Any:
     return node.value
 
 
-def _name(node: ast.Name, scope: Scope) -> Any:
+def _name(node: ast.Name, scope: FileScope) -> Any:
     if node.id in scope.names:
         return scope.names[node.id]
     return Unread(node.lineno, f"the name {node.id!r} is not set in this file")
 
 
-def _sequence(node: ast.List | ast.Tuple | ast.Set, scope: Scope) -> Any:
+def _sequence(node: ast.List | ast.Tuple | ast.Set, scope: FileScope) -> Any:
     values = _all(node.elts, scope)
     if isinstance(values, Unread):
         return values
     return tuple(values) if isinstance(node, ast.Tuple) else values
 
 
-def _all(nodes: list[ast.expr], scope: Scope) -> list[Any] | Unread:
+def _all(nodes: list[ast.expr], scope: FileScope) -> list[Any] | Unread:
     """Return the values of a list's elements, or of positional arguments; `*others` are spread."""
     found: list[Any] = []
     for node in nodes:
@@ -84,7 +84,7 @@ def _all(nodes: list[ast.expr], scope: Scope) -> list[Any] | Unread:
     return found
 
 
-def _dict(node: ast.Dict, scope: Scope) -> Any:
+def _dict(node: ast.Dict, scope: FileScope) -> Any:
     found: dict[Any, Any] = {}
     for key, value in zip(node.keys, node.values, strict=True):
         read = value_of(value, scope)
@@ -97,7 +97,7 @@ def _dict(node: ast.Dict, scope: Scope) -> Any:
     return found
 
 
-def _f_string(node: ast.JoinedStr, scope: Scope) -> Any:
+def _f_string(node: ast.JoinedStr, scope: FileScope) -> Any:
     parts = []
     for part in node.values:
         if not isinstance(part, ast.FormattedValue):
@@ -112,7 +112,7 @@ def _f_string(node: ast.JoinedStr, scope: Scope) -> Any:
     return "".join(parts)
 
 
-def _binary(node: ast.BinOp, scope: Scope) -> Any:
+def _binary(node: ast.BinOp, scope: FileScope) -> Any:
     left, right = value_of(node.left, scope), value_of(node.right, scope)
     if isinstance(node.op, ast.RShift | ast.LShift):
         link(left, right, scope) if isinstance(node.op, ast.RShift) else link(right, left, scope)
@@ -138,7 +138,7 @@ def _combined(node: ast.BinOp, left: Any, right: Any) -> Any:
     return Unread(node.lineno, f"{ast.unparse(node)[:60]!r} is no simple expression")
 
 
-def link(before: Any, after: Any, scope: Scope) -> None:
+def link(before: Any, after: Any, scope: FileScope) -> None:
     """Record `before >> after`, each a task or a list of tasks; anything else is left out."""
     befores = before if isinstance(before, list | tuple) else [before]
     afters = after if isinstance(after, list | tuple) else [after]
@@ -149,14 +149,14 @@ def _both_made(*values: Any) -> bool:
     return all(isinstance(value, Made) for value in values)
 
 
-def _unary(node: ast.UnaryOp, scope: Scope) -> Any:
+def _unary(node: ast.UnaryOp, scope: FileScope) -> Any:
     value = value_of(node.operand, scope)
     if isinstance(value, Unread):
         return value
     return (not value) if isinstance(node.op, ast.Not) else -value if isinstance(node.op, ast.USub) else +value
 
 
-def _either(node: ast.BoolOp, scope: Scope) -> Any:
+def _either(node: ast.BoolOp, scope: FileScope) -> Any:
     value: Any = None
     for one in node.values:
         value = value_of(one, scope)
@@ -165,7 +165,7 @@ def _either(node: ast.BoolOp, scope: Scope) -> Any:
     return value
 
 
-def _comparison(node: ast.Compare, scope: Scope) -> Any:
+def _comparison(node: ast.Compare, scope: FileScope) -> Any:
     left, right = value_of(node.left, scope), value_of(node.comparators[0], scope)
     compare = COMPARISONS.get(type(node.ops[0]))
     if len(node.ops) > 1 or compare is None or not (is_plain(left) and is_plain(right)):
@@ -173,7 +173,7 @@ def _comparison(node: ast.Compare, scope: Scope) -> Any:
     return compare(left, right)
 
 
-def _conditional(node: ast.IfExp, scope: Scope) -> Any:
+def _conditional(node: ast.IfExp, scope: FileScope) -> Any:
     test = value_of(node.test, scope)
     if isinstance(test, Unread):
         return test
@@ -181,21 +181,21 @@ def _conditional(node: ast.IfExp, scope: Scope) -> Any:
     return value_of(node.body if test else node.orelse, scope)
 
 
-def _item(node: ast.Subscript, scope: Scope) -> Any:
+def _item(node: ast.Subscript, scope: FileScope) -> Any:
     value, index = value_of(node.value, scope), value_of(node.slice, scope)
     if isinstance(value, dict | list | tuple | str) and is_plain(index):
         return value[index]
     return value if isinstance(value, Unread) else _at_run_time(node)
 
 
-def _attribute(node: ast.Attribute, scope: Scope) -> Any:
+def _attribute(node: ast.Attribute, scope: FileScope) -> Any:
     value = value_of(node.value, scope)
     if isinstance(value, Imported):
         return Imported(f"{value.name}.{node.attr}")
     return value if isinstance(value, Unread) else _at_run_time(node)
 
 
-def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Any:
+def _comprehension(node: ast.ListComp | ast.GeneratorExp, scope: FileScope) -> Any:
     loop = node.generators[0]
     many = value_of(loop.iter, scope)
     if isinstance(many, Unread):
@@ -218,7 +218,7 @@ def unpacked(target: ast.expr, value: Any) -> dict[str, Any]:
     return {}
 
 
-def _call(node: ast.Call, scope: Scope) -> Any:
+def _call(node: ast.Call, scope: FileScope) -> Any:
     args, kwargs = _all(node.args, scope), _keywords(node, scope)
     for given in (args, kwargs):
         if isinstance(given, Unread):
@@ -239,7 +239,7 @@ def _call(node: ast.Call, scope: Scope) -> Any:
     return function if isinstance(function, Unread) else _at_run_time(node)
 
 
-def _keywords(node: ast.Call, scope: Scope) -> dict[str, Any] | Unread:
+def _keywords(node: ast.Call, scope: FileScope) -> dict[str, Any] | Unread:
     found: dict[str, Any] = {}
     for keyword in node.keywords:
         value = value_of(keyword.value, scope)
@@ -252,7 +252,7 @@ def _keywords(node: ast.Call, scope: Scope) -> dict[str, Any] | Unread:
     return found
 
 
-def _method(node: ast.Call, of: Any, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+def _method(node: ast.Call, of: Any, args: list[Any], kwargs: dict[str, Any], scope: FileScope) -> Any:
     assert isinstance(node.func, ast.Attribute)
     name = node.func.attr
     if isinstance(of, Made) and name in ("set_downstream", "set_upstream"):
@@ -280,7 +280,7 @@ def _builtin(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any])
     return _at_run_time(node)
 
 
-def _made(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+def _made(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any], scope: FileScope) -> Any:
     if name.startswith(("os.", "pathlib.", "json.", "socket.")) or name.endswith((".Variable.get", ".get_connection")):
         return _at_run_time(node)
     if name.rpartition(".")[2] == "chain":
@@ -294,7 +294,9 @@ def _made(node: ast.Call, name: str, args: list[Any], kwargs: dict[str, Any], sc
     return made
 
 
-def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: dict[str, Any], scope: Scope) -> Any:
+def _called(
+    node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: dict[str, Any], scope: FileScope
+) -> Any:
     """Return what a function of the file gives that is one `return`; a `@task` function gives a task."""
     for decorator in function.decorator_list:
         of = value_of(decorator.func if isinstance(decorator, ast.Call) else decorator, scope)
@@ -323,7 +325,7 @@ def _called(node: ast.Call, function: ast.FunctionDef, args: list[Any], kwargs: 
     return value_of(body[0].value, scope.inner(bound))
 
 
-def _forget_what_is_global(function: ast.FunctionDef, scope: Scope, why: Unread) -> None:
+def _forget_what_is_global(function: ast.FunctionDef, scope: FileScope, why: Unread) -> None:
     """Forget what a function that is not followed may do to names of the file; its own names stay out."""
     inner = scope.inner({})
     forget(function, inner, why)
@@ -341,7 +343,7 @@ def _at_run_time(node: ast.expr) -> Unread:
     return Unread(node.lineno, f"{ast.unparse(node)[:60]!r} is known only where the file runs")
 
 
-_READERS: dict[type[ast.expr], Callable[[Any, Scope], Any]] = {
+_READERS: dict[type[ast.expr], Callable[[Any, FileScope], Any]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.List: _sequence,

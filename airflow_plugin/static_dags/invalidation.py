@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_plugin.static_dags.ast_values import Scope, Unread
+from airflow_plugin.static_dags.ast_values import FileScope, Unread
 
 UNKNOWN = "(what cannot be read)"  # a key in a dict that something may have changed
 
 
-def forget(node: ast.AST, scope: Scope, why: Unread) -> None:
+def forget(node: ast.AST, scope: FileScope, why: Unread) -> None:
     """Forget the names that a statement sets, and the lists and dicts it changes, wherever else they are held."""
     for one in ast.walk(node):
         if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store | ast.Del):

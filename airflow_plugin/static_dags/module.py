@@ -10,9 +10,9 @@ from typing import Any
 from airflow_plugin.static_dags.ast_values import (
     LONGEST,
     Decorated,
+    FileScope,
     Imported,
     Made,
-    Scope,
     Unread,
 )
 from airflow_plugin.static_dags.expressions import unpacked, value_of
@@ -48,7 +48,7 @@ class FileRead:
 
 def file_read(tree: ast.Module) -> FileRead:
     """Follow a file."""
-    scope = Scope({"__name__": "unread"})
+    scope = FileScope({"__name__": "unread"})
     _follow(tree.body, scope)
     calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
     called = {function.id for function in calls if isinstance(function, ast.Name)}
@@ -57,7 +57,7 @@ def file_read(tree: ast.Module) -> FileRead:
     return FileRead(dags, uncalled, tuple(scope.made), scope.names, frozenset(scope.skipped))
 
 
-def _dags(scope: Scope) -> list[MadeDag]:
+def _dags(scope: FileScope) -> list[MadeDag]:
     """Return the DAGs of a file, in its order."""
     dags = [made for made in scope.made if made.kind in DAG_KINDS]
     found = []
@@ -68,7 +68,7 @@ def _dags(scope: Scope) -> list[MadeDag]:
     return found
 
 
-def _follow(statements: Iterable[ast.stmt], scope: Scope) -> None:
+def _follow(statements: Iterable[ast.stmt], scope: FileScope) -> None:
     for statement in statements:
         scope.steps.take()
         if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -89,7 +89,7 @@ def _follow(statements: Iterable[ast.stmt], scope: Scope) -> None:
             _follow_block(statement, scope)
 
 
-def _follow_block(statement: ast.stmt, scope: Scope) -> None:
+def _follow_block(statement: ast.stmt, scope: FileScope) -> None:
     if isinstance(statement, ast.With):
         _with(statement, scope)
     elif isinstance(statement, ast.If):
@@ -108,7 +108,7 @@ def _follow_block(statement: ast.stmt, scope: Scope) -> None:
         forget(statement, scope, Unread(statement.lineno, what))
 
 
-def _import(statement: ast.Import | ast.ImportFrom, scope: Scope) -> None:
+def _import(statement: ast.Import | ast.ImportFrom, scope: FileScope) -> None:
     for alias in statement.names:
         if isinstance(statement, ast.ImportFrom):
             scope.names[alias.asname or alias.name] = Imported(f"{statement.module or ''}.{alias.name}")
@@ -117,7 +117,7 @@ def _import(statement: ast.Import | ast.ImportFrom, scope: Scope) -> None:
             scope.names[alias.asname or whole] = Imported(whole)
 
 
-def _assign(target: ast.expr, value: Any, scope: Scope) -> None:
+def _assign(target: ast.expr, value: Any, scope: FileScope) -> None:
     if isinstance(target, ast.Subscript):
         of, index = value_of(target.value, scope), value_of(target.slice, scope)
         if isinstance(of, dict) and isinstance(index, str | int):
@@ -132,7 +132,7 @@ def _assign(target: ast.expr, value: Any, scope: Scope) -> None:
         scope.names.update(unpacked(target, unread))
 
 
-def _add(statement: ast.AugAssign, scope: Scope) -> None:
+def _add(statement: ast.AugAssign, scope: FileScope) -> None:
     """Follow `+=`; a list grows in place, for all that hold it."""
     loaded = _loaded(statement.target)
     before = value_of(loaded, scope)
@@ -148,7 +148,7 @@ def _add(statement: ast.AugAssign, scope: Scope) -> None:
     _assign(statement.target, value_of(sum_, scope), scope)
 
 
-def _function(statement: ast.FunctionDef, scope: Scope) -> None:
+def _function(statement: ast.FunctionDef, scope: FileScope) -> None:
     """Keep a function, to be read where it is called; one under `@dag(...)` is a DAG."""
     scope.names[statement.name] = statement
     for decorator in statement.decorator_list:
@@ -163,7 +163,7 @@ def _function(statement: ast.FunctionDef, scope: Scope) -> None:
             inner.dags.pop()
 
 
-def _with(statement: ast.With, scope: Scope) -> None:
+def _with(statement: ast.With, scope: FileScope) -> None:
     opened = 0
     for item in statement.items:
         value = value_of(item.context_expr, scope)
@@ -176,7 +176,7 @@ def _with(statement: ast.With, scope: Scope) -> None:
     del scope.dags[len(scope.dags) - opened :]
 
 
-def _for(statement: ast.For, scope: Scope) -> None:
+def _for(statement: ast.For, scope: FileScope) -> None:
     many = value_of(statement.iter, scope)
     leaves = any(isinstance(one, ast.Break | ast.Continue) for one in ast.walk(statement))
     if not isinstance(many, list | tuple) or len(many) > MOST_ROUNDS or leaves:

@@ -15,7 +15,7 @@ from config_schema.load import load_model
 
 
 @dataclass(frozen=True)
-class Difference:
+class RowDifference:
     """The keys in which the row differs from what `origin` names; `status` is (before, now)."""
 
     stream_key: str
@@ -33,7 +33,7 @@ class Difference:
         }
 
 
-def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> Difference:
+def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> RowDifference:
     """Return the difference from the row after that change, or before its last. Raises StreamFactoryError."""
     row, history = table.row(stream_key), table.history(stream_key)
     changes = [version for version in history if version.is_change]
@@ -47,15 +47,15 @@ def difference_from_version(table: StreamTable, stream_key: str, version_id: int
     else:
         raise StreamFactoryError(stream_key, "it has no history", "Compare it with a model: --model")
     fields = field_changes(parsed(before), parsed(row.config_json))
-    return Difference(stream_key, origin, (status, row.status), fields)
+    return RowDifference(stream_key, origin, (status, row.status), fields)
 
 
-def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> Difference:
+def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> RowDifference:
     """Return the difference from what sync would write. Raises StreamFactoryError for an unknown stream."""
     row = table.row(stream_key)
     origin = f"the model in {model}"
     for candidate in candidates_of_model(load_model(model), origin, [table.platform]):
         if candidate.stream_key == stream_key:
             fields = field_changes(parsed(candidate.config_json), parsed(row.config_json))
-            return Difference(stream_key, origin, ("active", row.status), fields)
+            return RowDifference(stream_key, origin, ("active", row.status), fields)
     raise StreamFactoryError(stream_key, f"{origin} has no such stream", "Nothing: the next sync shows it as drift")

@@ -12,7 +12,7 @@ from airflow_plugin.control.connection import worded
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
-from airflow_plugin.sync.stores import MergeStore
+from airflow_plugin.sync.stores import ConnectedStore
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
@@ -39,7 +39,7 @@ class PartlyApplied(StreamFactoryError):
 
 
 def apply(
-    stores: Sequence[MergeStore],
+    stores: Sequence[ConnectedStore],
     graph: Mapping[str, Streams],
     commit: str,
     *,
@@ -74,7 +74,7 @@ def apply(
     return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
 
 
-def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
+def missing_tables(stores: Sequence[ConnectedStore]) -> dict[str, list[str]]:
     """Return, for each platform, the tables that `create_tables` would create."""
     return {
         platform.name: stream_table.missing_tables(
@@ -85,7 +85,7 @@ def missing_tables(stores: Sequence[MergeStore]) -> dict[str, list[str]]:
     }
 
 
-def config_limits(stores: Sequence[MergeStore]) -> dict[str, int | None]:
+def config_limits(stores: Sequence[ConnectedStore]) -> dict[str, int | None]:
     """Return by platform how many characters config_json takes; None where any number fits, or there is no table."""
     return {
         platform.name: stream_table.config_limit(
@@ -97,7 +97,7 @@ def config_limits(stores: Sequence[MergeStore]) -> dict[str, int | None]:
 
 
 def create_tables(
-    stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS, *, compiled: bool = False
+    stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS, *, compiled: bool = False
 ) -> dict[str, list[str]]:
     """Create the tables that are missing and commit; returns by platform the names of those created.
 
@@ -112,7 +112,7 @@ def create_tables(
     return created
 
 
-def grant_rights(stores: Sequence[MergeStore]) -> dict[str, list[Grant]]:
+def grant_rights(stores: Sequence[ConnectedStore]) -> dict[str, list[Grant]]:
     """Grant what the logins of components lack, and commit; return it by platform."""
     granted = {platform.name: _grant_lacking(store, platform) for store in stores for platform in store.platforms}
     _commit(stores)
@@ -145,7 +145,7 @@ def author() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _lock(store: MergeStore, platform: Platform, seconds: float, *, compiled: bool = False) -> list[str]:
+def _lock(store: ConnectedStore, platform: Platform, seconds: float, *, compiled: bool = False) -> list[str]:
     """Lock out other syncs and changes by hand; returns the tables that had to be created for that."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
@@ -154,7 +154,7 @@ def _lock(store: MergeStore, platform: Platform, seconds: float, *, compiled: bo
     return created
 
 
-def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) -> None:
+def _write(store: ConnectedStore, platform: Platform, plan: PlatformPlan, who: str) -> None:
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.write_rows(
         store.connection,
@@ -172,12 +172,12 @@ def _write(store: MergeStore, platform: Platform, plan: PlatformPlan, who: str) 
         stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)
 
 
-def compiled_by_platform(stores: Iterable[MergeStore], commit: str) -> dict[str, list[CompiledModel]]:
+def compiled_by_platform(stores: Iterable[ConnectedStore], commit: str) -> dict[str, list[CompiledModel]]:
     """Return, by platform, what was compiled of the commit."""
     return {platform.name: _compiled(store, platform, commit) for store in stores for platform in store.platforms}
 
 
-def _keep_compiled(store: MergeStore, platform: Platform, compiled: CompiledModel, who: str) -> None:
+def _keep_compiled(store: ConnectedStore, platform: Platform, compiled: CompiledModel, who: str) -> None:
     for before in _compiled(store, platform, str(compiled.commit)):
         if before.digest == compiled.digest and before.ecosystem != compiled.ecosystem:
             what = f"the code of commit {compiled.commit} gives another ecosystem than when it was compiled first"
@@ -186,12 +186,12 @@ def _keep_compiled(store: MergeStore, platform: Platform, compiled: CompiledMode
     stream_table.record_compiled_model(store.connection, short, compiled, compiled_by=who, schema=schema)
 
 
-def _compiled(store: MergeStore, platform: Platform, commit: str) -> list[CompiledModel]:
+def _compiled(store: ConnectedStore, platform: Platform, commit: str) -> list[CompiledModel]:
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     return stream_table.compiled_models(store.connection, short, commit, schema)
 
 
-def _commit(stores: Sequence[MergeStore]) -> None:
+def _commit(stores: Sequence[ConnectedStore]) -> None:
     for number, store in enumerate(stores):
         try:
             with worded(store.where):

@@ -14,7 +14,7 @@ from config_schema.stream import StreamConfig
 MOST_LEVELS = 64  # of lists and objects in a config; a row of ours has three
 
 
-class Kind(Enum):
+class SyncAction(Enum):
     """What a sync does to a row."""
 
     CREATE = "create"
@@ -41,7 +41,7 @@ class StreamChange:
     Of a row that drifted: its status and config as the model wants them. `by_hand` says who changed the row.
     """
 
-    kind: Kind
+    kind: SyncAction
     stream_key: str
     status: str
     config_json: str
@@ -63,7 +63,7 @@ def stream_changes(
     present = {row.stream_key: row for row in rows}
     changes = [_wanted_change(config, present.get(key)) for key, config in wanted.items()]
     changes += [
-        StreamChange(Kind.RETIRE, row.stream_key, "retired", row.config_json)
+        StreamChange(SyncAction.RETIRE, row.stream_key, "retired", row.config_json)
         for key, row in present.items()
         if key not in wanted and row.status != "retired" and not _is_shadow(row)
     ]
@@ -79,22 +79,22 @@ def _is_shadow(row: StreamRow) -> bool:
 def _marked(change: StreamChange, by_hand: HandChange | None, overwrite_drift: bool) -> StreamChange:
     if by_hand is None:
         return change
-    if change.kind is Kind.UNCHANGED or overwrite_drift:
+    if change.kind is SyncAction.UNCHANGED or overwrite_drift:
         return replace(change, by_hand=by_hand)
-    return replace(change, kind=Kind.DRIFT, by_hand=by_hand)
+    return replace(change, kind=SyncAction.DRIFT, by_hand=by_hand)
 
 
 def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
     text, after = config.to_json(), config.to_dict()
     if row is None:
-        return StreamChange(Kind.CREATE, config.stream_key, "active", text, field_changes({}, after))
+        return StreamChange(SyncAction.CREATE, config.stream_key, "active", text, field_changes({}, after))
     differing = field_changes(parsed(row.config_json), after)
     if row.status == "retired":
-        return StreamChange(Kind.REVIVE, config.stream_key, "active", text, differing)
+        return StreamChange(SyncAction.REVIVE, config.stream_key, "active", text, differing)
     # What an operator has paused stays paused.
     if differing:
-        return StreamChange(Kind.UPDATE, config.stream_key, row.status, text, differing)
-    return StreamChange(Kind.UNCHANGED, config.stream_key, row.status, row.config_json)
+        return StreamChange(SyncAction.UPDATE, config.stream_key, row.status, text, differing)
+    return StreamChange(SyncAction.UNCHANGED, config.stream_key, row.status, row.config_json)
 
 
 def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:

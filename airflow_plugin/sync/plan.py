@@ -10,9 +10,9 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.sync.diff import Kind, StreamChange, stream_changes
+from airflow_plugin.sync.diff import StreamChange, SyncAction, stream_changes
 from airflow_plugin.sync.graph import Streams
-from airflow_plugin.sync.stores import MergeStore
+from airflow_plugin.sync.stores import ConnectedStore
 from config_schema import names
 from config_schema.model import Platform
 
@@ -29,17 +29,17 @@ class PlatformPlan:
     @property
     def writes(self) -> tuple[StreamChange, ...]:
         """The changes that write a row."""
-        return tuple(change for change in self.changes if change.kind not in (Kind.UNCHANGED, Kind.DRIFT))
+        return tuple(change for change in self.changes if change.kind not in (SyncAction.UNCHANGED, SyncAction.DRIFT))
 
     @property
     def drift(self) -> tuple[StreamChange, ...]:
         """Rows that were changed by hand, and that stay so."""
-        return tuple(change for change in self.changes if change.kind is Kind.DRIFT)
+        return tuple(change for change in self.changes if change.kind is SyncAction.DRIFT)
 
     @property
     def adopted(self) -> tuple[str, ...]:
         """The keys of rows that were changed by hand to what the model says now."""
-        return tuple(c.stream_key for c in self.changes if c.kind is Kind.UNCHANGED and c.by_hand is not None)
+        return tuple(c.stream_key for c in self.changes if c.kind is SyncAction.UNCHANGED and c.by_hand is not None)
 
     @property
     def changes_anything(self) -> bool:
@@ -49,7 +49,7 @@ class PlatformPlan:
     def counts(self) -> dict[str, int]:
         """Return how many streams each kind of change concerns."""
         found = Counter(change.kind for change in self.changes)
-        return {kind.value: found[kind] for kind in Kind}
+        return {kind.value: found[kind] for kind in SyncAction}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Plan:
         total: Counter[str] = Counter()
         for platform in self.platforms:
             total.update(platform.counts())
-        return {kind.value: total[kind.value] for kind in Kind}
+        return {kind.value: total[kind.value] for kind in SyncAction}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as --json shows it; unchanged streams are counted, not listed."""
@@ -95,7 +95,7 @@ class Plan:
 
 
 def read_plan(
-    stores: Iterable[MergeStore], graph: Mapping[str, Streams], commit: str, *, overwrite_drift: bool = False
+    stores: Iterable[ConnectedStore], graph: Mapping[str, Streams], commit: str, *, overwrite_drift: bool = False
 ) -> Plan:
     """Return the plan against the tables as they are now; missing tables count as empty."""
     found = [

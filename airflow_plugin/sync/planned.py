@@ -10,7 +10,7 @@ from airflow_plugin.sync.apply import compiled_by_platform
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
-from airflow_plugin.sync.stores import MergeStore, merge_stores
+from airflow_plugin.sync.stores import ConnectedStore, merge_stores
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Platform
@@ -23,7 +23,7 @@ class Planned:
     `lacks_compiled` says that a platform has no compiled model of the commit yet, which its jobs need.
     """
 
-    stores: list[MergeStore]
+    stores: list[ConnectedStore]
     graph: Mapping[str, Streams]
     plan: Plan
     left: tuple[str, ...]
@@ -57,7 +57,7 @@ def planned(
         yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), _model_at(plan, source, stores))
 
 
-def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[MergeStore]) -> Callable[[str], Model]:
+def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[ConnectedStore]) -> Callable[[str], Model]:
     """Return what gives the models that platforms run now: by what was compiled of them where they are code."""
     commits = commits_before(plan)
     known = {
@@ -66,7 +66,7 @@ def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[MergeStore]) 
     return lambda commit: source.model_at(commit, known.get(commit, ()))
 
 
-def _lacks_compiled(source: CommittedModel, stores: Iterable[MergeStore]) -> bool:
+def _lacks_compiled(source: CommittedModel, stores: Iterable[ConnectedStore]) -> bool:
     if source.compiled is None:
         return False
     found = compiled_by_platform(stores, source.commit)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from airflow_plugin.health.dag_owners import Owner, clashes
-from airflow_plugin.sync.diff import Kind
+from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.plan import Plan, commits_before
 from config_schema import names
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
@@ -77,7 +77,7 @@ def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
         for platform in plan.platforms
         for _, problem in clashes(
             names.platform_name(platform.platform),
-            [one.stream_key for one in platform.writes if one.kind in (Kind.CREATE, Kind.REVIVE)],
+            [one.stream_key for one in platform.writes if one.kind in (SyncAction.CREATE, SyncAction.REVIVE)],
             owner or (lambda dag_id: None),
         )
     ]

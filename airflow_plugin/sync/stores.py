@@ -21,7 +21,7 @@ LEAST_TLS_VARIABLE = "DAGFACTORY_LEAST_TLS"
 
 
 @dataclass(frozen=True)
-class MergeStore:
+class ConnectedStore:
     """An open connection, and the platforms whose tables are behind it; `where` names the DSN's origin."""
 
     where: str
@@ -30,7 +30,7 @@ class MergeStore:
 
 
 @contextmanager
-def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) -> Iterator[list[MergeStore]]:
+def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) -> Iterator[list[ConnectedStore]]:
     """Connect to every platform's store; at the end close, and roll back what was not committed.
 
     Raises StreamFactoryError if one cannot be reached.
@@ -39,13 +39,13 @@ def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) 
     for platform in platforms:
         where, dsn = platform_dsn(platform, environment)
         by_place[identity(dsn, where)].append((where, dsn, platform))
-    stores: list[MergeStore] = []
+    stores: list[ConnectedStore] = []
     try:
         # In one order everywhere, so that two syncs wait for each other and not in a circle.
         for _, members in sorted(by_place.items()):
             where, dsn, _ = members[0]
             in_order = sorted((platform for _, _, platform in members), key=lambda platform: platform.name)
-            stores.append(MergeStore(where, connect(dsn, where), tuple(in_order)))
+            stores.append(ConnectedStore(where, connect(dsn, where), tuple(in_order)))
         yield stores
     finally:
         for store in stores:

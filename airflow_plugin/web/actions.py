@@ -36,7 +36,7 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
     """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
-    def changing(table: StreamTable, now: queries.Version | None) -> RowChange | None:
+    def changing(table: StreamTable, now: queries.RowVersion | None) -> RowChange | None:
         try:
             return next(iter(status_changes(table, [key], word)), None)
         except StreamFactoryError as error:

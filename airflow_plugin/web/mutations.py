@@ -26,7 +26,7 @@ from config_schema.errors import Problem, ProblemsFound
 
 LOCK_SECONDS = 3.0
 
-Changing = Callable[[StreamTable, queries.Version | None], RowChange | None]
+Changing = Callable[[StreamTable, queries.RowVersion | None], RowChange | None]
 
 
 def change_row(user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing) -> bool:

@@ -26,7 +26,7 @@ TOGETHER = 8  # merge stores that are asked at the same time
 
 
 @dataclass(frozen=True)
-class Standing:
+class PlatformState:
     """What a user may see of a platform: the cards of its streams, or why they cannot be read."""
 
     settings: PlatformSettings
@@ -68,7 +68,7 @@ def named_platform(platform: str) -> PlatformSettings:
     return found[platform]
 
 
-def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Standing]:
+def standings(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
     """Return each platform of which the user may see anything, queried in parallel: one outage delays no other."""
     dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:
@@ -85,7 +85,7 @@ def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Stand
             continue
         cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
         sees_servers = trouble is not None and user.may_see_servers(settings.platform_name)
-        found.append(Standing(settings, cards, frozenset(user.may(EDIT, readable)), trouble, sees_servers))
+        found.append(PlatformState(settings, cards, frozenset(user.may(EDIT, readable)), trouble, sees_servers))
     return found
 
 

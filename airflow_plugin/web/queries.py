@@ -32,14 +32,14 @@ class StoredRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LastBatch:
+class LastBatchRow:
     """How a stream stands, and what its last committed batch did: keys inserted, updated, deleted, and rows in all."""
 
     look: LastLook
     counts: tuple[int, int, int, int] | None
 
 
-NO_BATCH = LastBatch(LastLook(), None)
+NO_BATCH = LastBatchRow(LastLook(), None)
 
 
 class ViewRow(NamedTuple):
@@ -81,7 +81,7 @@ class BatchRow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Version:
+class RowVersion:
     """A row and which version of it that is; `by_hand`: it is not as the last sync left it."""
 
     status: str
@@ -103,7 +103,7 @@ def last_batches(session: ControlSession) -> dict[str, LastBatch]:
     """Of each stream; of none before the first job has run."""
     rows = session.run_if_created(STATEMENTS["last_batches"])
     return {
-        key: LastBatch(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
+        key: LastBatchRow(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
         for key, look, counts in ((row[0], row[1:6], row[6:]) for row in rows)
     }
 
@@ -156,7 +156,7 @@ def row_version(session: ControlSession, stream_key: str) -> Version | None:
         )
         rows = [(row.status, row.config_json, None, None, False) for row in found]
     for status, config_json, number, as_in_history, by_hand in rows:
-        return Version(status, config_json, number if as_in_history else _number(status, config_json), by_hand)
+        return RowVersion(status, config_json, number if as_in_history else _number(status, config_json), by_hand)
     return None
 
 

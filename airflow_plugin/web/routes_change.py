@@ -22,7 +22,7 @@ from airflow_plugin.web.permissions import (
     UserDep,
 )
 from airflow_plugin.web.platforms import named_platform
-from airflow_plugin.web.queries import Version
+from airflow_plugin.web.queries import RowVersion
 from airflow_plugin.web.routes_stream import detail
 from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import streams_of
@@ -46,7 +46,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
     text, key = config_text(body.config), key_of(body.config)
     sees_it = bool(user.may(READ, {names.dag_id(settings.platform_name, key)}))
 
-    def changing(table: StreamTable, now: Version | None) -> RowChange:
+    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
         wanted = RowChange(key, text, "active", "create")
         if not sees_it:
             _refuse_what_is_not_seen(table, wanted)
@@ -66,7 +66,7 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
 
-    def changing(table: StreamTable, now: Version | None) -> RowChange:
+    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
         if now is None or now.status == "retired":
             raise Refused(409, "the stream is retired", "Bring it back by a rollback")
         return RowChange(key, text, now.status, "edit")
@@ -87,7 +87,7 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
     """Make a stream what it was after an earlier change, status and config."""
     settings, _ = stream_for(user, EDIT, platform, key)
 
-    def changing(table: StreamTable, now: Version | None) -> RowChange:
+    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
         try:
             return to_version(table, key, body.to)
         except StreamFactoryError as error:

@@ -13,7 +13,7 @@ from airflow_plugin.web import schemas
 from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.error_responses import Refused, outage
 from airflow_plugin.web.permissions import UserDep
-from airflow_plugin.web.platforms import Standing, known_platforms, standings
+from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.stream_status import (
     STATES,
@@ -48,7 +48,7 @@ def platforms(user: UserDep) -> dict[str, Any]:
 def overview(user: UserDep) -> dict[str, Any]:
     """Return how many streams are in each state, those that need attention, and what was moved in the last day."""
     found = standings(user, known_platforms().values())
-    by_state: dict[State, list[tuple[Card, Standing]]] = defaultdict(list)
+    by_state: dict[State, list[tuple[Card, PlatformState]]] = defaultdict(list)
     for standing in found:
         for one in standing.cards:
             by_state[one.state].append((one, standing))
@@ -109,7 +109,7 @@ def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, A
 _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
 
 
-def _raise_if_all_are_away(found: Sequence[Standing]) -> None:
+def _raise_if_all_are_away(found: Sequence[PlatformState]) -> None:
     """Raise Refused if no merge store answers: an empty list would mean that there are no streams."""
     if found and all(one.trouble for one in found) and found[0].trouble:
         error = outage(found[0].trouble, found[0].sees_servers)
@@ -120,14 +120,14 @@ def _like(one: Card, text: str) -> bool:
     return text in one.stream.stream_key.casefold() or text in one.stream.store.casefold()
 
 
-def _told(cards: Iterable[tuple[Card, Standing]]) -> list[dict[str, Any]]:
+def _told(cards: Iterable[tuple[Card, PlatformState]]) -> list[dict[str, Any]]:
     page = list(cards)
     with create_session(scoped=False) as session:
         rates = success_rates(session, [one.stream.dag_id for one, _ in page])
     return [one.to_dict(one.stream.dag_id in of.editable, rates.get(one.stream.dag_id)) for one, of in page]
 
 
-def _sorted(cards: list[tuple[Card, Standing]], sort: str) -> list[tuple[Card, Standing]]:
+def _sorted(cards: list[tuple[Card, PlatformState]], sort: str) -> list[tuple[Card, PlatformState]]:
     """Return the cards in order; those without a value come last in either direction."""
     key = KEYS[sort.removeprefix("-")]
     valued = [pair for pair in cards if key(pair[0]) is not None]

@@ -43,7 +43,7 @@ RunPath = Annotated[str, Path(max_length=250)]
 
 
 @dataclass(frozen=True)
-class Place:
+class StreamPlace:
     """The stream of a DAG."""
 
     settings: PlatformSettings
@@ -111,17 +111,17 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     }
 
 
-def _places(user: User, platforms: Collection[PlatformSettings]) -> tuple[dict[str, Place], bool]:
+def _places(user: User, platforms: Collection[PlatformSettings]) -> tuple[dict[str, StreamPlace], bool]:
     """Return, by DAG id, the streams with a DAG in Airflow that the user may see; and whether these are all."""
     with create_session(scoped=False) as session:
         known = dag_ids_of(session, [one.platform_name for one in platforms])
-    readable, found = user.may(READ, known), dict[str, Place]()
+    readable, found = user.may(READ, known), dict[str, StreamPlace]()
     for settings in platforms:
         keys = _keys(settings)
         start = f"{settings.platform_name}__"
         for dag_id in readable:
             if dag_id.startswith(start):
-                found[dag_id] = Place(settings, keys.get(dag_id) or _guessed(settings, dag_id))
+                found[dag_id] = StreamPlace(settings, keys.get(dag_id) or _guessed(settings, dag_id))
     return found, len(readable) == len(known)
 
 
@@ -141,9 +141,9 @@ def _platform_of(dag_id: str) -> list[PlatformSettings]:
     return [one for one in known_platforms().values() if dag_id.startswith(f"{one.platform_name}__")]
 
 
-def _results(places: dict[str, Place], runs: list[Run]) -> dict[tuple[str, str], MergeResult]:
+def _results(places: dict[str, StreamPlace], runs: list[DagRunRow]) -> dict[tuple[str, str], MergeResult]:
     """Return the results by DAG id and run id, without those of a merge store that is away."""
-    wanted: dict[str, list[Run]] = defaultdict(list)
+    wanted: dict[str, list[DagRunRow]] = defaultdict(list)
     for run in runs:
         wanted[places[run.dag_id].settings.platform_name].append(run)
     found = {}
@@ -165,12 +165,12 @@ def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> d
     return read(settings, lambda session: queries.results(session, asked, whole=False))
 
 
-def _told(run: Run, place: Place, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
+def _told(run: DagRunRow, place: StreamPlace, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
     result = results.get((run.dag_id, run.run_id))
     return run_dict(run, place.settings.platform_name, place.stream_key, result)
 
 
-def _error(run: Run, result: MergeResult | None, batches: list[queries.BatchRow]) -> dict[str, str] | None:
+def _error(run: DagRunRow, result: MergeResult | None, batches: list[queries.BatchRow]) -> dict[str, str] | None:
     what = (result.error if result else None) or next((one.error for one in batches if one.error), None)
     if what is not None:
         return {"what": what, "todo": "Mend that, then trigger the stream again"}

@@ -24,7 +24,7 @@ _lock = threading.Lock()
 _known: dict[tuple[str, ...], tuple[float, Mapping[str, DagFacts]]] = {}
 
 
-class Run(NamedTuple):
+class DagRunRow(NamedTuple):
     """A run of a DAG; `seconds` until its end, or none yet."""
 
     dag_id: str
@@ -47,7 +47,7 @@ class DagFacts(NamedTuple):
     is_paused: bool
     is_stale: bool
     next_run: datetime | None
-    last_run: Run | None
+    last_run: DagRunRow | None
     file: str | None = None  # that it was last parsed from
 
 
@@ -108,7 +108,7 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
     )
     found = {}
     for dag_id, is_paused, is_stale, next_run, file, *run in session.execute(query):
-        last_run = None if run[0] is None else Run(dag_id, *run)
+        last_run = None if run[0] is None else DagRunRow(dag_id, *run)
         found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run, file)
     return found
 
@@ -148,7 +148,7 @@ class RunQuery(NamedTuple):
     offset: int
 
 
-def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
+def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[DagRunRow]]:
     """Return how many there are, and a page of them."""
     of_platforms = _starts(DagRun.dag_id, _like_of(asked.platforms))
     wanted: list[ColumnElement[bool]] = [of_platforms if asked.platforms else DagRun.dag_id.in_(asked.dag_ids)]
@@ -158,7 +158,7 @@ def runs_matching(session: Session, asked: RunQuery) -> tuple[int, list[Run]]:
         wanted.append(DagRun.state == asked.state)
     total = session.scalar(select(func.count()).select_from(DagRun).where(*wanted)) or 0
     page = _runs().where(*wanted).order_by(*_order(asked.sort))
-    return total, [Run(*row) for row in session.execute(page.limit(asked.limit).offset(asked.offset))]
+    return total, [DagRunRow(*row) for row in session.execute(page.limit(asked.limit).offset(asked.offset))]
 
 
 def _order(sort: str) -> list[Any]:
@@ -169,10 +169,10 @@ def _order(sort: str) -> list[Any]:
     return [seconds.is_(None), seconds.desc() if sort.startswith("-") else seconds.asc(), DagRun.id.desc()]
 
 
-def run_of(session: Session, dag_id: str, run_id: str) -> Run | None:
+def run_of(session: Session, dag_id: str, run_id: str) -> DagRunRow | None:
     """Return a run; None if Airflow does not have it."""
     row = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
-    return None if row is None else Run(*row)
+    return None if row is None else DagRunRow(*row)
 
 
 def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:

@@ -42,7 +42,7 @@ class Me(BaseModel):
     can_create: bool
 
 
-class Database(BaseModel):
+class DatabaseShape(BaseModel):
     """Whether a platform's merge store answers."""
 
     ok: bool
@@ -50,7 +50,7 @@ class Database(BaseModel):
     todo: str | None = None
 
 
-class Snapshot(BaseModel):
+class SnapshotShape(BaseModel):
     """When this machine's dag-processor last saw the stream table."""
 
     age_seconds: int
@@ -63,8 +63,8 @@ class PlatformShape(BaseModel):
     platform: str
     name: str
     milestoning: str | None
-    database: Database
-    snapshot: Snapshot | None
+    database: DatabaseShape
+    snapshot: SnapshotShape | None
 
 
 class Platforms(BaseModel):
@@ -240,7 +240,7 @@ class History(BaseModel):
     versions: list[HistoryVersion]
 
 
-class Change(BaseModel):
+class ChangeShape(BaseModel):
     """A key of the config, or `status`; None: not set."""
 
     path: str
@@ -251,7 +251,7 @@ class Change(BaseModel):
 class Diff(BaseModel):
     """The keys that differ between two versions."""
 
-    changes: list[Change]
+    changes: list[ChangeShape]
 
 
 class DatasetShape(CountsShape):
@@ -264,7 +264,7 @@ class DatasetShape(CountsShape):
     seconds: float
 
 
-class Batch(BaseModel):
+class BatchShape(BaseModel):
     """A batch of a stream."""
 
     batch_id: int
@@ -287,7 +287,7 @@ class Batch(BaseModel):
 class Batches(BaseModel):
     """A page of batches."""
 
-    batches: list[Batch]
+    batches: list[BatchShape]
 
 
 class RunShape(BaseModel):
@@ -328,7 +328,7 @@ class RunDetail(RunShape):
     datasets: list[DatasetShape]
     error: RunError | None
     log_url: str
-    batches: list[Batch]
+    batches: list[BatchShape]
 
 
 class NewStream(BaseModel):
@@ -394,7 +394,7 @@ class Preview(BaseModel):
     """`dag` is None where the problems let none come about."""
 
     dag: DagShape | None
-    changes: list[Change]
+    changes: list[ChangeShape]
     problems: list[ProblemShape]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_plugin.web.queries import BatchRow
-from airflow_plugin.web.runs import Run
+from airflow_plugin.web.runs import DagRunRow
 from airflow_plugin.web.stream_status import instant
 from config_schema.result import MergeResult, ResultCode, result_from_dict
 
@@ -54,7 +54,7 @@ def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
     ]
 
 
-def run_dict(run: Run, platform: str, stream_key: str, result: MergeResult | None) -> dict[str, Any]:
+def run_dict(run: DagRunRow, platform: str, stream_key: str, result: MergeResult | None) -> dict[str, Any]:
     """Return a run as the API shows it.
 
     `result` is the merge job's result in a word; `error` for a run that failed without one.

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from airflow_plugin.health.dag_owners import clashes
 from airflow_plugin.health.freshness import late
-from airflow_plugin.web.runs import DagFacts, Run
+from airflow_plugin.web.runs import DagFacts, DagRunRow
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 from config_schema.errors import Problem
@@ -32,7 +32,7 @@ class Card:
     age_seconds: int | None
 
     @property
-    def last_run(self) -> Run | None:
+    def last_run(self) -> DagRunRow | None:
         """The last run of the stream's DAG."""
         return self.dag.last_run if self.dag else None
 

@@ -12,14 +12,14 @@ from functools import cache
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.rows.evaluation import judged, row_place
-from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web.pool import read
 from airflow_plugin.web.queries import (
     MOST_CONFIGS,
     NO_BATCH,
-    LastBatch,
+    LastBatchRow,
     StoredRow,
     last_batches,
     stored_rows,
@@ -46,7 +46,7 @@ class StreamFacts:
     schedule: str | None
     latency_seconds: int | None
     problems: tuple[Problem, ...]
-    last: LastBatch
+    last: LastBatchRow
     clock_ahead: timedelta = timedelta(0)  # the merge store's clock, which wrote all times, over this machine's
 
 
@@ -106,7 +106,7 @@ def _refresh(known: Streams, settings: PlatformSettings) -> None:
 def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:
     active = [row for row in rows if row.status != "retired"]
     streams = [
-        Stream(row.stream_key, Row(row.status, row.config_json)) for row in active if row.config_json is not None
+        KnownStream(row.stream_key, Row(row.status, row.config_json)) for row in active if row.config_json is not None
     ]
     aside = judged(streams, settings, lambda plan: plan.dag_id).set_aside
     problems = {key: of.problems for key, of in aside.items()}

@@ -31,7 +31,7 @@ class _Known:
         self.all: Hours = {}
 
 
-def moved_of(standing: Standing) -> list[dict[str, Any]]:
+def moved_of(standing: PlatformState) -> list[dict[str, Any]]:
     """Return what the streams that the user may see moved, by hour. Raises StreamFactoryError."""
     seen = {one.stream.stream_key for one in standing.cards}
     known = _fresh(standing.settings)

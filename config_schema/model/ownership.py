@@ -34,7 +34,7 @@ class Author:
 
 
 @dataclass(frozen=True)
-class Change:
+class PartChange:
     """A part that differs, and the teams that may change it; none: everybody may."""
 
     path: str  # in the new version, or the list that it has left
@@ -55,7 +55,7 @@ def _comes_from(author: Author, team: Team) -> bool:
     return re.fullmatch(pattern, author.branch or "", re.DOTALL) is not None
 
 
-def refusals(changes: Iterable[Change], author: Author, before: Ecosystem) -> Iterator[Finding]:
+def refusals(changes: Iterable[PartChange], author: Author, before: Ecosystem) -> Iterator[Finding]:
     """Yield a finding for each change that is not the author's to make."""
     teams = {team.name: team for team in before.teams}
     own = teams_of(author, before.teams)
@@ -72,11 +72,11 @@ def _place(team: Team | None) -> str:
     return f", from {team.repository}" + (f" {team.branch}" if team.branch else "")
 
 
-def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
+def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:
     """Yield the parts of the ecosystem that were added, changed or removed, in any order."""
     if _rest(before) != _rest(after):
         what = "the list of teams" if before.teams != after.teams else "the ecosystem"
-        yield Change("teams" if before.teams != after.teams else "name", what, _owners(before.owner))
+        yield PartChange("teams" if before.teams != after.teams else "name", what, _owners(before.owner))
     yield from _part_changes("platforms", before.platforms, after.platforms, before.owner)
     yield from _part_changes("datastores", before.datastores, after.datastores, before.owner)
     yield from _new_uses("platforms", before, after)
@@ -87,7 +87,7 @@ def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
     yield from _part_changes("workspaces", was, after.workspaces, before.owner)
 
 
-def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
+def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:
     """Yield what parts newly reach that belongs to others' parts in the version before.
 
     Whoever owned a part before must be allowed to reach it, not only the owner that the change names: else a team
@@ -104,44 +104,44 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
             strangers = sorted(owner or "" for owner in by.difference(may))
             if may and strangers and use.key not in reached:
                 or_else = f", or write {' and '.join(strangers)} into shared_with of its part" if all(strangers) else ""
-                yield Change(f"{of}[{index}]", f"{use.text}, which {part.name} names,", may, or_else)
+                yield PartChange(f"{of}[{index}]", f"{use.text}, which {part.name} names,", may, or_else)
 
 
-def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Change]:
+def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:
     """Yield changes of what a workspace may see; its own owner may not decide that, as it is others' data."""
     was = {space.name: space.may_see for space in before.workspaces}
     for index, space in enumerate(after.workspaces):
         if set(space.may_see) != set(was.get(space.name, Workspace.may_see)):
-            yield Change(f"workspaces[{index}].may_see", f"what {space.name} may see", _owners(before.owner))
+            yield PartChange(f"workspaces[{index}].may_see", f"what {space.name} may see", _owners(before.owner))
 
 
 def _rest(ecosystem: Ecosystem) -> Ecosystem:
     return replace(ecosystem, platforms=(), datastores=(), workspaces=())
 
 
-def _part_changes(of: str, before: Iterable[Part], after: Iterable[Part], top: str | None) -> Iterator[Change]:
+def _part_changes(of: str, before: Iterable[Part], after: Iterable[Part], top: str | None) -> Iterator[PartChange]:
     was = {part.name: part for part in before}
     kind = of.removesuffix("s")
     for index, part in enumerate(after):
         old = was.pop(part.name, None)
         if old is None:
             # Whoever has the ecosystem may bring in a part for the team that is to have it.
-            yield Change(f"{of}[{index}]", f"the new {kind} {part.name}", _owners(part.owner, top))
+            yield PartChange(f"{of}[{index}]", f"the new {kind} {part.name}", _owners(part.owner, top))
         elif old != part:
-            yield Change(f"{of}[{index}]", f"the {kind} {part.name}", _owners(old.owner or top))
+            yield PartChange(f"{of}[{index}]", f"the {kind} {part.name}", _owners(old.owner or top))
     for part in was.values():
-        yield Change(of, f"the {kind} {part.name}, which is removed,", _owners(part.owner or top))
+        yield PartChange(of, f"the {kind} {part.name}, which is removed,", _owners(part.owner or top))
 
 
-def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[Change]:
+def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[PartChange]:
     """Yield files of code that differ: their model may be one thing to a check and another elsewhere."""
     for file in files:
-        yield Change(file, f"code of the model, {file},", _owners(before.owner))
+        yield PartChange(file, f"code of the model, {file},", _owners(before.owner))
 
 
 def mapping_changes(
     before: tuple[Ecosystem, Iterable[DsgMapping]], after: tuple[Ecosystem, Iterable[DsgMapping]]
-) -> Iterator[Change]:
+) -> Iterator[PartChange]:
     """Yield assignments that differ, which belong to their platform's owner, and groups declared to have none."""
     top = before[0].owner
     platforms = _owner_by_name(before[0].platforms, after[0].platforms)
@@ -153,9 +153,9 @@ def mapping_changes(
         path = at.get((space, group), "")
         for platform in _differing(old, new):
             what = f"the assignment of {group} of {space} to {platform}"
-            yield Change(path, what, _owners(platforms.get(platform) or top))
+            yield PartChange(path, what, _owners(platforms.get(platform) or top))
         if (old is None or new is None) and not _assignments(old or new):
-            yield Change(path, f"that no platform serves {group} of {space}", _owners(spaces.get(space) or top))
+            yield PartChange(path, f"that no platform serves {group} of {space}", _owners(spaces.get(space) or top))
 
 
 def _owner_by_name(before: Iterable[Part], after: Iterable[Part]) -> Mapping[str, str | None]:

@@ -20,7 +20,7 @@ from psycopg2.extensions import connection as Connection
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import told_by
-from merge_jobs.database.connections import Place, connect
+from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.lock_tries import lock_tries
@@ -29,7 +29,7 @@ from merge_jobs.stores.postgres.merge_store import stream_lock
 LOCK_SECONDS = 10
 
 
-class Deed(Enum):
+class ArchiveAction(Enum):
     """What is done with the tables; the value is the word for it when it is done."""
 
     ARCHIVE = "archived"
@@ -38,7 +38,7 @@ class Deed(Enum):
 
 
 @dataclass(frozen=True)
-class Done:
+class ArchiveResult:
     """The tables of a stream that it was done with, and their size; `failed` is why it was done with none."""
 
     stream: str
@@ -52,7 +52,7 @@ class Archive:
     """A platform's tables and its archive: `platform` is the derived name."""
 
     session: Connection
-    place: Place
+    place: ConnectionInfo
     platform: str
 
     @property
@@ -82,8 +82,14 @@ class Archive:
 
 
 def done(
-    deed: Deed, place: Place, platform: str, days: int = 0, streams: Collection[str] = (), *, dry_run: bool = False
-) -> Iterator[Done]:
+    deed: ArchiveAction,
+    place: ConnectionInfo,
+    platform: str,
+    days: int = 0,
+    streams: Collection[str] = (),
+    *,
+    dry_run: bool = False,
+) -> Iterator[ArchiveResult]:
     """Yield each stream once its tables are archived, restored or dropped, each in its own transaction.
 
     Only `streams` are looked at, if given. Streams retired at least so many days ago are archived and dropped; restored
@@ -105,32 +111,34 @@ def done(
                     break
 
 
-def _tried(archive: Archive, deed: Deed, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool) -> Done:
+def _tried(
+    archive: Archive, deed: ArchiveAction, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool
+) -> ArchiveResult:
     """Do it for a stream, with so many milliseconds for each lock."""
     try:
         archive.rows("archive.wait_for_locks", {"timeout": f"{timeout}ms"})
         _do(archive, deed, stream, tables)
         if not dry_run:
             archive.session.commit()
-        return Done(stream, tuple(tables), sum(tables.values()))
+        return ArchiveResult(stream, tuple(tables), sum(tables.values()))
     except StreamFactoryError as error:
-        return Done(stream, failed=error)
+        return ArchiveResult(stream, failed=error)
     except psycopg2.Error as error:
-        return Done(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
+        return ArchiveResult(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
     finally:
         archive.session.rollback()
 
 
-def _found_a_lock(done: Done) -> bool:
+def _found_a_lock(done: ArchiveResult) -> bool:
     return isinstance(done.failed, DatabaseFailed) and done.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
 
 
-def _chosen(archive: Archive, deed: Deed, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:
-    found = archive.tables(archive.place.schema if deed is Deed.ARCHIVE else archive.schema)
-    known: Collection[str] = found if deed is Deed.RESTORE else _retired(archive, days)
+def _chosen(archive: Archive, deed: ArchiveAction, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:
+    found = archive.tables(archive.place.schema if deed is ArchiveAction.ARCHIVE else archive.schema)
+    known: Collection[str] = found if deed is ArchiveAction.RESTORE else _retired(archive, days)
     for stream in wanted:
         if stream not in known:
-            what = "has no archived tables" if deed is Deed.RESTORE else "is no retired stream"
+            what = "has no archived tables" if deed is ArchiveAction.RESTORE else "is no retired stream"
             raise CommandWrong("--stream", f"{stream!r} {what}", "Give a stream_key that has; leave it out for all")
     return {stream: tables for stream, tables in found.items() if stream in (wanted or known) and stream in known}
 
@@ -144,22 +152,22 @@ def _retired(archive: Archive, days: int) -> list[str]:
     return [key for (key,) in archive.rows("archive.retired_streams", {"days": days}, streams=streams)]
 
 
-def _do(archive: Archive, deed: Deed, stream: str, tables: Collection[str]) -> None:
+def _do(archive: Archive, deed: ArchiveAction, stream: str, tables: Collection[str]) -> None:
     here = archive.place.schema
     if not archive.rows("archive.take_lock", {"lock": stream_lock(here, archive.platform, stream)})[0][0]:
         raise StreamBusy(f"stream {stream}", "a job is at work on the stream", "Do it again when that has ended")
-    if deed is Deed.DROP:
+    if deed is ArchiveAction.DROP:
         for table in tables:
             archive.run("archive.drop", table=sql.Identifier(archive.schema, table))
         return
-    before, after = (here, archive.schema) if deed is Deed.ARCHIVE else (archive.schema, here)
-    if deed is Deed.ARCHIVE:
+    before, after = (here, archive.schema) if deed is ArchiveAction.ARCHIVE else (archive.schema, here)
+    if deed is ArchiveAction.ARCHIVE:
         _make_schema(archive)
     for table in tables:
         if archive.rows("batches.count_tables", {"schema": after, "tables": [table]})[0][0]:
             what = f"schema {after} has a table of that name already"
             raise StoreMismatch(f"stream {stream}: table {table}", what, "Restore or drop the older one")
-        if deed is Deed.ARCHIVE:
+        if deed is ArchiveAction.ARCHIVE:
             _drop_functions(archive, table)
         archive.run("archive.move", table=sql.Identifier(before, table), schema=sql.Identifier(after))
 

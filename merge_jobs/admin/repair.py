@@ -15,7 +15,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
 from merge_jobs.admin.status import PlatformStatus
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import StoreMismatch, StreamBusy, database_failed
 from merge_jobs.stores.postgres import (
     as_of,
@@ -24,11 +24,11 @@ from merge_jobs.stores.postgres import (
     row_maps,
 )
 from merge_jobs.stores.postgres.component_rights import grant_lacking, lacking_rights
-from merge_jobs.stores.postgres.leftovers import Step
+from merge_jobs.stores.postgres.leftovers import LeftoverStep
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
-    Described,
+    DescribedTable,
     described,
     key_index_stands,
     refuse_another_owner,
@@ -40,7 +40,7 @@ LOCK_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Kept:
+class RepairResult:
     """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
 
     `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
@@ -65,8 +65,8 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
 
 
 def kept_tables(
-    place: Place, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
-) -> Iterator[Kept]:
+    place: ConnectionInfo, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
+) -> Iterator[RepairResult]:
     """Yield what was repaired of each stream, in a transaction of its own.
 
     A stream that a job holds is skipped: the job looks itself.
@@ -77,12 +77,12 @@ def kept_tables(
             stream = stream_of(ecosystem, platform, store, dataset or None)
             yield _kept(place, stream, dry_run)
         except StreamBusy:
-            yield Kept(key, busy=True)
+            yield RepairResult(key, busy=True)
         except StreamFactoryError as error:
-            yield Kept(key, failed=error)
+            yield RepairResult(key, failed=error)
 
 
-def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
+def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
     with MergeStore(place, stream, SESSION, LOCK_SECONDS) as store:
         try:
             store.lock_stream(0)
@@ -96,12 +96,12 @@ def _kept(place: Place, stream: Stream, dry_run: bool) -> Kept:
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store)
             dropped = planned if dry_run else leftovers.take(store, planned)
-            return Kept(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped), lost)
+            return RepairResult(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped), lost)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 
 
-def _unneeded(store: MergeStore) -> list[Step]:
+def _unneeded(store: MergeStore) -> list[LeftoverStep]:
     """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
     if not batches.tables_stand(store) or batches.ingested_batch(store, batches.last_batch(store) + 1):
         return []
@@ -121,7 +121,7 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         yield f"grant of {grant}"
 
 
-def _mended(tables: DatasetTables, standing: Described) -> Iterator[str]:
+def _mended(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
     """Repair the index and the functions of a merge table, and yield what was missing.
 
     Raises StoreMismatch if the table is not this stream's, or if two of its rows share a key.

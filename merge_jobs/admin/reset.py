@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from config_schema import names
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import BatchCommitted, database_failed
 from merge_jobs.stores.postgres import (
     batches,
@@ -40,7 +40,7 @@ class Reset:
 
 
 def reset_batch(
-    place: Place,
+    place: ConnectionInfo,
     stream: Stream,
     model_commit: str | None = None,
     lock_wait: float = 0,

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.model import Consistency, Ecosystem
-from merge_jobs.database.connections import Place, connect
+from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import database_failed
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.merge_store import stream_lock
@@ -91,7 +91,7 @@ class PlatformStatus:
         return replace(self, streams=tuple(of_it))
 
 
-def platform_status(place: Place, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
+def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
     """Return the streams that have batches or are synced; the model's where nothing is synced yet.
 
     Raises StreamFactoryError.
@@ -115,7 +115,7 @@ def modelled_streams(ecosystem: Ecosystem) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _status(session: Connection, place: Place, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
+def _status(session: Connection, place: ConnectionInfo, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
     of = names.platform_name(platform)
     parts = _tables_there(session, place, of)
     synced: Mapping[str, str | None] = dict.fromkeys(modelled)
@@ -153,7 +153,7 @@ class _Maps:
         return {dataset: reasons[kind] for dataset, reasons in self.distrusted.items() if kind in reasons}
 
 
-def _maps(session: Connection, place: Place, platform: str, row_maps: sql.Identifier) -> dict[str, _Maps]:
+def _maps(session: Connection, place: ConnectionInfo, platform: str, row_maps: sql.Identifier) -> dict[str, _Maps]:
     lines = _rows(session, "row_maps", None, row_maps=row_maps)
     tables = {
         (key, dataset): name or names.row_map_table(platform, key.partition("#")[0], dataset)
@@ -170,7 +170,7 @@ def _maps(session: Connection, place: Place, platform: str, row_maps: sql.Identi
     return found
 
 
-def _tables_there(session: Connection, place: Place, platform: str) -> dict[str, sql.Identifier]:
+def _tables_there(session: Connection, place: ConnectionInfo, platform: str) -> dict[str, sql.Identifier]:
     tables = {
         "counter": names.batch_counter_table(platform),
         "metrics": names.batch_metrics_table(platform),

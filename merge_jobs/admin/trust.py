@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psycopg2
 
 from config_schema.model import Dataset
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import database_failed
 from merge_jobs.stores.postgres import batches, operator_audit, row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -19,7 +19,11 @@ SESSION = "trust"  # stands for the run id where another command tells who holds
 
 
 def trust_again(
-    place: Place, stream: Stream, datasets: Sequence[Dataset], lock_wait: float = 0, asked_by: str | None = None
+    place: ConnectionInfo,
+    stream: Stream,
+    datasets: Sequence[Dataset],
+    lock_wait: float = 0,
+    asked_by: str | None = None,
 ) -> dict[str, dict[MapKind, str]]:
     """Let every strategy in again; return which were off, by dataset, and why.
 

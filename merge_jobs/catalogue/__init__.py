@@ -22,7 +22,7 @@ from merge_jobs.catalogue.mysql import mysql_tables
 from merge_jobs.catalogue.postgres import postgres_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.catalogue.sqlite import sqlite_tables
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import CommandWrong, DatabaseFailed
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
@@ -38,7 +38,7 @@ KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POST
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedDatastore:
     """The datastore; what to know of its tables, by their names; and the tables that are not in it."""
 
     datastore: Datastore
@@ -47,7 +47,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TableChoice:
     """Names or patterns of tables: all, unless some are `wanted`, less those that are `excluded`."""
 
     wanted: tuple[str, ...] = ()
@@ -58,10 +58,10 @@ class Choice:
         return (not self.wanted or _matches(table, self.wanted)) and not _matches(table, self.excluded)
 
 
-EVERYTHING = Choice()
+EVERYTHING = TableChoice()
 
 
-def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
+def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
     """Return the place that `kind://user:password@host:port/database` names.
 
     `password` is used where the DSN has none. Raises CommandWrong, which never shows the DSN: it may hold a password.
@@ -77,14 +77,14 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> Place:
     port = url.port or PORTS.get(kind, 5432)
     # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.
     database = url.database if kind is not SourceKind.SQLITE else str(Path(dsn.partition(":///")[2]).absolute())
-    return Place(
+    return ConnectionInfo(
         url.host or "localhost", port, database, schema, url.username or "", url.password or password or "", kind
     )
 
 
 def described(
-    place: Place, name: str, credential: str, consistency: Consistency, choice: Choice = EVERYTHING
-) -> Described:
+    place: ConnectionInfo, name: str, credential: str, consistency: Consistency, choice: TableChoice = EVERYTHING
+) -> DescribedDatastore:
     """Describe the tables of the place's schema.
 
     A table without a key that is unique and never NULL is left out, as is whatever no batch could read. Raises
@@ -99,10 +99,10 @@ def described(
     datastore = checked_datastore(found, name, database, consistency)
     if not found.datasets:
         _raise_nothing_found(where, found.left_out)
-    return Described(datastore, found.notes, tuple(sorted(found.left_out, key=lambda left: left.table)))
+    return DescribedDatastore(datastore, found.notes, tuple(sorted(found.left_out, key=lambda left: left.table)))
 
 
-def _tables(place: Place, source: Source) -> list[FoundTable]:
+def _tables(place: ConnectionInfo, source: Source) -> list[FoundTable]:
     if isinstance(source, PostgresSource):
         return postgres_tables(source)
     with _session(place, source.where) as session:
@@ -117,7 +117,7 @@ def _matches(table: str, patterns: Iterable[str]) -> bool:
     return any(table == pattern or fnmatchcase(table, pattern) for pattern in patterns)
 
 
-def _check_choice(where: str, choice: Choice, known: Sequence[str]) -> None:
+def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None:
     """Raise CommandWrong for a name or pattern that no table has: a slip would leave a table out, or in."""
     for flag, patterns in (("--table", choice.wanted), ("--exclude", choice.excluded)):
         for pattern in patterns:
@@ -136,7 +136,7 @@ def _raise_nothing_found(where: str, left_out: Sequence[LeftOut]) -> NoReturn:
 
 
 @contextmanager
-def _session(place: Place, where: str) -> Iterator[sa.Connection]:
+def _session(place: ConnectionInfo, where: str) -> Iterator[sa.Connection]:
     engine = source_engine(place, where)
     try:
         with warnings.catch_warnings(), engine.connect() as connection:

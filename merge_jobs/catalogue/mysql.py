@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.catalogue.reflected import modelled_columns, readable_or_why
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.sql.source import inspected_schema
 from merge_jobs.sql import statement
 
@@ -22,7 +22,7 @@ NO_RIGHT = "the user has no SELECT on it"
 Indexes = Mapping[str, list[tuple[str | None, int | None]]]  # by index: its columns, and how many characters of each
 
 
-def mysql_tables(connection: sa.Connection, place: Place) -> list[FoundTable]:
+def mysql_tables(connection: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
     """Return what can be selected from in the place's schema and is seen by the user, by name."""
     asked = {"schema": inspected_schema(place) or place.database}
     readable: dict[str, dict[str, bool]] = defaultdict(dict)
@@ -60,7 +60,7 @@ class _Reader:
     def __init__(
         self,
         connection: sa.Connection,
-        place: Place,
+        place: ConnectionInfo,
         name: str,
         kind: TableKind,
         readable: Mapping[str, bool],

@@ -10,13 +10,13 @@ from sqlalchemy.engine import Inspector
 from sqlalchemy.exc import SQLAlchemyError
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.sql.column_types import postgres_type
 from merge_jobs.sources.sql.reflection import reflected_columns
 from merge_jobs.sources.sql.source import inspected_schema
 
 
-def reflected_tables(session: sa.Connection, place: Place) -> list[FoundTable]:
+def reflected_tables(session: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
     """Return the tables and views of the place's schema, by name."""
     schema, inspector = inspected_schema(place), sa.inspect(session)
     tables = [(name, TableKind.TABLE) for name in inspector.get_table_names(schema=schema)]
@@ -35,13 +35,13 @@ def readable_or_why(name: str, kind: TableKind, read: Callable[[], FoundTable]) 
         return FoundTable(name, kind, left_out=f"its definition cannot be read ({type(error).__name__})")
 
 
-def modelled_columns(session: sa.Connection, place: Place, table: str) -> list[FoundColumn]:
+def modelled_columns(session: sa.Connection, place: ConnectionInfo, table: str) -> list[FoundColumn]:
     """Return the columns of a table, in its order, with the types that hold every value of theirs."""
     found = reflected_columns(session, place.kind, table, inspected_schema(place))
     return [FoundColumn(one.name, postgres_type(one.type, place.kind), one.nullable) for one in found]
 
 
-def _table(session: sa.Connection, place: Place, schema: str | None, name: str, kind: TableKind) -> FoundTable:
+def _table(session: sa.Connection, place: ConnectionInfo, schema: str | None, name: str, kind: TableKind) -> FoundTable:
     columns = modelled_columns(session, place, name)
     filled = [column.name for column in columns if not column.nullable]
     return FoundTable(name, kind, tuple(columns), tuple(_keys(sa.inspect(session), schema, name, filled)))

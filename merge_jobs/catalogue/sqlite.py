@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.catalogue.reflected import readable_or_why
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.sql.column_types import declared_type
 from merge_jobs.sources.sql.reflection import reflected_columns
 from merge_jobs.sources.sql.source import inspected_schema
@@ -42,7 +42,7 @@ class _Pragmas:
         return list(self.connection.execute(sa.text(statement), {"schema": self.schema, **values}))
 
 
-def sqlite_tables(connection: sa.Connection, place: Place) -> list[FoundTable]:
+def sqlite_tables(connection: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
     """Return the tables and views of the file, by name; SQLite's own are not among them."""
     schema = inspected_schema(place) or "main"
     found: list[FoundTable] = []
@@ -56,7 +56,7 @@ def sqlite_tables(connection: sa.Connection, place: Place) -> list[FoundTable]:
     return found
 
 
-def _table(place: Place, of: _Pragmas, kind: TableKind) -> FoundTable:
+def _table(place: ConnectionInfo, of: _Pragmas, kind: TableKind) -> FoundTable:
     told = of.rows(COLUMNS, table=of.name)
     primary = tuple(str(name) for name, _, pk, _ in sorted(told, key=lambda row: row[2]) if pk)
     empty = {str(name) for name, not_null, *_ in told if not not_null}

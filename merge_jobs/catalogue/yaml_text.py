@@ -10,7 +10,7 @@ import yaml
 from config_schema.load.documents import plain
 from config_schema.load.yaml_scalars import RESOLVERS
 from config_schema.model import Dataset
-from merge_jobs.catalogue import Described
+from merge_jobs.catalogue import DescribedDatastore
 from merge_jobs.catalogue.datasets import LeftOut
 
 LINE = 120
@@ -36,7 +36,7 @@ for tag, pattern, first in RESOLVERS:
     _Dumper.add_implicit_resolver(tag, pattern, first)
 
 
-def yaml_text(of: Described) -> str:
+def yaml_text(of: DescribedDatastore) -> str:
     """Return the document, with its line ends."""
     said = plain(of.datastore)
     del said["datasets"]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from config_schema import names
-from merge_jobs.admin.archive import Deed, Done, done
+from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, done
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
 from merge_jobs.errors import CommandWrong
@@ -50,17 +50,17 @@ def archive(
         _end(deed, found, dry_run)
 
 
-def _deed(platform: str, restore: bool, drop: str | None) -> Deed:
+def _deed(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
     if drop is None:
-        return Deed.RESTORE if restore else Deed.ARCHIVE
+        return ArchiveAction.RESTORE if restore else ArchiveAction.ARCHIVE
     if restore:
         raise CommandWrong("--drop", "it is given with --restore", "Give one of them")
     if drop != platform:
         raise CommandWrong("--drop", f"{drop!r} is not the platform", f"To drop what is archived: --drop {platform}")
-    return Deed.DROP
+    return ArchiveAction.DROP
 
 
-def _end(deed: Deed, streams: list[Done], dry_run: bool) -> None:
+def _end(deed: ArchiveAction, streams: list[ArchiveResult], dry_run: bool) -> None:
     word = f"would be {deed.value}" if dry_run else deed.value
     for one in streams:
         if one.failed is not None:

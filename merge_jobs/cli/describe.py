@@ -50,7 +50,7 @@ def describe(
     Exit codes: 0 written, 1 an error, which is named, 2 a wrong option.
     """
     # SQLAlchemy takes a while to load.
-    from merge_jobs.catalogue import Choice, described, place_of_dsn
+    from merge_jobs.catalogue import TableChoice, described, place_of_dsn
     from merge_jobs.catalogue.datasets import stream_name
     from merge_jobs.catalogue.yaml_text import printable, yaml_text
 
@@ -61,7 +61,7 @@ def describe(
         consistency = Consistency.SINGLE_DATASET if single_dataset else Consistency.MULTI_DATASET
         title = Path(place.database).stem
         secret = credential or names.dns_label(title) or "source"
-        choice = Choice(tuple(table or ()), tuple(exclude or ()))
+        choice = TableChoice(tuple(table or ()), tuple(exclude or ()))
         found = described(place, name or stream_name(title), secret, consistency, choice)
         text = HEADER.format(place=printable(place.in_full())) + yaml_text(found)
         if out is None:

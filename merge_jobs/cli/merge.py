@@ -16,7 +16,7 @@ from merge_jobs.run.options import MergeOptions
 from merge_jobs.run.report import report
 from merge_jobs.run.request import Request, perform
 from merge_jobs.run.shadow import Tables
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 
 @with_places
@@ -36,7 +36,7 @@ def merge(
             "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
         ),
     ] = None,
-    strategy: Annotated[Wanted, Option("--strategy", "How the delta is found.")] = MergeOptions.strategy,
+    strategy: Annotated[StrategyOption, Option("--strategy", "How the delta is found.")] = MergeOptions.strategy,
     time_slice_seconds: Annotated[float, Option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
     max_delete_fraction: Annotated[
         float, Option("--max-delete-fraction", "Fail rather than delete a larger part of a table.")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from merge_jobs.admin.repair import Kept, kept_tables, running_streams
+from merge_jobs.admin.repair import RepairResult, kept_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
 from merge_jobs.cli.options import Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
@@ -36,7 +36,7 @@ def tables(
         _end(list(kept_tables(place, ecosystem, platform, streams, dry_run=dry_run)), dry_run)
 
 
-def _end(streams: list[Kept], dry_run: bool) -> None:
+def _end(streams: list[RepairResult], dry_run: bool) -> None:
     for one in streams:
         if one.failed is not None:
             print_error(one.failed)

@@ -14,7 +14,7 @@ from psycopg2 import extensions
 from config_schema import names
 from config_schema.model import Database, SourceKind
 from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
-from merge_jobs.database.session import Session, Side
+from merge_jobs.database.session import Session, SessionSide
 from merge_jobs.errors import CommandWrong, PoolingRefused, connect_failed, database_failed
 from merge_jobs.sql import execute
 
@@ -34,7 +34,7 @@ WAITING = {"idle_session_timeout": "0"}  # a run waits between two looks
 
 
 @dataclass(frozen=True)
-class Place:
+class ConnectionInfo:
     """A database, and the schema in it, with the login for it."""
 
     host: str
@@ -56,17 +56,19 @@ class Place:
         return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
 
 
-def place_of(database: Database, credential: str | None, environment: Mapping[str, str] | None = None) -> Place:
+def place_of(
+    database: Database, credential: str | None, environment: Mapping[str, str] | None = None
+) -> ConnectionInfo:
     """Return where a model's database is, with the login from the environment.
 
     Raises CommandWrong naming the variable that is missing.
     """
     secret = credential or database.credential
     if database.kind is SourceKind.SQLITE:
-        return Place(database.host, database.port, database.database, database.schema, "", "", database.kind)
+        return ConnectionInfo(database.host, database.port, database.database, database.schema, "", "", database.kind)
     user = secret_value(secret, "username", environment)
     password = secret_value(secret, "password", environment)
-    return Place(
+    return ConnectionInfo(
         database.host,
         database.port,
         database.database,
@@ -90,7 +92,9 @@ def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = 
     return value
 
 
-def connect(place: Place, application_name: str, where: str, lock_seconds: int, side: Side = Side.OURS) -> Session:
+def connect(
+    place: ConnectionInfo, application_name: str, where: str, lock_seconds: int, side: SessionSide = SessionSide.OURS
+) -> Session:
     """Return a session that waits for a lock at most `lock_seconds`.
 
     Raises ConnectFailed, or PoolingRefused if a pooler without transactions stands between.
@@ -121,7 +125,7 @@ def _has_transactions(session: Session) -> bool:
     return True
 
 
-def _opened(place: Place, application_name: str, where: str, lock_seconds: int, side: Side) -> Session:
+def _opened(place: ConnectionInfo, application_name: str, where: str, lock_seconds: int, side: SessionSide) -> Session:
     session = _connected(place, application_name, where)
     if session.get_parameter_status("standard_conforming_strings") == "off":
         # The driver writes literals as the session was when it began.
@@ -136,7 +140,7 @@ def _opened(place: Place, application_name: str, where: str, lock_seconds: int, 
     return session
 
 
-def connecting(place: Place, application_name: str, sslmode: str) -> extensions.connection:
+def connecting(place: ConnectionInfo, application_name: str, sslmode: str) -> extensions.connection:
     """Return a plain connection while it is being opened, with the sslmode of the last session; the caller polls it."""
     arguments = {**_arguments(place, application_name), "sslmode": sslmode}
     if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
@@ -145,7 +149,7 @@ def connecting(place: Place, application_name: str, sslmode: str) -> extensions.
     return opening
 
 
-def _connected(place: Place, application_name: str, where: str, **more: str) -> Session:
+def _connected(place: ConnectionInfo, application_name: str, where: str, **more: str) -> Session:
     arguments: dict[str, Any] = {**_arguments(place, application_name), **more}
 
     def opened(further: dict[str, str]) -> Session:
@@ -160,7 +164,7 @@ def _connected(place: Place, application_name: str, where: str, **more: str) -> 
         raise failed.with_private(f"{place.user} at {place.host}:{place.port}: {failed.private}") from None
 
 
-def _arguments(place: Place, application_name: str) -> dict[str, Any]:
+def _arguments(place: ConnectionInfo, application_name: str) -> dict[str, Any]:
     return {
         "host": place.host,
         "port": place.port,

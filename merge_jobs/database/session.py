@@ -24,7 +24,7 @@ RESTRICTED_SINCE = {12: 20, 13: 16, 14: 13, 15: 8, 16: 4}
 SEPARATOR = sql.SQL(";\n")
 
 
-class Side(Enum):
+class SessionSide(Enum):
     """Whose database a session is with."""
 
     PRODUCER = "producer"
@@ -65,10 +65,10 @@ class Session(extensions.connection):
     verified: Verified | None = None  # of the last transaction that was verified
     _settings: sql.Composable
     _began = False  # whether a transaction of ours is open
-    _side = Side.OURS
+    _side = SessionSide.OURS
     _access = "READ WRITE"
 
-    def open(self, where: str, side: Side, lock_seconds: int) -> None:
+    def open(self, where: str, side: SessionSide, lock_seconds: int) -> None:
         """Prepare a new session: the settings that each of its transactions begins with."""
         self.where, self._side = where, side
         self.autocommit = True  # of the driver, which would begin transactions without settings
@@ -86,7 +86,7 @@ class Session(extensions.connection):
             raise self._gone("the transaction is gone, and nothing of ours has ended it")
         access = "READ ONLY" if self.read_only else self._access
         beginning = composed("session.begin", {"access": sql.SQL(access)}, {})
-        durable = [] if self._side is Side.PRODUCER else [composed("session.durable", {}, {})]
+        durable = [] if self._side is SessionSide.PRODUCER else [composed("session.durable", {}, {})]
         try:
             (row,) = self._plain(beginning, self._settings, *durable, composed("session.verify", {}, {}))
         except FeatureNotSupported:
@@ -169,9 +169,9 @@ class Session(extensions.connection):
         if minor >= RESTRICTED_SINCE.get(major, 0):
             names.append("settings_of_newer_minors")
         match self._side:
-            case Side.PRODUCER:
+            case SessionSide.PRODUCER:
                 return [*names, "producers_own"]
-            case Side.OURS:
+            case SessionSide.OURS:
                 return names
         assert_never(self._side)
 

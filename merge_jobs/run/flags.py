@@ -9,7 +9,7 @@ from config_schema.errors import choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
 from config_schema.tls import Tls, strongest
-from merge_jobs.database.connections import Place, place_of
+from merge_jobs.database.connections import ConnectionInfo, place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.run.model_source import GitModel, model_in, synced_model
 
@@ -63,7 +63,7 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
     return _with_least_tls(model, store.least_tls), commit
 
 
-def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place:
+def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> ConnectionInfo:
     """Return the merge store of a platform, which may have left the model if the flags say everything.
 
     Raises StreamFactoryError.
@@ -77,7 +77,7 @@ def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Place
     return store_place(store, known[platform].merge_store)
 
 
-def store_place(flags: StoreFlags, modelled: Database) -> Place:
+def store_place(flags: StoreFlags, modelled: Database) -> ConnectionInfo:
     """Return where the merge store is, with its login. Raises CommandWrong naming the variable that is missing."""
     return place_of(store_database(flags, modelled), None)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from config_schema import names
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.process import shutdown
 from merge_jobs.run.begin import UNLOGGED_MAPS
@@ -33,13 +33,13 @@ from merge_jobs.stores.postgres.tables import (
     TableNames,
     merge_table,
 )
-from merge_jobs.strategies.guard import Sight, look
+from merge_jobs.strategies.guard import TableState, look
 from merge_jobs.strategies.rejected_values import refusals_named
 from merge_jobs.strategies.selection import (
     STRATEGIES,
     Case,
-    Choice,
-    Wanted,
+    ChosenStrategy,
+    StrategyOption,
     choice,
     strategy_named,
 )
@@ -80,11 +80,13 @@ class Looking:
 
     tables: DatasetTables
     source: Source
-    sight: Sight | None = None
+    sight: TableState | None = None
     known: RowMap | None = None
 
 
-def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_batch: int, audit: float) -> Batch:
+def ingest(
+    store: MergeStore, place: ConnectionInfo, batch: Batch, wanted: StrategyOption, last_batch: int, audit: float
+) -> Batch:
     """Read all datasets; return the batch with what was staged. `audit` is the interval of audits in seconds.
 
     If every strategy can go on from a commit the batch is then committed as ingested; a first load is not: it ends
@@ -108,7 +110,7 @@ def ingest(store: MergeStore, place: Place, batch: Batch, wanted: Wanted, last_b
     return state.batch
 
 
-def _read(state: Ingesting, looking: Looking, wanted: Wanted, audit: float) -> Staged:
+def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: float) -> Staged:
     """Stage a dataset by the strategy that suits what is known of it."""
     began, tables = time.monotonic(), looking.tables
     perform(LOOK_STEPS, looking)
@@ -133,12 +135,12 @@ def _read(state: Ingesting, looking: Looking, wanted: Wanted, audit: float) -> S
     )
 
 
-def _staged(reading: Reading, how: Choice) -> tuple[Choice, Read]:
+def _staged(reading: Reading, how: ChosenStrategy) -> tuple[ChosenStrategy, Read]:
     """Stage the dataset by the strategy chosen, or in full where that is in doubt; return which it was."""
     try:
         return how, strategy_named(how.strategy).stage(reading)
     except Doubt as doubt:
-        instead = Choice("full", str(doubt), how.map_kind)
+        instead = ChosenStrategy("full", str(doubt), how.map_kind)
         log.warning("%s batch %d: full: %s", reading.tables.where, reading.batch_id, instead.reason)
         perform(DOUBT_STEPS, reading)
         return instead, strategy_named(instead.strategy).stage(reading)

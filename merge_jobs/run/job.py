@@ -10,7 +10,7 @@ import psycopg2
 
 from config_schema.errors import StreamFactoryError
 from config_schema.result import DatasetResult, MergeResult, ResultCode
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.quality import checks
@@ -42,8 +42,8 @@ class Job:
     """What a run is asked to do."""
 
     stream: Stream
-    source: Place
-    store: Place
+    source: ConnectionInfo
+    store: ConnectionInfo
     run_id: str
     model_commit: str | None = None
     options: MergeOptions = field(default_factory=MergeOptions)

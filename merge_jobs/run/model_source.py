@@ -17,7 +17,7 @@ from config_schema.load.compiled import is_code, reading
 from config_schema.load.git import checkout
 from config_schema.load.model_files import files_digest
 from config_schema.model.compiled import CompiledModel, compiled_from_json
-from merge_jobs.database.connections import Place, connect
+from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import CommandWrong, database_failed
 from merge_jobs.sql import composed
 
@@ -38,7 +38,7 @@ def model_in(folder: Path) -> Model:
     return load_model(folder)
 
 
-def synced_model(git: GitModel, store: Place, platform: str) -> tuple[Model, str]:
+def synced_model(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[Model, str]:
     """Return the model at the commit that sync has recorded in the merge store, and that commit.
 
     A model that is code is read as sync has compiled it: no code of a model runs where there are secrets.
@@ -53,7 +53,7 @@ def synced_model(git: GitModel, store: Place, platform: str) -> tuple[Model, str
         return load_model(folder, reading(compiled_model(store, platform, commit, files_digest(folder)))), commit
 
 
-def recorded_commit(store: Place, platform: str) -> str:
+def recorded_commit(store: ConnectionInfo, platform: str) -> str:
     """Return the commit of the model that sync applied last. Raise CommandWrong if it never ran for the platform."""
     table = names.model_state_table(names.platform_name(platform))
     found = _read(store, platform, "recorded_commit", {}, model_state=sql.Identifier(store.schema, table))
@@ -63,7 +63,7 @@ def recorded_commit(store: Place, platform: str) -> str:
     return found
 
 
-def compiled_model(store: Place, platform: str, commit: str, digest: str) -> CompiledModel:
+def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: str) -> CompiledModel:
     """Return what sync recorded of a model's code. Raise CommandWrong if it recorded nothing of these files."""
     table = names.compiled_model_table(names.platform_name(platform))
     values = {"model_commit": commit, "digest": digest}
@@ -74,7 +74,9 @@ def compiled_model(store: Place, platform: str, commit: str, digest: str) -> Com
     return compiled_from_json(found, table)
 
 
-def _read(store: Place, platform: str, name: str, values: Mapping[str, str], **parts: sql.Composable) -> str | None:
+def _read(
+    store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Composable
+) -> str | None:
     """Return the text that a statement of sql/batches.sql gives; None for no row, or no such table."""
     where = f"merge store {store}"
     session = connect(store, f"merge-job {platform}", where, LOCK_SECONDS)

@@ -12,7 +12,7 @@ from config_schema.errors import choose_from
 from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
 from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import CommandWrong
 from merge_jobs.run.batch_steps import steps_of
 from merge_jobs.sql import statement, statements_of
@@ -117,7 +117,7 @@ class _NamesOnly(MergeStore):
 
     def __init__(self, stream: Stream, of: Database) -> None:
         self.stream = stream
-        self.place = Place(of.host, of.port, of.database, of.schema, "", "")
+        self.place = ConnectionInfo(of.host, of.port, of.database, of.schema, "", "")
 
     def _of_type(self, text: str) -> tuple[str | None, str | None]:
         return None, None

@@ -24,7 +24,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
     BATCH_COLUMNS,
     DatasetTables,
-    Described,
+    DescribedTable,
     described,
     merge_table,
 )
@@ -48,7 +48,7 @@ class Drift:
         return "; ".join(told)
 
 
-def drift(tables: DatasetTables, standing: Described, modelled: Described) -> Drift:
+def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTable) -> Drift:
     """Return how the merge table differs from a table made by the model.
 
     Raises StoreMismatch with both definitions of every column whose type cannot be widened to the model's.

@@ -90,7 +90,7 @@ RowChange = Insert | Update | Delete
 
 
 @dataclass(frozen=True)
-class Change:
+class CustomerChange:
     """One transaction: the rows that change, in an order in which the foreign keys always hold."""
 
     kind: ChangeKind
@@ -98,7 +98,7 @@ class Change:
     rows: tuple[RowChange, ...]
 
 
-def next_change(random: Random, household: Household | None, free: FreeIds) -> Change:
+def next_change(random: Random, household: Household | None, free: FreeIds) -> CustomerChange:
     """Return a change to the household, or a new customer; for None, the first customer."""
     kind = random.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()))[0]
     if household is None or kind is ChangeKind.NEW_CUSTOMER:
@@ -116,16 +116,16 @@ def next_change(random: Random, household: Household | None, free: FreeIds) -> C
             assert_never(kind)
 
 
-def _new_customer(random: Random, free: FreeIds) -> Change:
+def _new_customer(random: Random, free: FreeIds) -> CustomerChange:
     person = {column: draw(random) for column, draw in CUSTOMER_VALUES.items()}
     # Without the addresses at first: they point at the customer in turn.
     customer = Insert("customers", {"id": free.customer, **person, "dob": people.birthday(random)})
     home = {"primaryAddressId": free.address, "billingAddressId": random.choice((free.address, None))}
     rows = (customer, _address(random, free.address, free.customer), Update("customers", free.customer, home))
-    return Change(ChangeKind.NEW_CUSTOMER, free.customer, rows)
+    return CustomerChange(ChangeKind.NEW_CUSTOMER, free.customer, rows)
 
 
-def _update_customer(random: Random, household: Household) -> Change:
+def _update_customer(random: Random, household: Household) -> CustomerChange:
     customer = household.customer
     billing = [row["id"] for row in household.addresses if row["id"] != customer["billingAddressId"]]
     columns = [*CUSTOMER_VALUES, "billingAddressId"] if billing else list(CUSTOMER_VALUES)
@@ -135,27 +135,27 @@ def _update_customer(random: Random, household: Household) -> Change:
             values[column] = random.choice(billing)
         else:
             values[column] = people.other(random, CUSTOMER_VALUES[column], customer[column])
-    return Change(ChangeKind.UPDATE_CUSTOMER, customer["id"], (Update("customers", customer["id"], values),))
+    return CustomerChange(ChangeKind.UPDATE_CUSTOMER, customer["id"], (Update("customers", customer["id"], values),))
 
 
-def _new_address(random: Random, household: Household, free: FreeIds) -> Change:
+def _new_address(random: Random, household: Household, free: FreeIds) -> CustomerChange:
     customer = household.customer
     rows: list[RowChange] = [_address(random, free.address, customer["id"])]
     column = "primaryAddressId" if customer["primaryAddressId"] is None else "billingAddressId"
     if customer[column] is None or random.random() < 0.3:
         rows.append(Update("customers", customer["id"], {column: free.address}))
-    return Change(ChangeKind.NEW_ADDRESS, free.address, tuple(rows))
+    return CustomerChange(ChangeKind.NEW_ADDRESS, free.address, tuple(rows))
 
 
-def _update_address(random: Random, household: Household) -> Change:
+def _update_address(random: Random, household: Household) -> CustomerChange:
     address = random.choice(household.addresses)
     values: dict[str, Any] = {"streetName": people.other(random, people.street, address["streetName"])}
     if random.random() < 0.5:
         values |= people.town(random)
-    return Change(ChangeKind.UPDATE_ADDRESS, address["id"], (Update("addresses", address["id"], values),))
+    return CustomerChange(ChangeKind.UPDATE_ADDRESS, address["id"], (Update("addresses", address["id"], values),))
 
 
-def _delete_address(random: Random, household: Household) -> Change:
+def _delete_address(random: Random, household: Household) -> CustomerChange:
     spare = [row for row in household.addresses if row["id"] not in household.points_at]
     gone: str = random.choice(spare or household.addresses)["id"]
     kept = [row["id"] for row in household.addresses if row["id"] != gone]
@@ -165,7 +165,7 @@ def _delete_address(random: Random, household: Household) -> Change:
     }
     delete = Delete("addresses", gone)
     rows = (Update("customers", customer["id"], moved), delete) if moved else (delete,)
-    return Change(ChangeKind.DELETE_ADDRESS, gone, rows)
+    return CustomerChange(ChangeKind.DELETE_ADDRESS, gone, rows)
 
 
 def _address(random: Random, address: str, customer: str) -> Insert:

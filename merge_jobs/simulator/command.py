@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 from config_schema.errors import StreamFactoryError, text_for_terminal
-from merge_jobs.simulator.change import Change
+from merge_jobs.simulator.change import CustomerChange
 from merge_jobs.simulator.connect import Settings, connector, parsed
 from merge_jobs.simulator.producer import create_tables
 from merge_jobs.simulator.run import Connect, Pause, Summary, run_changes
@@ -149,8 +149,8 @@ def _stopped_by_signals() -> Iterator[Event]:
             signal.signal(number, old)
 
 
-def _told(talk: Callable[[str], None]) -> Callable[[Change], None]:
-    def tell(change: Change) -> None:
+def _told(talk: Callable[[str], None]) -> Callable[[CustomerChange], None]:
+    def tell(change: CustomerChange) -> None:
         talk(f"{change.kind.value} {change.id}")
         sys.stdout.flush()
 

@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from merge_jobs.errors import database_failed
-from merge_jobs.simulator.change import Change, Delete, Household, Insert, RowChange, Update
+from merge_jobs.simulator.change import CustomerChange, Delete, Household, Insert, RowChange, Update
 from merge_jobs.sql import composed
 
 
@@ -72,7 +72,7 @@ def household_at(cursor: Cursor, position: float) -> Household | None:
     return Household(customers[0], tuple(_rows(cursor)))
 
 
-def apply(cursor: Cursor, change: Change) -> None:
+def apply(cursor: Cursor, change: CustomerChange) -> None:
     """Write the rows of a change. Raises RowsMoved if one of them is no longer there."""
     for row in change.rows:
         _write(cursor, row)

@@ -18,7 +18,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from config_schema.errors import StreamFactoryError
 from merge_jobs.errors import ConnectFailed, database_failed
-from merge_jobs.simulator.change import Change, ChangeKind, FreeIds, Insert, next_change
+from merge_jobs.simulator.change import ChangeKind, CustomerChange, FreeIds, Insert, next_change
 from merge_jobs.simulator.producer import (
     RowsMoved,
     apply,
@@ -77,7 +77,7 @@ def run_changes(
     max_changes: int | None = None,
     pause: Pause | None = None,
     stop: Event | None = None,
-    on_change: Callable[[Change], None] | None = None,
+    on_change: Callable[[CustomerChange], None] | None = None,
     say: Say = log.warning,
 ) -> Summary:
     """Make changes until there are `max_changes` or `stop` is set; `on_change` hears of each committed one.
@@ -111,10 +111,10 @@ class Simulator:
         self._random = Random(seed)
         self._numbers = (0, 0)  # kept, so that the id of a deleted row is not given out again
         self._numbers_known = False
-        self._committing: tuple[int, Change] | None = None
+        self._committing: tuple[int, CustomerChange] | None = None
         self._connection = connect()
 
-    def change(self) -> Change | None:
+    def change(self) -> CustomerChange | None:
         """Commit the next change and return it; None if stopped before. Raises StreamFactoryError."""
         collisions = 0
         while not self._stop.is_set():
@@ -142,7 +142,7 @@ class Simulator:
         """Roll back what is not committed, and disconnect."""
         self._connection.close()
 
-    def _attempt(self) -> Change:
+    def _attempt(self) -> CustomerChange:
         self._committing = None
         with self._connection.cursor() as cursor:
             transaction = begin_change(cursor)
@@ -161,7 +161,7 @@ class Simulator:
             self._numbers_known = True
         return FreeIds(f"CUST{self._numbers[0] + 1:03d}", f"ADDR{self._numbers[1] + 1:03d}")
 
-    def _count_ids(self, change: Change) -> None:
+    def _count_ids(self, change: CustomerChange) -> None:
         used = {row.table for row in change.rows if isinstance(row, Insert)}
         self._numbers = (self._numbers[0] + ("customers" in used), self._numbers[1] + ("addresses" in used))
 
@@ -177,7 +177,7 @@ class Simulator:
             raise failure from error
         self._stop.wait(FIRST_DELAY)
 
-    def _reconnect(self) -> Change | None:
+    def _reconnect(self) -> CustomerChange | None:
         """Connect again, however long it takes; the change whose COMMIT had arrived when the connection was lost."""
         self._say("The connection to the producer was lost; trying again until it is back")
         delay = FIRST_DELAY
@@ -193,7 +193,7 @@ class Simulator:
             return committed
         return None
 
-    def _committed_after_all(self) -> Change | None:
+    def _committed_after_all(self) -> CustomerChange | None:
         if self._committing is None:
             return None
         transaction, change = self._committing

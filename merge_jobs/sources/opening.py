@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from config_schema.model import SourceKind
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources import Source
 from merge_jobs.sources.postgres.source import PostgresSource
 
 
-def open_source(place: Place, application_name: str) -> Source:
+def open_source(place: ConnectionInfo, application_name: str) -> Source:
     """Return a session on the producer's database. Raises StreamFactoryError."""
     if place.kind is SourceKind.POSTGRESQL:
         return PostgresSource(place, application_name)

@@ -13,12 +13,12 @@ from merge_jobs.database.copy_pipe import copy_rows
 from merge_jobs.errors import SourceMismatch
 from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.stores.postgres.progress import progress_told
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 
 log = logging.getLogger(__name__)
 
 
-def read_into(tables: DatasetTables, source: Source, made: Described, copy: str) -> int:
+def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy: str) -> int:
     """Copy the dataset by the statement `copy`; gives back the number of rows.
 
     Raises SourceMismatch naming every column that the source lacks.
@@ -49,13 +49,13 @@ def check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, S
 
 
 def is_exact_in_binary(
-    tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described, names: Iterable[str]
+    tables: DatasetTables, columns: Mapping[str, SourceColumn], made: DescribedTable, names: Iterable[str]
 ) -> bool:
     """Return whether these columns have the same binary form in the source and in a table of the model."""
     return all(columns[name].portable and columns[name].type == made.columns[name] for name in names)
 
 
-def warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: Described) -> None:
+def warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: DescribedTable) -> None:
     """Log each column whose type is another one in the model than in the source."""
     for column in tables.dataset.columns:
         theirs, ours = columns[column.name].type, made.columns[column.name]

@@ -51,7 +51,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Sight:
+class TableState:
     """A dataset's table as it stands in the source's snapshot.
 
     `facts` can be written as JSON. `no_versions` and `no_keys` say why row versions, or keys, cannot be mapped.
@@ -85,7 +85,7 @@ def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | 
     return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
 
 
-def look(source: PostgresSource, dataset: Dataset) -> Sight:
+def look(source: PostgresSource, dataset: Dataset) -> TableState:
     """Return what the guard needs to know of the dataset's table, from the source's snapshot."""
     ((is_readable,),) = source.rows("guard.server_is_readable")
     server = source.rows("guard.server")[0] if is_readable else NO_SERVER
@@ -120,7 +120,7 @@ def look(source: PostgresSource, dataset: Dataset) -> Sight:
         unfit = "it has virtual generated columns"
     if unfit is None and unstable:
         unfit = "it has columns of type money, or of types that name objects"
-    return Sight(told, leaves, next_transaction(transaction, age), unfit, no_keys)
+    return TableState(told, leaves, next_transaction(transaction, age), unfit, no_keys)
 
 
 def next_transaction(at_least: int, age_of_third: int) -> int:

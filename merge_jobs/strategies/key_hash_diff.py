@@ -12,7 +12,7 @@ from psycopg2 import sql
 from merge_jobs.errors import MapWrong
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.incremental import change_steps
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_hashes import RowHashes
@@ -48,7 +48,7 @@ class HashStaging(Staging):
         return RowHashes.of(self.reading, self.made)
 
 
-def load_and_map(reading: Reading, made: Described, loaded: sql.Identifier, new_map: sql.Identifier) -> int:
+def load_and_map(reading: Reading, made: DescribedTable, loaded: sql.Identifier, new_map: sql.Identifier) -> int:
     """Load all rows and map their hashes, in one pass: a row and its hash are of one state, whatever the source is.
 
     `loaded` is a new, empty table with the model's columns, described by `made`. Return the number of rows.

@@ -12,7 +12,7 @@ from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
 from merge_jobs.stores.postgres.progress import Pieces, progress_told
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
 from merge_jobs.strategies.strategy import Reading
 
@@ -82,7 +82,7 @@ class RowHashes:
     binary_rows: bool
 
     @staticmethod
-    def of(reading: Reading, made: Described) -> RowHashes:
+    def of(reading: Reading, made: DescribedTable) -> RowHashes:
         """Return how to read a source by hashes. `made` is a table with the model's columns.
 
         Raises SourceMismatch if the source lacks one.

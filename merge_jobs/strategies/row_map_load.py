@@ -17,7 +17,7 @@ from merge_jobs.strategies.strategy import Applying, Staging
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """New, empty tables for rows and for the map: their names, and the statements that copy into them.
 
     The table of the rows has the model's columns.
@@ -31,11 +31,11 @@ class Target:
     copy_map: str
 
 
-MERGE_TABLE = Target(
+MERGE_TABLE = LoadTarget(
     *(lambda tables: tables.merge_name, "straight into the new table", "dataset.copy_to_new_merge_table"),
     *(lambda tables: tables.map_name, "into the map", "version_diff.copy_to_map"),
 )
-STAGING_TABLE = Target(
+STAGING_TABLE = LoadTarget(
     *(lambda tables: tables.staging_name, "into the staging table", "dataset.copy_all_to_staging"),
     *(lambda tables: tables.staged_map_name, "into that map", "version_diff.copy_to_map_to_come"),
 )
@@ -50,7 +50,7 @@ VERSIONS_WANTED: Condition[Staging] = Condition("", lambda state: state.reading.
 MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_kind is not None)
 
 
-def load_steps(target: Target) -> tuple[Step[Staging], ...]:
+def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
     """Return the steps that load every row, and map it if a map is wanted.
 
     Row versions take a second pass: what has them is covered by the source's snapshot.
@@ -65,7 +65,7 @@ def load_steps(target: Target) -> tuple[Step[Staging], ...]:
     )
 
 
-def finish_map(target: Target, title: str) -> Step[Applying]:
+def finish_map(target: LoadTarget, title: str) -> Step[Applying]:
     """Return the step that makes a map which has been filled ready for use."""
 
     def finish(state: Applying) -> None:
@@ -75,7 +75,7 @@ def finish_map(target: Target, title: str) -> Step[Applying]:
     return Step(finish, (section,), also=("key_hash_diff.analyze_map",), when=MAP_STAGED)
 
 
-def _load(target: Target, state: Staging) -> None:
+def _load(target: LoadTarget, state: Staging) -> None:
     if state.reading.map_kind is MapKind.KEY_HASHES:
         store, tables = state.tables.store, state.tables
         loaded, new_map = store.table(target.rows(tables)), store.table(target.map(tables))
@@ -85,5 +85,5 @@ def _load(target: Target, state: Staging) -> None:
     state.staged = state.rows
 
 
-def _map_versions(target: Target, state: Staging) -> None:
+def _map_versions(target: LoadTarget, state: Staging) -> None:
     version_diff.map_all(state.reading, state.made, target.copy_map)

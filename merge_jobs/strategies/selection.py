@@ -10,7 +10,7 @@ from typing import Any
 
 from merge_jobs.stores.postgres.row_maps import MapKind, RowMap
 from merge_jobs.strategies.full import FULL
-from merge_jobs.strategies.guard import Sight, broken, meaning_changed
+from merge_jobs.strategies.guard import TableState, broken, meaning_changed
 from merge_jobs.strategies.initial import INITIAL
 from merge_jobs.strategies.key_hash_diff import KEY_HASH_DIFF
 from merge_jobs.strategies.strategy import Strategy
@@ -19,7 +19,7 @@ from merge_jobs.strategies.version_diff import VERSION_DIFF
 AUDIT_SECONDS = 86400
 
 
-class Wanted(Enum):
+class StrategyOption(Enum):
     """What the command asks for."""
 
     AUTO = "auto"
@@ -29,7 +29,7 @@ class Wanted(Enum):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenStrategy:
     """A strategy, why it is taken, the map that it leaves, and whether it audits the map that is there."""
 
     strategy: str
@@ -48,9 +48,9 @@ class Case:
     name: str
     is_merged: bool
     last_batch: int
-    wanted: Wanted
+    wanted: StrategyOption
     known: RowMap | None
-    sight: Sight | None
+    sight: TableState | None
     now: datetime
     audit_interval: float = AUDIT_SECONDS
 
@@ -65,19 +65,21 @@ def strategy_named(name: str) -> Strategy[Any]:
     return STRATEGIES[name]
 
 
-def choice(case: Case) -> Choice:
+def choice(case: Case) -> ChosenStrategy:
     """Return the strategy of a dataset's batch, and why."""
     kind, no_map = _map_kind(case)
     if not case.is_merged:
-        return Choice("initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind)
+        return ChosenStrategy(
+            "initial", "the first load" if case.last_batch == 0 else "there is no merge table yet", kind
+        )
     why = _why_full(case, kind, no_map)
     if why is not None or kind is None:
-        return Choice("full", why or no_map, kind)
+        return ChosenStrategy("full", why or no_map, kind)
     assert case.known is not None
     if _audit_is_due(case, case.known):
-        return Choice("full", f"an audit, as the last full batch was at {case.known.full_at}", kind, audit=True)
+        return ChosenStrategy("full", f"an audit, as the last full batch was at {case.known.full_at}", kind, audit=True)
     why = "row versions tell what has changed" if kind is MapKind.VERSIONS else _no_versions(case) or "asked for"
-    return Choice(kind.value, why, kind)
+    return ChosenStrategy(kind.value, why, kind)
 
 
 def _map_kind(case: Case) -> tuple[MapKind | None, str]:
@@ -86,7 +88,7 @@ def _map_kind(case: Case) -> tuple[MapKind | None, str]:
         return None, "the source is not PostgreSQL"
     if case.sight.no_keys is not None:
         return None, case.sight.no_keys
-    if case.wanted is not Wanted.KEY_HASH_DIFF and _no_versions(case) is None:
+    if case.wanted is not StrategyOption.KEY_HASH_DIFF and _no_versions(case) is None:
         return MapKind.VERSIONS, ""
     off = _why_off(case, MapKind.KEY_HASHES)
     return (MapKind.KEY_HASHES, "") if off is None else (None, off)
@@ -106,7 +108,7 @@ def _why_off(case: Case, kind: MapKind) -> str | None:
 
 
 def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
-    if case.wanted is Wanted.FULL:
+    if case.wanted is StrategyOption.FULL:
         return "asked for"
     if kind is None:
         return no_map

@@ -11,8 +11,8 @@ from merge_jobs.sources import Source
 from merge_jobs.stores.postgres.apply import Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
-from merge_jobs.strategies.guard import Sight
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
+from merge_jobs.strategies.guard import TableState
 from merge_jobs.strategies.step import Step, perform
 
 
@@ -23,7 +23,7 @@ class Reading:
     tables: DatasetTables
     source: Source
     batch_id: int
-    sight: Sight | None = None
+    sight: TableState | None = None
     map_kind: MapKind | None = None
 
     def guard(self, rows: int) -> dict[str, Any] | None:
@@ -48,7 +48,7 @@ class Staging:
     """What the steps that stage a dataset hand on: the table that they made, and the numbers of `Read`."""
 
     reading: Reading
-    made: Described = field(default_factory=lambda: Described({}, None))
+    made: DescribedTable = field(default_factory=lambda: DescribedTable({}, None))
     rows: int = 0
     staged: int = 0
 

@@ -16,9 +16,9 @@ from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
 from merge_jobs.stores.postgres.progress import Pieces
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import DatasetTables, Described
+from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary
-from merge_jobs.strategies.guard import WRAP, Leaf, Sight
+from merge_jobs.strategies.guard import WRAP, Leaf, TableState
 from merge_jobs.strategies.incremental import change_steps
 from merge_jobs.strategies.staging import CREATE_STAGING, INTO_STAGING, create_staged_map
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
@@ -73,7 +73,7 @@ def _end_look(state: VersionStaging) -> None:
     state.tables.run("version_diff.drop_look")
 
 
-def map_all(reading: Reading, made: Described, copy: str) -> None:
+def map_all(reading: Reading, made: DescribedTable, copy: str) -> None:
     """Map every row of the source, by the statement `copy`. `made` is a table that has the model's columns."""
     _VersionSource.of(reading, made).copy_all_blocks(copy)
 
@@ -84,13 +84,13 @@ class _VersionSource:
 
     tables: DatasetTables
     source: PostgresSource
-    sight: Sight
+    sight: TableState
     binary_keys: bool
     binary_rows: bool
     selected: sql.Composable
 
     @staticmethod
-    def of(reading: Reading, made: Described) -> _VersionSource:
+    def of(reading: Reading, made: DescribedTable) -> _VersionSource:
         tables, source, sight = reading.tables, reading.source, reading.sight
         assert isinstance(source, PostgresSource)
         assert sight is not None

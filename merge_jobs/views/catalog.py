@@ -26,7 +26,7 @@ class Right:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CatalogView:
     """A view, or a function, or whatever else has the name; `mark` is None if it is not ours."""
 
     name: str
@@ -37,7 +37,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Table:
+class CatalogTable:
     """A table that views read, and the types of its columns."""
 
     name: str
@@ -53,8 +53,8 @@ class StandingWorkspace:
     schema_exists: bool = False
     schema_mark: Mapping[str, Any] | None = None
     schema_rights: tuple[Right, ...] = ()
-    views: Mapping[str, Standing] = field(default_factory=dict)
-    functions: Mapping[str, Standing] = field(default_factory=dict)
+    views: Mapping[str, CatalogView] = field(default_factory=dict)
+    functions: Mapping[str, CatalogView] = field(default_factory=dict)
     others: frozenset[str] = frozenset()  # tables and such in the schema, which are not ours
 
 
@@ -86,11 +86,11 @@ def workspaces_standing(session: Connection, ecosystem: str) -> dict[str, str]:
     return {mark["workspace"]: schema for schema, mark in marks if mark is not None}
 
 
-def read_tables(session: Connection, schema: str, wanted: Collection[str]) -> dict[str, Table]:
+def read_tables(session: Connection, schema: str, wanted: Collection[str]) -> dict[str, CatalogTable]:
     """Return those of the tables that exist."""
-    found: dict[str, Table] = {}
+    found: dict[str, CatalogTable] = {}
     for name, oid, column, kind, comment in rows(session, "tables", {"schema": schema, "tables": list(wanted)}):
-        found.setdefault(name, Table(name, oid, {}, comment)).columns[column] = kind
+        found.setdefault(name, CatalogTable(name, oid, {}, comment)).columns[column] = kind
     return found
 
 
@@ -101,21 +101,21 @@ def read_workspace(session: Connection, schema: str, ecosystem: str) -> Standing
     rights: dict[tuple[str, str], list[Right]] = defaultdict(list)
     for kind, name, role, privilege, may_grant in rows(session, "rights", named):
         rights[kind, name].append(Right(role, privilege, may_grant))
-    views: dict[str, Standing] = {}
+    views: dict[str, CatalogView] = {}
     others = set()
     for name, is_view, comment, columns, users in rows(session, "relations", named):
         known = read_mark(comment, "view", ecosystem) if is_view else None
         if known is None:
             others.add(name)
         shape = tuple((column, kind) for column, kind in columns or ())
-        views[name] = Standing(name, known, shape, tuple(users), tuple(rights["TABLE", name]))
-    functions: dict[str, Standing] = {}
+        views[name] = CatalogView(name, known, shape, tuple(users), tuple(rights["TABLE", name]))
+    functions: dict[str, CatalogView] = {}
     for name, takes_a_time, comment, users in rows(session, "functions", named):
         known = read_mark(comment, "view", ecosystem)
         if known is None:
             others.add(name)
         if takes_a_time:
-            functions[name] = Standing(name, known, (), tuple(users), tuple(rights["FUNCTION", name]))
+            functions[name] = CatalogView(name, known, (), tuple(users), tuple(rights["FUNCTION", name]))
     return StandingWorkspace(
         schema in comments,
         read_mark(comments.get(schema), "schema", ecosystem),

@@ -13,10 +13,10 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.model import VERSION_COLUMNS
 from merge_jobs.sql import composed
-from merge_jobs.views.catalog import Table
+from merge_jobs.views.catalog import CatalogTable
 from merge_jobs.views.desired import (
-    Kind,
     Served,
+    ViewKind,
     WantedWorkspace,
     mark,
 )
@@ -98,11 +98,11 @@ def _digest(*parts: object) -> str:
 
 
 @dataclass(frozen=True)
-class PlatformTables:
+class MergeTables:
     """A platform's tables as they can be read in the consumers' database."""
 
     schema: str
-    found: Mapping[str, Table]
+    found: Mapping[str, CatalogTable]
 
     def table(self, name: str) -> sql.Identifier:
         """Return a table of the merge store's schema."""
@@ -113,12 +113,12 @@ class PlatformTables:
         return tuple(self.found[name].oid for name in tables)
 
 
-def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
+def view_of(served: Served, kind: ViewKind, tables: MergeTables) -> Definition:
     """Return the live or the full view of a dataset whose merge table exists."""
     metrics = names.batch_metrics_table(served.platform_name)
     there = tables.found[served.merge_table].columns
     columns = {column.name: there[column.name] for column in served.dataset.columns if column.name in there}
-    if kind is Kind.FULL:
+    if kind is ViewKind.FULL:
         columns |= VERSION_TYPES
 
     def query(order: Sequence[str], left: Mapping[str, str]) -> sql.Composed:
@@ -126,7 +126,7 @@ def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
         hidden = served.masked | left.keys()
         written = {name: _column(name, types[name], hidden) for name in order}
         merge = tables.table(served.merge_table)
-        if kind is Kind.LIVE:
+        if kind is ViewKind.LIVE:
             name = "views.open" if served.forensic else "views.live"
             return composed(name, {"columns": COMMA.join(written.values()), "merge": merge}, {})
         still_valid = {**written, "ds_valid_to": _column("ds_valid_to", TIME, {"ds_valid_to"})}
@@ -139,36 +139,36 @@ def view_of(served: Served, kind: Kind, tables: PlatformTables) -> Definition:
         }
         return composed("views.full", parts, {})
 
-    reads = tables.oids(served.merge_table, *([metrics] if kind is Kind.FULL else []))
+    reads = tables.oids(served.merge_table, *([metrics] if kind is ViewKind.FULL else []))
     about = f"{kind.value} rows of {served}"
-    hides_rows = served.forensic or kind is not Kind.LIVE
+    hides_rows = served.forensic or kind is not ViewKind.LIVE
     return Definition(
         served.name(kind), about, served.mark(kind), columns, frozenset([served.role]), reads, query, hides_rows
     )
 
 
-def as_of_function(served: Served, tables: PlatformTables) -> FunctionDefinition:
+def as_of_function(served: Served, tables: MergeTables) -> FunctionDefinition:
     """Return the function that shows a dataset as it was at a time.
 
     It reads the full view and the view of batches, so that its caller needs rights on these only.
     """
     schema = names.workspace_schema(served.workspace.name)
-    columns = view_of(served, Kind.LIVE, tables).columns
+    columns = view_of(served, ViewKind.LIVE, tables).columns
     batches = sql.Identifier(schema, names.batches_view(served.platform_name))
     batch = composed("views.batch_at", {"batches": batches, "stream": sql.Literal(served.stream)}, {})
     parts = {
         "columns": COMMA.join(map(sql.Identifier, columns)),
-        "full": sql.Identifier(schema, served.name(Kind.FULL)),
+        "full": sql.Identifier(schema, served.name(ViewKind.FULL)),
         "batch": batch,
     }
-    mark_of = served.mark(Kind.ASOF)
+    mark_of = served.mark(ViewKind.ASOF)
     query = composed("views.asof", parts, {})
     return FunctionDefinition(
-        served.name(Kind.ASOF), f"as-of function of {served}", mark_of, columns, frozenset([served.role]), query
+        served.name(ViewKind.ASOF), f"as-of function of {served}", mark_of, columns, frozenset([served.role]), query
     )
 
 
-def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTables) -> Definition:
+def batches_view(workspace: WantedWorkspace, platform: str, tables: MergeTables) -> Definition:
     """Return the view of committed batches, of those streams of a platform that the workspace reads."""
     streams = workspace.streams()[platform]
     short = names.platform_name(platform)
@@ -177,7 +177,7 @@ def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTabl
         "metrics": tables.table(metrics),
         "streams": COMMA.join(map(sql.Literal, sorted(streams))),
     }
-    of = {**mark("view", workspace.ecosystem, workspace.name, platform), "is": Kind.BATCHES.value}
+    of = {**mark("view", workspace.ecosystem, workspace.name, platform), "is": ViewKind.BATCHES.value}
     return _fixed(
         names.batches_view(short),
         f"batches of {platform}",
@@ -190,11 +190,11 @@ def batches_view(workspace: WantedWorkspace, platform: str, tables: PlatformTabl
 
 
 def freshness_view(
-    workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, PlatformTables]
+    workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, MergeTables]
 ) -> Definition:
     """Return the view that shows how fresh each dataset is whose platform has batch tables."""
     legs = [_freshness(one, platforms[one.platform.name]) for one in served]
-    of = {**mark("view", workspace.ecosystem, workspace.name), "is": Kind.FRESHNESS.value}
+    of = {**mark("view", workspace.ecosystem, workspace.name), "is": ViewKind.FRESHNESS.value}
     query = sql.SQL("\nUNION ALL\n").join(legs)
     reads = [
         platforms[one.platform.name].oids(
@@ -206,7 +206,7 @@ def freshness_view(
     return _fixed(names.freshness_view(), "freshness", of, FRESHNESS, frozenset(workspace.roles), oids, query)
 
 
-def _freshness(served: Served, tables: PlatformTables) -> sql.Composed:
+def _freshness(served: Served, tables: MergeTables) -> sql.Composed:
     parts: dict[str, sql.Composable] = {
         "group": sql.Literal(served.group.name),
         "platform": sql.Literal(served.platform.name),

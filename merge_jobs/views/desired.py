@@ -23,7 +23,7 @@ from config_schema.model import (
 from config_schema.sql.object_comments import told_by
 
 
-class Kind(Enum):
+class ViewKind(Enum):
     """What a consumer's view or function shows."""
 
     LIVE = "live"  # current rows
@@ -66,9 +66,9 @@ class Served:
         return self.platform.milestoning is Milestoning.FORENSIC
 
     @property
-    def kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[ViewKind, ...]:
         """The views and functions that the dataset gets."""
-        return (Kind.LIVE, Kind.FULL, Kind.ASOF) if self.forensic else (Kind.LIVE,)
+        return (ViewKind.LIVE, ViewKind.FULL, ViewKind.ASOF) if self.forensic else (ViewKind.LIVE,)
 
     @property
     def role(self) -> str:
@@ -81,12 +81,12 @@ class Served:
         allowed = self.workspace.may_see
         return frozenset(column.name for column in self.dataset.columns if column.classification not in allowed)
 
-    def name(self, kind: Kind) -> str:
+    def name(self, kind: ViewKind) -> str:
         """Return the name of the dataset's view or function of that kind."""
         parts = (self.workspace.name, self.group.name, self.store.name, self.dataset.name, kind.value)
         return names.consumer_view(self.platform_name, *parts)
 
-    def mark(self, kind: Kind) -> dict[str, Any]:
+    def mark(self, kind: ViewKind) -> dict[str, Any]:
         """Return what the view's comment says about its owner."""
         of_dataset = {"group": self.group.name, "datastore": self.store.name, "dataset": self.dataset.name}
         return {**mark("view", self.ecosystem, self.workspace.name, self.platform.name), **of_dataset, "is": kind.value}

@@ -20,14 +20,14 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
-from merge_jobs.database.connections import Place, connect
+from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import StoreMismatch, database_failed
 from merge_jobs.sql import composed, execute
-from merge_jobs.views.catalog import Table, read_tables, rows
-from merge_jobs.views.definitions import COMMA, PlatformTables, comment
+from merge_jobs.views.catalog import CatalogTable, read_tables, rows
+from merge_jobs.views.definitions import COMMA, MergeTables, comment
 from merge_jobs.views.desired import read_mark
 from merge_jobs.views.detach import set_aside
-from merge_jobs.views.grants import Change
+from merge_jobs.views.grants import ServerChange
 
 LOCK_SECONDS = 10
 OPTIONS = {"connect_timeout": "10", "fetch_size": "10000", "updatable": "false"}
@@ -40,7 +40,7 @@ class MergeStoreElsewhere:
 
     ecosystem: str
     platform: Platform
-    place: Place
+    place: ConnectionInfo
 
     @property
     def server(self) -> str:
@@ -70,7 +70,7 @@ class MergeStoreElsewhere:
         """Return the mark of an object of this merge store."""
         return {"kind": f"consumers' {kind}", "ecosystem": self.ecosystem, "platform": self.platform.name}
 
-    def tables(self, wanted: Collection[str]) -> tuple[dict[str, Table], Mapping[str, str]]:
+    def tables(self, wanted: Collection[str]) -> tuple[dict[str, CatalogTable], Mapping[str, str]]:
         """Return the tables in the merge store, and the session's libpq parameters. Raises StreamFactoryError."""
         where = f"merge store {self.place}"
         with closing(connect(self.place, names.views_session(self.ecosystem), where, LOCK_SECONDS)) as session:
@@ -82,7 +82,7 @@ class MergeStoreElsewhere:
 
 def bring_foreign_tables(
     session: Connection, store: MergeStoreElsewhere, wanted: Collection[str]
-) -> Iterator[Change | PlatformTables]:
+) -> Iterator[ServerChange | MergeTables]:
     """Do what is missing, in the caller's transaction, and tell each change; at the end the tables for views to read.
 
     Raises StreamFactoryError.
@@ -100,8 +100,8 @@ def bring_foreign_tables(
     for name, table in remote.items():
         yield from _table_changes(session, store, table, standing.get(name))
     oids = read_tables(session, store.server, remote)
-    yield PlatformTables(
-        store.server, {name: Table(name, oids[name].oid, of.columns, of.comment) for name, of in remote.items()}
+    yield MergeTables(
+        store.server, {name: CatalogTable(name, oids[name].oid, of.columns, of.comment) for name, of in remote.items()}
     )
 
 
@@ -124,15 +124,17 @@ def _problem(session: Connection, store: MergeStoreElsewhere) -> StreamFactoryEr
     return None
 
 
-def _server_changes(session: Connection, store: MergeStoreElsewhere, wanted: Mapping[str, str]) -> Iterator[Change]:
+def _server_changes(
+    session: Connection, store: MergeStoreElsewhere, wanted: Mapping[str, str]
+) -> Iterator[ServerChange]:
     server = sql.Identifier(store.server)
     if not _rows(session, "wrapper")[0][0]:
-        yield Change("create extension postgres_fdw", (composed("foreign.create_extension", {}, {}),))
+        yield ServerChange("create extension postgres_fdw", (composed("foreign.create_extension", {}, {}),))
     found = _rows(session, "server", {"server": store.server})
     if not found:
         options = COMMA.join(_option("", key, value) for key, value in wanted.items())
         parts = {"server": server, "options": options, "comment": comment(store.mark("merge store"))}
-        yield Change(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
+        yield ServerChange(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
         yield _mapping("create", store)
         return
     _, standing, login, mapped = found[0]
@@ -148,30 +150,30 @@ def _server_changes(session: Connection, store: MergeStoreElsewhere, wanted: Map
             ]
         )
         altering = composed("foreign.alter_server", {"server": server, "options": options}, {})
-        yield Change(f"change where server {store.server} is", (altering,))
+        yield ServerChange(f"change where server {store.server} is", (altering,))
     if not mapped:
         yield _mapping("create", store)
     elif sorted(login or ()) != sorted([f"user={store.place.user}", f"password={store.place.password}"]):
         yield _mapping("alter", store)
 
 
-def _mapping(verb: str, store: MergeStoreElsewhere) -> Change:
+def _mapping(verb: str, store: MergeStoreElsewhere) -> ServerChange:
     name = "foreign.create_mapping" if verb == "create" else "foreign.alter_mapping"
     parts = {"server": sql.Identifier(store.server), "user": sql.Literal(store.place.user)}
     done = composed(name, {**parts, "password": sql.Literal(store.place.password)}, {})
     shown = composed(name, {**parts, "password": HIDDEN}, {})
-    return Change(f"{verb} our login on server {store.server}", (done,), (shown,))
+    return ServerChange(f"{verb} our login on server {store.server}", (done,), (shown,))
 
 
-def _schema_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator[Change]:
+def _schema_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator[ServerChange]:
     if not rows(session, "schemas", {"schemas": [store.server], "ours": ""}):
         parts = {"schema": sql.Identifier(store.server), "comment": comment(store.mark("merge store"))}
-        yield Change(f"create schema {store.server}", (composed("views.create_schema", parts, {}),))
+        yield ServerChange(f"create schema {store.server}", (composed("views.create_schema", parts, {}),))
 
 
 def _table_changes(
-    session: Connection, store: MergeStoreElsewhere, remote: Table, standing: Table | None
-) -> Iterator[Change]:
+    session: Connection, store: MergeStoreElsewhere, remote: CatalogTable, standing: CatalogTable | None
+) -> Iterator[ServerChange]:
     table = sql.Identifier(store.server, remote.name)
     if standing is None:
         parts = {
@@ -182,7 +184,7 @@ def _table_changes(
             "name": sql.Literal(remote.name),
             "comment": sql.Literal(json.dumps(store.mark("foreign table"))),
         }
-        change = Change(f"create foreign table {remote.name}", (composed("foreign.create_table", parts, {}),))
+        change = ServerChange(f"create foreign table {remote.name}", (composed("foreign.create_table", parts, {}),))
         _do(session, change)
         yield change
         return
@@ -192,7 +194,9 @@ def _table_changes(
         alterations = [_column("ADD COLUMN {} {}", name, kind) for name, kind in new.items()]
         alterations += [_column("ALTER COLUMN {} TYPE {}", name, kind) for name, kind in retyped.items()]
         altering = composed("foreign.alter_table", {"table": table, "alterations": COMMA.join(alterations)}, {})
-        change = Change(f"change the columns {', '.join([*new, *retyped])} of foreign table {remote.name}", (altering,))
+        change = ServerChange(
+            f"change the columns {', '.join([*new, *retyped])} of foreign table {remote.name}", (altering,)
+        )
         with set_aside(session, store.server, remote.name, retyped):
             _do(session, change)
         yield change
@@ -207,7 +211,7 @@ def _column(form: str, name: str, kind: str) -> sql.Composed:
     return sql.SQL(form).format(sql.Identifier(name), sql.SQL(kind))
 
 
-def _do(session: Connection, change: Change) -> None:
+def _do(session: Connection, change: ServerChange) -> None:
     with session.cursor() as cursor:
         for statement in change.statements:
             cursor.execute(statement)

@@ -18,7 +18,7 @@ PRIVILEGE = {"SCHEMA": "USAGE", "TABLE": "SELECT", "FUNCTION": "EXECUTE", "DATAB
 
 
 @dataclass(frozen=True)
-class Change:
+class ServerChange:
     """One thing to do, in words and as statements; `shown` are those for people where a password is in them."""
 
     what: str
@@ -45,13 +45,15 @@ class Object:
         return f"{self.kind.lower()} {self.name}"
 
 
-def role_changes(wanted: Mapping[str, Mapping[str, Any]], server: Server) -> Iterator[Change | StreamFactoryError]:
+def role_changes(
+    wanted: Mapping[str, Mapping[str, Any]], server: Server
+) -> Iterator[ServerChange | StreamFactoryError]:
     """Make the roles that are missing, and say which of their names are somebody else's."""
     for role, of in sorted(wanted.items()):
         making = composed("views.create_role", role_parts(role, of), {})
         if role not in server.roles:
             if server.may_create_roles:
-                yield Change(f"create role {role}", (making,))
+                yield ServerChange(f"create role {role}", (making,))
             else:
                 what = f"it is missing, and {server.user} may not create roles"
                 todo = f"ALTER ROLE {server.user} CREATEROLE, or create it: dagfactory views reconcile --dry-run"
@@ -75,7 +77,7 @@ def usable_roles(wanted: Iterable[str], server: Server) -> frozenset[str]:
 
 def right_changes(
     on: Object, wanted: Collection[str], standing: Sequence[Right], server: Server, *, made_anew: bool = False
-) -> Iterator[Change]:
+) -> Iterator[ServerChange]:
     """Give the roles what they lack, take from our other roles what they have, and leave all others' rights alone.
 
     An object that was dropped and made anew gets back what others had on it.
@@ -85,31 +87,31 @@ def right_changes(
     held = {right.role for right in standing if right.privilege == privilege}
     for role in sorted(wanted):
         if made_anew or role not in held:
-            yield Change(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
+            yield ServerChange(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
     if made_anew:
         yield from regranted(on, [right for right in standing if right.role not in ours])
         return
     for role in sorted({right.role for right in standing if right.role in ours and right.role not in wanted} - {None}):
         parts = {"object": on.identifier, "role": sql.Identifier(role)}
-        yield Change(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
+        yield ServerChange(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
 
 
-def regranted(on: Object, rights: Iterable[Right]) -> Iterator[Change]:
+def regranted(on: Object, rights: Iterable[Right]) -> Iterator[ServerChange]:
     """Yield the rights that others had on an object that is made anew."""
     for right in rights:
         what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
-        yield Change(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
+        yield ServerChange(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
 
 
 def connect_changes(
     workspace: str, wanted: Collection[str], staying: Collection[str], server: Server
-) -> Iterator[Change | StreamFactoryError]:
+) -> Iterator[ServerChange | StreamFactoryError]:
     """Let the roles connect where the database is not open to all, and no other role of the workspace but `staying`."""
     on = Object("DATABASE", server.database)
     for role in sorted(wanted):
         lacks = role in server.without_connect or (role not in server.roles and not server.open_to_all)
         if lacks and server.may_grant_connect:
-            yield Change(f"grant CONNECT on {on} to {role}", (_grant(on, "CONNECT", role),))
+            yield ServerChange(f"grant CONNECT on {on} to {role}", (_grant(on, "CONNECT", role),))
         elif lacks:
             what = f"it may not connect to {server.database}, and {server.user} may not let it"
             yield StoreMismatch(f"role {role}", what, "Let the database's owner GRANT CONNECT to it")

@@ -16,7 +16,7 @@ from merge_jobs.views.catalog import Server, StandingWorkspace
 from merge_jobs.views.definitions import (
     Definition,
     FunctionDefinition,
-    PlatformTables,
+    MergeTables,
     as_of_function,
     batches_view,
     comment,
@@ -24,14 +24,14 @@ from merge_jobs.views.definitions import (
     view_of,
 )
 from merge_jobs.views.desired import (
-    Kind,
     Served,
+    ViewKind,
     WantedWorkspace,
     mark,
 )
 from merge_jobs.views.grants import (
-    Change,
     Object,
+    ServerChange,
     connect_changes,
     right_changes,
     role_changes,
@@ -51,13 +51,13 @@ class WorkspacePlan:
     """What is to do for a workspace, in order; what cannot be done; and what a person may want to know."""
 
     workspace: str
-    changes: tuple[Change, ...]
+    changes: tuple[ServerChange, ...]
     problems: tuple[StreamFactoryError, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Scope:
+class PlatformScope:
     """Whose views are touched: those of platforms that are `here`, and, where all are `known`, of those unknown."""
 
     here: frozenset[str]
@@ -69,7 +69,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedViews:
     """The views and functions in scope that can be made now."""
 
     views: list[Definition]
@@ -87,8 +87,8 @@ def workspace_plan(
     wanted: WantedWorkspace,
     standing: StandingWorkspace,
     server: Server,
-    tables: Mapping[str, PlatformTables],
-    scope: Scope,
+    tables: Mapping[str, MergeTables],
+    scope: PlatformScope,
     text: Text,
 ) -> WorkspacePlan:
     """Return the steps for a workspace. `tables` are by platform name; `text` renders a query."""
@@ -100,7 +100,7 @@ def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
     steps = list(of)
     return WorkspacePlan(
         workspace,
-        tuple(step for step in steps if isinstance(step, Change)),
+        tuple(step for step in steps if isinstance(step, ServerChange)),
         tuple(step for step in steps if isinstance(step, StreamFactoryError)),
         tuple(step for step in steps if isinstance(step, str)),
     )
@@ -110,8 +110,8 @@ def _steps(
     wanted: WantedWorkspace,
     standing: StandingWorkspace,
     server: Server,
-    tables: Mapping[str, PlatformTables],
-    scope: Scope,
+    tables: Mapping[str, MergeTables],
+    scope: PlatformScope,
     text: Text,
 ) -> Iterator[Step]:
     schema = wanted.schema
@@ -130,7 +130,7 @@ def _steps(
     if not standing.schema_exists:
         of = comment(mark("schema", wanted.ecosystem, wanted.name))
         making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
-        yield Change(f"create schema {schema}", (making,))
+        yield ServerChange(f"create schema {schema}", (making,))
     yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
     for view in ready.views:
         yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)
@@ -139,8 +139,8 @@ def _steps(
     yield from _departures(wanted, standing, server, ready.names, scope)
 
 
-def _wanted(wanted: WantedWorkspace, tables: Mapping[str, PlatformTables], scope: Scope) -> Wanted:
-    found = Wanted([], [], [])
+def _wanted(wanted: WantedWorkspace, tables: Mapping[str, MergeTables], scope: PlatformScope) -> WantedViews:
+    found = WantedViews([], [], [])
     ready = [one for one in wanted.served if _has_batches(one, tables[one.platform.name])]
     for platform in dict.fromkeys(one.platform.name for one in ready if scope.has(one.platform.name)):
         found.views.append(batches_view(wanted, platform, tables[platform]))
@@ -152,12 +152,12 @@ def _wanted(wanted: WantedWorkspace, tables: Mapping[str, PlatformTables], scope
     return found
 
 
-def _has_batches(one: Served, tables: PlatformTables) -> bool:
+def _has_batches(one: Served, tables: MergeTables) -> bool:
     wanted = (names.batch_counter_table(one.platform_name), names.batch_metrics_table(one.platform_name))
     return all(table in tables.found for table in wanted)
 
 
-def _add_dataset(found: Wanted, one: Served, tables: PlatformTables) -> None:
+def _add_dataset(found: WantedViews, one: Served, tables: MergeTables) -> None:
     table = tables.found.get(one.merge_table)
     if table is None:
         found.said.append(f"{one}: nothing has been merged yet, so there is no view")
@@ -167,7 +167,7 @@ def _add_dataset(found: Wanted, one: Served, tables: PlatformTables) -> None:
         what = "its comment does not say that it is the dataset's merge table"
         found.said.append(StoreMismatch(f"table {table.name}", what, "Look at whose it is"))
         return
-    found.views.extend(view_of(one, kind, tables) for kind in one.kinds if kind is not Kind.ASOF)
+    found.views.extend(view_of(one, kind, tables) for kind in one.kinds if kind is not ViewKind.ASOF)
     if one.forensic:
         found.functions.append(as_of_function(one, tables))
     absent = [column.name for column in one.dataset.columns if column.name not in table.columns]
@@ -180,7 +180,7 @@ def _is_merge_table(told: str | None, one: Served) -> bool:
     return wanted.items() <= told_by(told).items()
 
 
-def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: Scope) -> frozenset[str]:
+def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: PlatformScope) -> frozenset[str]:
     """Return the roles of dataset groups whose views are not touched: these keep their rights."""
     marks = [one.mark for one in standing.views.values() if one.mark is not None]
     return frozenset(
@@ -191,7 +191,7 @@ def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, sco
 
 
 def _departures(
-    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, staying: set[str], scope: Scope
+    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, staying: set[str], scope: PlatformScope
 ) -> Iterator[Step]:
     kept = False
     for kind, those in (("FUNCTION", standing.functions), ("TABLE", standing.views)):
@@ -205,4 +205,4 @@ def _departures(
                 yield from departure(wanted.schema, kind, one, server)
     if not (staying or kept or standing.others) and standing.schema_exists:
         drop = composed("views.drop_schema", {"schema": sql.Identifier(wanted.schema)}, {})
-        yield Change(f"drop schema {wanted.schema}", (drop,))
+        yield ServerChange(f"drop schema {wanted.schema}", (drop,))

@@ -14,7 +14,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model
 from config_schema.model import Database, Platform
-from merge_jobs.database.connections import Place, connect, place_of
+from merge_jobs.database.connections import ConnectionInfo, connect, place_of
 from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
 from merge_jobs.stores.postgres.lock_tries import lock_tries
 from merge_jobs.stores.postgres.merge_store import lock_number
@@ -25,11 +25,11 @@ from merge_jobs.views.catalog import (
     rows,
     workspaces_standing,
 )
-from merge_jobs.views.definitions import PlatformTables
+from merge_jobs.views.definitions import MergeTables
 from merge_jobs.views.desired import WantedWorkspace, wanted_workspaces
 from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
-from merge_jobs.views.grants import Change
-from merge_jobs.views.planning import Scope, WorkspacePlan, workspace_plan
+from merge_jobs.views.grants import ServerChange
+from merge_jobs.views.planning import PlatformScope, WorkspacePlan, workspace_plan
 from merge_jobs.views.rights import rights_plan
 
 LOCK_SECONDS = 10  # a consumer's long query holds a view; the reconciler does not wait for it for good
@@ -73,7 +73,7 @@ def reconcile(
     for platforms in databases.values():
         here = [one for one in platforms if not only or one.name in only]
         if here:
-            scope = Scope(frozenset(one.name for one in here), None if only else frozenset(known))
+            scope = PlatformScope(frozenset(one.name for one in here), None if only else frozenset(known))
             place = place_of(_consumers_database(here[0], store_of), None)
             stores = {one.name: _store(model, one, store_of, one in here and not rights_only) for one in platforms}
             yield from _reconcile_database(model, place, stores, scope, dry_run, rights_only)
@@ -100,7 +100,12 @@ def _store(model: Model, platform: Platform, store_of: Callable[[Platform], Data
 
 
 def _reconcile_database(
-    model: Model, place: Place, stores: Mapping[str, Store], scope: Scope, dry_run: bool, rights_only: bool
+    model: Model,
+    place: ConnectionInfo,
+    stores: Mapping[str, Store],
+    scope: PlatformScope,
+    dry_run: bool,
+    rights_only: bool,
 ) -> Iterator[Reconciled]:
     where = f"consumers' database {place}"
     ecosystem = model.ecosystem.name
@@ -128,10 +133,10 @@ def _found_a_lock(done: Reconciled) -> bool:
 
 def _reconcile_workspace(
     session: Connection,
-    place: Place,
+    place: ConnectionInfo,
     wanted: WantedWorkspace,
     stores: Mapping[str, Store],
-    scope: Scope,
+    scope: PlatformScope,
     dry_run: bool,
     rights_only: bool,
     timeout: int,
@@ -163,7 +168,7 @@ def _reconcile_workspace(
 
 def _tables(
     session: Connection, wanted: WantedWorkspace, stores: Mapping[str, Store]
-) -> tuple[dict[str, PlatformTables], list[Change]]:
+) -> tuple[dict[str, MergeTables], list[ServerChange]]:
     """Return the tables that the workspace's views read, and what was done to have them here."""
     by_platform: dict[str, set[str]] = {}
     for one in wanted.served:
@@ -174,15 +179,15 @@ def _tables(
                 names.batch_metrics_table(one.platform_name),
             )
         )
-    tables: dict[str, PlatformTables] = {}
-    done: list[Change] = []
+    tables: dict[str, MergeTables] = {}
+    done: list[ServerChange] = []
     for platform, of in by_platform.items():
         store = stores[platform]
         if isinstance(store, str):
-            tables[platform] = PlatformTables(store, read_tables(session, store, of))
+            tables[platform] = MergeTables(store, read_tables(session, store, of))
             continue
         for step in bring_foreign_tables(session, store, of):
-            if isinstance(step, PlatformTables):
+            if isinstance(step, MergeTables):
                 tables[platform] = step
             else:
                 done.append(step)
@@ -190,7 +195,7 @@ def _tables(
 
 
 def _plan(
-    session: Connection, wanted: WantedWorkspace, tables: Mapping[str, PlatformTables] | None, scope: Scope
+    session: Connection, wanted: WantedWorkspace, tables: Mapping[str, MergeTables] | None, scope: PlatformScope
 ) -> WorkspacePlan:
     standing = read_workspace(session, wanted.schema, wanted.ecosystem)
     server = read_server(session, wanted.ecosystem, wanted.roles)
@@ -199,6 +204,6 @@ def _plan(
     return workspace_plan(wanted, standing, server, tables, scope, lambda part: part.as_string(session))
 
 
-def _text(session: Connection, change: Change) -> str:
+def _text(session: Connection, change: ServerChange) -> str:
     statements = (statement.as_string(session).strip() for statement in change.shown or change.statements)
     return ";\n".join(statements) + ";"

@@ -13,16 +13,16 @@ from psycopg2 import sql
 from config_schema.errors import StreamFactoryError
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.sql import composed
-from merge_jobs.views.catalog import Server, Standing
+from merge_jobs.views.catalog import CatalogView, Server
 from merge_jobs.views.definitions import Definition, FunctionDefinition, comment
-from merge_jobs.views.grants import Change, Object, right_changes
+from merge_jobs.views.grants import Object, ServerChange, right_changes
 
 Text = Callable[[sql.Composable], str]
-Step = Change | StreamFactoryError | str  # a str is worth a note, and nothing to do
+Step = ServerChange | StreamFactoryError | str  # a str is worth a note, and nothing to do
 
 
 def view_steps(
-    schema: str, view: Definition, standing: Standing | None, usable: Collection[str], server: Server, text: Text
+    schema: str, view: Definition, standing: CatalogView | None, usable: Collection[str], server: Server, text: Text
 ) -> Iterator[Step]:
     """Yield the steps for a view. The caller creates the schema."""
     on = Object("TABLE", view.name, schema)
@@ -44,7 +44,7 @@ def view_steps(
             return
         drop = composed("views.drop_view", {"view": sql.Identifier(schema, view.name)}, {})
         made = _made("create", schema, view, list(view.columns), {}, text)
-        yield Change(f"make view {view.name} anew ({view.about})", (drop, *made.statements))
+        yield ServerChange(f"make view {view.name} anew ({view.about})", (drop, *made.statements))
         yield from right_changes(on, roles, standing.rights, server, made_anew=True)
         return
     if gone:
@@ -58,7 +58,7 @@ def view_steps(
 def function_steps(
     schema: str,
     function: FunctionDefinition,
-    standing: Standing | None,
+    standing: CatalogView | None,
     usable: Collection[str],
     server: Server,
     text: Text,
@@ -78,23 +78,23 @@ def function_steps(
         {},
     )
     if standing is None:
-        yield Change(f"create function {function.name} ({function.about})", (made,))
+        yield ServerChange(f"create function {function.name} ({function.about})", (made,))
         yield from right_changes(on, roles, (), server)
     elif standing.mark is None:
         yield _not_ours(f"function {function.name} in {schema}")
     elif standing.mark.get("returned") == marked["returned"]:
         if standing.mark != marked:
-            yield Change(f"replace function {function.name} ({function.about})", (made,))
+            yield ServerChange(f"replace function {function.name} ({function.about})", (made,))
         yield from right_changes(on, roles, standing.rights, server)
     elif standing.users:
         yield _in_use(f"function {function.name} in {schema}", "its columns are to change", standing)
         yield from right_changes(on, roles, standing.rights, server)
     else:
-        yield Change(f"make function {function.name} anew ({function.about})", (_dropped(on), made))
+        yield ServerChange(f"make function {function.name} anew ({function.about})", (_dropped(on), made))
         yield from right_changes(on, roles, standing.rights, server, made_anew=True)
 
 
-def departure(schema: str, kind: str, standing: Standing, server: Server) -> Iterator[Step]:
+def departure(schema: str, kind: str, standing: CatalogView, server: Server) -> Iterator[Step]:
     """Yield the steps for an object of ours that left the model: dropped, or closed if others depend on it."""
     on = Object(kind, standing.name, schema)
     what = f"{'view' if kind == 'TABLE' else 'function'} {standing.name}"
@@ -102,7 +102,7 @@ def departure(schema: str, kind: str, standing: Standing, server: Server) -> Ite
         yield from right_changes(on, (), standing.rights, server)
         yield _in_use(f"{what} in {schema}", "it is to go", standing)
     else:
-        yield Change(f"drop {what}", (_dropped(on),))
+        yield ServerChange(f"drop {what}", (_dropped(on),))
 
 
 def _dropped(on: Object) -> sql.Composed:
@@ -119,7 +119,7 @@ def _marked(view: Definition, order: Sequence[str], left: Mapping[str, str], tex
 
 def _made(
     verb: str, schema: str, view: Definition, order: Sequence[str], left: Mapping[str, str], text: Text
-) -> Change:
+) -> ServerChange:
     parts = {
         "view": sql.Identifier(schema, view.name),
         "query": view.query(order, left),
@@ -127,17 +127,17 @@ def _made(
         "comment": comment(_marked(view, order, left, text)),
     }
     name = "views.create_view" if verb == "create" else "views.replace_view"
-    return Change(f"{verb} view {view.name} ({view.about})", (composed(name, parts, {}),))
+    return ServerChange(f"{verb} view {view.name} ({view.about})", (composed(name, parts, {}),))
 
 
 def _not_ours(what: str) -> StoreMismatch:
     return StoreMismatch(what, "it is there, and its comment does not say that it is ours", "Rename it")
 
 
-def _in_use(where: str, what: str, standing: Standing) -> StoreMismatch:
+def _in_use(where: str, what: str, standing: CatalogView) -> StoreMismatch:
     todo = "Drop that, or let its owner do it, and reconcile again; it was left as it is"
     return StoreMismatch(where, f"{what}, and {_users(standing)} is built on it", todo)
 
 
-def _users(standing: Standing) -> str:
+def _users(standing: CatalogView) -> str:
     return ", ".join(standing.users)

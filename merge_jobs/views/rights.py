@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from merge_jobs.views.catalog import Server, StandingWorkspace
-from merge_jobs.views.desired import Kind, WantedWorkspace
+from merge_jobs.views.desired import ViewKind, WantedWorkspace
 from merge_jobs.views.grants import (
     Object,
     connect_changes,
@@ -14,16 +14,20 @@ from merge_jobs.views.grants import (
     role_changes,
     usable_roles,
 )
-from merge_jobs.views.planning import Scope, WorkspacePlan, plan_of, roles_out_of_scope
+from merge_jobs.views.planning import PlatformScope, WorkspacePlan, plan_of, roles_out_of_scope
 from merge_jobs.views.reconcile_steps import Step
 
 
-def rights_plan(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> WorkspacePlan:
+def rights_plan(
+    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: PlatformScope
+) -> WorkspacePlan:
     """Return the steps for roles and rights on existing objects; no view is changed, no merge table read."""
     return plan_of(wanted.name, _steps(wanted, standing, server, scope))
 
 
-def _steps(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: Scope) -> Iterator[Step]:
+def _steps(
+    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: PlatformScope
+) -> Iterator[Step]:
     if standing.schema_mark is None:
         return
     yield from role_changes(wanted.roles, server)
@@ -40,10 +44,10 @@ def _steps(wanted: WantedWorkspace, standing: StandingWorkspace, server: Server,
 
 def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]:
     """Return the roles that may read what has this mark, by the model; none for what left the model."""
-    if mark["is"] == Kind.FRESHNESS.value:
+    if mark["is"] == ViewKind.FRESHNESS.value:
         return frozenset(wanted.roles)
     of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]
-    if mark["is"] == Kind.BATCHES.value:
+    if mark["is"] == ViewKind.BATCHES.value:
         return frozenset(one.role for one in of_platform)
     told = (mark["group"], mark["datastore"], mark["dataset"])
     return frozenset(one.role for one in of_platform if (one.group.name, one.store.name, one.dataset.name) == told)

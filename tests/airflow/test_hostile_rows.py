@@ -13,7 +13,7 @@ import pytest
 import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_settings
 from airflow_plugin.rows.evaluation import judged
-from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
 from config_schema.load import load_model
 from config_schema.schemas import json_schema
@@ -89,7 +89,7 @@ def judge(airflow_here, config):
     def judgement(settings=SETTINGS, **changes):
         row = config("YellowLive", **{"runner": "kubernetes", **changes})
         key = row["stream_key"] if isinstance(row["stream_key"], str) else "Store1"
-        found = judged([Stream(key, Row("active", json.dumps(row)))], settings, build.dag)
+        found = judged([KnownStream(key, Row("active", json.dumps(row)))], settings, build.dag)
         problems = [problem for aside in found.set_aside.values() for problem in aside.problems]
         return next(iter(found.made.values()), None), problems
 
@@ -203,8 +203,8 @@ def test_the_child_gets_each_argument_to_the_letter(judge, config, tmp_path, mon
 def test_a_text_that_is_made_to_hurt_the_parser_hurts_nobody(airflow_here, config, text):
     from airflow_plugin.factory import build
 
-    good = Stream("Store1", Row("active", json.dumps(config("YellowLive", runner="kubernetes"))))
-    bad = Stream("Bad", Row("active", text))
+    good = KnownStream("Store1", Row("active", json.dumps(config("YellowLive", runner="kubernetes"))))
+    bad = KnownStream("Bad", Row("active", text))
     found = judged([good, bad], SETTINGS, build.dag)
     assert list(found.made) == ["yellowlive__Store1_ingestion"]
     assert list(found.set_aside) == ["Bad"]

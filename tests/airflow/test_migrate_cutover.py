@@ -27,7 +27,7 @@ from airflow_plugin.control.stream_table import (
     stream_rows,
     write_rows,
 )
-from airflow_plugin.demo.airflow import USER, Airflow
+from airflow_plugin.demo.airflow import USER, DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
 from airflow_plugin.migrate.cutover_state import STEPS
@@ -112,7 +112,7 @@ run()
 
 @dataclass
 class World:
-    airflow: Airflow
+    airflow: DemoAirflow
     folder: Path
     merge_dsn: str
     token: str
@@ -198,7 +198,7 @@ def world(postgres, tmp_path_factory, config) -> Iterator[World]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
         "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
     }
-    airflow = Airflow(folder / "airflow", free_port(), metadata, environment, processes)
+    airflow = DemoAirflow(folder / "airflow", free_port(), metadata, environment, processes)
     (airflow.home / "flags").mkdir()
     shutil.copy(DAGS / "yellowlive_factory.py", airflow.dags)
     (airflow.dags / "pods.py").write_text(PODS)

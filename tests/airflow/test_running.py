@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 
 from airflow_plugin.control import stream_table
-from airflow_plugin.demo.airflow import Airflow
+from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
 from airflow_plugin.settings import Allowed
@@ -106,7 +106,7 @@ TOLD = re.compile("(was|Refused:|Away:) told")  # in a task's log: somebody, or 
 
 @dataclass
 class Running:
-    airflow: Airflow
+    airflow: DemoAirflow
     dsn: str
     merge_dsn: str
     slack: Slack
@@ -151,7 +151,7 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
         **statsd.environment,
     }
-    airflow = Airflow(folder / "airflow", free_port(), metadata, environment, processes)
+    airflow = DemoAirflow(folder / "airflow", free_port(), metadata, environment, processes)
     shutil.copy(DAGS / "yellowlive_factory.py", airflow.dags)
     (airflow.dags / "consumers.py").write_text(CONSUMERS)
     try:

@@ -17,8 +17,8 @@ def test_a_file_is_warned_of_long_before_the_processors_timeout(
     from airflow_plugin.control.connection import MergeStoreError
     from airflow_plugin.factory import publishing
     from airflow_plugin.factory.shards import WHOLE
-    from airflow_plugin.rows.evaluation import Judged
-    from airflow_plugin.rows.last_good import Snapshot
+    from airflow_plugin.rows.evaluation import Evaluation
+    from airflow_plugin.rows.last_good import LastGood
     from airflow_plugin.rows.stream_loader import Known
     from airflow_plugin.settings import PlatformSettings
 
@@ -34,9 +34,9 @@ def test_a_file_is_warned_of_long_before_the_processors_timeout(
         return take
 
     monkeypatch.setattr(publishing.time, "monotonic", lambda: now)
-    known = Known(Snapshot("", {}), trouble=away if waiting else None)
+    known = Known(LastGood("", {}), trouble=away if waiting else None)
     monkeypatch.setattr(publishing, "all_streams", taking(waiting, known))
-    monkeypatch.setattr(publishing, "judged", taking(publishing_seconds, Judged()))
+    monkeypatch.setattr(publishing, "judged", taking(publishing_seconds, Evaluation()))
     monkeypatch.setattr(publishing, "keep", taking(0, None))
     with caplog.at_level(logging.WARNING, publishing.__name__):
         publishing._all_dags(PlatformSettings(original_platform_name="YellowLive"), WHOLE)

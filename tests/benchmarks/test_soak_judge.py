@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_plugin.demo.truth import OPEN, TABLES
-from merge_jobs.simulator.change import Change, ChangeKind, Delete, Insert, Update
+from merge_jobs.simulator.change import ChangeKind, CustomerChange, Delete, Insert, Update
 from tests.benchmarks.soak.history import History, digest
 from tests.benchmarks.soak.judge import Batch, Evidence, Look, findings
 
@@ -25,7 +25,7 @@ def at(second):
 
 
 def change(row):
-    return Change(ChangeKind.UPDATE_ADDRESS, "A1", (row,))
+    return CustomerChange(ChangeKind.UPDATE_ADDRESS, "A1", (row,))
 
 
 @pytest.fixture

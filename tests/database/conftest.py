@@ -40,7 +40,7 @@ from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.job import Job, run
 from merge_jobs.run.options import MergeOptions
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from merge_jobs.stream import stream_of
 from tests.conftest import FreshDatabase, binaries
 from tests.kept_sessions import kept_session
@@ -222,7 +222,7 @@ class Merging:
         truth = {dataset.name: self.source_rows(dataset) for dataset in self.datasets}
         result = self.run(kind, **options)
         self.check_result(kind, result, before, truth, last)
-        self.check_that_a_second_run_changes_nothing(kind, options.get("strategy", Wanted.AUTO))
+        self.check_that_a_second_run_changes_nothing(kind, options.get("strategy", StrategyOption.AUTO))
         return result
 
     def check_result(self, kind: Milestoning, result: MergeResult, before: Any, truth: Any, last: int) -> None:
@@ -238,7 +238,9 @@ class Merging:
         assert result.batch_id == self.current_batch(kind)
         assert [status for _, status, _ in self.batch_rows(kind)] == ["committed"] * result.batch_id
 
-    def check_that_a_second_run_changes_nothing(self, kind: Milestoning, strategy: Wanted = Wanted.AUTO) -> None:
+    def check_that_a_second_run_changes_nothing(
+        self, kind: Milestoning, strategy: StrategyOption = StrategyOption.AUTO
+    ) -> None:
         before = {dataset.name: sorted(self.versions(kind, dataset), key=repr) for dataset in self.datasets}
         batches = self.batch_rows(kind)
         result = self.run(kind, strategy=strategy)

@@ -16,7 +16,7 @@ from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError, connect, fetch_within
 from airflow_plugin.rows import reading
 from airflow_plugin.rows.reading import (
-    Table,
+    StreamTableRows,
     TableRow,
     read_rows,
     read_table,
@@ -46,7 +46,7 @@ def change(database: Any, statement: str) -> None:
 def test_all_rows_come_once_and_after_that_only_what_has_changed(merge_store):
     empty = read_table(SETTINGS)
     assert empty.rows == ()
-    assert read_table(SETTINGS, empty.token) == Table(empty.token, None)
+    assert read_table(SETTINGS, empty.token) == StreamTableRows(empty.token, None)
 
     change(
         merge_store,

@@ -22,7 +22,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
 from merge_jobs.errors import ConnectFailed, DatabaseFailed
 from merge_jobs.simulator import create_tables, run_changes
-from merge_jobs.simulator.change import Change, ChangeKind
+from merge_jobs.simulator.change import ChangeKind, CustomerChange
 from merge_jobs.simulator.connect import connector
 from merge_jobs.simulator.producer import apply
 from merge_jobs.simulator.run import Pause, Simulator, Summary
@@ -178,7 +178,7 @@ def test_the_same_seed_on_the_same_data_makes_the_same_changes(new_database):
         database = new_database("producer")
         with closing(database.connect()) as connection:
             create_tables(connection)
-        told: list[Change] = []
+        told: list[CustomerChange] = []
         simulated(database, seed, 60, pause=pause, on_change=told.append)
         ended.append((told, contents(database)))
     assert ended[0] == ended[1]
@@ -207,7 +207,7 @@ def test_what_is_told_of_each_change_replays_to_the_same_tables(producer, new_da
     copy = new_database("copy")
     with closing(copy.connect()) as connection:
         create_tables(connection)
-    told: list[Change] = []
+    told: list[CustomerChange] = []
     simulated(producer, 6, 80, on_change=told.append)
     with closing(copy.connect()) as connection:
         for change in told:
@@ -219,7 +219,7 @@ def test_what_is_told_of_each_change_replays_to_the_same_tables(producer, new_da
 def test_the_id_of_a_deleted_address_is_not_given_out_again_in_a_run(producer):
     new: list[str] = []
 
-    def delete_at_once(change: Change) -> None:
+    def delete_at_once(change: CustomerChange) -> None:
         if change.kind is ChangeKind.NEW_ADDRESS:
             new.append(change.id)
             pointing = """UPDATE customers SET "billingAddressId" = NULL WHERE "billingAddressId" = """
@@ -231,7 +231,7 @@ def test_the_id_of_a_deleted_address_is_not_given_out_again_in_a_run(producer):
 
 def test_an_empty_producer_gets_its_first_customer(producer):
     query(producer, "TRUNCATE customers, addresses")
-    told: list[Change] = []
+    told: list[CustomerChange] = []
     simulated(producer, 1, 1, on_change=told.append)
     assert [(change.kind, change.id) for change in told] == [(ChangeKind.NEW_CUSTOMER, "CUST001")]
     check_integrity(producer)
@@ -280,10 +280,10 @@ def test_a_run_whose_sessions_are_ended_makes_the_changes_of_an_undisturbed_one(
     with closing(undisturbed.connect()) as connection:
         create_tables(connection)
     simulated(undisturbed, 21, 30)
-    told: list[Change] = []
+    told: list[CustomerChange] = []
     said: list[str] = []
 
-    def end_session(change: Change) -> None:
+    def end_session(change: CustomerChange) -> None:
         told.append(change)
         if len(told) in (7, 19):
             query(producer, END_OTHER_SESSIONS)
@@ -319,8 +319,8 @@ def test_a_connection_lost_at_commit_neither_loses_nor_repeats_the_change(produc
     undisturbed = new_database("undisturbed")
     with closing(undisturbed.connect()) as connection:
         create_tables(connection)
-    told: list[Change] = []
-    expected: list[Change] = []
+    told: list[CustomerChange] = []
+    expected: list[CustomerChange] = []
     query(producer, JOURNAL)
 
     def connect() -> psycopg2.extensions.connection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from airflow_plugin import metrics
-from airflow_plugin.metrics import Kind, Metric
+from airflow_plugin.metrics import Metric, MetricKind
 from tests.docs.markdown import cell, code, table
 
 INTRODUCTION = """\
@@ -70,5 +70,5 @@ def metrics_page() -> str:
 
 def _rows(group: Iterable[Metric], exported: str) -> Iterable[tuple[str, ...]]:
     for one in group:
-        kind = "timing, ms" if one.kind is Kind.TIMING else one.kind.value
+        kind = "timing, ms" if one.kind is MetricKind.TIMING else one.kind.value
         yield code(one.name), code(exported + one.name), kind, cell(one.meaning)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from airflow_plugin import metrics
-from airflow_plugin.metrics import Kind, Metric, of_platform, of_stream
+from airflow_plugin.metrics import Metric, MetricKind, of_platform, of_stream
 from tests.helm.chart import FOLDER, Helm, one
 from tests.helm.platforms import minimal
 
@@ -69,8 +69,8 @@ def test_an_expression_asks_for_metrics_that_the_code_sends_as_what_they_are(exp
     for name in used(expression):
         asked = f"{name}{{" if f"{name}{{" in expression else name
         counted = re.search(rf"(rate|increase)\({re.escape(asked)}", expression) is not None
-        assert counted == (SENT[name].kind is Kind.COUNTER)
-        assert (SENT[name].kind is Kind.TIMING) == (f"{name}{{" in expression and "quantile=" in expression)
+        assert counted == (SENT[name].kind is MetricKind.COUNTER)
+        assert (SENT[name].kind is MetricKind.TIMING) == (f"{name}{{" in expression and "quantile=" in expression)
 
 
 def test_the_reference_has_each_metric_under_its_name_in_prometheus() -> None:

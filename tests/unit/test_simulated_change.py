@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
-from merge_jobs.simulator.change import Change, ChangeKind, Delete, FreeIds, Household, Insert, Update, next_change
+from merge_jobs.simulator.change import (
+    ChangeKind,
+    CustomerChange,
+    Delete,
+    FreeIds,
+    Household,
+    Insert,
+    Update,
+    next_change,
+)
 
 DRAWS = 3000
 
@@ -27,7 +36,7 @@ class Households:
         own = [row for row in self.addresses.values() if row["customerId"] == customer["id"]]
         return Household(customer, tuple(own))
 
-    def apply(self, change: Change) -> None:
+    def apply(self, change: CustomerChange) -> None:
         for row in change.rows:
             table = getattr(self, row.table)
             match row:

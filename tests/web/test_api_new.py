@@ -6,7 +6,7 @@ from contextlib import closing
 
 import psycopg2
 
-from airflow_plugin.sync.diff import Kind
+from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.plan import platform_plan
 from config_schema.model import Database, GitRepository, Milestoning, Platform
 from config_schema.schemas import json_schema
@@ -36,7 +36,7 @@ def test_a_stream_that_is_made_here_is_drift_to_a_sync_of_a_model_without_it_and
             {one.stream_key: one for one in platform_plan(connection, platform, {}, "c", overwrite_drift=over).changes}
             for over in (False, True)
         )
-    assert (kept["Made"].kind, overwritten["Made"].kind) == (Kind.DRIFT, Kind.RETIRE)
+    assert (kept["Made"].kind, overwritten["Made"].kind) == (SyncAction.DRIFT, SyncAction.RETIRE)
     assert kept["Made"].by_hand.changed_by == "admin"
     said = client().get("/api/openapi.json").json()["paths"]["/api/streams/{platform}"]["post"]["description"]
     assert "Syncs of the model keep it, and show it as drift" in said

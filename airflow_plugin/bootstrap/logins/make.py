@@ -14,7 +14,7 @@ from psycopg2.extensions import make_dsn
 
 from airflow_plugin.bootstrap.logins.files import LoginFiles
 from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
-from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, Target
+from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, LoginStore
 from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError, connect
 from airflow_plugin.control.session import ControlSession
@@ -24,7 +24,7 @@ from config_schema.sql.component_logins import grant_lacking, revoke_beyond
 
 
 def make_logins(
-    target: Target, environment: Mapping[str, str], files: LoginFiles, *, dry_run: bool = False
+    target: LoginStore, environment: Mapping[str, str], files: LoginFiles, *, dry_run: bool = False
 ) -> Iterator[str]:
     """Bring the logins of a platform to what they are to be; yield what was done, or would be, in words.
 
@@ -53,7 +53,7 @@ def make_logins(
 class _Passwords:
     """The passwords of logins: given by the environment, else as their file has them, else made up."""
 
-    def __init__(self, target: Target, environment: Mapping[str, str], files: LoginFiles) -> None:
+    def __init__(self, target: LoginStore, environment: Mapping[str, str], files: LoginFiles) -> None:
         self._target, self._environment, self._files = target, environment, files
 
     def variable(self, role: Role) -> str:
@@ -93,7 +93,7 @@ def _password_again(admin: Connection, dsn: str, role: Role, passwords: _Passwor
             set_password(admin, role, password)
 
 
-def _check_ways_in(admin: Connection, target: Target) -> None:
+def _check_ways_in(admin: Connection, target: LoginStore) -> None:
     """Raise StreamFactoryError where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
     for role in standing_roles(admin, target.platform, target.store.schema):
         for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
@@ -102,7 +102,7 @@ def _check_ways_in(admin: Connection, target: Target) -> None:
                 raise StreamFactoryError(f"role {role.name}", f"it lacks {what}", todo)
 
 
-def _rights(target: Target, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
+def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
     """Create missing tables as their owner, grant what logins lack on all of them and revoke what is beyond."""
     try:
         where, dsn = target.owner(environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from airflow_plugin.bootstrap.logins.target import Target
+from airflow_plugin.bootstrap.logins.target import LoginStore
 from config_schema import names
 from config_schema.sql import component_logins as logins
 from config_schema.sql.component_logins import Duty
@@ -19,12 +19,12 @@ HEADING = """\
 """
 
 
-def script(target: Target, environment: Mapping[str, str]) -> str:
+def script(target: LoginStore, environment: Mapping[str, str]) -> str:
     """Return a psql script; tables that are not there yet get their rights from who creates them."""
     return "\n".join(_lines(target, target.place(environment).get("dbname", target.store.database))) + "\n"
 
 
-def _lines(target: Target, name_of_database: str) -> Iterator[str]:
+def _lines(target: LoginStore, name_of_database: str) -> Iterator[str]:
     store, platform = target.store, target.platform
     roles = {duty: names.component_login(name_of_database, platform, duty.value) for duty in Duty}
     database, schema = quoted(name_of_database), quoted(store.schema)

@@ -22,7 +22,7 @@ ADMIN_VARIABLE = "DAGFACTORY_ADMIN_DSN"
 
 
 @dataclass(frozen=True)
-class Target:
+class LoginStore:
     """A platform and its merge store; `original` is its name in the model."""
 
     original: str
@@ -56,12 +56,12 @@ class Target:
         return ADMIN_VARIABLE, dsn_with_tls(make_dsn(**parts), modelled_tls(self.store))
 
 
-def of_platform(platform: Platform, *, is_code: bool) -> Target:
+def of_platform(platform: Platform, *, is_code: bool) -> LoginStore:
     """Return the target of a platform of the model."""
-    return Target(platform.name, platform.merge_store, is_code)
+    return LoginStore(platform.name, platform.merge_store, is_code)
 
 
-def of_settings(path: Path) -> Target:
+def of_settings(path: Path) -> LoginStore:
     """Return the target that a settings file names. Raises StreamFactoryError if it lacks what bootstrap writes."""
     try:
         original = json.loads(path.read_text("utf-8"))["original_platform_name"]
@@ -84,7 +84,7 @@ def of_settings(path: Path) -> Target:
         tls=next(iter(modes), None),
         tls_ca=settings.postgres_tls_ca,
     )
-    return Target(settings.original_platform_name, store, bool(settings.model_is_code))
+    return LoginStore(settings.original_platform_name, store, bool(settings.model_is_code))
 
 
 def _parsed(dsn: str, where: str) -> dict[str, str]:

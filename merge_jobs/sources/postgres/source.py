@@ -15,8 +15,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from config_schema.errors import choose_from
 from config_schema.model import Dataset
-from merge_jobs.database.connections import Place, connect
-from merge_jobs.database.session import NAMES, SEPARATOR, Names, Side
+from merge_jobs.database.connections import ConnectionInfo, connect
+from merge_jobs.database.session import NAMES, SEPARATOR, Names, SessionSide
 from merge_jobs.errors import ConnectFailed, SourceMismatch, source_connect_failed, source_failed
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.conversions import checked_column, converted
@@ -47,11 +47,11 @@ class Hold(Enum):
 class PostgresSource:
     """One session on a producer's PostgreSQL; see Source."""
 
-    def __init__(self, place: Place, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
+    def __init__(self, place: ConnectionInfo, application_name: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place = place
         self.where = f"source {place}"
         try:
-            self._session = connect(place, application_name, self.where, lock_seconds, Side.PRODUCER)
+            self._session = connect(place, application_name, self.where, lock_seconds, SessionSide.PRODUCER)
         except ConnectFailed as error:
             raise source_connect_failed(error) from None
 

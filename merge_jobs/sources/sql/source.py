@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
 from merge_jobs.process import shutdown
@@ -53,7 +53,7 @@ CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"ch
 class SqlAlchemySource:
     """One session on a producer's database; see Source."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ConnectionInfo) -> None:
         self.place = place
         self.where = f"source {place}"
         self._dialect = DIALECTS[place.kind]
@@ -273,12 +273,12 @@ def _whole(name: str) -> sa.ColumnElement[Any]:
     return sa.column(name).op("+")(sa.literal_column("0e0"))
 
 
-def inspected_schema(of: Place | Database) -> str | None:
+def inspected_schema(of: ConnectionInfo | Database) -> str | None:
     """Return the schema as SQLAlchemy takes it: None is the database's own; PostgreSQL's is always named."""
     return None if of.schema == DEFAULT_SCHEMA and of.kind is not SourceKind.POSTGRESQL else of.schema
 
 
-def source_engine(place: Place, where: str) -> sa.Engine:
+def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
     """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
 
     Raises StreamFactoryError if its driver is not installed.

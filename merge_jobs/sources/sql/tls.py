@@ -9,7 +9,7 @@ from typing import Any
 from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
 from config_schema.tls import Tls, trusted_cas
-from merge_jobs.database.connections import CONNECT_SECONDS, Place
+from merge_jobs.database.connections import CONNECT_SECONDS, ConnectionInfo
 from merge_jobs.errors import ConnectFailed
 
 # No public key: PyMySQL takes it for the server's own, and fails before it encrypts the password for a stranger.
@@ -20,9 +20,9 @@ class ClearTextRefused(Exception):
     """A server asked for the password in clear text, or encrypted by a key that it had just sent, without TLS."""
 
 
-def driver_arguments(place: Place, where: str) -> dict[str, Any]:
+def driver_arguments(place: ConnectionInfo, where: str) -> dict[str, Any]:
     """Return the arguments of the driver's connect(). Raises StreamFactoryError for a CA that cannot be read."""
-    arguments: dict[SourceKind, Callable[[Place, str], dict[str, Any]]] = {
+    arguments: dict[SourceKind, Callable[[ConnectionInfo, str], dict[str, Any]]] = {
         SourceKind.MYSQL: _mysql,
         SourceKind.MSSQL: _sql_server,
         SourceKind.ORACLE: _oracle,
@@ -30,7 +30,7 @@ def driver_arguments(place: Place, where: str) -> dict[str, Any]:
     return arguments[place.kind](place, where)
 
 
-def _mysql(place: Place, where: str) -> dict[str, Any]:
+def _mysql(place: ConnectionInfo, where: str) -> dict[str, Any]:
     arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
     if place.tls is Tls.DISABLE:
         return arguments | {"ssl_disabled": True}
@@ -38,7 +38,7 @@ def _mysql(place: Place, where: str) -> dict[str, Any]:
     return guarded if place.tls is None else guarded | {"ssl": tls_context(place, where)}
 
 
-def _sql_server(place: Place, where: str) -> dict[str, Any]:
+def _sql_server(place: ConnectionInfo, where: str) -> dict[str, Any]:
     # The words of Microsoft's ODBC driver 18; its default is to encrypt and to verify.
     if place.tls is None:
         return {}
@@ -47,7 +47,7 @@ def _sql_server(place: Place, where: str) -> dict[str, Any]:
     return {"Encrypt": encrypts, "TrustServerCertificate": verifies}
 
 
-def _oracle(place: Place, where: str) -> dict[str, Any]:
+def _oracle(place: ConnectionInfo, where: str) -> dict[str, Any]:
     if place.tls in (None, Tls.DISABLE):
         return {}  # its login never sends the password itself
     import oracledb  # type: ignore[import-not-found,unused-ignore]  # only in images that have it
@@ -67,7 +67,7 @@ def _oracle(place: Place, where: str) -> dict[str, Any]:
     }
 
 
-def tls_context(place: Place, where: str) -> ssl.SSLContext:
+def tls_context(place: ConnectionInfo, where: str) -> ssl.SSLContext:
     """Return a context that verifies the server as the mode says. Raises ConnectFailed for an unreadable CA file."""
     assert place.tls is not None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -35,7 +35,7 @@ LEFT = (
 
 
 @dataclass(frozen=True)
-class Step:
+class LeftoverStep:
     """A table to drop, or a row map to be given its usual name."""
 
     dataset: str
@@ -78,20 +78,20 @@ def drop_leftovers(store: MergeStore) -> None:
         log.info("%s: left for later, as they are in use: %s", store.stream, ", ".join(step.table for step in left))
 
 
-def steps(store: MergeStore) -> Iterator[Step]:
+def steps(store: MergeStore) -> Iterator[LeftoverStep]:
     """Yield what to do with the tables under the names of the stream's datasets."""
     yield from _steps(store.stream, _standing(store), row_maps.current_tables(store))
 
 
-def steps_for_all(store: MergeStore) -> Iterator[Step]:
+def steps_for_all(store: MergeStore) -> Iterator[LeftoverStep]:
     """Yield the same for all tables of the stream, by their comments: also of datasets that left the model."""
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
     yield from _steps(store.stream, dict(rows), row_maps.current_tables(store))
 
 
-def take(store: MergeStore, planned: Sequence[Step]) -> list[Step]:
+def take(store: MergeStore, planned: Sequence[LeftoverStep]) -> list[LeftoverStep]:
     """Take the steps for which no lock is waited; return those. Commits; the caller has nothing to commit."""
-    done: list[Step] = []
+    done: list[LeftoverStep] = []
     for start in range(0, len(planned), AT_ONCE):
         some = planned[start : start + AT_ONCE]
         if _taken(store, some):
@@ -101,7 +101,7 @@ def take(store: MergeStore, planned: Sequence[Step]) -> list[Step]:
     return done
 
 
-def _taken(store: MergeStore, some: Sequence[Step]) -> bool:
+def _taken(store: MergeStore, some: Sequence[LeftoverStep]) -> bool:
     """Take the steps in one transaction, all of them or none."""
     try:
         store.run("leftovers.do_not_wait")
@@ -143,7 +143,7 @@ def _standing(store: MergeStore) -> dict[str, str | None]:
     return dict(store.run("leftovers.standing", {"schema": store.place.schema, "names": every}).fetchall())
 
 
-def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[Step]:
+def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[LeftoverStep]:
     """Yield drops first, then renames: a map may get its usual name only when the older one is gone."""
     renamed = []
     for table, comment in standing.items():
@@ -153,11 +153,11 @@ def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[
             continue
         in_use = current.get(dataset)
         if told.get("kind") == "staging" or (told.get("kind") == "map" and table != in_use):
-            yield Step(dataset, table)
+            yield LeftoverStep(dataset, table)
         elif told.get("kind") == "map":
             usual = names.row_map_table(stream.platform_name, stream.store.name, dataset)
             if table != usual and _is_ours_or_free(usual, standing, told):
-                renamed.append(Step(dataset, table, usual))
+                renamed.append(LeftoverStep(dataset, table, usual))
     yield from renamed
 
 

@@ -18,7 +18,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model.sql_types import BUILT_IN_TYPES, base_type
 from merge_jobs.database.connections import (
-    Place,
+    ConnectionInfo,
     connect,
     connecting,
     keep_waiting,
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.2
 class MergeStore:
     """One session on the merge store of a stream. Used as a context it is closed at the end, with a rollback."""
 
-    def __init__(self, place: Place, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
+    def __init__(self, place: ConnectionInfo, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
         self.place, self.stream = place, stream
         self.where = f"merge store {place}"
         title = names.merge_session(stream.platform_name, stream.key, run_id)

@@ -189,20 +189,20 @@ def _compared(column: str, type_name: str) -> sql.Composable:
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedTable:
     """A table as it stands: the type of each column, and the comment."""
 
     columns: dict[str, str]
     comment: str | None
 
 
-def described(tables: DatasetTables, table: str) -> Described | None:
+def described(tables: DatasetTables, table: str) -> DescribedTable | None:
     """Return the table of that name in the merge store's schema; None if there is none."""
     values = {"schema": tables.store.place.schema, "table": table}
     rows = tables.store.run("dataset.describe", values).fetchall()
     if not rows:
         return None
-    return Described({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
+    return DescribedTable({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
 
 
 def check_types(tables: DatasetTables) -> None:
@@ -221,7 +221,7 @@ def check_types(tables: DatasetTables) -> None:
         )
 
 
-def create_staging(tables: DatasetTables) -> Described:
+def create_staging(tables: DatasetTables) -> DescribedTable:
     """Create an empty staging table, under a name that unneeded.names_for_batch has found to be free."""
     check_types(tables)
     tables.run("dataset.create_staging")
@@ -231,7 +231,7 @@ def create_staging(tables: DatasetTables) -> Described:
     return made
 
 
-def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
+def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
     """Create an empty merge table without an index, with a comment that says whose it is."""
     check_types(tables)
     match tables.milestoning:
@@ -245,7 +245,7 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> Described:
     return made
 
 
-def merge_table(tables: DatasetTables) -> Described | None:
+def merge_table(tables: DatasetTables) -> DescribedTable | None:
     """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
     standing = described(tables, tables.merge_name)
     if standing is None:
@@ -260,7 +260,7 @@ def merge_table(tables: DatasetTables) -> Described | None:
     return standing
 
 
-def refuse_another_owner(tables: DatasetTables, standing: Described) -> None:
+def refuse_another_owner(tables: DatasetTables, standing: DescribedTable) -> None:
     """Raise StoreMismatch if the merge table is not this stream's, or was made for another key."""
     check_owner(tables, tables.merge_name, standing.comment, "merge")
 

@@ -14,7 +14,7 @@ from statistics import median
 from threading import Event
 from typing import Any
 
-from airflow_plugin.demo.airflow import Airflow
+from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes, inherited_environment
 from airflow_plugin.demo.rounds import PLATFORMS, DemoPlatform
@@ -30,11 +30,11 @@ SHOWN_SECONDS = 120
 
 
 @contextmanager
-def airflow_on(made: Installation, folder: Path) -> Iterator[Airflow]:
+def airflow_on(made: Installation, folder: Path) -> Iterator[DemoAirflow]:
     """A whole Airflow with both platforms' DAGs."""
     processes = Processes(folder)
     try:
-        airflow = Airflow(folder / "airflow", free_port(), made.databases.dsn("airflow"), made.secrets, processes)
+        airflow = DemoAirflow(folder / "airflow", free_port(), made.databases.dsn("airflow"), made.secrets, processes)
         put_files_in(made, airflow)
         with closing(airflow.api):
             airflow.migrate()
@@ -47,7 +47,7 @@ def airflow_on(made: Installation, folder: Path) -> Iterator[Airflow]:
         processes.end()
 
 
-def put_files_in(made: Installation, airflow: Airflow) -> None:
+def put_files_in(made: Installation, airflow: DemoAirflow) -> None:
     """Factory files and settings, as bootstrap wrote them."""
     shutil.copytree(made.files / "dags", airflow.dags, dirs_exist_ok=True)
     shutil.copytree(made.files / "settings", airflow.home / "stream_factory", dirs_exist_ok=True)
@@ -73,7 +73,7 @@ def threads_on(made: Installation, tick: float) -> Iterator[None]:
             one.result()
 
 
-def anatomy(airflow: Airflow, seen: Seen) -> dict[str, float]:
+def anatomy(airflow: DemoAirflow, seen: Seen) -> dict[str, float]:
     """Median seconds of the parts of a gap: what Airflow and the merge job do between the looks of two runs."""
     runs = {run["dag_run_id"]: run for run in airflow.api.runs(seen.platform.dag_id)}
     looks: dict[str, list[float]] = {}
@@ -97,7 +97,7 @@ def anatomy(airflow: Airflow, seen: Seen) -> dict[str, float]:
     return {name: round(median(values), 2) for name, values in parts.items()}
 
 
-def _task(airflow: Airflow, platform: DemoPlatform, run_id: str) -> dict[str, Any]:
+def _task(airflow: DemoAirflow, platform: DemoPlatform, run_id: str) -> dict[str, Any]:
     return airflow.api.task(platform.dag_id, run_id, MERGE_TASK)
 
 
@@ -105,7 +105,7 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _wait_for_dags(airflow: Airflow) -> None:
+def _wait_for_dags(airflow: DemoAirflow) -> None:
     give_up = time.monotonic() + SHOWN_SECONDS
     while not all(airflow.api.dag(of.dag_id) for of in PLATFORMS):
         airflow.check_alive()

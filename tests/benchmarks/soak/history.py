@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from airflow_plugin.demo.truth import TABLES, Row
-from merge_jobs.simulator.change import Change, Delete, Insert, RowChange, Update
+from merge_jobs.simulator.change import CustomerChange, Delete, Insert, RowChange, Update
 
 State = dict[str, dict[str, Row]]  # rows by table and key
 DIGEST_BYTES = 16
@@ -21,10 +21,10 @@ class History:
     """`before` is the source before the first change; `known` when each change was known to be committed."""
 
     before: State
-    changes: list[Change] = field(default_factory=list)
+    changes: list[CustomerChange] = field(default_factory=list)
     known: list[float] = field(default_factory=list)
 
-    def add(self, change: Change) -> None:
+    def add(self, change: CustomerChange) -> None:
         """The change has been committed, and the next one has not begun."""
         self.changes.append(change)
         self.known.append(time.time())

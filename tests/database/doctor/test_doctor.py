@@ -24,7 +24,7 @@ from airflow_plugin.control import stream_table
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.doctor import versions
-from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
 from config_schema.schemas import json_schema
@@ -105,7 +105,7 @@ def well(new_database, tmp_path, monkeypatch) -> Installation:
     installation.write()
     row = Row("active", json.dumps(EXAMPLE))
     installation.snapshot.parent.mkdir()
-    write_snapshot(installation.snapshot, "yellowlive", Snapshot("", {"Store1": Stream("Store1", row, row)}))
+    write_snapshot(installation.snapshot, "yellowlive", LastGood("", {"Store1": KnownStream("Store1", row, row)}))
     return installation
 
 

@@ -15,7 +15,7 @@ from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.health.streams import platform_health, read_stored
-from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
@@ -108,7 +108,9 @@ def test_a_platform_is_fine_and_then_has_one_problem_after_the_other(case, tmp_p
 
     write(case, ("Store2", "paused"), schedule="0 0 30 2 *")
     row = Row("active", config("Store9"))
-    write_snapshot(tmp_path / "yellowlive.snapshot", "yellowlive", Snapshot("", {"Store9": Stream("Store9", row, row)}))
+    write_snapshot(
+        tmp_path / "yellowlive.snapshot", "yellowlive", LastGood("", {"Store9": KnownStream("Store9", row, row)})
+    )
     assert platform_health(SETTINGS).streams == ["Store1", "Store2", "Store9"]
 
 

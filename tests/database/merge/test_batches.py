@@ -14,7 +14,7 @@ from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts, ResultCode
 from merge_jobs.errors import StreamBusy
 from merge_jobs.run.job import Run, run
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TWO = """
@@ -159,7 +159,7 @@ def test_two_streams_that_start_at_once_make_the_tables_once(merging):
 # --- datasets together
 
 
-@pytest.mark.parametrize("strategy", Wanted)
+@pytest.mark.parametrize("strategy", StrategyOption)
 def test_all_datasets_come_from_one_snapshot(merging, strategy):
     """While the first table is copied, a change of both is committed: neither or both may show it."""
     case = merging(TWO)

@@ -10,7 +10,7 @@ from merge_jobs.errors import DatabaseFailed, TooManyLocks
 from merge_jobs.run import ingest
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.merge_store import MergeStore
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging
 from tests.server_folder import server_folder
@@ -43,7 +43,7 @@ def held(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize("strategy", [Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF])
+@pytest.mark.parametrize("strategy", [StrategyOption.VERSION_DIFF, StrategyOption.KEY_HASH_DIFF])
 def test_a_dataset_without_changes_takes_one_lock_where_the_others_are_merged(merging, held, strategy):
     case = merging(tables(12))
     case.run(LIVE, strategy=strategy)
@@ -77,7 +77,7 @@ def test_the_locks_on_indexes_of_the_source_are_given_back(merging, monkeypatch)
     monkeypatch.setattr(PostgresSource, "close", counted)
     case.merge(LIVE)
     case.execute("UPDATE t1 SET word = 'x'")
-    case.merge(LIVE, strategy=Wanted.FULL)
+    case.merge(LIVE, strategy=StrategyOption.FULL)
     assert seen == [0] * len(seen)
 
 

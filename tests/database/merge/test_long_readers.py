@@ -13,7 +13,7 @@ from merge_jobs.errors import TablesHeld, TooManyDeletes
 from merge_jobs.schema_change import schema_drift
 from merge_jobs.stores.postgres import lock_tries
 from merge_jobs.stores.postgres.leftovers import MOST
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT n, 'a' FROM generate_series(1, 200) n"
@@ -43,12 +43,12 @@ def leave_staging(case):
     """Let a batch fail when all is staged."""
     case.execute("DELETE FROM t WHERE id > 50")
     with pytest.raises(TooManyDeletes):
-        case.run(LIVE, strategy=Wanted.FULL)
+        case.run(LIVE, strategy=StrategyOption.FULL)
     case.execute("INSERT INTO t SELECT n, 'a' FROM generate_series(51, 200) n")
     assert "yellowlive_Store1_t_staging" in tables(case)
 
 
-@pytest.mark.parametrize("strategy", [Wanted.FULL, Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF])
+@pytest.mark.parametrize("strategy", [StrategyOption.FULL, StrategyOption.VERSION_DIFF, StrategyOption.KEY_HASH_DIFF])
 def test_batches_go_on_beside_a_dump_that_began_before_them(merging, strategy):
     case = merging(TABLE)
     case.merge(LIVE)
@@ -82,7 +82,7 @@ def leave_ingested(case):
     """As a job leaves a batch that is killed before it merges."""
     case.execute("DELETE FROM t WHERE id > 50")
     with pytest.raises(TooManyDeletes):
-        case.run(FORENSIC, strategy=Wanted.FULL)
+        case.run(FORENSIC, strategy=StrategyOption.FULL)
     case.execute(
         "UPDATE yellowforensic_batch_metrics SET batch_status = 'ingested', error = NULL WHERE batch_status = 'failed'",
         on=case.target,
@@ -108,7 +108,7 @@ def test_a_job_of_an_older_version_finds_no_map_under_another_name_and_ours_goes
     case = merging(TABLE)
     case.merge(LIVE)
     with read_by_another_session(case):
-        case.run(LIVE, strategy=Wanted.FULL)
+        case.run(LIVE, strategy=StrategyOption.FULL)
     kind, named = case.query(LINE)[0]
     assert (kind, named["kind"]) == (None, "version_diff"), "by the kind an older job knows whether there is a map"
     # What an older job does: it drops the map under the usual name, renames its own to it, and writes kind and guard.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg2 import sql
 
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 NAMES = {
     "camelCase": ("customerId", "firstName"),
@@ -22,7 +22,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
 def test_any_name_that_postgresql_takes_is_merged(merging, names, strategy):
     key, value = map(sql.Identifier, names)
@@ -39,5 +39,5 @@ def test_any_name_that_postgresql_takes_is_merged(merging, names, strategy):
     execute("UPDATE {table} SET {value} = 'c' WHERE {key} = 2; DELETE FROM {table} WHERE part = 'y'")
     execute("INSERT INTO {table} VALUES (3, '', 'z')")
     results = case.merge_both(strategy=strategy)
-    wanted = Wanted.VERSION_DIFF if strategy is Wanted.AUTO else strategy
+    wanted = StrategyOption.VERSION_DIFF if strategy is StrategyOption.AUTO else strategy
     assert {dataset.strategy for result in results.values() for dataset in result.datasets.values()} == {wanted.value}

@@ -11,7 +11,7 @@ import pytest
 from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs.stores.postgres import progress
 from merge_jobs.strategies import row_hashes, version_diff
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 # A view that takes a second to read; its rows are only known where ANALYZE has counted them.
 SLOW = """
@@ -94,9 +94,9 @@ def test_version_diff_tells_its_part_of_blocks_and_rows(in_pieces, caplog):
 
 
 def test_key_hash_diff_tells_its_part_of_the_rows(in_pieces, caplog):
-    in_pieces.run(Milestoning.LIVE, strategy=Wanted.KEY_HASH_DIFF)
+    in_pieces.run(Milestoning.LIVE, strategy=StrategyOption.KEY_HASH_DIFF)
     in_pieces.execute("UPDATE t SET word = 'new' WHERE id <= 100")
-    in_pieces.run(Milestoning.LIVE, strategy=Wanted.KEY_HASH_DIFF)
+    in_pieces.run(Milestoning.LIVE, strategy=StrategyOption.KEY_HASH_DIFF)
     parts = parts_told(caplog, "new rows")
     assert len(parts) > 2
     assert parts[-1] == 100

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.run import job
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 TABLE = "CREATE TABLE t (id int, part text, word text, amount numeric, PRIMARY KEY (id, part))"
 OPEN = 2147483647
@@ -25,7 +25,7 @@ crashes = st.sampled_from([None, None, "ingest", "merge_datasets", "write_result
 histories = st.lists(st.tuples(changes, crashes), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("wanted", [Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("wanted", [StrategyOption.VERSION_DIFF, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 def test_every_version_of_a_random_history_is_kept_and_counted(merging, wanted):
     case = merging(TABLE)
 

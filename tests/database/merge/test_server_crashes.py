@@ -168,9 +168,9 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
 
 
 def full():
-    from merge_jobs.strategies.selection import Wanted
+    from merge_jobs.strategies.selection import StrategyOption
 
-    return Wanted.FULL
+    return StrategyOption.FULL
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from config_schema.model import Column, Milestoning
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 # A column's type, values for rows 1 and 2, and what they become.
 TYPES = {
@@ -54,7 +54,7 @@ TYPES = {
 }
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 @pytest.mark.parametrize("of_type", TYPES.values(), ids=TYPES.keys())
 def test_values_of_a_type_are_merged_exactly(merging, of_type, strategy):
     kind, (one, two), (one_then, two_then) = of_type
@@ -73,7 +73,7 @@ SAME_FOR_THEIR_TYPE = {
 }
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 @pytest.mark.parametrize("of_type", SAME_FOR_THEIR_TYPE.values(), ids=SAME_FOR_THEIR_TYPE.keys())
 def test_texts_that_are_equal_for_their_type_and_differ_are_merged(merging, of_type, strategy):
     prepared, kind = of_type

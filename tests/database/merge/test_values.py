@@ -8,7 +8,7 @@ import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs.errors import DatabaseFailed, ValuesRejected
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 
@@ -93,7 +93,7 @@ def one_table(case, values: list[tuple[str, str, str]]) -> Dataset:
     return Dataset("t", (Column("id", "integer", nullable=False), *modelled), ("id",))
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF])
 def test_a_value_that_the_model_s_type_holds_is_kept(merging, strategy):
     case = merging(OWN_TYPES)
     kept = [
@@ -134,7 +134,7 @@ def test_a_value_that_the_model_s_type_would_hold_otherwise_is_refused_by_column
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 def test_a_value_that_comes_later_is_refused_whatever_the_strategy(merging, strategy, kind):
     case = merging("CREATE TABLE t (id int PRIMARY KEY, v numeric); INSERT INTO t VALUES (1, 1.5), (2, 2)")
     (table,) = case.datasets

@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 FORENSIC, LIVE = Milestoning.FORENSIC, Milestoning.LIVE
 AS_OF = "yellowforensic_Store1_t_merge_as_of"
@@ -126,7 +126,7 @@ def test_a_table_without_functions_gets_them_with_its_next_batch(merging, strate
     case.run(FORENSIC)
     case.execute(f'DROP FUNCTION "{AS_OF}"(integer); DROP INDEX "yellowforensic_Store1_t_merge_past"', on=case.target)
     case.execute("DELETE FROM t WHERE id = 3")
-    assert case.run(FORENSIC, strategy=Wanted(strategy)).datasets["t"].strategy == strategy
+    assert case.run(FORENSIC, strategy=StrategyOption(strategy)).datasets["t"].strategy == strategy
     assert len(as_of(case, 1)) == 30
     assert case.query("SELECT to_regclass('\"yellowforensic_Store1_t_merge_past\"')")[0][0]
 

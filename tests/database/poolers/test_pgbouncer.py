@@ -14,7 +14,7 @@ from config_schema.result import ResultCode
 from merge_jobs.database.connections import connect as job_session
 from merge_jobs.errors import PoolingRefused, SettingRefused
 from merge_jobs.stores.postgres.merge_store import MergeStore
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from tests.database.poolers.conftest import connect
 
 LIVE = Milestoning.LIVE
@@ -61,7 +61,7 @@ def busy():
         one.join()
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 def test_a_source_behind_a_busy_pool_of_transactions_is_read_exactly(case, pooler, busy, strategy):
     direct = case.source
     (pooled,) = pooler("transaction", direct)

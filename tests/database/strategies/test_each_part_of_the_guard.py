@@ -13,7 +13,7 @@ from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.strategies.guard import (
     FACTS,
-    Sight,
+    TableState,
     broken,
     look,
 )
@@ -56,7 +56,7 @@ CREATE TYPE region AS (number int);
 """
 
 
-def sight(case, dataset: Dataset | None = None, **of_source: object) -> Sight:
+def sight(case, dataset: Dataset | None = None, **of_source: object) -> TableState:
     (described,) = case.datasets
     with PostgresSource(replace(case.job(Milestoning.LIVE).source, **of_source), "test") as source:
         source.begin([dataset or described])

@@ -13,7 +13,7 @@ from config_schema.model import Column, Dataset, Milestoning
 from merge_jobs.catalogue.postgres import postgres_tables
 from merge_jobs.errors import DatabaseFailed, ValuesRejected
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from tests.hostile_names import PATH, add_doubles
 
 LIVE = Milestoning.LIVE
@@ -67,7 +67,13 @@ def test_nothing_of_another_schema_is_called_or_read_whatever_stands_first(case)
     for of in (case.source, case.target):
         add_doubles(of.superuser_dsn)
     strategies = []
-    for wanted in (Wanted.AUTO, Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.KEY_HASH_DIFF, Wanted.FULL):
+    for wanted in (
+        StrategyOption.AUTO,
+        StrategyOption.AUTO,
+        StrategyOption.KEY_HASH_DIFF,
+        StrategyOption.KEY_HASH_DIFF,
+        StrategyOption.FULL,
+    ):
         for of in (case.source, case.target):
             search_path(of, PATH)
         result = case.run(LIVE, strategy=wanted)
@@ -107,7 +113,7 @@ def test_a_catalogue_is_described_the_same_whatever_stands_first(case):
     assert {table.name for table in before} >= {"t", "v", "mv"}
 
 
-@pytest.mark.parametrize("strategy", [Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 def test_a_function_of_a_view_finds_what_the_search_path_of_the_role_has(merging, strategy):
     case = merging(
         """CREATE SCHEMA shop; CREATE TABLE shop.rates (id int, rate int);

@@ -22,7 +22,7 @@ from config_schema.model import Column, Consistency, Dataset, Milestoning
 from merge_jobs.errors import MapWrong
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from tests.conftest import FreshDatabase, binaries
 from tests.database.conftest import Merging, check_history, counts_between
 from tests.server_folder import server_folder
@@ -248,7 +248,7 @@ class History:
 
     def merged(self, disturbed: bool = True):
         choose = self.random
-        wanted = choose.choice(list(Wanted) + [Wanted.AUTO] * 3)
+        wanted = choose.choice(list(StrategyOption) + [StrategyOption.AUTO] * 3)
         audit = choose.choice([0, 0, 0, 1e-6])
         if disturbed and self.round and choose.random() < 0.15:
             self.disturb(choose.choice(["DROP TABLE", "TRUNCATE"]))

@@ -18,7 +18,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.row_hashes import RowHashes
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 from tests.conftest import FreshDatabase
 
 LIVE = Milestoning.LIVE
@@ -173,7 +173,10 @@ OURS = (
 )
 
 
-@pytest.mark.parametrize("wanted", [Wanted.AUTO, Wanted.VERSION_DIFF, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize(
+    "wanted",
+    [StrategyOption.AUTO, StrategyOption.VERSION_DIFF, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL],
+)
 def test_columns_with_names_that_tables_of_ours_have(merging, wanted):
     columns = ", ".join(f"{name} int" for name in OURS)
     case = merging(f"CREATE TABLE t ({columns}, v text, PRIMARY KEY ({', '.join(OURS)}))")
@@ -191,7 +194,7 @@ def test_columns_with_names_that_tables_of_ours_have(merging, wanted):
 # --- duplicates
 
 
-@pytest.mark.parametrize("wanted", [Wanted.AUTO, Wanted.FULL])
+@pytest.mark.parametrize("wanted", [StrategyOption.AUTO, StrategyOption.FULL])
 @pytest.mark.parametrize(
     "more", ["SELECT * FROM t WHERE id = 7", "SELECT 7, 'other'", "SELECT * FROM (VALUES (901, 'a'), (901, 'a')) n"]
 )
@@ -219,7 +222,7 @@ def test_a_row_twice_is_refused_by_the_first_load_and_by_row_versions(merging):
     case.run(LIVE)
     case.execute("INSERT INTO t VALUES (7, 'v')")
     with pytest.raises(KeysRejected, match="keys of more than one row in the source: 1"):
-        case.run(LIVE, strategy=Wanted.VERSION_DIFF)
+        case.run(LIVE, strategy=StrategyOption.VERSION_DIFF)
     with pytest.raises(KeysRejected, match="keys of more than one row in the source: 1"):
         case.run(Milestoning.FORENSIC)
 
@@ -294,11 +297,11 @@ def test_a_file_that_is_replaced_behind_the_hashes_is_read_by_the_next_batch(of_
     assert told(of_file.merge(LIVE)) == ("key_hash_diff", 1, 99)
 
 
-@pytest.mark.parametrize("wanted", [Wanted.AUTO, Wanted.FULL], ids=["initial", "full"])
+@pytest.mark.parametrize("wanted", [StrategyOption.AUTO, StrategyOption.FULL], ids=["initial", "full"])
 def test_a_first_load_and_a_full_batch_read_rows_and_hashes_in_one_pass(of_file, monkeypatch, wanted):
     """Whatever happens to the file after the one pass is seen by the next batch."""
     of_file.write(ROWS)
-    if wanted is Wanted.FULL:
+    if wanted is StrategyOption.FULL:
         of_file.merge(LIVE)
         of_file.write({**ROWS, 5: "five"})
     passes = []
@@ -316,8 +319,8 @@ def test_a_first_load_and_a_full_batch_read_rows_and_hashes_in_one_pass(of_file,
     assert passes == ["rows_and_hashes"]
     assert told(of_file.merge(LIVE)) == (
         "key_hash_diff",
-        1 if wanted is Wanted.AUTO else 2,
-        99 if wanted is Wanted.AUTO else 98,
+        1 if wanted is StrategyOption.AUTO else 2,
+        99 if wanted is StrategyOption.AUTO else 98,
     )
 
 
@@ -326,7 +329,7 @@ def test_one_pass_leaves_no_column_of_ours(merging, kind):
     case = merging("CREATE TABLE t (id int, v text); INSERT INTO t SELECT n, 'v' FROM generate_series(1, 10) n")
     case.execute("CREATE VIEW v AS SELECT * FROM t")
     case.datasets = (dataset("v", id="integer", v="text"),)
-    for wanted in (Wanted.AUTO, Wanted.FULL):
+    for wanted in (StrategyOption.AUTO, StrategyOption.FULL):
         case.run(kind, strategy=wanted)
         found = on_tables(
             case, kind, lambda of: of.run("dataset.describe", {"schema": "public", "table": of.merge_name}).fetchall()

@@ -9,7 +9,7 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Column, Milestoning
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 LIVE = Milestoning.LIVE
 HOSTILE = {
@@ -61,7 +61,7 @@ def with_settings(case, of, settings) -> None:
             cursor.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(of.user)))
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF, StrategyOption.FULL])
 def test_a_role_with_settings_of_its_own_reads_and_writes_the_same(case, strategy, major_version):
     newer = {"transaction_timeout": "1s", "restrict_nonsystem_relation_kind": "view"} if major_version >= 17 else {}
     (table,) = case.datasets
@@ -98,7 +98,7 @@ def test_no_function_of_another_schema_is_called_in_the_merge_store(case):
     assert case.run(LIVE).datasets["t"].counts.deleted == 9
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.FULL])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.FULL])
 def test_keys_of_an_extension_s_type_are_found_by_its_own_equality(merging, strategy):
     case = merging("SELECT")
     for of in (case.source, case.target):

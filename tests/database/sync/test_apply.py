@@ -14,7 +14,7 @@ from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_table import ConfigDoesNotFit
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
-from airflow_plugin.sync.diff import Kind
+from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.errors import StreamFactoryError
 
@@ -339,7 +339,7 @@ def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_say
     synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = %s", by_hand)
     for _ in range(2):
         live = synced.sync("c2").platforms[0]
-        assert [(change.kind, change.by_hand.changed_by) for change in live.drift] == [(Kind.DRIFT, None)]
+        assert [(change.kind, change.by_hand.changed_by) for change in live.drift] == [(SyncAction.DRIFT, None)]
         assert [(field.key, field.before) for field in live.drift[0].fields] == [("retries", 9)]
         assert synced.rows()[0].config_json == by_hand
 
@@ -351,11 +351,11 @@ def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_say
     assert synced.rows() == [before]  # untouched, updated_at too
     assert not synced.plan("c3").changes_anything
     synced.graph["YellowLive"]["Store1"] = model
-    assert [change.kind for change in synced.sync("c4").platforms[0].writes] == [Kind.UPDATE]
+    assert [change.kind for change in synced.sync("c4").platforms[0].writes] == [SyncAction.UPDATE]
 
     synced.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
     assert synced.sync("c5").drifted
-    assert synced.sync("c5", overwrite_drift=True).platforms[0].writes[0].kind is Kind.REVIVE
+    assert synced.sync("c5", overwrite_drift=True).platforms[0].writes[0].kind is SyncAction.REVIVE
     assert [row.status for row in synced.rows()] == ["active"]
     assert not synced.plan("c5").drifted
 

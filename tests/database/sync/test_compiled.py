@@ -17,7 +17,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
 from config_schema.load.documents import plain
 from config_schema.model.compiled import CompiledModel, compiled_from_json
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.model_source import GitModel, synced_model
 from tests.database.sync.test_command import dagfactory, git
 
@@ -59,7 +59,7 @@ def commit(folder: Path) -> str:
 def read_by_a_job(synced, model: Path):
     parts = psycopg2.extensions.parse_dsn(synced.dsns["yellowlive"])
     password = parts.get("password", "")
-    place = Place(parts["host"], int(parts["port"]), parts["dbname"], "public", parts["user"], password)
+    place = ConnectionInfo(parts["host"], int(parts["port"]), parts["dbname"], "public", parts["user"], password)
     return synced_model(GitModel(f"file://{model}", "main", "git"), place, "YellowLive")
 
 

@@ -11,7 +11,7 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
 from config_schema.tls import Tls
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.sources.sql.source import SqlAlchemySource
 from tests.certificates import Authority
 from tests.database.merge.producers import mariadb
@@ -29,11 +29,11 @@ def maria(request, authorities: tuple[Authority, Authority]) -> Iterator[tuple[i
         yield port, request.param
 
 
-def place_at(port: int, **more: Any) -> Place:
-    return Place("127.0.0.1", port, "mysql", "public", "producer", WORD, SourceKind.MYSQL, **more)
+def place_at(port: int, **more: Any) -> ConnectionInfo:
+    return ConnectionInfo("127.0.0.1", port, "mysql", "public", "producer", WORD, SourceKind.MYSQL, **more)
 
 
-def in_tls(place: Place) -> bool:
+def in_tls(place: ConnectionInfo) -> bool:
     with SqlAlchemySource(place) as source:
         return bool(source._session.exec_driver_sql(IN_TLS).one()[1])
 

@@ -17,7 +17,7 @@ from config_schema import tls as tls_module
 from config_schema.errors import StreamFactoryError
 from config_schema.tls import LEAST_LIBPQ, Tls
 from merge_jobs.database import connections
-from merge_jobs.database.connections import Place, tls_used
+from merge_jobs.database.connections import ConnectionInfo, tls_used
 from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
 
@@ -25,7 +25,7 @@ IN_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 needs_require_auth = pytest.mark.skipif(libpq_version() < LEAST_LIBPQ, reason="this libpq is older than 16")
 
 
-def by_job(place: Place) -> bool:
+def by_job(place: ConnectionInfo) -> bool:
     with closing(connections.connect(place, "test", "source", 1)) as session, session.cursor() as cursor:
         cursor.execute(IN_TLS)
         found = bool(cursor.fetchone()[0])
@@ -33,27 +33,27 @@ def by_job(place: Place) -> bool:
         return found
 
 
-def dsn(place: Place) -> str:
+def dsn(place: ConnectionInfo) -> str:
     plain = make_dsn(host=place.host, port=place.port, dbname=place.database, user=place.user, password=place.password)
     return dsn_with_tls(plain, StoreTls(place.tls, place.tls_ca, place.host))
 
 
-def by_airflow(place: Place) -> bool:
+def by_airflow(place: ConnectionInfo) -> bool:
     with closing(connection.connect(dsn(place), "merge store")) as session, session.cursor() as cursor:
         cursor.execute(IN_TLS)
         return bool(cursor.fetchone()[0])
 
 
-def by_parse(place: Place) -> bool:
+def by_parse(place: ConnectionInfo) -> bool:
     return bool(connection.fetch_within(dsn(place), "merge store", SQL(IN_TLS), {}, seconds=10)[0][0])
 
 
-WAYS: list[Callable[[Place], bool]] = [by_job, by_airflow, by_parse]
+WAYS: list[Callable[[ConnectionInfo], bool]] = [by_job, by_airflow, by_parse]
 pytestmark = pytest.mark.parametrize("way", WAYS)
 
 
-def place_at(port: int, user: str = "plain", **more: Any) -> Place:
-    return Place("127.0.0.1", port, "postgres", "public", user, WORD, **more)
+def place_at(port: int, user: str = "plain", **more: Any) -> ConnectionInfo:
+    return ConnectionInfo("127.0.0.1", port, "postgres", "public", user, WORD, **more)
 
 
 @pytest.mark.parametrize("mode", list(Tls))
@@ -92,7 +92,7 @@ def test_a_ca_that_is_not_mounted_is_named(way, tls_server: TlsServer, monkeypat
 
 @pytest.mark.parametrize("mode", [Tls.REQUIRE, Tls.VERIFY_CA, Tls.VERIFY_FULL])
 def test_a_server_without_tls_is_refused_with_the_key_to_set(way, mode, postgres, tls_server: TlsServer):
-    place = Place("127.0.0.1", postgres.port, "postgres", "public", "postgres", postgres.password)
+    place = ConnectionInfo("127.0.0.1", postgres.port, "postgres", "public", "postgres", postgres.password)
     assert not way(place)
     with pytest.raises(StreamFactoryError, match=r"write tls: disable for the database in the model") as caught:
         way(replace(place, tls=mode, tls_ca=str(tls_server.ca) if mode.verifies else None))

@@ -17,10 +17,10 @@ import config_schema
 from config_schema.load import load_model
 from config_schema.load.documents import structured
 from config_schema.model import Consistency, Dataset, Datastore, SourceKind
-from merge_jobs.catalogue import Choice, described, place_of_dsn
+from merge_jobs.catalogue import TableChoice, described, place_of_dsn
 from merge_jobs.catalogue.datasets import sorted_tables
 from merge_jobs.catalogue.reflected import reflected_tables
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import CommandWrong
 
 TABLES = """
@@ -228,17 +228,17 @@ def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, fla
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"choice": Choice(("c*ed", "camelcase"))}, "--table: there is no table 'camelcase'"),
-        ({"choice": Choice(("camelcase",))}, "Did you mean 'camelCase'?"),
-        ({"choice": Choice(excluded=("nope",))}, "--exclude: there is no table 'nope'"),
-        ({"choice": Choice(excluded=("*",))}, "there is no table that is asked for"),
-        ({"choice": Choice(("seen",))}, "seen: it is a view"),
+        ({"choice": TableChoice(("c*ed", "camelcase"))}, "--table: there is no table 'camelcase'"),
+        ({"choice": TableChoice(("camelcase",))}, "Did you mean 'camelCase'?"),
+        ({"choice": TableChoice(excluded=("nope",))}, "--exclude: there is no table 'nope'"),
+        ({"choice": TableChoice(excluded=("*",))}, "there is no table that is asked for"),
+        ({"choice": TableChoice(("seen",))}, "seen: it is a view"),
         ({"name": "a b"}, "--name: datastores[0].name: 'a b'"),
         ({"credential": "A_b"}, "--credential: datastores[0].source.credential: 'A_b'"),
     ],
 )
 def test_a_wrong_choice_is_an_error_that_names_its_flag(source, changed, expected):
-    place = Place(source.server.host, source.server.port, source.name, "public", source.user, source.password)
+    place = ConnectionInfo(source.server.host, source.server.port, source.name, "public", source.user, source.password)
     asked = {"name": "Store1", "credential": "secret", "consistency": Consistency.MULTI_DATASET, **changed}
     with pytest.raises(CommandWrong) as caught:
         described(place, **asked)
@@ -258,7 +258,7 @@ def test_a_database_that_only_its_dialect_knows_is_described_by_what_that_reflec
             DROP TABLE a; CREATE TABLE a (id INTEGER NOT NULL PRIMARY KEY)""")
         connection.execute("CREATE VIEW broken AS SELECT x FROM u")
     connection.close()
-    place = Place("h", 0, str(path), "public", "", "", SourceKind.SQLITE)
+    place = ConnectionInfo("h", 0, str(path), "public", "", "", SourceKind.SQLITE)
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.connect() as session:
         tables = {one.name: one for one in reflected_tables(session, place)}

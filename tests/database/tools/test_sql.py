@@ -24,7 +24,7 @@ from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.full import FULL
-from merge_jobs.strategies.selection import STRATEGIES, Wanted
+from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
 from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
@@ -135,7 +135,7 @@ def test_each_statement_of_a_milestoning_is_printed(kind):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy, kind):
     case = merging(TABLE)
-    wanted = {"strategy": Wanted.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
+    wanted = {"strategy": StrategyOption.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
     if strategy != "initial":
         case.run(kind, **wanted)
         case.execute(
@@ -186,13 +186,13 @@ def of_sqlite(case, folder) -> Job:
     return replace(job, stream=stream, source=place_of(database, None, case.secrets))
 
 
-@pytest.mark.parametrize("strategy", [Wanted.AUTO, Wanted.KEY_HASH_DIFF])
+@pytest.mark.parametrize("strategy", [StrategyOption.AUTO, StrategyOption.KEY_HASH_DIFF])
 def test_an_audit_runs_what_is_printed_for_it(merging, run_names, strategy):
     case = merging(TABLE)
     case.run(LIVE, strategy=strategy)
     run_names.clear()
     case.run(LIVE, strategy=strategy, audit_interval=0.000001)
-    kind = "version_diff" if strategy is Wanted.AUTO else "key_hash_diff"
+    kind = "version_diff" if strategy is StrategyOption.AUTO else "key_hash_diff"
     assert f"{kind}.count_missed" in run_names
 
 

@@ -86,9 +86,9 @@ def test_the_foreign_server_verifies_what_the_model_says_and_follows_a_change_of
     ],
 )
 def test_what_a_foreign_server_is_given_fits_the_version_of_its_database(mode, ca, version, reached, wanted):
-    from merge_jobs.database.connections import Place
+    from merge_jobs.database.connections import ConnectionInfo
 
-    place = Place("pg-data", 5432, "merge", "public", "u", "p", tls=mode, tls_ca=ca)
+    place = ConnectionInfo("pg-data", 5432, "merge", "public", "u", "p", tls=mode, tls_ca=ca)
     store = MergeStoreElsewhere("Demo", None, place)
     given = store.options(version, reached)
     assert {key: given[key] for key in given.keys() & {"sslmode", "sslrootcert", "require_auth"}} == wanted

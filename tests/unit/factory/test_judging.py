@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from airflow_plugin.rows.evaluation import judged
-from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.rows.plan import DagPlan
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
@@ -20,7 +20,7 @@ def row(store: str, status: str = "active", **changes: Any) -> Row:
     return Row(status, json.dumps({key: value for key, value in config.items() if value is not None}))
 
 
-def judge(*streams: Stream):
+def judge(*streams: KnownStream):
     return judged(streams, SETTINGS, lambda plan: plan)
 
 
@@ -30,44 +30,44 @@ def schedules(found) -> dict[str, str | None]:
 
 def test_a_good_row_is_what_counts_and_becomes_the_last_good_one():
     old, new = row("A", schedule="@daily"), row("A", schedule="@hourly")
-    found = judge(Stream("A", new, old))
+    found = judge(KnownStream("A", new, old))
     assert schedules(found) == {"A": "@hourly"}
-    assert found.streams == {"A": Stream("A", new, new)}
+    assert found.streams == {"A": KnownStream("A", new, new)}
     assert found.set_aside == {}
 
 
 def test_a_broken_row_leaves_the_last_good_config_at_work_and_says_so():
     for broken in (Row("active", "{"), Row("activ", row("A").config_json), row("A", shedule="@daily"), row("B")):
-        found = judge(Stream("A", broken, row("A", schedule="@daily")), Stream("C", row("C")))
+        found = judge(KnownStream("A", broken, row("A", schedule="@daily")), KnownStream("C", row("C")))
         assert schedules(found) == {"A": "@daily", "C": EXAMPLE["schedule"]}
         assert found.set_aside["A"].kept
         assert found.set_aside["A"].problems[0].file == "yellowlive_airflow_dsg[A]"
-        assert found.streams["A"] == Stream("A", broken, row("A", schedule="@daily"))
+        assert found.streams["A"] == KnownStream("A", broken, row("A", schedule="@daily"))
 
 
 def test_a_broken_row_that_never_was_good_has_no_dag():
-    found = judge(Stream("A", Row("active", "[]")), Stream("C", row("C")))
+    found = judge(KnownStream("A", Row("active", "[]")), KnownStream("C", row("C")))
     assert schedules(found).keys() == {"C"}
     assert not found.set_aside["A"].kept
 
 
 def test_a_stream_whose_row_is_gone_keeps_its_dag_and_is_told_of():
-    found = judge(Stream("A", None, row("A", "paused")))
+    found = judge(KnownStream("A", None, row("A", "paused")))
     assert [plan.job.paused for plan in found.made.values()] == [True]
     assert found.set_aside["A"].kept
     assert "platform last-good --forget" in found.set_aside["A"].problems[0].todo
 
 
 def test_what_was_last_good_is_checked_like_a_row():
-    found = judge(Stream("A", None, row("A", runner="rocket")))
+    found = judge(KnownStream("A", None, row("A", runner="rocket")))
     assert found.made == {}
     assert not found.set_aside["A"].kept
 
 
 def test_of_two_streams_with_one_dag_id_the_one_that_had_it_keeps_it():
     changes = {"store_name": "A", "single_dataset": True, "datasets": ["b"]}
-    newcomer = Stream("A#b", row("A#b", **changes))
-    for first, second in ((newcomer, Stream("A__b", row("A__b"), row("A__b"))),):
+    newcomer = KnownStream("A#b", row("A#b", **changes))
+    for first, second in ((newcomer, KnownStream("A__b", row("A__b"), row("A__b"))),):
         for order in ((first, second), (second, first)):
             found = judge(*order)
             assert [plan.job.stream_key for plan in found.made.values()] == ["A__b"]
@@ -80,8 +80,8 @@ def test_a_row_that_breaks_what_is_made_of_it_is_set_aside_too():
             raise RuntimeError("Airflow does not like this")
         return plan.dag_id
 
-    bad = Stream("A", row("A", schedule="@hourly"), row("A", schedule="@daily"))
-    found = judged([bad, Stream("B", row("B", schedule="@hourly"))], SETTINGS, make)
+    bad = KnownStream("A", row("A", schedule="@hourly"), row("A", schedule="@daily"))
+    found = judged([bad, KnownStream("B", row("B", schedule="@hourly"))], SETTINGS, make)
     assert found.made == {"yellowlive__A_ingestion": "yellowlive__A_ingestion"}
     assert [found.set_aside[key].kept for key in "AB"] == [True, False]
     assert "RuntimeError" in found.set_aside["B"].problems[0].what

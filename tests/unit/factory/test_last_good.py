@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from airflow_plugin.health.streams import snapshot_problems
 from airflow_plugin.rows import stream_loader
 from airflow_plugin.rows.last_good import (
+    KnownStream,
+    LastGood,
     Row,
-    Snapshot,
-    Stream,
     brought_up_to_date,
     merged,
 )
@@ -32,7 +32,7 @@ from airflow_plugin.rows.last_good_file import (
     write_snapshot,
     writing,
 )
-from airflow_plugin.rows.reading import Table, TableRow
+from airflow_plugin.rows.reading import StreamTableRows, TableRow
 from airflow_plugin.rows.stream_loader import Known, keep
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
@@ -40,9 +40,14 @@ from config_schema.errors import StreamFactoryError
 GOOD, BAD = Row("active", '{"good": "é\u2028"}'), Row("paused", "{")
 STREAMS = {
     stream.stream_key: stream
-    for stream in (Stream("A", GOOD, GOOD), Stream("B", BAD, GOOD), Stream("C", None, GOOD), Stream("D#x", BAD))
+    for stream in (
+        KnownStream("A", GOOD, GOOD),
+        KnownStream("B", BAD, GOOD),
+        KnownStream("C", None, GOOD),
+        KnownStream("D#x", BAD),
+    )
 }
-SNAPSHOT = Snapshot("4:17", STREAMS, settings='{"a": "settings file"}')
+SNAPSHOT = LastGood("4:17", STREAMS, settings='{"a": "settings file"}')
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "snapshots" / "yellowlive.snapshot"
 
 
-def write(path: Path, snapshot: Snapshot = SNAPSHOT) -> None:
+def write(path: Path, snapshot: LastGood = SNAPSHOT) -> None:
     with writing(path):
         write_snapshot(path, "yellowlive", snapshot)
 
@@ -67,14 +72,14 @@ def test_what_is_written_is_read_again_and_belongs_to_its_owner_only(path):
 
 
 rows = st.builds(Row, st.text(), st.text())
-streams = st.builds(Stream, st.text(), st.none() | rows, st.none() | rows)
+streams = st.builds(KnownStream, st.text(), st.none() | rows, st.none() | rows)
 
 
 @given(st.lists(streams, unique_by=lambda stream: stream.stream_key))
 def test_any_text_survives_the_file(tmp_path_factory, listed):
     path = tmp_path_factory.mktemp("any") / "any.snapshot"
     wanted = {stream.stream_key: stream for stream in listed}
-    write_snapshot(path, "yellowlive", Snapshot("token", wanted))
+    write_snapshot(path, "yellowlive", LastGood("token", wanted))
     assert read_snapshot(path, "yellowlive").streams == wanted
 
 
@@ -128,18 +133,18 @@ def test_a_row_that_is_gone_keeps_its_stream_and_a_retired_one_does_not():
         TableRow("F", "retired", ""),
     ]
     assert brought_up_to_date(STREAMS, table) == {
-        "B": Stream("B", Row("active", "new"), GOOD),
-        "C": Stream("C", None, GOOD),
-        "D#x": Stream("D#x", None, BAD),  # another shard's, perhaps: nobody here knows whether it is good
-        "E": Stream("E", Row("active", "new")),
+        "B": KnownStream("B", Row("active", "new"), GOOD),
+        "C": KnownStream("C", None, GOOD),
+        "D#x": KnownStream("D#x", None, BAD),  # another shard's, perhaps: nobody here knows whether it is good
+        "E": KnownStream("E", Row("active", "new")),
     }
     assert brought_up_to_date(STREAMS, []).keys() == STREAMS.keys()
 
 
 def test_each_shard_keeps_what_it_found_good_and_what_the_others_did():
-    seen = Snapshot("t", {key: Stream(key, GOOD) for key in "ABC"})
-    first = merged(None, seen, {"A": Stream("A", GOOD, GOOD)})
-    second = merged(first, seen, {"B": Stream("B", GOOD, GOOD)})
+    seen = LastGood("t", {key: KnownStream(key, GOOD) for key in "ABC"})
+    first = merged(None, seen, {"A": KnownStream("A", GOOD, GOOD)})
+    second = merged(first, seen, {"B": KnownStream("B", GOOD, GOOD)})
     assert [stream.good for stream in second.streams.values()] == [GOOD, GOOD, None]
 
 
@@ -159,12 +164,12 @@ def test_accept_forgets_only_streams_whose_rows_are_gone(path):
 def test_what_another_shard_has_kept_meanwhile_is_not_lost(path, monkeypatch):
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
     settings = PlatformSettings(original_platform_name="YellowLive")
-    write(path, Snapshot("t", {key: Stream(key, GOOD) for key in "AB"}))
+    write(path, LastGood("t", {key: KnownStream(key, GOOD) for key in "AB"}))
     before = read_snapshot(path, "yellowlive")
     assert still_there(path, before)
-    keep(settings, Known(before, before), {"A": Stream("A", GOOD, GOOD)})
+    keep(settings, Known(before, before), {"A": KnownStream("A", GOOD, GOOD)})
     assert not still_there(path, before)
-    keep(settings, Known(before, before), {"B": Stream("B", GOOD, GOOD)})
+    keep(settings, Known(before, before), {"B": KnownStream("B", GOOD, GOOD)})
     assert [stream.good for stream in read_snapshot(path, "yellowlive").streams.values()] == [GOOD, GOOD]
     assert not still_there(path.with_name("none"), before)
 
@@ -175,7 +180,7 @@ def test_what_is_kept_while_the_table_is_away_does_not_look_younger(path, monkey
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
     before = read_snapshot(path, "yellowlive")
     settings = PlatformSettings(original_platform_name="YellowLive")
-    keep(settings, Known(before, before), {"D#x": Stream("D#x", BAD, GOOD)})
+    keep(settings, Known(before, before), {"D#x": KnownStream("D#x", BAD, GOOD)})
     after = read_snapshot(path, "yellowlive")
     assert after.streams["D#x"].good == GOOD
     assert after.settings == settings.to_json()
@@ -237,7 +242,7 @@ def test_the_file_is_lines_of_json(path):
 
 def test_a_snapshot_stamped_ahead_of_the_clock_does_not_stop_the_reading_of_the_table(path, monkeypatch):
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(path.parent))
-    monkeypatch.setattr(stream_loader, "read_table", lambda settings, token: Table("new", ()))
+    monkeypatch.setattr(stream_loader, "read_table", lambda settings, token: StreamTableRows("new", ()))
     settings = PlatformSettings(original_platform_name="YellowLive", cache_ttl=60)
     for stamp, read in ((time.time() - 10, False), (time.time() - 70, True), (time.time() + 3600, True)):
         write(path)

@@ -13,7 +13,7 @@ from airflow_plugin.control.batch_table import LastLook
 from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.health.freshness import Age
 from airflow_plugin.health.streams import Health, Stored, health
-from airflow_plugin.rows.last_good import Row, Snapshot, Stream
+from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
@@ -33,11 +33,11 @@ def row(store: str = "Store1", status: str = "active", **changes: Any) -> Stream
     return StreamRow(store, json.dumps(config), status, NOW - 5 * HOUR, NOW - 5 * HOUR)
 
 
-def snapshot(*streams: Stream, seen: float = 0.0) -> Snapshot:
-    return Snapshot("token", {one.stream_key: one for one in streams}, time.time() - seen)
+def snapshot(*streams: KnownStream, seen: float = 0.0) -> LastGood:
+    return LastGood("token", {one.stream_key: one for one in streams}, time.time() - seen)
 
 
-def judge(*rows: StreamRow, gone: list[str] | None = None, known: Snapshot | None = None, **looks: LastLook) -> Health:
+def judge(*rows: StreamRow, gone: list[str] | None = None, known: LastGood | None = None, **looks: LastLook) -> Health:
     return health(SETTINGS, Stored(list(rows), gone or [], looks), known, NOW)
 
 
@@ -114,7 +114,7 @@ def test_only_active_streams_can_be_late(status):
 def test_a_broken_row_whose_dag_goes_on_as_it_was_is_judged_by_the_latency_of_that():
     good = Row("active", row(latency_seconds=60).config_json)
     broken = row(latency_seconds="soon")
-    found = judge(broken, known=snapshot(Stream("Store1", good, good)))
+    found = judge(broken, known=snapshot(KnownStream("Store1", good, good)))
     assert [one.problem.path for one in found.problems] == ["latency_seconds", "latency_seconds"]
     assert "late by" in str(found.problems[1])
     assert len(judge(broken).problems) == 1
@@ -122,7 +122,7 @@ def test_a_broken_row_whose_dag_goes_on_as_it_was_is_judged_by_the_latency_of_th
 
 def test_a_row_that_is_gone_is_told_from_the_snapshot_or_without_one_from_the_history():
     good = Row("active", row("Store2").config_json)
-    of_snapshot = judge(row(), gone=["Store3"], known=snapshot(Stream("Store2", good, good)))
+    of_snapshot = judge(row(), gone=["Store3"], known=snapshot(KnownStream("Store2", good, good)))
     of_history = judge(row(), gone=["Store3"])
     assert [(one.stream_key, one.problem.what) for one in of_snapshot.problems] == [
         ("Store2", "the row is gone, though its stream was never retired")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from merge_jobs.cli.merge import merge
 from merge_jobs.cli.plain import plain_options
 from merge_jobs.cli.typer_command import typer_command
-from merge_jobs.strategies.selection import Wanted
+from merge_jobs.strategies.selection import StrategyOption
 
 LEAST = ["--platform=P", "--store=S", "--run-id=r 1"]
 PLAIN = {
@@ -70,7 +70,11 @@ def test_a_plain_line_means_the_same_to_both(more, environment):
 def test_values_have_the_types_of_the_signature():
     options = plain_options(merge, [*LEAST, *PLAIN["a value of each kind"][0]], {})
     assert options["model"] == Path("/a b/c")
-    assert (options["postgres_port"], options["lock_wait"], options["strategy"]) == (5433, 1.5, Wanted.KEY_HASH_DIFF)
+    assert (options["postgres_port"], options["lock_wait"], options["strategy"]) == (
+        5433,
+        1.5,
+        StrategyOption.KEY_HASH_DIFF,
+    )
 
 
 @pytest.mark.parametrize(("arguments", "environment"), NOT_PLAIN.values(), ids=NOT_PLAIN.keys())

@@ -10,7 +10,7 @@ import pytest
 import config_schema
 from config_schema.model import Database, SourceKind
 from config_schema.tls import Tls, is_local, libpq_options, strongest, trusted_cas
-from merge_jobs.database.connections import Place
+from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.flags import (
     ModelFlags,
     StoreFlags,
@@ -83,14 +83,14 @@ def test_a_socket_and_loopback_are_this_machine_and_nothing_else_is(host, local)
     ],
 )
 def test_sql_servers_driver_is_given_its_own_words(mode, wanted):
-    place = Place("ms-data", 1433, "shop", "dbo", "u", "p", SourceKind.MSSQL, mode)
+    place = ConnectionInfo("ms-data", 1433, "shop", "dbo", "u", "p", SourceKind.MSSQL, mode)
     assert driver_arguments(place, "source") == wanted
 
 
 @pytest.mark.parametrize("mode", [Tls.REQUIRE, Tls.VERIFY_FULL])
 def test_oracles_driver_is_given_an_address_in_tls_and_what_to_verify(mode):
     pytest.importorskip("oracledb", reason="Oracle's driver is not installed")
-    place = Place("ora-data", 2484, "SHOP", "public", "u", "p", SourceKind.ORACLE, mode)
+    place = ConnectionInfo("ora-data", 2484, "SHOP", "public", "u", "p", SourceKind.ORACLE, mode)
     given = driver_arguments(place, "source")
     assert "(PROTOCOL=tcps)" in given["dsn"]
     verifies = mode is Tls.VERIFY_FULL
@@ -99,5 +99,5 @@ def test_oracles_driver_is_given_an_address_in_tls_and_what_to_verify(mode):
 
 
 def test_oracle_without_a_word_is_reached_as_before():
-    place = Place("ora-data", 1521, "SHOP", "public", "u", "p", SourceKind.ORACLE)
+    place = ConnectionInfo("ora-data", 1521, "SHOP", "public", "u", "p", SourceKind.ORACLE)
     assert driver_arguments(place, "source") == {}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_plugin.control.stream_table import HandChange, StreamRow
-from airflow_plugin.sync.diff import FieldChange, Kind, stream_changes
+from airflow_plugin.sync.diff import FieldChange, SyncAction, stream_changes
 from config_schema import stream
 from config_schema.schemas import json_schema
 from config_schema.stream import StreamConfig
@@ -44,16 +44,16 @@ HOURLY = config(schedule="@hourly")
 @pytest.mark.parametrize(
     ("wanted", "present", "kind", "status"),
     [
-        (config(), None, Kind.CREATE, "active"),
-        (config(), row(config().to_json()), Kind.UNCHANGED, "active"),
-        (config(), row(config().to_json(), "paused"), Kind.UNCHANGED, "paused"),
-        (HOURLY, row(config().to_json()), Kind.UPDATE, "active"),
-        (HOURLY, row(config().to_json(), "paused"), Kind.UPDATE, "paused"),
-        (config(), row(config().to_json(), "retired"), Kind.REVIVE, "active"),
-        (HOURLY, row(config().to_json(), "retired"), Kind.REVIVE, "active"),
-        (None, row(config().to_json()), Kind.RETIRE, "retired"),
-        (None, row(config().to_json(), "paused"), Kind.RETIRE, "retired"),
-        (None, row("not json"), Kind.RETIRE, "retired"),
+        (config(), None, SyncAction.CREATE, "active"),
+        (config(), row(config().to_json()), SyncAction.UNCHANGED, "active"),
+        (config(), row(config().to_json(), "paused"), SyncAction.UNCHANGED, "paused"),
+        (HOURLY, row(config().to_json()), SyncAction.UPDATE, "active"),
+        (HOURLY, row(config().to_json(), "paused"), SyncAction.UPDATE, "paused"),
+        (config(), row(config().to_json(), "retired"), SyncAction.REVIVE, "active"),
+        (HOURLY, row(config().to_json(), "retired"), SyncAction.REVIVE, "active"),
+        (None, row(config().to_json()), SyncAction.RETIRE, "retired"),
+        (None, row(config().to_json(), "paused"), SyncAction.RETIRE, "retired"),
+        (None, row("not json"), SyncAction.RETIRE, "retired"),
     ],
 )
 def test_what_becomes_of_a_row(wanted, present, kind, status):
@@ -83,13 +83,13 @@ def test_a_retired_row_keeps_its_config():
 
 def test_another_order_or_spacing_of_keys_is_no_change():
     text = json.dumps(dict(reversed(config().to_dict().items())), indent=2)
-    assert only_change(config(), row(text)).kind is Kind.UNCHANGED
+    assert only_change(config(), row(text)).kind is SyncAction.UNCHANGED
 
 
 @pytest.mark.parametrize("broken", ["", "not json", "[]", "null", "[" * 100_000, '{"stream_key": 1'])
 def test_a_row_that_is_no_json_object_is_mended(broken):
     change = only_change(config(), row(broken))
-    assert change.kind is Kind.UPDATE
+    assert change.kind is SyncAction.UPDATE
     assert change.config_json == config().to_json()
 
 
@@ -119,7 +119,7 @@ def test_after_the_changes_the_rows_are_what_was_wanted_and_there_is_nothing_mor
     served = {key: one for key, one in after.items() if one.status != "retired"}
     assert {key: one.config_json for key, one in served.items()} == {key: c.to_json() for key, c in configs.items()}
     assert present.keys() <= after.keys()
-    assert all(change.kind is Kind.UNCHANGED for change in stream_changes(configs, after.values(), {}))
+    assert all(change.kind is SyncAction.UNCHANGED for change in stream_changes(configs, after.values(), {}))
     paused = {key for key, one in present.items() if one.status == "paused" and key in configs}
     assert all(after[key].status == "paused" for key in paused)
 
@@ -127,19 +127,19 @@ def test_after_the_changes_the_rows_are_what_was_wanted_and_there_is_nothing_mor
 @pytest.mark.parametrize(
     ("wanted", "present", "kind"),
     [
-        (config(), row(HOURLY.to_json()), Kind.UPDATE),
-        (config(), row(config().to_json(), "retired"), Kind.REVIVE),
-        (None, row(config().to_json()), Kind.RETIRE),
+        (config(), row(HOURLY.to_json()), SyncAction.UPDATE),
+        (config(), row(config().to_json(), "retired"), SyncAction.REVIVE),
+        (None, row(config().to_json()), SyncAction.RETIRE),
     ],
 )
 def test_what_was_changed_by_hand_is_drift_unless_it_is_to_be_overwritten(wanted, present, kind):
     by_hand = HandChange("ann@host", NOW)
     drift = only_change(wanted, present, by_hand)
-    assert (drift.kind, drift.by_hand) == (Kind.DRIFT, by_hand)
+    assert (drift.kind, drift.by_hand) == (SyncAction.DRIFT, by_hand)
     assert drift.fields == only_change(wanted, present).fields
     assert only_change(wanted, present, by_hand, overwrite_drift=True).kind is kind
 
 
 def test_what_was_changed_by_hand_to_what_the_model_says_is_no_drift():
     change = only_change(config(), row(config().to_json()), HandChange(None, NOW))
-    assert (change.kind, str(change.by_hand)[:32]) == (Kind.UNCHANGED, "changed by hand in the database ")
+    assert (change.kind, str(change.by_hand)[:32]) == (SyncAction.UNCHANGED, "changed by hand in the database ")

@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect, sync_playwright
 
-from airflow_plugin.demo.airflow import Airflow, run_to_end
+from airflow_plugin.demo.airflow import DemoAirflow, run_to_end
 from airflow_plugin.demo.api import ENDED
 from airflow_plugin.demo.databases import Databases, create_databases
 from airflow_plugin.demo.model import DemoModel
@@ -46,7 +46,7 @@ SIZE = {"width": 1360, "height": 860}
 class Site:
     """The Airflow, and its databases; `row` is the config that YellowForensic's stream had in the model."""
 
-    airflow: Airflow
+    airflow: DemoAirflow
     databases: Databases
     environment: dict[str, str]
     row: dict[str, Any]
@@ -129,7 +129,7 @@ def started_site(folder: Path, databases: Databases, processes: Processes) -> Si
     merge_dsn = databases.dsn("datasurface_merge")
     secrets = model.secrets() | {names.dsn_variable(platform): merge_dsn for platform in (LIVE, FORENSIC)}
     producer = {"SIMULATOR_PASSWORD": databases.passwords["producer"]}
-    airflow = Airflow(folder / "airflow", free_port(), databases.dsn("airflow"), secrets, processes)
+    airflow = DemoAirflow(folder / "airflow", free_port(), databases.dsn("airflow"), secrets, processes)
     site = Site(airflow, databases, inherited_environment() | secrets | producer, {})
     site.change_the_source("--create-tables", "--max-changes", "0")
     site.produce(MORE_ADDRESSES)

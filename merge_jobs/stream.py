@@ -67,8 +67,8 @@ class Stream:
             [d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]] for d in self.datasets
         ]
         origin = [source.kind.value, source.host, source.port, source.database, source.schema]
-        told = json.dumps([self.platform.milestoning.value, origin, of_datasets])
-        return hashlib.sha256(told.encode()).hexdigest()
+        described = json.dumps([self.platform.milestoning.value, origin, of_datasets])
+        return hashlib.sha256(described.encode()).hexdigest()
 
 
 def stream_of(

@@ -61,14 +61,14 @@ def extract(
     """
     from airflow_plugin.cli.migrate_view import print_extracted
     from airflow_plugin.cli.wording import print_error
-    from airflow_plugin.migrate.defaults import gaps
+    from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import as_yaml, extracted, twice
     from airflow_plugin.static_dags.static_dag import static_files
     from airflow_plugin.streams.transfer import write
     from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
 
-    known = gaps(None if model is None else load_model(model), default or ())
+    known = stream_defaults(None if model is None else load_model(model), default or ())
     files = static_files(path)
     streams = [extracted(dag, known) for dag in files.dags]
     problems = [*files.problems, *(one for stream in streams for one in stream.problems), *twice(streams)]
@@ -104,7 +104,7 @@ def compare(
     from airflow_plugin.cli.migrate_view import compared_as_dict, print_compared
     from airflow_plugin.cli.wording import print_error
     from airflow_plugin.migrate.comparing import compared
-    from airflow_plugin.migrate.defaults import gaps
+    from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import extracted
     from airflow_plugin.migrate.loading import loaded_files
     from airflow_plugin.migrate.rows import of_extracted, of_model, of_rows
@@ -116,7 +116,7 @@ def compare(
     if as_modelled and (model is None or rows is not None):
         raise typer.BadParameter("--as-modelled is for --model, without --rows")
     loaded = None if model is None else load_model(model)
-    known, files = gaps(loaded, default or ()), static_files(path)
+    known, files = stream_defaults(loaded, default or ()), static_files(path)
     if rows is not None:
         find = of_rows(rows, loaded)
     elif as_modelled and loaded is not None:

@@ -97,7 +97,7 @@ def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
 def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover:
     """Return a cutover that has not begun, once everything it needs is found."""
     from airflow_plugin.migrate.cutover_plan import cutover_of
-    from airflow_plugin.migrate.defaults import gaps
+    from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import extracted
     from airflow_plugin.migrate.rows import of_model, of_rows
     from airflow_plugin.static_dags.static_dag import static_files
@@ -112,7 +112,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
     else:
         todo = "Give --rows, as extract wrote them, or --model"
         raise StreamFactoryError(str(file), "its rows come from nowhere", todo)
-    known = gaps(loaded, ())
+    known = stream_defaults(loaded, ())
     read = static_files(file)
     if read.problems:  # moving the file takes every DAG in it away, those that nobody sees here too
         raise ProblemsFound(str(file), read.problems)
@@ -123,7 +123,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
 def _print_steps(found: Cutover) -> None:
     from airflow_plugin.migrate.cutover_state import STEPS
 
-    told = {
+    descriptions = {
         "pause": f"pause {', '.join(dag.static_dag_id for dag in found.dags)}",
         "drain": "wait for their tasks, and end the runs that the pause has left open",
         "move": f"move {found.file} to {found.aside.name}",
@@ -131,7 +131,7 @@ def _print_steps(found: Cutover) -> None:
         "resume": f"once Airflow has them from the factory, let {', '.join(dag.dag_id for dag in found.dags)} run",
     }
     for number, step in enumerate(STEPS, 1):
-        print(f"{number} {step:<7} {'done    ' if step in found.done else '        '}{told[step]}")
+        print(f"{number} {step:<7} {'done    ' if step in found.done else '        '}{descriptions[step]}")
     for dag in found.dags:
         if dag.was_paused:
             print(f"{dag.static_dag_id} was paused before, and {dag.dag_id} will be")

@@ -107,8 +107,8 @@ def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, a
         except ProblemsFound as error:
             found = error
     if as_json:
-        told = {"problems": found.problems, "differences": differing, "dag": shown and shown.to_dict()}
-        print(json.dumps(told, indent=2, default=vars))
+        shown_candidate = {"problems": found.problems, "differences": differing, "dag": shown and shown.to_dict()}
+        print(json.dumps(shown_candidate, indent=2, default=vars))
     else:
         if shown:
             print_dag(shown)

@@ -28,10 +28,10 @@ class Api:
     def healthy(self) -> set[str]:
         """Return the components that are healthy; empty while the api-server does not answer."""
         try:
-            told = self._client.get("/api/v2/monitor/health").json()
+            health = self._client.get("/api/v2/monitor/health").json()
         except (httpx.HTTPError, ValueError):
             return set()
-        return {name for name, of in told.items() if of.get("status") == "healthy"}
+        return {name for name, of in health.items() if of.get("status") == "healthy"}
 
     def dag(self, dag_id: str) -> dict[str, Any] | None:
         """Return the DAG; None while Airflow does not know it."""

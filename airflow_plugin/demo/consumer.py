@@ -13,7 +13,7 @@ from airflow_plugin.demo.airflow import run_to_end
 from airflow_plugin.demo.databases import Databases
 from airflow_plugin.demo.processes import python_module
 from config_schema import names
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 
 if TYPE_CHECKING:
     from airflow_plugin.demo.report import Report
@@ -48,7 +48,7 @@ def show_consumers(databases: Databases, model: Path, environment: dict[str, str
             versions = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
             if versions:
                 report.step(f"The history of customer {versions[0]['id']}, as the consumer reads it")
-                report.say("\n".join(map(_told, versions)))
+                report.say("\n".join(map(_in_words, versions)))
 
 
 def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifier]]:
@@ -57,7 +57,7 @@ def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifi
     with contextlib.closing(databases.connect(MERGE_STORE)) as session, session, session.cursor() as cursor:
         cursor.execute(VIEWS)
         for schema, name, comment in cursor.fetchall():
-            of = told_by(comment)
+            of = parsed_comment(comment)
             if of.get("dataset") != dataset:
                 continue
             role = names.consumer_role(of["ecosystem"], of["workspace"], of["group"])
@@ -67,7 +67,7 @@ def views_of(databases: Databases, dataset: str) -> list[tuple[str, sql.Identifi
     return found
 
 
-def _told(version: dict[str, Any]) -> str:
+def _in_words(version: dict[str, Any]) -> str:
     until = version["ds_valid_to"]
     span = f"{version['ds_valid_from']:%H:%M:%S} to {'now' if until is None else format(until, '%H:%M:%S')}"
     values = (f"{key} {value}" for key, value in version.items() if not key.startswith("ds_") and value is not None)

@@ -18,7 +18,7 @@ from airflow_plugin.jobs.merge_job import (
     WAIT_TASK,
 )
 from airflow_plugin.operators.assets import stream_alias
-from airflow_plugin.operators.notifier import TellFailure, tell_late
+from airflow_plugin.operators.notifier import NotifyFailure, tell_late
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
@@ -60,7 +60,7 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
         "execution_timeout": timedelta(seconds=plan.execution_timeout) if plan.execution_timeout else None,
         "weight_rule": "absolute",
         "outlets": [stream_alias(plan.job.platform, plan.job.stream_key)],
-        "on_failure_callback": TellFailure(str(plan.job), plan.notifier) if plan.notifier else None,
+        "on_failure_callback": NotifyFailure(str(plan.job), plan.notifier) if plan.notifier else None,
         **{key: value for key, value in given.items() if value is not None},
     }
     if plan.pod is not None:
@@ -72,7 +72,7 @@ def _deadline(plan: DagPlan) -> DeadlineAlert | None:
     """Return an alert for a run that has not succeeded some time after it was queued; None without one."""
     if plan.deadline is None or plan.notifier is None:
         return None
-    told = {
+    alert = {
         "stream": str(plan.job),
         "seconds": plan.deadline,
         "connection": plan.notifier.connection,
@@ -81,7 +81,7 @@ def _deadline(plan: DagPlan) -> DeadlineAlert | None:
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(seconds=plan.deadline),
-        callback=AsyncCallback(tell_late, kwargs=told),
+        callback=AsyncCallback(tell_late, kwargs=alert),
     )
 
 

@@ -18,7 +18,7 @@ from airflow_plugin.factory import build
 from airflow_plugin.factory.metrics import report
 from airflow_plugin.factory.shards import Shard, shard
 from airflow_plugin.platform_dags.dags import platform_dag, platform_dags
-from airflow_plugin.rows.evaluation import Evaluation, judged
+from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams
 from airflow_plugin.rows.stream_loader import (
     Known,
     all_streams,
@@ -61,7 +61,7 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
     began_to_publish = time.monotonic()
     with nothing_collected():
-        loaded = judged(own, settings, build.dag)
+        loaded = evaluate_streams(own, settings, build.dag)
     keep(settings, known, loaded.streams)
     now = time.monotonic()
     seconds = now - began
@@ -71,7 +71,7 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     gauges = {
         metrics.ROWS: sum(stream.row is not None for stream in own),
         metrics.DAGS: len(loaded.made),
-        metrics.SET_ASIDE: len(loaded.set_aside),
+        metrics.SET_ASIDE: len(loaded.quarantined),
         metrics.SNAPSHOT_AGE: round(known.age),
     }
     report(settings.platform_name, part, seconds=seconds, gauges=gauges)
@@ -106,13 +106,13 @@ def nothing_collected() -> Iterator[None]:
 def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
     """Return, in a worker, the one DAG that Airflow names, by its row only."""
     known = one_stream(settings, dag_id, last_good=False)
-    loaded = judged(known.streams.values(), settings, build.dag)
+    loaded = evaluate_streams(known.streams.values(), settings, build.dag)
     if known.trouble is None and (dag_id not in loaded.made or len(known.streams) > 1):  # what was last good decides
         known = one_stream(settings, dag_id, last_good=True)
-        loaded = judged(known.streams.values(), settings, build.dag)
+        loaded = evaluate_streams(known.streams.values(), settings, build.dag)
     _tell_troubles(settings, known, loaded)
-    if dag_id not in loaded.made and loaded.set_aside:
-        wrong = "; ".join(str(problem) for aside in loaded.set_aside.values() for problem in aside.problems)
+    if dag_id not in loaded.made and loaded.quarantined:
+        wrong = "; ".join(str(problem) for stream in loaded.quarantined.values() for problem in stream.problems)
         raise StreamFactoryError(dag_id, wrong, "This worker has no last-good snapshot to go by", retryable=True)
     if dag_id not in loaded.made:
         what = f"{names.stream_table(settings.platform_name)} has no such stream any more"
@@ -131,7 +131,7 @@ def _tell(
         "%s: streams that are DAGs now: %d, set aside: %d, in %.0f ms",
         settings.original_platform_name,
         len(loaded.made),
-        len(loaded.set_aside),
+        len(loaded.quarantined),
         seconds * 1000,
     )
     _tell_troubles(settings, known, loaded)
@@ -154,9 +154,9 @@ def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Evaluation[
             known.age,
             known.trouble,
         )
-    if loaded.set_aside:
+    if loaded.quarantined:
         from config_schema.printable import printable  # a parse loads as few modules as it can
-    for stream_key, aside in loaded.set_aside.items():
-        outcome = "its DAG stays as it was last good" if aside.kept else "it has no DAG"
-        for problem in aside.problems:
+    for stream_key, stream in loaded.quarantined.items():
+        outcome = "its DAG stays as it was last good" if stream.kept else "it has no DAG"
+        for problem in stream.problems:
             log.warning("%s: stream %s is set aside, %s: %s", platform, printable(stream_key), outcome, problem)

@@ -17,7 +17,7 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamRow, gone_streams, stream_rows
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.freshness import Age, Late, late
-from airflow_plugin.rows.evaluation import Evaluation, judged, row_place
+from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams, row_place
 from airflow_plugin.rows.last_good import KnownStream, LastGood, brought_up_to_date
 from airflow_plugin.rows.last_good_file import read_snapshot
 from airflow_plugin.rows.plan import DagPlan
@@ -90,8 +90,8 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
     if dags is None:
         return found
     active = [row.stream_key for row in stored.rows if row.status != "retired"]
-    told = clashes(settings.platform_name, active, owners_in(dags, settings.platform_name).get)
-    taken = [StreamProblem(key, problem) for key, problem in told]
+    same_id = clashes(settings.platform_name, active, owners_in(dags, settings.platform_name).get)
+    taken = [StreamProblem(key, problem) for key, problem in same_id]
     return replace(found, problems=tuple(sorted((*found.problems, *taken))))
 
 
@@ -119,19 +119,19 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None
     streams = brought_up_to_date(snapshot.streams if snapshot else {}, rows)
     if snapshot is None:
         streams |= {key: KnownStream(key, None) for key in stored.gone}
-    found: Evaluation[DagPlan] = judged(streams.values(), settings, lambda plan: plan)
+    found: Evaluation[DagPlan] = evaluate_streams(streams.values(), settings, lambda plan: plan)
     changed = {row.stream_key: row.updated_at for row in stored.rows}
     lates = {
         key: lateness
         for key, stream in found.streams.items()
         if (lateness := late(_latency(stream), stored.looks.get(key, LastLook()), changed.get(key), now))
     }
-    told = {key: aside.problems for key, aside in found.set_aside.items()}
+    same_id = {key: found_in_row.problems for key, found_in_row in found.quarantined.items()}
     if snapshot is None:
-        told |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
+        same_id |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
     problems = [
         *(StreamProblem("", problem) for problem in snapshot_problems(settings, snapshot)),
-        *(StreamProblem(key, problem) for key, of_stream in told.items() for problem in of_stream),
+        *(StreamProblem(key, problem) for key, of_stream in same_id.items() for problem in of_stream),
         *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
     ]
     ages = {
@@ -189,7 +189,7 @@ def _is_active(stream: KnownStream | None) -> bool:
 
 
 def _fine(found: Evaluation[DagPlan], lates: Mapping[str, Late]) -> str:
-    fine = [one for key, one in found.streams.items() if key not in found.set_aside and key not in lates]
+    fine = [one for key, one in found.streams.items() if key not in found.quarantined and key not in lates]
     active = sum(one.good is not None and one.good.status == "active" for one in fine)
     watched = sum(_latency(one) is not None for one in fine)
     return (

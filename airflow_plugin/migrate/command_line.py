@@ -30,7 +30,7 @@ WITHOUT_A_KEY = ("operation", "git-repo-path", "use-git-cache", "max-cache-age-m
 class CommandLine:
     """`told` by key; `others` are the names of flags that no stream's config has a key for."""
 
-    told: dict[str, Any]
+    values: dict[str, Any]
     others: tuple[str, ...]
 
 
@@ -45,10 +45,10 @@ def command_line(words: Sequence[str]) -> CommandLine:
             name = None if sign else name
         elif name is not None:
             given[name], name = word, None
-    told: dict[str, Any] = {KEYS[flag]: value for flag, value in given.items() if flag in KEYS and value}
-    if DATASETS in told:
-        told[DATASETS] = [one for one in told[DATASETS].split(",") if one]
-    if str(told.get("postgres_port", "")).isdecimal():
-        told["postgres_port"] = int(told["postgres_port"])
+    values: dict[str, Any] = {KEYS[flag]: value for flag, value in given.items() if flag in KEYS and value}
+    if DATASETS in values:
+        values[DATASETS] = [one for one in values[DATASETS].split(",") if one]
+    if str(values.get("postgres_port", "")).isdecimal():
+        values["postgres_port"] = int(values["postgres_port"])
     others = tuple(flag for flag in given if flag not in KEYS and flag not in WITHOUT_A_KEY)
-    return CommandLine(told, others)
+    return CommandLine(values, others)

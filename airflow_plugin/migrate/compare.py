@@ -100,11 +100,11 @@ def _of_job(static: StaticDag, shown: ShownDag) -> Iterator[DagDifference]:
     if "arguments" in static.pod.unread:
         return
     store, _, dataset = job.stream_key.partition("#")
-    platform = line.told.get(PLATFORM)
+    platform = line.values.get(PLATFORM)
     if platform not in (job.platform, job.platform_name):
         yield DagDifference("job.platform", platform, job.platform)
-    yield from _one("job.store", line.told.get(STORE), store)
-    yield from _one("job.dataset", line.told.get(DATASET), dataset or None)
+    yield from _one("job.store", line.values.get(STORE), store)
+    yield from _one("job.dataset", line.values.get(DATASET), dataset or None)
     for flag in line.others:
         yield DagDifference(f"job.--{flag}", "is given", None)
     known = [word for word in static.pod.words() if word.startswith("--")]
@@ -171,10 +171,10 @@ def _by_path(pod: StaticPod) -> dict[str, str]:
     for volume in pod.volumes:
         for kind, of in volume.items():
             if kind != "name":
-                told = next(
+                named = next(
                     (str(of[key]) for key in ("name", "secretName", "claimName", "path") if key in (of or {})), ""
                 )
-                kinds[volume.get("name", "")] = f"{kind} {told}".strip()
+                kinds[volume.get("name", "")] = f"{kind} {named}".strip()
     return {str(one.get("mountPath")): kinds.get(one.get("name", ""), "no such volume") for one in pod.mounts}
 
 

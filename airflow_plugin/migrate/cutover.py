@@ -23,7 +23,7 @@ POLL_SECONDS = 1.0
 NOTE = "Left open by the pause of a cutover from its static file to the factory"
 AGAIN = "Run the same command again to go on, or dagfactory migrate cutover --undo"
 
-Told = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Way:
     airflow: AirflowClient
     state: Path
     changed_by: str
-    told: Told
+    notify: Notify
     seconds: float
 
 
@@ -44,11 +44,11 @@ def carry_out(cutover: Cutover, way: Way) -> Cutover:
         raise StreamFactoryError(str(way.state), what, "Finish that: dagfactory migrate cutover --undo")
     write_state(way.state, cutover)
     for step in STEPS[len(cutover.done) :]:
-        way.told(f"{step}: begun")
+        way.notify(f"{step}: begun")
         _DOING[step](cutover, way)
         cutover = cutover.with_done(step)
         write_state(way.state, cutover)
-        way.told(f"{step}: done")
+        way.notify(f"{step}: done")
     return cutover
 
 
@@ -57,9 +57,9 @@ def roll_back(cutover: Cutover, way: Way) -> Cutover:
     cutover = replace(cutover, back="begun")
     write_state(way.state, cutover)
     for step, undo in _UNDOING.items():
-        way.told(f"undo {step}: begun")
+        way.notify(f"undo {step}: begun")
         undo(cutover, way)
-        way.told(f"undo {step}: done")
+        way.notify(f"undo {step}: done")
     cutover = replace(cutover, back="done", done=())
     write_state(way.state, cutover)
     return cutover
@@ -90,7 +90,7 @@ def _drain_dag(dag_id: str, way: Way) -> None:
             # What follows the merge only decides whether to run again at once, and the next run sees to that.
             merged = way.airflow.has_succeeded(dag_id, run_id, MERGE_TASK)
             way.airflow.end_run(dag_id, run_id, "success" if merged else "failed", NOTE)
-            way.told(f"drain: run {run_id} of {dag_id} ended as {'success' if merged else 'failed'}")
+            way.notify(f"drain: run {run_id} of {dag_id} ended as {'success' if merged else 'failed'}")
 
 
 def _move(cutover: Cutover, way: Way) -> None:
@@ -239,7 +239,7 @@ def _wait(true: Callable[[], bool], what: str, way: Way) -> None:
     give_up, said = time.monotonic() + way.seconds, False
     while not true():
         if not said:
-            way.told(f"waiting: {what}")
+            way.notify(f"waiting: {what}")
             said = True
         if time.monotonic() >= give_up:
             where = f"Airflow at {way.airflow.url}"

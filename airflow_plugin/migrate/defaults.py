@@ -32,16 +32,16 @@ SETTINGS_KEYS = (
 
 
 @dataclass(frozen=True)
-class Gaps:
+class FileDefaults:
     """Where to look for what a file does not say; the earlier comes first."""
 
     defaults: Mapping[str, Any]
     streams: Mapping[str, Mapping[str, StreamConfig]]  # by platform and stream_key, of a model
     platforms: Mapping[str, Platform]  # of the model
 
-    def platform(self, told: str) -> str:
+    def platform(self, given: str) -> str:
         """Return the platform's name in the model; old files may have the derived one."""
-        return next((name for name in self.platforms if told in (name, names.platform_name(name))), told)
+        return next((name for name in self.platforms if given in (name, names.platform_name(name))), given)
 
     def of(self, platform: str, stream_key: str) -> dict[str, Any]:
         """Return what is known of a stream without its file. Raises StreamFactoryError for a broken settings file."""
@@ -51,7 +51,7 @@ class Gaps:
         return {**_of_settings(platform_settings(platform)), **of_platform, **of_model, **self.defaults}
 
 
-def gaps(model: Model | None, defaults: Sequence[str]) -> Gaps:
+def stream_defaults(model: Model | None, defaults: Sequence[str]) -> FileDefaults:
     """Return what fills in a static file.
 
     `defaults` are `key=value`, the value JSON or else text. Raises StreamFactoryError for any other form.
@@ -69,9 +69,9 @@ def gaps(model: Model | None, defaults: Sequence[str]) -> Gaps:
         except ValueError:
             found[key] = text
     if model is None:
-        return Gaps(found, {}, {})
+        return FileDefaults(found, {}, {})
     platforms = {platform.name: platform for platform in model.ecosystem.platforms}
-    return Gaps(found, stream_graph(model.ecosystem, model.mappings), platforms)
+    return FileDefaults(found, stream_graph(model.ecosystem, model.mappings), platforms)
 
 
 def _of_platform(platform: Platform) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.migrate.command_line import DATASET, DATASETS, PLATFORM, STORE, command_line
 from airflow_plugin.migrate.credentials import credentials
-from airflow_plugin.migrate.defaults import Gaps
+from airflow_plugin.migrate.defaults import FileDefaults
 from airflow_plugin.static_dags.static_dag import StaticDag
 from airflow_plugin.streams.transfer import exported
 from airflow_plugin.sync.graph import INGESTION_TYPE
@@ -46,23 +46,25 @@ class Extracted:
         return None if self.config is None else self.config.dag_id
 
 
-def extracted(dag: StaticDag, gaps: Gaps) -> Extracted:
+def extracted(dag: StaticDag, gaps: FileDefaults) -> Extracted:
     """Return the config of a DAG's stream. Raises StreamFactoryError for a broken settings file."""
     line = command_line([] if "arguments" in dag.pod.unread else dag.pod.words())
     place = f"{dag.file}:{dag.line}"
-    platform, store = line.told.get(PLATFORM), line.told.get(STORE)
+    platform, store = line.values.get(PLATFORM), line.values.get(STORE)
     if platform is None or store is None:
         unread = tuple(_unread(dag, gaps))
         named = "the job's arguments name no {}".format("platform" if platform is None else "store")
         problem = Problem(place, "arguments", named, "Write --platform-name and --store-name as constants")
         return Extracted(dag, None, None, unread or (problem,))
     platform = gaps.platform(platform)
-    stream_key = names.stream_key(store, line.told.get(DATASET))
+    stream_key = names.stream_key(store, line.values.get(DATASET))
     known = gaps.of(platform, stream_key)
-    said = _said(dag, line.told, known)
-    told = {**known, **said, **_identity(platform, store, line.told.get(DATASET))}
-    told["datasets"] = [line.told[DATASET]] if DATASET in line.told else line.told.get(DATASETS, known.get("datasets"))
-    config = {key: value for key, value in told.items() if value is not None}
+    said = _said(dag, line.values, known)
+    keys = {**known, **said, **_identity(platform, store, line.values.get(DATASET))}
+    keys["datasets"] = (
+        [line.values[DATASET]] if DATASET in line.values else line.values.get(DATASETS, known.get("datasets"))
+    )
+    config = {key: value for key, value in keys.items() if value is not None}
     problems = [*_unread(dag, gaps), *_missing(dag, config, place)]
     if not problems:
         try:
@@ -107,7 +109,7 @@ def _identity(platform: str, store: str, dataset: str | None) -> dict[str, Any]:
     }
 
 
-def _said(dag: StaticDag, told: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+def _said(dag: StaticDag, of_job: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
     """Return what the file says, with None for what it says is absent; an unreadable value keeps its default."""
     pod = dag.pod
     values = {
@@ -127,24 +129,24 @@ def _said(dag: StaticDag, told: dict[str, Any], known: dict[str, Any]) -> dict[s
         "deferrable": pod.deferrable,
         "on_failed_pod": "keep" if pod.keep_failed else "delete",
         "owner": None if dag.owner == NOBODY else dag.owner,
-        "tags": _own_tags(dag, told) or None,
+        "tags": _own_tags(dag, of_job) or None,
     }
     unread = {KEY_OF.get(key, key) for key in (*dag.unread, *pod.unread)}
     given = {key: value for key, value in values.items() if key not in unread}
     places = {"namespace_name": pod.namespace, "datasurface_docker_image": pod.image}
-    flags = {key: value for key, value in told.items() if key not in (PLATFORM, STORE, DATASET, DATASETS)}
+    flags = {key: value for key, value in of_job.items() if key not in (PLATFORM, STORE, DATASET, DATASETS)}
     certain = {key: value for key, value in {**places, **flags}.items() if value is not None}
     return {**given, **certain, **credentials(pod.secrets, known)}
 
 
-def _own_tags(dag: StaticDag, told: dict[str, Any]) -> list[str]:
+def _own_tags(dag: StaticDag, of_job: dict[str, Any]) -> list[str]:
     """Return the tags beyond those that the factory gives every DAG: its platform and its store."""
-    platform, store, dataset = told[PLATFORM], told[STORE], told.get(DATASET)
+    platform, store, dataset = of_job[PLATFORM], of_job[STORE], of_job.get(DATASET)
     common = {platform, names.platform_name(platform), store, names.stream_key(store, dataset), f"{store}_{dataset}"}
     return [str(tag) for tag in dag.tags if tag not in common]
 
 
-def _unread(dag: StaticDag, gaps: Gaps) -> Iterator[Problem]:
+def _unread(dag: StaticDag, gaps: FileDefaults) -> Iterator[Problem]:
     for name, unread in (*dag.unread.items(), *dag.pod.unread.items()):
         key = KEY_OF.get(name, name)
         of_environment = name in ("env", "secrets", "env_from")

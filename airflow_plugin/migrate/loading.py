@@ -112,11 +112,11 @@ def _with_usual(pod: StaticPod, others: tuple[str, ...]) -> StaticPod:
     return replace(pod, image_pull_policy=pod.image_pull_policy or usual_policy(pod.image), others=others)
 
 
-def _schedule(told: dict[str, Any], line: int) -> tuple[str | None, dict[str, Unread]]:
-    if "cron" in told:
-        return told["cron"], {}
-    cron = cron_of_seconds(told["seconds"]) if "seconds" in told else None
+def _schedule(found: dict[str, Any], line: int) -> tuple[str | None, dict[str, Unread]]:
+    if "cron" in found:
+        return found["cron"], {}
+    cron = cron_of_seconds(found["seconds"]) if "seconds" in found else None
     if cron is not None:
         return cron, {}
-    what = "no cron comes as often as this timedelta" if "seconds" in told else f"a schedule of {told['other']}"
+    what = "no cron comes as often as this timedelta" if "seconds" in found else f"a schedule of {found['other']}"
     return None, {"schedule": Unread(line, what)}

@@ -104,13 +104,13 @@ def _pod(task: Any) -> dict[str, Any]:
         "imagePullSecrets": task.image_pull_secrets,
     }
     action = str(getattr(task.on_finish_action, "value", task.on_finish_action))
-    told = {
+    request = {
         "metadata": {"namespace": task.namespace},
         "spec": spec,
         "keep_failed": action != "delete_pod",
         "deferrable": task.deferrable,
     }
-    sanitized: dict[str, Any] = ApiClient().sanitize_for_serialization(told)
+    sanitized: dict[str, Any] = ApiClient().sanitize_for_serialization(request)
     return sanitized
 
 

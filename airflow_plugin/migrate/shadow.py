@@ -91,8 +91,8 @@ def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
 
 
 def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
-    told = told_by(comment)
-    return (told.get("platform"), told.get("stream")) == (table.settings.platform_name, stream_key)
+    owner = parsed_comment(comment)
+    return (owner.get("platform"), owner.get("stream")) == (table.settings.platform_name, stream_key)
 
 
 def _tables_with_keys(table: StreamTable) -> Iterator[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from openlineage.client.facet_v2 import RunFacet
 
 
-class TellsLineage:
+class ReportsLineage:
     """For a merge operator. `job_result` is what the job of this try has said, as soon as it has."""
 
     job: MergeJob

@@ -55,7 +55,7 @@ class Notifier:
 
 
 @dataclass(frozen=True)
-class TellFailure:
+class NotifyFailure:
     """A task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only.
 
     With `once` only the first of runs that fail one after the other is told.

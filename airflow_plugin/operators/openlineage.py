@@ -56,14 +56,14 @@ class BatchRunFacet(RunFacet):
     datasets: dict[str, dict[str, Any]]
 
 
-def lineage(job: MergeJob, told: MergeResult | None) -> OperatorLineage[Dataset, RunFacet]:
+def lineage(job: MergeJob, outcome: MergeResult | None) -> OperatorLineage[Dataset, RunFacet]:
     """Return the datasets of a stream, and what a run did with them if it is over.
 
     There are no datasets if the merge store cannot be read; a run never fails for that.
     """
-    if told is not None and told.truncated:
-        told = committed_result(job, told.run_id) or told
-    facets: dict[str, Any] = {} if told is None else {BATCH_FACET: _batch(job, told)}
+    if outcome is not None and outcome.truncated:
+        outcome = committed_result(job, outcome.run_id) or outcome
+    facets: dict[str, Any] = {} if outcome is None else {BATCH_FACET: _batch(job, outcome)}
     try:
         origin, columns = _known(job)
     except StreamFactoryError as error:
@@ -76,10 +76,10 @@ def lineage(job: MergeJob, told: MergeResult | None) -> OperatorLineage[Dataset,
         merge_table = names.merge_table(job.platform_name, job.store, name)
         merged = columns.get(merge_table, {})
         read = {column: merged[column] for column in of["columns"] if column in merged}
-        result = None if told is None else told.datasets.get(name)
+        result = None if outcome is None else outcome.datasets.get(name)
         source = _name(origin, of["table"])
         inputs.append(_input(source, read, result))
-        outputs.append(_output(_name(_merge_store(job), merge_table), merged, source, read, told, result))
+        outputs.append(_output(_name(_merge_store(job), merge_table), merged, source, read, outcome, result))
     return OperatorLineage(inputs=inputs, outputs=outputs, run_facets=facets)
 
 
@@ -126,7 +126,7 @@ def _output(
     columns: Mapping[str, str],
     source: tuple[str, str],
     read: Mapping[str, str],
-    told: MergeResult | None,
+    outcome: MergeResult | None,
     result: DatasetResult | None,
 ) -> OutputDataset:
     facets = _schema(columns)
@@ -134,8 +134,8 @@ def _output(
         facets["columnLineage"] = column_lineage_dataset.ColumnLineageDatasetFacet(
             fields={column: _from(source, column) for column in read}
         )
-    if told is not None and told.batch_id:
-        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=str(told.batch_id))
+    if outcome is not None and outcome.batch_id:
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=str(outcome.batch_id))
     written: dict[str, OutputDatasetFacet] = {}
     if result is not None:
         rows = result.counts.changed
@@ -167,15 +167,15 @@ def _assertion(check: QualityResult) -> data_quality_assertions_dataset.Assertio
     )
 
 
-def _batch(job: MergeJob, told: MergeResult) -> BatchRunFacet:
+def _batch(job: MergeJob, outcome: MergeResult) -> BatchRunFacet:
     return BatchRunFacet(
         platform=job.platform,
         stream=job.stream_key,
-        result=told.code.name,
-        batchId=told.batch_id,
-        batches=told.batches,
-        retryable=told.retryable,
-        modelCommit=told.model_commit,
-        sourceSnapshotTime=told.source_snapshot_time,
-        datasets={name: {**asdict(of.counts), "strategy": of.strategy} for name, of in told.datasets.items()},
+        result=outcome.code.name,
+        batchId=outcome.batch_id,
+        batches=outcome.batches,
+        retryable=outcome.retryable,
+        modelCommit=outcome.model_commit,
+        sourceSnapshotTime=outcome.source_snapshot_time,
+        datasets={name: {**asdict(of.counts), "strategy": of.strategy} for name, of in outcome.datasets.items()},
     )

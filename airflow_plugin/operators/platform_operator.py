@@ -21,7 +21,7 @@ class OfPlatform(BaseOperator):
 
 
 @contextmanager
-def told_to_airflow(said: str) -> Iterator[None]:
+def raise_as_airflow(said: str) -> Iterator[None]:
     """Fail the task for an error of ours: to be retried if that can help, or else for good."""
     try:
         yield

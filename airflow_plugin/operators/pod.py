@@ -13,7 +13,7 @@ from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
-from airflow_plugin.operators.lineage import TellsLineage
+from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
 from airflow_plugin.operators.run_metrics import send_run_metrics
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_plugin.operators.kubernetes import KubernetesMergeOperator
 
 
-class PodMergeOperator(TellsLineage, BaseOperator):
+class PodMergeOperator(ReportsLineage, BaseOperator):
     """Hands its life over to a KubernetesMergeOperator: execute, the way back from the triggerer, and the kill."""
 
     ui_color = "#e3f0ff"

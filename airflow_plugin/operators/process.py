@@ -17,7 +17,7 @@ from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
-from airflow_plugin.operators.lineage import TellsLineage
+from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import (
     as_asked,
     committed_result,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ProcessMergeOperator(TellsLineage, BaseOperator):
+class ProcessMergeOperator(ReportsLineage, BaseOperator):
     """Runs the job, streams its lines into the task log, and returns its result."""
 
     ui_color = "#e3f0ff"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from airflow_plugin.operators.platform_operator import OfPlatform, told_to_airflow
+from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from config_schema import names
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class CollectMetrics(OfPlatform):
         from airflow_plugin.platform_dags.platform_metrics import send_capacity_metrics, send_health_metrics
         from airflow_plugin.settings import platform_settings
 
-        with told_to_airflow(f"{self.platform}: the merge store cannot be read"):
+        with raise_as_airflow(f"{self.platform}: the merge store cannot be read"):
             settings = platform_settings(self.platform)
             health, sizes = platform_health(settings), _sizes(settings)
         send_health_metrics(settings.platform_name, health)

@@ -12,7 +12,7 @@ from airflow.sdk.definitions.asset import Asset
 from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin.jobs.platform_job import PlatformJob
-from airflow_plugin.operators.notifier import TellFailure
+from airflow_plugin.operators.notifier import NotifyFailure
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.schedule import RETRY_DELAY, START, timetable
 from airflow_plugin.platform_dags.check_streams import CHECK_STREAMS, CheckStreams
@@ -90,11 +90,11 @@ def _dag(
 def _health(settings: PlatformSettings) -> DAG:
     platform = settings.original_platform_name
     dag = _dag(settings, names.health_dag_id, "health", HEALTH_DOC, timetable(EVERY_FIVE_MINUTES, "UTC"))
-    told = platform_jobs.notifier(settings)
+    notifier = platform_jobs.notifier(settings)
     CheckStreams(
         task_id=CHECK_STREAMS,
         platform=platform,
-        on_failure_callback=TellFailure(f"{platform} health", told, once=True) if told else None,
+        on_failure_callback=NotifyFailure(f"{platform} health", notifier, once=True) if notifier else None,
         retries=1,  # for a worker that died; what is wrong with streams fails the task for good
         retry_delay=timedelta(seconds=10),
         execution_timeout=CHECK_LIMIT,
@@ -152,13 +152,13 @@ def _operations(settings: PlatformSettings) -> DAG:
 
 def _of_job(settings: PlatformSettings, job: PlatformJob) -> dict[str, Any]:
     """Return what the tasks of all such jobs have."""
-    told = platform_jobs.notifier(settings)
+    notifier = platform_jobs.notifier(settings)
     return {
         "job": job,
         "place": platform_jobs.place(settings, job.task),
         "command": settings.merge_job_command,
         "execution_timeout": JOB_LIMIT,
-        "on_failure_callback": TellFailure(str(job), told) if told else None,
+        "on_failure_callback": NotifyFailure(str(job), notifier) if notifier else None,
         "priority_weight": AHEAD_OF_MERGES,
         "weight_rule": "absolute",
     }

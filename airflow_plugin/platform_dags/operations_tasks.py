@@ -15,7 +15,7 @@ from airflow_plugin.jobs.operations import (
     operation,
 )
 from airflow_plugin.jobs.platform_job import PlatformJob
-from airflow_plugin.operators.platform_operator import OfPlatform, told_to_airflow
+from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.triggering import run_of
 from config_schema import names
@@ -36,7 +36,7 @@ class CheckRequest(OfPlatform):
     def execute(self, context: Context) -> None:
         """Check what the run's conf asks for."""
         asked = asked_for(context)
-        with told_to_airflow(self.platform):
+        with raise_as_airflow(self.platform):
             self._check_stream(asked)
         self.log.info("%s: %s", self.platform, asked)
 

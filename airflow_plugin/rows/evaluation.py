@@ -29,11 +29,11 @@ class Evaluation(Generic[Made]):
     """What was made, by DAG id; the streams set aside and all streams, by stream_key."""
 
     made: dict[str, Made] = field(default_factory=dict)
-    set_aside: dict[str, Quarantined] = field(default_factory=dict)
+    quarantined: dict[str, Quarantined] = field(default_factory=dict)
     streams: dict[str, KnownStream] = field(default_factory=dict)
 
 
-def judged(
+def evaluate_streams(
     streams: Iterable[KnownStream], settings: PlatformSettings, make: Callable[[DagPlan], Made]
 ) -> Evaluation[Made]:
     """Make something, a DAG or just its plan, of each stream. Whatever one stream does, the others come through."""
@@ -52,7 +52,7 @@ def judged(
                 break
             problems = problems or found
         if problems:
-            result.set_aside[stream.stream_key] = Quarantined(problems, kept=good is not None)
+            result.quarantined[stream.stream_key] = Quarantined(problems, kept=good is not None)
         result.streams[stream.stream_key] = replace(stream, good=good or stream.good)
     return result
 

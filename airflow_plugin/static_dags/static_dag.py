@@ -180,7 +180,7 @@ def _static_dag(file: Path, made: MadeDag, merge: Made) -> StaticDag:
     unread: dict[str, Unread] = {}
     dag, default = made.dag, _defaults(made.dag)
 
-    def told(key: str, of: Callable[[str], Any], name: str, kind: Any, otherwise: Any = None) -> Any:
+    def argument(key: str, of: Callable[[str], Any], name: str, kind: Any, otherwise: Any = None) -> Any:
         value = of(name)
         if value is None:
             return otherwise
@@ -202,17 +202,17 @@ def _static_dag(file: Path, made: MadeDag, merge: Made) -> StaticDag:
     return StaticDag(
         file=file,
         line=dag.line,
-        dag_id=told("dag_id", lambda name: dag.given(name, 0), "dag_id", str, ""),
+        dag_id=argument("dag_id", lambda name: dag.given(name, 0), "dag_id", str, ""),
         schedule=times,
         timezone=zone,
-        catchup=told("catchup", dag.given, "catchup", bool, False),
-        max_active_runs=told("max_active_runs", dag.given, "max_active_runs", int),
-        retries=told("retries", of_task, "retries", int, 0),
-        owner=told("owner", of_task, "owner", str),
+        catchup=argument("catchup", dag.given, "catchup", bool, False),
+        max_active_runs=argument("max_active_runs", dag.given, "max_active_runs", int),
+        retries=argument("retries", of_task, "retries", int, 0),
+        owner=argument("owner", of_task, "owner", str),
         execution_timeout=timeout,
-        pool=told("pool", of_task, "pool", str),
-        priority=told("priority", of_task, "priority_weight", int),
-        tags=tuple(told("tags", dag.given, "tags", (list, tuple, set), ())),
+        pool=argument("pool", of_task, "pool", str),
+        priority=argument("priority", of_task, "priority_weight", int),
+        tags=tuple(argument("tags", dag.given, "tags", (list, tuple, set), ())),
         tasks=tuple(_task(one, made.edges) for one in made.tasks),
         pod=static_pod(merge, default),
         others=_others(dag),

@@ -174,8 +174,8 @@ def _read_secrets(task: Made, values: dict[str, Any], unread: dict[str, Unread])
     """Read Airflow's own Secret objects: `Secret("env", "POSTGRES_PASSWORD", "postgres", "password")`."""
     given = task.kwargs.get("secrets")
     for one in given if isinstance(given, list | tuple) else [given] if given is not None else []:
-        told = [one.given(name, at) for at, name in enumerate(SECRET_PARTS)] if isinstance(one, Made) else [None] * 4
-        kind, target, secret, key = told
+        parts = [one.given(name, at) for at, name in enumerate(SECRET_PARTS)] if isinstance(one, Made) else [None] * 4
+        kind, target, secret, key = parts
         if kind != "env" or not isinstance(secret, str):
             line = one.line if isinstance(one, Made | Unread) else task.line
             unread["secrets"] = one if isinstance(one, Unread) else Unread(line, "a secret that is no variable by name")
@@ -191,11 +191,11 @@ SECRET_PARTS = ("deploy_type", "deploy_target", "secret", "key")
 def _read_ending(task: Made, values: dict[str, Any], unread: dict[str, Unread]) -> None:
     action, old = task.kwargs.get("on_finish_action"), task.kwargs.get("is_delete_operator_pod")
     try:
-        told = manifest(action, task.line)
+        parts = manifest(action, task.line)
     except CannotRead as error:
         unread["keep_failed"] = error.unread
         return
-    values["keep_failed"] = told != "delete_pod" if told is not None else old is False
+    values["keep_failed"] = parts != "delete_pod" if parts is not None else old is False
 
 
 def usual_policy(image: Any) -> str:

@@ -112,13 +112,13 @@ def _guarded(send: Send, scope: Scope) -> Send:
 
 def _again(body: bytes, receive: Receive) -> Receive:
     """Return a receiver that gives the body once more; what comes after it is the server's."""
-    told = False
+    given = False
 
     async def replayed() -> Message:
-        nonlocal told
-        if told:
+        nonlocal given
+        if given:
             return await receive()
-        told = True
+        given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replayed

@@ -55,8 +55,8 @@ class SafeJSON(JSONResponse):
 def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str, Any]] = ()) -> JSONResponse:
     """Return an answer with an error."""
     error: dict[str, Any] = {"what": what, "todo": todo}
-    if told := list(problems):
-        error["problems"] = told
+    if listed := list(problems):
+        error["problems"] = listed
     return SafeJSON({"error": error}, status, {"Cache-Control": "no-store"})
 
 

@@ -54,9 +54,9 @@ def overview(user: UserDep) -> dict[str, Any]:
             by_state[one.state].append((one, standing))
     return {
         "platforms": [one.to_dict() | {"streams": count_states(one.cards)} for one in found],
-        "late": fitting(_told(by_state["late"][:FIRST])),
-        "set_aside": fitting(_told(by_state["set_aside"][:FIRST])),
-        "failing": fitting(_told(by_state["failing"][:FIRST])),
+        "late": fitting(_shown(by_state["late"][:FIRST])),
+        "set_aside": fitting(_shown(by_state["set_aside"][:FIRST])),
+        "failing": fitting(_shown(by_state["failing"][:FIRST])),
         "moved": [moved for one in found if one.trouble is None for moved in moved_of(one)],
     }
 
@@ -90,7 +90,7 @@ def streams(
         and state in ("", one.state)
     ]
     ordered = _sorted(wanted, sort)
-    return page("streams", _told(ordered[offset : offset + limit]), len(wanted), offset)
+    return page("streams", _shown(ordered[offset : offset + limit]), len(wanted), offset)
 
 
 @router.get("/status", response_model=schemas.StatusList)
@@ -120,7 +120,7 @@ def _like(one: Card, text: str) -> bool:
     return text in one.stream.stream_key.casefold() or text in one.stream.store.casefold()
 
 
-def _told(cards: Iterable[tuple[Card, PlatformState]]) -> list[dict[str, Any]]:
+def _shown(cards: Iterable[tuple[Card, PlatformState]]) -> list[dict[str, Any]]:
     page = list(cards)
     with create_session(scoped=False) as session:
         rates = success_rates(session, [one.stream.dag_id for one, _ in page])

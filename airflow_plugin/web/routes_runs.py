@@ -75,7 +75,7 @@ def runs(
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
     results = _results(places, found)
-    return page("runs", [_told(run, places[run.dag_id], results) for run in found], total, offset)
+    return page("runs", [_shown(run, places[run.dag_id], results) for run in found], total, offset)
 
 
 @router.get(
@@ -101,8 +101,8 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     results, batches = read(place.settings, work)
     sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
     result = merge_result(results.get((place.stream_key, run_id)))
-    told = run_dict(run, place.settings.platform_name, place.stream_key, result)
-    return told | {
+    shown = run_dict(run, place.settings.platform_name, place.stream_key, result)
+    return shown | {
         "result_code": None if result is None else int(result.code),
         "datasets": fitting(dataset_dicts(result)),
         "error": _error(run, result, batches),
@@ -165,7 +165,7 @@ def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> d
     return read(settings, lambda session: queries.results(session, asked, whole=False))
 
 
-def _told(run: DagRunRow, place: StreamPlace, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
+def _shown(run: DagRunRow, place: StreamPlace, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
     result = results.get((run.dag_id, run.run_id))
     return run_dict(run, place.settings.platform_name, place.stream_key, result)
 

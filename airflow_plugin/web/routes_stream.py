@@ -34,7 +34,7 @@ from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 from config_schema.schemas import json_schema
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 
 router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such stream"}})
 
@@ -54,8 +54,8 @@ def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[s
     with create_session(scoped=False) as session:
         rate = success_rates(session, [found.dag_id]).get(found.dag_id)
     dag = dag_of(found.dag_id)
-    told = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
-    return told | {
+    shown = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
+    return shown | {
         "config": parsed(version.config_json),
         "config_text": None if parsed(version.config_json) else version.config_json,
         "version": version.number,
@@ -188,6 +188,6 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
 
 def _view_dict(view: queries.ViewRow) -> dict[str, Any]:
     """Return a view. Ours name workspace and group in their comment; others may read merge tables too."""
-    mark = told_by(view.comment)
+    mark = parsed_comment(view.comment)
     of = {key: str(mark[key]) if mark.get(key) else None for key in ("workspace", "group")}
     return of | {"schema": view.schema, "name": view.name, "reads": sorted(view.reads)}

@@ -108,8 +108,8 @@ def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str
     streams = [
         KnownStream(row.stream_key, Row(row.status, row.config_json)) for row in active if row.config_json is not None
     ]
-    aside = judged(streams, settings, lambda plan: plan.dag_id).set_aside
-    problems = {key: of.problems for key, of in aside.items()}
+    quarantined = evaluate_streams(streams, settings, lambda plan: plan.dag_id).quarantined
+    problems = {key: of.problems for key, of in quarantined.items()}
     problems |= {row.stream_key: (_not_read(settings, row),) for row in active if row.config_json is None}
     return {row.stream_key: _facts(settings, row, problems.get(row.stream_key, ())) for row in rows}
 

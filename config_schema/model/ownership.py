@@ -29,8 +29,8 @@ class Author:
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.repository, self.branch) if part)
-        told = [f"team {name}" for name in self.teams] + ([where] if where else [])
-        return " and ".join(told) or "nobody knows whom"
+        known = [f"team {name}" for name in self.teams] + ([where] if where else [])
+        return " and ".join(known) or "nobody knows whom"
 
 
 @dataclass(frozen=True)

@@ -46,15 +46,14 @@ def deprecated_data_is_not_used(ecosystem: Ecosystem, mappings: tuple[DsgMapping
         if one.assignment.deprecations_allowed:
             continue
         todo = "Move away from it, or set deprecationsAllowed to ALLOWED"
-        told = one.group.deprecated or one.space.deprecated
-        if told and one.assignment.status.begins:
-            yield f"{one.path}.status", f"{one.group.name} is deprecated ({told})", todo
+        reason = one.group.deprecated or one.space.deprecated
+        if reason and one.assignment.status.begins:
+            yield f"{one.path}.status", f"{one.group.name} is deprecated ({reason})", todo
         for sink in one.group.sinks if _in_production(one) else ():
-            told = deprecated.get(sink)
-            if told:
-                what = (
-                    f"{one.group.name} is in production, and {sink.dataset} of {sink.datastore} is deprecated ({told})"
-                )
+            reason = deprecated.get(sink)
+            if reason:
+                deprecation = f"{sink.dataset} of {sink.datastore} is deprecated ({reason})"
+                what = f"{one.group.name} is in production, and {deprecation}"
                 yield f"{one.path}.deprecationsAllowed", what, todo
 
 

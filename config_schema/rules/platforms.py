@@ -37,12 +37,12 @@ def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
 def secrets_have_variables_of_their_own(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield secrets (`a-b`, `a.b`) that share an environment variable, and so would share a password."""
     by_variable: dict[str, str] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     for path, secret in _secrets(ecosystem):
         variable = names.secret_variable(secret, "password")
         other = by_variable.setdefault(variable, secret)
-        if other != secret and secret not in told:
-            told.add(secret)
+        if other != secret and secret not in reported:
+            reported.add(secret)
             yield path, f"the secrets {other!r} and {secret!r} would both be {variable}", "Rename one of them"
 
 

@@ -12,4 +12,4 @@ def told_by(comment: str | None) -> dict[str, Any]:
         told = json.loads(comment or "")
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return data if isinstance(data, dict) else {}

@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
@@ -75,14 +75,14 @@ class Archive:
         """Return the platform's tables in a schema: for each stream, its tables and their sizes in bytes."""
         found: dict[str, dict[str, int]] = {}
         for table, size, comment in self.rows("archive.tables_of_ours", {"schema": schema}):
-            told = told_by(comment)
-            if told.get("platform") == self.platform and "stream" in told:
-                found.setdefault(str(told["stream"]), {})[table] = size
+            owner = parsed_comment(comment)
+            if owner.get("platform") == self.platform and "stream" in owner:
+                found.setdefault(str(owner["stream"]), {})[table] = size
         return found
 
 
-def done(
-    deed: ArchiveAction,
+def change_archive(
+    action: ArchiveAction,
     place: ConnectionInfo,
     platform: str,
     days: int = 0,
@@ -99,25 +99,25 @@ def done(
     with closing(connect(place, names.archive_session(platform), where, LOCK_SECONDS)) as session:
         archive = Archive(session, place, platform)
         try:
-            chosen = _chosen(archive, deed, days, streams)
+            chosen = _chosen(archive, action, days, streams)
             session.rollback()
         except psycopg2.Error as error:
             raise database_failed(error, where) from error
         for stream, tables in chosen.items():
             for timeout, is_last in lock_tries(LOCK_SECONDS):
-                one = _tried(archive, deed, stream, tables, timeout, dry_run)
+                one = _tried(archive, action, stream, tables, timeout, dry_run)
                 if is_last or not _found_a_lock(one):
                     yield one
                     break
 
 
 def _tried(
-    archive: Archive, deed: ArchiveAction, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool
+    archive: Archive, action: ArchiveAction, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool
 ) -> ArchiveResult:
     """Do it for a stream, with so many milliseconds for each lock."""
     try:
         archive.rows("archive.wait_for_locks", {"timeout": f"{timeout}ms"})
-        _do(archive, deed, stream, tables)
+        _do(archive, action, stream, tables)
         if not dry_run:
             archive.session.commit()
         return ArchiveResult(stream, tuple(tables), sum(tables.values()))
@@ -129,16 +129,19 @@ def _tried(
         archive.session.rollback()
 
 
-def _found_a_lock(done: ArchiveResult) -> bool:
-    return isinstance(done.failed, DatabaseFailed) and done.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
+def _found_a_lock(change_archive: ArchiveResult) -> bool:
+    return (
+        isinstance(change_archive.failed, DatabaseFailed)
+        and change_archive.failed.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
+    )
 
 
-def _chosen(archive: Archive, deed: ArchiveAction, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:
-    found = archive.tables(archive.place.schema if deed is ArchiveAction.ARCHIVE else archive.schema)
-    known: Collection[str] = found if deed is ArchiveAction.RESTORE else _retired(archive, days)
+def _chosen(archive: Archive, action: ArchiveAction, days: int, wanted: Collection[str]) -> dict[str, dict[str, int]]:
+    found = archive.tables(archive.place.schema if action is ArchiveAction.ARCHIVE else archive.schema)
+    known: Collection[str] = found if action is ArchiveAction.RESTORE else _retired(archive, days)
     for stream in wanted:
         if stream not in known:
-            what = "has no archived tables" if deed is ArchiveAction.RESTORE else "is no retired stream"
+            what = "has no archived tables" if action is ArchiveAction.RESTORE else "is no retired stream"
             raise CommandWrong("--stream", f"{stream!r} {what}", "Give a stream_key that has; leave it out for all")
     return {stream: tables for stream, tables in found.items() if stream in (wanted or known) and stream in known}
 
@@ -152,22 +155,22 @@ def _retired(archive: Archive, days: int) -> list[str]:
     return [key for (key,) in archive.rows("archive.retired_streams", {"days": days}, streams=streams)]
 
 
-def _do(archive: Archive, deed: ArchiveAction, stream: str, tables: Collection[str]) -> None:
+def _do(archive: Archive, action: ArchiveAction, stream: str, tables: Collection[str]) -> None:
     here = archive.place.schema
     if not archive.rows("archive.take_lock", {"lock": stream_lock(here, archive.platform, stream)})[0][0]:
         raise StreamBusy(f"stream {stream}", "a job is at work on the stream", "Do it again when that has ended")
-    if deed is ArchiveAction.DROP:
+    if action is ArchiveAction.DROP:
         for table in tables:
             archive.run("archive.drop", table=sql.Identifier(archive.schema, table))
         return
-    before, after = (here, archive.schema) if deed is ArchiveAction.ARCHIVE else (archive.schema, here)
-    if deed is ArchiveAction.ARCHIVE:
+    before, after = (here, archive.schema) if action is ArchiveAction.ARCHIVE else (archive.schema, here)
+    if action is ArchiveAction.ARCHIVE:
         _make_schema(archive)
     for table in tables:
         if archive.rows("batches.count_tables", {"schema": after, "tables": [table]})[0][0]:
             what = f"schema {after} has a table of that name already"
             raise StoreMismatch(f"stream {stream}: table {table}", what, "Restore or drop the older one")
-        if deed is ArchiveAction.ARCHIVE:
+        if action is ArchiveAction.ARCHIVE:
             _drop_functions(archive, table)
         archive.run("archive.move", table=sql.Identifier(before, table), schema=sql.Identifier(after))
 
@@ -184,6 +187,6 @@ def _make_schema(archive: Archive) -> None:
 
 def _drop_functions(archive: Archive, table: str) -> None:
     named = {"schema": archive.place.schema, "function": names.as_of_function(table)}
-    found = [told_by(comment) for (comment,) in archive.rows("as_of.told", named)]
-    if found and all(told.get("platform") == archive.platform for told in found):
+    found = [parsed_comment(comment) for (comment,) in archive.rows("as_of.comments", named)]
+    if found and all(owner.get("platform") == archive.platform for owner in found):
         archive.run("as_of.drop_functions", function=sql.Identifier(named["schema"], named["function"]))

@@ -49,7 +49,7 @@ class RepairResult:
 
     stream: str
     tables: int = 0
-    mended: tuple[str, ...] = ()
+    repaired: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     lost_maps: tuple[str, ...] = ()
     failed: StreamFactoryError | None = None
@@ -64,7 +64,7 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
     return [one.key for one in synced if one.synced != "retired"]
 
 
-def kept_tables(
+def repair_tables(
     place: ConnectionInfo, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
 ) -> Iterator[RepairResult]:
     """Yield what was repaired of each stream, in a transaction of its own.
@@ -86,17 +86,17 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
     with MergeStore(place, stream, SESSION, LOCK_SECONDS) as store:
         try:
             store.lock_stream(0)
-            mended = list(_batch_tables(store, dry_run))
+            repaired = list(_batch_tables(store, dry_run))
             looked_at, lost = 0, row_maps.forget_lost(_all(store)) if batches.tables_stand(store) else ()
             for tables in _all(store):
                 standing = described(tables, tables.merge_name)
                 if standing is not None:
-                    mended += _mended(tables, standing)
+                    repaired += _repaired(tables, standing)
                     looked_at += 1
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store)
             dropped = planned if dry_run else leftovers.take(store, planned)
-            return RepairResult(stream.key, looked_at, tuple(mended), tuple(step.table for step in dropped), lost)
+            return RepairResult(stream.key, looked_at, tuple(repaired), tuple(step.table for step in dropped), lost)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 
@@ -121,7 +121,7 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         yield f"grant of {grant}"
 
 
-def _mended(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
+def _repaired(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
     """Repair the index and the functions of a merge table, and yield what was missing.
 
     Raises StoreMismatch if the table is not this stream's, or if two of its rows share a key.
@@ -140,8 +140,8 @@ def _mended(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
 
 def _make_index(tables: DatasetTables) -> None:
     index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
-    if tables.store.value("upkeep.index_of_table", {"schema": schema, "index": index, "table": tables.merge_name}):
-        tables.run("upkeep.drop_index", index=tables.store.table(index))
+    if tables.store.value("repair.index_of_table", {"schema": schema, "index": index, "table": tables.merge_name}):
+        tables.run("repair.drop_index", index=tables.store.table(index))
     try:
         tables.run(".create_key_index")
     except UniqueViolation as error:

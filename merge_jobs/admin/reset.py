@@ -78,7 +78,7 @@ def _reset(
     if not dry_run:
         store.check_lock()
         batches.reset(store, last + 1, run_id, model_commit)
-        operator_audit.write_down(store, "reset_batch", asked_by)
+        operator_audit.record_action(store, "reset_batch", asked_by)
         store.commit()
         done = leftovers.take(store, planned)
     held = tuple(step.table for step in planned if step not in done)

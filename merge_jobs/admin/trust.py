@@ -41,7 +41,7 @@ def trust_again(
                     row_maps.trust(tables)
                     cleared[tables.name] = dict(known.distrusted)
             if cleared:
-                operator_audit.write_down(store, "trust", asked_by)
+                operator_audit.record_action(store, "trust", asked_by)
             store.commit()
             return cleared
         except psycopg2.Error as error:

@@ -57,15 +57,15 @@ def sqlite_tables(connection: sa.Connection, place: ConnectionInfo) -> list[Foun
 
 
 def _table(place: ConnectionInfo, of: _Pragmas, kind: TableKind) -> FoundTable:
-    told = of.rows(COLUMNS, table=of.name)
-    primary = tuple(str(name) for name, _, pk, _ in sorted(told, key=lambda row: row[2]) if pk)
-    empty = {str(name) for name, not_null, *_ in told if not not_null}
+    pragmas = of.rows(COLUMNS, table=of.name)
+    primary = tuple(str(name) for name, _, pk, _ in sorted(pragmas, key=lambda row: row[2]) if pk)
+    empty = {str(name) for name, not_null, *_ in pragmas if not not_null}
     indexes = of.rows(INDEXES, table=of.name)
     # Without an index of its own, a primary key is the row's address, which is never NULL.
     is_address = not any(origin == "pk" for _, origin, _ in indexes)
     if of.without_rowid or of.strict or is_address:
         empty -= set(primary)
-    declared = {name: spoken for name, *_, spoken in told}
+    declared = {name: spoken for name, *_, spoken in pragmas}
     columns = [
         FoundColumn(one.name, declared_type(declared[one.name], one.type), one.name in empty)
         for one in reflected_columns(of.connection, place.kind, of.name, inspected_schema(place))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-from merge_jobs.process.signal_mask import let_signals_wait
+from merge_jobs.process.signal_mask import block_signals
 
 
 def main() -> None:
     """Run the command; `merge` with plain options is read without typer, which takes long to import."""
-    let_signals_wait()
+    block_signals()
     if sys.argv[1:2] == ["merge"]:
         from merge_jobs.cli.merge import merge
         from merge_jobs.cli.plain import plain_options

@@ -14,7 +14,7 @@ from merge_jobs.cli.tables import tables
 from merge_jobs.cli.trust import trust
 from merge_jobs.cli.typer_command import typer_command
 from merge_jobs.cli.views import views
-from merge_jobs.process.signal_mask import let_signals_in
+from merge_jobs.process.signal_mask import unblock_signals
 from merge_jobs.simulator import simulate
 
 LISTED = (merge, tables, archive, simulate)
@@ -36,4 +36,4 @@ def _describe(context: typer.Context) -> None:
     names that are not listed here: status, reset, trust, sql (dagfactory runs) and describe (dagfactory model import).
     """
     if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
-        let_signals_in()
+        unblock_signals()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from config_schema import names
-from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, done
+from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, change_archive
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
 from merge_jobs.errors import CommandWrong
@@ -42,15 +42,17 @@ def archive(
     Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
     with errors_printed():
-        deed = _deed(platform, restore, drop)
+        action = _action(platform, restore, drop)
         place = platform_store(places.of_model, places.merge_store, platform)
         found = list(
-            done(deed, place, names.platform_name(platform), max(0, retired_days), stream or (), dry_run=dry_run)
+            change_archive(
+                action, place, names.platform_name(platform), max(0, retired_days), stream or (), dry_run=dry_run
+            )
         )
-        _end(deed, found, dry_run)
+        _end(action, found, dry_run)
 
 
-def _deed(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
+def _action(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
     if drop is None:
         return ArchiveAction.RESTORE if restore else ArchiveAction.ARCHIVE
     if restore:
@@ -60,8 +62,8 @@ def _deed(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
     return ArchiveAction.DROP
 
 
-def _end(deed: ArchiveAction, streams: list[ArchiveResult], dry_run: bool) -> None:
-    word = f"would be {deed.value}" if dry_run else deed.value
+def _end(action: ArchiveAction, streams: list[ArchiveResult], dry_run: bool) -> None:
+    word = f"would be {action.value}" if dry_run else action.value
     for one in streams:
         if one.failed is not None:
             print_error(one.failed)

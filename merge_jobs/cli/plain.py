@@ -26,8 +26,8 @@ def plain_options(
     options: dict[str, Any] = {}
     hints = get_type_hints(command, include_extras=True)
     for name, parameter in inspect.signature(command).parameters.items():
-        kind, told = get_args(hints[name])
-        text = given.pop("--" + name.replace("_", "-"), environment.get(told.envvar) or None)
+        kind, option = get_args(hints[name])
+        text = given.pop("--" + name.replace("_", "-"), environment.get(option.envvar) or None)
         try:
             options[name] = parameter.default if text is None else _read(kind, text)
         except ValueError:

@@ -70,8 +70,8 @@ def _platforms(ecosystem: Ecosystem, name: str | None) -> tuple[Platform, ...]:
 
 
 def _as_json(status: PlatformStatus) -> dict[str, Any]:
-    told = asdict(status)
-    for stream, of in zip(told["streams"], status.streams, strict=True):
+    shown = asdict(status)
+    for stream, of in zip(shown["streams"], status.streams, strict=True):
         if of.last is not None:
             stream["last"]["seconds"] = of.last.seconds
-    return told
+    return shown

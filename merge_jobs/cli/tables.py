@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from merge_jobs.admin.repair import RepairResult, kept_tables, running_streams
+from merge_jobs.admin.repair import RepairResult, repair_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
 from merge_jobs.cli.options import Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
@@ -33,7 +33,7 @@ def tables(
         modelled = modelled_streams(ecosystem)
         place = platform_store(places.of_model, places.merge_store, platform)
         streams = running_streams(platform_status(place, platform, modelled), modelled)
-        _end(list(kept_tables(place, ecosystem, platform, streams, dry_run=dry_run)), dry_run)
+        _end(list(repair_tables(place, ecosystem, platform, streams, dry_run=dry_run)), dry_run)
 
 
 def _end(streams: list[RepairResult], dry_run: bool) -> None:
@@ -46,7 +46,7 @@ def _end(streams: list[RepairResult], dry_run: bool) -> None:
             typer.echo(
                 f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one"
             )
-        for what in one.mended:
+        for what in one.repaired:
             typer.echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
         for table in one.dropped:
             gone = "would be dropped" if dry_run else "dropped"

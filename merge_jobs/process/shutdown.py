@@ -17,7 +17,7 @@ from types import FrameType
 import psycopg2
 
 from merge_jobs.errors import Ended
-from merge_jobs.process.signal_mask import SIGNALS, let_signals_in, let_signals_wait
+from merge_jobs.process.signal_mask import SIGNALS, block_signals, unblock_signals
 
 AGAIN_SECONDS = 0.5  # a cancel between two statements hits none
 Handler = Callable[[int, FrameType | None], object]
@@ -28,7 +28,7 @@ class _State:
     """The signals of a process, so there is one: which one came, and what it cancels."""
 
     came: str | None = None
-    told: threading.Event = field(default_factory=threading.Event)
+    requested: threading.Event = field(default_factory=threading.Event)
     noticed: threading.Event = field(default_factory=threading.Event)
     at_once: bool = False
     cancels: list[Callable[[], None]] = field(default_factory=list)
@@ -40,7 +40,7 @@ _state = _State()
 
 def asked() -> bool:
     """Return whether the job was asked to end."""
-    return _state.told.is_set()
+    return _state.requested.is_set()
 
 
 def check() -> None:
@@ -56,7 +56,7 @@ def ended() -> Ended:
 
 def pause(seconds: float) -> bool:
     """Wait; gives back False at once when the job is told to end."""
-    return not _state.told.wait(seconds)
+    return not _state.requested.wait(seconds)
 
 
 @contextlib.contextmanager
@@ -112,10 +112,10 @@ def ended_by_signals() -> Iterator[None]:
     signal.set_wakeup_fd(write_end)
     threading.Thread(target=_watch, args=(read_end,), name="signals", daemon=True).start()
     try:
-        let_signals_in()
+        unblock_signals()
         yield
     finally:
-        let_signals_wait()
+        block_signals()
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(-1)
@@ -130,7 +130,7 @@ def _raise_unless_in_order(number: int, frame: FrameType | None) -> None:
 
 def _note(number: int) -> None:
     _state.came = _state.came or signal.Signals(number).name
-    _state.told.set()
+    _state.requested.set()
 
 
 def _watch(read_end: int) -> None:

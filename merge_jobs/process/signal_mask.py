@@ -10,11 +10,11 @@ import signal
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def let_signals_wait() -> None:
+def block_signals() -> None:
     """Block signals, for the main thread and for the threads and programs that it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
-def let_signals_in() -> None:
+def unblock_signals() -> None:
     """Unblock signals, and take those that have waited."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

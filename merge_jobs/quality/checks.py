@@ -65,7 +65,7 @@ def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
                 yield from check.dataset_columns
 
 
-def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
+def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
     """Return every check of the batch, once all its datasets are applied and before it is committed.
 
     Raises QualityFailed with everything found if a check of severity `fail` is broken.
@@ -75,7 +75,7 @@ def judged(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
     applied = [Applied(DatasetTables(store, dataset), staged, held.get(dataset.name, {})) for dataset in checked]
     found = {of.tables.name: tuple(_results(of)) for of in applied}
     failing = [
-        f"{name}: {one.check} ({one.kind}): {_told(one, staged[name].rows)}"
+        f"{name}: {one.check} ({one.kind}): {_in_words(one, staged[name].rows)}"
         for name, results in found.items()
         for one in results
         if one.violations and one.severity == Severity.FAIL.value
@@ -117,12 +117,12 @@ def _results(of: Applied) -> Iterator[QualityResult]:
             )
             continue
         result = QualityResult(check.name, check.kind.value, check.severity.value, violations(of, check))
-        told = (of.tables.name, check.name, result.kind, result.severity, _told(result, of.rows))
-        log.log(logging.WARNING if result.violations else logging.INFO, "quality: %s: %s (%s) %s: %s", *told)
+        shown = (of.tables.name, check.name, result.kind, result.severity, _in_words(result, of.rows))
+        log.log(logging.WARNING if result.violations else logging.INFO, "quality: %s: %s (%s) %s: %s", *shown)
         yield result
 
 
-def _told(result: QualityResult, rows: int) -> str:
+def _in_words(result: QualityResult, rows: int) -> str:
     if result.kind == RowCount.kind.value:
         return f"{rows} rows in the source"
     return f"{result.violations} row{'' if result.violations == 1 else 's'}"

@@ -84,7 +84,7 @@ def store_place(flags: StoreFlags, modelled: Database) -> ConnectionInfo:
 
 def store_database(flags: StoreFlags, modelled: Database) -> Database:
     """Return the merge store by the flags, which come from the synced row, completed from the model."""
-    told = {
+    given = {
         key: value
         for key, value in (
             ("host", flags.host),
@@ -98,7 +98,7 @@ def store_database(flags: StoreFlags, modelled: Database) -> Database:
     }
     # Neither the model nor the settings can weaken what the other says.
     mode = strongest(modelled.tls, flags.tls, flags.least_tls)
-    return replace(modelled, tls=mode, **told)  # type: ignore[arg-type]  # each key with its field's type
+    return replace(modelled, tls=mode, **given)  # type: ignore[arg-type]  # each key with its field's type
 
 
 def _with_least_tls(model: Model, least: Tls | None) -> Model:

@@ -75,7 +75,7 @@ class Run:
                     log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
                     return stored
                 if job.options.allow_deletes:
-                    operator_audit.write_down(store, "allow_deletes", job.options.asked_by)
+                    operator_audit.record_action(store, "allow_deletes", job.options.asked_by)
                     store.commit()
                 self._time_slice(store)
                 return self.so_far

@@ -82,7 +82,7 @@ def _alter(state: Merging) -> None:
 
 
 def _judge(state: Merging) -> None:
-    checked = checks.judged(state.store, state.batch.staged)
+    checked = checks.evaluate_checks(state.store, state.batch.staged)
     state.applied = {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in state.applied.items()}
 
 

@@ -210,8 +210,8 @@ class _Shown:
 
         source = self.stream.store.source
         reads = "postgres_source.copy_out" in section.statements
-        told = [select_text(source, self.dataset)] if reads else DIALECTS[source.kind].snapshot
-        yield from (f"{one};\n" for one in told)
+        lines_of_source = [select_text(source, self.dataset)] if reads else DIALECTS[source.kind].snapshot
+        yield from (f"{one};\n" for one in lines_of_source)
 
 
 def _with_values_named(part: sql.Composable) -> str:

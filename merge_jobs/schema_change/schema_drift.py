@@ -42,10 +42,10 @@ class Drift:
     dropped: tuple[str, ...]
 
     def __str__(self) -> str:
-        told = [f"column {name} {kind} is new" for name, kind in self.added.items()]
-        told += [f"column {name} becomes {new}, was {old}" for name, (old, new) in self.widened.items()]
-        told += [f"column {name} has left the model: kept, NULL in rows written from now on" for name in self.dropped]
-        return "; ".join(told)
+        parts = [f"column {name} {kind} is new" for name, kind in self.added.items()]
+        parts += [f"column {name} becomes {new}, was {old}" for name, (old, new) in self.widened.items()]
+        parts += [f"column {name} has left the model: kept, NULL in rows written from now on" for name in self.dropped]
+        return "; ".join(parts)
 
 
 def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTable) -> Drift:

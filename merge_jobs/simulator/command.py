@@ -88,9 +88,9 @@ def simulate(
         with _stopped_by_signals() as stop:
             if create:
                 _create(connect, talk)
-            told = _told(talk) if verbose else None
+            reporter = _reporter(talk) if verbose else None
             chosen = SystemRandom().randrange(SEEDS) if seed is None else seed
-            summary = run_changes(connect, chosen, max_changes, pause, stop, told, _talk)
+            summary = run_changes(connect, chosen, max_changes, pause, stop, reporter, _talk)
     except StreamFactoryError as error:
         _talk(text_for_terminal(error, os.environ))
         raise typer.Exit(1) from None
@@ -149,7 +149,7 @@ def _stopped_by_signals() -> Iterator[Event]:
             signal.signal(number, old)
 
 
-def _told(talk: Callable[[str], None]) -> Callable[[CustomerChange], None]:
+def _reporter(talk: Callable[[str], None]) -> Callable[[CustomerChange], None]:
     def tell(change: CustomerChange) -> None:
         talk(f"{change.kind.value} {change.id}")
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 -- What a forensic merge table looked like at a batch, or at a time. The functions are plain enough for the planner to
 -- put them into the query that calls them: a filter on the key is then answered by an index.
 
--- name: told
+-- name: comments
 -- What stands under the function's name, by its comment.
 SELECT obj_description(p.oid, 'pg_proc') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %(schema)s AND p.proname = %(function)s

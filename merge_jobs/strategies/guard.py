@@ -98,7 +98,7 @@ def look(source: PostgresSource, dataset: Dataset) -> TableState:
     )
     ((array_key,),) = source.rows("guard.key_types", {"leaves": oids, "key": list(dataset.primary_key)})
     names = ("system", "timeline", "started", "stats_reset", "server_version", "database")
-    told = {
+    state_facts = {
         "model": _fingerprint(dataset),
         "hashing": HASHING,
         **dict(zip(names, facts, strict=True)),
@@ -120,7 +120,7 @@ def look(source: PostgresSource, dataset: Dataset) -> TableState:
         unfit = "it has virtual generated columns"
     if unfit is None and unstable:
         unfit = "it has columns of type money, or of types that name objects"
-    return TableState(told, leaves, next_transaction(transaction, age), unfit, no_keys)
+    return TableState(state_facts, leaves, next_transaction(transaction, age), unfit, no_keys)
 
 
 def next_transaction(at_least: int, age_of_third: int) -> int:
@@ -133,8 +133,8 @@ def next_transaction(at_least: int, age_of_third: int) -> int:
 
 def _fingerprint(dataset: Dataset) -> str:
     """Return a hash of what a dataset's rows are in the merge table."""
-    told = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    state_facts = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
+    return hashlib.sha256(json.dumps(state_facts).encode()).hexdigest()
 
 
 def _unfit(leaf: tuple[Any, ...]) -> str | None:

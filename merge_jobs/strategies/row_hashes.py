@@ -121,7 +121,7 @@ class RowHashes:
 
         It is less than `changed` where a row is no longer as it was hashed, and more where two hashes are the same.
         """
-        copied, told = 0, Pieces(self.tables.where, "new rows", changed)
+        copied, progress = 0, Pieces(self.tables.where, "new rows", changed)
         with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
             pieces.itersize = 1
             key_hash = self.key_hash or sql.SQL("NULL::integer")
@@ -135,7 +135,7 @@ class RowHashes:
                     )
                 wanted = {"hashes": sql.Literal(hashes), "keys_wanted": keys_wanted, "selected": self.selected}
                 copied += self._copy("rows", wanted, self.binary_rows, "dataset.copy_to_staging")
-                told.did(copied - told.done)
+                progress.did(copied - progress.done)
         return copied
 
     def snapshot_may_not_cover(self) -> bool:

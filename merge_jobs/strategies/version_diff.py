@@ -126,7 +126,7 @@ class _VersionSource:
         """Stage the rows of versions that the map does not have; gives back their number."""
         tables, began = self.tables, time.monotonic()
         tables.run("dataset.work_memory", {"memory": MEMORY})
-        told = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
+        progress = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         copied = 0
         with tables.store.session.cursor("new_versions", withhold=True) as pieces:
@@ -135,7 +135,7 @@ class _VersionSource:
             for oid, _, tids in pieces:
                 parts = {"columns": self.selected, "table": leaves[oid].table, "tids": sql.Literal(tids)}
                 copied += self._copy("rows", parts, "dataset.copy_to_staging", self.binary_rows)
-                told.did(copied - told.done)
+                progress.did(copied - progress.done)
         seconds = time.monotonic() - began
         log.info("%s: copied %d rows in %.1f s", tables.where, copied, seconds)
         return copied
@@ -154,12 +154,12 @@ class _VersionSource:
 
     def _pieces(self, kind: str) -> Iterator[tuple[Leaf, int, int]]:
         """Yield ranges of blocks of each leaf: the first block, and the one after the last; log the progress."""
-        told = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
+        progress = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
         for leaf in self.sight.leaves:
             for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):
                 end = min(first + BLOCKS_AT_ONCE, leaf.blocks)
                 yield leaf, first, end
-                told.did(end - first)
+                progress.did(end - first)
 
     def _window(self, leaf: Leaf, first: int, end: int) -> dict[str, sql.Composable]:
         return {

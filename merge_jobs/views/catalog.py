@@ -47,7 +47,7 @@ class CatalogTable:
 
 
 @dataclass(frozen=True)
-class StandingWorkspace:
+class ExistingWorkspace:
     """A workspace's schema as it stands."""
 
     schema_exists: bool = False
@@ -79,7 +79,7 @@ def rows(session: Connection, name: str, values: Mapping[str, Any] | None = None
         return cursor.fetchall()
 
 
-def workspaces_standing(session: Connection, ecosystem: str) -> dict[str, str]:
+def existing_workspaces(session: Connection, ecosystem: str) -> dict[str, str]:
     """Return the schema of each workspace that has one of ours."""
     found = rows(session, "schemas", {"schemas": [], "ours": mark_pattern("schema", ecosystem)})
     marks = ((schema, read_mark(comment, "schema", ecosystem)) for schema, comment in found)
@@ -94,7 +94,7 @@ def read_tables(session: Connection, schema: str, wanted: Collection[str]) -> di
     return found
 
 
-def read_workspace(session: Connection, schema: str, ecosystem: str) -> StandingWorkspace:
+def read_workspace(session: Connection, schema: str, ecosystem: str) -> ExistingWorkspace:
     """Return everything in the schema, ours or not."""
     named = {"schema": schema}
     comments: dict[str, str | None] = dict(rows(session, "schemas", {"schemas": [schema], "ours": ""}))
@@ -116,7 +116,7 @@ def read_workspace(session: Connection, schema: str, ecosystem: str) -> Standing
             others.add(name)
         if takes_a_time:
             functions[name] = CatalogView(name, known, (), tuple(users), tuple(rights["FUNCTION", name]))
-    return StandingWorkspace(
+    return ExistingWorkspace(
         schema in comments,
         read_mark(comments.get(schema), "schema", ecosystem),
         tuple(rights["SCHEMA", schema]),

@@ -20,7 +20,7 @@ from config_schema.model import (
     Platform,
     Workspace,
 )
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 
 
 class ViewKind(Enum):
@@ -129,8 +129,8 @@ def mark(kind: str, ecosystem: str, workspace: str, platform: str | None = None)
 
 def read_mark(comment: str | None, kind: str, ecosystem: str) -> Mapping[str, Any] | None:
     """Return what a comment says if it marks an object of ours of that kind; None otherwise."""
-    told, wanted = told_by(comment), {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
-    return told if wanted.items() <= told.items() else None
+    of_comment, wanted = parsed_comment(comment), {"kind": f"consumers' {kind}", "ecosystem": ecosystem}
+    return of_comment if wanted.items() <= of_comment.items() else None
 
 
 def mark_pattern(kind: str, ecosystem: str) -> str:

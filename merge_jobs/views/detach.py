@@ -21,12 +21,12 @@ def views_aside(tables: DatasetTables, columns: Collection[str]) -> Iterator[Non
 
     All in the caller's transaction: nobody sees the gap. Views that others have built on ours stay, and are in the way.
     """
-    with set_aside(tables.store.session, tables.store.place.schema, tables.merge_name, columns):
+    with detached_views(tables.store.session, tables.store.place.schema, tables.merge_name, columns):
         yield
 
 
 @contextmanager
-def set_aside(session: Connection, schema: str, table: str, columns: Collection[str]) -> Iterator[None]:
+def detached_views(session: Connection, schema: str, table: str, columns: Collection[str]) -> Iterator[None]:
     """Drop the views that read these columns of a table, and create them again when the context ends."""
     values = {"schema": schema, "table": table, "columns": list(columns)}
     found = rows(session, "on_columns", values) if columns else []

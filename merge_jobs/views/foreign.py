@@ -26,7 +26,7 @@ from merge_jobs.sql import composed, execute
 from merge_jobs.views.catalog import CatalogTable, read_tables, rows
 from merge_jobs.views.definitions import COMMA, MergeTables, comment
 from merge_jobs.views.desired import read_mark
-from merge_jobs.views.detach import set_aside
+from merge_jobs.views.detach import detached_views
 from merge_jobs.views.grants import ServerChange
 
 LOCK_SECONDS = 10
@@ -116,8 +116,8 @@ def _problem(session: Connection, store: MergeStoreElsewhere) -> StreamFactoryEr
         return StoreMismatch(where, "our user may not use postgres_fdw", todo)
     found = _rows(session, "server", {"server": store.server})
     schemas: dict[str, str | None] = dict(rows(session, "schemas", {"schemas": [store.server], "ours": ""}))
-    told = [("server", text) for text, *_ in found] + [("schema", text) for text in schemas.values()]
-    for kind, text in told:
+    parts_found = [("server", text) for text, *_ in found] + [("schema", text) for text in schemas.values()]
+    for kind, text in parts_found:
         if read_mark(text, "merge store", store.ecosystem) is None:
             what = "it is there, and its comment does not say that it is ours"
             return StoreMismatch(f"{kind} {store.server}", what, "Rename it")
@@ -197,7 +197,7 @@ def _table_changes(
         change = ServerChange(
             f"change the columns {', '.join([*new, *retyped])} of foreign table {remote.name}", (altering,)
         )
-        with set_aside(session, store.server, remote.name, retyped):
+        with detached_views(session, store.server, remote.name, retyped):
             _do(session, change)
         yield change
 

@@ -12,7 +12,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import told_by
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.sql import composed
-from merge_jobs.views.catalog import Server, StandingWorkspace
+from merge_jobs.views.catalog import ExistingWorkspace, Server
 from merge_jobs.views.definitions import (
     Definition,
     FunctionDefinition,
@@ -85,7 +85,7 @@ class WantedViews:
 
 def workspace_plan(
     wanted: WantedWorkspace,
-    standing: StandingWorkspace,
+    standing: ExistingWorkspace,
     server: Server,
     tables: Mapping[str, MergeTables],
     scope: PlatformScope,
@@ -108,7 +108,7 @@ def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
 
 def _steps(
     wanted: WantedWorkspace,
-    standing: StandingWorkspace,
+    standing: ExistingWorkspace,
     server: Server,
     tables: Mapping[str, MergeTables],
     scope: PlatformScope,
@@ -180,7 +180,7 @@ def _is_merge_table(told: str | None, one: Served) -> bool:
     return wanted.items() <= told_by(told).items()
 
 
-def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, scope: PlatformScope) -> frozenset[str]:
+def roles_out_of_scope(wanted: WantedWorkspace, standing: ExistingWorkspace, scope: PlatformScope) -> frozenset[str]:
     """Return the roles of dataset groups whose views are not touched: these keep their rights."""
     marks = [one.mark for one in standing.views.values() if one.mark is not None]
     return frozenset(
@@ -191,7 +191,7 @@ def roles_out_of_scope(wanted: WantedWorkspace, standing: StandingWorkspace, sco
 
 
 def _departures(
-    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, staying: set[str], scope: PlatformScope
+    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, staying: set[str], scope: PlatformScope
 ) -> Iterator[Step]:
     kept = False
     for kind, those in (("FUNCTION", standing.functions), ("TABLE", standing.views)):

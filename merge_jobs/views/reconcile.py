@@ -19,11 +19,11 @@ from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
 from merge_jobs.stores.postgres.lock_tries import lock_tries
 from merge_jobs.stores.postgres.merge_store import lock_number
 from merge_jobs.views.catalog import (
+    existing_workspaces,
     read_server,
     read_tables,
     read_workspace,
     rows,
-    workspaces_standing,
 )
 from merge_jobs.views.definitions import MergeTables
 from merge_jobs.views.desired import WantedWorkspace, wanted_workspaces
@@ -114,7 +114,7 @@ def _reconcile_database(
         # To plan views of tables that are yet to be made they are made, and taken back.
         session.read_only = dry_run and all(isinstance(store, str) for store in stores.values())
         try:
-            standing = workspaces_standing(session, ecosystem)
+            standing = existing_workspaces(session, ecosystem)
             session.rollback()
         except psycopg2.Error as error:
             raise database_failed(error, where) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from merge_jobs.views.catalog import Server, StandingWorkspace
+from merge_jobs.views.catalog import ExistingWorkspace, Server
 from merge_jobs.views.desired import ViewKind, WantedWorkspace
 from merge_jobs.views.grants import (
     Object,
@@ -19,14 +19,14 @@ from merge_jobs.views.reconcile_steps import Step
 
 
 def rights_plan(
-    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> WorkspacePlan:
     """Return the steps for roles and rights on existing objects; no view is changed, no merge table read."""
     return plan_of(wanted.name, _steps(wanted, standing, server, scope))
 
 
 def _steps(
-    wanted: WantedWorkspace, standing: StandingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> Iterator[Step]:
     if standing.schema_mark is None:
         return
@@ -49,5 +49,5 @@ def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]
     of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]
     if mark["is"] == ViewKind.BATCHES.value:
         return frozenset(one.role for one in of_platform)
-    told = (mark["group"], mark["datastore"], mark["dataset"])
-    return frozenset(one.role for one in of_platform if (one.group.name, one.store.name, one.dataset.name) == told)
+    marked = (mark["group"], mark["datastore"], mark["dataset"])
+    return frozenset(one.role for one in of_platform if (one.group.name, one.store.name, one.dataset.name) == marked)

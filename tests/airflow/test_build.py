@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
 from config_schema.result import TOKEN_VARIABLE
@@ -33,8 +33,8 @@ def dag(airflow_here, config):
     def build(notifiers=None, settings=None, **changes):
         row = config("YellowLive", **changes)
         settings = settings_of_row(row, allowed=ALLOWED, notifiers=notifiers or {}, **settings or {})
-        loaded = judged([KnownStream("Store1", Row("active", json.dumps(row)))], settings, building.dag)
-        assert loaded.set_aside == {}
+        loaded = evaluate_streams([KnownStream("Store1", Row("active", json.dumps(row)))], settings, building.dag)
+        assert loaded.quarantined == {}
         return loaded.made["yellowlive__Store1_ingestion"]
 
     return build
@@ -88,7 +88,7 @@ def test_a_paused_stream_s_dag_has_neither_schedule_nor_deadline(airflow_here, c
 
     row = config("YellowLive", schedule_assets=["YellowLive/Store2/orders"], latency_seconds=60)
     settings = settings_of_row(row, notifiers=SLACK)
-    built = judged([KnownStream("Store1", Row("paused", json.dumps(row)))], settings, building.dag)
+    built = evaluate_streams([KnownStream("Store1", Row("paused", json.dumps(row)))], settings, building.dag)
     (paused,) = built.made.values()
     assert type(paused.timetable).__name__ == "NullTimetable"
     assert paused.deadline is None

@@ -12,7 +12,7 @@ import pytest
 
 import config_schema
 from airflow_plugin.bootstrap.platform_files import platform_settings
-from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
 from config_schema.load import load_model
@@ -89,8 +89,8 @@ def judge(airflow_here, config):
     def judgement(settings=SETTINGS, **changes):
         row = config("YellowLive", **{"runner": "kubernetes", **changes})
         key = row["stream_key"] if isinstance(row["stream_key"], str) else "Store1"
-        found = judged([KnownStream(key, Row("active", json.dumps(row)))], settings, build.dag)
-        problems = [problem for aside in found.set_aside.values() for problem in aside.problems]
+        found = evaluate_streams([KnownStream(key, Row("active", json.dumps(row)))], settings, build.dag)
+        problems = [problem for aside in found.quarantined.values() for problem in aside.problems]
         return next(iter(found.made.values()), None), problems
 
     return judgement
@@ -205,9 +205,9 @@ def test_a_text_that_is_made_to_hurt_the_parser_hurts_nobody(airflow_here, confi
 
     good = KnownStream("Store1", Row("active", json.dumps(config("YellowLive", runner="kubernetes"))))
     bad = KnownStream("Bad", Row("active", text))
-    found = judged([good, bad], SETTINGS, build.dag)
+    found = evaluate_streams([good, bad], SETTINGS, build.dag)
     assert list(found.made) == ["yellowlive__Store1_ingestion"]
-    assert list(found.set_aside) == ["Bad"]
+    assert list(found.quarantined) == ["Bad"]
 
 
 def test_the_dag_processor_stores_the_good_row_and_names_each_that_tries(real_airflow, streams, config):

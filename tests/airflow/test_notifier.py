@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.operators.notifier import Notifier, TellFailure, tell_late
+from airflow_plugin.operators.notifier import Notifier, NotifyFailure, tell_late
 from tests.airflow.slack import Slack
 
-NOTICE = TellFailure("YellowLive Store1", Notifier("slack_ops"))
+NOTICE = NotifyFailure("YellowLive Store1", Notifier("slack_ops"))
 LATE = {"dag_run": {"dag_id": "yellowlive__Store1_ingestion", "dag_run_id": "run 1", "state": "running"}}
 
 
@@ -74,7 +74,7 @@ def test_what_it_says_controls_nothing_and_has_no_lines_but_its_own(slack):
 
 
 def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
-    notice = TellFailure("YellowLive health", Notifier("slack_ops"), once=True)
+    notice = NotifyFailure("YellowLive health", Notifier("slack_ops"), once=True)
     for number, before in enumerate((None, "failed", "success"), 1):
         notice(failed(f"time {number}", before))
     assert [text.partition("\n")[0] for text in slack.texts] == [
@@ -87,7 +87,7 @@ def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
 
 def test_with_a_channel_it_is_posted_by_slack_s_api(slack):
     slack.answer = '{"ok": true}'
-    TellFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
+    NotifyFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
     ((path, body),) = slack.posted
     assert (path, body["channel"]) == ("/chat.postMessage", "#ops")
     assert body["text"].startswith("YellowLive Store1 failed: killed\n")

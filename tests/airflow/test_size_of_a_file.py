@@ -36,7 +36,7 @@ def test_a_file_is_warned_of_long_before_the_processors_timeout(
     monkeypatch.setattr(publishing.time, "monotonic", lambda: now)
     known = Known(LastGood("", {}), trouble=away if waiting else None)
     monkeypatch.setattr(publishing, "all_streams", taking(waiting, known))
-    monkeypatch.setattr(publishing, "judged", taking(publishing_seconds, Evaluation()))
+    monkeypatch.setattr(publishing, "evaluate_streams", taking(publishing_seconds, Evaluation()))
     monkeypatch.setattr(publishing, "keep", taking(0, None))
     with caplog.at_level(logging.WARNING, publishing.__name__):
         publishing._all_dags(PlatformSettings(original_platform_name="YellowLive"), WHOLE)

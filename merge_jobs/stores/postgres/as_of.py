@@ -29,7 +29,7 @@ def keep_functions(tables: DatasetTables) -> None:
     session = tables.store.session
     parts = parts_of(tables, standing.columns, lambda part: part.as_string(session))
     comment = _comment(tables, [parts[part].as_string(session) for part in ("returned", "at_batch", "at_time")])
-    if _told(tables) == [comment, comment]:
+    if _comments(tables) == [comment, comment]:
         return
     tables.run("as_of.create_past_index", past_index=parts["past_index"])
 
@@ -48,7 +48,7 @@ def keep_functions(tables: DatasetTables) -> None:
 
 def standing_functions(tables: DatasetTables) -> list[str | None]:
     """Return the comments of the functions, which hold their definitions. Raises StoreMismatch if one is not ours."""
-    return _told(tables)
+    return _comments(tables)
 
 
 def parts_of(
@@ -79,17 +79,17 @@ def _comment(tables: DatasetTables, definition: list[str]) -> str:
     return json.dumps({**ownership(tables, KIND), "definition": digest})
 
 
-def _told(tables: DatasetTables) -> list[str | None]:
+def _comments(tables: DatasetTables) -> list[str | None]:
     """Return the comments of the functions of that name. Raises StoreMismatch if one is not of this merge table."""
-    told = [comment for (comment,) in tables.run("as_of.told", _named(tables)).fetchall()]
+    comments = [comment for (comment,) in tables.run("as_of.comments", _named(tables)).fetchall()]
     ours = json.dumps(ownership(tables, KIND))[:-1]
-    if not all((comment or "").startswith(ours) for comment in told):
+    if not all((comment or "").startswith(ours) for comment in comments):
         raise StoreMismatch(
             _where(tables),
             "the function is there, and its comment does not say that it is ours",
             "Rename that function",
         )
-    return told
+    return comments
 
 
 def _replace(tables: DatasetTables, function: sql.Composable, make: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from psycopg2 import errors as conditions
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.errors import TablesHeld
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -147,22 +147,22 @@ def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[
     """Yield drops first, then renames: a map may get its usual name only when the older one is gone."""
     renamed = []
     for table, comment in standing.items():
-        told = told_by(comment)
-        dataset = str(told.get("dataset"))
-        if (told.get("platform"), told.get("stream")) != (stream.platform_name, stream.key):
+        owner = parsed_comment(comment)
+        dataset = str(owner.get("dataset"))
+        if (owner.get("platform"), owner.get("stream")) != (stream.platform_name, stream.key):
             continue
         in_use = current.get(dataset)
-        if told.get("kind") == "staging" or (told.get("kind") == "map" and table != in_use):
+        if owner.get("kind") == "staging" or (owner.get("kind") == "map" and table != in_use):
             yield LeftoverStep(dataset, table)
-        elif told.get("kind") == "map":
+        elif owner.get("kind") == "map":
             usual = names.row_map_table(stream.platform_name, stream.store.name, dataset)
-            if table != usual and _is_ours_or_free(usual, standing, told):
+            if table != usual and _is_ours_or_free(usual, standing, owner):
                 renamed.append(LeftoverStep(dataset, table, usual))
     yield from renamed
 
 
-def _is_ours_or_free(name: str, standing: Mapping[str, str | None], told: Mapping[str, object]) -> bool:
-    return name not in standing or told_by(standing[name]) == told
+def _is_ours_or_free(name: str, standing: Mapping[str, str | None], owner: Mapping[str, object]) -> bool:
+    return name not in standing or parsed_comment(standing[name]) == owner
 
 
 def _free_names(of: DatasetTables, standing: Mapping[str, str | None], in_use: str | None, is_new: bool) -> TableNames:

@@ -10,7 +10,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 log = logging.getLogger(__name__)
 
 
-def write_down(store: MergeStore, action: str, by: str | None) -> None:
+def record_action(store: MergeStore, action: str, by: str | None) -> None:
     """Record an operator's action in the history of the stream's row; nothing if nobody is named.
 
     `action` is its word, `reset_batch` for example. The caller commits.
@@ -23,6 +23,6 @@ def write_down(store: MergeStore, action: str, by: str | None) -> None:
     if store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables):
         streams, history = map(store.table, tables)
         values = {"change": action, "by": by, "stream": store.stream.key}
-        written = store.run("asked.write_down", values, streams=streams, history=history).rowcount
+        written = store.run("operator_audit.record_action", values, streams=streams, history=history).rowcount
     if not written:
         log.warning("%s: it has no row with a history, in which %s by %s would stand", store.stream, action, by)

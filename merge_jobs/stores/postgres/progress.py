@@ -37,16 +37,16 @@ class Pieces:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self._told = self.began
+        self._logged_at = self.began
 
     def did(self, more: int) -> None:
         """Count more work done, and log it if nothing was logged for some seconds."""
         self.done += more
         now = time.monotonic()
-        if now - self._told >= EVERY_SECONDS:
+        if now - self._logged_at >= EVERY_SECONDS:
             part, seconds = 100 * self.done // max(self.whole, 1), now - self.began
             log.info("%s: %d of %d %s (%d %%) in %.0f s", self.where, self.done, self.whole, self.kind, part, seconds)
-            self._told = now
+            self._logged_at = now
 
 
 @contextlib.contextmanager
@@ -54,13 +54,13 @@ def progress_told(tables: DatasetTables, expected: int | None, kind: str = "rows
     """Tell how many rows the merge store's session has taken in, as a part of those `expected` where that is known."""
     over = threading.Event()
     asked = (tables, expected, kind, over)
-    told = threading.Thread(target=_tell, args=asked, name=f"progress {tables.name}", daemon=True)
-    told.start()
+    reporter = threading.Thread(target=_tell, args=asked, name=f"progress {tables.name}", daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         over.set()
-        told.join(JOIN_SECONDS)
+        reporter.join(JOIN_SECONDS)
 
 
 def _tell(tables: DatasetTables, expected: int | None, kind: str, over: threading.Event) -> None:

@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema import names
 from config_schema.model import Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.errors import CommandWrong, StoreMismatch
 from merge_jobs.sql import composed, statement
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -287,17 +287,17 @@ def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
 
 def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: str) -> None:
     """Raise StoreMismatch if the table's comment does not say that it is this dataset's, of that kind."""
-    told, wanted = told_by(comment), ownership(tables, kind)
-    if told.get("kind") != kind:
+    owner, wanted = parsed_comment(comment), ownership(tables, kind)
+    if owner.get("kind") != kind:
         raise StoreMismatch(
             f"{tables.where}: table {table}",
             "the table is there, and its comment does not say that it is ours",
             "Rename that table, or name platform and datastore differently",
         )
     for part, value in wanted.items():
-        if told.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
+        if owner.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
             raise StoreMismatch(
                 f"{tables.where}: table {table}",
-                f"the table was made for {part} {told.get(part)!r}, the model says {value!r}",
+                f"the table was made for {part} {owner.get(part)!r}, the model says {value!r}",
                 "Take the model back, or move the table away: a new one is then loaded",
             )

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from config_schema.model import Milestoning
-from merge_jobs.admin.repair import kept_tables
+from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.status import platform_status
 from merge_jobs.errors import DatabaseFailed, MapWrong
 from merge_jobs.run import ingest
@@ -96,10 +96,10 @@ def test_operators_see_that_a_map_is_gone(case):
     on_tables(case, lambda of: case.execute(f'DROP TABLE "{of.map_name}"', case.target))
     assert lost() == (of.name,)
     for dry_run in (True, False):
-        (kept,) = kept_tables(job.store, case.ecosystem, "YellowLive", ["Store1"], dry_run=dry_run)
-        assert (kept.lost_maps, kept.mended) == ((of.name,), ())
+        (kept,) = repair_tables(job.store, case.ecosystem, "YellowLive", ["Store1"], dry_run=dry_run)
+        assert (kept.lost_maps, kept.repaired) == ((of.name,), ())
     assert lost() == (), "a map that is forgotten is missed no more"
-    (kept,) = kept_tables(job.store, case.ecosystem, "YellowLive", ["Store1"])
+    (kept,) = repair_tables(job.store, case.ecosystem, "YellowLive", ["Store1"])
     assert kept.lost_maps == ()
     done = only(case.run(LIVE))
     assert (done.strategy, done.reason) == ("full", "there is no map of its rows")

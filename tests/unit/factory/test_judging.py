@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from airflow_plugin.rows.evaluation import judged
+from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.rows.plan import DagPlan
 from config_schema.schemas import json_schema
@@ -21,7 +21,7 @@ def row(store: str, status: str = "active", **changes: Any) -> Row:
 
 
 def judge(*streams: KnownStream):
-    return judged(streams, SETTINGS, lambda plan: plan)
+    return evaluate_streams(streams, SETTINGS, lambda plan: plan)
 
 
 def schedules(found) -> dict[str, str | None]:
@@ -33,35 +33,35 @@ def test_a_good_row_is_what_counts_and_becomes_the_last_good_one():
     found = judge(KnownStream("A", new, old))
     assert schedules(found) == {"A": "@hourly"}
     assert found.streams == {"A": KnownStream("A", new, new)}
-    assert found.set_aside == {}
+    assert found.quarantined == {}
 
 
 def test_a_broken_row_leaves_the_last_good_config_at_work_and_says_so():
     for broken in (Row("active", "{"), Row("activ", row("A").config_json), row("A", shedule="@daily"), row("B")):
         found = judge(KnownStream("A", broken, row("A", schedule="@daily")), KnownStream("C", row("C")))
         assert schedules(found) == {"A": "@daily", "C": EXAMPLE["schedule"]}
-        assert found.set_aside["A"].kept
-        assert found.set_aside["A"].problems[0].file == "yellowlive_airflow_dsg[A]"
+        assert found.quarantined["A"].kept
+        assert found.quarantined["A"].problems[0].file == "yellowlive_airflow_dsg[A]"
         assert found.streams["A"] == KnownStream("A", broken, row("A", schedule="@daily"))
 
 
 def test_a_broken_row_that_never_was_good_has_no_dag():
     found = judge(KnownStream("A", Row("active", "[]")), KnownStream("C", row("C")))
     assert schedules(found).keys() == {"C"}
-    assert not found.set_aside["A"].kept
+    assert not found.quarantined["A"].kept
 
 
 def test_a_stream_whose_row_is_gone_keeps_its_dag_and_is_told_of():
     found = judge(KnownStream("A", None, row("A", "paused")))
     assert [plan.job.paused for plan in found.made.values()] == [True]
-    assert found.set_aside["A"].kept
-    assert "platform last-good --forget" in found.set_aside["A"].problems[0].todo
+    assert found.quarantined["A"].kept
+    assert "platform last-good --forget" in found.quarantined["A"].problems[0].todo
 
 
 def test_what_was_last_good_is_checked_like_a_row():
     found = judge(KnownStream("A", None, row("A", runner="rocket")))
     assert found.made == {}
-    assert not found.set_aside["A"].kept
+    assert not found.quarantined["A"].kept
 
 
 def test_of_two_streams_with_one_dag_id_the_one_that_had_it_keeps_it():
@@ -71,7 +71,7 @@ def test_of_two_streams_with_one_dag_id_the_one_that_had_it_keeps_it():
         for order in ((first, second), (second, first)):
             found = judge(*order)
             assert [plan.job.stream_key for plan in found.made.values()] == ["A__b"]
-            assert "another stream has the DAG id" in found.set_aside["A#b"].problems[0].what
+            assert "another stream has the DAG id" in found.quarantined["A#b"].problems[0].what
 
 
 def test_a_row_that_breaks_what_is_made_of_it_is_set_aside_too():
@@ -81,7 +81,7 @@ def test_a_row_that_breaks_what_is_made_of_it_is_set_aside_too():
         return plan.dag_id
 
     bad = KnownStream("A", row("A", schedule="@hourly"), row("A", schedule="@daily"))
-    found = judged([bad, KnownStream("B", row("B", schedule="@hourly"))], SETTINGS, make)
+    found = evaluate_streams([bad, KnownStream("B", row("B", schedule="@hourly"))], SETTINGS, make)
     assert found.made == {"yellowlive__A_ingestion": "yellowlive__A_ingestion"}
-    assert [found.set_aside[key].kept for key in "AB"] == [True, False]
-    assert "RuntimeError" in found.set_aside["B"].problems[0].what
+    assert [found.quarantined[key].kept for key in "AB"] == [True, False]
+    assert "RuntimeError" in found.quarantined["B"].problems[0].what

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.migrate.defaults import gaps
+from airflow_plugin.migrate.defaults import stream_defaults
 from airflow_plugin.migrate.extract import extracted
 from airflow_plugin.static_dags.static_dag import static_files
 from airflow_plugin.streams.transfer import imported
@@ -33,14 +33,14 @@ def extract(*arguments: object):
 
 def configs(path: Path, *defaults: str):
     """The configs of a file's streams, by stream_key; what a file does not say is the example model's."""
-    known = gaps(load_model(EXAMPLES), defaults)
+    known = stream_defaults(load_model(EXAMPLES), defaults)
     found = [extracted(dag, known) for dag in static_files(path).dags]
     assert [problem for one in found for problem in one.problems] == []
     return {one.config.stream_key: one.config for one in found}
 
 
 def problems(path: Path, *defaults: str) -> list[str]:
-    known = gaps(load_model(EXAMPLES), defaults)
+    known = stream_defaults(load_model(EXAMPLES), defaults)
     return [str(one) for dag in static_files(path).dags for one in extracted(dag, known).problems]
 
 
@@ -123,7 +123,7 @@ def test_a_default_stands_in_for_what_cannot_be_read():
 
 
 def test_what_nobody_says_is_named_in_one_problem():
-    known = gaps(None, [])
+    known = stream_defaults(None, [])
     (dag,) = static_files(STATIC / "yellowlive__Store1_ingestion.py").dags
     (problem,) = extracted(dag, known).problems
     assert "say datasets, postgres_hostname, postgres_database, postgres_port, git_repo_url" in problem.what

@@ -1,4 +1,4 @@
--- What is mended between batches.
+-- What is repaired between batches.
 
 -- name: index_of_table
 -- Whether the table has an index of this name, in whatever state.

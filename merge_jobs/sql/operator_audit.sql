@@ -1,6 +1,6 @@
 -- Who asked for what of a stream, in the history of its row.
 
--- name: write_down
+-- name: record_action
 -- model_commit stays NULL, as with all that is not done by sync; before and after are the row as it is.
 INSERT INTO {history} (
     stream_key, change, changed_by, changed_at, before_config_json, before_status, after_config_json, after_status

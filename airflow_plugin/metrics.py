@@ -1,4 +1,4 @@
-"""All that is told to Airflow's own metrics, by name: statsd, Datadog or OpenTelemetry (docs/reference/metrics.md).
+"""All metrics sent to Airflow, by name: statsd, Datadog or OpenTelemetry (docs/reference/metrics.md).
 
 Names hold the platform and the stream, since plain statsd has no tags: `stream_factory.yellowlive.late_streams`,
 `stream_factory.yellowlive.stream.Store1.inserted`.
@@ -38,38 +38,38 @@ class Metric:
     meaning: str
 
 
-# Of a platform, or of each shard of one: told by each parse of its file.
+# For a platform, or for each of its shards: sent by each parse of its file.
 ROWS = Metric("rows", MetricKind.GAUGE, "streams with a row that is not retired")
 DAGS = Metric("dags", MetricKind.GAUGE, "streams that are DAGs")
-SET_ASIDE = Metric("set_aside", MetricKind.GAUGE, "streams set aside, whether their DAG goes on or not")
+SET_ASIDE = Metric("set_aside", MetricKind.GAUGE, "quarantined streams, whether their DAG goes on or not")
 SNAPSHOT_AGE = Metric(
     "snapshot_age_seconds", MetricKind.GAUGE, "0 while the table is read; else how old is what DAGs go by"
 )
 LOAD = Metric("load_duration", MetricKind.TIMING, "reading, judging and building")
 LOADING = (ROWS, DAGS, SET_ASIDE, SNAPSHOT_AGE, LOAD)
 
-# Of a platform: told by check_streams, every five minutes.
+# For a platform: sent by check_streams, every five minutes.
 STREAMS = Metric("streams", MetricKind.GAUGE, "streams that are not retired")
 LATE_STREAMS = Metric("late_streams", MetricKind.GAUGE, "active streams that are later than their latency need")
 PROBLEMS = Metric("problems", MetricKind.GAUGE, "all that check_streams lists")
 HEALTH = (STREAMS, LATE_STREAMS, PROBLEMS)
 
-# Of a platform: told by collect_metrics of its infrastructure DAG, once a day.
+# For a platform: sent by collect_metrics of its infrastructure DAG, once a day.
 TABLES_BYTES = Metric("merge_tables_bytes", MetricKind.GAUGE, "all merge tables with their indexes")
-ARCHIVED_BYTES = Metric("archived_bytes", MetricKind.GAUGE, "merge tables of retired streams that were put aside")
+ARCHIVED_BYTES = Metric("archived_bytes", MetricKind.GAUGE, "merge tables of retired streams that were archived")
 CAPACITY = (TABLES_BYTES, ARCHIVED_BYTES)
 
-# Of each stream with merge tables: told by collect_metrics.
+# For each stream with merge tables: sent by collect_metrics.
 STREAM_BYTES = Metric("merge_table_bytes", MetricKind.GAUGE, "its merge tables with their indexes")
 STREAM_ROWS = Metric("merge_table_rows", MetricKind.GAUGE, "about so many rows they have, closed versions too")
 STORED = (STREAM_BYTES, STREAM_ROWS)
 
-# Of each active stream: told by check_streams.
+# For each active stream: sent by check_streams.
 AGE = Metric("age_seconds", MetricKind.GAUGE, "since the merge table was last made equal to its source, or seen to be")
 LATE = Metric("late_seconds", MetricKind.GAUGE, "how much more than its latency need that is; 0 if it is not late")
 FRESHNESS = (AGE, LATE)
 
-# Of a stream: told by each try of its merge task.
+# For a stream: sent by each try of its merge task.
 BATCH = Metric("batch_duration", MetricKind.TIMING, "what the batches of a run took")
 QUEUE = Metric("queue_duration", MetricKind.TIMING, "from when a run was to start until its first task did")
 BATCHES = Metric("batches", MetricKind.COUNTER, "batches committed")

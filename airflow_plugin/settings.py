@@ -153,7 +153,7 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Mend the file")]) from error
+        raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Correct the file")]) from error
     problems = [Problem(where, path, what, todo) for path, what, todo in findings(data, json_schema("settings"))]
     problems = problems or _of_another_platform(data, original, where)
     if problems:

@@ -99,13 +99,15 @@ def stream_config(config_json: str, where: str = "") -> StreamConfig:
     """
     if len(config_json) > LONGEST:
         what = f"the text has more than {LONGEST} characters"
-        raise ProblemsFound(where, [Problem(where, "", what, "Mend the row's config_json")])
+        raise ProblemsFound(where, [Problem(where, "", what, "Correct the row's config_json")])
     try:
         data = json.loads(config_json)
         if "\\u" in config_json:  # which can stand for half a character, that no file and no database takes
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Mend the row's config_json")]) from error
+        raise ProblemsFound(
+            where, [Problem(where, "", f"not JSON: {error}", "Correct the row's config_json")]
+        ) from error
     return from_dict(data, where)
 
 
@@ -130,7 +132,7 @@ def check(data: Any, where: str = "") -> Iterator[Problem]:
         return
     of_schema = [Problem(where, *finding) for finding in islice(findings(data, json_schema("stream")), MOST_TOLD + 1)]
     if len(of_schema) > MOST_TOLD:
-        of_schema[-1] = Problem(where, "", f"there are more than {MOST_TOLD} problems", "Mend these first")
+        of_schema[-1] = Problem(where, "", f"there are more than {MOST_TOLD} problems", "Correct these first")
     yield from of_schema or _between_keys(data, where)
 
 
@@ -142,7 +144,9 @@ def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
     wanted = names.stream_key(of, datasets[0] if data["single_dataset"] else None)
     if data["stream_key"] != wanted:
         what = f"{data['stream_key']!r} is not the key of store {of!r}"
-        yield Problem(where, "stream_key", what, f"Write {wanted!r}, or mend store_name, single_dataset and datasets")
+        yield Problem(
+            where, "stream_key", what, f"Write {wanted!r}, or correct store_name, single_dataset and datasets"
+        )
     if data["single_dataset"] and len(datasets) != 1:
         yield Problem(where, "datasets", f"a single_dataset stream has {len(datasets)} datasets", "Name one")
     derived = names.platform_name(data["original_platform_name"])

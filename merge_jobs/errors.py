@@ -1,4 +1,4 @@
-"""What can go wrong in a merge job, and how a database's error is told without the values that it holds.
+"""What can go wrong in a merge job, and how a database's error is reported without the values that it holds.
 
 StreamFactoryError
  ├── CommandWrong         the command names what does not exist, or leaves out what is needed
@@ -19,7 +19,7 @@ StreamFactoryError
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
- └── Ended                the job was told to end by a signal (retryable)
+ └── Ended                the job was asked to end by a signal (retryable)
 """
 
 from __future__ import annotations

@@ -142,4 +142,4 @@ def _needed(settings: PlatformSettings) -> Iterator[Secret]:
     key = names.dsn_variable(settings.platform_name)
     yield Secret(DSN_SECRET, AIRFLOW_NAMESPACE, (key,), f"Airflow: the rows, `postgresql://...` of {store}")
     for name in sorted(settings.notifiers):
-        yield Secret(name, AIRFLOW_NAMESPACE, ("token",), "Airflow: who is told of failures")
+        yield Secret(name, AIRFLOW_NAMESPACE, ("token",), "Airflow: who is notified of failures")

@@ -89,4 +89,4 @@ def _read(path: Path) -> str | None:
 
 def _unusable(path: Path, error: Exception) -> StreamFactoryError:
     what = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
-    return StreamFactoryError(str(path), what, "Choose another folder with --out, or mend this one")
+    return StreamFactoryError(str(path), what, "Choose another folder with --out, or correct this one")

@@ -56,7 +56,7 @@ def print_compared(found: Iterable[Compared]) -> None:
                 console.print(line, soft_wrap=True)
         if not one.built_by.startswith("Airflow"):
             console.print(
-                Text("  not told   volumes, which are known where Airflow builds the pod", "dim"), soft_wrap=True
+                Text("  unknown    volumes, which are known where Airflow builds the pod", "dim"), soft_wrap=True
             )
         if not other:
             console.print(Text("  the same   but for what the factory does for all streams", "green"), soft_wrap=True)

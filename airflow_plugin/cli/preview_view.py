@@ -14,8 +14,8 @@ from airflow_plugin.preview.shown import ShownDag
 from airflow_plugin.sync.diff import FieldChange
 from config_schema.terminal import PlainConsole
 
-# Told in lines of their own; whatever else a plan has follows in its own words.
-TOLD = ("dag_id", "schedule", "timezone", "tags", "doc", "job", "pod", "command")
+# Shown in lines of their own; whatever else a plan has follows in its own words.
+OF_THEIR_OWN = ("dag_id", "schedule", "timezone", "tags", "doc", "job", "pod", "command")
 LABEL = 19
 
 
@@ -40,7 +40,7 @@ def _dag_lines(dag: ShownDag) -> Iterator[Text]:
     yield _line("schedule", _schedule(dag))
     yield _line("tags", ", ".join(plan.tags))
     for field in fields(plan):
-        if field.name not in TOLD and (value := getattr(plan, field.name)) not in (None, ()):
+        if field.name not in OF_THEIR_OWN and (value := getattr(plan, field.name)) not in (None, ()):
             yield _line(field.name.replace("_", " "), _word(value))
     yield from _block("tasks", _tasks(dag))
     yield from _block("arguments" if plan.pod else "process", dag.command())

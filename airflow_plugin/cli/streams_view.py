@@ -59,7 +59,7 @@ def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) if data else row.config_json
     print("\n".join(map(printable, text.split("\n"))))
     for problem in problems:
-        console.print(Text.assemble(("set aside: ", "bold red"), str(problem)), soft_wrap=True)
+        console.print(Text.assemble(("quarantined: ", "bold red"), str(problem)), soft_wrap=True)
 
 
 def print_history(versions: Iterable[Version]) -> None:

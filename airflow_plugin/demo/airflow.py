@@ -136,4 +136,4 @@ def run_to_end(command: list[str], environment: Mapping[str, str], what: str) ->
     if done.returncode == 0:
         return done.stdout
     said = (done.stderr.strip() or done.stdout.strip())[-800:]
-    raise StreamFactoryError(what, f"exit code {done.returncode}: {said}", "Mend that and run the demo again")
+    raise StreamFactoryError(what, f"exit code {done.returncode}: {said}", "Correct that and run the demo again")

@@ -58,7 +58,7 @@ def demo(
     """
     check_port(port)
     if model is not None:
-        load_model(model)  # a broken one is told of before anything is started
+        load_model(model)  # a broken one is reported before anything is started
     report = Report()
     with stopped_by_signals(), demo_folder(directory) as folder, _postgres(folder, report) as databases:
         processes = Processes(folder)

@@ -136,7 +136,7 @@ def _of_streams(settings: PlatformSettings, dsn: tuple[str, str], dags: Path | N
     yield area.ok(found.fine)
     for stream_key, problem in found.problems:
         if not stream_key:
-            continue  # the snapshot's, which is told of as such
+            continue  # the snapshot's, which has its own finding
         where = f"{problem.file}: {problem.path}" if problem.path else problem.file
         yield area.error(f"{where}: {problem.what}", problem.todo)
 

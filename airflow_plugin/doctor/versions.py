@@ -38,7 +38,7 @@ def version_findings() -> Iterator[Finding]:
 def notifier_findings(settings: PlatformSettings) -> Iterator[Finding]:
     """Yield whether the notifiers that the settings name can be reached."""
     if settings.notifiers and airflow_is_here() and _version(SLACK) is None:
-        what = f"the settings name notifiers, and {SLACK} is not installed: nobody is told of failures"
+        what = f"the settings name notifiers, and {SLACK} is not installed: nobody is notified of failures"
         yield Area("versions", settings.original_platform_name).error(what, f"Install {SLACK}")
 
 

@@ -1,4 +1,4 @@
-"""What loading a platform's streams took and gave, told to Airflow's own metrics."""
+"""What loading a platform's streams took and gave, sent to Airflow's own metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All streams of a platform -> DAGs in a DAG file's namespace; what is wrong with some is told, the rest load."""
+"""All streams of a platform -> DAGs in a DAG file's namespace; problems of some are reported, the rest load."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _tell(
     What a merge store takes to answer is in `seconds` alone: more shards would wait for it as long.
     """
     log.info(
-        "%s: streams that are DAGs now: %d, set aside: %d, in %.0f ms",
+        "%s: streams that are DAGs now: %d, quarantined: %d, in %.0f ms",
         settings.original_platform_name,
         len(loaded.made),
         len(loaded.quarantined),
@@ -159,4 +159,4 @@ def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Evaluation[
     for stream_key, stream in loaded.quarantined.items():
         outcome = "its DAG stays as it was last good" if stream.kept else "it has no DAG"
         for problem in stream.problems:
-            log.warning("%s: stream %s is set aside, %s: %s", platform, printable(stream_key), outcome, problem)
+            log.warning("%s: stream %s is quarantined, %s: %s", platform, printable(stream_key), outcome, problem)

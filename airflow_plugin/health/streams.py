@@ -160,7 +160,7 @@ def snapshot_problems(settings: PlatformSettings, snapshot: LastGood | None) -> 
 def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
     """Return the problem of a row that is missing by its history, which `last-good --forget` does not change."""
     what = "the row is gone, though by the history its stream was never retired"
-    todo = "Bring the row back (dagfactory sync), or let it go by a row with the status retired"
+    todo = "Bring the row back (dagfactory sync), or retire the stream by a row with the status retired"
     return Problem(row_place(settings.platform_name, key), "", what, todo)
 
 

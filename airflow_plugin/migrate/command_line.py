@@ -22,13 +22,13 @@ KEYS = {
     "postgres-port": "postgres_port",
     "postgres-database": "postgres_database",
 }
-# What the new job does by itself, or is told of in another way.
+# What the new job does by itself, or is given in another way.
 WITHOUT_A_KEY = ("operation", "git-repo-path", "use-git-cache", "max-cache-age-minutes", "rte-name", "credential-store")
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`told` by key; `others` are the names of flags that no stream's config has a key for."""
+    """`values` by key; `others` are the names of flags that no stream's config has a key for."""
 
     values: dict[str, Any]
     others: tuple[str, ...]

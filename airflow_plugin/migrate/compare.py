@@ -1,6 +1,6 @@
 """Every difference between a static DAG and the factory's for the same stream. Pure.
 
-What the factory does otherwise for all streams is told too, with the reason: it is `by_design`, and no surprise.
+What the factory does differently for all streams is reported too, with the reason: it is `by_design`, and no surprise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OWN_RIGHTS = "the factory's pods have the least rights that the job needs"
 OWN_RETRIES = "the factory waits a minute before each retry"
 OWN_WORK = "the factory's own: a home that can be written, and a token by which the result is known"
 OWN_SETTINGS = "the new job has this from its arguments"
-SLACK = "failures are told by Airflow, which has the connection; the job needs no word of Slack's"
+SLACK = "failures are reported by Airflow, which has the connection; the job does not need Slack"
 TAGS = "the factory tags its DAGs with platform, milestoning and store"
 
 HIDDEN = "***"

@@ -15,7 +15,7 @@ from config_schema.errors import Problem, ProblemsFound
 
 @dataclass(frozen=True)
 class Compared:
-    """`origin` says whence the factory's row is, `built_by` what built its DAG; both empty where there are problems."""
+    """`origin` says where the row comes from, `built_by` what built its DAG; both are empty if there are problems."""
 
     dag: StaticDag
     origin: str = ""

@@ -28,7 +28,7 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Way:
-    """What the steps need: Airflow, where the state is kept, who is told, and how long each wait may take."""
+    """What the steps need: Airflow, where the state is kept, who is notified, and how long each wait may take."""
 
     airflow: AirflowClient
     state: Path

@@ -64,7 +64,7 @@ def retired(table: StreamTable, stream_key: str) -> RowChange:
     row = table.row(stream_key)
     if parsed(row.config_json).get("shadow") is not True:
         what = f"{stream_key!r} is a stream, and no shadow"
-        raise StreamFactoryError(table.name, what, "dagfactory streams retire lets a stream go, and keeps its tables")
+        raise StreamFactoryError(table.name, what, "Retire the stream: dagfactory streams retire; its tables are kept")
     return RowChange(stream_key, row.config_json, "retired", "unshadow")
 
 

@@ -24,7 +24,7 @@ DONE = "exit code 0"
 
 
 class KubernetesJob(JobPod):
-    """Runs the job to its end; how that was is told by whoever reads its last words."""
+    """Runs the job to its end; whoever reads its last words reports how that was."""
 
     def __init__(self, *, job: PlatformJob, place: PodPlace, words: LastWords, **kwargs: Any) -> None:
         super().__init__(job=job, place=place, cmds=[job.program], **kwargs)

@@ -1,4 +1,4 @@
-"""Who is told that a stream failed or is late: an Airflow connection to Slack, whose provider is imported only then."""
+"""Who is notified of failed and late streams: an Airflow connection to Slack, whose provider is imported only then."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Notifier:
 class NotifyFailure:
     """A task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only.
 
-    With `once` only the first of runs that fail one after the other is told.
+    With `once` only the first of consecutive failed runs is reported.
     """
 
     stream: str
@@ -69,13 +69,13 @@ class NotifyFailure:
         """Notify of a failed task; with `once`, only when the failures begin."""
         try:
             if self.once and _failed_before(context):
-                log.info("%s: %s was told when this began", self.stream, self.notifier)
+                log.info("%s: %s was notified when this began", self.stream, self.notifier)
                 return
             self.notifier.tell(_failure(self.stream, context))
         except Exception as error:  # the task has failed already, and that must stay what is seen
-            log.error("%s: nobody was told: %s", self.stream, _why(self.notifier, error))
+            log.error("%s: nobody was notified: %s", self.stream, _why(self.notifier, error))
         else:
-            log.info("%s: told %s", self.stream, self.notifier)
+            log.info("%s: notified %s", self.stream, self.notifier)
 
 
 async def tell_late(stream: str, seconds: int, connection: str, channel: str | None, context: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ async def tell_late(stream: str, seconds: int, connection: str, channel: str | N
         await notifier.tell_async(text)
     except Exception as error:
         # The provider's error may hold the webhook's address, which is a secret, and Airflow stores what is raised.
-        raise RuntimeError(f"{stream}: nobody was told: {_why(notifier, error)}") from None
+        raise RuntimeError(f"{stream}: nobody was notified: {_why(notifier, error)}") from None
 
 
 def _provider(module: str) -> Any:
@@ -102,7 +102,7 @@ def _failure(stream: str, context: Context) -> str:
 
     ti = context["ti"]
     error = context.get("exception")
-    # These are worded by us or by Airflow and hold no value of a row; of others only the kind is told.
+    # These are worded by us or by Airflow and hold no value of a row; of others only the kind is reported.
     said = str(error) if isinstance(error, AirflowException | str) else type(error).__name__
     said, run_id = said[:SAID].replace("\n", " "), ti.run_id.replace("\n", " ")
     return f"{stream} failed: {said}\nRun {run_id} of {ti.dag_id}, try {ti.try_number}: {ti.log_url}"

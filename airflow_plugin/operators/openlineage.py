@@ -67,7 +67,7 @@ def lineage(job: MergeJob, outcome: MergeResult | None) -> OperatorLineage[Datas
     try:
         origin, columns = _known(job)
     except StreamFactoryError as error:
-        log.warning("%s: no datasets are told to OpenLineage: %s", job, error)
+        log.warning("%s: no datasets are sent to OpenLineage: %s", job, error)
         return OperatorLineage(run_facets=facets)
     inputs: list[Dataset] = []
     outputs: list[Dataset] = []

@@ -1,4 +1,4 @@
-"""Why a pod told nothing, in words: what went wrong first, not what went wrong while cleaning up after it."""
+"""Why a pod gave no result, in words: what went wrong first, not what went wrong while cleaning up after it."""
 
 from __future__ import annotations
 

@@ -75,4 +75,4 @@ def _failure(job: MergeJob, result: MergeResult) -> AirflowException:
     said = result.error or "the merge job reports an error without a text"
     if result.retryable:
         return AirflowException(f"{job}: {said} (A retry can help)")
-    return AirflowFailException(f"{job}: {said} (No retry can help: mend it, then clear this task)")
+    return AirflowFailException(f"{job}: {said} (No retry can help: fix it, then clear this task)")

@@ -20,7 +20,7 @@ NAMED = 10
 
 
 class CheckStreams(OfPlatform):
-    """Lists rows set aside, rows that are gone, and data that is late. Reads only."""
+    """Lists quarantined rows, rows that are gone, and data that is late. Reads only."""
 
     ui_color = "#f3e8ff"
 

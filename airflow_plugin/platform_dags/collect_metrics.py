@@ -38,7 +38,7 @@ class CollectMetrics(OfPlatform):
         aside = [table for table in sizes if table.schema == archive]
         kept = [table for table in sizes if table.schema != archive]
         self.log.info("%s: %s", self.platform, health.fine)
-        self.log.info("%s: %s; put aside: %s", self.platform, _summed(kept), _summed(aside))
+        self.log.info("%s: %s; archived: %s", self.platform, _summed(kept), _summed(aside))
 
 
 def _sizes(settings: PlatformSettings) -> list[TableSize]:

@@ -28,7 +28,7 @@ from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.cron import schedule_fault
 
-HEALTH_DOC = "Fails where streams of platform `{}` need a hand: rows set aside or gone, data that is late."
+HEALTH_DOC = "Fails where streams of platform `{}` need attention: rows quarantined or gone, data that is late."
 OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a conf such as
 
     {{"action": "reset_batch", "stream_key": "Store1", "by": "your name"}}

@@ -26,7 +26,7 @@ def send_health_metrics(platform: str, health: Health) -> None:
 
 
 def send_capacity_metrics(platform: str, archive: str, sizes: Sequence[TableSize]) -> None:
-    """Tell how much room merge tables take, by stream and put aside; `archive` is the schema of the latter."""
+    """Send how much room merge tables take, by stream and archived; `archive` is the schema of the latter."""
     if not switched_on():
         return
     aside = sum(table.size for table in sizes if table.schema == archive)

@@ -23,7 +23,7 @@ STDIN = Path("-")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text that could be a row's config_json, and the settings that it would meet; `origin` says whence it is."""
+    """A text that could be a row's config_json, and the settings that apply; `origin` says where it comes from."""
 
     origin: str
     stream_key: str
@@ -124,4 +124,4 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise StreamFactoryError(str(path), f"not JSON: {error}", "Mend the file") from error
+        raise StreamFactoryError(str(path), f"not JSON: {error}", "Correct the file") from error

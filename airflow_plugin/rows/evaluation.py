@@ -26,7 +26,7 @@ class Quarantined:
 
 @dataclass
 class Evaluation(Generic[Made]):
-    """What was made, by DAG id; the streams set aside and all streams, by stream_key."""
+    """What was made, by DAG id; the quarantined streams and all streams, by stream_key."""
 
     made: dict[str, Made] = field(default_factory=dict)
     quarantined: dict[str, Quarantined] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def _made(
     except StreamFactoryError as error:
         return (Problem(where, error.where, error.what, error.todo),)
     except Exception as error:  # whatever one row does to Airflow, the others load
-        return (Problem(where, "", f"no DAG comes of it ({type(error).__name__}: {error})", "Mend the row"),)
+        return (Problem(where, "", f"no DAG comes of it ({type(error).__name__}: {error})", "Correct the row"),)
     return ()
 
 

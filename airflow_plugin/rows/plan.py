@@ -26,7 +26,7 @@ class DagPlan:
     """All that build.py needs. `pod` is set where the job runs in one, else it runs as a child process.
 
     `execution_timeout` and `deadline` are in seconds. Without `schedule` and `schedule_assets`, URIs of assets of which
-    any starts the DAG, only a trigger does. `notifier` is told of failures and of missed deadlines.
+    any starts the DAG, only a trigger does. `notifier` reports failures and missed deadlines.
     """
 
     dag_id: str

@@ -30,7 +30,7 @@ REQUIRED = (
 )
 OPTIONAL = ("service_account", "pool")  # a row without them takes what anyone has
 SHOWN = 100  # characters of a value; the rest of a long one tells nothing
-LOGIN = re.compile(r"//[^/]*@")  # in an address, and what is in it is not told
+LOGIN = re.compile(r"//[^/]*@")  # in an address, and what is in it is not shown
 
 Finding = tuple[str, str, str]  # the row's key, what is wrong, the settings' key that would admit it
 
@@ -73,7 +73,7 @@ def source_hosts(settings: PlatformSettings) -> str:
 
 
 def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitted) -> Iterator[Finding]:
-    same = config.platform_name == settings.platform_name  # another platform's row is told of as such
+    same = config.platform_name == settings.platform_name  # another platform's row has its own problem
     if same and config.original_platform_name != settings.original_platform_name:
         yield _not_admitted(config, "original_platform_name", "original_platform_name")
     if config.runner not in settings.runners:
@@ -143,7 +143,7 @@ def _too_often(schedule: str, shortest: int) -> Iterator[Finding]:
     try:
         gap = least_gap(schedule)
     except ValueError:
-        return  # told of by its own check
+        return  # reported by its own check
     if gap < shortest:
         what = f"{schedule!r} can come after {gap} s, and the shortest is {shortest} s"
         yield "schedule", what, "allowed.shortest_schedule"

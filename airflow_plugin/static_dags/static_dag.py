@@ -160,9 +160,13 @@ def _tree(file: Path) -> ast.Module:
         raise StreamFactoryError(str(file), f"it cannot be read ({error.strerror})", "Let it be read") from error
     except SyntaxError as error:
         where = f"{file}:{error.lineno or 1}"
-        raise StreamFactoryError(where, f"it is no Python ({error.msg})", "Mend the file, or leave it out") from error
+        raise StreamFactoryError(
+            where, f"it is no Python ({error.msg})", "Correct the file, or leave it out"
+        ) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise StreamFactoryError(str(file), f"it is no Python ({error})", "Mend the file, or leave it out") from error
+        raise StreamFactoryError(
+            str(file), f"it is no Python ({error})", "Correct the file, or leave it out"
+        ) from error
 
 
 def _merge_task(made: MadeDag) -> Made | None:

@@ -21,7 +21,7 @@ class SyncAction(Enum):
     UPDATE = "update"
     REVIVE = "revive"  # a retired stream that the model wants again
     RETIRE = "retire"  # a stream that left the model; its row stays
-    DRIFT = "drift"  # changed by hand since the last sync: left as it is, and told of
+    DRIFT = "drift"  # changed by hand since the last sync: left as it is, and reported
     UNCHANGED = "unchanged"
 
 

@@ -1,4 +1,4 @@
-"""What a sync refuses unless it is told to: going back in the model's history, and changes that data cannot follow."""
+"""What a sync refuses unless it is asked to: going back in the model's history, and changes that data cannot follow."""
 
 from __future__ import annotations
 

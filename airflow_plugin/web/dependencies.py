@@ -63,7 +63,7 @@ def version_of(settings: PlatformSettings, key: str) -> queries.Version:
 def _dag_ids(settings: PlatformSettings) -> set[str]:
     try:
         return {one.dag_id for one in streams_of(settings).values()}
-    except StreamFactoryError:  # nobody is told of a merge store who may not see anything of it
+    except StreamFactoryError:  # who may see nothing of a merge store does not learn that it is away
         return set()
 
 

@@ -173,7 +173,7 @@ def _shown(run: DagRunRow, place: StreamPlace, results: dict[tuple[str, str], Me
 def _error(run: DagRunRow, result: MergeResult | None, batches: list[queries.BatchRow]) -> dict[str, str] | None:
     what = (result.error if result else None) or next((one.error for one in batches if one.error), None)
     if what is not None:
-        return {"what": what, "todo": "Mend that, then trigger the stream again"}
+        return {"what": what, "todo": "Correct that, then trigger the stream again"}
     if run.state == "failed" and (result is None or result.code < 0):
         return {"what": "the run failed, and no batch says why", "todo": f"Read the log of its task {MERGE_TASK}"}
     return None

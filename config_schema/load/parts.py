@@ -89,7 +89,7 @@ def _add(whole: Gathered, folder: Path, path: Path) -> None:
     if isinstance(part, dict) and isinstance(whole.data, dict):
         lists = {key: part[key] for key in LISTS if isinstance(part.get(key), list)}
         for key, items in lists.items():
-            # A list of ecosystem.yaml that is none is told of by the schema.
+            # The schema reports a list of ecosystem.yaml that is not one.
             if isinstance(whole.data.setdefault(key, []), list):
                 whole.data[key] += items
         _remember(whole, file, lists)

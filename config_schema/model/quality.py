@@ -25,7 +25,7 @@ class CheckKind(Enum):
 class Severity(Enum):
     """What a broken quality check does."""
 
-    WARN = "warn"  # told in the log and in the result
+    WARN = "warn"  # reported in the log and in the result
     FAIL = "fail"  # the batch fails, and nothing of it is merged
 
 

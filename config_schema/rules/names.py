@@ -49,7 +49,7 @@ def _derived_names(ecosystem: Ecosystem) -> Iterator[Derived]:
         short, of = names.platform_name(platform.name), f"platform {platform.name}"
         yield f"platforms[{i}].name", "platform name", short, of
         if short in platforms:
-            continue  # all that is derived from it would be told of too
+            continue  # everything derived from it would be reported too
         platforms.add(short)
         yield from _of_platform(f"platforms[{i}].name", short, of)
         for j, space in enumerate(ecosystem.workspaces):

@@ -38,7 +38,7 @@ def _of_dataset(path: str, store: Datastore, dataset: Dataset) -> Iterator[Findi
             case Pattern():
                 wrong = fault(check.pattern)
                 if wrong:
-                    yield f"{at}.pattern", f"{check.pattern!r} is no regular expression: {wrong}", "Mend it"
+                    yield f"{at}.pattern", f"{check.pattern!r} is no regular expression: {wrong}", "Correct it"
             case Reference():
                 yield from _refers(at, store, check)
             case _:
@@ -66,7 +66,7 @@ def _bounds_hold(at: str, check: Range | RowCount) -> Iterator[Finding]:
         if not (isinstance(low, str) and isinstance(high, str)):
             yield at, "of min and max, one is a number and the other a text", "Write both in one way"
     elif low > high:
-        yield f"{at}.min", f"{low!r} is more than max, {high!r}", "Swap them, or mend one"
+        yield f"{at}.min", f"{low!r} is more than max, {high!r}", "Swap them, or correct one"
 
 
 def _refers(at: str, store: Datastore, check: Reference) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ def schedules_meet_latencies(ecosystem: Ecosystem, mappings: tuple[DsgMapping, .
         yield (
             f"{one.path}.dataPlatform",
             what,
-            f"Mend schedule or latency_seconds. {choose_from(one.platform.name, fitting)}",
+            f"Correct schedule or latency_seconds. {choose_from(one.platform.name, fitting)}",
         )
 
 

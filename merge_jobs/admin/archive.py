@@ -1,4 +1,4 @@
-"""Tables of retired streams: put aside into the platform's archive schema, brought back, or dropped from there.
+"""Tables of retired streams: moved into the platform's archive schema, brought back, or dropped from there.
 
 A table is moved with all its rows and indexes. The as-of functions of a forensic one are dropped with the move: the
 next batch of a stream that came back makes them again.

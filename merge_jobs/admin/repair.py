@@ -1,4 +1,4 @@
-"""What runs rely on in the merge store, looked at and mended: batch tables, whose each merge table is, its indexes.
+"""What runs rely on in the merge store, checked and repaired: batch tables, whose each merge table is, its indexes.
 
 Columns are left to the next batch, which changes a table together with its rows.
 """

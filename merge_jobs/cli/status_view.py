@@ -77,7 +77,7 @@ def _lines(stream: StreamStatus) -> Iterator[Text]:
         )
         if left.error is not None:
             yield Text(f"  {left.error}")
-            yield Text(f"  {'a retry can help' if left.retryable else 'a retry cannot help: mend it first'}")
+            yield Text(f"  {'a retry can help' if left.retryable else 'a retry cannot help: fix it first'}")
     for strategy, off in (("version diff", stream.version_diff_off), ("key-hash diff", stream.key_hash_diff_off)):
         for dataset, reason in off.items():
             yield Text.assemble((f"{stream.key} {dataset}", "bold"), f": {strategy} is off: {reason}")

@@ -1,4 +1,4 @@
-"""How a job that is told to end does so: what it waits for is cancelled, and its batch is written down as failed.
+"""How a job that is asked to end does so: what it waits for is cancelled, and its batch is written down as failed.
 
 The driver waits within libpq, where no Python handler of a signal runs. A thread of its own, woken by the signal,
 cancels what the sessions are at until the job has noticed. Without `ended_by_signals` nothing here does anything.
@@ -55,7 +55,7 @@ def ended() -> Ended:
 
 
 def pause(seconds: float) -> bool:
-    """Wait; gives back False at once when the job is told to end."""
+    """Wait, and return whether the time passed; False at once when the job is asked to end."""
     return not _state.requested.wait(seconds)
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT that wait: while the job is not ready to end in order, and once it has told its result.
+"""SIGTERM and SIGINT that wait: while the job is not ready to end in order, and once it has printed its result.
 
 Until this module runs, a few hundredths of a second after the start, Python itself does what it does with them.
 """

@@ -84,7 +84,7 @@ def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
         raise QualityFailed(
             f"{store.stream}",
             f"quality checks failed: {'; '.join(failing)}",
-            "Mend the rows in the source, or the check in the model; nothing was merged",
+            "Correct the rows in the source, or the check in the model; nothing was merged",
             found,
         )
     return found

@@ -16,7 +16,7 @@ from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import Stream
 
 FILE = "file:"
-SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job mends itself: retryable
+SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job resolves itself: retryable
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:

@@ -1,4 +1,4 @@
-"""Changes one after another, each in a transaction of its own, through lost connections, until told to stop."""
+"""Changes one after another, each in a transaction of its own, through lost connections, until asked to stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- Tables of retired streams put aside: moved with their rows and indexes to a schema of their own, and back.
+-- Tables of retired streams: moved with their rows and indexes to a schema of their own, and back.
 
 -- name: retired_streams
 -- The row's last change is its retirement: what came after it stands in the history only.

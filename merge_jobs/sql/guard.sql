@@ -64,7 +64,7 @@ ORDER BY c.oid
 
 -- name: columns
 -- DROP and ADD of a column changes values and no row version, and so does a type that reads the same bits in another
--- way. What is generated, and how, is told by the expression; a missing value comes with a number of its own.
+-- way. The expression says what is generated, and how; a missing value comes with a number of its own.
 SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(pg_catalog.jsonb_agg(
         pg_catalog.jsonb_build_array(
             a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attcollation::bigint,

@@ -1,4 +1,4 @@
-"""Duplicate and NULL keys of a source: found, counted, and told without showing them in a log."""
+"""Duplicate and NULL keys of a source: found, counted, and reported without showing them in a log."""
 
 from __future__ import annotations
 

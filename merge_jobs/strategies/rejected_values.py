@@ -1,4 +1,4 @@
-"""Which values of a source the model's types do not hold: found after a server has refused them, and told by column.
+"""Which values of a source the model's types do not hold: found after a server refused them, and reported by column.
 
 A server's error names one value, which is not shown, and seldom the column. So the source is asked once more: for each
 column whose type is not the model's, how many of its values do not fit. That look has a snapshot of its own, as the one

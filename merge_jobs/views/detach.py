@@ -1,4 +1,4 @@
-"""Consumers' views set aside while a merge table changes: PostgreSQL alters no type of a column that a view reads."""
+"""Views dropped while a merge table changes: PostgreSQL alters no type of a column that a view reads."""
 
 from __future__ import annotations
 

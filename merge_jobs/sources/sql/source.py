@@ -102,7 +102,7 @@ class SqlAlchemySource:
         for part in self._read(dataset, _select(dataset, self._schema, narrow)):
             into.write(writer.lines(part))
             rows += len(part)
-            shutdown.check()  # its driver cannot be told to stop from another thread
+            shutdown.check()  # its driver cannot be stopped from another thread
         if writer.misfits:
             raise values_rejected(self._where(dataset), dataset, writer.misfits)
         return rows

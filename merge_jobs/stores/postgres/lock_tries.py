@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go fir
 def lock_tries(seconds: float) -> Iterator[tuple[int, bool]]:
     """Yield for each try its lock timeout in milliseconds, and whether it is the last one within so many seconds.
 
-    Raises Ended if the job is told to end in a pause.
+    Raises Ended if the job is asked to end in a pause.
     """
     give_up, length = time.monotonic() + seconds, FIRST_SECONDS
     while True:

@@ -1,4 +1,4 @@
-"""How far long work is, told every few seconds; work that is short tells nothing.
+"""How far long work is, logged every few seconds; short work logs nothing.
 
 Of one long COPY a session of its own tells; of work in pieces the job itself does, between them.
 """

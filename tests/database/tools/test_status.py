@@ -121,7 +121,7 @@ def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, mer
     shown = merge_job(case, "status", "--platform=YellowLive").stdout
     assert "Store1 batch 2: failed since " in shown
     assert " by run failing\n" in shown
-    assert f"\n  {failed.value}\n  a retry cannot help: mend it first\n" in shown
+    assert f"\n  {failed.value}\n  a retry cannot help: fix it first\n" in shown
 
 
 def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, left_ingested):

@@ -129,7 +129,7 @@ def test_a_row_that_is_gone_is_told_from_the_snapshot_or_without_one_from_the_hi
     ]
     ((stream_key, text),) = said(of_history)
     assert stream_key == "Store3"
-    assert text.endswith("or let it go by a row with the status retired")
+    assert text.endswith("or retire the stream by a row with the status retired")
     assert "1 of 2 streams are fine" in of_history.fine
 
 

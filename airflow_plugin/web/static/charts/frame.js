@@ -61,7 +61,7 @@ export function Frame({ items, most, height = 150, label, format, draw, tell, su
     Chakra.Box,
     { ref: box, position: "relative", minH: `${height}px` },
     width ? drawing : null,
-    pointed ? h(Told, { at: x(here) + slot / 2, width }, tell(pointed)) : null,
+    pointed ? h(Tooltip, { at: x(here) + slot / 2, width }, tell(pointed)) : null,
   );
 }
 
@@ -85,7 +85,7 @@ function Labels({ items, x, slot, label, height }) {
   );
 }
 
-function Told({ at, width, children }) {
+function Tooltip({ at, width, children }) {
   const side = at > width / 2 ? { right: `${width - at + 8}px` } : { left: `${at + 8}px` };
   return h(
     Chakra.Box,

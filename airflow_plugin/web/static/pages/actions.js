@@ -43,7 +43,7 @@ const ACTIONS = [
     label: "Trust row versions",
     more: true,
     there: RUNS,
-    says: "After an audit found a change that row versions had missed, batches compare every row. Do this once the cause is mended: they read only what changed again.",
+    says: "After an audit found a change that row versions had missed, batches compare every row. Do this once the cause is fixed: they read only what changed again.",
   },
   {
     name: "retire",

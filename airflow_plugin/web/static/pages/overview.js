@@ -117,7 +117,7 @@ function hourly(moved) {
 }
 
 function Worries({ worries }) {
-  if (!worries.length) return h(Nothing, { title: "Nothing: no stream is late, failing or set aside" });
+  if (!worries.length) return h(Nothing, { title: "Nothing: no stream is late, failing or quarantined" });
   const lines = worries.map((stream, index) =>
     h(
       Chakra.Flex,

@@ -1,7 +1,7 @@
 // What stands where data would: waiting, nothing there, an error with what to do.
 import { Chakra, h, Router } from "../host.js";
 
-/** A message with a title; `status` is Chakra's: info, success, warning, error. Screen readers are told of it. */
+/** A message with a title; `status` is Chakra's: info, success, warning, error. Screen readers announce it. */
 export function Notice({ status, title, children, onClose }) {
   return h(
     Chakra.Alert.Root,

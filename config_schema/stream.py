@@ -20,7 +20,7 @@ from config_schema.schemas.findings import findings
 CONFIG_VERSION = 1
 STATUSES = ("active", "paused", "retired")
 LONGEST = 500_000  # characters of a config_json; the schema's bounds let a large one have half of that
-MOST_TOLD = 20  # problems of a row
+MOST_REPORTED = 20  # problems of a row
 ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
@@ -130,9 +130,11 @@ def check(data: Any, where: str = "") -> Iterator[Problem]:
         what = f"config_version {str(data['config_version'])[:20]} is newer than {CONFIG_VERSION}"
         yield Problem(where, "config_version", what, "Upgrade the plugin")
         return
-    of_schema = [Problem(where, *finding) for finding in islice(findings(data, json_schema("stream")), MOST_TOLD + 1)]
-    if len(of_schema) > MOST_TOLD:
-        of_schema[-1] = Problem(where, "", f"there are more than {MOST_TOLD} problems", "Correct these first")
+    of_schema = [
+        Problem(where, *finding) for finding in islice(findings(data, json_schema("stream")), MOST_REPORTED + 1)
+    ]
+    if len(of_schema) > MOST_REPORTED:
+        of_schema[-1] = Problem(where, "", f"there are more than {MOST_REPORTED} problems", "Correct these first")
     yield from of_schema or _between_keys(data, where)
 
 

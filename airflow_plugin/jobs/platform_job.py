@@ -10,7 +10,7 @@ from config_schema.printable import printable
 
 MERGE_JOB, DAGFACTORY = "merge-job", "dagfactory"
 ERROR = "error: "  # how both programs begin what is wrong
-ERRORS_TOLD = 10
+ERRORS_SHOWN = 10
 MOST_SAID = 4000  # characters of a line: the task's error is stored, and goes to the notifier
 
 
@@ -41,7 +41,7 @@ class LastWords:
     """What a job's lines say of its end: the errors among them, else the last line."""
 
     def __init__(self) -> None:
-        self._errors: deque[str] = deque(maxlen=ERRORS_TOLD)
+        self._errors: deque[str] = deque(maxlen=ERRORS_SHOWN)
         self._last = ""
 
     def feed(self, line: str) -> None:

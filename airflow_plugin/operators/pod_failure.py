@@ -13,13 +13,13 @@ from urllib3.exceptions import HTTPError
 
 from config_schema.printable import printable
 
-TELLING = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutException, ApiException, HTTPError)
+SPECIFIC = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutException, ApiException, HTTPError)
 
 
 def cause_of(error: BaseException) -> BaseException:
     """Return the most telling error of the chain, or else its first AirflowException."""
     chain = list(_chain(error))
-    for kind in TELLING:
+    for kind in SPECIFIC:
         for one in reversed(chain):
             if isinstance(one, kind):
                 return one

@@ -35,10 +35,10 @@ def reset(
         ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
         stream = stream_of(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
-        typer.echo(_told(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
+        typer.echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
 
 
-def _told(stream: Stream, done: Reset | None, dry_run: bool) -> str:
+def _in_words(stream: Stream, done: Reset | None, dry_run: bool) -> str:
     if done is None:
         return f"{stream}: there is no batch, nothing to reset"
     would = "would be reset" if dry_run else "is reset to started"

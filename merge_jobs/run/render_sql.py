@@ -69,7 +69,9 @@ def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> s
         why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
         raise CommandWrong("dagfactory runs sql", why, choose_from(what, known))
     shown = _Shown(stream, dataset, store)
-    head = f"-- {stream} {dataset.name}: {what}\n-- From {_told(stream.store.source)} to {_told(store)}.\n{LEGEND}\n"
+    head = (
+        f"-- {stream} {dataset.name}: {what}\n-- From {_server(stream.store.source)} to {_server(store)}.\n{LEGEND}\n"
+    )
     return "\n".join([head, *_body(shown, what)])
 
 
@@ -108,7 +110,7 @@ def _is_postgresql(stream: Stream) -> bool:
     return stream.store.source.kind is SourceKind.POSTGRESQL
 
 
-def _told(database: Database) -> str:
+def _server(database: Database) -> str:
     return database.database if database.kind is SourceKind.SQLITE else f"{database.database} on {database.host}"
 
 

@@ -11,7 +11,7 @@ from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.stores.postgres.progress import Pieces, progress_told
+from merge_jobs.stores.postgres.progress import Pieces, progress_logged
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
 from merge_jobs.strategies.strategy import Reading
@@ -103,7 +103,7 @@ class RowHashes:
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
-        with progress_told(self.tables, self._estimated, "rows hashed"):
+        with progress_logged(self.tables, self._estimated, "rows hashed"):
             return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
 
     def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
@@ -112,7 +112,7 @@ class RowHashes:
         The table is given a column for the hashes, which the caller drops.
         """
         self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
-        with progress_told(self.tables, self._estimated):
+        with progress_logged(self.tables, self._estimated):
             into = "key_hash_diff.copy_with_hashes"
             return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
 

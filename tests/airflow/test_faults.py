@@ -73,7 +73,7 @@ def test_whatever_becomes_of_the_table_the_dags_stay_exactly_as_they_were(
     assert (hashes(real_airflow), real_airflow.versions()) == (before, versions)
     assert "secret" not in log
     if fault == "table empty":
-        assert f"Store1 is set aside, its DAG stays as it was last good: {TABLE}[Store1]: the row is gone" in log
+        assert f"Store1 is quarantined, its DAG stays as it was last good: {TABLE}[Store1]: the row is gone" in log
     else:
         assert "the stream table cannot be read; the DAGs are those of the snapshot of" in log
 
@@ -119,7 +119,7 @@ def test_a_row_that_is_broken_later_keeps_its_last_good_dag_also_when_the_databa
     streams.write("YellowLive", config("YellowLive", "Store3"))
     for dsn in (streams.dsn, NOBODY):
         log = parsed(DAGFACTORY_YELLOWLIVE_DSN=dsn)
-        assert f"Store1 is set aside, its DAG stays as it was last good: {TABLE}[Store1]: not JSON" in log
+        assert f"Store1 is quarantined, its DAG stays as it was last good: {TABLE}[Store1]: not JSON" in log
         after = hashes(real_airflow)
         assert after.pop("yellowlive__Store3_ingestion")
         assert after == before

@@ -157,7 +157,7 @@ def test_the_key_of_a_row_forges_no_line_of_a_log(platform, capsys, caplog):
 
     platform.write(**{"Store1\nforged \x1b[2J": "{"})
     platform.published()
-    (aside,) = [record.getMessage() for record in caplog.records if "is set aside" in record.getMessage()]
+    (aside,) = [record.getMessage() for record in caplog.records if "is quarantined" in record.getMessage()]
     assert "stream Store1\\nforged" in aside
     assert aside.isprintable()
     with pytest.raises(AirflowFailException) as raised:

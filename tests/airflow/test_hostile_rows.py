@@ -1,4 +1,4 @@
-"""Rows that try: in every key, templates, shells, flags, paths, other places. Set aside, or inert to the letter."""
+"""Rows that try: in every key, templates, shells, flags, paths, other places. Quarantined, or inert to the letter."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_a_bad_row_is_set_aside_and_told_of_and_the_rest_load(real_airflow, stre
     assert real_airflow.dag_ids() == ["yellowlive__A__b_ingestion", LIVE]
     warnings = processor_log(real_airflow)
     for key in (*bad, "not_json", "other_key"):
-        assert f"stream {key} is set aside, it has no DAG: yellowlive_airflow_dsg[{key}]" in warnings
+        assert f"stream {key} is quarantined, it has no DAG: yellowlive_airflow_dsg[{key}]" in warnings
     assert "'shedule'. Did you mean 'schedule'?" in warnings
     assert "stream gone" not in warnings
 

@@ -419,7 +419,7 @@ def test_check_streams_is_green_and_turns_red_with_what_is_wrong_where_a_row_is_
 
 
 def test_the_worker_reads_one_row_and_builds_one_dag(running, config):
-    chain, odd = dag_id("Chain"), "stream Odd is set aside"
+    chain, odd = dag_id("Chain"), "stream Odd is quarantined"
     write_rows(running.merge_dsn, [config("YellowLive", "Odd", timezone="Nowhere/Here")])
     logs = running.airflow.home / "logs" / "dag_processor"
     until(lambda: any(odd in file.read_text() for file in logs.rglob("*.log")))

@@ -52,7 +52,7 @@ def _config_json() -> str:
     head = """# config_json
 
 The config of a stream: a row of `<platform>_airflow_dsg` has it as JSON in `config_json`. `dagfactory sync` writes it
-from the model, people write it with `dagfactory streams set`. A row that is wrong is [set aside](errors.md),
+from the model, people write it with `dagfactory streams set`. A row that is wrong is [quarantined](errors.md),
 and the others load. What a row may name at all, the platform's [settings](settings.md) say.
 """
     return (

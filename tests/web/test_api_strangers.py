@@ -11,7 +11,7 @@ from tests.airflow.conftest import config
 from tests.web.test_api_rights import ROUTES, Route
 
 ABSENT = "NotThere"
-FOREIGN = ["Store2", "Failing", "Resting", "Gone", "Broken"]  # active, failing, paused, retired, set aside
+FOREIGN = ["Store2", "Failing", "Resting", "Gone", "Broken"]  # active, failing, paused, retired, quarantined
 OF_A_STREAM = [one for one in ROUTES if "{key}" in one.described or "{run_id}" in one.described]
 OF_A_PLATFORM = [one for one in ROUTES if "{platform}" in one.described]
 STATIC = """

@@ -50,7 +50,7 @@ class Pieces:
 
 
 @contextlib.contextmanager
-def progress_told(tables: DatasetTables, expected: int | None, kind: str = "rows") -> Iterator[None]:
+def progress_logged(tables: DatasetTables, expected: int | None, kind: str = "rows") -> Iterator[None]:
     """Tell how many rows the merge store's session has taken in, as a part of those `expected` where that is known."""
     over = threading.Event()
     asked = (tables, expected, kind, over)

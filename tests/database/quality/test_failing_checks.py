@@ -68,7 +68,7 @@ def test_all_that_is_broken_is_told_at_once_and_nothing_is_merged(checked, kind,
 def test_a_first_load_that_breaks_a_check_leaves_no_merge_table(checked, kind):
     case = checked(DDL, people=(Unique("email_once", FAIL, ("email",)),))
     case.execute("UPDATE people SET email = 'same' WHERE id < 4")
-    with pytest.raises(QualityFailed, match=r"people: email_once \(unique\): 3 rows\. Mend the rows"):
+    with pytest.raises(QualityFailed, match=r"people: email_once \(unique\): 3 rows\. Correct the rows"):
         case.run(kind)
     assert case.query("SELECT relname FROM pg_class WHERE relname LIKE '%merge'") == []
     case.execute("UPDATE people SET email = id::text")

@@ -192,7 +192,7 @@ def test_a_row_that_is_not_json_is_listed_shown_exported_and_can_be_mended(strea
     good = synced.rows()[0].config_json
     synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = '{'")
     assert "in the database" in streams("list")
-    assert "set aside: yellowlive_airflow_dsg[Store1]: not JSON" in streams("show", "Store1")
+    assert "quarantined: yellowlive_airflow_dsg[Store1]: not JSON" in streams("show", "Store1")
     streams("export", "--file", tmp_path / "broken.yaml")
     assert "nothing to do" in streams("import", tmp_path / "broken.yaml")
     streams("rollback", "Store1", "--to", json.loads(streams("history", "Store1", "--json"))["history"][-1]["id"])

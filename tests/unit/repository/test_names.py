@@ -35,11 +35,14 @@ PARTS = re.compile(r"(?<![a-zA-Z])(told|mend|mended|telling)(?![a-zA-Z])", re.IG
 KNOWN_TO_OTHERS = {"batch_told_index", "told_index"}
 # What a docstring of a function cannot begin with: it says what the function does, not what there is.
 NO_VERBS = frozenset(
-    """
+    re.findall(
+        r"\w+",
+        """
     a about all an and any as at by each every everything for from he her here how if in is it its no
     none not nothing of on once one only or our ours out she so something that the their then there
     these they this those to two until what when where whether which who whose why with within without
-    """.split()
+    """,
+    )
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_plugin.control.session import ControlSession
 from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
 
 STATEMENTS = SqlFile(__file__)
@@ -77,8 +77,8 @@ class BatchTables:
         platform = self.session.platform
         values = {"schemas": [self.session.schema, names.archive_schema(platform)]}
         rows = self.session.run(STATEMENTS["table_sizes"], values, where="merge tables")
-        found = [(told_by(comment), TableSize("", *rest)) for comment, *rest in rows]
-        return [replace(size, stream=told["stream"]) for told, size in found if told.get("platform") == platform]
+        found = [(parsed_comment(comment), TableSize("", *rest)) for comment, *rest in rows]
+        return [replace(size, stream=owner["stream"]) for owner, size in found if owner.get("platform") == platform]
 
     def clock(self) -> datetime:
         """Return the time by the merge store's clock, which wrote the times of rows and batches."""

@@ -13,7 +13,7 @@ from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import NO_VALUES, ControlSession
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
 
 STATEMENTS = SqlFile(__file__)
@@ -56,7 +56,9 @@ def drop(session: ControlSession, found: PlatformTables) -> list[str]:
 def _of_platform(session: ControlSession, schema: str) -> tuple[tuple[str, str], ...]:
     """Return merge tables, staging and maps, by what their comments say."""
     rows = session.run(STATEMENTS["select_tables"], {"schema": schema}, where=session.platform)
-    return tuple((schema, table) for table, comment in rows if told_by(comment).get("platform") == session.platform)
+    return tuple(
+        (schema, table) for table, comment in rows if parsed_comment(comment).get("platform") == session.platform
+    )
 
 
 def _drop(session: ControlSession, where: str, name: str, **parts: sql.Composable) -> None:

@@ -114,7 +114,7 @@ def gone_streams(connection: Connection, platform: str, schema: str = "public") 
 
 
 def factory_query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> sql.Composable:
-    """The statement `read_table` or `read_rows`, for a connection that there is not yet."""
+    """Return the statement `read_table` or `read_rows`, for a connection that is not open yet."""
     return composed(STATEMENTS[name], platform, schema, values)
 
 
@@ -339,7 +339,7 @@ def _table_names(platform: str) -> dict[str, str]:
 
 
 def _qualified(connection: Connection, platform: str, schema: str) -> dict[str, str]:
-    """The tables' names as to_regclass() reads them."""
+    """Return the tables' names as to_regclass() reads them."""
     return {kind: quoted(schema, table) for kind, table in _table_names(platform).items()}
 
 

@@ -16,7 +16,7 @@ from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile, quoted
 from config_schema.stream import StreamConfig
 
@@ -96,7 +96,7 @@ def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
 
 
 def _tables_with_keys(table: StreamTable) -> Iterator[str]:
-    """The platform's tables that have lines of each stream; before the first run there is none."""
+    """Yield the platform's tables that have lines for each stream; none before the first run."""
     session = table.session
     of = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
     for name in (one(session.platform) for one in of):

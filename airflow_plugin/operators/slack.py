@@ -41,7 +41,7 @@ def for_channel(client: Any, channel: str, text: str) -> Message:
 
 
 def post(message: Message, seconds: float) -> None:
-    """Raises NotTaken, or httpx's errors, whose texts may hold the address."""
+    """Post a message. Raises NotTaken, or httpx's errors, whose texts may hold the address."""
     transport = httpx.HTTPTransport(verify=ssl.create_default_context(), proxy=message.proxy, retries=1)
     with httpx.Client(transport=transport, timeout=seconds) as client:
         _check(message, client.post(message.url, json=message.body, headers=message.headers))

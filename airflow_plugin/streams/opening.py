@@ -39,6 +39,7 @@ class StreamTable:
 
     @property
     def session(self) -> ControlSession:
+        """A session on the table's control database."""
         return ControlSession.of(self.connection, self.settings)
 
     @property

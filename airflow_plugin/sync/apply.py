@@ -119,12 +119,12 @@ def grant_rights(stores: Sequence[ConnectedStore]) -> dict[str, list[Grant]]:
     return granted
 
 
-def _grant_lacking(store: MergeStore, platform: Platform) -> list[Grant]:
+def _grant_lacking(store: ConnectedStore, platform: Platform) -> list[Grant]:
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     return grant_lacking(ControlSession(store.connection, short, schema).execute, short, schema)
 
 
-def upgrade_tables(stores: Sequence[MergeStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
+def upgrade_tables(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
     """Widen config_json of older tables and commit; returns by platform the limit that it had, or None."""
     limits: dict[str, int | None] = {}
     for store in stores:

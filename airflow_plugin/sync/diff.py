@@ -111,7 +111,7 @@ def _text(values: Mapping[str, Any], key: str) -> str | None:
 
 
 def parsed(config_json: str) -> dict[str, Any]:
-    """The keys of a row; none if a hand has made it something else than a JSON object, or one that is too deep."""
+    """Return the keys of a row; empty if somebody made it something else than a JSON object, or nested it too deep."""
     try:
         data = json.loads(config_json)
     except (ValueError, RecursionError):

@@ -88,7 +88,7 @@ def _standing(dag_id: str, status: int) -> bool:
 
 
 def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
-    """One run at a time does what is asked for: nobody fills the queue that all streams share. Raises Refused."""
+    """Refuse a request while a run waits: nobody fills the queue that all streams share. Raises Refused."""
     with create_session(scoped=False) as session:
         waiting = session.execute(
             select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running")))

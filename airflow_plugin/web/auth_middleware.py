@@ -27,6 +27,7 @@ class Gate:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate a request and check its origin and size, before anything else reads it."""
         if scope["type"] == "websocket":  # the app has none, and nobody has logged in to it
             await send({"type": "websocket.close"})
             return
@@ -95,7 +96,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _guarded(send: Send, scope: Scope) -> Send:
-    """Browsers are not to guess what an answer is, nor to keep what only its user may see."""
+    """Add headers to answers: browsers may not guess their type, nor store what only this user may see."""
     # Not by its whole path: a platform or a proxy's folder may be called static.
     path = scope["path"].removeprefix(scope.get("root_path", ""))
     kept = "no-cache" if path.startswith("/static/") else "no-store"

@@ -52,8 +52,8 @@ def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[Platf
     return settings, stream
 
 
-def version_of(settings: PlatformSettings, key: str) -> queries.Version:
-    """The row as it is at this moment. Raises Refused."""
+def version_of(settings: PlatformSettings, key: str) -> queries.RowVersion:
+    """Return the row as it is at this moment. Raises Refused."""
     found = read(settings, lambda session: queries.row_version(session, key))
     if found is None:
         raise _no_stream(settings.platform_name)

@@ -67,7 +67,7 @@ def _named_login(settings: PlatformSettings) -> Iterator[None]:
 
 
 def config_text(config: dict[str, Any]) -> str:
-    """As sync writes it. Raises ProblemsFound for what no JSON file can hold, or no config."""
+    """Return a config as sync writes it. Raises ProblemsFound for what JSON cannot hold, or no config has."""
     if is_too_deep(config):
         what = f"it is nested deeper than {MOST_LEVELS} levels"
         raise ProblemsFound("config", [Problem("config", "", what, "Send the keys of a config")])

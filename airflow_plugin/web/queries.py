@@ -99,8 +99,8 @@ def stored_rows(session: ControlSession, known_token: str) -> tuple[str, tuple[S
     return found[0][0], tuple(StoredRow(*row[1:]) for row in found if row[1] is not None)
 
 
-def last_batches(session: ControlSession) -> dict[str, LastBatch]:
-    """Of each stream; of none before the first job has run."""
+def last_batches(session: ControlSession) -> dict[str, LastBatchRow]:
+    """Return the last batch of each stream; empty before the first batch."""
     rows = session.run_if_created(STATEMENTS["last_batches"])
     return {
         key: LastBatchRow(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
@@ -109,16 +109,18 @@ def last_batches(session: ControlSession) -> dict[str, LastBatch]:
 
 
 def moved(session: ControlSession) -> list[Moved]:
+    """Return the rows moved by each stream in each hour."""
     return [Moved(*row) for row in session.run_if_created(STATEMENTS["moved"])]
 
 
 def batches(session: ControlSession, stream_key: str, *, limit: int, before: int = NEWEST_BATCH) -> list[BatchRow]:
-    """The newest first; those older than the batch `before`."""
+    """Return the newest batches first; with `before`, those older than that one."""
     values = {"stream_key": stream_key, "limit": limit, "before": before}
     return [BatchRow(*row) for row in session.run_if_created(STATEMENTS["batches"], values)]
 
 
 def batches_of_run(session: ControlSession, stream_key: str, run_id: str) -> list[BatchRow]:
+    """Return the batches of a run."""
     values = {"stream_key": stream_key, "run_id": run_id}
     return [BatchRow(*row) for row in session.run_if_created(STATEMENTS["batches_of_run"], values)]
 
@@ -135,8 +137,8 @@ def results(
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 
 
-def row_version(session: ControlSession, stream_key: str) -> Version | None:
-    """The row as it is; None if it is not there.
+def row_version(session: ControlSession, stream_key: str) -> RowVersion | None:
+    """Return the row with its version; None if there is none.
 
     The version is the row's last change in the history or, if somebody changed the row without it, a number for the
     row's text: nobody is to overwrite what they have not seen.
@@ -168,7 +170,7 @@ def note_action(session: ControlSession, stream_key: str, action: str, changed_b
 
 
 def views(session: ControlSession, tables: Sequence[str]) -> list[ViewRow]:
-    """The views that read any of these merge tables."""
+    """Return the views that read any of these merge tables."""
     values = {"schema": session.schema, "tables": list(tables)}
     return [ViewRow(*row) for row in session.run(STATEMENTS["views"], values)]
 

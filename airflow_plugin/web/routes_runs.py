@@ -22,7 +22,7 @@ from airflow_plugin.web.error_responses import Refused
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
 from airflow_plugin.web.pool import read
-from airflow_plugin.web.runs import Run, RunQuery, dag_ids_of, run_of, runs_matching
+from airflow_plugin.web.runs import DagRunRow, RunQuery, dag_ids_of, run_of, runs_matching
 from airflow_plugin.web.serializers import (
     batch_dict,
     dataset_dicts,

@@ -11,7 +11,7 @@ from functools import cache
 
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
-from airflow_plugin.rows.evaluation import judged, row_place
+from airflow_plugin.rows.evaluation import evaluate_streams, row_place
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
@@ -88,7 +88,9 @@ def forget(settings: PlatformSettings) -> None:
 
 
 def _refresh(known: Streams, settings: PlatformSettings) -> None:
-    def work(session: ControlSession) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatch], timedelta]:
+    def work(
+        session: ControlSession,
+    ) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatchRow], timedelta]:
         found = stored_rows(session, known.token), last_batches(session)
         return *found, BatchTables(session).clock() - datetime.now(UTC)
 

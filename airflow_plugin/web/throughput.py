@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries
-from airflow_plugin.web.platforms import Standing
+from airflow_plugin.web.platforms import PlatformState
 from airflow_plugin.web.pool import read
 from airflow_plugin.web.stream_status import instant
 

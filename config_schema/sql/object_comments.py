@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 
-def told_by(comment: str | None) -> dict[str, Any]:
-    """What such a comment says; empty for one that is not ours, or for none. It may be anybody's, so anything."""
+def parsed_comment(comment: str | None) -> dict[str, Any]:
+    """Return what a comment of ours says; empty for any other, or for None. Anybody may write comments."""
     try:
-        told = json.loads(comment or "")
+        data = json.loads(comment or "")
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

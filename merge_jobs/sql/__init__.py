@@ -41,7 +41,7 @@ def statement(name: str) -> Statement:
 
 
 def statements_of(file: str) -> tuple[str, ...]:
-    """The names of a file's statements, in its order."""
+    """Return the names of a file's statements, in its order."""
     return tuple(_file(file))
 
 

@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.object_comments import told_by
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import ExistingWorkspace, Server
@@ -175,9 +175,9 @@ def _add_dataset(found: WantedViews, one: Served, tables: MergeTables) -> None:
         found.said.append(f"{one}: {', '.join(absent)} will be there after the next batch")
 
 
-def _is_merge_table(told: str | None, one: Served) -> bool:
+def _is_merge_table(noted: str | None, one: Served) -> bool:
     wanted = {"kind": "merge", "platform": one.platform_name, "dataset": one.dataset.name}
-    return wanted.items() <= told_by(told).items()
+    return wanted.items() <= parsed_comment(noted).items()
 
 
 def roles_out_of_scope(wanted: WantedWorkspace, standing: ExistingWorkspace, scope: PlatformScope) -> frozenset[str]:

@@ -121,7 +121,7 @@ def test_a_redirect_takes_neither_message_nor_token_to_another_server(slack, cap
     other.answer = '{"ok": true}'
     slack.status, slack.location = status, f"{other.address}/elsewhere/the-secret-path"
     try:
-        TellFailure("YellowLive Store1", Notifier(connection, channel))(failed("killed"))
+        NotifyFailure("YellowLive Store1", Notifier(connection, channel))(failed("killed"))
         with pytest.raises(RuntimeError, match=connection) as raised:
             asyncio.run(tell_late("YellowLive Store1", 60, connection, channel, LATE))
     finally:
@@ -137,7 +137,7 @@ def test_a_redirect_takes_neither_message_nor_token_to_another_server(slack, cap
 def test_an_answer_of_slack_s_api_that_is_no_ok_is_an_error(slack, caplog):
     for answer in ('{"ok": false, "error": "channel_not_found"}', "ok", "[1]", "[" * 100_000, "\xff"):
         slack.answer = answer
-        TellFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
+        NotifyFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
         assert "nobody was told" in caplog.messages[-1]
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from airflow.sdk import get_parsing_context
@@ -29,6 +26,7 @@ from airflow_plugin.rows.stream_loader import (
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.gc_paused import gc_paused
 
 # A file's whole pass, until Airflow has stored its DAGs for the first time, takes this many times as long as publishing
 # them (make bench-factory). The time of other files, parsed meanwhile, runs on as long.
@@ -60,7 +58,7 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
     known = _known_streams(settings)
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
     began_to_publish = time.monotonic()
-    with nothing_collected():
+    with gc_paused():
         loaded = evaluate_streams(own, settings, build.dag)
     keep(settings, known, loaded.streams)
     now = time.monotonic()
@@ -89,18 +87,6 @@ def _known_streams(settings: PlatformSettings) -> Known:
         if error.private:
             log.warning(PRIVATE, settings.original_platform_name, error.private)
         raise
-
-
-@contextmanager
-def nothing_collected() -> Iterator[None]:
-    """Pause the garbage collector: objects built meanwhile are kept, and collecting takes a tenth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound
+from config_schema.gc_paused import gc_paused
 from config_schema.load import documents
 from config_schema.load.lines import with_lines
 from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
@@ -44,6 +45,7 @@ def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
     return load_placed(folder, code)[0]
 
 
+@gc_paused()
 def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[Model, Place]:
     """Return a folder's model and where each part of its ecosystem stands. Raises ProblemsFound."""
     whole, problems = _read(folder, code)
@@ -55,6 +57,7 @@ def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[M
     raise ProblemsFound(str(folder), with_lines(folder, problems))
 
 
+@gc_paused()
 def read_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
     """Return the model in `folder`, of which only the shape is checked. Raise ProblemsFound."""
     whole, problems = _read(folder, code)

@@ -91,8 +91,9 @@ def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield columns of a source's table that two datasets classify differently: one of them would be a way around."""
     first: dict[Key, tuple[str, Column]] = {}
     for path, store, dataset in datasets(ecosystem):
+        table = source_table(store, dataset)
         for k, column in enumerate(dataset.columns):
-            key = (*source_table(store, dataset), column.name.casefold())
+            key = (*table, column.name.casefold())
             whose, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
             if before.classification is not column.classification:
                 now, was = column.classification.value, before.classification.value

@@ -4,15 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV = $(shell command -v uv || echo $(BIN)/uv)
 PYTEST = $(BIN)/python -m pytest
-JOBS ?= auto
+# One more than there are cores: a test waits for its server, and now and then for a lock, a signal or an Airflow.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 SUPPORTED := 3.11 3.14
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 MINUTES ?= 10
-# Groups of tests that one process each runs. Two of them run side by side and each prints what it has to say at its end, where this
+# Groups of tests that one process each runs. Three of them run side by side and each prints what it has to say at its end, where this
 # make can do that; the longest comes first.
 SERIAL := test-web test-e2e test-bench test-kubernetes test-oldest
-SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=2 --output-sync=target)
+SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=target)
 
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
@@ -55,10 +56,10 @@ check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constrain
 	done
 
 test-unit: $(VENV)/dev  ## No database, no Airflow
-	$(PYTEST) tests/unit -n $(JOBS) $(ARGS)
+	$(PYTEST) tests/unit -n auto --dist worksteal $(ARGS)
 
 test-database: $(VENV)/dev  ## On a real PostgreSQL
-	$(PYTEST) tests/database -n $(JOBS) $(ARGS)
+	$(PYTEST) tests/database -n $(JOBS) --dist worksteal $(ARGS)
 
 test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the system's packages
 	@test -n "$(OLDEST)" || echo "no PostgreSQL 15 to 17 in /usr/lib/postgresql: strategies were tested on the embedded one only"
@@ -67,14 +68,14 @@ test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the sys
 		tests/database/strategies/test_lost_tables.py $(ARGS))
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
-	$(PYTEST) tests/airflow -n $(JOBS) --dist loadfile $(ARGS)
+	$(PYTEST) tests/airflow -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server; KUBECONFIG and DAGFACTORY_TEST_IMAGE for a real one
 	$(PYTEST) tests/kubernetes $(ARGS)
 
 test-helm: $(VENV)/dev  ## The chart, as helm renders it
 	@command -v helm > /dev/null || test -x $(BIN)/helm || $(BIN)/python tests/helm/get_helm.py $(BIN)
-	$(PYTEST) tests/helm -n $(JOBS) $(ARGS)
+	$(PYTEST) tests/helm -n auto --dist worksteal $(ARGS)
 
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)

@@ -23,6 +23,11 @@ from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 DAGS = Path(__file__).parents[2] / "dags"
+LONGEST = ("test_running.py", "test_migrate_cutover.py")  # a whole Airflow at work, which no other worker can help with
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

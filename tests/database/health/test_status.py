@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from contextlib import closing
 
 from airflow_plugin.control import stream_table
@@ -13,6 +11,7 @@ from airflow_plugin.control.stream_table import RowChange
 from config_schema.model import Milestoning
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
+from tests.warm_python import run_module
 
 EXAMPLE = json_schema("stream")["examples"][0] | {"latency_seconds": 3600}
 
@@ -36,8 +35,7 @@ def test_a_stream_that_is_late_is_told_and_ends_the_command_with_1(merging, tmp_
             "DAGFACTORY_SETTINGS_DIR": str(tmp_path),
             "DAGFACTORY_SNAPSHOT_DIR": str(tmp_path),
         }
-        command = [sys.executable, "-m", "airflow_plugin", "status", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        return run_module("airflow_plugin", "status", *arguments, env=environment)
 
     fresh = status("--json")
     assert fresh.returncode == 0, fresh.stderr

@@ -6,7 +6,6 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,6 +21,7 @@ from config_schema import names
 from config_schema.load import load_model
 from config_schema.model import Dataset, SourceKind
 from tests.database.merge.producers import MariaProducer
+from tests.warm_python import run_module
 
 SCHEMAS = Path(__file__).with_name("schemas")
 FTS_TABLES = ("config", "content", "data", "docsize", "idx")
@@ -66,18 +66,8 @@ class Shop:
 
     def command(self, package: str, *arguments: str, returncode: int = 0) -> subprocess.CompletedProcess[str]:
         secrets = {"STORE_USERNAME": self.store.user, "STORE_PASSWORD": self.store.password, **self.login}
-        done = subprocess.run(
-            [sys.executable, "-m", package, *arguments],
-            env={
-                "PATH": os.environ["PATH"],
-                "DATASURFACE_SOURCE_PASSWORD": self.login.get("SHOP_PASSWORD", ""),
-                **secrets,
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        source = {"DATASURFACE_SOURCE_PASSWORD": self.login.get("SHOP_PASSWORD", "")}
+        done = run_module(package, *arguments, env={"PATH": os.environ["PATH"], **source, **secrets})
         assert done.returncode == returncode, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import psycopg2
@@ -21,6 +20,7 @@ from airflow_plugin.rows.evaluation import plan_of
 from airflow_plugin.rows.last_good import Row
 from airflow_plugin.settings import platform_settings
 from airflow_plugin.streams.opening import reading
+from tests.warm_python import run_module
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 CUSTOMERS = """CREATE TABLE customers (id varchar(20) PRIMARY KEY, "firstName" varchar(100) NOT NULL,
@@ -79,14 +79,7 @@ class Trial:
             "CUSTOMER_DB_USERNAME": self.source.user,
             "CUSTOMER_DB_PASSWORD": self.source.password,
         }
-        return subprocess.run(
-            [sys.executable, "-m", "merge_jobs", *given, f"--model={self.model}"],
-            env={"PATH": os.environ["PATH"], **secrets},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_module("merge_jobs", *given, f"--model={self.model}", env={"PATH": os.environ["PATH"], **secrets})
 
     def merged(self, key: str, run_id: str) -> dict:
         done = self.merge(key, run_id)

@@ -19,6 +19,7 @@ import yaml
 
 import config_schema
 from tests.loopback_server import LoopbackServer
+from tests.warm_python import run_module
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 
@@ -47,15 +48,7 @@ def dagfactory(synced, tmp_path):
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         inherited = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-        return subprocess.run(
-            [sys.executable, "-m", "airflow_plugin", *map(str, arguments)],
-            env=inherited | synced.environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return run_module("airflow_plugin", *arguments, env=inherited | synced.environment | environment)
 
     return run
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from airflow_plugin.cli.program import app
 from config_schema import names
+from tests.warm_python import run_module
 
 from .conftest import EXAMPLES
 
@@ -30,14 +30,8 @@ def platform(synced, tmp_path):
     environment = {"PATH": os.environ["PATH"], "DAGFACTORY_SETTINGS_DIR": str(tmp_path / "settings")}
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow_plugin", "platform", "retire", "YellowLive", *arguments],
-            env=environment | synced.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        done = run_module(
+            "airflow_plugin", "platform", "retire", "YellowLive", *arguments, env=environment | synced.environment
         )
         assert "Traceback" not in done.stderr
         return done

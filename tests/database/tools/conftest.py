@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 
@@ -12,6 +10,7 @@ import pytest
 
 from config_schema import names
 from config_schema.model import Milestoning
+from tests.warm_python import run_module
 
 PLATFORM = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}
 SECONDS = 30
@@ -26,14 +25,8 @@ def merge_job(tmp_path):
 
     def run(case, command, *flags, environment=None):
         case.command(Milestoning.LIVE, tmp_path, "none")  # writes the model
-        done = subprocess.run(
-            [sys.executable, "-m", "merge_jobs", command, *flags, f"--model={tmp_path}"],
-            env=case.environment if environment is None else environment,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
+        given = case.environment if environment is None else environment
+        done = run_module("merge_jobs", command, *flags, f"--model={tmp_path}", env=given)
         assert "Traceback" not in done.stderr
         for password in (case.source.password, case.target.password):
             assert password not in done.stdout + done.stderr

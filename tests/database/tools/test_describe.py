@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg2
@@ -22,6 +20,7 @@ from merge_jobs.catalogue.datasets import sorted_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import CommandWrong
+from tests.warm_python import run_module
 
 TABLES = """
     CREATE TYPE mood AS ENUM ('sad', 'glad');
@@ -61,14 +60,8 @@ def describe(source):
     def run(*flags, dsn=None, password=source.password, returncode=0):
         server = source.server
         address = dsn or f"postgresql://{source.user}@{server.host}:{server.port}/{source.name}"
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow_plugin", "model", "import", "--dsn", address, *flags],
-            env={"PATH": "/usr/bin:/bin", **({PASSWORD: password} if password else {})},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        environment = {"PATH": "/usr/bin:/bin", **({PASSWORD: password} if password else {})}
+        done = run_module("airflow_plugin", "model", "import", "--dsn", address, *flags, env=environment)
         assert "Traceback" not in done.stderr
         assert source.password not in done.stdout + done.stderr
         assert done.returncode == returncode, done.stderr

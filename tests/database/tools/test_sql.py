@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 
@@ -26,6 +24,7 @@ from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.full import FULL
 from merge_jobs.strategies.selection import STRATEGIES, StrategyOption
 from merge_jobs.strategies.step import UNNAMED, Section, Step, perform
+from tests.warm_python import run_module
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
@@ -381,14 +380,7 @@ def test_a_producer_elsewhere_is_read_in_its_dialect(merging):
 
 def command(folder, *flags):
     """With nothing in the environment: no secret, and a merge store that is nowhere."""
-    return subprocess.run(
-        [sys.executable, "-m", "merge_jobs", "sql", *flags, f"--model={folder}"],
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_module("merge_jobs", "sql", *flags, f"--model={folder}", env={"PATH": os.environ["PATH"]})
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from datetime import datetime
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from merge_jobs.stores.postgres.merge_store import MergeStore
+from tests.warm_python import run_module
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLES = """
@@ -224,9 +224,8 @@ def test_the_model_may_be_the_commit_that_sync_recorded(case, tmp_path):
     )
 
     def status(*flags):
-        command = [sys.executable, "-m", "merge_jobs", "status", f"--git-repo-url=file://{tmp_path}", "--json", *flags]
-        environment = {**case.environment, "HOME": str(tmp_path)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        given = (f"--git-repo-url=file://{tmp_path}", "--json", *flags)
+        return run_module("merge_jobs", "status", *given, env={**case.environment, "HOME": str(tmp_path)})
 
     place = case.target.server
     store = (

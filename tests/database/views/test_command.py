@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 from config_schema.load.documents import plain
+from tests.warm_python import run_module
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'one')"
 
@@ -34,8 +33,7 @@ def command(consuming, tmp_path):
             for one in model.mappings
         ]
         (tmp_path / "dsg_platform_mapping.json").write_text(json.dumps(entries))
-        call = [sys.executable, "-m", module, "views", *arguments, f"--model={tmp_path}"]
-        return subprocess.run(call, env=case.merging.environment, capture_output=True, text=True, timeout=60)
+        return run_module(module, "views", *arguments, f"--model={tmp_path}", env=case.merging.environment)
 
     return case, run
 

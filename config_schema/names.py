@@ -103,6 +103,16 @@ def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
     return f"{platform}_factory.py" if count == 1 else f"{platform}_factory_{number}_of_{count}.py"
 
 
+def bundle_streams_file(platform: str, number: int) -> str:
+    """A factory file that the bundle writes, for a part of the streams: `yellowlive_factory_streams_0003.py`."""
+    return f"{platform}_factory_streams_{number:04}.py"
+
+
+def bundle_platform_file(platform: str) -> str:
+    """The factory file that the bundle writes for the DAGs of the platform itself."""
+    return f"{platform}_factory_platform.py"
+
+
 def settings_file(platform: str) -> str:
     """Return the name of a platform's settings file."""
     return f"{platform}.settings.json"
@@ -134,6 +144,20 @@ def stream_table(platform: str) -> str:
 def stream_history_table(platform: str) -> str:
     """Return the name of the table with every version of a platform's rows."""
     return shortened(f"{platform}_airflow_dsg_history")
+
+
+def stream_revision_table(platform: str) -> str:
+    """The transaction that last changed each row of the stream table, written by a trigger."""
+    return shortened(f"{platform}_airflow_dsg_revision")
+
+
+def stream_revision_index(platform: str) -> str:
+    return shortened(f"{platform}_airflow_dsg_changed_in")
+
+
+def stream_revision_function(platform: str) -> str:
+    """The trigger and its function."""
+    return shortened(f"{platform}_note_revision")
 
 
 def model_state_table(platform: str) -> str:
@@ -181,6 +205,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
     return (
         stream_table(platform),
         stream_history_table(platform),
+        stream_revision_table(platform),
         model_state_table(platform),
         compiled_model_table(platform),
         batch_counter_table(platform),

@@ -14,6 +14,7 @@ from config_schema.model import Platform, Runner
 FOLDER = PurePosixPath("kubernetes")
 AIRFLOW_NAMESPACE = "airflow"
 DSN_SECRET = "stream-factory-dsn"
+BUNDLE = "bundle: true"  # the chart's own Airflow parses only what has changed
 LOGIN = ("username", "password")
 CA = ("ca.crt",)
 
@@ -23,7 +24,7 @@ VALUES = """\
 platforms:
   {platform}:
     settings: |
-{settings}    factoryFiles:
+{settings}{bundle}    factoryFiles:
 {factory_files}"""
 
 SECRETS = """\
@@ -73,19 +74,19 @@ class Secret:
 
 
 def kubernetes_files(
-    platform: Platform, settings: PlatformSettings, files: Mapping[PurePosixPath, str]
+    platform: Platform, settings: PlatformSettings, files: Mapping[PurePosixPath, str], *, bundle: bool
 ) -> dict[PurePosixPath, str]:
     """Return the texts by their paths below --out; empty for other runners. `files` are the platform's others."""
     if platform.runner is not Runner.KUBERNETES:
         return {}
     short = settings.platform_name
     return {
-        FOLDER / names.chart_values_file(short): _values(settings, files),
+        FOLDER / names.chart_values_file(short): _values(settings, files, bundle),
         FOLDER / names.secrets_file(short): _secrets(settings),
     }
 
 
-def _values(settings: PlatformSettings, files: Mapping[PurePosixPath, str]) -> str:
+def _values(settings: PlatformSettings, files: Mapping[PurePosixPath, str], bundle: bool) -> str:
     factory_files = (
         f"      {path.name}: |\n{_indented(text, 8)}" for path, text in sorted(files.items()) if path.suffix == ".py"
     )
@@ -93,8 +94,14 @@ def _values(settings: PlatformSettings, files: Mapping[PurePosixPath, str]) -> s
         original=settings.original_platform_name,
         platform=settings.platform_name,
         settings=_indented(settings.to_json(), 6),
+        bundle=f"    {BUNDLE}\n" if bundle else "",
         factory_files="".join(factory_files),
     )
+
+
+def has_bundle(values: str) -> bool:
+    """Return whether values of a platform, as they were written before, have it in the bundle of streams."""
+    return f"\n    {BUNDLE}\n" in values
 
 
 def _indented(text: str, spaces: int) -> str:

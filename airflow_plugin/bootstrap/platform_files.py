@@ -16,11 +16,17 @@ from config_schema.tls import Tls, ca_secret, is_local
 
 
 def platform_files(
-    platform: Platform, model: Model, shards: int = 1, before: PlatformSettings | None = None
+    platform: Platform,
+    model: Model,
+    shards: int = 1,
+    before: PlatformSettings | None = None,
+    *,
+    bundle: bool = False,
 ) -> dict[PurePosixPath, str]:
     """Return the files' texts by their paths below --out; the streams are split over `shards` factory files.
 
-    Settings that the model does not decide are kept from `before`.
+    Settings that the model does not decide are kept from `before`. `bundle`: the chart's own Airflow
+    has the platform in its bundle of streams; the factory files are for others.
     """
     short = names.platform_name(platform.name)
     numbers = range(1, shards + 1)
@@ -31,7 +37,7 @@ def platform_files(
     } | {
         settings_path(platform): settings.to_json(),
     }
-    return files | kubernetes_files(platform, settings, files)
+    return files | kubernetes_files(platform, settings, files, bundle=bundle)
 
 
 def settings_path(platform: Platform) -> PurePosixPath:

@@ -30,6 +30,13 @@ Settings = Annotated[
     Path | None,
     typer.Option("--settings", help="With --roles: the platform of this settings file, and no model."),
 ]
+Bundle = Annotated[
+    bool,
+    typer.Option(
+        "--bundle",
+        help="For many streams: a bundle that Airflow parses only what changed of; print what to set for it.",
+    ),
+]
 Diff = Annotated[bool, typer.Option("--diff", help="Show what would change and write nothing.")]
 
 
@@ -43,6 +50,7 @@ def bootstrap(
     roles: Roles = False,
     printed: Print = False,
     settings: Settings = None,
+    bundle: Bundle = False,
 ) -> None:
     """Write the factory files and the settings file of each platform.
 
@@ -51,12 +59,17 @@ def bootstrap(
     A file that is right already is not touched. In a settings file that is there already, what the model does not
     say is kept, `allowed` for one. Factory files that it wrote for another number of shards are removed.
 
+    With --bundle the platforms' DAGs come from a bundle that writes its files itself, and what to set in Airflow is
+    printed. Factory files that are there already are left for tasks that were queued from them; no new ones are made.
+
     With --roles it does something else: it makes a role each for the dag-processor, the workers, the api-server and
     sync, with just the rights that they need, by the login of the tables' owner, or by DAGFACTORY_ADMIN_DSN where the
     owner may not make roles. Their DSNs go into files of OUT/logins, unless the environment gives their passwords:
     DAGFACTORY_YELLOWLIVE_READER_PASSWORD, and the same with WORKER, PAGES and SYNC.
 
     Example: dagfactory bootstrap --model model/ --out airflow/
+
+    Example: dagfactory bootstrap --bundle --model model/ --out airflow/
 
     Example: dagfactory bootstrap --roles --model model/ --out airflow/
 
@@ -65,13 +78,19 @@ def bootstrap(
     from airflow_plugin.cli.bootstrap_roles import bootstrap_roles
 
     if roles:
-        return bootstrap_roles(model, out, platform or (), settings, printed=printed, diff=diff)
+        bootstrap_roles(model, out, platform or (), settings, printed=printed, diff=diff)
+        return
     if printed or settings is not None:
         raise typer.BadParameter("it goes with --roles only", param_hint="--print" if printed else "--settings")
-    return _files(model, out, platform or (), shards, create_tables=create_tables, diff=diff)
+    if bundle and shards != 1:
+        raise typer.BadParameter("the bundle chooses the number of files itself", param_hint="--shards")
+    _files(model, out, platform or (), shards, create_tables=create_tables, diff=diff, bundle=bundle)
 
 
-def _files(model: Path, out: Path, platform: Sequence[str], shards: int, *, create_tables: bool, diff: bool) -> None:
+def _files(
+    model: Path, out: Path, platform: Sequence[str], shards: int, *, create_tables: bool, diff: bool, bundle: bool
+) -> None:
+    from airflow_plugin.bootstrap.bundle import bundled_files, in_bundle, settings_to_print
     from airflow_plugin.bootstrap.platform_files import platform_files, settings_path
     from airflow_plugin.bootstrap.write import file_changes, remove, superseded, write
     from airflow_plugin.settings import settings_in
@@ -83,7 +102,10 @@ def _files(model: Path, out: Path, platform: Sequence[str], shards: int, *, crea
     platforms = chosen_platforms(loaded, platform)
     for one in platforms:
         before = settings_in(out / settings_path(one), one.name)
-        files = platform_files(one, loaded, shards, before)
+        standing = in_bundle(out, one)
+        files = platform_files(one, loaded, shards, before, bundle=bundle or standing.chart)
+        if bundle or standing.dags:
+            files = bundled_files(out, one, files)
         for change in file_changes(out, files):
             if diff:
                 print("\n".join(change.diff()) or f"{change.path}: unchanged")
@@ -95,6 +117,8 @@ def _files(model: Path, out: Path, platform: Sequence[str], shards: int, *, crea
             if not diff:
                 remove(path)
             print(f"{path}: {'would be removed' if diff else 'removed'}")
+    if bundle:
+        print(settings_to_print([one.name for one in platforms]), end="")
     if create_tables:
         typer.echo("--create-tables is now dagfactory platform tables: it goes with a later release", err=True)
         _tables(platforms, diff)

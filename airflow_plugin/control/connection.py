@@ -68,8 +68,13 @@ def fetch_within(
     Asynchronous, because libpq's and the server's timeouts do not help against a server that has stopped.
     """
     until = time.monotonic() + seconds
-    late = MergeStoreError(where, f"no answer within {seconds:g} s", LOOK_AT_SERVER, retryable=True)
-    late.with_private(place(dsn))
+    with closing(open_within(dsn, where, seconds=seconds)) as connection:
+        return _fetch_until(connection, until, _late(dsn, where, seconds), where, query, values)
+
+
+def open_within(dsn: str, where: str, *, seconds: float) -> Connection:
+    """Return an asynchronous connection, made within `seconds`, for `fetch_on`. Raises MergeStoreError."""
+    until, late = time.monotonic() + seconds, _late(dsn, where, seconds)
     named = _resolved(dsn, where, seconds)
 
     def opened(more: dict[str, Any]) -> Connection:
@@ -83,19 +88,48 @@ def fetch_within(
         return connection
 
     try:
-        connection = _in_attempts(dsn, opened)
+        return _in_attempts(dsn, opened)
     except (psycopg2.ProgrammingError, UnicodeError, ValueError):
         raise _malformed(where) from None
     except psycopg2.Error as error:
         raise _not_connected(dsn, where, str(error)) from None
-    with closing(connection), worded(where), connection.cursor() as cursor:
+
+
+def fetch_on(
+    connection: Connection, where: str, query: sql.Composable, values: Mapping[str, Any], *, seconds: float
+) -> list[tuple[Any, ...]]:
+    """Return the rows of one query on a connection of `open_within`, in a transaction that ends with it.
+
+    Raises MergeStoreError, after which the connection is of no use any more.
+    """
+    late = _late(connection.dsn, where, seconds)
+    return _fetch_until(connection, time.monotonic() + seconds, late, where, query, values)
+
+
+def _fetch_until(
+    connection: Connection,
+    until: float,
+    late: MergeStoreError,
+    where: str,
+    query: sql.Composable,
+    values: Mapping[str, Any],
+) -> list[tuple[Any, ...]]:
+    with worded(where), connection.cursor() as cursor:
         # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
-        begin = sql.SQL("BEGIN READ ONLY; SET LOCAL statement_timeout = {}; ").format(
-            sql.Literal(round(seconds * 1000))
+        # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
+        milliseconds = max(1, round((until - time.monotonic()) * 1000))
+        begin = sql.SQL("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+            sql.Literal(milliseconds)
         )
         cursor.execute(begin + sql.SQL(PINNED) + query, values)
         _wait(connection, until, late)
         return cursor.fetchall()
+
+
+def _late(dsn: str, where: str, seconds: float) -> MergeStoreError:
+    late = MergeStoreError(where, f"no answer within {seconds:g} s", LOOK_AT_SERVER, retryable=True)
+    late.with_private(place(dsn))
+    return late
 
 
 def _in_attempts(dsn: str, attempt: Callable[[dict[str, Any]], Connection]) -> Connection:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from airflow_plugin.doctor.factory_files import dags_folder, factory_file_findings
+from airflow_plugin.doctor.bundle import bundle_findings, bundles
+from airflow_plugin.doctor.factory_files import beside_bundle_findings, dags_folder, factory_file_findings
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.doctor.settings_files import platforms_with_settings, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
 from airflow_plugin.doctor.tls import platform_tls_findings
 from airflow_plugin.doctor.versions import notifier_findings, version_findings
+from airflow_plugin.factory.bundle_config import of_platform
 from airflow_plugin.quiet_airflow import quiet_airflow
-from airflow_plugin.settings import settings_dir
+from airflow_plugin.settings import PlatformSettings, settings_dir
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
 
@@ -70,7 +72,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
         return
     yield from notifier_findings(settings)
     if folder is not None:
-        yield from factory_file_findings(settings, folder)
+        yield from _of_dag_files(settings, folder)
         yield from snapshot_findings(settings)
     yield from merge_store_findings(settings, model, folder)
     yield from platform_tls_findings(settings, model)
@@ -79,6 +81,21 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
         from airflow_plugin.doctor.model import repository_findings
 
         yield from repository_findings(platform)
+
+
+def _of_dag_files(settings: PlatformSettings, folder: Path) -> Iterator[Finding]:
+    """Yield what there is to say of the bundle or the factory files that have the platform's DAGs."""
+    try:
+        found = bundles()
+    except ValueError as error:
+        todo = "Write a JSON list of bundles, as dagfactory bootstrap --bundle prints it"
+        yield Area("bundle", settings.original_platform_name).error(f"dag_bundle_config_list: {error}", todo)
+        return
+    if of_platform(found, settings.original_platform_name):
+        yield from bundle_findings(settings, found)
+        yield from beside_bundle_findings(settings, folder)
+    else:
+        yield from factory_file_findings(settings, folder)
 
 
 def _model(folder: Path | None) -> tuple[Model | None, list[Finding]]:

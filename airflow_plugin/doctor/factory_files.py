@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_plugin.doctor.finding import Area, Finding
-from airflow_plugin.factory.factory_file import factory_file
+from airflow_plugin.doctor.finding import Area, Finding, Level
+from airflow_plugin.factory.factory_file import bundle_file, factory_file
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
@@ -41,6 +41,19 @@ def factory_file_findings(settings: PlatformSettings, folder: Path) -> Iterator[
         yield area.error(f"{', '.join(missing)} not in {folder}: their streams have no DAG", BOOTSTRAP)
     for number, (path,) in sorted(files.items()):
         yield _of_file(area, path, factory_file(settings.original_platform_name, number, count))
+
+
+def beside_bundle_findings(settings: PlatformSettings, folder: Path) -> Iterator[Finding]:
+    """Yield what is wrong with factory files of a platform that has a bundle: a DAG has one file."""
+    area = Area("factory files", settings.original_platform_name)
+    for_workers = bundle_file(settings.original_platform_name, None)
+    by_count = _found(settings.platform_name, folder)
+    for path in (path for files in by_count.values() for paths in files.values() for path in paths):
+        finding = _of_file(area, path, for_workers)
+        if finding.level is Level.WARNING:
+            what = f"{path} has the DAGs that the bundle has too: each parse takes them from the other"
+            finding = area.error(what, "Run dagfactory bootstrap --bundle, which leaves it for tasks that are queued")
+        yield finding
 
 
 def _found(platform: str, folder: Path) -> dict[int, dict[int, list[Path]]]:

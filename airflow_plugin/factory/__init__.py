@@ -15,3 +15,13 @@ def publish(namespace: dict[str, Any], platform: str, shard: str | None = None) 
     from airflow_plugin.factory.publishing import publish_dags
 
     publish_dags(namespace, platform, shard)
+
+
+def publish_file(namespace: dict[str, Any], platform: str, part: str | None = None) -> None:
+    """Put DAGs into a file that `airflow_plugin.factory.bundle.StreamBundle` wrote: of a shard, or the platform's.
+
+    Leaves a stamp beside the file when all its rows could be read. Raises StreamFactoryError as `publish` does.
+    """
+    from airflow_plugin.factory.shard_files.publishing import publish_bundle_file
+
+    publish_bundle_file(namespace, platform, part)

@@ -20,3 +20,13 @@ def factory_file(original_platform_name: str, number: int = 1, count: int = 1) -
     """Return the text of a platform's factory file, or of one of several; `names.factory_file()` names it."""
     shard = f', shard="{number}/{count}"' if count > 1 else ""
     return TEXT.format(platform=original_platform_name, shard=shard)
+
+
+def bundle_file(original_platform_name: str, part: str | None) -> str:
+    """The text of a file that the bundle writes: for a shard of the streams, or for the DAGs of the `platform` itself.
+
+    None is a file for workers, which name the DAG that they want; a parse finds no DAG in it.
+    """
+    shard = f', part="{part}"' if part else ""
+    text = TEXT.format(platform=original_platform_name, shard=shard)
+    return text.replace("import publish", "import publish_file").replace("\npublish(", "\npublish_file(")

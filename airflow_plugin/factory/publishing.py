@@ -38,24 +38,39 @@ PRIVATE = "%s: the merge store that is away: %s"  # for the log of a server, whi
 log = logging.getLogger(__name__)
 
 
-def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = None) -> None:
-    """Put the platform's DAGs into a DAG file's namespace."""
+def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = None, *, in_bundle: bool = False) -> bool:
+    """Put the platform's DAGs into a DAG file's namespace; return whether the rows were read as they are now.
+
+    `in_bundle`: the DAGs of the platform itself have a file of their own, and rows are read whatever `cache_ttl` says,
+    because a file is parsed when a row has changed.
+    """
     settings, trouble = settings_for_parse(platform)
     if trouble is not None and settings.missing_file is None:
         log.warning("%s: the settings are those that were last parsed by: %s", platform, trouble)
     dag_id = get_parsing_context().dag_id
     if dag_id is None:
-        namespace.update(_all_dags(settings, shard(part)))
-    elif (own := platform_dag(settings, dag_id)) is not None:
+        which = shard(part)
+        known = _all_dags(namespace, settings, which, cached=not in_bundle)
+        if which.number == 1 and not in_bundle:
+            namespace.update(platform_dags(settings))
+        return known.trouble is None
+    if (own := platform_dag(settings, dag_id)) is not None:
         namespace[dag_id] = own
     else:
         namespace.update(_dag_of_task(settings, dag_id))
+    return True
 
 
-def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
-    """Return, in the dag-processor, the DAGs of a shard's streams; the first shard has the platform's own DAGs too."""
+def publish_platform_dags(namespace: dict[str, Any], platform: str) -> None:
+    """Put the DAGs of the platform itself into a file that has no streams."""
+    settings, _ = settings_for_parse(platform)
+    namespace.update(platform_dags(settings))
+
+
+def _all_dags(namespace: dict[str, Any], settings: PlatformSettings, part: Shard, *, cached: bool) -> Known:
+    """Put the DAGs of a shard's streams into the namespace, in the dag-processor; return what was known of all."""
     began = time.monotonic()
-    known = _known_streams(settings)
+    known = _known_streams(settings, cached)
     own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
     began_to_publish = time.monotonic()
     with gc_paused():
@@ -73,16 +88,17 @@ def _all_dags(settings: PlatformSettings, part: Shard) -> dict[str, DAG]:
         metrics.SNAPSHOT_AGE: round(known.age),
     }
     report(settings.platform_name, part, seconds=seconds, gauges=gauges)
-    return loaded.made | (platform_dags(settings) if part.number == 1 else {})
+    namespace.update(loaded.made)
+    return known
 
 
-def _known_streams(settings: PlatformSettings) -> Known:
+def _known_streams(settings: PlatformSettings, cached: bool) -> Known:
     """Return the streams for a parse; why there are none goes in full into the dag-processor's own log.
 
     The error itself becomes an import error, which everybody sees who may see the file's DAGs.
     """
     try:
-        return all_streams(settings)
+        return all_streams(settings, cached=cached)
     except StreamFactoryError as error:
         if error.private:
             log.warning(PRIVATE, settings.original_platform_name, error.private)

@@ -42,8 +42,9 @@ def airflow_owner() -> Owner | None:
 
 
 def is_of_factory(platform: str, file: str) -> bool:
-    """Return whether a file is a factory file of the platform, by its name, as bootstrap writes it."""
-    return re.fullmatch(rf"{re.escape(platform)}_factory(_\d+_of_\d+)?\.py", PurePath(file).name) is not None
+    """Return whether a file is a factory file of the platform, by its name, as bootstrap or the bundle writes it."""
+    pattern = rf"{re.escape(platform)}_factory(_\d+_of_\d+|_streams_\d+|_platform)?\.py"
+    return re.fullmatch(pattern, PurePath(file).name) is not None
 
 
 def clashes(platform: str, stream_keys: Iterable[str], owner: Owner) -> Iterator[tuple[str, Problem]]:

@@ -73,6 +73,20 @@ def confirm(path: Path, seen_at: float) -> None:
     os.utime(path, (seen_at, seen_at))
 
 
+def confirm_token(path: Path, token: str, seen_at: float) -> None:
+    """Note when (Unix seconds) the table was seen, if it still has the token that the snapshot was made of.
+
+    Raises OSError where there is no snapshot, or it is not ours.
+    """
+    with path.open("rb") as file:
+        try:
+            head = json.loads(file.readline())
+        except ValueError:
+            return
+    if isinstance(head, dict) and head.get("token") == token:
+        confirm(path, seen_at)
+
+
 def write_snapshot(path: Path, platform: str, snapshot: LastGood) -> None:
     """Replace the file whole, readable and writable by its owner only. Raises OSError."""
     lines = [json.dumps(snapshot.settings), *map(_line, snapshot.streams.values())]
@@ -140,10 +154,16 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
                 left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
                 write_snapshot(path, platform, replace(snapshot, streams=left))
                 confirm(path, snapshot.confirmed_at)
+                forgotten_file(path).write_text("".join(f"{key}\n" for key in sorted(forgotten)), "utf-8")
             return sorted(forgotten)
     except OSError as error:
         what = f"it cannot be changed ({error.strerror or error})"
         raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
+
+
+def forgotten_file(path: Path) -> Path:
+    """Return the file that names the streams forgotten last, a line each, for who parses only what has changed."""
+    return path.with_suffix(".forgotten")
 
 
 def usable_snapshot(path: Path, platform: str) -> LastGood | None:

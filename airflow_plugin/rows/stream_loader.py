@@ -78,11 +78,14 @@ def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryEr
     return settings, trouble
 
 
-def all_streams(settings: PlatformSettings) -> Known:
-    """Return the platform's streams, for a parse. Raises StreamFactoryError without table and snapshot."""
+def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
+    """Return the platform's streams, for a parse; `cached`: as `cache_ttl` allows, without asking the table.
+
+    Raises StreamFactoryError if neither table nor snapshot can be read.
+    """
     platform = settings.platform_name
     before = usable_snapshot(snapshot_path(platform), platform)
-    if before is not None and before.is_younger_than(settings.cache_ttl):
+    if cached and before is not None and before.is_younger_than(settings.cache_ttl):
         return Known(before, before)
     try:
         table = read_table(settings, before.token if before else "")

@@ -16,6 +16,21 @@
       "AIRFLOW__API__WORKERS" "1"
       "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK" "True"
       "DAGFACTORY_SETTINGS_DIR" (printf "%s/platforms" (include "streamFactory.airflowHome" .)) -}}
+{{- $streams := list -}}
+{{- range .Values.platforms -}}
+{{- if .bundle -}}
+{{- $streams = append $streams (fromJson .settings).original_platform_name -}}
+{{- end -}}
+{{- end -}}
+{{- if $streams -}}
+{{- $bundles := list
+      (dict "name" "dags-folder" "classpath" "airflow.dag_processing.bundles.local.LocalDagBundle" "kwargs" dict)
+      (dict "name" "streams" "classpath" "airflow_plugin.factory.bundle.StreamBundle" "kwargs" (dict "platforms" $streams)) -}}
+{{- $settings = merge $settings (dict
+      "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST" ($bundles | toJson)
+      "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL" "3600"
+      "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL" "1") -}}
+{{- end -}}
 {{- range $name, $value := merge (dict) .Values.airflow.environment $settings }}
 - name: {{ $name }}
   value: {{ $value | quote }}

@@ -58,6 +58,7 @@ def test_values_for_the_chart_hold_the_other_files_to_the_letter(tmp_path):
     assert values == {
         "platforms": {
             "yellowlive": {
+                "bundle": True,
                 "settings": (tmp_path / "settings/yellowlive.settings.json").read_text(),
                 "factoryFiles": {path.name: path.read_text() for path in (tmp_path / "dags").iterdir()},
             }

@@ -1,0 +1,74 @@
+"""A platform's files where its DAGs come from the bundle of streams, and what to set in Airflow for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from airflow_plugin.bootstrap.kubernetes_files import FOLDER, has_bundle
+from airflow_plugin.factory.bundle_config import LIST, SECTION, configured, settings_text, with_streams
+from airflow_plugin.factory.factory_file import bundle_file
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+from config_schema.model import Platform
+
+
+class InBundle(NamedTuple):
+    """Whether a platform is in the bundle by the files that are there: those of dags/, and the values for the chart.
+
+    A platform that is new has it in the chart.
+    """
+
+    dags: bool
+    chart: bool
+
+
+def in_bundle(out: Path, platform: Platform) -> InBundle:
+    """Return how the files below `out` have the platform."""
+    short = names.platform_name(platform.name)
+    values = out / FOLDER / names.chart_values_file(short)
+    for_workers = bundle_file(platform.name, None)
+    dags = any(_text(path) == for_workers for path in (out / "dags").glob(f"{short}_factory*.py"))
+    return InBundle(dags, chart=has_bundle(_text(values)) if values.exists() else True)
+
+
+def bundled_files(out: Path, platform: Platform, files: Mapping[PurePosixPath, str]) -> dict[PurePosixPath, str]:
+    """Return the files without factory files, but for those that are there already.
+
+    A parse finds no DAG in those any more, and a worker that of its task, which was queued before.
+    """
+    text = bundle_file(platform.name, None)
+    others = {path: content for path, content in files.items() if path.parts[0] != "dags"}
+    short = names.platform_name(platform.name)
+    there = (PurePosixPath("dags", path.name) for path in sorted((out / "dags").glob(f"{short}_factory*.py")))
+    return others | dict.fromkeys(there, text)
+
+
+def settings_to_print(platforms: Sequence[str]) -> str:
+    """Return what is to be set in airflow.cfg, beside the bundles that are set there now.
+
+    Raises StreamFactoryError where those cannot be read.
+    """
+    try:
+        bundles = configured(_set_now())
+    except ValueError as error:
+        todo = "Write a JSON list of bundles there"
+        raise StreamFactoryError(f"[{SECTION}] {LIST}", f"it cannot be read ({error})", todo) from error
+    return settings_text(with_streams(bundles, platforms))
+
+
+def _set_now() -> str | None:
+    try:
+        from airflow.sdk.configuration import conf
+    except ImportError:  # a machine that only syncs has no Airflow
+        return None
+    found: str | None = conf.get(SECTION, LIST, fallback=None)
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeError):
+        return ""

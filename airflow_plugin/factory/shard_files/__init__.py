@@ -1,0 +1,4 @@
+"""The factory files that StreamBundle writes.
+
+layout.py: how many and which; folder.py: on disk; watch.py: what has changed; keeper.py: what is to be parsed.
+"""

@@ -1,0 +1,172 @@
+"""A platform's factory files in the folder of the bundle: written, touched, and what became of their parses.
+
+Airflow parses a file whose modification time is newer than its last parse of it. A touch during a parse is lost, since
+that parse ends after it; so each parse leaves the time that it found, at its beginning and when all rows were read, as
+the time of a file in STAMPS. A file that is newer than its last good parse is to be touched again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from airflow_plugin.factory.factory_file import bundle_file
+from airflow_plugin.factory.shards import Shard, shard
+from config_schema import names
+from config_schema.errors import StreamFactoryError
+
+STAMPS = ".parses"  # beside the files; Airflow looks at *.py only
+BEGUN, DONE = "begun", "done"
+PLATFORM = "platform"  # the part of the file that has the platform's own DAGs
+PART = re.compile(r'part="([^"]+)"')
+
+
+class ShardFolder:
+    """The files of one platform (its name in the model) in a folder that may hold those of others."""
+
+    def __init__(self, folder: Path, original: str) -> None:
+        self.folder, self.original = folder, original
+        self.platform = names.platform_name(original)
+
+    def path(self, number: int) -> Path:
+        return self.folder / names.bundle_streams_file(self.platform, number)
+
+    @property
+    def platform_path(self) -> Path:
+        return self.folder / names.bundle_platform_file(self.platform)
+
+    def files(self) -> dict[int, int]:
+        """Return the modification time, in nanoseconds, of each file for streams, by its number."""
+        numbers = {number: path for path in self.folder.iterdir() if (number := self.number_of(path.name)) is not None}
+        return {number: modified(path) for number, path in numbers.items()}
+
+    def number_of(self, file_name: str) -> int | None:
+        """Return the number of a file for streams; None for any other."""
+        match = re.fullmatch(rf"{re.escape(self.platform)}_factory_streams_(\d+)\.py", file_name)
+        return int(match[1]) if match else None
+
+    def shard(self, number: int) -> Shard | None:
+        """Return which streams the file has; None where nobody of ours wrote it so."""
+        try:
+            text = self.path(number).read_text("utf-8")
+        except (OSError, UnicodeError):
+            return None
+        match = PART.search(text)
+        try:
+            found = shard(match[1]) if match else None
+        except StreamFactoryError:
+            return None
+        return found if found and text == bundle_file(self.original, str(found)) else None
+
+    def write(self, number: int, part: Shard) -> None:
+        """Write the file, or write it anew, so that Airflow parses it."""
+        self._write(self.path(number), str(part))
+
+    def write_platform(self) -> bool:
+        """Write the file of the platform's own DAGs unless it is there; return whether it was written."""
+        if self.platform_path.exists():
+            return False
+        self._write(self.platform_path, PLATFORM)
+        return True
+
+    def write_for_workers(self, numbers: range) -> None:
+        """Write all files of these numbers, and that of the platform, for workers, which load one by its name."""
+        text = bundle_file(self.original, None)
+        _write_text(self.platform_path, text)
+        for number in numbers:
+            path = self.path(number)
+            if not path.exists():
+                try:
+                    os.link(self.platform_path, path)
+                except FileExistsError:
+                    continue
+                except OSError:  # a file system without links
+                    _write_text(path, text)
+
+    def remove(self, number: int) -> None:
+        self.path(number).unlink(missing_ok=True)
+        for kind in (BEGUN, DONE):
+            _stamp(self.path(number), kind).unlink(missing_ok=True)
+
+    def _write(self, path: Path, part: str) -> None:
+        before = modified(path)
+        _write_text(path, bundle_file(self.original, part))
+        _set_modified(path, before)
+
+
+def touch(path: Path) -> None:
+    """Let Airflow parse the file; one that was deleted meanwhile is written again by the next look."""
+    try:
+        _set_modified(path, modified(path))
+    except FileNotFoundError:
+        return
+
+
+def stamp(path: Path, kind: str, found: int) -> None:
+    """Note that a parse which found the file with this modification time has begun, or is done with all rows read."""
+    mark = _stamp(path, kind)
+    try:
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
+        os.utime(mark, ns=(time.time_ns(), found))
+    except OSError:  # a folder that this process may not write to: the file is touched again, and parsed once more
+        return
+
+
+def parses(path: Path) -> tuple[int, int, int]:
+    """Return the modification times of the file, of its last parse that began, and of its last that was done.
+
+    In nanoseconds, 0 where there is none.
+    """
+    return modified(path), modified(_stamp(path, BEGUN)), modified(_stamp(path, DONE))
+
+
+def begun_at(path: Path) -> float:
+    """Return when (Unix seconds) the last parse of the file began; 0 where none did."""
+    return _stamped_at(path, BEGUN)
+
+
+def done_at(path: Path) -> float:
+    """Return when (Unix seconds) the last parse that read all rows was done; 0 where none was."""
+    return _stamped_at(path, DONE)
+
+
+def _stamped_at(path: Path, kind: str) -> float:
+    try:
+        return _stamp(path, kind).stat().st_atime
+    except OSError:
+        return 0.0
+
+
+def modified(path: Path) -> int:
+    """Return the file's modification time in nanoseconds; 0 where it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _stamp(path: Path, kind: str) -> Path:
+    return path.parent / STAMPS / f"{path.name}.{kind}"
+
+
+def _set_modified(path: Path, before: int) -> None:
+    # Never back: after the clock was set back the time must still be another one.
+    now = max(time.time_ns(), before + 1)
+    os.utime(path, ns=(now, now))
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Replace the file whole, for a parse may read it at any time."""
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)  # workers may run as another user
+        Path(part).replace(path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise

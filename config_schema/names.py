@@ -104,12 +104,12 @@ def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
 
 
 def bundle_streams_file(platform: str, number: int) -> str:
-    """A factory file that the bundle writes, for a part of the streams: `yellowlive_factory_streams_0003.py`."""
+    """Return the name of a file that the bundle writes for a part of the streams: `yellowlive_factory_streams_0003.py`."""
     return f"{platform}_factory_streams_{number:04}.py"
 
 
 def bundle_platform_file(platform: str) -> str:
-    """The factory file that the bundle writes for the DAGs of the platform itself."""
+    """Return the name of the file that the bundle writes for the DAGs of the platform itself."""
     return f"{platform}_factory_platform.py"
 
 
@@ -147,16 +147,17 @@ def stream_history_table(platform: str) -> str:
 
 
 def stream_revision_table(platform: str) -> str:
-    """The transaction that last changed each row of the stream table, written by a trigger."""
+    """Return the table that says which transaction last changed each row of the stream table."""
     return shortened(f"{platform}_airflow_dsg_revision")
 
 
 def stream_revision_index(platform: str) -> str:
+    """Return the name of the index by which changed rows are found."""
     return shortened(f"{platform}_airflow_dsg_changed_in")
 
 
 def stream_revision_function(platform: str) -> str:
-    """The trigger and its function."""
+    """Return the name of the trigger that writes the revisions, and of its function."""
     return shortened(f"{platform}_note_revision")
 
 

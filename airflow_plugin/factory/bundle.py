@@ -39,7 +39,7 @@ class StreamBundle(BaseDagBundle):
     supports_versioning = False
 
     def __init__(self, *, platforms: Sequence[str], refresh_interval: int = 0, **kwargs: Any) -> None:
-        """Raises StreamFactoryError where `platforms` names none."""
+        """Take the platforms by name. Raise StreamFactoryError where `platforms` names none."""
         super().__init__(refresh_interval=refresh_interval, **kwargs)
         if isinstance(platforms, str) or not platforms or not all(isinstance(one, str) and one for one in platforms):
             todo = 'Write "kwargs": {"platforms": ["YellowLive"]}, with the names that the platforms have in the model'
@@ -50,7 +50,7 @@ class StreamBundle(BaseDagBundle):
 
     @property
     def path(self) -> Path:
-        """The folder of the files; workers have one of their own, with every file that there can be."""
+        """Return the folder of the files; workers have one of their own, with every file that there can be."""
         return self.base_dir / ("workers" if _is_worker() else "files")
 
     def initialize(self) -> None:
@@ -75,6 +75,7 @@ class StreamBundle(BaseDagBundle):
             raise errors[0]
 
     def get_current_version(self) -> None:
+        """Return None: there are no versions to go back to."""
         return None
 
     def _write_for_worker(self) -> None:

@@ -23,7 +23,7 @@ def factory_file(original_platform_name: str, number: int = 1, count: int = 1) -
 
 
 def bundle_file(original_platform_name: str, part: str | None) -> str:
-    """The text of a file that the bundle writes: for a shard of the streams, or for the DAGs of the `platform` itself.
+    """Return the text of a file that the bundle writes: for a shard of streams, or the DAGs of the `platform` itself.
 
     None is a file for workers, which name the DAG that they want; a parse finds no DAG in it.
     """

@@ -32,10 +32,12 @@ class ShardFolder:
         self.platform = names.platform_name(original)
 
     def path(self, number: int) -> Path:
+        """Return the path of a file for streams."""
         return self.folder / names.bundle_streams_file(self.platform, number)
 
     @property
     def platform_path(self) -> Path:
+        """Return the path of the file for the platform's own DAGs."""
         return self.folder / names.bundle_platform_file(self.platform)
 
     def files(self) -> dict[int, int]:
@@ -87,6 +89,7 @@ class ShardFolder:
                     _write_text(path, text)
 
     def remove(self, number: int) -> None:
+        """Remove a file, and what is known of its parses."""
         self.path(number).unlink(missing_ok=True)
         for kind in (BEGUN, DONE):
             _stamp(self.path(number), kind).unlink(missing_ok=True)

@@ -27,8 +27,10 @@ AGAIN_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)  # after a touch that no parse
 
 
 class Keeper:
-    """Keeps the files of one platform. `stale_seconds` and `parse_seconds` are Airflow's: after how long a DAG that is
-    missing from its file is stale, and how long a parse may take.
+    """Keeps the files of one platform.
+
+    `stale_seconds` and `parse_seconds` are Airflow's: after how long a DAG that is missing from its file is stale, and
+    how long a parse may take.
     """
 
     def __init__(self, folder: ShardFolder, *, stale_seconds: float, parse_seconds: float) -> None:
@@ -45,6 +47,7 @@ class Keeper:
 
     @property
     def is_empty(self) -> bool:
+        """Return whether there are no files for streams."""
         return not self._parts
 
     def keep(self, news: News, stored: Stored) -> None:

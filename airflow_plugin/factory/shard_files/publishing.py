@@ -12,7 +12,7 @@ from airflow_plugin.factory.shard_files.folder import BEGUN, DONE, PLATFORM, mod
 
 
 def publish_bundle_file(namespace: dict[str, Any], platform: str, part: str | None) -> None:
-    """What `airflow_plugin.factory.publish_file` does."""
+    """Put the DAGs of a part into the namespace of its file, or in a worker the one that its task wants."""
     if get_parsing_context().dag_id is not None:  # a worker, which takes one DAG, whatever the file has
         publish_dags(namespace, platform)
         return

@@ -48,6 +48,7 @@ class News:
 
     @property
     def is_current(self) -> bool:
+        """Return whether the last look succeeded."""
         return self.looked is not None and self.trouble is None
 
 

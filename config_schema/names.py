@@ -104,7 +104,7 @@ def factory_file(platform: str, number: int = 1, count: int = 1) -> str:
 
 
 def bundle_streams_file(platform: str, number: int) -> str:
-    """Return the name of a file that the bundle writes for a part of the streams: `yellowlive_factory_streams_0003.py`."""
+    """Return the name of a file of the bundle for a part of the streams: `yellowlive_factory_streams_0003.py`."""
     return f"{platform}_factory_streams_{number:04}.py"
 
 

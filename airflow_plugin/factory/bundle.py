@@ -75,8 +75,7 @@ class StreamBundle(BaseDagBundle):
             raise errors[0]
 
     def get_current_version(self) -> None:
-        """Return None: there are no versions to go back to."""
-        return None
+        """Name no version: there is none to go back to."""
 
     def _write_for_worker(self) -> None:
         for platform in self.platforms:

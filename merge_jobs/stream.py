@@ -1,11 +1,12 @@
-"""The stream that a job is asked for, found in the model."""
+"""The stream that a job is asked for, found in the model; or its shadow, the same with other tables for a trial."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from config_schema import names
@@ -112,3 +113,29 @@ def _dataset(store: Datastore, name: str, where: str) -> Dataset:
 
 def _unknown(where: str, kind: str, name: str, known: Sequence[str]) -> CommandWrong:
     return CommandWrong(where, f"there is no {kind} {name!r}", choose_from(name, known))
+
+
+class Tables(Enum):
+    """Whose tables a run uses: the stream's own, or a trial's."""
+
+    OWN = "own"
+    SHADOW = "shadow"
+
+
+def tables_key(store: str, dataset: str | None, tables: Tables) -> str:
+    """Return the key under which a run's batches are kept."""
+    return names.stream_key(names.shadow_store(store) if tables is Tables.SHADOW else store, dataset)
+
+
+def with_tables(stream: Stream, tables: Tables, ecosystem: Ecosystem) -> Stream:
+    """Return the stream itself, or its shadow: the same stream under another store's name.
+
+    Raises CommandWrong if the model has a store of that name, whose tables the shadow would take.
+    """
+    if tables is Tables.OWN:
+        return stream
+    name = names.shadow_store(stream.store.name)
+    if any(store.name == name for store in ecosystem.datastores):
+        raise CommandWrong("--tables", f"the model has a datastore {name!r}", "Rename that datastore")
+    _, sign, dataset = stream.key.partition("#")
+    return replace(stream, store=replace(stream.store, name=name), key=f"{name}{sign}{dataset}")

@@ -67,7 +67,7 @@ def compile_model(path: ModelFolder = Path(), out: Out = None) -> None:
     import sys
 
     from config_schema.load import load_model
-    from config_schema.load.compiled import compiled, reading
+    from config_schema.load.folder import compiled, reading
     from config_schema.load.git import commit_if_any
 
     made = compiled(path, commit_if_any(path))

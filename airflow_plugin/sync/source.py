@@ -11,8 +11,7 @@ from typing import Protocol
 
 from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.load import Model, load_model
-from config_schema.load.compiled import compiled, is_code, reading
-from config_schema.load.folder import read_model
+from config_schema.load.folder import compiled, is_code, read_model, reading
 from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
 from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel, compiled_from_json

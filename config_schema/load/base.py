@@ -6,8 +6,7 @@ import tempfile
 from pathlib import Path
 
 from config_schema.errors import Problem, StreamFactoryError, choose_from
-from config_schema.load.compiled import is_code
-from config_schema.load.folder import MAPPING_FILE, has_model, load_placed, read_model
+from config_schema.load.folder import MAPPING_FILE, has_model, is_code, load_placed, read_model
 from config_schema.load.git import files_at
 from config_schema.load.lines import with_lines
 from config_schema.load.model_files import model_files

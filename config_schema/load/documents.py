@@ -13,7 +13,7 @@ from cattrs.strategies import configure_tagged_union, configure_union_passthroug
 
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load import model_yaml
-from config_schema.load.inside import NotInside, read_inside
+from config_schema.load.model_files import NotInside, read_inside
 from config_schema.model.quality import QualityCheck
 
 Model = TypeVar("Model")

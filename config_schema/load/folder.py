@@ -1,4 +1,4 @@
-"""load_model: a folder -> Model, or every problem in it at once."""
+"""load_model: a folder -> Model, or every problem in it at once; a model that is code may be compiled before."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 from config_schema.gc_paused import gc_paused
 from config_schema.load import documents
 from config_schema.load.lines import with_lines
+from config_schema.load.model_files import files_digest
 from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
 from config_schema.model import Ecosystem, ProductionStatus
+from config_schema.model.compiled import CompiledModel
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from config_schema.rules.check import Place, check_model, schema_problems
 
@@ -134,3 +136,29 @@ def _dsg_mapping(entry: dict[str, Any]) -> DsgMapping:
         for one in entry["assignments"]
     )
     return DsgMapping(entry["dsgName"], entry["workspace"], assignments)
+
+
+def is_code(folder: Path) -> bool:
+    """Return whether the model in `folder` is code, that is to be evaluated."""
+    return (folder / PYTHON_FILE).is_file()
+
+
+def compiled(folder: Path, commit: str | None) -> CompiledModel:
+    """Return what the model's code gives, evaluated in a closed process; nothing is evaluated where it is no code.
+
+    Raise ProblemsFound or StreamFactoryError.
+    """
+    data = ecosystem_of_python(folder / PYTHON_FILE) if is_code(folder) else None
+    return CompiledModel(commit, files_digest(folder), data)
+
+
+def reading(model: CompiledModel) -> CodeReader:
+    """Return what reads an eco.py as it was compiled, and refuses other files than those that it was compiled of."""
+
+    def read(path: Path) -> Any:
+        if model.ecosystem is None or files_digest(path.parent) != model.digest:
+            what = f"the compiled model of commit {model.commit} was made of other files"
+            raise StreamFactoryError(str(path), what, "Compile the model again: dagfactory model compile")
+        return model.ecosystem
+
+    return read

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from config_schema.errors import Problem
-from config_schema.load.inside import NotInside, read_inside
+from config_schema.load.model_files import NotInside, read_inside
 from config_schema.load.model_yaml import compose
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")

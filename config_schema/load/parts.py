@@ -15,7 +15,7 @@ from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound, choose_from
 from config_schema.load import documents
-from config_schema.load.inside import MOST_FILES, NotInside, check_inside
+from config_schema.load.model_files import MOST_FILES, NotInside, check_inside
 
 YAML_FILE = "ecosystem.yaml"
 PARTS_FOLDER = "ecosystem"

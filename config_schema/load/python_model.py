@@ -14,8 +14,7 @@ from typing import Any
 
 from config_schema.errors import Problem, ProblemsFound
 from config_schema.load.closed_process import CodeFailed, evaluate
-from config_schema.load.inside import NotInside, read_inside
-from config_schema.load.model_files import model_files
+from config_schema.load.model_files import NotInside, model_files, read_inside
 
 
 def ecosystem_of_python(path: Path) -> Any:

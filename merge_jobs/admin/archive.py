@@ -23,7 +23,7 @@ from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
-from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import stream_lock
 
 LOCK_SECONDS = 10

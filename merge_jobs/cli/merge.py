@@ -12,11 +12,10 @@ from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Option, Place
 from merge_jobs.process.log_lines import LogFormat, log_to_stdout
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals
-from merge_jobs.run.options import MergeOptions
-from merge_jobs.run.report import report
-from merge_jobs.run.request import Request, perform
-from merge_jobs.run.shadow import Tables
+from merge_jobs.run.job import MergeOptions
+from merge_jobs.run.request import Request, perform, report
 from merge_jobs.strategies.selection import StrategyOption
+from merge_jobs.stream import Tables
 
 
 @with_places

@@ -25,7 +25,7 @@ from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres import batches, row_maps
 from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.leftovers import drop_staged, names_for_batch
-from merge_jobs.stores.postgres.lock_room import check_first_loads, check_source
+from merge_jobs.stores.postgres.locks import check_first_loads, check_source
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import RowMap
 from merge_jobs.stores.postgres.tables import (

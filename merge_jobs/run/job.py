@@ -1,4 +1,4 @@
-"""One run of the merge job on one stream: its lock, its batches for as long as its time slice lasts, its result."""
+"""One run of the merge job on one stream: options, lock, batches for as long as its time slice lasts, result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
 from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
-from merge_jobs.run.options import MergeOptions
 from merge_jobs.stores.postgres import (
     batches,
     operator_audit,
@@ -26,6 +25,7 @@ from merge_jobs.stores.postgres import (
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
 from merge_jobs.strategies.step import perform
 from merge_jobs.stream import Stream
 
@@ -35,6 +35,19 @@ LEAST_PAUSE_SECONDS = 1.0  # between two looks at a source that had nothing new
 FAIL_SECONDS = 5  # for a lock on the row of a batch that failed
 UNDEFINED_TABLE = "42P01"
 SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lost at COMMIT
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """How a run merges its stream; times are in seconds."""
+
+    strategy: StrategyOption = StrategyOption.AUTO
+    time_slice_seconds: float = 0  # repeat batches so long; 0 is one batch
+    max_delete_fraction: float = 0.5  # of a table; a batch that would delete more fails
+    allow_deletes: bool = False  # one batch may delete more than that
+    asked_by: str | None = None  # who allowed it
+    lock_wait: float = 0
+    audit_interval: float = AUDIT_SECONDS  # compare every row once in so long; 0 is never
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ import psycopg2
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts, DatasetResult, MergeResult
+from merge_jobs import schema_change
 from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
-from merge_jobs.schema_change import view_shape
-from merge_jobs.schema_change.schema_drift import Changes, bring_all_to_model, changes_to_come
+from merge_jobs.schema_change import Changes, bring_all_to_model, changes_to_come
 from merge_jobs.stores.postgres import batches, leftovers
 from merge_jobs.stores.postgres.batches import Batch
-from merge_jobs.stores.postgres.lock_room import check_merge
+from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.strategies.selection import strategy_named
 from merge_jobs.strategies.step import Condition, Step, on_store, perform
@@ -66,7 +66,7 @@ def write_result(state: Merging, result: MergeResult) -> None:
 
 
 def _find_reshaped(state: Merging) -> None:
-    state.reshaped = view_shape.is_changed(state.store, state.batch, state.last)
+    state.reshaped = schema_change.reshapes_views(state.store, state.batch, state.last)
 
 
 def _find_changes(state: Merging) -> None:

@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from config_schema import names
 from config_schema.load import Model, load_model
-from config_schema.load.compiled import is_code, reading
+from config_schema.load.folder import is_code, reading
 from config_schema.load.git import checkout
 from config_schema.load.model_files import files_digest
 from config_schema.model.compiled import CompiledModel, compiled_from_json

@@ -14,13 +14,16 @@ from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import CommandWrong
-from merge_jobs.run.batch_steps import steps_of
+from merge_jobs.run.begin import BEGIN_STEPS
+from merge_jobs.run.ingest import LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
+from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
 from merge_jobs.sql import statement, statements_of
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
+from merge_jobs.strategies.strategy import Strategy
 from merge_jobs.stream import Stream, stream_of
 
 AS_OF = "as-of"
@@ -79,6 +82,25 @@ def _body(shown: _Shown, what: str) -> Iterator[str]:
     if what in STRATEGIES:
         return shown.batch(what)
     return shown.some("as_of", OF_AS_OF) if what == AS_OF else shown.some(what, statements_of(what))
+
+
+def steps_of(strategy: Strategy[Any]) -> Iterator[Step[Any]]:
+    """Yield all steps of a batch of one dataset, in the order in which merge_jobs.run.job performs them.
+
+    Of more datasets, the look at what is known and the strategy's first steps are taken for each in turn, and then the
+    strategy's second steps for each.
+    """
+    yield from BEGIN_STEPS
+    yield from NAME_STEPS
+    yield from SNAPSHOT_STEPS
+    yield from LOOK_STEPS
+    yield from strategy.stage_steps
+    yield from STAGED_STEPS
+    yield from PREPARE_STEPS
+    yield from strategy.apply_steps
+    yield from JUDGE_STEPS
+    yield from WRITE_STEPS
+    yield from DROP_STEPS
 
 
 def plain_text(part: sql.Composable) -> str:

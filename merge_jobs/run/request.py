@@ -1,15 +1,18 @@
-"""From what the command says to a job, and from a job, or its error, to a result: nothing foreseeable is a trace."""
+"""From what the command says to a job, from a job or its error to a result, and the result in the log: no traces."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 import traceback
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.result import MergeResult, ResultCode
+from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
 from merge_jobs.errors import CommandWrong
 from merge_jobs.process import shutdown
@@ -19,20 +22,19 @@ from merge_jobs.run.flags import (
     mapped_model_of,
     store_place,
 )
-from merge_jobs.run.job import Job, Run
-from merge_jobs.run.options import MergeOptions
-from merge_jobs.run.shadow import Tables, tables_key, with_tables
+from merge_jobs.run.job import Job, MergeOptions, Run
 from merge_jobs.run.source_policy import (
     admitted_source,
     check_credential,
     check_served,
     check_source_host,
 )
-from merge_jobs.stream import stream_of
+from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 
 log = logging.getLogger(__name__)
 
 LONGEST_RUN_ID = 1000
+DEFAULT_TERMINATION_MESSAGE = "/dev/termination-log"
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,15 @@ def job_of(request: Request) -> Job:
         model_commit=commit,
         options=request.options,
     )
+
+
+def report(result: MergeResult, token: str) -> None:
+    """Write the termination message where a container wants one, then the result's lines to stdout."""
+    path = Path(os.environ.get(names.TERMINATION_MESSAGE_VARIABLE, DEFAULT_TERMINATION_MESSAGE))
+    if path.exists() and os.access(path, os.W_OK):
+        try:
+            path.write_text(termination_message(result, token), "utf-8")
+        except OSError as error:
+            log.warning("the termination message could not be written: %s", error.strerror)
+    sys.stdout.write("".join(f"{line}\n" for line in result_lines(result, token)))
+    sys.stdout.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from merge_jobs.errors import StoreMismatch
-from merge_jobs.schema_change.schema_drift import brought_to_model, drift
+from merge_jobs.schema_change import brought_to_model, drift
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
@@ -13,9 +13,8 @@ from merge_jobs.stores.postgres.tables import create_staging, merge_table
 from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, wrong_sum
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_map_load import MAP_WANTED, STAGING_TABLE, finish_map, load_steps
-from merge_jobs.strategies.staging import STAGING
 from merge_jobs.strategies.step import Condition, Step, on_store
-from merge_jobs.strategies.strategy import Applying, Staging, Strategy
+from merge_jobs.strategies.strategy import STAGING, Applying, Staging, Strategy
 
 log = logging.getLogger(__name__)
 

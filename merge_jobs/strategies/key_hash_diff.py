@@ -16,9 +16,16 @@ from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.incremental import change_steps
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_hashes import RowHashes
-from merge_jobs.strategies.staging import CREATE_STAGING, INTO_STAGING, create_staged_map
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
-from merge_jobs.strategies.strategy import Doubt, Reading, Staging, Strategy
+from merge_jobs.strategies.strategy import (
+    CREATE_STAGING,
+    INTO_STAGING,
+    Doubt,
+    Reading,
+    Staging,
+    Strategy,
+    create_staged_map,
+)
 
 log = logging.getLogger(__name__)
 

@@ -26,8 +26,7 @@ from merge_jobs.misfit import (
 )
 from merge_jobs.sources import Source
 from merge_jobs.sources.postgres.conversions import fits
-from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.sources.postgres.view_errors import of_view
+from merge_jobs.sources.postgres.source import PostgresSource, of_view
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 INPUT_CHECKS = 160000  # from this version on a server can say whether a text is a value of a type

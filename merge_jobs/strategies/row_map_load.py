@@ -11,9 +11,8 @@ from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
-from merge_jobs.strategies.staging import VERSIONS_OUT
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
-from merge_jobs.strategies.strategy import Applying, Staging
+from merge_jobs.strategies.strategy import VERSIONS_OUT, Applying, Staging
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary
 from merge_jobs.strategies.guard import WRAP, Leaf, TableState
 from merge_jobs.strategies.incremental import change_steps
-from merge_jobs.strategies.staging import CREATE_STAGING, INTO_STAGING, create_staged_map
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
-from merge_jobs.strategies.strategy import Reading, Staging, Strategy
+from merge_jobs.strategies.strategy import CREATE_STAGING, INTO_STAGING, Reading, Staging, Strategy, create_staged_map
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from config_schema.load import Model
 from config_schema.model import Database, Platform
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
 from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
-from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import lock_number
 from merge_jobs.views.catalog import (
     existing_workspaces,

@@ -38,8 +38,7 @@ from config_schema.model import (
 )
 from config_schema.result import TOKEN_VARIABLE, Counts, MergeResult, ResultCode, ResultReader
 from merge_jobs.database.connections import place_of
-from merge_jobs.run.job import Job, run
-from merge_jobs.run.options import MergeOptions
+from merge_jobs.run.job import Job, MergeOptions, run
 from merge_jobs.strategies.selection import StrategyOption
 from merge_jobs.stream import stream_of
 from tests.conftest import FreshDatabase, binaries

@@ -9,9 +9,9 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Milestoning
+from merge_jobs import schema_change
 from merge_jobs.errors import TablesHeld, TooManyDeletes
-from merge_jobs.schema_change import schema_drift
-from merge_jobs.stores.postgres import lock_tries
+from merge_jobs.stores.postgres import locks
 from merge_jobs.stores.postgres.leftovers import MOST
 from merge_jobs.strategies.selection import StrategyOption
 
@@ -196,7 +196,7 @@ def test_other_readers_do_not_wait_behind_a_changed_model(merging, monkeypatch):
     reads = []
 
     def read_while_the_job_pauses(seconds):
-        assert seconds == lock_tries.PAUSE_SECONDS
+        assert seconds == locks.PAUSE_SECONDS
         with closing(case.target.connect()) as other, other.cursor() as cursor:
             cursor.execute("SET lock_timeout = '1s'")
             cursor.execute('SELECT count(*) FROM "yellowlive_Store1_t_merge", "yellowlive_Store1_u_merge"')
@@ -205,7 +205,7 @@ def test_other_readers_do_not_wait_behind_a_changed_model(merging, monkeypatch):
             reader.rollback()
         return True
 
-    monkeypatch.setattr(lock_tries.shutdown, "pause", read_while_the_job_pauses)
+    monkeypatch.setattr(locks.shutdown, "pause", read_while_the_job_pauses)
     with closing(case.target.connect()) as reader, reader.cursor() as cursor:
         cursor.execute('LOCK TABLE "yellowlive_Store1_u_merge" IN ACCESS SHARE MODE')
         assert case.run(LIVE).shape_changed
@@ -218,7 +218,7 @@ def test_a_changed_model_whose_table_is_read_for_ever_names_the_reader(merging, 
     case.merge(LIVE)
     case.execute("ALTER TABLE t ADD age int")
     case.describe()
-    monkeypatch.setattr(schema_drift, "lock_tries", lambda _: [(10, False), (10, True)])
+    monkeypatch.setattr(schema_change, "lock_tries", lambda _: [(10, False), (10, True)])
     with closing(case.target.connect()) as reader, reader.cursor() as cursor:
         cursor.execute('LOCK TABLE "yellowlive_Store1_t_merge" IN ACCESS SHARE MODE')
         with pytest.raises(TablesHeld, match=rf"in use for 60 s: by .*pid {reader.info.backend_pid} ") as caught:

@@ -16,9 +16,8 @@ from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.database.connections import place_of
 from merge_jobs.errors import CommandWrong
-from merge_jobs.run.batch_steps import steps_of
 from merge_jobs.run.job import Job, run
-from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql
+from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql, steps_of
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.full import FULL

@@ -12,7 +12,7 @@ import pytest
 
 import config_schema
 from config_schema.errors import ProblemsFound
-from config_schema.load import documents, inside, load_model, model_yaml
+from config_schema.load import documents, load_model, model_files, model_yaml
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 MAPPING = "dsg_platform_mapping.json"
@@ -97,7 +97,7 @@ def test_links_inside_the_folder_are_followed(folder):
 
 @pytest.mark.parametrize("file", ["ecosystem.yaml", MAPPING, "ecosystem/part.yaml"])
 def test_a_file_that_is_too_large_is_not_read(folder, file, monkeypatch):
-    monkeypatch.setattr(inside, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(model_files, "MOST_BYTES", 1 << 20)
     with (folder / file).open("wb") as made:
         made.truncate(2 << 20)
     assert "it has 2 MB, and a file of a model has at most 1" in problem(folder)

@@ -19,8 +19,7 @@ from config_schema.load import load_model
 from config_schema.schemas import json_schema
 from config_schema.stream import from_dict
 from merge_jobs.errors import CommandWrong
-from merge_jobs.run.shadow import Tables, tables_key, with_tables
-from merge_jobs.stream import stream_of
+from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]

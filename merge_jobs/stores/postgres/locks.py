@@ -1,17 +1,22 @@
-"""Room in the table of locks of a server: known before a batch needs it, as an error in its midst helps nobody.
+"""Locks of a server: room for those of a batch, known before it needs them, and exclusive ones in short tries.
 
 A server keeps the locks of all sessions in one table. Its size is max_locks_per_transaction x (max_connections +
 max_prepared_transactions), and somewhat more. A transaction on many tables can fill it: error 53200 in any session.
+
+Whoever asks for a table while another session waits for an exclusive lock on it waits behind that session. So one long
+reader would block all other readers for as long as the job waits: the job asks for a moment only, again and again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from config_schema.model import Dataset, Milestoning
 from merge_jobs.errors import TooManyLocks
+from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -24,6 +29,9 @@ LOCKS = {"initial": 12, "full": 8, "version_diff": 13, "key_hash_diff": 13}
 FORENSIC = {"initial": 5, "full": 1, "version_diff": 1, "key_hash_diff": 1}
 UNCHANGED = 1
 CERTAIN = 0.6  # the part of these that any dataset takes
+# Of an exclusive lock in tries.
+FIRST_SECONDS, LONGEST_SECONDS = 0.1, 2.0
+PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go first
 
 
 @dataclass(frozen=True)
@@ -78,3 +86,19 @@ def _check(where: str, found: Sequence[int], needed: int, certain: int, what: st
         raise TooManyLocks(where, said, todo)
     if needed > room.slots // 2:
         log.warning("%s: %s. %s", where, said, todo)
+
+
+def lock_tries(seconds: float) -> Iterator[tuple[int, bool]]:
+    """Yield for each try its lock timeout in milliseconds, and whether it is the last one within so many seconds.
+
+    Raises Ended if the job is asked to end in a pause.
+    """
+    give_up, length = time.monotonic() + seconds, FIRST_SECONDS
+    while True:
+        is_last = time.monotonic() + length + PAUSE_SECONDS >= give_up
+        yield int(length * 1000), is_last
+        if is_last:
+            return
+        shutdown.pause(PAUSE_SECONDS)
+        shutdown.check()
+        length = min(2 * length, LONGEST_SECONDS)

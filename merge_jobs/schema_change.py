@@ -1,7 +1,7 @@
-"""What a changed model does to a merge table: columns come, go and widen; whatever could lose a value is refused.
+"""What a changed model does to merge tables, and whether consumers' views must follow.
 
-Planned before the source is read, so that a refusal costs nothing; done in the transaction that commits the batch, so
-that a crash leaves the table as the last batch left it.
+Columns come, go and widen; whatever could lose a value is refused. Planned before the source is read, so that a refusal
+costs nothing; done in the transaction that commits the batch, so that a crash leaves the table as the last batch left it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 
+from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.model.sql_types import widens
 from merge_jobs.errors import StoreMismatch, TablesHeld
-from merge_jobs.stores.postgres import as_of
+from merge_jobs.stores.postgres import as_of, row_maps
+from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.leftovers import readers
-from merge_jobs.stores.postgres.lock_tries import lock_tries
+from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
     BATCH_COLUMNS,
@@ -163,3 +165,30 @@ def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:
             "Drop that view, run the job, and create it again; nothing was merged. Consumers' views that "
             "merge-job views made are no hindrance, unless something is built on them",
         ) from error
+
+
+def reshapes_views(store: MergeStore, batch: Batch, last: int) -> bool:
+    """Return whether the batch changes the tables or columns that views read; call it before the batch is applied.
+
+    It compares with the model of the last batch, or with that of the row map where a dataset has one.
+    """
+    if any(staged.strategy == "initial" for staged in batch.staged.values()):
+        return True
+    return any(_differs(store, batch, tables, last) for tables in _read_in_full(store, batch))
+
+
+def _read_in_full(store: MergeStore, batch: Batch) -> Iterator[DatasetTables]:
+    # Where the model of a dataset has changed no strategy but this will do.
+    for dataset in store.stream.datasets:
+        if batch.staged[dataset.name].strategy == "full":
+            yield DatasetTables(store, dataset)
+
+
+def _differs(store: MergeStore, batch: Batch, tables: DatasetTables, last: int) -> bool:
+    known, guard = row_maps.find(tables), batch.staged[tables.name].guard
+    if known is not None and guard is not None and "model" in known.guard:
+        return bool(known.guard["model"] != guard["model"])
+    values = {"key": store.stream.key, "batch_id": last}
+    metrics = store.table(names.batch_metrics_table(store.stream.platform_name))
+    before = store.value("batches.schema_of_batch", values, metrics=metrics)
+    return before is not None and before != batch.fingerprint

@@ -1,1 +1,0 @@
-"""What a changed model does to merge tables, and whether consumers' views must follow."""

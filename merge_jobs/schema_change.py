@@ -1,7 +1,7 @@
 """What a changed model does to merge tables, and whether consumers' views must follow.
 
 Columns come, go and widen; whatever could lose a value is refused. Planned before the source is read, so that a refusal
-costs nothing; done in the transaction that commits the batch, so that a crash leaves the table as the last batch left it.
+costs nothing; done in the transaction that commits the batch, so that a crash leaves the table as before the batch.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 LOOK_SECONDS = 5.0  # as long as a parse waits for its rows
-ALL_SECONDS = 60.0  # between looks at all rows, which also see what no trigger told of
+ALL_SECONDS = 60.0  # between looks at all rows, which also see what no trigger reported
 ALL_SHARE = 0.05  # without a revision table every look is one: so much of the time at most
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)  # after looks that failed
 

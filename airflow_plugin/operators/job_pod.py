@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager, PodPhase
@@ -18,6 +18,7 @@ from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
+from airflow_plugin.operators.pod_trigger import JobPodTrigger
 from airflow_plugin.operators.task_log import EscapingLog, as_logged
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ class JobPod(KubernetesPodOperator):
         if self.pod is None:  # ended while the request was under way
             self.pod = self.pod_request_obj
         super().on_kill()
+
+    def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:
+        """Wait in the triggerer by our own trigger, made of what the provider has stored in its own."""
+        _, arguments = trigger.serialize()
+        super().defer(trigger=JobPodTrigger(**arguments), **kwargs)
 
     def await_pod_completion(self, pod: k8s.V1Pod) -> None:  # type: ignore[override]  # theirs is decorated
         """Follow the log; where it is not to be had, wait for the container's end all the same."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import pydoc
 import re
 import tracemalloc
+from datetime import UTC, datetime
 
 import pytest
 
@@ -89,6 +91,31 @@ def test_what_a_node_says_in_events_and_states_forges_no_line_of_the_tasks_log(
     assert [word for word in wanted if not any(word in line for line in told)] == []
     assert [line for line in printed.split("\n") if not line.isprintable()] == []
     assert [line for line in printed.split("\n") if line.startswith((FORGED, "::group::hidden"))] == []
+
+
+def test_the_triggerer_waits_by_a_trigger_that_tells_of_events_in_one_line(capsys):
+    from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
+    from airflow.providers.cncf.kubernetes.utils.pod_manager import log_pod_event
+    from airflow.sdk.exceptions import TaskDeferred
+    from kubernetes.client import models as k8s
+
+    from airflow_plugin.operators.job_pod import JobPod
+
+    theirs = KubernetesPodTrigger("pod", "ns", datetime.now(UTC), "base", poll_interval=1)
+    with pytest.raises(TaskDeferred) as deferred:
+        JobPod.defer(object.__new__(JobPod), trigger=theirs, method_name="trigger_reentry")
+    path, arguments = deferred.value.trigger.serialize()
+    ours = pydoc.locate(path)(**arguments)
+    assert arguments == theirs.serialize()[1]
+    event = k8s.CoreV1Event(
+        metadata=k8s.V1ObjectMeta(uid="1"),
+        involved_object=k8s.V1ObjectReference(field_path="spec\n"),
+        message=f"registry says\r\n{FORGED}\x1b[2J\u202e",
+    )
+    log_pod_event(ours.pod_manager, event, set())
+    (line,) = capsys.readouterr().out.strip().split("\n")
+    assert "registry says\\r\\n[2026" in line
+    assert line.isprintable()
 
 
 def test_what_a_server_says_of_a_pod_is_one_line():

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import PlatformName
+from config_schema.printable import printable
 
 Streams = Annotated[
     list[str] | None,
@@ -49,7 +50,7 @@ def show(platform: PlatformName) -> None:
             state = "gone, its DAG stays" if stream.good else "gone"
         else:
             state = stream.row.status + ("" if stream.good == stream.row else ", its row is not good")
-        print(f"{key}\t{state}")
+        print(f"{printable(key)}\t{printable(state)}")
     print(f"{len(found.streams)} streams, {len(found.gone)} gone, seen {found.age:.0f} s ago: {path}")
 
 
@@ -61,4 +62,4 @@ def forget_lost(platform: PlatformName, streams: Streams = None) -> None:
 
     short = names.platform_name(platform)
     for key in forget_streams(short, snapshot_path(short), frozenset(streams) if streams else None):
-        print(f"{key}: forgotten")
+        print(f"{printable(key)}: forgotten")

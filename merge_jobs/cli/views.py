@@ -9,6 +9,7 @@ import typer
 
 from config_schema.load import Model
 from config_schema.model import Database, Platform
+from config_schema.printable import printable
 from merge_jobs.cli.options import OnlyPlatform, Places, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error, typer_command
 from merge_jobs.run.flags import StoreFlags, mapped_model_of, store_database
@@ -91,10 +92,11 @@ def _end(workspaces: Iterator[Reconciled], *, dry_run: bool) -> None:
 def _print(one: Reconciled, dry_run: bool) -> None:
     for change, text in zip(one.plan.changes, one.statements, strict=True):
         if dry_run:
-            typer.echo(f"-- {one.plan.workspace}: {change.what}\n{text}\n")
+            # Names of what readers have made are in it: none ends the comment before SQL that somebody pastes.
+            typer.echo(f"-- {printable(f'{one.plan.workspace}: {change.what}')}\n{text}\n")
         elif one.failed is None:
-            typer.echo(f"{one.plan.workspace}: {change.what}")
+            typer.echo(printable(f"{one.plan.workspace}: {change.what}"))
     for note in one.plan.notes:
-        typer.echo(f"note: {note}", err=True)
+        typer.echo(printable(f"note: {note}"), err=True)
     for problem in one.problems:
         print_error(problem)

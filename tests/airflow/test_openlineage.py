@@ -26,6 +26,11 @@ PRODUCER = """
 CREATE TABLE clients (id int PRIMARY KEY, name varchar(50), email text);
 INSERT INTO clients SELECT n, 'name ' || n, nullif('n' || n, 'n3') FROM generate_series(1, 5) n;
 """
+HOSTILE = """
+CREATE FUNCTION tell() RETURNS int LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the row of %', (SELECT name FROM customers_of_old LIMIT 1); END $$;
+CREATE VIEW clients AS SELECT tell() AS id, name, email FROM customers_of_old;
+"""
 DATASET = {
     "name": "customers",
     "table": "clients",
@@ -187,7 +192,15 @@ def test_a_run_tells_its_datasets_with_columns_and_counts_and_a_failed_one_says_
     assert "there is no table 'clients'" in failed["run"]["facets"]["errorMessage"]["message"]
     assert [(one["namespace"], one["name"]) for one in failed["inputs"]] == [source]
     assert "inputStatistics" not in failed["inputs"][0].get("inputFacets", {})
-    assert stream.target.password not in json.dumps(receiver.events)
+
+    # An error that a producer's function raises with a row in it.
+    execute(stream.source, HOSTILE)
+    with pytest.raises(AssertionError, match="ended with 1"):
+        stream(receiver, "2026-01-03")
+    assert "raise_exception" in receiver.of_task(TASK)["FAIL"]["run"]["facets"]["errorMessage"]["message"]
+    told = json.dumps(receiver.events)
+    for secret in (stream.source.password, stream.target.password, "the row of", "name 1"):
+        assert secret not in told
 
 
 # --- in this process: what the events are made of

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from config_schema.load.documents import plain
+from config_schema.model import Milestoning
 from tests.warm_python import run_module
 
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'one')"
@@ -65,6 +66,19 @@ def test_what_stands_in_the_way_is_an_error_and_ends_with_1(command):
     done = run("reconcile")
     assert done.returncode == 1
     assert done.stderr.startswith("error: schema ws_Desk: it is there")
+
+
+def test_names_of_what_readers_have_built_begin_no_line(command):
+    case, run = command
+    case.bring()
+    live = case.name(Milestoning.LIVE, "live")
+    case.execute(f'CREATE VIEW "theirs\x1b[2J\nDROP TABLE t; --" AS SELECT * FROM {live}')
+    case.changed("ALTER TABLE t DROP COLUMN word")
+    for done in (run("reconcile", "--dry-run"), run("reconcile")):
+        assert "is built on it" in done.stderr
+        for line in (done.stdout + done.stderr).splitlines():
+            assert line.isprintable()
+            assert not line.startswith("DROP TABLE t")
 
 
 def test_a_platform_that_does_not_exist_is_named(command):

@@ -70,6 +70,7 @@ def test_hostile_lines_of_a_platforms_pod_and_its_init_containers_are_escaped(wo
     no_line_is_forged(capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("cluster")  # so that the provider is imported with its settings
 def test_lines_that_the_provider_has_joined_are_lines_of_their_own_in_the_log(capsys):
     from airflow_plugin.operators.job_pod import _PodManager
 
@@ -93,6 +94,7 @@ def test_what_a_node_says_in_events_and_states_forges_no_line_of_the_tasks_log(
     assert [line for line in printed.split("\n") if line.startswith((FORGED, "::group::hidden"))] == []
 
 
+@pytest.mark.usefixtures("cluster")  # so that the provider is imported with its settings
 def test_the_triggerer_waits_by_a_trigger_that_tells_of_events_in_one_line(capsys):
     from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
     from airflow.providers.cncf.kubernetes.utils.pod_manager import log_pod_event
@@ -118,6 +120,7 @@ def test_the_triggerer_waits_by_a_trigger_that_tells_of_events_in_one_line(capsy
     assert line.isprintable()
 
 
+@pytest.mark.usefixtures("cluster")  # so that the provider is imported with its settings
 def test_what_a_server_says_of_a_pod_is_one_line():
     from kubernetes.client.exceptions import ApiException
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from config_schema.printable import printable
 
 GROUP_MARKERS = ("::group::", "::endgroup::")  # Airflow's pages fold away what is between
-LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
+LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def as_logged(line: str) -> str:
@@ -19,15 +20,20 @@ def as_logged(line: str) -> str:
 
 
 class EscapingLog:
-    """A logger of the provider's code, whose messages are its own and whose arguments are what others say."""
+    """A logger of the provider's code: its messages are its own, their arguments and errors are what others say."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
 
     def __getattr__(self, name: str) -> Any:
+        if name == "exception":
+            return partial(_say, self._log.error, exc_info=True)
         found = getattr(self._log, name)
         return partial(_say, found) if name in LEVELS else found
 
 
-def _say(say: Callable[..., Any], message: str, *said: Any, **more: Any) -> Any:
+def _say(say: Callable[..., Any], message: str, *said: Any, exc_info: Any = None, **more: Any) -> Any:
+    """Log the message; an error in a line, as those of others may have any lines, not by its traceback."""
+    if exc_info and (error := sys.exception()) is not None:
+        message, said = f"{message}: %s", (*said, f"{type(error).__name__}: {error}")
     return say(message, *(one if isinstance(one, int | float) else printable(str(one)) for one in said), **more)

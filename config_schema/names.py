@@ -161,6 +161,11 @@ def stream_revision_function(platform: str) -> str:
     return shortened(f"{platform}_note_revision")
 
 
+def stream_history_index(platform: str) -> str:
+    """Return the name that PostgreSQL itself gives the index, where it is not too long."""
+    return shortened(f"{stream_history_table(platform)}_stream_key_id_idx")
+
+
 def model_state_table(platform: str) -> str:
     """Return the name of the table with the commit that sync has recorded."""
     return shortened(f"{platform}_model_state")
@@ -186,8 +191,13 @@ def batch_run_index(platform: str) -> str:
     return shortened(f"{platform}_batch_metrics_run")
 
 
-def batch_told_index(platform: str) -> str:
-    """Return the name of the index by which the batches that a run reported are found."""
+def batch_results_index(platform: str) -> str:
+    """Return the name of the index by which the batches that still have their results are found."""
+    return shortened(f"{platform}_batch_metrics_results")
+
+
+def old_batch_results_index(platform: str) -> str:
+    """Return its name before version 3 of the tables."""
     return shortened(f"{platform}_batch_metrics_told")
 
 
@@ -199,6 +209,11 @@ def rejected_keys_table(platform: str) -> str:
 def row_maps_table(platform: str) -> str:
     """Return the name of the table with a line for each row map."""
     return shortened(f"{platform}_row_maps")
+
+
+def schema_version_table(platform: str) -> str:
+    """Return the name of the table that says which migrations a platform's tables have."""
+    return shortened(f"{platform}_schema_version")
 
 
 def platform_tables(platform: str) -> tuple[str, ...]:
@@ -213,6 +228,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         batch_metrics_table(platform),
         rejected_keys_table(platform),
         row_maps_table(platform),
+        schema_version_table(platform),
     )
 
 

@@ -120,7 +120,7 @@ def _files(
     if bundle:
         print(settings_to_print([one.name for one in platforms]), end="")
     if create_tables:
-        typer.echo("--create-tables is now dagfactory platform tables: it goes with a later release", err=True)
+        typer.echo("--create-tables is now dagfactory db upgrade: it goes with a later release", err=True)
         _tables(platforms, diff)
 
 

@@ -38,5 +38,4 @@ def _targets(model: Path, platforms: Sequence[str], settings: Path | None) -> li
 
     if settings is not None:
         return [of_settings(settings)]
-    loaded = load_model(model)
-    return [of_platform(one, is_code=bool(loaded.is_code)) for one in chosen_platforms(loaded, platforms)]
+    return [of_platform(one) for one in chosen_platforms(load_model(model), platforms)]

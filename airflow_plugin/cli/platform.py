@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.last_good import last_good
-from airflow_plugin.cli.platform_tables import tables
 
 if TYPE_CHECKING:
     from airflow_plugin.settings import PlatformSettings
@@ -33,7 +32,6 @@ def group() -> None:
     """Manage a platform as a whole."""
 
 
-platform.command()(tables)
 platform.command("last-good")(last_good)
 
 

@@ -9,6 +9,7 @@ from typing import Never
 import typer
 
 from airflow_plugin.cli.bootstrap import bootstrap
+from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
@@ -48,6 +49,7 @@ GROUPS = {
     "runs": runs,
     "views": views,
     "platform": platform,
+    "db": db,
     "migrate": migrate,
 }
 for name, group in GROUPS.items():

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from airflow_plugin.cli import doctor, last_good, migrate_cutover, platform_tables, runs, streams_change, views
+from airflow_plugin.cli import db, doctor, last_good, migrate_cutover, runs, streams_change, views
 from airflow_plugin.cli import streams_preview as preview
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.simulate import simulate
@@ -26,8 +26,8 @@ class Renamed:
 
 
 RENAMED = (
-    Renamed("db init", "dagfactory platform tables", platform_tables.init),
-    Renamed("db upgrade", "dagfactory platform tables", platform_tables.upgrade),
+    Renamed("db init", "dagfactory db upgrade", db.upgrade),
+    Renamed("platform tables", "dagfactory db upgrade", db.upgrade),
     Renamed("db check", "dagfactory doctor --merge-stores", doctor.check),
     Renamed("dag show", "dagfactory streams preview", preview.show),
     Renamed("dag simulate", "dagfactory streams preview --file", preview.simulate),

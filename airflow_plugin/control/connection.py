@@ -255,7 +255,7 @@ def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
     if error.pgcode == errorcodes.INSUFFICIENT_PRIVILEGE and error.cursor is not None:
         private = str(error.cursor.connection.info.user)  # a component may have the login of another
     todo = {
-        errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory platform tables, which create the tables",
+        errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db upgrade, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
         errorcodes.INSUFFICIENT_PRIVILEGE: "Use the login that may: dagfactory bootstrap --roles makes one for each",
         errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",

@@ -13,17 +13,16 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.control import migrations
 from airflow_plugin.control.session import ControlSession, composed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model.compiled import CompiledModel, compiled_from_json
-from config_schema.sql.component_logins import grant_lacking
 from config_schema.sql.statements import SqlFile, quoted
+from config_schema.sql.versions import Part
 
 STATEMENTS = SqlFile(__file__)
 COMPILED_MODELS_KEPT = 20
-COMPILED = "compiled_model_table"
-ONLY_WHERE_NEEDED = frozenset({COMPILED})
 
 # Of a stream's history, which holds a config twice for each change.
 KEPT_CHANGES = 2000
@@ -89,7 +88,7 @@ class ConfigDoesNotFit(StreamFactoryError):
     def __init__(self, where: str, stream_key: str, length: int, limit: int) -> None:
         self.stream_key, self.length, self.limit = stream_key, length, limit
         what = f"the config of {stream_key} has {length} characters, and config_json takes {limit}"
-        super().__init__(where, what, "Run dagfactory platform tables, which widens the column to text")
+        super().__init__(where, what, "Run dagfactory db upgrade, which widens the column to text")
 
 
 def stream_rows(
@@ -108,7 +107,7 @@ def stream_rows(
 
 def gone_streams(connection: Connection, platform: str, schema: str = "public") -> list[str]:
     """Return streams that are in the history and not in the table, though never retired; empty without a history."""
-    if "history_table" in _missing(connection, platform, schema):
+    if not _exists(connection, platform, schema, "history_table"):
         return []
     return [key for (key,) in _fetch(connection, platform, schema, "select_gone", {})]
 
@@ -120,31 +119,20 @@ def factory_query(name: str, platform: str, schema: str, values: Mapping[str, An
 
 def stream_table_exists(connection: Connection, platform: str, schema: str = "public") -> bool:
     """Return whether the platform has its stream table; one made elsewhere may lack its history."""
-    return "stream_table" not in _missing(connection, platform, schema)
+    return _exists(connection, platform, schema, "stream_table")
 
 
 def missing_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
     """Return the names of the tables that do not exist yet."""
-    return [_table_names(platform)[kind] for kind in _missing(connection, platform, schema)]
+    return list(migrations.standing(connection, platform, schema, Part.STREAMS).lost)
 
 
-def create_tables(
-    connection: Connection, platform: str, schema: str = "public", *, compiled: bool = False
-) -> list[str]:
-    """Create the tables that are not there yet, and only those; return their names.
+def create_tables(connection: Connection, platform: str, schema: str = "public") -> list[str]:
+    """Bring the tables up to the version that this program wants; return the names of those that were created.
 
-    `compiled`: also the one for a model that is code. The logins of components get their rights on what is new.
+    The logins of components get their rights on them. Raises TablesTooOld where this login may not, or TablesTooNew.
     """
-    missing = _missing(connection, platform, schema)
-    if compiled and not _exists(connection, platform, schema, _qualified(connection, platform, schema)[COMPILED]):
-        missing.append(COMPILED)
-    for kind in missing:
-        _execute(connection, platform, schema, f"create_{kind}")
-        if kind == "history_table":
-            _execute(connection, platform, schema, "create_history_index")
-    if missing:
-        grant_lacking(ControlSession(connection, platform, schema).execute, platform, schema)
-    return [_table_names(platform)[kind] for kind in missing]
+    return migrations.bring_up(connection, platform, schema, Part.STREAMS)
 
 
 def take_sync_lock(connection: Connection, platform: str, schema: str = "public", *, seconds: float = 30) -> None:
@@ -213,7 +201,7 @@ def adopt_rows(
 
 def changes_by_hand(connection: Connection, platform: str, schema: str = "public") -> dict[str, HandChange]:
     """Return, by stream_key, the rows that differ from what the last sync wrote; empty without a history."""
-    if {"history_table", "stream_table"}.intersection(_missing(connection, platform, schema)):
+    if not all(_exists(connection, platform, schema, kind) for kind in ("history_table", "stream_table")):
         return {}
     return {key: HandChange(*change) for key, *change in _fetch(connection, platform, schema, "select_by_hand", {})}
 
@@ -274,7 +262,7 @@ def check_lengths(connection: Connection, platform: str, changes: Iterable[RowCh
 
 def model_commit(connection: Connection, platform: str, schema: str = "public") -> str | None:
     """Return the commit of the model that was synced last; None before the first sync."""
-    if "model_state_table" in _missing(connection, platform, schema):
+    if not _exists(connection, platform, schema, "model_state_table"):
         return None
     rows = _fetch(connection, platform, schema, "select_model_commit", {})
     return rows[0][0] if rows else None
@@ -292,7 +280,6 @@ def record_compiled_model(
     connection: Connection, platform: str, model: CompiledModel, *, compiled_by: str, schema: str = "public"
 ) -> None:
     """Keep what a model that is code gave, for the jobs that run its commit; the oldest of many are forgotten."""
-    create_tables(connection, platform, schema, compiled=True)
     values = {"model_commit": model.commit, "digest": model.digest, "document": model.to_json()}
     _execute(connection, platform, schema, "record_compiled_model", values | {"compiled_by": compiled_by})
     _execute(connection, platform, schema, "forget_old_compiled_models", {"kept": COMPILED_MODELS_KEPT})
@@ -301,19 +288,14 @@ def record_compiled_model(
 def compiled_models(connection: Connection, platform: str, commit: str, schema: str = "public") -> list[CompiledModel]:
     """Return what was recorded for a commit; empty where there is no such table."""
     table = _qualified(connection, platform, schema)["compiled_model_table"]
-    if not _exists(connection, platform, schema, table):
+    if not _exists(connection, platform, schema, "compiled_model_table"):
         return []
     rows = _fetch(connection, platform, schema, "select_compiled_models", {"model_commit": commit})
     return [compiled_from_json(document, table) for (document,) in rows]
 
 
-def _missing(connection: Connection, platform: str, schema: str) -> list[str]:
-    tables = _qualified(connection, platform, schema)
-    needed = {kind: table for kind, table in tables.items() if kind not in ONLY_WHERE_NEEDED}
-    return [kind for kind, table in needed.items() if not _exists(connection, platform, schema, table)]
-
-
-def _exists(connection: Connection, platform: str, schema: str, table: str) -> bool:
+def _exists(connection: Connection, platform: str, schema: str, kind: str) -> bool:
+    table = _qualified(connection, platform, schema)[kind]
     return bool(_fetch(connection, platform, schema, "table_exists", {"table": table})[0][0])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.connection import connect, place
+from airflow_plugin.control.migrations import standing
 from airflow_plugin.control.stream_table import config_limit, model_commit
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.logins import login_findings
@@ -21,9 +22,10 @@ from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
+from config_schema.sql.versions import Part, State
 
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
-SYNC = "Run dagfactory sync or dagfactory platform tables, which create it"
+SYNC = "Run dagfactory sync or dagfactory db upgrade, which create it"
 
 
 def merge_store_findings(
@@ -46,6 +48,7 @@ def merge_store_findings(
                 yield from login_findings(settings, connection, (dsn, where), in_airflow=airflow_is_here())
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
+            yield from _of_versions(connection, settings, tables)
     except StreamFactoryError as error:
         yield from area.of_error(error)
         return
@@ -96,7 +99,7 @@ def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Find
 def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:
     """Return the existing tables, and whether the user may read and write them."""
     platform = settings.platform_name
-    wanted = [*_own_tables(platform), *_batch_tables(platform)]
+    wanted = [*_own_tables(platform), *_batch_tables(platform), names.schema_version_table(platform)]
     rows = fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
     return {table: (read, write) for table, read, write in rows}
 
@@ -121,9 +124,34 @@ def _of_tables(
         yield area.ok(f"{stream_table} can be {writing}{jobs}")
     if stream_table in tables and (limit := config_limit(connection, platform, schema)) is not None:
         what = f"{stream_table} takes configs of at most {limit} characters"
-        yield area.warning(what, "Run dagfactory platform tables, which widens the column")
+        yield area.warning(what, "Run dagfactory db upgrade, which widens the column")
     if tables.get(state, (False, False))[0] and model_commit(connection, platform, schema) is None:
         yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
+
+
+def _of_versions(
+    connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
+) -> Iterator[Finding]:
+    """Yield which migrations the tables have; tables that are missing are reported elsewhere."""
+    area = Area("versions", settings.original_platform_name)
+    table = names.schema_version_table(settings.platform_name)
+    if not tables.get(table, (True, False))[0]:
+        return  # reported as a table that may not be read
+    for part in Part:
+        found = standing(connection, settings.platform_name, settings.merge_store_schema, part)
+        match found.state:
+            case State.CURRENT | State.NEWER:
+                yield area.ok(str(found))
+            case State.TOO_NEW:
+                yield area.error(str(found), "Use the version of plugin and image that changed them, or a newer one")
+            case State.OLD if not found.missing:
+                pass  # a table was lost: reported as missing
+            case State.OLD:
+                yield area.warning(str(found), "Run dagfactory db upgrade with the login that owns the tables")
+            case State.CHANGED:
+                yield area.warning(str(found), "Restore the file of that migration, or install this package anew")
+            case State.ABSENT:
+                pass
 
 
 def _of_streams(settings: PlatformSettings, dsn: tuple[str, str], dags: Path | None) -> Iterator[Finding]:

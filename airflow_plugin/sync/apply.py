@@ -5,9 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control import migrations, stream_table
 from airflow_plugin.control.connection import worded
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.graph import Streams
@@ -18,6 +18,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel
 from config_schema.sql.component_logins import Grant, grant_lacking
+from config_schema.sql.versions import Migration, Part, Standing
 
 LOCK_SECONDS = 30
 
@@ -96,18 +97,9 @@ def config_limits(stores: Sequence[ConnectedStore]) -> dict[str, int | None]:
     }
 
 
-def create_tables(
-    stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS, *, compiled: bool = False
-) -> dict[str, list[str]]:
-    """Create the tables that are missing and commit; returns by platform the names of those created.
-
-    `compiled`: also the one for a model that is code.
-    """
-    created = {
-        platform.name: _lock(store, platform, lock_seconds, compiled=compiled)
-        for store in stores
-        for platform in store.platforms
-    }
+def create_tables(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, list[str]]:
+    """Create the tables that are missing and commit; return by platform the names of those created."""
+    created = {platform.name: _lock(store, platform, lock_seconds) for store in stores for platform in store.platforms}
     _commit(stores)
     return created
 
@@ -124,7 +116,38 @@ def _grant_lacking(store: ConnectedStore, platform: Platform) -> list[Grant]:
     return grant_lacking(ControlSession(store.connection, short, schema).execute, short, schema)
 
 
-def upgrade_tables(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
+def table_versions(stores: Sequence[ConnectedStore]) -> dict[str, dict[Part, Standing]]:
+    """Return by platform which migrations its tables have."""
+    return {
+        platform.name: {part: _standing(store, platform, part) for part in Part}
+        for store in stores
+        for platform in store.platforms
+    }
+
+
+def run_migrations(stores: Sequence[ConnectedStore]) -> Iterator[tuple[str, Standing, list[Migration]]]:
+    """Run the migrations that tables lack, each in a transaction of its own; yield what there was and what was run.
+
+    Batch tables that are not there are left to the first job, which owns them then. Raises TablesTooOld where the login
+    may not, or TablesTooNew.
+    """
+    for store in stores:
+        for platform in store.platforms:
+            for part in Part:
+                found = _standing(store, platform, part)
+                run: list[Migration] = []
+                if part is Part.STREAMS or found.tables:
+                    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+                    run = migrations.upgrade_part(store.connection, short, schema, found)
+                yield platform.name, found, run
+
+
+def _standing(store: ConnectedStore, platform: Platform, part: Part) -> Standing:
+    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    return migrations.standing(store.connection, short, schema, part)
+
+
+def widen_configs(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
     """Widen config_json of older tables and commit; returns by platform the limit that it had, or None."""
     limits: dict[str, int | None] = {}
     for store in stores:
@@ -145,11 +168,11 @@ def author() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _lock(store: ConnectedStore, platform: Platform, seconds: float, *, compiled: bool = False) -> list[str]:
+def _lock(store: ConnectedStore, platform: Platform, seconds: float) -> list[str]:
     """Lock out other syncs and changes by hand; returns the tables that had to be created for that."""
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
-    created = stream_table.create_tables(store.connection, short, schema, compiled=compiled)
+    created = stream_table.create_tables(store.connection, short, schema)
     stream_table.lock_rows(store.connection, short, schema)
     return created
 

@@ -40,7 +40,8 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     streams, history = names.stream_table(platform), names.stream_history_table(platform)
     state, compiled = names.model_state_table(platform), names.compiled_model_table(platform)
     batches = names.batch_counter_table(platform), names.batch_metrics_table(platform)
-    read = dict.fromkeys((streams, history, state, *batches), READ)
+    version = names.schema_version_table(platform)
+    read = dict.fromkeys((streams, history, state, *batches, version), READ)
     # No UPDATE or DELETE of history: what somebody did stays there. The owner's runs prune it.
     rows = {streams: ("SELECT", "INSERT", "UPDATE"), history: ("SELECT", "INSERT")}
     match duty:
@@ -52,6 +53,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),
                 compiled: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+                version: READ,
             }
             return rows | model
 

@@ -21,6 +21,7 @@ from merge_jobs.stores.postgres import (
     as_of,
     batches,
     leftovers,
+    migrations,
     row_maps,
 )
 from merge_jobs.stores.postgres.component_rights import grant_lacking, lacking_rights
@@ -87,14 +88,15 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
         try:
             store.lock_stream(0)
             repaired = list(_batch_tables(store, dry_run))
-            looked_at, lost = 0, row_maps.forget_lost(_all(store)) if batches.tables_stand(store) else ()
+            created = not migrations.standing(store).lost
+            looked_at, lost = 0, row_maps.forget_lost(_all(store)) if created else ()
             for tables in _all(store):
                 standing = described(tables, tables.merge_name)
                 if standing is not None:
                     repaired += _repaired(tables, standing)
                     looked_at += 1
             store.rollback() if dry_run else store.commit()
-            planned = _unneeded(store)
+            planned = _unneeded(store) if created else []
             dropped = planned if dry_run else leftovers.take(store, planned)
             return RepairResult(stream.key, looked_at, tuple(repaired), tuple(step.table for step in dropped), lost)
         except psycopg2.Error as error:
@@ -103,7 +105,7 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
 
 def _unneeded(store: MergeStore) -> list[LeftoverStep]:
     """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
-    if not batches.tables_stand(store) or batches.ingested_batch(store, batches.last_batch(store) + 1):
+    if batches.ingested_batch(store, batches.last_batch(store) + 1):
         return []
     return [step for step in leftovers.steps_for_all(store) if step.usual is None]
 
@@ -113,10 +115,12 @@ def _all(store: MergeStore) -> Iterator[DatasetTables]:
 
 
 def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
-    if not batches.tables_stand(store):
+    found = migrations.standing(store)
+    found.check(store.where)
+    if found.needed:
         if not dry_run:
-            batches.create_tables(store)
-        yield "batch tables"
+            migrations.bring_up(store)
+        yield "batch tables" if found.lost else "version of the batch tables"
     for grant in lacking_rights(store) if dry_run else grant_lacking(store):
         yield f"grant of {grant}"
 

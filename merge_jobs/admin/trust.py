@@ -9,7 +9,7 @@ import psycopg2
 from config_schema.model import Dataset
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import database_failed
-from merge_jobs.stores.postgres import batches, operator_audit, row_maps
+from merge_jobs.stores.postgres import migrations, operator_audit, row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
@@ -32,7 +32,9 @@ def trust_again(
     with MergeStore(place, stream, SESSION) as store:
         try:
             store.lock_stream(lock_wait)
-            if not batches.tables_stand(store):
+            found = migrations.standing(store)
+            found.check(store.where)
+            if found.lost:
                 return {}
             cleared = {}
             for tables in (DatasetTables(store, dataset) for dataset in datasets):

@@ -19,6 +19,7 @@ from merge_jobs.run.ingest import ingest
 from merge_jobs.run.merge import DROP_STEPS, Merging, merge_datasets, write_result
 from merge_jobs.stores.postgres import (
     batches,
+    migrations,
     operator_audit,
     row_maps,
 )
@@ -79,7 +80,7 @@ class Run:
         job, store = self.job, _open(self.job)
         try:
             with store, shutdown.cancelling(store.session.cancel):
-                batches.create_tables(store)
+                migrations.bring_up(store)
                 store.lock_stream(job.options.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
                 self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))

@@ -24,14 +24,14 @@ from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
 from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
-from airflow_plugin.control import stream_table
+from airflow_plugin.control import migrations, stream_table
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
 from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 from config_schema.sql.component_logins import Duty, grant_lacking
-from config_schema.sql.statements import load_statements
+from config_schema.sql.versions import Part
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.row_settings import settings_of_row
@@ -152,19 +152,8 @@ class World:
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""
-        name = names.platform_name(platform)
-        statement = load_statements(ROOT / "merge_jobs" / "sql" / "batches.sql")["create_tables"]
-        tables = {
-            "counter": names.batch_counter_table(name),
-            "metrics": names.batch_metrics_table(name),
-            "run_index": names.batch_run_index(name),
-            "told_index": names.batch_told_index(name),
-            "rejected": names.rejected_keys_table(name),
-            "row_maps": names.row_maps_table(name),
-        }
-        parts = {key: sql.Identifier(table) for key, table in tables.items() if key in statement.identifiers}
-        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection, connection.cursor() as cursor:
-            cursor.execute(sql.SQL(statement.text).format(**parts))
+        with closing(psycopg2.connect(self.merge_dsn)) as connection, connection:
+            migrations.bring_up(connection, names.platform_name(platform), "public", Part.BATCHES)
 
     def batch(self, platform: str, stream_key: str, batch_id: int, end: datetime, **more: Any) -> None:
         """A committed batch with its counts, or as `more` has it."""

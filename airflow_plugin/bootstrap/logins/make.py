@@ -109,13 +109,13 @@ def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool
     except StreamFactoryError as error:
         if ADMIN_VARIABLE not in environment:
             raise
-        yield f"rights on tables not looked at ({error.what}): run dagfactory platform tables as their owner"
+        yield f"rights on tables not looked at ({error.what}): run dagfactory db upgrade as their owner"
         return
     platform, schema = target.platform, target.store.schema
     with closing(connect(dsn, where)) as owner:
         session = ControlSession(owner, platform, schema)
         stream_table.take_sync_lock(owner, platform, schema)
-        for table in stream_table.create_tables(owner, platform, schema, compiled=target.is_code):
+        for table in stream_table.create_tables(owner, platform, schema):
             yield f"table {table} created"
         for grant in grant_lacking(session.execute, platform, schema):
             yield f"granted {grant}"

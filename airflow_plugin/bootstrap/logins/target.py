@@ -27,7 +27,6 @@ class LoginStore:
 
     original: str
     store: Database
-    is_code: bool
 
     @property
     def platform(self) -> str:
@@ -56,9 +55,9 @@ class LoginStore:
         return ADMIN_VARIABLE, dsn_with_tls(make_dsn(**parts), modelled_tls(self.store))
 
 
-def of_platform(platform: Platform, *, is_code: bool) -> LoginStore:
+def of_platform(platform: Platform) -> LoginStore:
     """Return the target of a platform of the model."""
-    return LoginStore(platform.name, platform.merge_store, is_code)
+    return LoginStore(platform.name, platform.merge_store)
 
 
 def of_settings(path: Path) -> LoginStore:
@@ -84,7 +83,7 @@ def of_settings(path: Path) -> LoginStore:
         tls=next(iter(modes), None),
         tls_ca=settings.postgres_tls_ca,
     )
-    return LoginStore(settings.original_platform_name, store, bool(settings.model_is_code))
+    return LoginStore(settings.original_platform_name, store)
 
 
 def _parsed(dsn: str, where: str) -> dict[str, str]:

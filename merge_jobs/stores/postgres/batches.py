@@ -19,7 +19,6 @@ from config_schema import names
 from config_schema.model import Dataset, Milestoning
 from config_schema.result import MergeResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
-from merge_jobs.stores.postgres.component_rights import grant_lacking
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
 
@@ -108,28 +107,6 @@ class Batch:
     def strategy(self) -> str:
         """The strategies of the batch's datasets, joined by `+`."""
         return "+".join(sorted({staged.strategy for staged in self.staged.values()}))
-
-
-def create_tables(store: MergeStore) -> None:
-    """Make the platform's batch tables where they are missing, with the rights of components on them. Commits."""
-    if not tables_stand(store):
-        store.lock_creation()
-        parts = _tables(store, "counter", "metrics", "run_index", "told_index", "rejected", "row_maps")
-        store.run("batches.create_tables", None, **parts)
-        grant_lacking(store)
-    store.commit()
-
-
-def tables_stand(store: MergeStore) -> bool:
-    """Return whether the platform has its batch tables."""
-    platform = store.stream.platform_name
-    tables = [
-        names.batch_counter_table(platform),
-        names.batch_metrics_table(platform),
-        names.rejected_keys_table(platform),
-        names.row_maps_table(platform),
-    ]
-    return bool(store.value("batches.count_tables", {"schema": store.place.schema, "tables": tables}) == len(tables))
 
 
 def last_batch(store: MergeStore) -> int:
@@ -346,7 +323,5 @@ def _tables(store: MergeStore, *wanted: str) -> dict[str, sql.Composable]:
         "metrics": store.table(names.batch_metrics_table(platform)),
         "rejected": store.table(names.rejected_keys_table(platform)),
         "row_maps": store.table(names.row_maps_table(platform)),
-        "run_index": sql.Identifier(names.batch_run_index(platform)),
-        "told_index": sql.Identifier(names.batch_told_index(platform)),
     }
     return {name: every[name] for name in wanted}

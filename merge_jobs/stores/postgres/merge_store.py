@@ -115,11 +115,6 @@ class MergeStore:
                 "Connect to the server itself, not through a proxy that pools transactions",
             )
 
-    def lock_creation(self) -> None:
-        """Hold the making of the platform's tables until the transaction ends: two streams may start at once."""
-        number = lock_number(f"{self.place.schema}/{self.stream.platform_name}")
-        self.run("batches.lock_for_creation", {"lock": number})
-
     def close(self) -> None:
         """Release the stream's lock where a pooler would keep it, and close the session."""
         if self.session.pooled and self.session.locked_to is not None and not self.session.closed:

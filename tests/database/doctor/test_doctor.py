@@ -277,7 +277,7 @@ def test_tables_that_are_missing(well):
     well.execute(f"DROP TABLE {TABLE}")
     missing = [text for level, area, text in well.doctor() if (level, area) == ("error", "tables")]
     assert missing == [
-        f"there is no {TABLE} in schema 'public'. Run dagfactory sync or dagfactory platform tables, which create it"
+        f"there is no {TABLE} in schema 'public'. Run dagfactory sync or dagfactory db upgrade, which create it"
     ]
 
 
@@ -287,7 +287,8 @@ def test_a_user_who_may_not_read_or_only_read(well, monkeypatch):
     well.execute(f"GRANT CONNECT ON DATABASE {database} TO watcher_{database}")
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", server.dsn(database, f"watcher_{database}", "word"))
     assert {(level, area, text.partition(" ")[0]) for level, area, text in well.doctor()} == {
-        ("error", "tables", table) for table in (TABLE, f"{TABLE}_history", "yellowlive_model_state")
+        ("error", "tables", table)
+        for table in (TABLE, f"{TABLE}_history", "yellowlive_model_state", "yellowlive_schema_version")
     }
     well.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher_{database}")
     assert well.doctor() == []
@@ -301,6 +302,25 @@ def test_an_older_table_and_a_store_without_a_synced_model(well):
         ("warning", "tables", f"{TABLE} takes configs of at most 2048 characters"),
         ("warning", "tables", "no model was synced yet, so that jobs have none to run"),
     ]
+
+
+def test_tables_of_another_version_are_told_of_with_what_is_wanted(well):
+    done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])
+    assert "version 4 of the tables of streams, as wanted" in done.stdout
+    well.execute("DELETE FROM yellowlive_schema_version WHERE number = 4")
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "versions")
+    assert text == (
+        "version 1 of the tables of streams, and this program wants 4: 0004 compiled_models is missing. "
+        "Run dagfactory db upgrade with the login that owns the tables"
+    )
+    well.execute(
+        "INSERT INTO yellowlive_schema_version (number, part, name, checksum, older_may_run) "
+        "VALUES (9000, 'streams', 'of_tomorrow', 'x', false)"
+    )
+    level, area, text = well.only()
+    assert (level, area) == ("error", "versions")
+    assert "9000 of_tomorrow is not for programs that do not know it" in text
 
 
 def test_rows_set_aside_rows_gone_and_late_data_are_errors_with_what_to_do(well):

@@ -317,40 +317,62 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
     assert told.stdout.strip().endswith("would be created")
     assert synced.tables() == []
-    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state created")
+    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state, yellowlive_compiled_model created")
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
-def test_platform_tables_creates_the_tables_and_says_so(dagfactory, model, synced):
-    shown = dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive", "--dry-run")
-    assert shown.stdout.endswith("yellowlive_model_state would be created\n")
+def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
+    of_live = ("--model", model, "--platform", "YellowLive")
+    absent = "YellowLive: the tables of batches are not made yet"
+    shown = dagfactory("db", "upgrade", *of_live, "--dry-run").stdout.splitlines()
+    assert shown[0] == "YellowLive: 0001 stream_tables, 0004 compiled_models would be run"
+    assert shown[1].endswith("yellowlive_model_state, yellowlive_compiled_model would be created")
+    assert shown[2:] == [absent]
     assert synced.tables() == []
-    first = dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive")
-    created = "yellowlive_airflow_dsg, yellowlive_airflow_dsg_history, yellowlive_model_state created"
-    assert first.stdout == f"YellowLive: {created}\n"
-    assert len(synced.tables()) == 3
-    assert dagfactory("platform", "tables", "--model", model, "--platform", "YellowLive").stdout.endswith(
-        "all tables are there\n"
-    )
+    tables = ["airflow_dsg", "airflow_dsg_history", "model_state", "compiled_model"]
+    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == [
+        "YellowLive: 0001 stream_tables, 0004 compiled_models run",
+        f"YellowLive: {', '.join(f'yellowlive_{table}' for table in tables)} created",
+        absent,
+    ]
+    assert synced.tables() == sorted(f"yellowlive_{table}" for table in (*tables, "schema_version"))
+    again = ["YellowLive: version 4 of the tables of streams, as wanted", absent]
+    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == again
+    status = dagfactory("db", "status", *of_live)
+    assert (status.returncode, status.stdout.splitlines()) == (0, again)
 
 
-def test_platform_tables_says_what_it_widened(dagfactory, model, synced):
+def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, model, synced):
+    dagfactory("sync", model, "--yes")
+    synced.execute("DELETE FROM yellowlive_schema_version WHERE number = 4")
+    old = dagfactory("db", "status", "--model", model)
+    assert old.returncode == 1
+    assert "version 1 of the tables of streams, and this program wants 4: 0004 compiled_models is missing" in old.stdout
+    told = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
+    assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in told] == [
+        ("YellowForensic", "streams", "current", 4, []),
+        ("YellowForensic", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
+        ("YellowLive", "streams", "old", 1, ["0004 compiled_models"]),
+        ("YellowLive", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
+    ]
+    assert "YellowLive: 0004 compiled_models run\n" in dagfactory("db", "upgrade", "--model", model).stdout
+    assert dagfactory("db", "status", "--model", model).returncode == 0
+    synced.execute("UPDATE yellowlive_schema_version SET checksum = 'x' WHERE number = 1")
+    changed = dagfactory("db", "status", "--model", model)
+    assert changed.returncode == 1
+    assert "0001 stream_tables was another one when it was run" in changed.stdout
+
+
+def test_db_upgrade_says_what_it_widened(dagfactory, model, synced):
     dagfactory("platform", "tables", "--model", model)
     synced.execute("ALTER TABLE yellowlive_airflow_dsg ALTER COLUMN config_json TYPE varchar(100)")
     refused = dagfactory("sync", model, "--yes")
-    assert_one_clear_error(refused, "Run dagfactory platform tables")
-    shown = dagfactory("platform", "tables", "--model", model, "--dry-run")
+    assert_one_clear_error(refused, "Run dagfactory db upgrade")
+    shown = dagfactory("db", "upgrade", "--model", model, "--dry-run")
     assert "YellowLive: config_json takes 100 characters, and would be widened" in shown.stdout
-    done = dagfactory("platform", "tables", "--model", model)
-    assert sorted(done.stdout.splitlines()) == [
-        "YellowForensic: all tables are there",
-        "YellowLive: all tables are there",
-        "YellowLive: config_json took 100 characters, now any",
-    ]
-    assert sorted(dagfactory("db", "upgrade", "--model", model).stdout.splitlines()) == [
-        "YellowForensic: nothing to do",
-        "YellowLive: nothing to do",
-    ]
+    done = dagfactory("db", "upgrade", "--model", model)
+    assert done.stdout.splitlines()[-1] == "YellowLive: config_json took 100 characters, now any"
+    assert "config_json" not in dagfactory("db", "upgrade", "--model", model).stdout
     assert dagfactory("sync", model, "--yes").returncode == 0
 
 
@@ -358,7 +380,7 @@ def test_check_tells_what_lacks_of_the_tables_and_what_to_do(dagfactory, model, 
     before = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive")
     assert before.returncode == 1
     assert "yellowlive_airflow_dsg" in before.stdout
-    assert "dagfactory platform tables" in before.stdout
+    assert "dagfactory db upgrade" in before.stdout
     assert synced.tables() == []
     dagfactory("sync", model)
     after = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive", "--json")

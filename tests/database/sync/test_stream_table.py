@@ -59,7 +59,7 @@ def test_a_missing_table_says_which_and_what_to_do(connection):
 def test_who_waited_for_another_sync_finds_the_tables_that_it_made(new_database):
     database = new_database("merge")
     first, second = database.connect(), database.connect()
-    assert len(stream_table.missing_tables(second, "yellowlive")) == 3  # what a plan looks at, and then remembers
+    assert len(stream_table.missing_tables(second, "yellowlive")) == 4  # what a plan looks at, and then remembers
     second.rollback()
     stream_table.take_sync_lock(first, "yellowlive")
     created: list[list[str]] = []
@@ -89,11 +89,12 @@ def _wait_until_one_waits(connection) -> None:
 
 
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
-    all_three = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history", "yellowlive_model_state"]
-    assert stream_table.create_tables(connection, "yellowlive") == all_three
+    rows = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history"]
+    every = [*rows, "yellowlive_model_state", "yellowlive_compiled_model"]
+    assert stream_table.create_tables(connection, "yellowlive") == every
     assert stream_table.create_tables(connection, "yellowlive") == []
     connection.cursor().execute("DROP TABLE yellowlive_airflow_dsg_history")
-    assert stream_table.create_tables(connection, "yellowlive") == all_three[1:2]
+    assert stream_table.create_tables(connection, "yellowlive") == rows[1:]
 
 
 def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
@@ -103,6 +104,7 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         reader = new_database("reader").user
         cursor.execute(f"GRANT CONNECT ON DATABASE {database.name} TO {reader}")
+        cursor.execute(f"GRANT SELECT ON yellowlive_schema_version TO {reader}")
     owner.close()
 
     other = psycopg2.connect(postgres.dsn(database.name, reader, "pass word's"))
@@ -113,7 +115,7 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
 @pytest.mark.parametrize("schema", ["Odd name", "50%s off", 'quo"te', "%(table)s", "{stream_table}"])
 def test_another_schema_can_hold_the_tables_whatever_its_name(connection, schema):
     connection.cursor().execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 3
+    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 4
     stream_table.take_sync_lock(connection, "yellowlive", schema)
     stream_table.lock_rows(connection, "yellowlive", schema)
     write_rows(connection, "yellowlive", [RowChange("b", "{}", "active", "create")], changed_by="x", schema=schema)

@@ -22,8 +22,8 @@ MODEL = ["--model", str(EXAMPLES), "--platform", "YellowLive"]
 PLATFORM = ["--platform", "YellowLive"]
 AIRFLOW = ["--airflow-url", "http://localhost:1"]
 CASES = {
-    "db init": (MODEL, ["platform", "tables", *MODEL]),
-    "db upgrade": (MODEL, ["platform", "tables", *MODEL]),
+    "db init": (MODEL, ["db", "upgrade", *MODEL]),
+    "platform tables": (MODEL, ["db", "upgrade", *MODEL]),
     "db check": ([*MODEL, "--json"], ["doctor", "--merge-stores", *MODEL, "--json"]),
     "dag show": (["Store1", *MODEL, "--no-airflow"], ["streams", "preview", "Store1", *MODEL, "--no-airflow"]),
     "dag simulate": (
@@ -90,7 +90,7 @@ def test_each_old_name_is_tried_above_hidden_and_has_a_new_one_that_is_listed():
 
 def test_create_tables_says_its_new_name_and_makes_files_and_tables(folder):
     done = run(folder, "bootstrap", *MODEL, "--out", str(folder), "--create-tables")
-    assert "--create-tables is now dagfactory platform tables: it goes with a later release\n" in done.stderr
+    assert "--create-tables is now dagfactory db upgrade: it goes with a later release\n" in done.stderr
     assert (folder / "dags" / "yellowlive_factory.py").exists()
     assert "YELLOWLIVE" in str(done.exception)  # the merge store cannot be reached, as nobody says how
 

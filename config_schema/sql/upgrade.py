@@ -1,0 +1,135 @@
+"""Run the migrations that a platform's tables lack, for Airflow's side and for jobs; each gives its session.
+
+`bring_up` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of the platform's
+versions, so that of several that start at once one does it and the others find it done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config_schema.sql import versions
+from config_schema.sql.statements import SqlFile, Statement, quoted
+from config_schema.sql.versions import Migration, Part, Standing, TablesTooOld
+
+STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
+NO_VALUES: Mapping[str, Any] = {}
+UNDEFINED_TABLE, NO_RIGHT, LOCK_HELD = "42P01", "42501", "55P03"
+TRY_SECONDS = 60.0  # for the locks of one migration
+PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go first
+
+
+@dataclass(frozen=True)
+class ControlDatabase:
+    """A session on a platform's control database, as a side has it. Its errors have PostgreSQL's code as `pgcode`."""
+
+    where: str
+    platform: str
+    schema: str
+    run: Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]  # gives the rows, if there are any
+    commit: Callable[[], None]
+    rollback: Callable[[], None]
+    pause: Callable[[float], None]
+
+
+def standing(database: ControlDatabase, part: Part) -> Standing:
+    """Return what the database has of a part, in one round trip. Nothing is changed, and no transaction ends."""
+    tables = list(versions.tables(database.platform, part))
+    values = {"schema": database.schema, "tables": tables}
+    try:
+        ((there, applied),) = _run(database, "standing", {**values, "part": part.value})
+    except Exception as error:
+        if getattr(error, "pgcode", None) != UNDEFINED_TABLE:
+            raise
+        ((there, applied),) = _run(database, "without_versions", values)
+    return versions.standing_of(database.platform, part, there, applied)
+
+
+def bring_up(database: ControlDatabase, found: Standing) -> Standing:
+    """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
+
+    Raise TablesTooNew, or TablesTooOld where the login lacks the right.
+    """
+    found.check(database.where)
+    if not found.needed:
+        return found
+    _lock(database)
+    before = standing(database, found.part)  # another may have done it meanwhile
+    before.check(database.where)
+    for migration in before.needed:
+        _migrate(database, before, migration)
+    return before
+
+
+def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
+    """Run what `found` lacks, and commit each; return what was run.
+
+    Raise TablesTooNew, or TablesTooOld where the login lacks the right. What fails leaves those before it committed.
+    """
+    found.check(database.where)
+    return [one for one in found.needed if _migrated(database, found, one, seconds)]
+
+
+def _migrated(database: ControlDatabase, found: Standing, migration: Migration, seconds: float) -> bool:
+    """Run one migration and commit it, in short tries; return whether it had to be run."""
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            _run(database, "short_lock_timeout")
+            _lock(database)
+            # One that `found` has already is run again for the sake of a table that was lost.
+            needed = migration not in found.missing or migration in standing(database, found.part).missing
+            if needed:
+                _migrate(database, found, migration)
+            database.commit()
+            return needed
+        except Exception as error:
+            if getattr(error, "pgcode", None) != LOCK_HELD or time.monotonic() + PAUSE_SECONDS >= give_up:
+                raise
+            database.rollback()
+            database.pause(PAUSE_SECONDS)
+
+
+def _lock(database: ControlDatabase) -> None:
+    _run(database, "lock", {"schema": database.schema, "platform": database.platform})
+
+
+def _migrate(database: ControlDatabase, found: Standing, migration: Migration) -> None:
+    values = {
+        "number": migration.number,
+        "part": migration.part.value,
+        "name": migration.name,
+        "checksum": migration.checksum,
+        "older_may_run": migration.older_may_run,
+    }
+    try:
+        _run(database, "create_versions")
+        _run_statement(database, migration.statement)
+        _run(database, "record", values)
+    except Exception as error:
+        if getattr(error, "pgcode", None) != NO_RIGHT:
+            raise
+        raise TablesTooOld(database.where, found, _said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """Return PostgreSQL's message, which names a table or a schema and no value."""
+    return str(getattr(error, "what", "") or str(error).partition("\n")[0])
+
+
+def _run(database: ControlDatabase, name: str, values: Mapping[str, Any] = NO_VALUES) -> list[tuple[Any, ...]]:
+    return _run_statement(database, STATEMENTS[name], values)
+
+
+def _run_statement(
+    database: ControlDatabase, statement: Statement, values: Mapping[str, Any] = NO_VALUES
+) -> list[tuple[Any, ...]]:
+    every = versions.identifiers(database.platform, database.schema)
+    parts = {name: quoted(every[name]) for name in statement.identifiers if name in every}
+    if values:  # the driver would read a % in a name as a placeholder
+        parts = {name: part.replace("%", "%%") for name, part in parts.items()}
+    return database.run(statement.checked(parts, values).format(**parts), values)

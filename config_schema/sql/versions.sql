@@ -1,0 +1,40 @@
+-- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
+
+-- name: standing
+-- In one round trip: which tables are there, and which migrations they have. The table of versions may not be there
+-- yet, or not be readable: the savepoint keeps the transaction.
+SAVEPOINT before_versions;
+SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])),
+       ARRAY(SELECT json_build_array(number, name, checksum, older_may_run)
+             FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number)
+
+-- name: without_versions
+-- The same where there is no table of versions.
+ROLLBACK TO SAVEPOINT before_versions;
+SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[]
+
+-- name: lock
+-- Nobody else changes the platform's tables until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('dagfactory versions ' || %(schema)s || '.' || %(platform)s, 0))
+
+-- name: short_lock_timeout
+-- Whoever asks for a table while another waits for it alone waits behind that one: so it is asked for a moment only.
+SET LOCAL lock_timeout = '1s'
+
+-- name: create_versions
+CREATE TABLE IF NOT EXISTS {schema}.{versions} (
+    number integer PRIMARY KEY,
+    part text NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    older_may_run boolean NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT statement_timestamp()
+)
+
+-- name: record
+-- A migration that is run again, because a table was lost, keeps the time of its first run.
+INSERT INTO {schema}.{versions} (number, part, name, checksum, older_may_run)
+VALUES (%(number)s, %(part)s, %(name)s, %(checksum)s, %(older_may_run)s)
+ON CONFLICT (number) DO NOTHING

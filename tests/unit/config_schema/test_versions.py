@@ -1,0 +1,144 @@
+"""Migrations as files: their form, that released ones stay as they are, and what a database lacks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from config_schema import names
+from config_schema.sql import versions
+from config_schema.sql.versions import AppliedMigration, Part, Standing, State, TablesTooNew, TablesTooOld, migrations
+
+# One that is changed would leave older installations without the change: write a new one, and add it here.
+RELEASED = {
+    1: "7c119522f80a5b7f5a7bc0809ee169463e8293ec87a6af8968ea66f0d98c30fe",
+    2: "0ac7986f8e0376726d66c03551a45263fc3e4dddbeb8151f66a4cf1fdcdedabb",
+    3: "1e85a58e8e3806023eecc511b5f37d3f0f53b5b9f2643e143d2d90d18e9ba3f6",
+    4: "a221aab11ae34ba3391eccc0ec347efc071970f7f4571c8f1b0e995953382747",
+}
+PLATFORM = "yellowlive"
+
+
+def applied(*numbers: int, **changed) -> tuple[AppliedMigration, ...]:
+    known = {one.number: one for one in migrations()}
+    return tuple(
+        AppliedMigration(number, known[number].name, changed.get("checksum", known[number].checksum), True) for number in numbers
+    )
+
+
+def standing(part: Part, *numbers: int, lost: tuple[str, ...] = (), **changed) -> Standing:
+    wanted = versions.tables(PLATFORM, part)
+    there = tuple(table for table in wanted if table not in lost)
+    return Standing(part, there, applied(*numbers, **changed), wanted, versions.of_part(part))
+
+
+def test_a_released_migration_stays_as_it_was():
+    assert {one.number: one.checksum for one in migrations()} == RELEASED
+
+
+def test_the_checksum_is_that_of_the_sql_alone():
+    one = migrations()[2]
+    other = replace(one.statement, text=f"-- another comment\n\n{one.statement.text.replace(' ', '  ')}  -- and one")
+    assert replace(one, statement=other).checksum == one.checksum
+    other = replace(one.statement, text=one.statement.text.replace("IS NOT NULL", "IS NULL"))
+    assert replace(one, statement=other).checksum != one.checksum
+
+
+def test_every_migration_can_be_run_again_on_tables_that_have_it():
+    for one in migrations():
+        for statement in re.sub("--.*", "", one.statement.text).split(";"):
+            words = " ".join(statement.split())
+            made = re.match(
+                r"(CREATE|DROP|ALTER) (UNIQUE )?(TABLE|INDEX|SEQUENCE|SCHEMA|VIEW)( IF| CONCURRENTLY)?", words
+            )
+            assert made is None or made[4] == " IF" or re.match(r"ALTER TABLE \S+ (ADD|DROP) COLUMN IF", words), words
+            assert "DROP TABLE" not in words
+
+
+def test_a_migration_names_only_what_a_platform_has():
+    for one in migrations():
+        assert one.statement.identifiers <= versions.identifiers(PLATFORM, "public").keys(), str(one)
+        assert not one.statement.values
+
+
+def test_the_tables_of_both_parts_and_their_versions_are_those_of_the_platform():
+    parts = [table for part in Part for table in versions.tables(PLATFORM, part)]
+    assert sorted([*parts, names.schema_version_table(PLATFORM)]) == sorted(names.platform_tables(PLATFORM))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "0001_x.sql",
+            "-- part: others\n-- older programs: stop\nSELECT 1",
+            "with the lines `part` and `older programs`",
+        ),
+        ("0001_x.sql", "SELECT 1", "with the lines `part` and `older programs`"),
+        ("1_x.sql", "-- part: streams\n-- older programs: stop\nSELECT 1", "a migration is 0001_name.sql"),
+        ("0002_x.sql", "-- part: streams\n-- older programs: stop\nSELECT 1", "the next migration has the number 0001"),
+    ],
+)
+def test_a_file_that_is_no_migration_is_named(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=said) as raised:
+        versions.read_migrations(tmp_path)
+    assert name in str(raised.value)
+
+
+def test_a_number_is_given_once(tmp_path):
+    for name in ("0001_a.sql", "0001_b.sql"):
+        (tmp_path / name).write_text("-- part: streams\n-- older programs: stop\nSELECT 1")
+    with pytest.raises(ValueError, match=r"0001_b.sql: the next migration has the number 0002"):
+        versions.read_migrations(tmp_path)
+
+
+STREAMS = [one.number for one in versions.of_part(Part.STREAMS)]
+BATCHES = [one.number for one in versions.of_part(Part.BATCHES)]
+
+
+def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
+    assert [one.number for one in standing(Part.STREAMS, 1).needed] == [n for n in STREAMS if n != 1]
+    assert standing(Part.STREAMS, *STREAMS).needed == ()
+    lost = standing(Part.BATCHES, *BATCHES, lost=("yellowlive_row_maps",))
+    assert [one.number for one in lost.needed] == BATCHES
+    assert lost.state is State.OLD
+    assert str(lost).endswith("yellowlive_row_maps is missing")
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said"),
+    [
+        (standing(Part.STREAMS, lost=versions.tables(PLATFORM, Part.STREAMS)), State.ABSENT, "are not made yet"),
+        (standing(Part.STREAMS, *STREAMS), State.CURRENT, f"version {STREAMS[-1]} of the tables of streams, as wanted"),
+        (standing(Part.BATCHES), State.OLD, "version 0 of the tables of batches, .* 0003 results_index is missing"),
+        (standing(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
+    ],
+)
+def test_each_state_is_told_with_what_stands_and_what_is_wanted(found, state, said):
+    assert found.state is state
+    assert re.search(said, str(found))
+
+
+@pytest.mark.parametrize(("older_may_run", "state"), [(True, State.NEWER), (False, State.TOO_NEW)])
+def test_tables_of_a_newer_program_are_refused_only_where_that_says_so(older_may_run, state):
+    known = standing(Part.BATCHES, *BATCHES)
+    newer = replace(known, applied=(*known.applied, AppliedMigration(9000, "of_tomorrow", "x", older_may_run)))
+    assert newer.state is state
+    assert newer.version == 9000
+    if older_may_run:
+        newer.check("merge store")
+        return
+    with pytest.raises(TablesTooNew, match="9000 of_tomorrow is not for programs that do not know it") as raised:
+        newer.check("merge store")
+    assert raised.value.todo == "Use the version of plugin and image that changed them, or a newer one"
+    assert raised.value.standing == newer
+
+
+def test_who_may_not_upgrade_is_told_who_may():
+    error = TablesTooOld("tables of yellowlive", standing(Part.STREAMS, 1), "permission denied for schema public")
+    assert "this login may not change that (permission denied for schema public)" in error.what
+    assert "Run dagfactory db upgrade with the login that owns the tables" in error.todo
+    assert not error.retryable

@@ -133,7 +133,7 @@ def _of_versions(
     connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
 ) -> Iterator[Finding]:
     """Yield which migrations the tables have; tables that are missing are reported elsewhere."""
-    area = Area("versions", settings.original_platform_name)
+    area = Area("tables", settings.original_platform_name)
     table = names.schema_version_table(settings.platform_name)
     if not tables.get(table, (True, False))[0]:
         return  # reported as a table that may not be read

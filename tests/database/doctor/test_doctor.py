@@ -222,7 +222,7 @@ def test_a_notifier_without_the_provider_that_it_needs(well, monkeypatch):
     well.settings_file.write_text(json.dumps(settings))
     monkeypatch.setattr(versions, "SLACK", "apache-airflow-providers-nobody")
     level, area, text = well.only()
-    assert (level, area) == ("error", "versions")
+    assert (level, area) == ("error", "tables")
     assert "Install apache-airflow-providers-nobody" in text
 
 
@@ -309,7 +309,7 @@ def test_tables_of_another_version_are_told_of_with_what_is_wanted(well):
     assert "version 4 of the tables of streams, as wanted" in done.stdout
     well.execute("DELETE FROM yellowlive_schema_version WHERE number = 4")
     level, area, text = well.only()
-    assert (level, area) == ("warning", "versions")
+    assert (level, area) == ("warning", "tables")
     assert text == (
         "version 1 of the tables of streams, and this program wants 4: 0004 compiled_models is missing. "
         "Run dagfactory db upgrade with the login that owns the tables"

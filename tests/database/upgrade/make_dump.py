@@ -144,11 +144,8 @@ def dump(server: EmbeddedPostgres, binaries: Path, name: str) -> str:
     said = subprocess.run([*command, server.dsn(name)], check=True, capture_output=True, text=True).stdout
     said = said.replace(author(), "ann@host")
     # Functions come before the tables that they read.
-    kept = (
-        line
-        for line in said.splitlines()
-        if not re.match(r"--|SET (?!check_function_bodies)|SELECT pg_catalog.set_config|\\|$", line)
-    )
+    left_out = re.compile(r"--|SET (?!check_function_bodies)|SELECT pg_catalog.set_config|\\|$")
+    kept = (line for line in said.splitlines() if not left_out.match(line))
     return "\n".join(kept) + "\n"
 
 

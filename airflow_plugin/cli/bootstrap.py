@@ -20,7 +20,7 @@ Out = Annotated[
 Shards = Annotated[
     int, typer.Option("--shards", min=1, max=1000, help="Split each platform's streams over so many factory files.")
 ]
-CreateTables = Annotated[bool, typer.Option("--create-tables", hidden=True)]  # the old way to platform tables
+CreateTables = Annotated[bool, typer.Option("--create-tables", hidden=True)]  # the old way to db upgrade
 Roles = Annotated[
     bool,
     typer.Option("--roles", help="Only make the logins of Airflow's components and of sync in the merge stores."),

@@ -257,6 +257,7 @@ def standing_of(platform: str, part: Part, there: Sequence[str], applied: Sequen
     """Return what a database has, from the row that the statement `standing` gives."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
-        AppliedMigration(int(str(number)), str(name), str(checksum), bool(older)) for number, name, checksum, older in applied
+        AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))
+        for number, name, checksum, older in applied
     )
     return Standing(part, tuple(one for one in wanted_tables if one in there), recorded, wanted_tables, of_part(part))

@@ -201,7 +201,7 @@ def test_a_dsn_that_does_not_lead_there_is_one_clear_error(merge_store, monkeypa
 
 def test_a_missing_table_says_what_creates_it(merge_store):
     change(merge_store, f"DROP TABLE {TABLE}")
-    with pytest.raises(MergeStoreError, match="Run dagfactory sync or dagfactory platform tables"):
+    with pytest.raises(MergeStoreError, match="Run dagfactory sync or dagfactory db upgrade"):
         read_table(SETTINGS)
 
 

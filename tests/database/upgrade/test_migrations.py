@@ -19,7 +19,7 @@ from config_schema.model import Milestoning
 from config_schema.sql import versions
 from config_schema.sql.statements import Statement
 from config_schema.sql.versions import Migration, Part, State, TablesTooNew, TablesTooOld
-from merge_jobs.admin.repair import kept_tables
+from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.trust import trust_again
 
@@ -337,7 +337,7 @@ def test_an_older_program_refuses_tables_that_it_would_do_harm_to(case, changed_
     ):
         with pytest.raises(TablesTooNew):
             by_hand()
-    [kept] = kept_tables(job.store, case.ecosystem, "YellowLive", ["Store1"])
+    [kept] = repair_tables(job.store, case.ecosystem, "YellowLive", ["Store1"])
     assert isinstance(kept.failed, TablesTooNew)
     with (
         closing(case.target.connect()) as connection,

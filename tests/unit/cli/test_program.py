@@ -14,7 +14,15 @@ import config_schema
 from airflow_plugin.cli.program import missing_extra
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-COMMANDS = [["validate"], ["sync"], ["bootstrap"], ["doctor"], ["platform", "tables"], ["streams", "preview"]]
+COMMANDS = [
+    ["validate"],
+    ["sync"],
+    ["bootstrap"],
+    ["doctor"],
+    ["db", "status"],
+    ["db", "upgrade"],
+    ["streams", "preview"],
+]
 
 
 def run(*arguments: object, code: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +44,7 @@ def test_help_lists_the_commands_and_no_old_names():
     listed = re.findall(r"^│ ([a-z]+) +[A-Z]", done.stdout, re.MULTILINE)
     assert listed == [
         *("validate", "plan", "sync", "bootstrap", "doctor", "status", "demo"),
-        *("model", "streams", "runs", "views", "platform", "migrate"),
+        *("model", "streams", "runs", "views", "platform", "db", "migrate"),
     ]
 
 

@@ -24,7 +24,8 @@ PLATFORM = "yellowlive"
 def applied(*numbers: int, **changed) -> tuple[AppliedMigration, ...]:
     known = {one.number: one for one in migrations()}
     return tuple(
-        AppliedMigration(number, known[number].name, changed.get("checksum", known[number].checksum), True) for number in numbers
+        AppliedMigration(number, known[number].name, changed.get("checksum", known[number].checksum), True)
+        for number in numbers
     )
 
 
@@ -65,7 +66,8 @@ def test_a_migration_names_only_what_a_platform_has():
 
 def test_the_tables_of_both_parts_and_their_versions_are_those_of_the_platform():
     parts = [table for part in Part for table in versions.tables(PLATFORM, part)]
-    assert sorted([*parts, names.schema_version_table(PLATFORM)]) == sorted(names.platform_tables(PLATFORM))
+    assert len(set(parts)) == len(parts)
+    assert {*parts, names.schema_version_table(PLATFORM)} <= set(names.platform_tables(PLATFORM))
 
 
 @pytest.mark.parametrize(

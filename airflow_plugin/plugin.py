@@ -7,8 +7,7 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from airflow_plugin.settings import SECTION
-from airflow_plugin.web.lazy import WebApp
-from airflow_plugin.web.navigation import react_apps
+from airflow_plugin.web.registration import WebApp, react_apps
 
 
 class StreamFactoryPlugin(AirflowPlugin):

@@ -103,7 +103,7 @@ def compare(
     """
     from airflow_plugin.cli.migrate_view import compared_as_dict, print_compared
     from airflow_plugin.cli.wording import print_error
-    from airflow_plugin.migrate.comparing import compared
+    from airflow_plugin.migrate.compare import compared
     from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import extracted
     from airflow_plugin.migrate.loading import loaded_files

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
+import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,13 +18,11 @@ import typer
 from airflow_plugin.demo.airflow import DemoAirflow, check_port, run_to_end
 from airflow_plugin.demo.consumer import show_consumers
 from airflow_plugin.demo.databases import Databases, create_databases
-from airflow_plugin.demo.folder import demo_folder
 from airflow_plugin.demo.model import DemoModel
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from airflow_plugin.demo.processes import Processes, inherited_environment, python_module
 from airflow_plugin.demo.report import Report
 from airflow_plugin.demo.rounds import PLATFORMS, Line, run_round
-from airflow_plugin.demo.signals import ignore_signals, stopped_by_signals
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
@@ -32,6 +33,7 @@ SEED = 7
 NAMES = tuple(platform.original for platform in PLATFORMS)
 SHOWN_SECONDS = 90
 SCHEDULED_SECONDS = 150
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Exit = Annotated[bool, typer.Option("--exit", help="End after the check; otherwise the UI stays up until Ctrl+C.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="How many rounds; every second one changes data.")]
@@ -199,3 +201,48 @@ def _postgres(folder: Path, report: Report) -> Iterator[Databases]:
     with EmbeddedPostgres(folder / "postgres") as server:
         report.step(f"PostgreSQL: embedded, port {server.port}")
         yield create_databases(server.dsn(), "embedded PostgreSQL", passwords)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Let TERM and HUP unwind as Ctrl+C does, so that everything is stopped."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """Ignore signals until `stopped_by_signals` ends."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def demo_folder(given: Path | None) -> Iterator[Path]:
+    """Yield the folder, created if missing. Raises StreamFactoryError if another demo uses it."""
+    if given is None:
+        with tempfile.TemporaryDirectory(prefix="stream-factory-demo-", ignore_cleanup_errors=True) as made:
+            Path(made).chmod(0o711)  # as root PostgreSQL runs as another user, who has to walk through
+            yield Path(made)
+        return
+    where = f"--dir {given}"
+    if any(character.isspace() for character in str(given.resolve())):
+        raise StreamFactoryError(where, "a path with a space is no address of a model", "Name one without")
+    try:
+        given.mkdir(parents=True, exist_ok=True)
+        lock = (given / "lock").open("w")
+    except OSError as error:
+        raise StreamFactoryError(where, f"it cannot be used ({error.strerror})", "Name a folder of yours") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StreamFactoryError(where, "another demo runs in it", "End that one, or name another") from error
+        yield given.resolve()

@@ -1,4 +1,4 @@
-"""Every difference between a static DAG and the factory's for the same stream. Pure.
+"""Every difference between a static DAG and the factory's for the same stream, or why there is none to compare with.
 
 What the factory does differently for all streams is reported too, with the reason: it is `by_design`, and no surprise.
 """
@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_plugin.migrate.command_line import DATASET, PLATFORM, STORE, WITHOUT_A_KEY, command_line
+from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.migrate.factory_pod import factory_pod
-from airflow_plugin.preview.shown import ShownDag
+from airflow_plugin.migrate.rows import Find
+from airflow_plugin.preview.shown import ShownDag, shown_dag
 from airflow_plugin.static_dags.static_dag import StaticDag
 from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
+from config_schema.errors import Problem, ProblemsFound
 
 DAG_KEYS = ("schedule", "timezone", "retries", "execution_timeout", "pool", "priority", "owner")
 POD_KEYS = ("image", "image_pull_policy", "image_pull_secrets", "namespace", "service_account", "resources")
@@ -206,3 +210,27 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return HIDDEN if SECRET_NAME.search(name) else LOGIN.sub(f"//{HIDDEN}@", value)
     return sorted(value) if isinstance(value, Mapping) else value
+
+
+@dataclass(frozen=True)
+class Compared:
+    """`origin` says where the row comes from, `built_by` what built its DAG; both are empty if there are problems."""
+
+    dag: StaticDag
+    origin: str = ""
+    built_by: str = ""
+    differences: tuple[DagDifference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def differs(self, *, strict: bool) -> bool:
+        """Return whether anything differs; without `strict`, differences by design do not count."""
+        return any(strict or one.by_design is None for one in self.differences)
+
+
+def compared(one: Extracted, find: Find, *, with_airflow: bool) -> Compared:
+    """Compare with the factory's DAG; if the factory would quarantine the row, return those problems instead."""
+    try:
+        shown = shown_dag(find(one), datetime.now(UTC), with_airflow=with_airflow)
+    except ProblemsFound as error:
+        return Compared(one.dag, problems=error.problems)
+    return Compared(one.dag, shown.candidate.origin, shown.built.by, differences(one.dag, shown))

@@ -1,4 +1,4 @@
-"""The tasks after the merge: on to the next run at once, or wait for whoever triggers it."""
+"""The tasks after the merge, on to the next run at once or waiting for a trigger; and how a task triggers a run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from airflow_plugin.jobs.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
-from airflow_plugin.operators.triggering import run_of
 from config_schema import names
 from config_schema.result import ResultCode
 
@@ -78,3 +77,23 @@ def _chain(conf: Any) -> int:
     """Return how many runs came before this one. A conf may be given by hand, so it may hold anything."""
     link = conf.get(CHAIN) if isinstance(conf, dict) else None
     return link if isinstance(link, int) and not isinstance(link, bool) and link > 0 else 0
+
+
+def run_of(dag_id: str, run_id: str, conf: dict[str, Any]) -> DagRunTriggerException:
+    """Return an exception by which a task triggers a run, at once and without waiting.
+
+    If a run of that id exists, none is created.
+    """
+    return DagRunTriggerException(
+        trigger_dag_id=dag_id,
+        dag_run_id=run_id,
+        conf=conf,
+        logical_date=None,
+        reset_dag_run=False,
+        skip_when_already_exists=True,
+        wait_for_completion=False,
+        allowed_states=[],
+        failed_states=[],
+        poke_interval=60,
+        deferrable=False,
+    )

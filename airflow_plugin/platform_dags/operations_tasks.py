@@ -17,7 +17,7 @@ from airflow_plugin.jobs.operations import (
 from airflow_plugin.jobs.platform_job import PlatformJob
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
-from airflow_plugin.operators.triggering import run_of
+from airflow_plugin.operators.routing import run_of
 from config_schema import names
 from config_schema.errors import ProblemsFound, StreamFactoryError
 

@@ -1,11 +1,14 @@
-"""A candidate's DAG as data: what is in its plan, and what Airflow makes of it where Airflow is installed."""
+"""A candidate's DAG as data: its plan, its next times, and what Airflow makes of it where Airflow is installed."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
 
 from airflow_plugin.jobs.merge_job import (
     CHECK_TASK,
@@ -15,10 +18,10 @@ from airflow_plugin.jobs.merge_job import (
 )
 from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
 from airflow_plugin.preview.candidates import Candidate
-from airflow_plugin.preview.times import next_times
 from airflow_plugin.rows.evaluation import plan_of
 from airflow_plugin.rows.last_good import Row
 from airflow_plugin.rows.plan import DagPlan
+from config_schema.cron import NOT_CRON, PRESETS
 
 AIRFLOW = ("airflow", "kubernetes")  # packages that the base install lacks
 
@@ -80,3 +83,23 @@ def _planned_tasks() -> tuple[ShownTask, ...]:
         ShownTask(RESCHEDULE_TASK, "", ()),
         ShownTask(WAIT_TASK, "", ()),
     )
+
+
+def next_times(schedule: str | None, timezone: str, after: datetime, count: int = 3) -> list[datetime]:
+    """Return the next times of a valid cron expression, in its time zone; none for another schedule."""
+    if schedule is None or schedule in NOT_CRON:
+        return []
+    zone, times = ZoneInfo(timezone), [after]
+    for _ in range(count):
+        times.append(_next(PRESETS.get(schedule, schedule), zone, times[-1]))
+    return [time.astimezone(zone) for time in times[1:]]
+
+
+def _next(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    wall = after.astimezone(zone).replace(tzinfo=None)
+    found = croniter(cron, start_time=wall)
+    coming: datetime = found.get_next(datetime)
+    if found.expanded[1] == ["*"]:  # every hour: when clocks go back, also in the hour that comes twice
+        return after + (coming - wall)
+    # A time that comes twice, or not at all: the later of what it can mean.
+    return max(coming.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

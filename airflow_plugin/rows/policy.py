@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from airflow_plugin.rows.quantities import quantity
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.cron import MINUTE, is_random, least_gap
@@ -31,6 +30,12 @@ REQUIRED = (
 OPTIONAL = ("service_account", "pool")  # a row without them takes what anyone has
 SHOWN = 100  # characters of a value; the rest of a long one tells nothing
 LOGIN = re.compile(r"//[^/]*@")  # in an address, and what is in it is not shown
+
+# Kubernetes' amounts (`500m`, `1.5Gi`) as whole numbers, so that two of them compare exactly.
+DECIMALS = 24  # of the smallest unit: more than an amount of 20 characters can have, thousandths of it included
+FACTORS = {"": (1, 0), "m": (1, 3), "k": (10**3, 0), "M": (10**6, 0), "G": (10**9, 0), "T": (10**12, 0)}
+FACTORS |= {f"{letter}i": (1024**power, 0) for power, letter in enumerate("KMGT", start=1)}
+AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z]*)")
 
 Finding = tuple[str, str, str]  # the row's key, what is wrong, the settings' key that would admit it
 
@@ -184,3 +189,14 @@ def _not_admitted(config: StreamConfig, key: str, setting: str) -> Finding:
 def _shown(value: Any) -> str:
     text = LOGIN.sub("//***@", ascii(list(value) if isinstance(value, tuple) else value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+@lru_cache(maxsize=1024)
+def quantity(text: str) -> int:
+    """Return the amount in units of 10**-24. Raises ValueError for what stream.schema.json does not allow."""
+    found = AMOUNT.fullmatch(text)
+    if found is None or found[3] not in FACTORS:
+        raise ValueError(f"{text!r} is no amount")
+    whole, decimals = found[1], found[2] or ""
+    factor, thousandths = FACTORS[found[3]]
+    return int(f"{whole}{decimals}{'0' * (DECIMALS - len(decimals) - thousandths)}") * factor

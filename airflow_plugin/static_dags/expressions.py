@@ -15,9 +15,10 @@ from airflow_plugin.static_dags.ast_values import (
     Imported,
     Made,
     Unread,
+    forget,
     is_plain,
+    spoil,
 )
-from airflow_plugin.static_dags.invalidation import forget, spoil
 
 DEEPEST = 20  # functions that call each other
 WIDE_FORMAT = re.compile(r"\d{4}")

@@ -14,9 +14,10 @@ from airflow_plugin.static_dags.ast_values import (
     Imported,
     Made,
     Unread,
+    forget,
+    spoil,
 )
 from airflow_plugin.static_dags.expressions import unpacked, value_of
-from airflow_plugin.static_dags.invalidation import forget, spoil
 
 MOST_ROUNDS = 1000  # of a loop
 DAG_KINDS = ("DAG", "dag")

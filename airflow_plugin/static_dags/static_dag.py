@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_plugin.static_dags.ast_values import (
+    UNKNOWN,
     Made,
     TooMuch,
     Unread,
     first_unread,
     is_plain,
 )
-from airflow_plugin.static_dags.invalidation import UNKNOWN
 from airflow_plugin.static_dags.module import MadeDag, file_read
 from airflow_plugin.static_dags.schedules import seconds_of, zone_and_schedule
 from airflow_plugin.static_dags.static_pod import StaticPod, static_pod

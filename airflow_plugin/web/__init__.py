@@ -1,1 +1,1 @@
-"""The REST API and the pages in Airflow's UI. Read lazy.py, app.py, auth_middleware.py, then the routes_*.py."""
+"""The REST API and the pages in Airflow's UI. Read registration.py, app.py, auth_middleware.py, then routes_*.py."""

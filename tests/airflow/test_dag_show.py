@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.preview.times import next_times
+from airflow_plugin.preview.shown import next_times
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 

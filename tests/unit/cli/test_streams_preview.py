@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.preview.times import next_times
+from airflow_plugin.preview.shown import next_times
 from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.schemas import json_schema
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_plugin.rows.quantities import quantity
+from airflow_plugin.rows.policy import quantity
 from config_schema.schemas import json_schema
 
 SUFFIXES = {"": 1, "m": Fraction(1, 1000)}

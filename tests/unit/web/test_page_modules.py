@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import airflow_plugin
-from airflow_plugin.web.navigation import STATIC, react_apps
+from airflow_plugin.web.registration import STATIC, react_apps
 
 FOLDER = Path(airflow_plugin.__file__).parent / "web" / "static"
 MODULES = sorted(FOLDER.rglob("*.js"))

@@ -1,10 +1,32 @@
-"""What the plugin adds to Airflow's UI: an entry in the navigation, and tabs of DAGs and of runs."""
+"""What the plugin registers in Airflow: the app, made at the first request, and an entry and tabs in the UI."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cached_property
 from typing import Any
 
 from airflow_plugin.settings import SECTION
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class WebApp:
+    """An ASGI app that imports nothing heavy until it is called."""
+
+    @cached_property
+    def _app(self) -> App:
+        from airflow_plugin.web.app import create_app
+
+        return create_app()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; the first one creates the app."""
+        await self._app(scope, receive, send)
+
 
 # No leading slash: Airflow reads it from its base URL, which may have a path.
 STATIC = f"{SECTION}/static"

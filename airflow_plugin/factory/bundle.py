@@ -46,7 +46,7 @@ class StreamBundle(BaseDagBundle):
             raise StreamFactoryError(f"bundle {self.name}", f"platforms={platforms!r} names no platforms", todo)
         self.platforms = tuple(dict.fromkeys(platforms))
         self._kept: list[tuple[Watch, Keeper]] = []
-        self._told: dict[str, tuple[str, float]] = {}
+        self._warned: dict[str, tuple[str, float]] = {}
 
     @property
     def path(self) -> Path:
@@ -112,16 +112,16 @@ class StreamBundle(BaseDagBundle):
         )
 
     def _tell(self, platform: str, news: News) -> None:
-        said, at = self._told.get(platform, ("", 0.0))
+        said, at = self._warned.get(platform, ("", 0.0))
         trouble = "" if news.trouble is None else str(news.trouble)
         if trouble and (trouble != said or time.monotonic() - at > TELL_SECONDS):
             log.warning("%s: the stream table cannot be read; the DAGs stay as they are: %s", platform, trouble)
             if news.trouble is not None and news.trouble.private:
                 log.warning("%s: the control database that is away: %s", platform, news.trouble.private)
-            self._told[platform] = (trouble, time.monotonic())
+            self._warned[platform] = (trouble, time.monotonic())
         elif said and not trouble:
             log.info("%s: the stream table can be read again", platform)
-            del self._told[platform]
+            del self._warned[platform]
 
 
 def _is_worker() -> bool:

@@ -48,7 +48,7 @@ def post(message: Message, seconds: float) -> None:
 
 
 async def post_async(message: Message, seconds: float) -> None:
-    """As `post`, in an event loop."""
+    """Do as `post`, in an event loop."""
     transport = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(), proxy=message.proxy, retries=1)
     async with httpx.AsyncClient(transport=transport, timeout=seconds) as client:
         _check(message, await client.post(message.url, json=message.body, headers=message.headers))

@@ -203,7 +203,7 @@ class Keeper:
         self._settings = settings
 
     def _touch_for_snapshot(self) -> None:
-        """Touch the files of streams that were forgotten, whose DAGs are to go; all of them if the snapshot was removed."""
+        """Touch the files of forgotten streams, whose DAGs are to go; all of them if the snapshot was removed."""
         forgotten = modified(self._forgotten_file)
         if forgotten != self._forgotten:
             self._forgotten = forgotten

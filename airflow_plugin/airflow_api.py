@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong, StreamFactoryError, VariableMissing
 
 TOKEN_VARIABLE = "DAGFACTORY_AIRFLOW_TOKEN"
 TIMEOUT_SECONDS = 30
@@ -36,6 +36,35 @@ class DagNow:
     is_paused: bool
     is_stale: bool
     fileloc: str
+
+
+class AirflowUnanswered(StreamFactoryError):
+    """Airflow's API does not answer.
+
+    Correct --airflow-url, or see the log of the api-server.
+    """
+
+    code = "DF2102"
+    retryable = True
+
+    def __init__(self, where: str, request: str, error: Exception, todo: str) -> None:
+        self.request, self.reason = request, type(error).__name__
+        super().__init__(where, f"{request}: no answer ({self.reason})", todo)
+
+
+class AirflowRefused(StreamFactoryError):
+    """Airflow's API answers with an error.
+
+    Set DAGFACTORY_AIRFLOW_TOKEN to a token of a user who may edit DAGs and their runs (401, 403), or see its log.
+    """
+
+    code = "DF2103"
+
+    def __init__(
+        self, where: str, request: str, status: int, todo: str, *, said: str = "", retryable: bool = False
+    ) -> None:
+        super().__init__(where, f"{request}: {status} {said}".rstrip(), todo)
+        self.request, self.status, self.retryable = request, status, retryable
 
 
 @dataclass(frozen=True)
@@ -95,20 +124,17 @@ class AirflowClient:
                     return None
                 raise _refused(where, method, path, error.code) from None
         except (OSError, ValueError) as error:
-            what = f"{method} {path.partition('?')[0]}: no answer ({type(error).__name__})"
-            raise StreamFactoryError(
-                where, what, "Correct --airflow-url, or see its api-server", retryable=True
-            ) from None
+            request_line = f"{method} {path.partition('?')[0]}"
+            todo = "Correct --airflow-url, or see its api-server"
+            raise AirflowUnanswered(where, request_line, error, todo) from None
 
 
 def airflow(url: str, token: str | None) -> AirflowClient:
     """Return a client. Raises StreamFactoryError without an http address and a token."""
     if not url.startswith(("http://", "https://")):
-        raise StreamFactoryError("--airflow-url", f"{url!r} is no address", "Write http://host:port")
+        raise CommandWrong("--airflow-url", f"{url!r} is no address", "Write http://host:port")
     if not token:
-        raise StreamFactoryError(
-            TOKEN_VARIABLE, "it is not set", "Set it to a token of Airflow's API: POST /auth/token"
-        )
+        raise VariableMissing([TOKEN_VARIABLE], "Set it to a token of Airflow's API: POST /auth/token")
     return AirflowClient(url, token)
 
 
@@ -116,9 +142,9 @@ def _states(states: tuple[str, ...]) -> str:
     return urlencode([*(("state", one) for one in states), ("limit", MOST)])
 
 
-def _refused(where: str, method: str, path: str, code: int) -> StreamFactoryError:
-    what = f"{method} {path.partition('?')[0]}: {code}"
+def _refused(where: str, method: str, path: str, code: int) -> AirflowRefused:
+    request = f"{method} {path.partition('?')[0]}"
     if code in (401, 403):
         todo = f"Set {TOKEN_VARIABLE} to a token that is valid, of a user who may edit DAGs and their runs"
-        return StreamFactoryError(where, what, todo)
-    return StreamFactoryError(where, what, "See the api-server's log", retryable=code >= 500)
+        return AirflowRefused(where, request, code, todo)
+    return AirflowRefused(where, request, code, "See the api-server's log", retryable=code >= 500)

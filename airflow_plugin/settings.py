@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import FileUnreadable, Problem, ProblemsFound, StreamFactoryError, VariableMissing
 from config_schema.schemas import json_schema
 from config_schema.schemas.findings import findings
 
@@ -137,6 +137,15 @@ def platform_settings(original: str) -> PlatformSettings:
     return settings_in(path, original) or PlatformSettings(original_platform_name=original, missing_file=str(path))
 
 
+class SettingsMissing(StreamFactoryError):
+    """A platform has no settings file where Airflow looks for it.
+
+    Run dagfactory bootstrap, and put its settings files into $AIRFLOW_HOME/stream_factory or DAGFACTORY_SETTINGS_DIR.
+    """
+
+    code = "DF2101"
+
+
 def settings_in(path: Path, original: str) -> PlatformSettings | None:
     """Return the settings in a file; None if it does not exist. Raises StreamFactoryError if it cannot be used."""
     try:
@@ -144,7 +153,7 @@ def settings_in(path: Path, original: str) -> PlatformSettings | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeError) as error:
-        raise StreamFactoryError(str(path), f"the file cannot be read ({error})", "Let Airflow read it") from error
+        raise FileUnreadable(path, error, "Let Airflow read it") from error
     return settings_from_json(text, original, str(path))
 
 
@@ -189,7 +198,7 @@ def merge_store_dsn(platform: str) -> tuple[str, str]:
     if found := _dsn(variable, connection_id):
         return _in_tls(platform, *found)
     todo = f"Set it to the DSN of the merge store, or create the Airflow connection {connection_id}"
-    raise StreamFactoryError(variable, "it is not set", todo)
+    raise VariableMissing([variable], todo)
 
 
 def web_dsn(platform: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileMalformed
 from config_schema.tls import Tls, is_local, libpq_options, strongest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def settings_tls(path: Path) -> StoreTls:
         return StoreTls()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = "what it says of TLS cannot be read"
-        raise StreamFactoryError(str(path), what, "Run dagfactory doctor, which names each fault") from error
+        raise FileMalformed(path, what, "Run dagfactory doctor, which names each fault") from error
     return StoreTls(strongest(*modes), data.get("postgres_tls_ca"), data.get("postgres_hostname") or "")
 
 

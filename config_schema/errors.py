@@ -1,21 +1,35 @@
-"""The error tree of the whole product, and Problem, one thing that is wrong in a model or a config.
+"""The root of all errors that a user can meet, the errors that every room has, and Problem, one thing wrong in a model.
 
-StreamFactoryError            where, what, what to do; whether a retry can help
- └── ProblemsFound            a model or config that did not pass: every problem at once
+StreamFactoryError            where, what, what to do; a stable code; whether a retry can help
+ ├── ProblemsFound            a model or config that did not pass: every problem at once
+ ├── CommandWrong             an option, an argument or a variable that cannot be used
+ │    ├── UnknownName         it names something that does not exist
+ │    └── VariableMissing     a variable of the environment that is needed is not set
+ ├── FileUnreadable           a file cannot be read
+ ├── FileUnwritable           a file or folder cannot be written
+ ├── FileMalformed            a file does not have the format that is needed
+ ├── DsnMalformed             the address of a database does not have the format of one
+ └── PackageMissing           a Python package that is needed is not installed
 
-The edges (CLI main, factory publish, request handlers) catch StreamFactoryError and word it; in
-between it rises.
+Each room defines its own errors beside the code that raises them, or in its errors.py where several modules do; these
+here are raised by many. docs/reference/errors.md is made from the classes: a docstring's first paragraph says when the
+error is raised, its second what to do. The edges (CLI main, factory publish, request handlers) catch StreamFactoryError
+and word it; in between it rises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 # In the environment of a program whose output others read than those who started it, as of a job in a task's log.
 SHARED_LOG_VARIABLE = "DAGFACTORY_SHARED_LOG"
+
+WELL_FORMED = "Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password"
 
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
@@ -31,25 +45,35 @@ def _in_one_line(text: str) -> str:
 class StreamFactoryError(Exception):
     """An error a user can meet: `where` it is, `what` is wrong, and what `todo` about it.
 
-    `retryable` says whether the same call can succeed later with nothing changed by a person. Names of tables and the
+    Only its subclasses are raised. Each has a `code` of its own, by which people look it up and which never changes,
+    and takes what it is about as fields: callers and tests compare the class and the fields, not the words.
+
+    `retryable` says whether the same call can succeed later with nothing changed by a person; where one class can be
+    either, it takes it as a field. Names of tables and the
     like may hold anything: what could forge a line of a log is escaped.
 
     `private` is what only people who run the servers may read: the user and host of a session, a server's own words. No
     text of the error has it but `in_full`, so that import errors, task logs, notifications and answers never show it.
     """
 
+    code: ClassVar[str]
     retryable = False
     private = ""
 
-    def __init__(self, where: str, what: str, todo: str, *, retryable: bool | None = None) -> None:
+    def __init_subclass__(cls) -> None:
+        if "code" not in vars(cls) and not cls.__name__.startswith("_"):  # a private one is its parent by another name
+            raise TypeError(f"{cls.__name__} needs a code of its own")
+
+    def __init__(self, where: str, what: str, todo: str) -> None:
         where, what, todo = _in_one_line(where), _in_one_line(what), _in_one_line(todo)
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
-        if retryable is not None:
-            self.retryable = retryable
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.todo}"
+        return f"{self.where}: {self.what}. {self.todo} [{self.code}]"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _copied, (type(self), self.args), vars(self)
 
     @property
     def what_in_full(self) -> str:
@@ -58,12 +82,43 @@ class StreamFactoryError(Exception):
 
     def in_full(self) -> str:
         """Return the whole text, with the private part: for command lines and the logs of servers only."""
-        return f"{self.where}: {self.what_in_full}. {self.todo}"
+        return f"{self.where}: {self.what_in_full}. {self.todo} [{self.code}]"
 
     def with_private(self, text: str) -> Self:
         """Return the error itself, with this as its private part."""
         self.private = _in_one_line(text)
         return self
+
+    def reworded(self, what: str, todo: str | None = None) -> Self:
+        """Return a copy that says something else: its class, its fields and its private part stay."""
+        again = copy(self)
+        again.what, again.todo = _in_one_line(what), self.todo if todo is None else _in_one_line(todo)
+        return again
+
+    def as_problem(self, file: str, path: str = "") -> Problem:
+        """Return the error as one of several problems, that does not keep the others from being found."""
+        return Problem(file, path, self.what, self.todo, code=self.code)
+
+    @classmethod
+    def title(cls) -> str:
+        """Return when the error is raised, as its docstring says: the same for every error of the class."""
+        return cls._paragraph(0)
+
+    @classmethod
+    def remedy(cls) -> str:
+        """Return what to do in general, as its docstring says; `todo` says it of one error."""
+        return cls._paragraph(1)
+
+    @classmethod
+    def _paragraph(cls, number: int) -> str:
+        paragraphs = (cls.__doc__ or "").split("\n\n")  # there are no docstrings with python -OO
+        return " ".join(paragraphs[number].split()) if len(paragraphs) > number else ""
+
+
+def _copied(kind: type[StreamFactoryError], words: tuple[str, ...]) -> StreamFactoryError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, *words)
+    return error
 
 
 def text_for_terminal(error: StreamFactoryError, environment: Mapping[str, str]) -> str:
@@ -73,22 +128,32 @@ def text_for_terminal(error: StreamFactoryError, environment: Mapping[str, str])
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line."""
+    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line.
+
+    `code` is that of the error which was found where one thing of several was looked at, None of a broken rule.
+    """
 
     file: str
     path: str
     what: str
     todo: str
     line: int | None = field(default=None, compare=False)  # where known
+    code: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         file = self.file if self.line is None else f"{self.file}:{self.line}"
         where = ": ".join(part for part in (file, self.path) if part)
-        return _in_one_line(f"{where}: {self.what}. {self.todo}")  # names of files may hold anything, too
+        code = f" [{self.code}]" if self.code else ""
+        return _in_one_line(f"{where}: {self.what}. {self.todo}{code}")  # names of files may hold anything, too
 
 
 class ProblemsFound(StreamFactoryError):
-    """Raised when a model, mapping or stream config does not pass; holds every problem, in file order."""
+    """A model, a settings file, a stream's config or a request breaks rules; the error lists every problem, in order.
+
+    Correct each problem that is listed, as it says.
+    """
+
+    code = "DF1001"
 
     def __init__(self, where: str, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -112,3 +177,110 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """Return a question with the nearest name and a trailing space; an empty text if no name is near."""
     near = get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}? " if near else ""
+
+
+class CommandWrong(StreamFactoryError):
+    """An option, an argument, a variable of the environment or a setting of Airflow cannot be used as it is given.
+
+    Give it as the error says; each command's --help has an example.
+    """
+
+    code = "DF1002"
+
+
+class UnknownName(CommandWrong):
+    """A name is given that does not exist: of a platform, a stream, a dataset, a table or a key.
+
+    Choose one of the names that the error lists.
+    """
+
+    code = "DF1003"
+
+    def __init__(self, where: str, kind: str, name: str, known: Iterable[str], place: str = "") -> None:
+        self.kind, self.name, self.known, self.place = kind, name, tuple(known), place
+        inside = f" in {place}" if place else ""
+        super().__init__(where, f"there is no {kind} {name!r}{inside}", choose_from(name, self.known))
+
+
+class VariableMissing(CommandWrong):
+    """A variable of the environment that is needed is not set.
+
+    Set it, or give what it is for in the other way that the error names.
+    """
+
+    code = "DF1004"
+
+    def __init__(self, variables: Iterable[str], todo: str, where: str = "") -> None:
+        self.variables = tuple(variables)
+        named, are = " and ".join(self.variables), "is" if len(self.variables) == 1 else "are"
+        super().__init__(where or named, f"{f'{named} {are}' if where else 'it is'} not set", todo)
+
+
+class FileUnreadable(StreamFactoryError):
+    """A file that is needed cannot be read: it is not there, may not be read by this user, or is not text.
+
+    Let the user of the process read it, or name another file.
+    """
+
+    code = "DF1005"
+
+    def __init__(self, path: Path | str, error: Exception, todo: str) -> None:
+        self.path, self.reason = Path(path), _reason(error)
+        super().__init__(str(path), f"it cannot be read ({self.reason})", todo)
+
+
+class FileUnwritable(StreamFactoryError):
+    """A file or folder cannot be written, moved or locked.
+
+    Let the user of the process write there, or name another file or folder.
+    """
+
+    code = "DF1006"
+
+    def __init__(self, path: Path | str, error: Exception, todo: str, deed: str = "written") -> None:
+        self.path, self.reason = Path(path), _reason(error)
+        super().__init__(str(path), f"it cannot be {deed} ({self.reason})", todo)
+
+
+class FileMalformed(StreamFactoryError):
+    """A file can be read, and does not have the format that it should have.
+
+    Correct it, or let the command that writes such files write it again.
+    """
+
+    code = "DF1007"
+
+    def __init__(self, path: Path | str, what: str, todo: str) -> None:
+        self.path = Path(path)
+        super().__init__(str(path), what, todo)
+
+
+class DsnMalformed(StreamFactoryError):
+    """The address of a database does not have the format of one; it is not shown, because it may hold a password.
+
+    Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password.
+    """
+
+    code = "DF1008"
+
+    def __init__(self, where: str, todo: str | None = None) -> None:
+        super().__init__(where, "this is no well-formed DSN", todo or WELL_FORMED)
+
+
+class PackageMissing(StreamFactoryError):
+    """A Python package that is needed for what was asked is not installed.
+
+    Install the extra of airflow-stream-factory that the error names.
+    """
+
+    code = "DF1009"
+
+    def __init__(self, where: str, package: str, todo: str) -> None:
+        self.package = package
+        super().__init__(where, f"the package {package} is not installed", todo)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "it is not text" if isinstance(error, UnicodeError) else str(error) or type(error).__name__

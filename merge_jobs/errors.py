@@ -1,37 +1,46 @@
 """What can go wrong in a merge job, and how a database's error is reported without the values that it holds.
 
 StreamFactoryError
- ├── CommandWrong         the command names what does not exist, or leaves out what is needed
  ├── DatabaseFailed       a database refused or went away; retryable by its SQLSTATE
  │    ├── ConnectFailed   no session came about
  │    └── ValuesRejected  values of the source that the model's types do not hold as they are
  ├── PoolingRefused       a pooler stands between, and shares server processes in a way that no batch can be sure of
  ├── SettingRefused       a transaction does not have the settings that a batch relies on
- ├── SourceMismatch       the source lacks a table or a column that the model has
+ ├── TooManyLocks         a server has no room for the locks of a batch
+ ├── SourceMismatch       the source cannot be read as the model says
+ │    ├── SourceTableMissing, SourceColumnMissing
+ │    ├── NoSnapshot      it cannot give one snapshot of the tables
+ │    └── ValuesCut       its server cuts values
+ ├── SourceUnsettled      the source's tables change while they are looked at (retryable)
  ├── SourceBehind         the source has an older state than the last batch read (retryable for a standby that lags)
- ├── StoreMismatch        a merge table is not this stream's, or does not fit the model
- ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
  ├── KeysRejected         the source has duplicate or NULL keys
  ├── TooManyDeletes       the source has lost more of its rows than is believable
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
+ ├── StoreMismatch        what stands in the merge store or in a consumers' database is in the way
+ │    ├── NotOurs         it is somebody else's
+ │    ├── OfAnother       a table is another stream's, or of another platform or dataset
+ │    ├── StillUsed       something that others built uses it
+ │    └── RightMissing    a right is missing that our user may not give
+ ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
  ├── BatchCommitted       a committed batch is not reset
- ├── TooManyLocks         a server has no room for the locks of a batch
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
  └── Ended                the job was asked to end by a signal (retryable)
+
+Those that one module raises stand there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import StreamFactoryError, choose_from
 from config_schema.model import Dataset
 from config_schema.printable import printable
 from config_schema.result import QualityResult
@@ -99,22 +108,28 @@ TODO_RECOVERY = (
 )
 
 
-class CommandWrong(StreamFactoryError):
-    """The command names what does not exist, or lacks what is needed."""
-
-
 class DatabaseFailed(StreamFactoryError):
-    """`said` is what the server said, where that is data: it goes to no log, only where people may see data."""
+    """A database refuses a statement, or goes away while the job works with it.
 
+    See what the error advises for its SQLSTATE; the server's own log has more.
+    """
+
+    code = "DF5001"
+    # What the server said, where that is data: it goes to no log, only where people may see data.
     said: str | None = None
 
     def __init__(self, where: str, what: str, todo: str, *, retryable: bool, sqlstate: str | None) -> None:
-        super().__init__(where, what, todo, retryable=retryable)
-        self.sqlstate = sqlstate
+        super().__init__(where, what, todo)
+        self.retryable, self.sqlstate = retryable, sqlstate
 
 
 class ConnectFailed(DatabaseFailed):
-    """No connection was established."""
+    """No session with a database comes about: it is away, refuses the login, or its certificate is not trusted.
+
+    Check server, network, login and TLS as the error says.
+    """
+
+    code = "DF5002"
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,12 @@ class RejectedValues:
 
 
 class ValuesRejected(DatabaseFailed):
-    """The source has values that the model's types cannot hold exactly."""
+    """Rows of the source have values that the types of the model's columns do not hold as they are.
+
+    Correct the values in the source, or the types in the model; nothing is merged until then.
+    """
+
+    code = "DF5003"
 
     def __init__(self, where: str, dataset: Dataset, found: Sequence[RejectedValues], sqlstate: str | None) -> None:
         what = f"{'; '.join(map(str, found))} (key: {', '.join(dataset.primary_key)})"
@@ -142,23 +162,142 @@ class ValuesRejected(DatabaseFailed):
 
 
 class PoolingRefused(StreamFactoryError):
-    """A pooler stands between that shares server processes in a way no batch can rely on."""
+    """A pooler stands between job and server, and shares server processes so that no lock or transaction is sure.
+
+    Connect to the server itself, or let the pooler pool sessions (PgBouncer's pool_mode = session).
+    """
+
+    code = "DF5004"
 
 
 class SettingRefused(StreamFactoryError):
-    """A transaction lacks the settings that a batch relies on."""
+    """A session has other settings than the job set, and a batch relies on them.
+
+    Set them back for the role and the database (ALTER ROLE ... RESET), or look for a function that sets them.
+    """
+
+    code = "DF5005"
+
+    def __init__(self, where: str, settings: Sequence[str]) -> None:
+        self.settings = tuple(settings)
+        todo = (
+            "Set them back for the role and the database (ALTER ROLE ... RESET), or look for a function that sets them"
+        )
+        super().__init__(where, f"the session has other settings than it set: {', '.join(settings)}", todo)
+
+
+class TooManyLocks(StreamFactoryError):
+    """A batch takes more locks than the server's table of locks has room for.
+
+    Raise max_locks_per_transaction on that server and restart it, or make the datastore single_dataset.
+    """
+
+    code = "DF5006"
 
 
 class SourceMismatch(StreamFactoryError):
-    """The source lacks a table or a column of the model."""
+    """The source cannot be read as the model says.
+
+    Compare the model with the source, and correct the one that is wrong.
+    """
+
+    code = "DF5101"
+
+
+class SourceTableMissing(SourceMismatch):
+    """The source has no table or view that a dataset of the model names, or its user may not see it.
+
+    Correct the table's name in the model, choose one of those that the error lists, or grant the user SELECT.
+    """
+
+    code = "DF5102"
+
+    def __init__(self, where: str, table: str, known: Collection[str], schema: str | None = None) -> None:
+        self.table, self.known, self.schema = table, tuple(known), schema
+        inside = f" in schema {schema!r}" if schema else ""
+        super().__init__(where, f"there is no table {table!r}{inside}", choose_from(table, known))
+
+
+class SourceColumnMissing(SourceMismatch):
+    """A table of the source lacks columns that the model has.
+
+    Correct their names in the model, or take them out of it.
+    """
+
+    code = "DF5103"
+
+    def __init__(self, where: str, table: str, columns: Sequence[str], known: Collection[str]) -> None:
+        self.table, self.columns, self.known = table, tuple(columns), tuple(known)
+        what = f"the table {table!r} has no column {', '.join(map(repr, columns))}"
+        super().__init__(where, what, choose_from(columns[0], known))
 
 
 class SourceBehind(StreamFactoryError):
-    """The source's state is older than the one that the last batch read."""
+    """The source has an older state than the last batch has read: a standby lags, or a backup was restored.
+
+    Let the standby catch up, or check the address; after a restore on purpose run dagfactory runs reset.
+    """
+
+    code = "DF5107"
+
+    def __init__(self, where: str, what: str, todo: str, *, retryable: bool) -> None:
+        super().__init__(where, what, todo)
+        self.retryable = retryable
 
 
 class StoreMismatch(StreamFactoryError):
-    """A merge table belongs to another stream, or does not fit the model."""
+    """Something in the merge store, or in a database of consumers, does not stand as the job needs it.
+
+    Do what the error says of it; nothing was changed there.
+    """
+
+    code = "DF5201"
+
+
+class NotOurs(StoreMismatch):
+    """A table, view, function, role or schema has a name of ours, and its comment does not say that it is ours.
+
+    Rename it, or what in the model gives that name.
+    """
+
+    code = "DF5202"
+
+    def __init__(
+        self, where: str, todo: str = "Rename it", what: str = "its comment does not say that it is ours"
+    ) -> None:
+        super().__init__(where, f"it is there, and {what}", todo)
+
+
+class OfAnother(StoreMismatch):
+    """A table was made for another platform, stream or dataset, or another way of merging, than the model says.
+
+    Take the model back, or move the table away: a new one is then loaded.
+    """
+
+    code = "DF5203"
+
+    def __init__(self, where: str, part: str, made_for: str | None, modelled: str) -> None:
+        self.part, self.made_for, self.modelled = part, made_for, modelled
+        what = f"the table was made for {part} {made_for!r}, the model says {modelled!r}"
+        super().__init__(where, what, "Take the model back, or move the table away: a new one is then loaded")
+
+
+class StillUsed(StoreMismatch):
+    """A table, view or column is to change, and something that others built on it is in the way.
+
+    Drop that, or let its owner do it, run the command or job again, and create it anew.
+    """
+
+    code = "DF5204"
+
+
+class RightMissing(StoreMismatch):
+    """A role or a user lacks a right in a database, and our user may not give it.
+
+    Let somebody who may, the database's owner or a superuser, give it as the error says.
+    """
+
+    code = "DF5205"
 
 
 @dataclass(frozen=True)
@@ -172,7 +311,12 @@ class RejectedKeys:
 
 
 class KeysRejected(StreamFactoryError):
-    """The source has duplicate or NULL keys."""
+    """Rows of the source have a NULL in their key, or the same key as another row.
+
+    Correct them in the source; the error has a query that finds them. Some are kept in the table of rejected keys.
+    """
+
+    code = "DF5108"
 
     def __init__(self, where: str, what: str, todo: str, rejected: RejectedKeys) -> None:
         super().__init__(where, what, todo)
@@ -180,21 +324,44 @@ class KeysRejected(StreamFactoryError):
 
 
 class MapWrong(StreamFactoryError):
-    """A row map does not describe the source; the next batch is full."""
+    """A row map does not tell what the source has, so that the batch cannot be trusted.
 
+    Nothing by hand: the next batch compares every row, and makes a new map.
+    """
+
+    code = "DF5206"
     retryable = True
 
-    def __init__(self, where: str, what: str, todo: str, dataset: str) -> None:
+    def __init__(
+        self, where: str, what: str, dataset: str, todo: str = "Try again: the next batch compares every row"
+    ) -> None:
         super().__init__(where, what, todo)
         self.dataset = dataset
 
 
 class TooManyDeletes(StreamFactoryError):
-    """The source has lost more rows than is believable."""
+    """More rows are gone from the source than max_delete_fraction lets through, which is rarely meant.
+
+    Check the source; if it is meant, run merge-job merge once with --allow-deletes.
+    """
+
+    code = "DF5109"
+
+    def __init__(self, where: str, gone: int, before: int, allowed: float) -> None:
+        self.gone, self.before, self.allowed = gone, before, allowed
+        what = (
+            f"{gone} of {before} rows are gone from the source, more than max_delete_fraction {allowed:g} lets through"
+        )
+        super().__init__(where, what, "Check the source; if it is meant, run merge-job merge once with --allow-deletes")
 
 
 class QualityFailed(StreamFactoryError):
-    """Rows that the batch brings break a quality check of severity `fail`."""
+    """Rows that the batch brings break a quality check whose severity is fail.
+
+    Correct the rows in the source, or the check in the model; nothing was merged.
+    """
+
+    code = "DF5110"
 
     def __init__(self, where: str, what: str, todo: str, found: dict[str, tuple[QualityResult, ...]]) -> None:
         super().__init__(where, what, todo)
@@ -202,35 +369,62 @@ class QualityFailed(StreamFactoryError):
 
 
 class BatchCommitted(StreamFactoryError):
-    """A committed batch is not reset."""
+    """A batch is to be reset that has been committed.
 
+    Nothing: the next run begins the next batch.
+    """
 
-class TooManyLocks(StreamFactoryError):
-    """A server has no room for the locks of a batch."""
+    code = "DF5207"
+
+    def __init__(self, stream: str, batch_id: int) -> None:
+        self.stream, self.batch_id = stream, batch_id
+        todo = f"Nothing is open: the next run begins batch {batch_id + 1}"
+        super().__init__(f"{stream} batch {batch_id}", "Batch is COMMITTED and cannot be reset", todo)
 
 
 class TablesHeld(StreamFactoryError):
-    """Other sessions read every table of a kind that earlier batches left."""
+    """Other sessions hold tables that the batch needs to drop or to alter.
 
+    Wait until these sessions end, or end them; then run the job again.
+    """
+
+    code = "DF5208"
     retryable = True
 
 
 class StreamBusy(StreamFactoryError):
-    """Another job holds the stream."""
+    """Another job is at work on the stream.
 
+    Wait for that run to end, or give --lock-wait.
+    """
+
+    code = "DF5209"
     retryable = True
 
 
 class BatchLost(StreamFactoryError):
-    """The batch is no longer this job's to commit."""
+    """The batch, or the lock on its stream, is no longer this job's: nothing of it is committed.
 
+    Run it again. If it comes again, connect to the server itself, not through a proxy that pools transactions.
+    """
+
+    code = "DF5210"
     retryable = True
 
 
 class Ended(StreamFactoryError):
-    """The job was asked to end by a signal."""
+    """The job was asked to end by a signal.
 
+    Run it again: it goes on after the last committed batch.
+    """
+
+    code = "DF5211"
     retryable = True
+
+    def __init__(self, signal: str) -> None:
+        self.signal = signal
+        todo = "Run it again: it goes on after the last committed batch"
+        super().__init__("merge-job", f"ended by {signal}", todo)
 
 
 def values_rejected(

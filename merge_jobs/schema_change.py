@@ -7,7 +7,7 @@ costs nothing; done in the transaction that commits the batch, so that a crash l
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.model.sql_types import widens
-from merge_jobs.errors import StoreMismatch, TablesHeld
+from merge_jobs.errors import StillUsed, StoreMismatch, TablesHeld
 from merge_jobs.stores.postgres import as_of, row_maps
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.leftovers import readers
@@ -33,6 +33,21 @@ from merge_jobs.stores.postgres.tables import (
 from merge_jobs.views.detach import views_aside
 
 log = logging.getLogger(__name__)
+
+
+class TypesNarrowed(StoreMismatch):
+    """The model gives columns of a merge table types that not every value in it fits.
+
+    Take the model back, or change the table to fit; nothing was merged.
+    """
+
+    code = "DF5214"
+
+    def __init__(self, where: str, types: Mapping[str, tuple[str, str]]) -> None:
+        self.types = dict(types)  # by column: the table's, the model's
+        both = "; ".join(f"{name} is {old} in the table, {new} in the model" for name, (old, new) in types.items())
+        todo = "Take the model back, or change the table to fit; nothing was merged"
+        super().__init__(where, f"it does not fit the model: {both}", todo)
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ class Drift:
 def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTable) -> Drift:
     """Return how the merge table differs from a table made by the model.
 
-    Raises StoreMismatch with both definitions of every column whose type cannot be widened to the model's.
+    Raises TypesNarrowed with both definitions of every column whose type cannot be widened to the model's.
     """
     batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
     theirs = {name: kind for name, kind in standing.columns.items() if name not in batch}
@@ -61,12 +76,7 @@ def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTa
     retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
     lossy = {name: types for name, types in retyped.items() if not widens(*types)}
     if lossy:
-        both = "; ".join(f"{name} is {old} in the table, {new} in the model" for name, (old, new) in lossy.items())
-        raise StoreMismatch(
-            f"{tables.where}: table {tables.merge_name}",
-            f"it does not fit the model: {both}",
-            "Take the model back, or change the table to fit; nothing was merged",
-        )
+        raise TypesNarrowed(f"{tables.where}: table {tables.merge_name}", lossy)
     added = {name: kind for name, kind in ours.items() if name not in theirs}
     return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
 
@@ -159,7 +169,7 @@ def _alter(tables: DatasetTables, alterations: sql.Composed) -> None:
     try:
         tables.run("drift.alter_merge_table", alterations=alterations)
     except FeatureNotSupported as error:
-        raise StoreMismatch(
+        raise StillUsed(
             f"{tables.where}: table {tables.merge_name}",
             "a column whose type is to be widened is used by a view, a rule or a trigger, which PostgreSQL refuses",
             "Drop that view, run the job, and create it again; nothing was merged. Consumers' views that "

@@ -10,10 +10,9 @@ from enum import Enum
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import choose_from
+from config_schema.errors import CommandWrong, UnknownName, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
 from config_schema.model.quality import Reference
-from merge_jobs.errors import CommandWrong
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,11 @@ def stream_of(
     try:
         on = ecosystem.platform(platform)
     except KeyError:
-        raise _unknown("--platform", "platform", platform, [p.name for p in ecosystem.platforms]) from None
+        raise UnknownName("--platform", "platform", platform, [p.name for p in ecosystem.platforms]) from None
     try:
         of = ecosystem.datastore(store)
     except KeyError:
-        raise _unknown("--store", "datastore", store, [d.name for d in ecosystem.datastores]) from None
+        raise UnknownName("--store", "datastore", store, [d.name for d in ecosystem.datastores]) from None
     if of.consistency is Consistency.SINGLE_DATASET:
         return _of_one(on, of, dataset or (datasets[0] if len(datasets) == 1 else None))
     if dataset is not None:
@@ -108,11 +107,7 @@ def _dataset(store: Datastore, name: str, where: str) -> Dataset:
     for dataset in store.datasets:
         if dataset.name == name:
             return dataset
-    raise _unknown(where, f"dataset in {store.name}", name, [d.name for d in store.datasets])
-
-
-def _unknown(where: str, kind: str, name: str, known: Sequence[str]) -> CommandWrong:
-    return CommandWrong(where, f"there is no {kind} {name!r}", choose_from(name, known))
+    raise UnknownName(where, "dataset", name, [d.name for d in store.datasets], store.name)
 
 
 class Tables(Enum):

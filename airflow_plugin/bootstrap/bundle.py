@@ -10,7 +10,7 @@ from airflow_plugin.bootstrap.kubernetes_files import FOLDER, has_bundle
 from airflow_plugin.factory.bundle_config import LIST, SECTION, configured, settings_text, with_streams
 from airflow_plugin.factory.factory_file import bundle_file
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong
 from config_schema.model import Platform
 
 
@@ -54,7 +54,7 @@ def settings_to_print(platforms: Sequence[str]) -> str:
         bundles = configured(_set_now())
     except ValueError as error:
         todo = "Write a JSON list of bundles there"
-        raise StreamFactoryError(f"[{SECTION}] {LIST}", f"it cannot be read ({error})", todo) from error
+        raise CommandWrong(f"[{SECTION}] {LIST}", f"it cannot be read ({error})", todo) from error
     return settings_text(with_streams(bundles, platforms))
 
 

@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from airflow_plugin.factory.factory_file import factory_file
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileUnreadable, FileUnwritable
+
+ANOTHER = "Choose another folder with --out, or correct this one"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class FileChange:
 
 
 def file_changes(folder: Path, files: Mapping[PurePosixPath, str]) -> list[FileChange]:
-    """Return what writing these files below `folder` changes. Raises StreamFactoryError for an unreadable one."""
+    """Return what writing these files below `folder` changes. Raises FileUnreadable for an unreadable one."""
     return [FileChange(folder / path, _read(folder / path), text) for path, text in files.items()]
 
 
@@ -53,7 +55,7 @@ def write(change: FileChange) -> None:
         Path(name).chmod(0o644)
         Path(name).replace(change.path)
     except OSError as error:
-        raise _unusable(change.path, error) from error
+        raise FileUnwritable(change.path, error, ANOTHER) from error
 
 
 def superseded(folder: Path, files: Mapping[PurePosixPath, str], platform: str, original: str) -> list[Path]:
@@ -64,11 +66,11 @@ def superseded(folder: Path, files: Mapping[PurePosixPath, str], platform: str, 
 
 
 def remove(path: Path) -> None:
-    """Remove a file that has been superseded. Raises StreamFactoryError."""
+    """Remove a file that has been superseded. Raises FileUnwritable."""
     try:
         path.unlink()
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise FileUnwritable(path, error, ANOTHER, "removed") from error
 
 
 def _is_factory_file(path: Path, platform: str, original: str) -> bool:
@@ -84,9 +86,4 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(path, error) from error
-
-
-def _unusable(path: Path, error: Exception) -> StreamFactoryError:
-    what = error.strerror if isinstance(error, OSError) and error.strerror else "it is not text"
-    return StreamFactoryError(str(path), what, "Choose another folder with --out, or correct this one")
+        raise FileUnreadable(path, error, ANOTHER) from error

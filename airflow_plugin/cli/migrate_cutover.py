@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.migrate_shadow import ModelFolder, RowsFile, Yes
+from config_schema.errors import CommandWrong
 
 if TYPE_CHECKING:
     from airflow_plugin.migrate.cutover import Way
@@ -68,14 +69,13 @@ def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout
     """Undo a cutover, from wherever it has come to."""
     from airflow_plugin.cli.wording import talk
     from airflow_plugin.migrate.cutover import roll_back
-    from airflow_plugin.migrate.cutover_state import alone, read_state
-    from config_schema.errors import StreamFactoryError
+    from airflow_plugin.migrate.cutover_state import NotBegun, alone, read_state
 
     way = _way(file, airflow_url, state, timeout)
     with alone(file.absolute().parent):
         found = read_state(way.state)
         if found is None or found.back == "done":
-            raise StreamFactoryError(str(way.state), "no cutover has begun", "There is nothing to roll back")
+            raise NotBegun(way.state)
         _print_steps(found)
         if yes:
             roll_back(found, way)
@@ -101,7 +101,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
     from airflow_plugin.migrate.extract import extracted
     from airflow_plugin.migrate.rows import of_model, of_rows
     from airflow_plugin.static_dags.static_dag import static_files
-    from config_schema.errors import ProblemsFound, StreamFactoryError
+    from config_schema.errors import ProblemsFound
     from config_schema.load import load_model
 
     loaded = None if model is None else load_model(model)
@@ -111,7 +111,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
         find = of_model(loaded, f"the model in {model}")
     else:
         todo = "Give --rows, as extract wrote them, or --model"
-        raise StreamFactoryError(str(file), "its rows come from nowhere", todo)
+        raise CommandWrong(str(file), "its rows come from nowhere", todo)
     known = stream_defaults(loaded, ())
     read = static_files(file)
     if read.problems:  # moving the file takes every DAG in it away, those that nobody sees here too

@@ -48,12 +48,12 @@ def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = Fa
 
     Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
     """
-    from config_schema.errors import StreamFactoryError
+    from config_schema.errors import CommandWrong
 
     if drop is None:
         _retire(name, dry_run, yes)
     elif drop != name:
-        raise StreamFactoryError("--drop", f"{drop!r} is not {name!r}", f"To drop all its tables: --drop {name}")
+        raise CommandWrong("--drop", f"{drop!r} is not {name!r}", f"To drop all its tables: --drop {name}")
     else:
         _drop(name, dry_run, yes)
 
@@ -111,12 +111,10 @@ def _archive(settings: PlatformSettings, dry_run: bool) -> None:
 def _drop(name: str, dry_run: bool, yes: bool) -> None:
     from airflow_plugin.control import platform_tables
     from airflow_plugin.streams import opening
-    from config_schema.errors import StreamFactoryError
 
     with opening.changing(name) as table:
         if left := [key for key, row in table.rows().items() if row.status != "retired"]:
-            what = f"{len(left)} of its streams are not retired, {left[0]} for one"
-            raise StreamFactoryError(name, what, f"Retire the platform first: dagfactory platform retire {name}")
+            raise opening.StreamsNotRetired(name, left)
         dropped = platform_tables.drop(table.session, platform_tables.platform_tables(table.session))
         print(*(f"{one} {'would be ' if dry_run else ''}dropped" for one in dropped), sep="\n")
         if dry_run:

@@ -24,7 +24,7 @@ from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
 from airflow_plugin.cli.views import views
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import PackageMissing, StreamFactoryError
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
 
@@ -80,5 +80,4 @@ def missing_extra(error: ModuleNotFoundError) -> StreamFactoryError:
     package = (error.name or "").partition(".")[0]
     if package in OURS:
         raise error
-    what = f"the package {package} is not installed"
-    return StreamFactoryError("dagfactory", what, "Install airflow-stream-factory[airflow], or [demo] for the demo")
+    return PackageMissing("dagfactory", package, "Install airflow-stream-factory[airflow], or [demo] for the demo")

@@ -29,13 +29,13 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
     from airflow_plugin.doctor.settings_files import platforms_with_settings
     from airflow_plugin.health.streams import read_stored
     from airflow_plugin.quiet_airflow import quiet_airflow
-    from airflow_plugin.settings import platform_settings, settings_dir
+    from airflow_plugin.settings import SettingsMissing, platform_settings, settings_dir
     from config_schema.errors import StreamFactoryError
 
     names = platform or platforms_with_settings()
     if not names:
         todo = "Run dagfactory bootstrap and put its settings files there, or name a platform"
-        raise StreamFactoryError("settings", f"there is no settings file in {settings_dir()}", todo)
+        raise SettingsMissing("settings", f"there is no settings file in {settings_dir()}", todo)
     lines: list[dict[str, Any]] = []
     failed = False
     for name in names:

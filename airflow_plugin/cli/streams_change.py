@@ -66,9 +66,9 @@ def set_(
 def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> None:
     """Edit a stream's config in $EDITOR; what is saved is checked before it is written."""
     from airflow_plugin.control.stream_table import RowChange
+    from airflow_plugin.streams.changing import ChangedMeanwhile
     from airflow_plugin.streams.editing import edited, keeping
     from airflow_plugin.streams.opening import reading
-    from config_schema.errors import StreamFactoryError
 
     with reading(platform) as table:
         before = table.row(stream)
@@ -77,7 +77,7 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
     def change(table: StreamTable) -> Sequence[RowChange]:
         row = table.row(stream)
         if row != before:
-            raise StreamFactoryError(stream, "it was changed while it was edited", "Look at it and edit it again")
+            raise ChangedMeanwhile(stream)
         return [RowChange(stream, text, row.status, "edit")]
 
     with keeping(text, stream):

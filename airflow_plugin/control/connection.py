@@ -23,7 +23,7 @@ from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.name_lookup import lookup
 from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import WELL_FORMED, StreamFactoryError
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
 
@@ -32,9 +32,17 @@ LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by 
 
 
 class MergeStoreError(StreamFactoryError):
-    """The merge store is away, does not let us in, or refuses a statement; `pgcode` where PostgreSQL gave one."""
+    """A platform's merge store is away, does not let us in, or refuses a statement.
 
-    pgcode: str | None = None
+    See that the server is up and reached from here; give the login its rights, and run dagfactory sync for tables.
+    """
+
+    code = "DF2001"
+    pgcode: str | None = None  # where PostgreSQL gave one
+
+    def __init__(self, where: str, what: str, todo: str, *, retryable: bool = False) -> None:
+        super().__init__(where, what, todo)
+        self.retryable = retryable
 
 
 def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
@@ -243,8 +251,7 @@ def _not_connected(dsn: str, where: str, said: str) -> MergeStoreError:
 
 
 def _malformed(where: str) -> MergeStoreError:
-    todo = "Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password"
-    return MergeStoreError(where, "this is no well-formed DSN", todo)
+    return MergeStoreError(where, "this is no well-formed DSN", WELL_FORMED)
 
 
 def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:

@@ -5,6 +5,7 @@ The statements are in platform_tables.sql, beside it. Functions never commit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg2 import errorcodes, sql
@@ -39,12 +40,37 @@ def platform_tables(session: ControlSession) -> PlatformTables:
     return PlatformTables(_of_platform(session, session.schema), archived, others, archive if archived else None)
 
 
+class TablesNotArchived(StreamFactoryError):
+    """A platform's tables are to be dropped while merge tables of it are not in its archive.
+
+    Retire the platform first, without --drop.
+    """
+
+    code = "DF2003"
+
+    def __init__(self, platform: str, tables: Sequence[str]) -> None:
+        self.platform, self.tables = platform, tuple(tables)
+        what = f"{len(self.tables)} of its merge tables are not archived, {self.tables[0]} for one"
+        super().__init__(platform, what, "Retire the platform first, without --drop")
+
+
+class TableInUse(StreamFactoryError):
+    """A table cannot be dropped: views or other things are built on it.
+
+    Run dagfactory views reconcile for views of ours, and let who built the others take them away.
+    """
+
+    code = "DF2004"
+
+    def __init__(self, table: str) -> None:
+        todo = "Run dagfactory views reconcile for views of ours, and let who built the others take them away"
+        super().__init__(table, "views or other things stand on it", todo)
+
+
 def drop(session: ControlSession, found: PlatformTables) -> list[str]:
     """Drop them all and return their names. Raises StreamFactoryError, for what others built on one of them too."""
     if found.merged:
-        table = found.merged[0][1]
-        what = f"{len(found.merged)} of its merge tables are not archived, {table} for one"
-        raise StreamFactoryError(session.platform, what, "Retire the platform first, without --drop")
+        raise TablesNotArchived(session.platform, [table for _, table in found.merged])
     tables = [*found.archived, *found.others]
     for schema, table in tables:
         _drop(session, f"{schema}.{table}", "drop_table", table=sql.Identifier(schema, table))
@@ -67,5 +93,4 @@ def _drop(session: ControlSession, where: str, name: str, **parts: sql.Composabl
     except MergeStoreError as error:
         if error.pgcode != errorcodes.DEPENDENT_OBJECTS_STILL_EXIST:
             raise
-        todo = "Run dagfactory views reconcile for views of ours, and let who built the others take them away"
-        raise StreamFactoryError(where, "views or other things stand on it", todo) from error
+        raise TableInUse(where) from error

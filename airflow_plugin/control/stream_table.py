@@ -83,7 +83,12 @@ class Version:
 
 
 class ConfigDoesNotFit(StreamFactoryError):
-    """A config is longer than an older table's config_json column; nothing is truncated."""
+    """A config is longer than the config_json column of a table that an older version made; nothing is truncated.
+
+    Run dagfactory platform tables, which widens the column to text.
+    """
+
+    code = "DF2002"
 
     def __init__(self, where: str, stream_key: str, length: int, limit: int) -> None:
         self.stream_key, self.length, self.limit = stream_key, length, limit

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airflow_plugin.demo.api import Api
+from airflow_plugin.demo.errors import DemoProgramFailed, DemoTooSlow, PortTaken
 from airflow_plugin.demo.processes import Processes, inherited_environment, python_module
-from config_schema.errors import StreamFactoryError
 
 HOST = "127.0.0.1"
 USER = "admin"
@@ -70,8 +70,7 @@ class DemoAirflow:
             self.check_alive()
             if time.monotonic() > give_up:
                 missing = ", ".join(sorted(wanted - healthy))
-                what = f"not healthy after {HEALTHY_SECONDS} s: {missing}"
-                raise StreamFactoryError("Airflow", what, f"See the logs in {self.processes.logs}")
+                raise DemoTooSlow("Airflow", f"the health of {missing}", HEALTHY_SECONDS, self.processes.logs)
             time.sleep(POLL_SECONDS)
 
     def check_alive(self) -> None:
@@ -80,11 +79,11 @@ class DemoAirflow:
             if name in COMPONENTS:
                 raise self._failed(f"airflow {name}", code, name)
 
-    def _failed(self, what: str, code: int, log: str) -> StreamFactoryError:
+    def _failed(self, what: str, code: int, log: str) -> DemoProgramFailed:
         path = self.processes.log_of(log)
         last = [line for line in path.read_text(errors="replace").splitlines() if line.strip()][-1:]
-        said = f": {last[0][:300]}" if last else ""
-        return StreamFactoryError(what, f"it ended with exit code {code}{said}", f"See {path}; give --dir to keep it")
+        said = last[0][:300] if last else ""
+        return DemoProgramFailed(what, code, said, f"See {path}; give --dir to keep it")
 
     def _password(self) -> str:
         path = self.home / "simple_auth_manager_passwords.json"
@@ -126,8 +125,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            what = f"port {port} of {HOST} cannot be had ({error.strerror})"
-            raise StreamFactoryError("--port", what, "Give another one, for example --port 8090") from error
+            raise PortTaken(HOST, port, str(error.strerror)) from error
 
 
 def run_to_end(command: list[str], environment: Mapping[str, str], what: str) -> str:
@@ -136,4 +134,4 @@ def run_to_end(command: list[str], environment: Mapping[str, str], what: str) ->
     if done.returncode == 0:
         return done.stdout
     said = (done.stderr.strip() or done.stdout.strip())[-800:]
-    raise StreamFactoryError(what, f"exit code {done.returncode}: {said}", "Correct that and run the demo again")
+    raise DemoProgramFailed(what, done.returncode, said, "Correct that and run the demo again")

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from config_schema.errors import StreamFactoryError
+from airflow_plugin.airflow_api import AirflowRefused, AirflowUnanswered
 
 TIMEOUT_SECONDS = 60  # a small machine at full load answers late
 POLL_SECONDS = 0.3
@@ -81,11 +81,11 @@ class Api:
                 self._client.headers["Authorization"] = f"Bearer {token}"
             return self._client.request(method, f"/api/v2{path}", json=body)
         except httpx.HTTPError as error:
-            what = f"{method} {path}: no answer ({type(error).__name__})"
-            raise StreamFactoryError("Airflow's API", what, "See the api-server's log", retryable=True) from error
+            raise AirflowUnanswered("Airflow's API", f"{method} {path}", error, "See the api-server's log") from error
 
     def _json(self, answer: httpx.Response) -> Any:
         if answer.is_success:
             return answer.json()
-        what = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:200]}"
-        raise StreamFactoryError("Airflow's API", what, "See the api-server's log")
+        request = f"{answer.request.method} {answer.request.url.path}"
+        todo = "See the api-server's log"
+        raise AirflowRefused("Airflow's API", request, answer.status_code, todo, said=answer.text[:200])

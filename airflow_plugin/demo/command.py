@@ -18,13 +18,14 @@ import typer
 from airflow_plugin.demo.airflow import DemoAirflow, check_port, run_to_end
 from airflow_plugin.demo.consumer import show_consumers
 from airflow_plugin.demo.databases import Databases, create_databases
+from airflow_plugin.demo.errors import DagFilesBroken, DemoFolderRefused, DemoTooSlow
 from airflow_plugin.demo.model import DemoModel
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from airflow_plugin.demo.processes import Processes, inherited_environment, python_module
 from airflow_plugin.demo.report import Report
 from airflow_plugin.demo.rounds import PLATFORMS, Line, run_round
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileUnwritable
 from config_schema.load import load_model
 
 DSN_VARIABLE = "DAGFACTORY_DSN"
@@ -175,12 +176,9 @@ def _until(seconds: float, happened: Callable[[], bool], airflow: DemoAirflow, w
     while not happened():
         airflow.check_alive()
         if errors := airflow.api.import_errors():
-            raise StreamFactoryError(
-                "the dags folder", errors[0].strip().splitlines()[-1], "See the dag-processor's log"
-            )
+            raise DagFilesBroken(errors[0].strip().splitlines()[-1])
         if time.monotonic() > give_up:
-            todo = f"See the logs in {airflow.processes.logs}; give --dir to keep them"
-            raise StreamFactoryError("Airflow", f"{what} did not come within {seconds:.0f} s", todo)
+            raise DemoTooSlow("Airflow", what, seconds, airflow.processes.logs)
         time.sleep(0.5)
 
 
@@ -234,15 +232,15 @@ def demo_folder(given: Path | None) -> Iterator[Path]:
         return
     where = f"--dir {given}"
     if any(character.isspace() for character in str(given.resolve())):
-        raise StreamFactoryError(where, "a path with a space is no address of a model", "Name one without")
+        raise DemoFolderRefused(where, "a path with a space is no address of a model", "Name one without")
     try:
         given.mkdir(parents=True, exist_ok=True)
         lock = (given / "lock").open("w")
     except OSError as error:
-        raise StreamFactoryError(where, f"it cannot be used ({error.strerror})", "Name a folder of yours") from error
+        raise FileUnwritable(where, error, "Name a folder of yours", "used") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StreamFactoryError(where, "another demo runs in it", "End that one, or name another") from error
+            raise DemoFolderRefused(where, "another demo runs in it", "End that one, or name another") from error
         yield given.resolve()

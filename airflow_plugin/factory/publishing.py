@@ -12,6 +12,7 @@ from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin import metrics
 from airflow_plugin.factory import build
+from airflow_plugin.factory.errors import DagGone, DagQuarantined
 from airflow_plugin.factory.metrics import report
 from airflow_plugin.factory.shards import Shard, shard
 from airflow_plugin.platform_dags.dags import platform_dag, platform_dags
@@ -114,11 +115,9 @@ def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
         loaded = evaluate_streams(known.streams.values(), settings, build.dag)
     _tell_troubles(settings, known, loaded)
     if dag_id not in loaded.made and loaded.quarantined:
-        wrong = "; ".join(str(problem) for stream in loaded.quarantined.values() for problem in stream.problems)
-        raise StreamFactoryError(dag_id, wrong, "This worker has no last-good snapshot to go by", retryable=True)
+        raise DagQuarantined(dag_id, (one for stream in loaded.quarantined.values() for one in stream.problems))
     if dag_id not in loaded.made:
-        what = f"{names.stream_table(settings.platform_name)} has no such stream any more"
-        raise StreamFactoryError(dag_id, what, "Nothing, if it was retired; else run dagfactory sync", retryable=True)
+        raise DagGone(dag_id, names.stream_table(settings.platform_name))
     return loaded.made
 
 

@@ -17,7 +17,7 @@ from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.migrate.cutover_state import STEPS, Cutover, DagCutover, digest, sync_folder, write_state
 from airflow_plugin.streams.changing import apply
 from airflow_plugin.streams.opening import StreamTable, changing
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileUnwritable, StreamFactoryError
 
 POLL_SECONDS = 1.0
 NOTE = "Left open by the pause of a cutover from its static file to the factory"
@@ -37,11 +37,62 @@ class Way:
     seconds: float
 
 
+class RollbackOpen(StreamFactoryError):
+    """A cutover is to go on that is being rolled back.
+
+    Finish that: dagfactory migrate cutover --undo.
+    """
+
+    code = "DF3209"
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(str(state), "it is being rolled back", "Finish that: dagfactory migrate cutover --undo")
+
+
+class StaticFileChanged(StreamFactoryError):
+    """The static DAG file is not where or as it was when the cutover began, so that it cannot be moved safely.
+
+    Put back what it was, and run the command again: it goes on where it was.
+    """
+
+    code = "DF3210"
+
+    def __init__(self, file: Path, what: str, todo: str) -> None:
+        self.file = file
+        super().__init__(str(file), what, f"{todo}. {AGAIN}")
+
+
+class RowChanged(StreamFactoryError):
+    """A row is neither as it was when the cutover began nor as the cutover writes it.
+
+    Look at dagfactory streams history, and bring it to what it was.
+    """
+
+    code = "DF3211"
+
+    def __init__(self, table: str, row: str) -> None:
+        what = f"{row} was changed since the cutover began, or is gone"
+        super().__init__(table, what, "Look at dagfactory streams history, and bring it to what it was")
+
+
+class StepNotDone(StreamFactoryError):
+    """Airflow did not do in time what a step of the cutover waits for.
+
+    Run the command again: it goes on where it was; a longer --timeout waits longer.
+    """
+
+    code = "DF3212"
+    retryable = True
+
+    def __init__(self, airflow: str, waited_for: str, seconds: float) -> None:
+        self.waited_for, self.seconds = waited_for, seconds
+        super().__init__(f"Airflow at {airflow}", f"{waited_for}, after {seconds:g} s", AGAIN)
+
+
 def carry_out(cutover: Cutover, way: Way) -> Cutover:
     """Do the steps that are not done. Raises StreamFactoryError; what was done until then is kept in the state."""
     if cutover.back == "begun":
-        what = "it is being rolled back"
-        raise StreamFactoryError(str(way.state), what, "Finish that: dagfactory migrate cutover --undo")
+        raise RollbackOpen(way.state)
     write_state(way.state, cutover)
     for step in STEPS[len(cutover.done) :]:
         way.notify(f"{step}: begun")
@@ -101,21 +152,21 @@ def _move(cutover: Cutover, way: Way) -> None:
         file.rename(aside)
         sync_folder(file.parent)
     except OSError as error:
-        raise StreamFactoryError(str(file), f"it cannot be moved aside ({error.strerror})", AGAIN) from error
+        raise FileUnwritable(file, error, AGAIN, "moved aside") from error
 
 
 def _moved(source: Path, target: Path, sha256: str) -> bool:
     """Return whether the file is at its target.
 
-    Raises StreamFactoryError if it is at both places, at neither, or has changed.
+    Raises StaticFileChanged if it is at both places, at neither, or has changed.
     """
     there = [path for path in (source, target) if path.exists()]
     if len(there) != 1:
         what = f"both it and {target} are there" if there else f"neither it nor {target} is there"
-        raise StreamFactoryError(str(source), what, f"Leave the right one of them. {AGAIN}")
+        raise StaticFileChanged(source, what, "Leave the right one of them")
     if digest(there[0]) != sha256:
         what = "it is not as it was when the cutover began"
-        raise StreamFactoryError(str(there[0]), what, f"Put back what it was. {AGAIN}")
+        raise StaticFileChanged(there[0], what, "Put back what it was")
     return there[0] == target
 
 
@@ -187,7 +238,7 @@ def _move_back(cutover: Cutover, way: Way) -> None:
         aside.rename(file)
         sync_folder(file.parent)
     except OSError as error:
-        raise StreamFactoryError(str(aside), f"it cannot be moved back ({error.strerror})", AGAIN) from error
+        raise FileUnwritable(aside, error, AGAIN, "moved back") from error
 
 
 def _let_static_run(cutover: Cutover, way: Way) -> None:
@@ -217,7 +268,7 @@ def _is_static(now: DagNow, dag: DagCutover) -> bool:
 
 
 def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: StreamTable) -> bool:
-    """Return whether a row is as wanted. Raises StreamFactoryError if it is not as it was before, either."""
+    """Return whether a row is as wanted. Raises RowChanged if it is not as it was before, either."""
     now = None if row is None else (row.config_json, row.status)
     if now == wanted:
         return True
@@ -225,8 +276,7 @@ def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] |
     if now == other or (other is None and row is not None and row.status == "retired"):
         return False
     key = "the row" if row is None else row.stream_key
-    what = f"{key} was changed since the cutover began, or is gone"
-    raise StreamFactoryError(table.name, what, "Look at dagfactory streams history, and bring it to what it was")
+    raise RowChanged(table.name, key)
 
 
 def _by_platform(cutover: Cutover) -> Iterator[tuple[str, list[DagCutover]]]:
@@ -235,13 +285,12 @@ def _by_platform(cutover: Cutover) -> Iterator[tuple[str, list[DagCutover]]]:
 
 
 def _wait(true: Callable[[], bool], what: str, way: Way) -> None:
-    """Wait until something becomes true. Raises StreamFactoryError if it does not in time."""
+    """Wait until something becomes true. Raises StepNotDone if it does not in time."""
     give_up, said = time.monotonic() + way.seconds, False
     while not true():
         if not said:
             way.notify(f"waiting: {what}")
             said = True
         if time.monotonic() >= give_up:
-            where = f"Airflow at {way.airflow.url}"
-            raise StreamFactoryError(where, f"{what}, after {way.seconds:g} s", AGAIN, retryable=True)
+            raise StepNotDone(way.airflow.url, what, way.seconds)
         time.sleep(POLL_SECONDS)

@@ -19,16 +19,25 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 
+class CutoverImpossible(StreamFactoryError):
+    """A static DAG file cannot be cut over: it has other DAGs, Airflow knows it from elsewhere, or there is no factory.
+
+    Do what the error says first; nothing has been changed.
+    """
+
+    code = "DF3206"
+
+
 def cutover_of(file: Path, streams: Iterable[Extracted], find: Find, airflow: AirflowClient) -> Cutover:
     """Return the cutover of a file's DAGs.
 
-    Raises StreamFactoryError if a step could not be done: nothing has been changed then.
+    Raises CutoverImpossible if a step could not be done: nothing has been changed then.
     """
     found = list(streams)
     others = set(dag_ids_in(file)) - {one.dag.dag_id for one in found}
     if not found or others:
         what = f"it has other DAGs too: {', '.join(sorted(others))}" if others else "it has no ingestion DAG"
-        raise StreamFactoryError(str(file), what, "Name a file with nothing but ingestion DAGs")
+        raise CutoverImpossible(str(file), what, "Name a file with nothing but ingestion DAGs")
     dags = tuple(_dag_cutover(file, one, find(one), airflow) for one in found)
     return Cutover(str(file), digest(file), dags)
 
@@ -40,7 +49,7 @@ def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: AirflowCli
     if health is None or health.is_stale:
         what = f"it has no DAG {names.health_dag_id(row.settings.platform_name)}, so no factory of {platform}"
         todo = "Put the factory file of the platform into the dags folder: dagfactory bootstrap writes it"
-        raise StreamFactoryError(f"Airflow at {airflow.url}", what, todo)
+        raise CutoverImpossible(f"Airflow at {airflow.url}", what, todo)
     now = _static_now(file, one.dag.dag_id, airflow)
     with reading(platform) as table:
         standing = table.rows().get(row.stream_key)
@@ -61,8 +70,8 @@ def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: AirflowCli
 def _static_now(file: Path, dag_id: str, airflow: AirflowClient) -> DagNow:
     now, where = airflow.dag(dag_id), f"Airflow at {airflow.url}"
     if now is None or now.is_stale:
-        raise StreamFactoryError(where, f"it has no DAG {dag_id}", "See its import errors, or name another file")
+        raise CutoverImpossible(where, f"it has no DAG {dag_id}", "See its import errors, or name another file")
     if Path(now.fileloc).name != file.name:
         what = f"it has {dag_id} from {now.fileloc}, not from {file.name}"
-        raise StreamFactoryError(where, what, "Name the file in its dags folder")
+        raise CutoverImpossible(where, what, "Name the file in its dags folder")
     return now

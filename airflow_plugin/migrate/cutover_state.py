@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileMalformed, FileUnreadable, FileUnwritable, StreamFactoryError
 
 FORMAT = 1
 STEPS = ("pause", "drain", "move", "write", "resume")
@@ -67,21 +67,46 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+class NotBegun(StreamFactoryError):
+    """A cutover is to be rolled back, and none has begun with this state file.
+
+    Nothing; or name the state file of the cutover with --state.
+    """
+
+    code = "DF3207"
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(str(state), "no cutover has begun", "There is nothing to roll back")
+
+
+class CutoverBusy(StreamFactoryError):
+    """Another cutover is at work in this folder.
+
+    Wait for it, and run this one again.
+    """
+
+    code = "DF3208"
+    retryable = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), "another cutover is at work in this folder", "Wait for it")
+
+
 def read_state(path: Path) -> Cutover | None:
-    """Return the state; None if no cutover has begun. Raises StreamFactoryError for any other file."""
+    """Return the state; None if no cutover has begun. Raises FileMalformed for any other file."""
     try:
         data = json.loads(path.read_text("utf-8"))
         return _state(data)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StreamFactoryError(str(path), f"it cannot be read ({error.strerror})", "Let it be read") from error
+        raise FileUnreadable(path, error, "Let it be read") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise StreamFactoryError(str(path), "it is no state of a cutover", "Name another with --state") from error
+        raise FileMalformed(path, "it is no state of a cutover", "Name another with --state") from error
 
 
 def write_state(path: Path, state: Cutover) -> None:
-    """Write the state whole or not at all, even if the machine stops. Raises StreamFactoryError."""
+    """Write the state whole or not at all, even if the machine stops. Raises FileUnwritable."""
     fresh = path.with_name(f"{path.name}.new")
     try:
         with fresh.open("w", encoding="utf-8") as file:
@@ -91,8 +116,7 @@ def write_state(path: Path, state: Cutover) -> None:
         fresh.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        what = f"it cannot be written ({error.strerror})"
-        raise StreamFactoryError(str(path), what, "Name another: --state") from error
+        raise FileUnwritable(path, error, "Name another: --state") from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -106,20 +130,18 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Keep other cutovers out of this folder. Raises StreamFactoryError if one is at work."""
+    """Keep other cutovers out of this folder. Raises CutoverBusy if one is at work."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise StreamFactoryError(str(folder), f"it cannot be opened ({error.strerror})", "Name another file") from error
+        raise FileUnreadable(folder, error, "Name another file") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            what = "another cutover is at work in this folder"
-            raise StreamFactoryError(str(folder), what, "Wait for it", retryable=True) from None
+            raise CutoverBusy(folder) from None
         except OSError as error:
-            fault = f"it cannot be locked ({error.strerror})"
-            raise StreamFactoryError(str(folder), fault, "Use a file system with locks") from error
+            raise FileUnwritable(folder, error, "Use a file system with locks", "locked") from error
         yield
     finally:
         os.close(handle)

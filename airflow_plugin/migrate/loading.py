@@ -26,7 +26,7 @@ from airflow_plugin.static_dags.static_dag import (
 )
 from airflow_plugin.static_dags.static_pod import StaticPod, usual_policy
 from airflow_plugin.static_dags.unfollowed import MERGE_TASK
-from config_schema.errors import Problem, StreamFactoryError
+from config_schema.errors import StreamFactoryError
 
 TIME_LIMIT_SECONDS = 60
 MARK = "DAGS="
@@ -41,8 +41,21 @@ def loaded_files(read: StaticFiles) -> StaticFiles:
         try:
             dags += _of_file(file, [dag for dag in read.dags if dag.file == file])
         except StreamFactoryError as error:
-            problems.append(Problem(error.where, "", error.what, error.todo))
+            problems.append(error.as_problem(error.where))
     return StaticFiles(tuple(dags), read.others, tuple(problems))
+
+
+class StaticFileNotLoaded(StreamFactoryError):
+    """A static DAG file, loaded as Airflow would, gives no DAGs, other ones, or none in time.
+
+    Compare it without --load: the syntax tree needs no imports.
+    """
+
+    code = "DF3203"
+
+    def __init__(self, file: Path, what: str) -> None:
+        self.file = file
+        super().__init__(str(file), what, "Compare it without --load: the syntax tree needs no imports")
 
 
 def _of_file(file: Path, read: Iterable[StaticDag]) -> Iterator[StaticDag]:
@@ -51,7 +64,7 @@ def _of_file(file: Path, read: Iterable[StaticDag]) -> Iterator[StaticDag]:
         one = found.get(dag.dag_id) if "dag_id" not in dag.unread else None
         if one is None:
             what = f"loaded, it has no DAG {dag.dag_id}, but {', '.join(found) or 'none'}"
-            raise StreamFactoryError(str(file), what, "Compare it without --load")
+            raise StaticFileNotLoaded(file, what)
         yield _static_dag(dag, one)
 
 
@@ -72,12 +85,12 @@ def _loaded(file: Path) -> list[dict[str, Any]]:
             )
         except subprocess.TimeoutExpired as error:
             what = f"it did not load within {TIME_LIMIT_SECONDS} s"
-            raise StreamFactoryError(str(file), what, "Compare it without --load") from error
+            raise StaticFileNotLoaded(file, what) from error
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if done.returncode != 0 or not lines:
         said = done.stderr.strip().splitlines()
         what = f"it does not load: {said[-1][:SHOWN] if said else f'exit code {done.returncode}'}"
-        raise StreamFactoryError(str(file), what, "Compare it without --load: the syntax tree needs no imports")
+        raise StaticFileNotLoaded(file, what)
     dags: list[dict[str, Any]] = json.loads(lines[-1].removeprefix(MARK))
     return dags
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.preview.candidates import Candidate, candidates_of_model, settings_for
 from airflow_plugin.streams.transfer import exported_rows, imported, read
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError, choose_from
+from config_schema.errors import CommandWrong, Problem, ProblemsFound, UnknownName
 from config_schema.load import Model, load_model
 from config_schema.stream import StreamConfig, stream_config
 
@@ -66,7 +66,7 @@ def chosen_config(platform: str, stream_key: str, rows: Path | None, model: Path
         known = {one.stream_key: one.config_json for one in candidates_of_model(load_model(model), where, [platform])}
     else:
         todo = "Give --rows, as extract wrote it, or --model"
-        raise StreamFactoryError(stream_key, "its row comes from nowhere", todo)
+        raise CommandWrong(stream_key, "its row comes from nowhere", todo)
     if stream_key not in known:
-        raise StreamFactoryError(where, f"it has no stream {stream_key!r}", choose_from(stream_key, known))
+        raise UnknownName(where, "stream", stream_key, known)
     return stream_config(known[stream_key], f"{where}: {stream_key}")

@@ -50,21 +50,47 @@ def shadow_change(config: StreamConfig) -> RowChange:
     return RowChange(shadow.stream_key, shadow.to_json(), "active", "shadow")
 
 
+class ModelNotSynced(StreamFactoryError):
+    """No synced model is recorded for the platform, so that no job could run: jobs take theirs from it.
+
+    Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync.
+    """
+
+    code = "DF3204"
+
+    def __init__(self, table: str, platform: str) -> None:
+        self.platform = platform
+        what = f"no synced model is recorded for {platform}, and jobs take theirs from it"
+        todo = "Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync"
+        super().__init__(table, what, todo)
+
+
+class NotShadow(StreamFactoryError):
+    """A shadow is to be removed, and the row that is named is a stream's own.
+
+    Name the shadow's stream_key; dagfactory streams retire retires a stream, and keeps its tables.
+    """
+
+    code = "DF3205"
+
+    def __init__(self, table: str, stream_key: str) -> None:
+        self.stream_key = stream_key
+        todo = "Retire the stream: dagfactory streams retire; its tables are kept"
+        super().__init__(table, f"{stream_key!r} is a stream, and no shadow", todo)
+
+
 def check_model(table: StreamTable) -> None:
-    """Raise StreamFactoryError if no model was synced: a job takes the model of the synced commit."""
+    """Raise ModelNotSynced if no model was synced: a job takes the model of the synced commit."""
     short, schema = table.settings.platform_name, table.settings.merge_store_schema
     if stream_table.model_commit(table.connection, short, schema) is None:
-        what = f"no synced model is recorded for {table.platform}, and jobs take theirs from it"
-        todo = "Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync"
-        raise StreamFactoryError(table.name, what, todo)
+        raise ModelNotSynced(table.name, table.platform)
 
 
 def retired(table: StreamTable, stream_key: str) -> RowChange:
-    """Return the retired row of a shadow. Raises StreamFactoryError for any other row."""
+    """Return the retired row of a shadow. Raises NotShadow for any other row."""
     row = table.row(stream_key)
     if parsed(row.config_json).get("shadow") is not True:
-        what = f"{stream_key!r} is a stream, and no shadow"
-        raise StreamFactoryError(table.name, what, "Retire the stream: dagfactory streams retire; its tables are kept")
+        raise NotShadow(table.name, stream_key)
     return RowChange(stream_key, row.config_json, "retired", "unshadow")
 
 

@@ -18,8 +18,9 @@ from airflow_plugin.jobs.platform_job import PlatformJob
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.routing import run_of
+from airflow_plugin.platform_dags.errors import StreamMissing, StreamNotActive
 from config_schema import names
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,11 +51,9 @@ class CheckRequest(OfPlatform):
         rows = read_rows(platform_settings(self.platform), [asked.stream_key])
         table = names.stream_table(names.platform_name(self.platform))
         if not rows:
-            what = f"there is no stream {asked.stream_key!r}"
-            raise StreamFactoryError(table, what, "Give the stream_key of a row")
+            raise StreamMissing(table, asked.stream_key)
         if asked.action is Action.ALLOW_DELETES and rows[0].status != "active":
-            what = f"stream {asked.stream_key!r} is {rows[0].status}, so it does not run"
-            raise StreamFactoryError(table, what, "Set it to active first")
+            raise StreamNotActive(table, asked.stream_key, rows[0].status)
 
 
 class Perform(PlatformTask):

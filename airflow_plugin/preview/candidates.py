@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_plugin.settings import PlatformSettings, platform_settings, settings_dir
 from config_schema import names
-from config_schema.errors import ProblemsFound, StreamFactoryError, choose_from
+from config_schema.errors import (
+    FileMalformed,
+    FileUnreadable,
+    ProblemsFound,
+    UnknownName,
+)
 from config_schema.stream import stream_config
 
 if TYPE_CHECKING:
@@ -73,12 +78,12 @@ def differences(candidate: Candidate, others: Iterable[Candidate]) -> tuple[Fiel
 
 
 def named(stream: str, candidates: Iterable[Candidate], where: str) -> list[Candidate]:
-    """Return those of a stream_key or a DAG id, one for each platform. Raises StreamFactoryError if there is none."""
+    """Return those of a stream_key or a DAG id, one for each platform. Raises UnknownName if there is none."""
     everyone = list(candidates)
     found = [one for one in everyone if stream in (one.stream_key, one.dag_id)]
     if not found:
         known = {one.stream_key for one in everyone}
-        raise StreamFactoryError(where, f"{stream!r} is no stream there", choose_from(stream, known))
+        raise UnknownName(where, "stream", stream, known)
     return found
 
 
@@ -119,9 +124,8 @@ def _read(path: Path) -> Any:
     try:
         text = sys.stdin.read() if path == STDIN else path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        what = getattr(error, "strerror", None) or "it is not text"
-        raise StreamFactoryError(str(path), what, "Name a JSON file with one config_json") from error
+        raise FileUnreadable(path, error, "Name a JSON file with one config_json") from error
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise StreamFactoryError(str(path), f"not JSON: {error}", "Correct the file") from error
+        raise FileMalformed(path, f"not JSON: {error}", "Correct the file") from error

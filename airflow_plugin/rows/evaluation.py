@@ -80,7 +80,7 @@ def _made(
     except ProblemsFound as error:
         return error.problems
     except StreamFactoryError as error:
-        return (Problem(where, error.where, error.what, error.todo),)
+        return (error.as_problem(where, error.where),)
     except Exception as error:  # whatever one row does to Airflow, the others load
         return (Problem(where, "", f"no DAG comes of it ({type(error).__name__}: {error})", "Correct the row"),)
     return ()

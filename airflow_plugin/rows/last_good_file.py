@@ -21,7 +21,7 @@ from pathlib import Path
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.settings import SNAPSHOT_DIR_VARIABLE
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileUnwritable, StreamFactoryError
 
 VERSION = 1
 LOCK_SECONDS = 2.0  # another shard writes for some milliseconds
@@ -42,21 +42,21 @@ def read_snapshot(path: Path, platform: str) -> LastGood | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unusable(path, f"it cannot be read ({error.strerror})") from error
+        raise LastGoodUnusable(path, f"it cannot be read ({error.strerror})") from error
     if state.st_uid not in (os.geteuid(), 0) or state.st_mode & 0o022:
-        raise _unusable(path, "others than Airflow's user can have written it")
+        raise LastGoodUnusable(path, "others than Airflow's user can have written it")
     first, _, body = content.partition(b"\n")
     try:
         head = json.loads(first)
         if (head["version"], head["platform"]) != (VERSION, platform):
-            raise _unusable(path, "it is of another platform, or of another version of the plugin")
+            raise LastGoodUnusable(path, "it is of another platform, or of another version of the plugin")
         if head["sha256"] != hashlib.sha256(body).hexdigest():
-            raise _unusable(path, "it is not whole: its checksum is wrong")
+            raise LastGoodUnusable(path, "it is not whole: its checksum is wrong")
         settings, *lines = body.decode().splitlines()
         streams = {stream.stream_key: stream for stream in map(_stream, lines)}
         return LastGood(head["token"], streams, state.st_mtime, _text(json.loads(settings)), first)
     except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise _unusable(path, "it is no snapshot") from error
+        raise LastGoodUnusable(path, "it is no snapshot") from error
 
 
 def still_there(path: Path, snapshot: LastGood) -> bool:
@@ -129,12 +129,52 @@ def writing(path: Path) -> Iterator[None]:
         yield
 
 
+class LastGoodMissing(StreamFactoryError):
+    """There is no last-good snapshot of the platform here.
+
+    Run the command where the dag-processor runs, or set DAGFACTORY_SNAPSHOT_DIR to its folder.
+    """
+
+    code = "DF2201"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
+        super().__init__(str(path), "there is no snapshot", todo)
+
+
+class LastGoodUnusable(StreamFactoryError):
+    """The last-good snapshot of a platform is broken, or others than Airflow's user may change it.
+
+    Remove it; the next parse that reaches the merge store writes a new one.
+    """
+
+    code = "DF2202"
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path = path
+        super().__init__(str(path), what, "Remove it; the next parse that reaches the merge store writes a new one")
+
+
+class StreamNotGone(StreamFactoryError):
+    """A stream is to be forgotten whose row is not gone.
+
+    Choose one of those that dagfactory platform last-good shows as gone.
+    """
+
+    code = "DF2203"
+
+    def __init__(self, platform: str, stream_key: str) -> None:
+        self.platform, self.stream_key = platform, stream_key
+        todo = f"See dagfactory platform last-good --platform {platform}"
+        super().__init__(stream_key, "it is no stream whose row is gone", todo)
+
+
 def snapshot_here(path: Path, platform: str) -> LastGood:
     """Return the snapshot, for commands. Raises StreamFactoryError if there is no usable one."""
     found = read_snapshot(path, platform)
     if found is None:
-        todo = f"Run this where the dag-processor runs, or set {SNAPSHOT_DIR_VARIABLE} to its folder"
-        raise StreamFactoryError(str(path), "there is no snapshot", todo)
+        raise LastGoodMissing(path)
     return found
 
 
@@ -149,7 +189,7 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
             snapshot = snapshot_here(path, platform)
             forgotten = frozenset(snapshot.gone) if stream_keys is None else stream_keys
             if wrong := forgotten - frozenset(snapshot.gone):
-                raise StreamFactoryError(sorted(wrong)[0], "it is no stream whose row is gone", _show(platform))
+                raise StreamNotGone(platform, sorted(wrong)[0])
             if forgotten:
                 left = {key: stream for key, stream in snapshot.streams.items() if key not in forgotten}
                 write_snapshot(path, platform, replace(snapshot, streams=left))
@@ -157,8 +197,7 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
                 forgotten_file(path).write_text("".join(f"{key}\n" for key in sorted(forgotten)), "utf-8")
             return sorted(forgotten)
     except OSError as error:
-        what = f"it cannot be changed ({error.strerror or error})"
-        raise StreamFactoryError(str(path), what, "Run this as the user of the dag-processor") from error
+        raise FileUnwritable(path, error, "Run this as the user of the dag-processor", "changed") from error
 
 
 def forgotten_file(path: Path) -> Path:
@@ -192,13 +231,3 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
-
-
-def _unusable(path: Path, what: str) -> StreamFactoryError:
-    return StreamFactoryError(
-        str(path), what, "Remove it; the next parse that reaches the merge store writes a new one"
-    )
-
-
-def _show(platform: str) -> str:
-    return f"See dagfactory platform last-good --platform {platform}"

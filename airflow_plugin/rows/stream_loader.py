@@ -23,6 +23,7 @@ from airflow_plugin.rows.last_good_file import (
 from airflow_plugin.rows.reading import candidate_keys, read_rows, read_table
 from airflow_plugin.settings import (
     PlatformSettings,
+    SettingsMissing,
     platform_settings,
     settings_from_json,
     snapshot_path,
@@ -61,11 +62,12 @@ def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryEr
 
     Raises StreamFactoryError if the file cannot be used and there is no snapshot.
     """
+    trouble: StreamFactoryError
     try:
         settings = platform_settings(original)
         if settings.missing_file is None:
             return settings, None
-        trouble = StreamFactoryError(settings.missing_file, "there is no such settings file", BOOTSTRAP)
+        trouble = SettingsMissing(settings.missing_file, "there is no such settings file", BOOTSTRAP)
     except StreamFactoryError as error:
         settings, trouble = None, error
     platform = names.platform_name(original)
@@ -154,5 +156,4 @@ def _settings_to_keep(settings: PlatformSettings, current: LastGood | None) -> s
 
 
 def _without_snapshot(error: StreamFactoryError) -> StreamFactoryError:
-    what = f"{error.what}, and there is no last-good snapshot yet"
-    return StreamFactoryError(error.where, what, error.todo, retryable=error.retryable).with_private(error.private)
+    return error.reworded(f"{error.what}, and there is no last-good snapshot yet")

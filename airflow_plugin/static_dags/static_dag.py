@@ -25,7 +25,7 @@ from airflow_plugin.static_dags.unfollowed import (
     unread_merge,
     without_merge,
 )
-from config_schema.errors import Problem, StreamFactoryError
+from config_schema.errors import FileMalformed, FileUnreadable, Problem, StreamFactoryError
 
 OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
 LARGEST = 1_000_000  # bytes of a file
@@ -107,11 +107,37 @@ class StaticFiles:
     problems: tuple[Problem, ...]
 
 
+class StaticFileMissing(StreamFactoryError):
+    """There is no DAG file where static DAG files are to be read.
+
+    Name a file, or a folder with *.py files.
+    """
+
+    code = "DF3201"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(str(path), "there is no DAG file", "Name a file, or a folder with *.py files")
+
+
+class StaticFileTooComplex(StreamFactoryError):
+    """A static DAG file is too large, nested too deep, or takes too long to follow.
+
+    Name only files of ingestion DAGs, or write the stream's row by hand.
+    """
+
+    code = "DF3202"
+
+    def __init__(self, file: Path, what: str, todo: str = "Write the stream's row by hand") -> None:
+        self.file = file
+        super().__init__(str(file), what, todo)
+
+
 def static_files(path: Path) -> StaticFiles:
-    """Return the DAGs of a file, or of all `*.py` below a folder. Raises StreamFactoryError if there is none."""
+    """Return the DAGs of a file, or of all `*.py` below a folder. Raises StaticFileMissing if there is none."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
     if not files or not path.exists():
-        raise StreamFactoryError(str(path), "there is no DAG file", "Name a file, or a folder with *.py files")
+        raise StaticFileMissing(path)
     dags: list[StaticDag] = []
     others: dict[Path, str] = {}
     problems: list[Problem] = []
@@ -119,7 +145,7 @@ def static_files(path: Path) -> StaticFiles:
         try:
             found, unread = _static_dags(file)
         except StreamFactoryError as error:
-            problems.append(Problem(error.where, "", error.what, error.todo))
+            problems.append(error.as_problem(error.where))
             continue
         dags += found
         problems += [Problem(f"{file}:{one.line}", "", one.what, WRITE_PLAINLY) for one in unread]
@@ -144,29 +170,24 @@ def _static_dags(file: Path) -> tuple[list[StaticDag], list[Unread]]:
         unread = unread or [*filter(None, map(without_merge, others))]
         return [_static_dag(file, one, merge) for one, merge in found if merge is not None], unread
     except RecursionError as error:
-        raise StreamFactoryError(str(file), "it is nested too deep", "Write the stream's row by hand") from error
+        raise StaticFileTooComplex(file, "it is nested too deep") from error
     except TooMuch as error:
-        raise StreamFactoryError(str(file), "it takes too long to follow", "Write the stream's row by hand") from error
+        raise StaticFileTooComplex(file, "it takes too long to follow") from error
 
 
 def _tree(file: Path) -> ast.Module:
     try:
         if file.stat().st_size > LARGEST:
-            raise StreamFactoryError(
-                str(file), f"it has more than {LARGEST} bytes", "Name only files of ingestion DAGs"
-            )
+            what = f"it has more than {LARGEST} bytes"
+            raise StaticFileTooComplex(file, what, "Name only files of ingestion DAGs")
         return ast.parse(file.read_bytes())
     except OSError as error:
-        raise StreamFactoryError(str(file), f"it cannot be read ({error.strerror})", "Let it be read") from error
+        raise FileUnreadable(file, error, "Let it be read") from error
     except SyntaxError as error:
         where = f"{file}:{error.lineno or 1}"
-        raise StreamFactoryError(
-            where, f"it is no Python ({error.msg})", "Correct the file, or leave it out"
-        ) from error
+        raise FileMalformed(where, f"it is no Python ({error.msg})", "Correct the file, or leave it out") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise StreamFactoryError(
-            str(file), f"it is no Python ({error})", "Correct the file, or leave it out"
-        ) from error
+        raise FileMalformed(file, f"it is no Python ({error})", "Correct the file, or leave it out") from error
 
 
 def _merge_task(made: MadeDag) -> Made | None:

@@ -18,7 +18,7 @@ from airflow_plugin.rows.last_good import Row
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import CommandWrong, Problem, ProblemsFound, StreamFactoryError
 
 MOST_CHANGES = 100  # by hand of a stream, in ten minutes
 MOST_BYTES = 32 << 20  # of text in its history, in a day
@@ -31,21 +31,65 @@ STATUS_CHANGES = {
 
 
 class TooManyChanges(StreamFactoryError):
-    """A stream is changed by hand so often, or with so much text, that its history would fill the merge store."""
+    """A stream is changed by hand so often, or with so much text, that its history would fill the merge store.
 
+    Try again later, or change the model instead.
+    """
+
+    code = "DF3101"
     retryable = True
+
+
+class StatusRefused(StreamFactoryError):
+    """A stream is to be paused, resumed or retired, and cannot go that way from the status that it has.
+
+    See dagfactory streams history; a retired stream comes back by a rollback.
+    """
+
+    code = "DF3104"
+
+    def __init__(self, where: str, status: str, wanted: str) -> None:
+        self.status, self.wanted = status, wanted
+        super().__init__(where, f"a stream that is {status} cannot be {wanted}", "See dagfactory streams history")
+
+
+class ChangeMissing(StreamFactoryError):
+    """A stream's history has no change of the number that was given.
+
+    Choose one of those that dagfactory streams history shows.
+    """
+
+    code = "DF3105"
+
+    def __init__(self, stream_key: str, number: int) -> None:
+        self.stream_key, self.number = stream_key, number
+        todo = f"See dagfactory streams history {stream_key}"
+        super().__init__(stream_key, f"its history has no change {number}", todo)
+
+
+class ChangedMeanwhile(StreamFactoryError):
+    """A stream was changed by somebody else after it was read to be edited.
+
+    Look at it as it is now, and change that.
+    """
+
+    code = "DF3106"
+
+    def __init__(self, stream_key: str) -> None:
+        self.stream_key = stream_key
+        super().__init__(stream_key, "it was changed while it was edited", "Look at it and edit it again")
 
 
 def assigned(config_json: str, assignments: Sequence[str]) -> str:
     """Return the config with `key=value` set, the value as JSON or else as text; `key=` removes the key.
 
-    Raises StreamFactoryError for an assignment without `=`.
+    Raises CommandWrong for an assignment without `=`.
     """
     values = parsed(config_json)
     for assignment in assignments:
         key, sign, text = assignment.partition("=")
         if not sign or not key:
-            raise StreamFactoryError(repr(assignment), "it sets nothing", "Write key=value, or key= to take it away")
+            raise CommandWrong(repr(assignment), "it sets nothing", "Write key=value, or key= to take it away")
         if text == "":
             values.pop(key, None)
         else:
@@ -56,7 +100,7 @@ def assigned(config_json: str, assignments: Sequence[str]) -> str:
 def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) -> list[RowChange]:
     """Return the changes by which `pause`, `resume` or `retire` reaches its status.
 
-    Raises StreamFactoryError for an unknown stream, or for one whose status cannot change so.
+    Raises UnknownName for a stream that is not there, StatusRefused for one that cannot go that way.
     """
     allowed, after = STATUS_CHANGES[word]
     changes = []
@@ -65,27 +109,23 @@ def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) ->
         if row.status == after:
             continue
         if row.status not in allowed:
-            what = f"a stream that is {row.status} cannot be {after}"
-            raise StreamFactoryError(
-                row_place(table.settings.platform_name, key), what, "See dagfactory streams history"
-            )
+            raise StatusRefused(row_place(table.settings.platform_name, key), row.status, after)
         changes.append(RowChange(key, row.config_json, after, word))
     return changes
 
 
 def to_version(table: StreamTable, stream_key: str, version_id: int) -> RowChange:
-    """Return the change to what a stream was after the change of this number. Raises StreamFactoryError if unknown."""
+    """Return the change to what a stream was after the change of this number. Raises ChangeMissing if unknown."""
     version = version_of(table.history(stream_key, Page(only=[version_id])), stream_key, version_id)
     return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
 
 
 def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> Version:
-    """Return the change of this number. Raises StreamFactoryError if the history has none."""
+    """Return the change of this number. Raises ChangeMissing if the history has none."""
     for version in history:
         if version.id == version_id:
             return version
-    what = f"its history has no change {version_id}"
-    raise StreamFactoryError(stream_key, what, f"See dagfactory streams history {stream_key}")
+    raise ChangeMissing(stream_key, version_id)
 
 
 def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:

@@ -33,6 +33,15 @@ class RowDifference:
         }
 
 
+class NothingToCompare(StreamFactoryError):
+    """A stream has no earlier version to be compared with, or the model has no such stream.
+
+    Compare it with a model (--model), or with one that has it; the next sync shows a stream that left as drift.
+    """
+
+    code = "DF3103"
+
+
 def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> RowDifference:
     """Return the difference from the row after that change, or before its last. Raises StreamFactoryError."""
     row, history = table.row(stream_key), table.history(stream_key)
@@ -45,17 +54,17 @@ def difference_from_version(table: StreamTable, stream_key: str, version_id: int
         before, status = changes[0].before_config_json or "{}", changes[0].before_status or "none"
         origin = f"before change {changes[0].id} of {changes[0].changed_at:%Y-%m-%d %H:%M}"
     else:
-        raise StreamFactoryError(stream_key, "it has no history", "Compare it with a model: --model")
+        raise NothingToCompare(stream_key, "it has no history", "Compare it with a model: --model")
     fields = field_changes(parsed(before), parsed(row.config_json))
     return RowDifference(stream_key, origin, (status, row.status), fields)
 
 
 def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> RowDifference:
-    """Return the difference from what sync would write. Raises StreamFactoryError for an unknown stream."""
+    """Return the difference from what sync would write. Raises NothingToCompare for an unknown stream."""
     row = table.row(stream_key)
     origin = f"the model in {model}"
     for candidate in candidates_of_model(load_model(model), origin, [table.platform]):
         if candidate.stream_key == stream_key:
             fields = field_changes(parsed(candidate.config_json), parsed(row.config_json))
             return RowDifference(stream_key, origin, ("active", row.status), fields)
-    raise StreamFactoryError(stream_key, f"{origin} has no such stream", "Nothing: the next sync shows it as drift")
+    raise NothingToCompare(stream_key, f"{origin} has no such stream", "Nothing: the next sync shows it as drift")

@@ -14,8 +14,17 @@ from pathlib import Path
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
 
+class EditorFailed(StreamFactoryError):
+    """The editor cannot be started, or ends with an error; nothing was changed.
+
+    Set VISUAL or EDITOR to an editor that is installed, and edit again.
+    """
+
+    code = "DF3107"
+
+
 def edited(config_json: str) -> str:
-    """Return a config as edited in $VISUAL, $EDITOR or vi. Raises StreamFactoryError if the editor fails."""
+    """Return a config as edited in $VISUAL, $EDITOR or vi. Raises EditorFailed if the editor fails."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.NamedTemporaryFile("w+", suffix=".json", encoding="utf-8") as file:
         file.write(_readable(config_json))
@@ -23,9 +32,9 @@ def edited(config_json: str) -> str:
         try:
             code = subprocess.run([*shlex.split(editor), file.name], check=False).returncode
         except (OSError, ValueError) as error:
-            raise StreamFactoryError(editor, f"the editor cannot be started ({error})", "Set EDITOR") from error
+            raise EditorFailed(editor, f"the editor cannot be started ({error})", "Set EDITOR") from error
         if code != 0:
-            raise StreamFactoryError(editor, f"the editor ended with exit code {code}", "Nothing was changed")
+            raise EditorFailed(editor, f"the editor ended with exit code {code}", "Nothing was changed")
         text = Path(file.name).read_text("utf-8")
     try:
         # As sync writes it, so that saving without a change is none.

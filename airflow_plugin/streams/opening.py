@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -20,9 +20,23 @@ from airflow_plugin.control.stream_table import (
 )
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, platform_settings
 from config_schema import names
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import StreamFactoryError, UnknownName
 
 LOCK_SECONDS = 30
+
+
+class StreamsNotRetired(StreamFactoryError):
+    """A platform's tables are to be dropped while streams of it are not retired.
+
+    Retire the platform first: dagfactory platform retire.
+    """
+
+    code = "DF3102"
+
+    def __init__(self, platform: str, streams: Sequence[str]) -> None:
+        self.platform, self.streams = platform, tuple(streams)
+        what = f"{len(self.streams)} of its streams are not retired, {self.streams[0]} for one"
+        super().__init__(platform, what, f"Retire the platform first: dagfactory platform retire {platform}")
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,7 @@ class StreamTable:
         short, schema = self.settings.platform_name, self.settings.merge_store_schema
         found = stream_table.stream_rows(self.connection, short, stream_keys=[stream_key], schema=schema, retired=True)
         if not found:
-            known = choose_from(stream_key, self.rows())
-            raise StreamFactoryError(self.name, f"there is no stream {stream_key!r}", known)
+            raise UnknownName(self.name, "stream", stream_key, self.rows())
         return found[0]
 
     def changes_by_hand(self) -> dict[str, HandChange]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.sync.diff import parsed
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import CommandWrong, UnknownName
 from config_schema.stream import STATUSES
 
 
@@ -17,11 +17,11 @@ def selected(
 ) -> list[StreamRow]:
     """Return the rows whose key is like `match`, with these statuses (any if none), and with each `key=value`.
 
-    Raises StreamFactoryError for an unknown status, or a condition without `=`.
+    Raises CommandWrong for an unknown status, or a condition without `=`.
     """
     for status in statuses:
         if status not in STATUSES:
-            raise StreamFactoryError("--status", f"{status!r} is no status", choose_from(status, STATUSES))
+            raise UnknownName("--status", "status", status, STATUSES)
     conditions = [_condition(text) for text in where]
     return [
         row
@@ -35,7 +35,7 @@ def selected(
 def _condition(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise StreamFactoryError("--where", f"{text!r} is no condition", "Write key=value, for example runner=process")
+        raise CommandWrong("--where", f"{text!r} is no condition", "Write key=value, for example runner=process")
     return key, value
 
 

@@ -13,7 +13,12 @@ import yaml
 
 from airflow_plugin.control.stream_table import RowChange, StreamRow
 from airflow_plugin.sync.diff import parsed
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import (
+    FileMalformed,
+    FileUnreadable,
+    FileUnwritable,
+    UnknownName,
+)
 from config_schema.stream import STATUSES
 
 FORMAT = 1
@@ -39,7 +44,7 @@ def imported(text: str, where: str, platform: str) -> list[RowChange]:
     """Return a platform's rows in a document. Raises StreamFactoryError for another shape, or no such platform."""
     platforms = _platforms(text, where)
     if platform not in platforms:
-        raise StreamFactoryError(where, f"it has no platform {platform!r}", choose_from(platform, map(str, platforms)))
+        raise UnknownName(where, "platform", platform, map(str, platforms))
     streams = _mapping(platforms[platform], where, f"platforms.{platform}")
     return [_row(str(key), stream, where, f"platforms.{platform}.{key}") for key, stream in streams.items()]
 
@@ -60,10 +65,10 @@ def _platforms(text: str, where: str) -> dict[str, Any]:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise StreamFactoryError(where, f"it is not YAML: {_place(error)}", "Correct it there") from error
+        raise FileMalformed(where, f"it is not YAML: {_place(error)}", "Correct it there") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("platforms"), dict):
         what = f"it is no export: format: {FORMAT} and platforms: are wanted"
-        raise StreamFactoryError(where, what, BEGIN)
+        raise FileMalformed(where, what, BEGIN)
     platforms: dict[str, Any] = data["platforms"]
     return platforms
 
@@ -82,7 +87,7 @@ def read(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise StreamFactoryError(str(path), f"it cannot be read ({error})", "Name another file") from error
+        raise FileUnreadable(path, error, "Name another file") from error
 
 
 def write(path: Path, text: str) -> None:
@@ -93,7 +98,7 @@ def write(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8")
     except OSError as error:
-        raise StreamFactoryError(str(path), f"it cannot be written ({error})", "Name another file") from error
+        raise FileUnwritable(path, error, "Name another file") from error
 
 
 def _config(config_json: str) -> Any:
@@ -106,8 +111,8 @@ def _mapping(value: Any, where: str, path: str) -> dict[Any, Any]:
     return value
 
 
-def _wrong(where: str, path: str, what: str) -> StreamFactoryError:
-    return StreamFactoryError(f"{where}: {path}", what, BEGIN)
+def _wrong(where: str, path: str, what: str) -> FileMalformed:
+    return FileMalformed(f"{where}: {path}", what, BEGIN)
 
 
 def _place(error: yaml.YAMLError) -> str:

@@ -24,19 +24,47 @@ LOCK_SECONDS = 30
 
 
 class StalePlan(StreamFactoryError):
-    """The rows changed between showing a plan and applying it; nothing was written."""
+    """The rows changed between showing a plan and applying it; nothing was written.
 
+    Look at the new plan, and apply that.
+    """
+
+    code = "DF3001"
     retryable = True
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        what = "the rows have changed since the plan was shown"
+        super().__init__(platform, what, "Run it again and look at the new plan")
 
 
 class CompiledDiffers(StreamFactoryError):
-    """The code of a commit gives another ecosystem than when it was compiled first; nothing was written."""
+    """The code of a commit gives another ecosystem than when it was compiled first; nothing was written.
+
+    Let the model's code depend on nothing but its files; a new commit is compiled anew.
+    """
+
+    code = "DF3002"
+
+    def __init__(self, platform: str, commit: str) -> None:
+        self.platform, self.commit = platform, commit
+        what = f"the code of commit {commit} gives another ecosystem than when it was compiled first"
+        super().__init__(platform, what, "Let the model's code depend on nothing but its own files")
 
 
 class PartlyApplied(StreamFactoryError):
-    """A merge store failed at its commit after another had committed; the next sync completes it."""
+    """A merge store failed at its commit after another had committed.
 
+    Run dagfactory sync again, which completes it.
+    """
+
+    code = "DF3003"
     retryable = True
+
+    def __init__(self, where: str, committed: Sequence[str], cause: StreamFactoryError) -> None:
+        self.committed, self.cause = tuple(committed), cause
+        what = f"the commit failed ({cause.what}); {', '.join(committed)} had been applied already"
+        super().__init__(where, what, "Run sync again, which completes the rest")
 
 
 def apply(
@@ -64,8 +92,7 @@ def apply(
             wanted = graph[platform.name]
             plan = platform_plan(store.connection, platform, wanted, commit, overwrite_drift=overwrite_drift)
             if shown is not None and plan.changes_anything and plan not in shown.platforms:
-                what = "the rows have changed since the plan was shown"
-                raise StalePlan(platform.name, what, "Run it again and look at the new plan")
+                raise StalePlan(platform.name)
             _write(store, platform, plan, who)
             if compiled is not None:
                 _keep_compiled(store, platform, compiled, who)
@@ -203,8 +230,7 @@ def compiled_by_platform(stores: Iterable[ConnectedStore], commit: str) -> dict[
 def _keep_compiled(store: ConnectedStore, platform: Platform, compiled: CompiledModel, who: str) -> None:
     for before in _compiled(store, platform, str(compiled.commit)):
         if before.digest == compiled.digest and before.ecosystem != compiled.ecosystem:
-            what = f"the code of commit {compiled.commit} gives another ecosystem than when it was compiled first"
-            raise CompiledDiffers(platform.name, what, "Let the model's code depend on nothing but its own files")
+            raise CompiledDiffers(platform.name, str(compiled.commit))
     short, schema = names.platform_name(platform.name), platform.merge_store.schema
     stream_table.record_compiled_model(store.connection, short, compiled, compiled_by=who, schema=schema)
 
@@ -222,6 +248,5 @@ def _commit(stores: Sequence[ConnectedStore]) -> None:
         except StreamFactoryError as error:
             if number == 0:
                 raise
-            committed = ", ".join(p.name for earlier in stores[:number] for p in earlier.platforms)
-            what = f"the commit failed ({error.what}); {committed} had been applied already"
-            raise PartlyApplied(store.where, what, "Run sync again, which completes the rest") from error
+            committed = [p.name for earlier in stores[:number] for p in earlier.platforms]
+            raise PartlyApplied(store.where, committed, error) from error

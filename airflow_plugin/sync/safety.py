@@ -15,11 +15,36 @@ from config_schema.model import Dataset, Ecosystem
 from config_schema.model.sql_types import long_name, widens
 
 SHORT_COMMIT = 12
-FORCE = "Take a commit that does, or go back with --force-rollback"
 
 
 class RollbackRefused(StreamFactoryError):
-    """The commit does not come after the one that was applied last."""
+    """The commit does not come after the one that was applied last.
+
+    Take a commit that does, or go back with --force-rollback.
+    """
+
+    code = "DF3004"
+
+    def __init__(self, platform: str, commit: str, applied: str) -> None:
+        self.platform, self.commit, self.applied = platform, commit, applied
+        short = commit[:SHORT_COMMIT], applied[:SHORT_COMMIT]
+        what = "the model at {} does not descend from {}, which was applied last".format(*short)
+        super().__init__(platform, what, "Take a commit that does, or go back with --force-rollback")
+
+
+class LastModelMissing(StreamFactoryError):
+    """The model that was applied last cannot be had, so that nobody can tell which changes data cannot follow.
+
+    Nothing: each job refuses such changes of its own tables.
+    """
+
+    code = "DF3005"
+
+    def __init__(self, commit: str, cause: StreamFactoryError) -> None:
+        self.commit, self.cause = commit, cause
+        what = f"the model that was applied last cannot be had ({cause.what})"
+        todo = "Changes that data cannot follow were not looked for: each job refuses those of its own tables"
+        super().__init__(commit[:SHORT_COMMIT], what, todo)
 
 
 @dataclass(frozen=True)
@@ -34,9 +59,7 @@ def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
     """Raise RollbackRefused if a platform has a commit that the plan's does not descend from."""
     for commit, platform in commits_before(plan).items():
         if not descends_from(commit):
-            short = (plan.commit[:SHORT_COMMIT], commit[:SHORT_COMMIT])
-            what = "the model at {} does not descend from {}, which was applied last".format(*short)
-            raise RollbackRefused(platform, what, FORCE)
+            raise RollbackRefused(platform, plan.commit, commit)
 
 
 def refuse_incompatible(
@@ -58,9 +81,7 @@ def refuse_incompatible(
         except StreamFactoryError as error:
             if warned is None or error.retryable:
                 raise
-            what = f"the model that was applied last cannot be had ({error.what})"
-            todo = "Changes that data cannot follow were not looked for: each job refuses those of its own tables"
-            warned(StreamFactoryError(commit[:SHORT_COMMIT], what, todo))
+            warned(LastModelMissing(commit, error))
             continue
         for found in incompatible_changes(before.ecosystem, after.ecosystem):
             if found.dataset not in allowed:

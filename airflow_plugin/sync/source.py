@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import FileUnreadable, StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
 from config_schema.load.folder import compiled, is_code, read_model, reading
 from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
@@ -40,15 +40,15 @@ class CommittedModel:
     model_at: ModelAt
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-        """Return the platforms of these names, or all. Raises StreamFactoryError for an unknown name."""
+        """Return the platforms of these names, or all. Raises UnknownName for an unknown name."""
         return chosen_platforms(self.model, chosen)
 
 
 def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-    """Return the platforms of these names, in the model's order, or all. Raises StreamFactoryError if unknown."""
+    """Return the platforms of these names, in the model's order, or all. Raises UnknownName if unknown."""
     wanted, known = set(chosen), [platform.name for platform in model.ecosystem.platforms]
     for name in sorted(wanted.difference(known)):
-        raise StreamFactoryError("--platform", f"{name!r} is no platform of the model", choose_from(name, known))
+        raise UnknownName("--platform", "platform", name, known, "the model")
     return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)
 
 
@@ -91,6 +91,15 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
     return CommittedModel(model, commit, compiled_model, descends, model_at)
 
 
+class ModelNotCompiled(StreamFactoryError):
+    """A model is code (eco.py), what it gives is not recorded, and its code may not be run beside the secrets here.
+
+    Compile it where there are no secrets: dagfactory model compile; then run dagfactory sync --compiled.
+    """
+
+    code = "DF3006"
+
+
 def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Model, CompiledModel | None]:
     """Return the checked model of a checkout, and what its code gave where it is code."""
     if not is_code(folder):
@@ -99,7 +108,7 @@ def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Mode
     if made is None:
         what = "the model is code (eco.py), and was not compiled apart from the secrets that are here"
         todo = "Run dagfactory model compile where there are none; for jobs in pods run dagfactory bootstrap again"
-        raise StreamFactoryError(str(compiled_file), what, todo)
+        raise ModelNotCompiled(str(compiled_file), what, todo)
     return load_model(folder, reading(made)), made
 
 
@@ -110,8 +119,7 @@ def _read_compiled(path: Path) -> CompiledModel | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        todo = "Write it with dagfactory model compile"
-        raise StreamFactoryError(str(path), "the compiled model cannot be read", todo) from error
+        raise FileUnreadable(path, error, "Write it with dagfactory model compile") from error
 
 
 def _model_at(
@@ -133,5 +141,5 @@ def _model_at(
         if is_code(folder) and not runs_code:
             what = "the model is code there (eco.py), what it gave is not recorded, and code is not run beside secrets"
             todo = "Run dagfactory sync once without --compiled where its code may run, or with --force-rollback"
-            raise StreamFactoryError(f"commit {commit[:SHOWN_COMMIT]}", what, todo)
+            raise ModelNotCompiled(f"commit {commit[:SHOWN_COMMIT]}", what, todo)
         return read_model(folder)

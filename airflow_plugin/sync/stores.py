@@ -13,7 +13,7 @@ from psycopg2.extensions import make_dsn
 from airflow_plugin.control.connection import connect, identity
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import UnknownName, VariableMissing
 from config_schema.model import Database, Platform
 from config_schema.tls import Tls
 
@@ -69,9 +69,8 @@ def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) ->
     login = [names.secret_variable(store.credential, key) for key in ("username", "password")]
     missing = [name for name in login if name not in environment]
     if missing:
-        what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
         todo = f"Set {' and '.join(login)} for the secret {store.credential!r}, or {variable}"
-        raise StreamFactoryError(f"merge store of {platform}", what, todo)
+        raise VariableMissing(missing, todo, f"merge store of {platform}")
     user, password = (environment[name] for name in login)
     where = f"merge store of {platform}, with {login[0]} and {login[1]}"
     dsn = make_dsn(host=store.host, port=store.port, dbname=store.database, user=user, password=password)
@@ -83,5 +82,4 @@ def _least_tls(environment: Mapping[str, str]) -> Tls | None:
     try:
         return Tls(given) if given else None
     except ValueError:
-        what = f"{given!r} is none of {', '.join(mode.value for mode in Tls)}"
-        raise StreamFactoryError(LEAST_TLS_VARIABLE, what, "Write one of them") from None
+        raise UnknownName(LEAST_TLS_VARIABLE, "mode of TLS", str(given), [mode.value for mode in Tls]) from None

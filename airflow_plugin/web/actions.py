@@ -18,16 +18,16 @@ from sqlalchemy import select
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.jobs.operations import operation
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.changing import STATUS_CHANGES, refuse_haste, status_changes
+from airflow_plugin.streams.changing import STATUS_CHANGES, StatusRefused, refuse_haste, status_changes
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.web import queries
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import Conflict, DagNotThere
 from airflow_plugin.web.mutations import change_row, writing
 from airflow_plugin.web.permissions import User
 from airflow_plugin.web.runs import forget_dags
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import UnknownName
 
 LONGEST_NAME = 200  # of a user, in a conf
 
@@ -39,8 +39,10 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
     def changing(table: StreamTable, now: queries.RowVersion | None) -> RowChange | None:
         try:
             return next(iter(status_changes(table, [key], word)), None)
-        except StreamFactoryError as error:
-            raise Refused(409, error.what, "Look at the stream's history") from error
+        except StatusRefused as error:
+            raise error.reworded(error.what, "Look at the stream's history") from error
+        except UnknownName as error:  # which lists the others, that the user may not see
+            raise Conflict(error.what, "Look at the stream's history") from error
 
     changed = change_row(user, settings, key, None, changing)
     return f"{key} is {after} {'now' if changed else 'already'}"
@@ -49,7 +51,7 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
 def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict[str, Any]:
     """Start a run of the stream's DAG. Raises Refused."""
     if stream.status != "active":
-        raise Refused(409, f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
+        raise Conflict(f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
     user.must_trigger(stream.dag_id)
     resting = _standing(stream.dag_id, 409)
     with writing(settings) as table:
@@ -82,8 +84,7 @@ def _standing(dag_id: str, status: int) -> bool:
     with create_session(scoped=False) as session:
         dag = session.get(DagModel, dag_id)
         if dag is None or dag.is_stale:
-            what = f"Airflow has no DAG {dag_id} at present"
-            raise Refused(status, what, "Wait until the dag-processor has parsed it, or look at its import errors")
+            raise DagNotThere(dag_id, status)
         return bool(dag.is_paused)
 
 
@@ -96,7 +97,7 @@ def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
         for run_id, asked in waiting:
             if isinstance(asked, dict) and all(asked.get(key) == conf[key] for key in ("action", "stream_key")):
                 what = f"{conf['action']} of {conf['stream_key']} is asked for already, by the run {run_id}"
-                raise Refused(409, what, "Wait for the end of that run")
+                raise Conflict(what, "Wait for the end of that run")
 
 
 def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str, Any]:
@@ -105,6 +106,6 @@ def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str
             dag_id, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=user.name, conf=conf or {}
         )
     except (DagNotFound, DagRunAlreadyExists, ValueError) as error:
-        raise Refused(409, f"{dag_id} cannot be triggered ({error})", "See the DAG in Airflow") from error
+        raise Conflict(f"{dag_id} cannot be triggered ({error})", "See the DAG in Airflow") from error
     forget_dags()
     return {"dag_id": dag_id, "run_id": run.run_id if run else None}

@@ -19,7 +19,7 @@ from airflow_plugin.web import (
     routes_stream,
 )
 from airflow_plugin.web.auth_middleware import Gate
-from airflow_plugin.web.error_responses import SafeJSON, handle_errors
+from airflow_plugin.web.error_responses import ProblemJSON, SafeJSON, handle_errors
 from airflow_plugin.web.permissions import sees_servers
 from airflow_plugin.web.schemas import ErrorAnswer
 
@@ -64,12 +64,12 @@ def routed() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/api", responses=REFUSALS)
     app.mount("/static", StaticFiles(directory=STATIC, check_dir=False))
-    _without_422(app)
+    _describe_our_errors(app)
     return app
 
 
-def _without_422(app: FastAPI) -> None:
-    """Remove FastAPI's own answer for bad requests from the description; ours is the 400."""
+def _describe_our_errors(app: FastAPI) -> None:
+    """Describe errors as problem details, and leave out FastAPI's own answer for bad requests; ours is the 400."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -77,6 +77,9 @@ def _without_422(app: FastAPI) -> None:
             for path in described()["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
+                    for status, answer in operation["responses"].items():
+                        if status >= "400":
+                            answer["content"] = {ProblemJSON.media_type: answer["content"]["application/json"]}
         return described()
 
     app.openapi = openapi  # type: ignore[method-assign]

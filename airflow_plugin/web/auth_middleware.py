@@ -13,7 +13,8 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_plugin.web.error_responses import Refused, as_answer
+from airflow_plugin.web.error_responses import as_answer
+from airflow_plugin.web.errors import BodyTooLong, LoginNeeded, OtherSite, Refused
 
 READING = ("GET", "HEAD")
 MOST_BYTES = 256 * 1024
@@ -51,7 +52,7 @@ async def _log_in(request: Request) -> None:
     try:
         user = await get_user(request, None, await bearer_scheme(request))
     except HTTPException as error:
-        raise Refused(401, "this needs a login", "Log in to Airflow, or send a token of its /auth/token") from error
+        raise LoginNeeded from error
     request.state.stream_factory_user = user
 
 
@@ -59,16 +60,16 @@ def _check_site(request: Request) -> None:
     """Refuse other sites: their pages can send our cookie, but not JSON, and not without their origin."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise Refused(403, "the body is not said to be JSON", "Send Content-Type: application/json")
+        raise OtherSite("the body is not said to be JSON", "Send Content-Type: application/json")
     origin = request.headers.get("origin")
     if origin is None and "authorization" not in request.headers:
-        raise Refused(403, "it is not said which site this comes from", "Send Origin, or a bearer token")
+        raise OtherSite("it is not said which site this comes from", "Send Origin, or a bearer token")
     try:
         ours = origin is None or _is_ours(origin, request)
     except ValueError:  # no address at all: `http://[`, or a port beyond 65535
         ours = False
     if not ours:
-        raise Refused(403, "this comes from another site", "Use Airflow's own pages")
+        raise OtherSite("this comes from another site", "Use Airflow's own pages")
 
 
 def _is_ours(origin: str, request: Request) -> bool:
@@ -90,7 +91,7 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         length += len(part)
         if length > MOST_BYTES:
-            raise Refused(413, f"the body is longer than {MOST_BYTES} bytes", "Send less")
+            raise BodyTooLong(MOST_BYTES)
         parts.append(part)
     return b"".join(parts)
 

@@ -8,7 +8,7 @@ from fastapi import Path
 
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import NotAllowed, NotThere
 from airflow_plugin.web.permissions import (
     EDIT,
     READ,
@@ -33,7 +33,7 @@ def platform_for(user: User, platform: str) -> PlatformSettings:
     settings = known_platforms().get(platform)
     sees_own = platform.isprintable() and bool(user.may(READ, {names.health_dag_id(platform)}))
     if not sees_own and not (settings and user.may(READ, _dag_ids(settings))):
-        raise Refused(403, "you may see nothing of this platform", "Ask who gives rights in Airflow")
+        raise NotAllowed("you may see nothing of this platform")
     return named_platform(platform)
 
 
@@ -67,5 +67,5 @@ def _dag_ids(settings: PlatformSettings) -> set[str]:
         return set()
 
 
-def _no_stream(platform: str) -> Refused:
-    return Refused(404, "there is no such stream", f"See api/streams?platform={platform}")
+def _no_stream(platform: str) -> NotThere:
+    return NotThere("there is no such stream", f"See api/streams?platform={platform}")

@@ -1,11 +1,12 @@
-"""Errors as the API answers them: `{"error": {"what", "todo", "problems"?}}` and a status.
+"""Errors as the API answers them: problem details (RFC 9457), with `error` beside them for clients of earlier versions.
 
 StreamFactoryError
- ├── Refused                  an answer that is no 200, by the status it carries
+ ├── Refused                  the status that its class says
  ├── MergeStoreError          503: the merge store is away, or lacks a table or a right
  ├── TooManyChanges           429
- ├── ProblemsFound            400, with every problem
- └── others                   400
+ ├── StatusRefused            409
+ ├── ChangeMissing            404
+ └── others                   503 where trying again can help, else 400
 """
 
 from __future__ import annotations
@@ -23,22 +24,24 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from airflow_plugin.control.connection import MergeStoreError
-from airflow_plugin.streams.changing import TooManyChanges
+from airflow_plugin.streams.changing import ChangeMissing, StatusRefused, TooManyChanges
+from airflow_plugin.web.errors import NothingAnswers, Refused, RequestInvalid, Unroutable
 from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
 
+# Names a kind of problem, and is no address: the code in it is in docs/reference/errors.md.
+TYPE = "tag:airflow-stream-factory,2026:{code}"
+STATUSES: dict[type[StreamFactoryError], int] = {
+    ProblemsFound: 400,
+    MergeStoreError: 503,
+    TooManyChanges: 429,
+    StatusRefused: 409,
+    ChangeMissing: 404,
+}
 MOST_PROBLEMS = 200
 LONGEST = 1000  # characters of a problem's text
 SHOWN = 200  # characters of a value that is not what it should be
 
 log = logging.getLogger(__name__)
-
-
-class Refused(StreamFactoryError):
-    """An answer with this status; `where` is nothing that a caller would know."""
-
-    def __init__(self, status: int, what: str, todo: str) -> None:
-        super().__init__("", what, todo)
-        self.status = status
 
 
 class SafeJSON(JSONResponse):
@@ -52,36 +55,57 @@ class SafeJSON(JSONResponse):
             return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def error_answer(status: int, what: str, todo: str, problems: Iterable[dict[str, Any]] = ()) -> JSONResponse:
-    """Return an answer with an error."""
-    error: dict[str, Any] = {"what": what, "todo": todo}
-    if listed := list(problems):
-        error["problems"] = listed
-    return SafeJSON({"error": error}, status, {"Cache-Control": "no-store"})
+class ProblemJSON(SafeJSON):
+    """An error, as RFC 9457 describes it."""
+
+    media_type = "application/problem+json"
 
 
 def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResponse:
-    """Return the answer to an error of ours."""
-    if isinstance(error, Refused):
-        return error_answer(error.status, error.what, error.todo)
+    """Return the answer that an error becomes: its type, title, status and detail, and what we say of it beside."""
+    status, where, todo = _status(error), error.where, error.todo
+    what = outage(error, sees_servers)["what"] if error.where else error.what
+    problems: list[dict[str, Any]] = []
     if isinstance(error, ProblemsFound):
-        return error_answer(400, error.what, "Correct what the problems say", problem_dicts(error.problems))
-    if isinstance(error, TooManyChanges):
-        return error_answer(429, f"{error.where}: {error.what}", error.todo)
-    status = 503 if isinstance(error, MergeStoreError) or error.retryable else 400
-    words = outage(error, sees_servers)
-    return error_answer(status, words["what"], words["todo"])
+        where, what, todo = "", error.what, "Correct what the problems say"  # it may be a file of the server's
+        problems = problem_dicts(error.problems)
+    if isinstance(error, RequestInvalid):
+        problems = error.problems
+    listed = {"problems": problems} if problems else {}
+    content = {
+        "type": TYPE.format(code=error.code),
+        "title": error.title() or type(error).__name__,
+        "status": status,
+        "detail": what,
+        "code": error.code,
+        "where": where,
+        "todo": todo,
+        **listed,
+        # What there was before problem details; it goes with the next release.
+        "error": {"what": what, "todo": todo, **listed},
+    }
+    return ProblemJSON(content, status, {"Cache-Control": "no-store"})
+
+
+def _status(error: StreamFactoryError) -> int:
+    if isinstance(error, Refused):
+        return error.status
+    for kind, status in STATUSES.items():
+        if isinstance(error, kind):
+            return status
+    return 503 if error.retryable else 400
 
 
 def outage(error: StreamFactoryError, sees_servers: bool) -> dict[str, str]:
     """Return what is said of an error of a merge store; its server and user only to who may see them."""
     what = error.what_in_full if sees_servers else error.what
-    return {"what": f"{error.where}: {what}", "todo": error.todo}
+    return {"what": f"{error.where}: {what}", "todo": error.todo, "code": error.code}
 
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
     """Return a problem as the API shows it."""
-    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")}
+    code = {"code": problem.code} if problem.code else {}
+    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")} | code
 
 
 def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:
@@ -107,18 +131,18 @@ def handle_errors(app: FastAPI, sees_servers: Callable[[Request], bool]) -> None
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         problems = [_invalid(one) for one in error.errors()]
-        return error_answer(400, "the request is not as it should be", "Correct what the problems say", problems)
+        return as_answer(RequestInvalid(problems))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        answer = error_answer(error.status_code, str(error.detail), "See api/openapi.json for what there is")
+        answer = as_answer(Unroutable(error.status_code, str(error.detail)))
         answer.headers.update(error.headers or {})  # what may be asked of a path, where that is not it
         return answer
 
     @app.exception_handler(DBAPIError)
     async def metadata(request: Request, error: DBAPIError) -> JSONResponse:
         log.error("Airflow's metadata database: %s", type(error.orig).__name__)
-        return error_answer(503, "Airflow's metadata database does not answer", "Look at the api-server's log")
+        return as_answer(NothingAnswers("Airflow's metadata database does not answer", "Look at the api-server's log"))
 
 
 def _invalid(error: dict[str, Any]) -> dict[str, Any]:

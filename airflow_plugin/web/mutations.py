@@ -16,7 +16,7 @@ from airflow_plugin.streams.changing import apply
 from airflow_plugin.streams.opening import StreamTable, locked
 from airflow_plugin.sync.diff import MOST_LEVELS, is_too_deep
 from airflow_plugin.web import queries
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import Conflict
 from airflow_plugin.web.permissions import User
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.runs import owner_of
@@ -37,7 +37,7 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
     with writing(settings) as table:
         now = queries.row_version(table.session, key)
         if version is not None and (now is None or now.number != version):
-            raise Refused(409, "the stream was changed meanwhile", "Look at it as it is now, and change that")
+            raise Conflict("the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)
         written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
     forget(settings)
@@ -63,7 +63,7 @@ def _named_login(settings: PlatformSettings) -> Iterator[None]:
             raise
         variable = names.web_dsn_variable(settings.platform_name)
         todo = f"{error.todo}; the api-server's is the one for pages, in {variable}"
-        raise MergeStoreError(error.where, error.what, todo).with_private(error.private) from error
+        raise error.reworded(error.what, todo) from error
 
 
 def config_text(config: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from airflow.models.dag import DagModel
 from fastapi import Depends, Request
 
 from airflow_plugin.settings import SECTION, creator_roles, data_roles
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import NotAllowed
 from config_schema import names
 
 READ: Literal["GET"] = "GET"
@@ -62,7 +62,7 @@ class User:
         """Raise Refused if the user does not have the right."""
         if not self.may(right, {dag_id}):
             word = "see" if right == READ else "edit"
-            raise Refused(403, f"you may not {word} {dag_id}", "Ask who gives rights in Airflow")
+            raise NotAllowed(f"you may not {word} {dag_id}")
 
     def must_trigger(self, dag_id: str) -> None:
         """Raise Refused if Airflow would not let the user trigger the DAG."""
@@ -73,13 +73,13 @@ class User:
             details=DagDetails(id=dag_id, team_name=team),
             user=self._user,
         ):
-            raise Refused(403, f"you may not trigger {dag_id}", "Ask who gives rights in Airflow")
+            raise NotAllowed(f"you may not trigger {dag_id}")
 
     def must_create(self) -> None:
         """Raise Refused if the user may not create streams."""
         if not self.can_create:
             what = "none of your roles may create streams"
-            raise Refused(403, what, f"Ask for a role of [{SECTION}] creator_roles, or commit the stream to the model")
+            raise NotAllowed(what, f"Ask for a role of [{SECTION}] creator_roles, or commit the stream to the model")
 
 
 def _user(request: Request) -> User:

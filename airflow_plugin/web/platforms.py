@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
-from airflow_plugin.web.error_responses import Refused, outage
+from airflow_plugin.web.error_responses import outage
+from airflow_plugin.web.errors import NotThere
 from airflow_plugin.web.permissions import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
 from airflow_plugin.web.stream_status import Card, card, instant
@@ -64,7 +65,7 @@ def named_platform(platform: str) -> PlatformSettings:
     """Return the platform of this derived name. Raises Refused."""
     found = known_platforms()
     if platform not in found:
-        raise Refused(404, "there is no such platform", "See api/platforms")
+        raise NotThere("there is no such platform", "See api/platforms")
     return found[platform]
 
 

@@ -92,8 +92,7 @@ class Pool:
         if away is not None and time.monotonic() < away[0]:
             said = away[1]
             # A new one for each thread: raising one error again and again makes its traceback longer each time.
-            again = MergeStoreError(said.where, said.what, said.todo, retryable=said.retryable)
-            raise again.with_private(said.private)
+            raise said.reworded(said.what)
         try:
             connection = connect(self._dsn, self._where, timeout=CONNECT_SECONDS)
         except MergeStoreError as error:

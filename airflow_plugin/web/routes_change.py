@@ -8,12 +8,12 @@ from fastapi import APIRouter
 
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.changing import dag_id_problems, problems_of_change, to_version
+from airflow_plugin.streams.changing import ChangeMissing, dag_id_problems, problems_of_change, to_version
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status
 from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import Conflict
 from airflow_plugin.web.mutations import change_row, config_text, key_of
 from airflow_plugin.web.permissions import (
     EDIT,
@@ -27,7 +27,7 @@ from airflow_plugin.web.routes_stream import detail
 from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import streams_of
 from config_schema import names
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound
 
 router = APIRouter(
     responses={
@@ -53,7 +53,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
             return wanted
         if now is not None:
             what = f"there is a stream {key} already, and it is {now.status}"
-            raise Refused(409, what, "Change that one; a retired one comes back by a rollback")
+            raise Conflict(what, "Change that one; a retired one comes back by a rollback")
         return wanted
 
     change_row(user, settings, key, None, changing)
@@ -68,7 +68,7 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
 
     def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
         if now is None or now.status == "retired":
-            raise Refused(409, "the stream is retired", "Bring it back by a rollback")
+            raise Conflict("the stream is retired", "Bring it back by a rollback")
         return RowChange(key, text, now.status, "edit")
 
     change_row(user, settings, key, body.version, changing)
@@ -90,8 +90,8 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
     def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
         try:
             return to_version(table, key, body.to)
-        except StreamFactoryError as error:
-            raise Refused(404, f"{error.where}: {error.what}", "See the stream's history") from error
+        except ChangeMissing as error:
+            raise error.reworded(error.what, "See the stream's history") from error
 
     change_row(user, settings, key, body.version, changing)
     return _now(user, settings, key)
@@ -105,12 +105,12 @@ def _refuse_what_is_not_seen(table: StreamTable, wanted: RowChange) -> None:
     if problems := problems_of_change(table, wanted):
         raise ProblemsFound(table.name, problems)
     if wanted.stream_key in table.rows() or dag_id_problems(table, [wanted], owner_of):
-        raise Refused(409, f"the key {wanted.stream_key} cannot be used", "Choose another one")
+        raise Conflict(f"the key {wanted.stream_key} cannot be used", "Choose another one")
 
 
 def _now(user: User, settings: PlatformSettings, key: str) -> dict[str, Any]:
     found = streams_of(settings).get(key)
     if found is None:
         what = f"{names.stream_table(settings.platform_name)} has no stream {key} any more"
-        raise Refused(409, what, "Look at its history")
+        raise Conflict(what, "Look at its history")
     return detail(user, settings, found)

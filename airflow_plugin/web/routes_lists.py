@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query
 
 from airflow_plugin.web import schemas
 from airflow_plugin.web.budget import fitting, page
-from airflow_plugin.web.error_responses import Refused, outage
+from airflow_plugin.web.error_responses import outage
+from airflow_plugin.web.errors import NothingAnswers
 from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
@@ -113,7 +114,7 @@ def _raise_if_all_are_away(found: Sequence[PlatformState]) -> None:
     """Raise Refused if no merge store answers: an empty list would mean that there are no streams."""
     if found and all(one.trouble for one in found) and found[0].trouble:
         error = outage(found[0].trouble, found[0].sees_servers)
-        raise Refused(503, error["what"], error["todo"])
+        raise NothingAnswers(error["what"], error["todo"])
 
 
 def _like(one: Card, text: str) -> bool:

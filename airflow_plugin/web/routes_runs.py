@@ -18,7 +18,7 @@ from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries, schemas
 from airflow_plugin.web.budget import fitting, page
-from airflow_plugin.web.error_responses import Refused
+from airflow_plugin.web.errors import NotThere
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
 from airflow_plugin.web.pool import read
@@ -184,5 +184,5 @@ def _log_url(dag_id: str, run_id: str) -> str:
     return f"{base}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}/tasks/{MERGE_TASK}"
 
 
-def _no_run() -> Refused:
-    return Refused(404, "there is no such run of a stream", "See api/runs")
+def _no_run() -> NotThere:
+    return NotThere("there is no such run of a stream", "See api/runs")

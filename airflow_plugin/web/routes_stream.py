@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.streams.changing import ChangeMissing
 from airflow_plugin.streams.opening import StreamTable
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import queries, schemas
@@ -20,7 +21,7 @@ from airflow_plugin.web.dependencies import (
     stream_for,
     version_of,
 )
-from airflow_plugin.web.error_responses import Refused, problem_dicts
+from airflow_plugin.web.error_responses import problem_dicts
 from airflow_plugin.web.permissions import (
     EDIT,
     READ,
@@ -99,7 +100,7 @@ def diff(
     versions = {one.id: one for one in _history(settings, key, Page(only=wanted))}
     for number in (from_, to):
         if number is not None and number not in versions:
-            raise Refused(404, f"its history has no change {number}", "See the stream's history")
+            raise ChangeMissing(key, number)
     before = _state(versions[from_])
     if to is None:
         now = version_of(settings, key)

@@ -19,10 +19,11 @@ class ProblemShape(BaseModel):
     what: str
     todo: str
     value: str | None = None
+    code: str | None = None
 
 
 class Error(BaseModel):
-    """What happened, and what to do."""
+    """What errors were before they became problem details; it goes with the next release."""
 
     what: str
     todo: str
@@ -30,9 +31,17 @@ class Error(BaseModel):
 
 
 class ErrorAnswer(BaseModel):
-    """The answer to a request that failed."""
+    """Problem details (RFC 9457), and beside them `code`, where, what to do, and what is wrong with a config."""
 
-    error: Error
+    type: str = Field(description="Names the kind of error; it is no address.")
+    title: str = Field(description="When such an error comes: the same for every error of a code.")
+    status: int
+    detail: str = Field(description="What is wrong.")
+    code: str = Field(description="The error's code, which never changes: DF4007. docs/reference/errors.md has all.")
+    where: str = Field(description="What the error is of; empty where the request says it.")
+    todo: str
+    problems: list[ProblemShape] | None = None
+    error: Error = Field(deprecated=True)
 
 
 class Me(BaseModel):
@@ -48,6 +57,7 @@ class DatabaseShape(BaseModel):
     ok: bool
     what: str | None = None
     todo: str | None = None
+    code: str | None = None
 
 
 class SnapshotShape(BaseModel):

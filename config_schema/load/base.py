@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from config_schema.errors import Problem, StreamFactoryError, choose_from
+from config_schema.errors import Problem, UnknownName
 from config_schema.load.folder import MAPPING_FILE, has_model, is_code, load_placed, read_model
 from config_schema.load.git import files_at
 from config_schema.load.lines import with_lines
@@ -31,7 +31,7 @@ def ownership_problems(folder: Path, revision: str, author: Author) -> list[Prob
     Raises:
         GitError: git failed.
         ProblemsFound: the model is wrong in itself.
-        StreamFactoryError: a team of the author did not exist at `revision`.
+        UnknownName: a team of the author did not exist at `revision`.
     """
     after, place = load_placed(folder)
     found: list[Problem] = []
@@ -70,4 +70,4 @@ def _code(folder: Path) -> dict[str, bytes]:
 def _check_teams(author: Author, teams: list[str]) -> None:
     for name in author.teams:
         if name not in teams:
-            raise StreamFactoryError("--team", f"the base has no team {name!r}", choose_from(name, teams))
+            raise UnknownName("--team", "team", name, teams)

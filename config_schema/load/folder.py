@@ -152,13 +152,26 @@ def compiled(folder: Path, commit: str | None) -> CompiledModel:
     return CompiledModel(commit, files_digest(folder), data)
 
 
+class CompiledOutdated(StreamFactoryError):
+    """A compiled model was made of other files than those that are read with it.
+
+    Compile the model again: dagfactory model compile.
+    """
+
+    code = "DF1112"
+
+    def __init__(self, path: Path, commit: str | None) -> None:
+        self.commit = commit
+        what = f"the compiled model of commit {commit} was made of other files"
+        super().__init__(str(path), what, "Compile the model again: dagfactory model compile")
+
+
 def reading(model: CompiledModel) -> CodeReader:
     """Return what reads an eco.py as it was compiled, and refuses other files than those that it was compiled of."""
 
     def read(path: Path) -> Any:
         if model.ecosystem is None or files_digest(path.parent) != model.digest:
-            what = f"the compiled model of commit {model.commit} was made of other files"
-            raise StreamFactoryError(str(path), what, "Compile the model again: dagfactory model compile")
+            raise CompiledOutdated(path, model.commit)
         return model.ecosystem
 
     return read

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -39,15 +40,129 @@ TRUSTING = "[safe]\n\tdirectory = *\n"
 
 
 class GitError(StreamFactoryError):
-    """git could not do it: no access, no such branch, a time limit; retryable where the network may be to blame."""
+    """git fails at what it is asked to do with the model's repository.
+
+    Check the address of the repository and the network to its server; git's own last line is in the error.
+    """
+
+    code = "DF1101"
+
+    def __init__(self, where: str, what: str, todo: str, *, retryable: bool = False) -> None:
+        self.repository = where
+        super().__init__(where, what, todo)
+        self.retryable = retryable
 
 
-class _NotThere(GitError):
-    """The server has nothing of this name."""
+class GitNotStarted(GitError):
+    """git cannot be started: the program, or the folder that it is to run in, is not there.
+
+    Install git, and check the path of the folder.
+    """
+
+    code = "DF1102"
+
+    def __init__(self) -> None:
+        super().__init__("git", "the program, or the folder, is not there", "Install git; check the path")
 
 
-class _Redirected(GitError):
-    """The server sends git on to another address."""
+class GitTooSlow(GitError):
+    """git does not end within its time limit.
+
+    Check the network to the repository's server, and try again.
+    """
+
+    code = "DF1103"
+
+    def __init__(self, repository: str, step: str, seconds: float) -> None:
+        self.step, self.seconds = step, seconds
+        what = f"git {step} took longer than {seconds:g} s"
+        super().__init__(repository, what, "Check the network to the server", retryable=True)
+
+
+class RepositoryClosed(GitError):
+    """The repository's server does not let git in.
+
+    Check the token in the git secret, and its rights on the repository.
+    """
+
+    code = "DF1104"
+
+    def __init__(self, repository: str) -> None:
+        super().__init__(repository, "no access", "Check the token in the git secret and its rights on the repository")
+
+
+class RevisionMissing(GitError):
+    """The repository has no such branch, tag or commit, or the commit is not on the branch.
+
+    Check the branch and the commit; run dagfactory sync where a commit was recorded that the branch has no longer.
+    """
+
+    code = "DF1105"
+
+    def __init__(self, repository: str, what: str, todo: str, revision: str | None = None) -> None:
+        self.revision = revision  # None where it is in git's own words only
+        super().__init__(repository, what, todo)
+
+
+class ServerRedirects(GitError):
+    """The repository's server redirects git to another address, which is not followed: it could be anybody's.
+
+    Write the repository's final address in the model and in the platform's settings.
+    """
+
+    code = "DF1106"
+
+    def __init__(self, repository: str, to: str = "") -> None:
+        self.to = to  # a host, where it may be shown
+        on = f", on {to}" if to else ""
+        what = f"the server redirects to another address{on}; redirects are not followed"
+        todo = "Write the repository's final address in the model and in the platform's settings"
+        super().__init__(repository, what, todo)
+
+
+class AddressRefused(GitError):
+    """The address of the model's repository is none, or has a password in it.
+
+    Write it as https://server/path, ssh://server/path or a path; a password belongs in the git secret, as its token.
+    """
+
+    code = "DF1107"
+
+
+class NotCommitted(GitError):
+    """Files of the model are not as they are in the commit that is checked out: what runs must be what was synced.
+
+    Commit them first.
+    """
+
+    code = "DF1108"
+
+    def __init__(self, folder: Path, files: Iterable[str]) -> None:
+        self.files = tuple(files)
+        what = f"{', '.join(self.files)}: there are changes that are not committed"
+        super().__init__(str(folder), what, "Commit them first")
+
+
+class HistoryMissing(GitError):
+    """The history that is checked out does not contain the commit that the model is compared with.
+
+    Merge or rebase first, or fetch the whole history: git fetch --unshallow.
+    """
+
+    code = "DF1109"
+
+    def __init__(self, folder: Path, revision: str, what: str, todo: str) -> None:
+        self.revision = revision
+        super().__init__(str(folder), what, todo)
+
+
+class RepositoryMissing(GitError):
+    """There is no git repository at this address or in this folder, or it has no commit yet.
+
+    Check the address and the rights of the token; commit the model first.
+    """
+
+    code = "DF1110"
 
 
 class _Git:
@@ -62,7 +177,7 @@ class _Git:
         return self._run(arguments, {})
 
     def fetch(self, url: str, how_much: str, name: str) -> None:
-        """Fetch what is called `name` at `url`. Raise GitError, a _Redirected one if the server redirects."""
+        """Fetch what is called `name` at `url`. Raise GitError; ServerRedirects if the server redirects."""
         settings = _http_settings(url, self._token)
         self._run(("fetch", "--quiet", how_much, "--no-tags", "--", url, name), settings)
 
@@ -99,12 +214,11 @@ class _Git:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            raise GitError("git", "the program, or the folder, is not there", "Install git; check the path") from error
+            raise GitNotStarted from error
         try:
             printed, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
         except subprocess.TimeoutExpired as error:
-            what = f"git {arguments[0]} took longer than {TIME_LIMIT_SECONDS:g} s"
-            raise GitError(self._where, what, "Check the network to the server", retryable=True) from error
+            raise GitTooSlow(self._where, arguments[0], TIME_LIMIT_SECONDS) from error
         finally:
             _end_group(process)
         return printed.strip(), complained.strip(), process.returncode != 0
@@ -127,20 +241,21 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
             if commit is None or commit in git("rev-list", "FETCH_HEAD").split():
                 git("checkout", "--quiet", "--detach", commit or "FETCH_HEAD")
                 return git("rev-parse", "HEAD")
-    raise GitError(url, f"the branch {branch!r} has no such commit as was asked for", "Run dagfactory sync")
+    what = f"the branch {branch!r} has no such commit as was asked for"
+    raise RevisionMissing(url, what, "Run dagfactory sync", commit)
 
 
 def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
     """Fetch the branch, or else the tag, of that name. A redirect is followed once, on the same server only."""
     try:
         _fetch_from(git, url, branch, how_much)
-    except _Redirected as error:
+    except ServerRedirects as error:
         target = git.redirected_to(url)
         if target is None or _origin(target) is None or _origin(target) != _origin(url):
             raise _refused_redirect(url, target) from error
         try:
             _fetch_from(git, target, branch, how_much)
-        except _Redirected as again:
+        except ServerRedirects as again:
             raise _refused_redirect(url, None) from again
 
 
@@ -150,17 +265,15 @@ def _fetch_from(git: _Git, url: str, branch: str, how_much: str) -> None:
         try:
             git.fetch(url, how_much, name)
         except GitError as error:
-            if not isinstance(error, _NotThere) or number == len(wanted):
+            if not isinstance(error, RevisionMissing) or number == len(wanted):
                 raise
         else:
             return
 
 
-def _refused_redirect(url: str, target: str | None) -> GitError:
+def _refused_redirect(url: str, target: str | None) -> ServerRedirects:
     origin = None if target is None else _origin(target)
-    to = f", on {origin[1]}" if origin is not None and HOST.fullmatch(origin[1]) else ""
-    what = f"the server redirects to another address{to}; redirects are not followed"
-    return GitError(url, what, "Write the repository's final address in the model and in the platform's settings")
+    return ServerRedirects(url, origin[1] if origin is not None and HOST.fullmatch(origin[1]) else "")
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
@@ -180,13 +293,17 @@ def _check_address(url: str) -> None:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise GitError("the model's address", "it is none", "Correct it") from error
+        raise AddressRefused("the model's address", "it is none", "Correct it") from error
     if TRANSPORT.match(url) or (parts.scheme in ("http", "https") and not parts.hostname):
         what = "it is no address of a server"
-        raise GitError("the model's address", what, "Write it as https://server/path, ssh://server/path or a path")
+        raise AddressRefused(
+            "the model's address", what, "Write it as https://server/path, ssh://server/path or a path"
+        )
     if parts.scheme and parts.password is not None:
         where = f"{parts.scheme}://{parts.hostname}{parts.path}"
-        raise GitError(where, "the address has a password in it", "Keep it in the git secret, under the key token")
+        raise AddressRefused(
+            where, "the address has a password in it", "Keep it in the git secret, under the key token"
+        )
 
 
 def commit_of(folder: Path) -> str:
@@ -204,8 +321,7 @@ def commit_of(folder: Path) -> str:
         *git("status", "--porcelain", "--", *files).splitlines(),
     ]
     if changed:
-        names = ", ".join(dict.fromkeys(line[2:].strip() for line in changed))
-        raise GitError(str(folder), f"{names}: there are changes that are not committed", "Commit them first")
+        raise NotCommitted(folder, dict.fromkeys(line[2:].strip() for line in changed))
     return commit
 
 
@@ -244,10 +360,11 @@ def _contained(git: _Git, folder: Path, revision: str) -> str:
         commit = git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     except GitError as error:
         what = f"there is no revision {revision!r} here"
-        raise GitError(str(folder), what, "Fetch it first, with its history") from error
+        raise RevisionMissing(str(folder), what, "Fetch it first, with its history", revision) from error
     if not descends_here(folder, git("rev-parse", "HEAD"), commit):
         what = f"what is checked out does not contain {revision!r}, so that its changes would look as if undone"
-        raise GitError(str(folder), what, "Merge or rebase first; a workflow checks out the merge of a pull request")
+        todo = "Merge or rebase first; a workflow checks out the merge of a pull request"
+        raise HistoryMissing(folder, revision, what, todo)
     return commit
 
 
@@ -261,7 +378,7 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
         return True
     if git("rev-parse", "--is-shallow-repository") == "true":
         what = f"the history here does not reach back to {ancestor[:12]}"
-        raise GitError(str(folder), what, "Run git fetch --unshallow there")
+        raise HistoryMissing(folder, ancestor, what, "Run git fetch --unshallow there")
     return False
 
 
@@ -340,14 +457,14 @@ def _failure(where: str, step: str, said: str) -> GitError:
     lines = said.splitlines() or ["no message"]
     last = next((line for line in lines if line.startswith("fatal:")), lines[-1])
     if REDIRECTED.search(said):
-        return _Redirected(where, "the server redirects to another address", "Write the address that it redirects to")
+        return ServerRedirects(where)
     if any(sign in said for sign in NO_ACCESS):
-        return GitError(where, "no access", "Check the token in the git secret and its rights on the repository")
+        return RepositoryClosed(where)
     if any(sign in said for sign in NOT_THERE):
-        return _NotThere(where, f"no such branch or commit ({last})", "Check branch and commit")
+        return RevisionMissing(where, f"no such branch or commit ({last})", "Check branch and commit")
     if any(sign in said for sign in NO_REPOSITORY):
-        return GitError(where, "this is no git repository", "Check the address, and the rights of the token")
+        return RepositoryMissing(where, "this is no git repository", "Check the address, and the rights of the token")
     if "Needed a single revision" in said:
-        return GitError(where, "the repository has no commit yet", "Commit the model first")
+        return RepositoryMissing(where, "the repository has no commit yet", "Commit the model first")
     network = any(sign in said for sign in NETWORK)
     return GitError(where, f"git {step} failed: {last}", "Check the address and the network", retryable=network)

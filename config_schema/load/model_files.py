@@ -15,10 +15,23 @@ MOST_BYTES = 64 << 20  # of one file
 OUTSIDE = "it is a link that leads out of the model's folder"
 
 
+class ModelTooLarge(StreamFactoryError):
+    """The folder of a model that is code has more files, or larger ones, than its code may see.
+
+    Keep the model in a folder of its own.
+    """
+
+    code = "DF1111"
+
+    def __init__(self, folder: Path) -> None:
+        what = f"the folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MB"
+        super().__init__(str(folder), what, "Keep the model in a folder of its own")
+
+
 def model_files(folder: Path) -> list[Path]:
     """Return the files below `folder`, relative to it, in the order of their names.
 
-    Links that lead out, hidden files and Python's caches are left out. Raise StreamFactoryError if there is too much.
+    Links that lead out, hidden files and Python's caches are left out. Raise ModelTooLarge if there is too much.
     """
     found: list[Path] = []
     size = 0
@@ -26,8 +39,7 @@ def model_files(folder: Path) -> list[Path]:
         found.append(path.relative_to(folder))
         size += path.stat().st_size
         if len(found) > MOST_FILES or size > MOST_BYTES:
-            what = f"the folder has more than {MOST_FILES} files or {MOST_BYTES >> 20} MB"
-            raise StreamFactoryError(str(folder), what, "Keep the model in a folder of its own")
+            raise ModelTooLarge(folder)
     return found
 
 

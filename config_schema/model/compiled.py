@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileMalformed
 
 FORMAT = 1
 
@@ -25,7 +25,7 @@ class CompiledModel:
 
 
 def compiled_from_json(text: str, where: str) -> CompiledModel:
-    """Return the compiled model of a document. Raise StreamFactoryError if it is none."""
+    """Return the compiled model of a document. Raise FileMalformed if it is none."""
     try:
         data = json.loads(text)
         if data["format"] == FORMAT:
@@ -33,4 +33,4 @@ def compiled_from_json(text: str, where: str) -> CompiledModel:
         what = f"it has format {data['format']!r}, and this version reads {FORMAT}"
     except (ValueError, KeyError, TypeError, RecursionError):
         what = "it is no compiled model"
-    raise StreamFactoryError(where, what, "Write it with dagfactory model compile of the same version")
+    raise FileMalformed(where, what, "Write it with dagfactory model compile of the same version")

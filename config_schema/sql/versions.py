@@ -77,7 +77,12 @@ class AppliedMigration:
 
 
 class TablesTooOld(StreamFactoryError):
-    """The tables of a platform lack migrations, and this login may not run them."""
+    """The tables of a platform lack migrations, and this login may not run them.
+
+    Run dagfactory db upgrade with the login that owns the tables and may create tables in their schema.
+    """
+
+    code = "DF1201"
 
     def __init__(self, where: str, standing: Standing, said: str) -> None:
         self.standing = standing
@@ -90,7 +95,12 @@ class TablesTooOld(StreamFactoryError):
 
 
 class TablesTooNew(StreamFactoryError):
-    """The tables of a platform were changed by a newer program, in a way that this one would do harm to."""
+    """The tables of a platform were changed by a newer program, in a way that this one would do harm to.
+
+    Use the version of plugin and image that changed them, or a newer one.
+    """
+
+    code = "DF1202"
 
     def __init__(self, where: str, standing: Standing) -> None:
         self.standing = standing

@@ -18,15 +18,42 @@ from psycopg2 import errorcodes, sql
 from psycopg2.extensions import connection as Connection
 
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import CommandWrong, DatabaseFailed, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import stream_lock
 
 LOCK_SECONDS = 10
+
+
+class StreamTableMissing(StoreMismatch):
+    """The merge store has no stream table of the platform, so that nobody can tell which streams are retired.
+
+    Run dagfactory sync, which makes it.
+    """
+
+    code = "DF5212"
+
+    def __init__(self, where: str, table: str, schema: str) -> None:
+        self.table, self.schema = table, schema
+        super().__init__(where, f"there is no table {table} in schema {schema}", "Run dagfactory sync, which makes it")
+
+
+class AlreadyThere(StoreMismatch):
+    """A merge table cannot be moved: the schema that it is to go to has a table of that name.
+
+    Restore or drop the older one.
+    """
+
+    code = "DF5213"
+
+    def __init__(self, stream: str, table: str, schema: str) -> None:
+        self.stream, self.table, self.schema = stream, table, schema
+        what = f"schema {schema} has a table of that name already"
+        super().__init__(f"stream {stream}: table {table}", what, "Restore or drop the older one")
 
 
 class ArchiveAction(Enum):
@@ -141,16 +168,15 @@ def _chosen(archive: Archive, action: ArchiveAction, days: int, wanted: Collecti
     known: Collection[str] = found if action is ArchiveAction.RESTORE else _retired(archive, days)
     for stream in wanted:
         if stream not in known:
-            what = "has no archived tables" if action is ArchiveAction.RESTORE else "is no retired stream"
-            raise CommandWrong("--stream", f"{stream!r} {what}", "Give a stream_key that has; leave it out for all")
+            kind = "archived stream" if action is ArchiveAction.RESTORE else "retired stream"
+            raise UnknownName("--stream", kind, stream, known)
     return {stream: tables for stream, tables in found.items() if stream in (wanted or known) and stream in known}
 
 
 def _retired(archive: Archive, days: int) -> list[str]:
     table, schema = names.stream_table(archive.platform), archive.place.schema
     if not archive.rows("batches.count_tables", {"schema": schema, "tables": [table]})[0][0]:
-        what = f"there is no table {table} in schema {schema}"
-        raise StoreMismatch(f"merge store {archive.place}", what, "Run dagfactory sync, which makes it")
+        raise StreamTableMissing(f"merge store {archive.place}", table, schema)
     streams = sql.Identifier(schema, table)
     return [key for (key,) in archive.rows("archive.retired_streams", {"days": days}, streams=streams)]
 
@@ -168,8 +194,7 @@ def _do(archive: Archive, action: ArchiveAction, stream: str, tables: Collection
         _make_schema(archive)
     for table in tables:
         if archive.rows("batches.count_tables", {"schema": after, "tables": [table]})[0][0]:
-            what = f"schema {after} has a table of that name already"
-            raise StoreMismatch(f"stream {stream}: table {table}", what, "Restore or drop the older one")
+            raise AlreadyThere(stream, table, after)
         if action is ArchiveAction.ARCHIVE:
             _drop_functions(archive, table)
         archive.run("archive.move", table=sql.Identifier(before, table), schema=sql.Identifier(after))
@@ -181,8 +206,7 @@ def _make_schema(archive: Archive) -> None:
     if not found:
         archive.run("archive.create_schema", archive=sql.Identifier(archive.schema), comment=sql.Literal(mark))
     elif found[0][0] != mark:
-        what = "it is there, and its comment does not say that it is ours"
-        raise StoreMismatch(f"schema {archive.schema}", what, "Rename it")
+        raise NotOurs(f"schema {archive.schema}")
 
 
 def _drop_functions(archive: Archive, table: str) -> None:

@@ -16,7 +16,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
 from merge_jobs.admin.status import PlatformStatus
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StoreMismatch, StreamBusy, database_failed
+from merge_jobs.errors import StreamBusy, database_failed
 from merge_jobs.stores.postgres import (
     as_of,
     batches,
@@ -30,6 +30,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     DescribedTable,
+    MergeTableBroken,
     described,
     key_index_stands,
     refuse_another_owner,
@@ -151,4 +152,4 @@ def _make_index(tables: DatasetTables) -> None:
     except UniqueViolation as error:
         where = f"{tables.where}: table {tables.merge_name}"
         what = "its unique index is gone, and it has rows with the same key"
-        raise StoreMismatch(where, what, "Move the table away: the stream is then loaded anew") from error
+        raise MergeTableBroken(where, what, "Move the table away: the stream is then loaded anew") from error

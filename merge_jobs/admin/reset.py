@@ -71,8 +71,7 @@ def _reset(
     if left is None:
         if last == 0:
             return None
-        where, todo = f"{store.stream} batch {last}", f"Nothing is open: the next run begins batch {last + 1}"
-        raise BatchCommitted(where, "Batch is COMMITTED and cannot be reset", todo)
+        raise BatchCommitted(str(store.stream), last)
     status, run_id = left
     planned = [step for step in leftovers.steps_for_all(store) if step.usual is None] if _has_maps(store) else []
     lost = row_maps.forget_lost(_datasets(store)) if _has_maps(store) else ()

@@ -14,7 +14,7 @@ from typing import NoReturn
 import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from config_schema.errors import choose_from
+from config_schema.errors import CommandWrong, UnknownName
 from config_schema.model import Consistency, Database, Datastore, SourceKind
 from merge_jobs.catalogue.datasets import LeftOut, checked_datastore, sorted_tables
 from merge_jobs.catalogue.found import FoundTable
@@ -23,7 +23,7 @@ from merge_jobs.catalogue.postgres import postgres_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.catalogue.sqlite import sqlite_tables
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import CommandWrong, DatabaseFailed
+from merge_jobs.errors import DatabaseFailed
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.source import PostgresSource
@@ -123,7 +123,7 @@ def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None
         for pattern in patterns:
             is_name = flag == "--table" or not WILDCARD.search(pattern)
             if is_name and not any(_matches(table, [pattern]) for table in known):
-                raise CommandWrong(flag, f"there is no table {pattern!r} in {where}", choose_from(pattern, known))
+                raise UnknownName(flag, "table", pattern, known, where)
 
 
 def _raise_nothing_found(where: str, left_out: Sequence[LeftOut]) -> NoReturn:

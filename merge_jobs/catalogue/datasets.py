@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from config_schema.errors import Finding
+from config_schema.errors import CommandWrong, Finding
 from config_schema.load.documents import plain
 from config_schema.model import (
     Column,
@@ -25,7 +25,6 @@ from config_schema.rules import OF_THE_ECOSYSTEM
 from config_schema.rules.check import schema_problems
 from config_schema.rules.names import derived_names_differ
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind
-from merge_jobs.errors import CommandWrong
 
 PART = re.compile(r"datastores\[0\]\.datasets\[(\d+)\](?:\.columns\[(\d+)\])?.*")
 OF_A_STREAM = re.compile(r"[A-Za-z0-9_.-]+")  # as the part of a stream's key that names the dataset

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from config_schema.errors import choose_from
+from config_schema.errors import CommandWrong, UnknownName
 from config_schema.model.sql_types import KNOWN_TYPES, base_type
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
-from merge_jobs.errors import CommandWrong
 from merge_jobs.sources.postgres.source import PostgresSource
 
 KINDS = {
@@ -71,7 +70,7 @@ def _check_schema(source: PostgresSource) -> None:
     found = source.rows("catalogue.schema_is_usable", {"schema": schema})
     if not found:
         known = [name for (name,) in source.rows("catalogue.schemas")]
-        raise CommandWrong("--schema", f"there is no schema {schema!r} in {source.where}", choose_from(schema, known))
+        raise UnknownName("--schema", "schema", schema, known, source.where)
     if not found[0][0]:
         what = f"the user {source.place.user!r} may not use the schema {schema!r} of {source.where}"
         raise CommandWrong("--schema", what, f'Run GRANT USAGE ON SCHEMA "{schema}" there, and SELECT on its tables')

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from config_schema import names
+from config_schema.errors import CommandWrong
 from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, change_archive
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.flags import platform_store
 
 Days = Annotated[int, Option("--retired-days", "Only streams that were retired at least so many days ago.")]

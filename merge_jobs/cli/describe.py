@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from config_schema import names
+from config_schema.errors import CommandWrong, FileUnwritable
 from config_schema.model import Consistency
 from merge_jobs.cli.typer_command import errors_printed
-from merge_jobs.errors import CommandWrong
 
 PASSWORD_VARIABLE = "DATASURFACE_SOURCE_PASSWORD"
 HEADER = """\
@@ -80,4 +80,4 @@ def _write(out: Path, text: str) -> None:
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
-        raise CommandWrong(str(out), f"it cannot be written ({error.strerror})", "Name another file") from None
+        raise FileUnwritable(out, error, "Name another file") from None

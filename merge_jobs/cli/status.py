@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Ecosystem, Platform
 from merge_jobs.admin.status import PlatformStatus, modelled_streams, platform_status
 from merge_jobs.cli.options import OnlyPlatform, Option, Places, with_places
 from merge_jobs.cli.typer_command import Json, errors_printed, print_error
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.flags import model_of, store_place
 
 
@@ -58,14 +57,14 @@ def status(
 def _check_store(ecosystem: Ecosystem, store: str | None) -> None:
     known = [one.name for one in ecosystem.datastores]
     if store is not None and store not in known:
-        raise CommandWrong("--store", f"there is no datastore {store!r}", choose_from(store, known))
+        raise UnknownName("--store", "datastore", store, known)
 
 
 def _platforms(ecosystem: Ecosystem, name: str | None) -> tuple[Platform, ...]:
     chosen = tuple(one for one in ecosystem.platforms if name in (None, one.name))
     if not chosen:
         known = [one.name for one in ecosystem.platforms]
-        raise CommandWrong("--platform", f"there is no platform {name!r}", choose_from(name or "", known))
+        raise UnknownName("--platform", "platform", name or "", known)
     return chosen
 
 

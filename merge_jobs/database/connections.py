@@ -12,10 +12,11 @@ import psycopg2
 from psycopg2 import extensions
 
 from config_schema import names
+from config_schema.errors import VariableMissing
 from config_schema.model import Database, SourceKind
 from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
 from merge_jobs.database.session import Session, SessionSide
-from merge_jobs.errors import CommandWrong, PoolingRefused, connect_failed, database_failed
+from merge_jobs.errors import PoolingRefused, connect_failed, database_failed
 from merge_jobs.sql import execute
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def place_of(
 ) -> ConnectionInfo:
     """Return where a model's database is, with the login from the environment.
 
-    Raises CommandWrong naming the variable that is missing.
+    Raises VariableMissing naming the variable that is missing.
     """
     secret = credential or database.credential
     if database.kind is SourceKind.SQLITE:
@@ -82,13 +83,11 @@ def place_of(
 
 
 def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = None) -> str:
-    """Return a key of a secret from the environment. Raises CommandWrong naming the variable if it is missing."""
+    """Return a key of a secret from the environment. Raises VariableMissing naming the variable if it is missing."""
     variable = names.secret_variable(secret, key)
     value = (os.environ if environment is None else environment).get(variable)
     if not value:
-        raise CommandWrong(
-            f"secret {secret!r}", f"the environment has no {variable}", f"Give the job {variable} in its environment"
-        )
+        raise VariableMissing([variable], f"Give the job {variable} in its environment", f"secret {secret!r}")
     return value
 
 

@@ -85,9 +85,22 @@ def copy_through(
         if out.error is not None and not isinstance(out.error, BrokenPipeError):
             raise out.error
     if out.rows != copied:
-        what = f"the source sent {out.rows} rows, and {copied} arrived"
-        raise StreamFactoryError(name, what, "Try again", retryable=True)
+        raise CopyIncomplete(name, out.rows, copied)
     return copied
+
+
+class CopyIncomplete(StreamFactoryError):
+    """Fewer or more rows arrived in the merge store than the source has sent.
+
+    Try again; nothing was merged.
+    """
+
+    code = "DF5007"
+    retryable = True
+
+    def __init__(self, name: str, sent: int, arrived: int) -> None:
+        self.sent, self.arrived = sent, arrived
+        super().__init__(name, f"the source sent {sent} rows, and {arrived} arrived", "Try again")
 
 
 @dataclass

@@ -125,12 +125,7 @@ class Session(extensions.connection):
         wrong, backend, began, _ = row
         if wrong:
             self.rollback()
-            raise SettingRefused(
-                self.where,
-                f"the session has other settings than it set: {', '.join(wrong)}",
-                "Set them back for the role and the database (ALTER ROLE ... RESET), or look for a function that "
-                "sets them",
-            )
+            raise SettingRefused(self.where, wrong)
         if self.locked_to not in (None, backend):
             self.rollback()
             raise self._gone(f"the server process under the session has changed, from {self.locked_to} to {backend}")

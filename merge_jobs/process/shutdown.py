@@ -51,7 +51,7 @@ def check() -> None:
 
 def ended() -> Ended:
     """Return the error of a job that was asked to end."""
-    return Ended("merge-job", f"ended by {_state.came}", "Run it again: it goes on after the last committed batch")
+    return Ended(str(_state.came))
 
 
 def pause(seconds: float) -> bool:

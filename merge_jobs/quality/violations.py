@@ -56,19 +56,30 @@ class Applied:
         return int(self.tables.value(f"quality.{name}", values, **wanted, **parts))
 
 
+class CheckImpossible(StoreMismatch):
+    """PostgreSQL cannot do a quality check on the columns that it names: it does not fit their types.
+
+    Compare the check with the columns' types, and correct it in the model; nothing was merged.
+    """
+
+    code = "DF5111"
+
+    def __init__(self, where: str, check: QualityCheck, condition: str) -> None:
+        self.check, self.condition = check.name, condition
+        columns = ", ".join(columns_checked(check))
+        what = f"PostgreSQL cannot do a {check.kind.value} check of {columns} so ({condition})"
+        super().__init__(where, what, "Compare the check with the columns' types; nothing was merged")
+
+
 def violations(of: Applied, check: QualityCheck) -> int:
-    """Return how many rows break the check. Raises StoreMismatch if PostgreSQL cannot check these columns."""
+    """Return how many rows break the check. Raises CheckImpossible if PostgreSQL cannot check these columns."""
     try:
         return _counted(of, check)
     except psycopg2.Error as error:
         if error.pgcode not in NOT_OF_THIS_TYPE:
             raise
         condition = errorcodes.lookup(error.pgcode).lower()
-        raise StoreMismatch(
-            f"{of.tables.where}: check {check.name}",
-            f"PostgreSQL cannot do a {check.kind.value} check of {', '.join(columns_checked(check))} so ({condition})",
-            "Compare the check with the columns' types; nothing was merged",
-        ) from error
+        raise CheckImpossible(f"{of.tables.where}: check {check.name}", check, condition) from error
 
 
 def _counted(of: Applied, check: QualityCheck) -> int:

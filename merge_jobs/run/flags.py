@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from config_schema.errors import choose_from
+from config_schema.errors import CommandWrong, UnknownName
 from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
 from config_schema.tls import Tls, strongest
 from merge_jobs.database.connections import ConnectionInfo, place_of
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.model_source import GitModel, model_in, synced_model
 
 
@@ -73,7 +72,7 @@ def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Conne
     ecosystem, _ = model_of(model, store, platform)
     known = {one.name: one for one in ecosystem.platforms}
     if platform not in known:
-        raise CommandWrong("--platform", f"{platform!r} is no platform of the model", choose_from(platform, known))
+        raise UnknownName("--platform", "platform", platform, known, "the model")
     return store_place(store, known[platform].merge_store)
 
 

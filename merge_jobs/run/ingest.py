@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from config_schema import names
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StoreMismatch
 from merge_jobs.process import shutdown
 from merge_jobs.run.begin import UNLOGGED_MAPS
 from merge_jobs.sources import Source
@@ -30,6 +29,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import RowMap
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
+    MergeTableBroken,
     TableNames,
     merge_table,
 )
@@ -247,7 +247,7 @@ def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
     if merge_table(tables) is None:
         return False
     if last_batch == 0:
-        raise StoreMismatch(
+        raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             "the merge table is there, but the stream has no committed batch",
             "Restore the batch tables, or move the table away: a new one is then loaded",

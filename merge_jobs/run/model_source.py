@@ -12,13 +12,14 @@ import psycopg2
 from psycopg2 import sql
 
 from config_schema import names
+from config_schema.errors import CommandWrong
 from config_schema.load import Model, load_model
 from config_schema.load.folder import is_code, reading
 from config_schema.load.git import checkout
 from config_schema.load.model_files import files_digest
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import CommandWrong, database_failed
+from merge_jobs.errors import database_failed
 from merge_jobs.sql import composed
 
 LOCK_SECONDS = 10
@@ -53,13 +54,22 @@ def synced_model(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[M
         return load_model(folder, reading(compiled_model(store, platform, commit, files_digest(folder)))), commit
 
 
+class ModelNotRecorded(CommandWrong):
+    """The merge store has no record of the model that jobs are to use: neither its commit nor what its code gave.
+
+    Run dagfactory sync, which compiles and records it.
+    """
+
+    code = "DF5301"
+
+
 def recorded_commit(store: ConnectionInfo, platform: str) -> str:
     """Return the commit of the model that sync applied last. Raise CommandWrong if it never ran for the platform."""
     table = names.model_state_table(names.platform_name(platform))
     found = _read(store, platform, "recorded_commit", {}, model_state=sql.Identifier(store.schema, table))
     if not found:
         what = f"no synced model is recorded for platform {platform!r}"
-        raise CommandWrong(f"merge store {store}", what, "Run dagfactory sync")
+        raise ModelNotRecorded(f"merge store {store}", what, "Run dagfactory sync")
     return found
 
 
@@ -70,7 +80,7 @@ def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: st
     found = _read(store, platform, "compiled_model", values, compiled_model=sql.Identifier(store.schema, table))
     if not found:
         what = f"the model of commit {commit[:12]} is code (eco.py), and what it gives is not recorded"
-        raise CommandWrong(f"merge store {store}", what, "Run dagfactory sync, which compiles and records it")
+        raise ModelNotRecorded(f"merge store {store}", what, "Run dagfactory sync, which compiles and records it")
     return compiled_from_json(found, table)
 
 

@@ -8,12 +8,11 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.errors import choose_from
+from config_schema.errors import CommandWrong, UnknownName, choose_from
 from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
 from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.begin import BEGIN_STEPS
 from merge_jobs.run.ingest import LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
 from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
@@ -51,10 +50,11 @@ def datasets_to_show(
     stream = stream_of(ecosystem, platform, store, dataset if single else None, ingested)
     found = tuple(one for one in stream.datasets if dataset in (None, one.name))
     if not found:
-        what = f"there is no dataset in {store} {dataset!r}"
+        known = [one.name for one in stream.datasets]
         if dataset in [one.name for one in stream.store.datasets]:
             what = f"{dataset!r} of {store} is not ingested on {platform}: no dataset group there uses it"
-        raise CommandWrong("--dataset", what, choose_from(dataset or "", [one.name for one in stream.datasets]))
+            raise CommandWrong("--dataset", what, choose_from(dataset, known))
+        raise UnknownName("--dataset", "dataset", dataset or "", known, store)
     return stream, found
 
 

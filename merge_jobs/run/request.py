@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong, StreamFactoryError
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import CommandWrong
 from merge_jobs.process import shutdown
 from merge_jobs.run.flags import (
     ModelFlags,

@@ -10,17 +10,42 @@ import stat
 from collections.abc import Sequence
 from dataclasses import replace
 
+from config_schema.errors import CommandWrong
 from config_schema.load import Model
 from config_schema.model import Database, DatasetSink, SourceKind
-from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import Stream
 
 FILE = "file:"
 SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job resolves itself: retryable
 
 
+class SourceNotAdmitted(CommandWrong):
+    """The model names a producer's server or file that the platform's settings do not admit, or a file that is none.
+
+    Run dagfactory bootstrap, or add it to allowed.source_hosts or allowed.source_files; or correct the model.
+    """
+
+    code = "DF5302"
+
+    def __init__(self, what: str, todo: str) -> None:
+        super().__init__("--source-hosts", what, todo)
+
+
+class RowOutdated(CommandWrong):
+    """A row asks for what the model has no longer: another secret, or a dataset that no group of the platform has.
+
+    Run dagfactory sync; where one has come between reading the row and the job, the next run is right.
+    """
+
+    code = "DF5303"
+    retryable = True
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(where, what, SYNC)
+
+
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
-    """Raise CommandWrong for a producer's server that is not among `hosts` (host:port); None allows every server.
+    """Raise SourceNotAdmitted for a producer's server that is not among `hosts` (host:port); None allows every server.
 
     For a database that is a file see admitted_file.
     """
@@ -28,7 +53,7 @@ def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
     if hosts is None or source.kind is SourceKind.SQLITE or server in hosts:
         return
     what = f"the model's source is {server}, and the platform's settings do not have it"
-    raise CommandWrong("--source-hosts", what, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
+    raise SourceNotAdmitted(what, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
 
 
 def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
@@ -44,24 +69,22 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
     if not any(_holds(path, real) for path in files if path.startswith("/")):
         at = "" if real == source.database else f", which is {real!r}"
         what = f"the model's source is the file {source.database!r}{at}, and the platform's settings do not admit it"
-        raise CommandWrong("--source-hosts", what, "Run dagfactory bootstrap, or add it to allowed.source_files")
+        raise SourceNotAdmitted(what, "Run dagfactory bootstrap, or add it to allowed.source_files")
     return replace(source, database=real)
 
 
 def _real_path(path: str) -> str:
-    """Return the path without links. Raises CommandWrong if it is not absolute, or not of a regular file."""
+    """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or of no regular file."""
     try:
         if not path.startswith("/"):
-            raise CommandWrong(
-                "--source-hosts", f"the path {path!r} is not absolute", "Write it from / on in the model"
-            )
+            raise SourceNotAdmitted(f"the path {path!r} is not absolute", "Write it from / on in the model")
         real = os.path.realpath(path)
         is_other = os.path.lexists(real) and not stat.S_ISREG(os.stat(real).st_mode)
     except (OSError, ValueError) as error:
         what = f"the file {path!r} cannot be looked at ({type(error).__name__})"
-        raise CommandWrong("--source-hosts", what, "Correct the path in the model") from error
+        raise SourceNotAdmitted(what, "Correct the path in the model") from error
     if is_other:
-        raise CommandWrong("--source-hosts", f"{path!r} is no regular file", "Name the database's file in the model")
+        raise SourceNotAdmitted(f"{path!r} is no regular file", "Name the database's file in the model")
     return real
 
 
@@ -72,15 +95,15 @@ def _holds(admitted: str, real: str) -> bool:
 
 
 def check_credential(source: Database, credential: str | None) -> None:
-    """Raise CommandWrong if the row and the synced model name different secrets for the source."""
+    """Raise RowOutdated if the row and the synced model name different secrets for the source."""
     if credential is None or credential == source.credential or source.kind is SourceKind.SQLITE:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
-    raise CommandWrong("--source-credential", what, SYNC, retryable=True)
+    raise RowOutdated("--source-credential", what)
 
 
 def check_served(stream: Stream, model: Model) -> None:
-    """Raise CommandWrong for a dataset that is in no dataset group served by the platform."""
+    """Raise RowOutdated for a dataset that is in no dataset group served by the platform."""
     groups = {(space.name, group.name): group for space in model.ecosystem.workspaces for group in space.dataset_groups}
     served = {
         sink
@@ -91,4 +114,4 @@ def check_served(stream: Stream, model: Model) -> None:
     for dataset in stream.datasets:
         if DatasetSink(stream.store.name, dataset.name) not in served:
             what = f"{stream.platform.name} serves no dataset group with {dataset.name} of {stream.store.name}"
-            raise CommandWrong("--datasets", what, SYNC, retryable=True)
+            raise RowOutdated("--datasets", what)

@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import DsnMalformed
 from config_schema.tls import CLEAR_TEXT_REFUSED, clear_text_only_in_tls
 from merge_jobs.errors import connect_failed
 from merge_jobs.simulator.run import WHERE, Connect
@@ -67,9 +67,5 @@ def parsed(dsn: str) -> dict[str, str]:
     return parsed
 
 
-def _unreadable() -> StreamFactoryError:
-    return StreamFactoryError(
-        "--dsn",
-        "it cannot be read",
-        "Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %40 for @",
-    )
+def _unreadable() -> DsnMalformed:
+    return DsnMalformed("--dsn")

@@ -127,7 +127,7 @@ class Simulator:
                 self._numbers_known = False
                 collisions += 1
                 if collisions == MOST_COLLISIONS:
-                    raise _not_ours() from error
+                    raise TooManyCollisions(MOST_COLLISIONS) from error
             except psycopg2.Error as error:
                 if self._connection.closed:
                     if committed := self._reconnect():
@@ -211,9 +211,16 @@ class Simulator:
         return change
 
 
-def _not_ours() -> StreamFactoryError:
-    return StreamFactoryError(
-        WHERE,
-        f"{MOST_COLLISIONS} changes in a row broke a constraint or met rows that others had changed",
-        "Let --create-tables make the tables in an empty database, or run fewer simulators",
-    )
+class TooManyCollisions(StreamFactoryError):
+    """The simulator's changes fail one after another: the tables are not its own, or others change the same rows.
+
+    Let --create-tables make the tables in an empty database, or run fewer simulators.
+    """
+
+    code = "DF5401"
+
+    def __init__(self, changes: int) -> None:
+        self.changes = changes
+        what = f"{changes} changes in a row broke a constraint or met rows that others had changed"
+        todo = "Let --create-tables make the tables in an empty database, or run fewer simulators"
+        super().__init__(WHERE, what, todo)

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from psycopg2 import sql
 
-from config_schema.errors import choose_from
 from merge_jobs.database.copy_pipe import copy_rows
-from merge_jobs.errors import SourceMismatch
+from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources import Source, SourceColumn
 from merge_jobs.stores.postgres.progress import progress_logged
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
@@ -21,7 +20,7 @@ log = logging.getLogger(__name__)
 def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy: str) -> int:
     """Copy the dataset by the statement `copy`; gives back the number of rows.
 
-    Raises SourceMismatch naming every column that the source lacks.
+    Raises SourceColumnMissing naming every column that the source lacks.
     """
     began = time.monotonic()
     columns = source.columns(tables.dataset)
@@ -38,14 +37,11 @@ def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy:
 
 
 def check_columns(tables: DatasetTables, source: Source, columns: Mapping[str, SourceColumn]) -> None:
-    """Raise SourceMismatch naming every column that the source lacks."""
+    """Raise SourceColumnMissing naming every column that the source lacks."""
     missing = [column.name for column in tables.dataset.columns if column.name not in columns]
     if missing:
-        raise SourceMismatch(
-            f"{source.where}: dataset {tables.name}",
-            f"the table {tables.dataset.source_table!r} has no column {', '.join(map(repr, missing))}",
-            choose_from(missing[0], columns),
-        )
+        where = f"{source.where}: dataset {tables.name}"
+        raise SourceColumnMissing(where, tables.dataset.source_table, missing, columns)
 
 
 def is_exact_in_binary(

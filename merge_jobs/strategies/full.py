@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from merge_jobs.errors import StoreMismatch
 from merge_jobs.schema_change import brought_to_model, drift
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.stores.postgres.tables import create_staging, merge_table
+from merge_jobs.stores.postgres.tables import MergeTableBroken, create_staging, merge_table
 from merge_jobs.strategies.delta_steps import APPLY_DELTA, BROUGHT_TO_MODEL, MEASURED, accept_delta, wrong_sum
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_map_load import MAP_WANTED, STAGING_TABLE, finish_map, load_steps
@@ -54,12 +53,12 @@ def _audit(state: Applying) -> None:
 
 
 def _check(state: Applying) -> None:
-    """Raise KeysRejected or StoreMismatch if the rows do not add up: they do unless the source has a key twice."""
+    """Raise KeysRejected or MergeTableBroken if the rows do not add up: they do unless the source has a key twice."""
     wrong, tables = wrong_sum(state), state.tables
     if wrong is not None:
         refuse_bad_keys(tables, tables.store.table(tables.staging_name))
         todo = "Check the table's unique index; nothing was merged"
-        raise StoreMismatch(f"{tables.where}: table {tables.merge_name}", wrong, todo)
+        raise MergeTableBroken(f"{tables.where}: table {tables.merge_name}", wrong, todo)
     accept_delta(state)
 
 

@@ -33,7 +33,6 @@ def _check_number(state: Applying) -> None:
         raise MapWrong(
             tables.where,
             f"the map has {known.rows} rows, the source has {staged.rows}, and no row has changed",
-            "Try again: the next batch compares every row",
             tables.name,
         )
     if needs_delta(tables):
@@ -64,7 +63,7 @@ def _check(kind: MapKind, state: Applying) -> None:
     if wrong is not None:
         tables.run(f"{kind.value}.find_all_keys")
         refuse_bad_keys(tables, sql.Identifier("ds_all_keys"))
-        raise MapWrong(tables.where, wrong, "Try again: the next batch compares every row", tables.name)
+        raise MapWrong(tables.where, wrong, tables.name)
     accept_delta(state)
 
 

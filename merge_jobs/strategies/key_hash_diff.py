@@ -130,8 +130,8 @@ def _refuse_or_doubt(source: RowHashes, unread: int) -> None:
         raise MapWrong(
             tables.where,
             f"the source changed while it was read: {unread} rows were no longer as they had been hashed",
-            "Try again: the next batch reads every row in one pass",
             tables.name,
+            "Try again: the next batch reads every row in one pass",
         )
     raise Doubt(f"{unread} rows could not be read by their hashes")
 

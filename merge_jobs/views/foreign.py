@@ -21,7 +21,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import StoreMismatch, database_failed
+from merge_jobs.errors import NotOurs, RightMissing, database_failed
 from merge_jobs.sql import composed, execute
 from merge_jobs.views.catalog import CatalogTable, read_tables, rows
 from merge_jobs.views.definitions import COMMA, MergeTables, comment
@@ -110,17 +110,16 @@ def _problem(session: Connection, store: MergeStoreElsewhere) -> StreamFactoryEr
     where = f"the database of {store.platform.name}'s consumers"
     if not there and not superuser:
         todo = "Let a superuser CREATE EXTENSION postgres_fdw, and GRANT USAGE ON FOREIGN DATA WRAPPER to our user"
-        return StoreMismatch(where, "it has no extension postgres_fdw, which only a superuser can make", todo)
+        return RightMissing(where, "it has no extension postgres_fdw, which only a superuser can make", todo)
     if there and not usable:
         todo = "Let a superuser GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw to our user"
-        return StoreMismatch(where, "our user may not use postgres_fdw", todo)
+        return RightMissing(where, "our user may not use postgres_fdw", todo)
     found = _rows(session, "server", {"server": store.server})
     schemas: dict[str, str | None] = dict(rows(session, "schemas", {"schemas": [store.server], "ours": ""}))
     parts_found = [("server", text) for text, *_ in found] + [("schema", text) for text in schemas.values()]
     for kind, text in parts_found:
         if read_mark(text, "merge store", store.ecosystem) is None:
-            what = "it is there, and its comment does not say that it is ours"
-            return StoreMismatch(f"{kind} {store.server}", what, "Rename it")
+            return NotOurs(f"{kind} {store.server}")
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema.errors import StreamFactoryError
-from merge_jobs.errors import StoreMismatch
+from merge_jobs.errors import NotOurs, RightMissing
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import Right, Server
 
@@ -57,11 +57,10 @@ def role_changes(
             else:
                 what = f"it is missing, and {server.user} may not create roles"
                 todo = f"ALTER ROLE {server.user} CREATEROLE, or create it: dagfactory views reconcile --dry-run"
-                yield StoreMismatch(f"role {role}", what, todo)
+                yield RightMissing(f"role {role}", what, todo)
         elif server.roles[role] is None:
-            what = "it is there, and its comment does not say that it is ours"
             todo = f"Rename it, or let it be ours: COMMENT ON ROLE \"{role}\" IS '{json.dumps(dict(of))}'"
-            yield StoreMismatch(f"role {role}", what, todo)
+            yield NotOurs(f"role {role}", todo)
 
 
 def role_parts(role: str, of: Mapping[str, Any]) -> dict[str, sql.Composable]:
@@ -114,7 +113,7 @@ def connect_changes(
             yield ServerChange(f"grant CONNECT on {on} to {role}", (_grant(on, "CONNECT", role),))
         elif lacks:
             what = f"it may not connect to {server.database}, and {server.user} may not let it"
-            yield StoreMismatch(f"role {role}", what, "Let the database's owner GRANT CONNECT to it")
+            yield RightMissing(f"role {role}", what, "Let the database's owner GRANT CONNECT to it")
     if server.may_grant_connect:
         of_workspace = {role for role, of in server.roles.items() if of is not None and of["workspace"] == workspace}
         left = server.with_connect & of_workspace - {*wanted, *staying}

@@ -10,7 +10,7 @@ from psycopg2 import sql
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import parsed_comment
-from merge_jobs.errors import StoreMismatch
+from merge_jobs.errors import NotOurs
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import ExistingWorkspace, Server
 from merge_jobs.views.definitions import (
@@ -116,8 +116,7 @@ def _steps(
 ) -> Iterator[Step]:
     schema = wanted.schema
     if standing.schema_exists and standing.schema_mark is None:
-        what = "it is there, and its comment does not say that it is ours"
-        yield StoreMismatch(f"schema {schema}", what, "Rename that schema, or the workspace")
+        yield NotOurs(f"schema {schema}", "Rename that schema, or the workspace")
         return
     ready = _wanted(wanted, tables, scope)
     yield from ready.said
@@ -165,7 +164,7 @@ def _add_dataset(found: WantedViews, one: Served, tables: MergeTables) -> None:
         return
     if not _is_merge_table(table.comment, one):
         what = "its comment does not say that it is the dataset's merge table"
-        found.said.append(StoreMismatch(f"table {table.name}", what, "Look at whose it is"))
+        found.said.append(NotOurs(f"table {table.name}", "Look at whose it is", what))
         return
     found.views.extend(view_of(one, kind, tables) for kind in one.kinds if kind is not ViewKind.ASOF)
     if one.forensic:

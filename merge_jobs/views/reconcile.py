@@ -11,11 +11,11 @@ from psycopg2 import errorcodes
 from psycopg2.extensions import connection as Connection
 
 from config_schema import names
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.load import Model
 from config_schema.model import Database, Platform
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
-from merge_jobs.errors import CommandWrong, DatabaseFailed, database_failed
+from merge_jobs.errors import DatabaseFailed, database_failed
 from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import lock_number
 from merge_jobs.views.catalog import (
@@ -66,7 +66,7 @@ def reconcile(
     known = {one.name: one for one in model.ecosystem.platforms}
     for name in only:
         if name not in known:
-            raise CommandWrong("--platform", f"there is no platform {name!r}", choose_from(name, known))
+            raise UnknownName("--platform", "platform", name, known)
     databases: dict[tuple[str, int, str], list[Platform]] = {}
     for platform in known.values():
         databases.setdefault(_address(_consumers_database(platform, store_of)), []).append(platform)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from psycopg2 import sql
 
 from config_schema.errors import StreamFactoryError
-from merge_jobs.errors import StoreMismatch
+from merge_jobs.errors import NotOurs, StillUsed
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import CatalogView, Server
 from merge_jobs.views.definitions import Definition, FunctionDefinition, comment
@@ -32,7 +32,7 @@ def view_steps(
         yield from right_changes(on, roles, (), server)
         return
     if standing.mark is None:
-        yield _not_ours(f"view {view.name} in {schema}")
+        yield NotOurs(f"view {view.name} in {schema}")
         return
     there = dict(standing.columns)
     retyped = [name for name, kind in there.items() if view.columns.get(name, kind) != kind]
@@ -81,7 +81,7 @@ def function_steps(
         yield ServerChange(f"create function {function.name} ({function.about})", (made,))
         yield from right_changes(on, roles, (), server)
     elif standing.mark is None:
-        yield _not_ours(f"function {function.name} in {schema}")
+        yield NotOurs(f"function {function.name} in {schema}")
     elif standing.mark.get("returned") == marked["returned"]:
         if standing.mark != marked:
             yield ServerChange(f"replace function {function.name} ({function.about})", (made,))
@@ -130,13 +130,9 @@ def _made(
     return ServerChange(f"{verb} view {view.name} ({view.about})", (composed(name, parts, {}),))
 
 
-def _not_ours(what: str) -> StoreMismatch:
-    return StoreMismatch(what, "it is there, and its comment does not say that it is ours", "Rename it")
-
-
-def _in_use(where: str, what: str, standing: CatalogView) -> StoreMismatch:
+def _in_use(where: str, what: str, standing: CatalogView) -> StillUsed:
     todo = "Drop that, or let its owner do it, and reconcile again; it was left as it is"
-    return StoreMismatch(where, f"{what}, and {_users(standing)} is built on it", todo)
+    return StillUsed(where, f"{what}, and {_users(standing)} is built on it", todo)
 
 
 def _users(standing: CatalogView) -> str:

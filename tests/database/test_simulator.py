@@ -497,7 +497,7 @@ def test_missing_tables_are_one_line_with_the_way_out(new_database):
 def test_a_dsn_that_cannot_be_read_is_refused_without_its_password(dsn):
     done = run(dsn)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("--dsn: it cannot be read")
+    assert done.stderr.startswith("--dsn: this is no well-formed DSN")
     assert "ret-Word" not in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

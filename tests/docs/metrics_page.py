@@ -11,7 +11,7 @@ from tests.docs.markdown import cell, code, table
 INTRODUCTION = """\
 # Metrics
 
-What is told to Airflow's own metrics, once they are on (`[metrics] statsd_on`, `statsd_datadog_enabled` or `otel_on`).
+What is sent to Airflow's own metrics, once they are on (`[metrics] statsd_on`, `statsd_datadog_enabled` or `otel_on`).
 By statsd the names begin with Airflow's prefix, `airflow.` where nothing else is set. What is no letter or digit of a
 stream's key is `_` in names; where the backend takes tags there are `platform`, `shard` and `stream` too.
 

@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from airflow_plugin.cli.program import app as dagfactory
 from merge_jobs.cli.app import app as merge_job
-from tests.docs.source_tree import ROOT
+from tests.docs.error_classes import ROOT
 
 README = ROOT / "README.md"
 BEGIN = "<!-- The tree of commands, made by `make docs`: change a command's docstring, not this. -->\n"

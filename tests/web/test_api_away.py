@@ -10,6 +10,7 @@ from contextlib import closing
 import psycopg2
 import pytest
 
+from airflow_plugin.control.connection import MergeStoreError
 from config_schema import names
 from tests.airflow.conftest import config
 from tests.row_settings import settings_of_row
@@ -40,8 +41,10 @@ def test_every_route_of_a_platform_that_is_away_says_so_soon(client, away):
             assert answer.json()["problems"], answer.text
             continue
         assert answer.status_code == 503, (str(route), answer.text)
-        error = answer.json()["error"]
-        assert "DAGFACTORY" in error["what"]
+        error = answer.json()
+        assert error["code"] == MergeStoreError.code
+        assert error["where"].startswith("DAGFACTORY")
+        assert error["detail"].startswith(error["where"])
         assert error["todo"]
         assert "secretword" not in answer.text
 
@@ -96,10 +99,11 @@ def test_a_change_by_a_login_that_only_reads_says_which_it_is_and_what_to_do(cli
         finally:
             cursor.execute(f'REVOKE "{reader}" FROM "{world.web_role}"; GRANT "{pages}" TO "{world.web_role}"')
     assert answer.status_code == 503
-    error = answer.json()["error"]
+    error = answer.json()
+    assert error["code"] == MergeStoreError.code
     assert (
         f"yellowlive_airflow_dsg: permission denied for table yellowlive_airflow_dsg ({world.web_role})"
-        in error["what"]
+        in error["detail"]
     )
     assert "dagfactory bootstrap --roles" in error["todo"]
     assert "DAGFACTORY_WEB_DSN_YELLOWLIVE" in error["todo"]

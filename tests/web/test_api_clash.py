@@ -42,7 +42,7 @@ def test_the_pages_refuse_a_new_stream_with_the_dag_id_of_a_static_file(client, 
         assert f"the DAG id {VICTIM} is that of a DAG in " in problem["what"]
     answer = client().post("/api/streams/yellowlive", json=wanted)
     assert answer.status_code == 400
-    (problem,) = answer.json()["error"]["problems"]
+    (problem,) = answer.json()["problems"]
     assert problem["path"] == "stream_key"
     assert "victim.py" in problem["what"]
     assert "Victim" not in rows(world)

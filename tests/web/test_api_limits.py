@@ -68,7 +68,7 @@ def test_a_stream_that_is_changed_too_often_by_hand_is_refused_and_can_still_be_
     changed = {"config": made["config"] | {"retries": 3}, "version": made["version"]}
     answer = client().put(path, json=changed)
     assert answer.status_code == 429
-    assert f"changed by hand {MOST_CHANGES} times in the last ten minutes" in answer.json()["error"]["what"]
+    assert f"changed by hand {MOST_CHANGES} times in the last ten minutes" in answer.json()["detail"]
     assert client().post(f"{path}/actions/trigger", json={}).status_code in (409, 429)
     assert client().get(path).json()["config"].get("retries") != 3
     world.merge_store(

@@ -5,6 +5,7 @@ ROUTES is held against what the app describes, so that a new route cannot be wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -72,11 +73,18 @@ def named(routes: list[Route]) -> Any:
 
 
 def refused(answer: httpx.Response, status: int) -> dict[str, str]:
+    """Return the problem details (RFC 9457) of an answer, which have everything that is to be in them."""
     assert answer.status_code == status, answer.text
-    error = answer.json()["error"]
-    assert error["what"]
-    assert error["todo"]
-    return error
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == status
+    assert re.fullmatch(r"DF\d{4}", told["code"])
+    assert told["type"] == f"tag:airflow-stream-factory,2026:{told['code']}"
+    assert told["title"]
+    assert told["detail"]
+    assert told["todo"]
+    assert told["error"] == {"what": told["detail"], "todo": told["todo"]}  # for clients of the last release
+    return told["error"]
 
 
 @pytest.fixture(autouse=True)

@@ -128,7 +128,7 @@ def test_a_wrong_config_says_nothing_of_whether_its_key_is_taken(client):
 
 def test_who_may_see_the_stream_is_told_that_it_is_there(client):
     answer = client().post("/api/streams/yellowlive", json={"config": config("YellowLive", "Gone")})
-    assert (answer.status_code, answer.json()["error"]["what"]) == (
+    assert (answer.status_code, answer.json()["detail"]) == (
         409,
         "there is a stream Gone already, and it is retired",
     )

@@ -9,6 +9,8 @@ import psycopg2
 import pytest
 
 from airflow_plugin.control.stream_table import changes_by_hand
+from airflow_plugin.web.errors import Conflict, DagNotThere
+from config_schema.errors import ProblemsFound
 from tests.airflow.conftest import config
 
 CUSTOMERS = "/api/streams/yellowlive/Store1%23customers"
@@ -81,15 +83,16 @@ def test_a_created_stream_is_there_with_who_made_it(client, stream):
 def test_a_stream_cannot_be_created_twice(client, stream):
     _, told = stream
     again = client().post("/api/streams/yellowlive", json={"config": told["config"]})
-    assert again.status_code == 409
-    assert "already" in again.json()["error"]["what"]
+    assert (again.status_code, again.json()["code"]) == (409, Conflict.code)
+    assert "already" in again.json()["detail"]
 
 
 def test_a_config_with_problems_is_refused_with_all_of_them_and_nothing_is_written(client):
     wrong = config("YellowLive", "Wrong", schedule="often", retries="many")
     answer = client().post("/api/streams/yellowlive", json={"config": wrong})
-    assert answer.status_code == 400
-    assert {one["path"] for one in answer.json()["error"]["problems"]} == {"schedule", "retries"}
+    assert (answer.status_code, answer.json()["code"]) == (400, ProblemsFound.code)
+    assert {one["path"] for one in answer.json()["problems"]} == {"schedule", "retries"}
+    assert answer.json()["error"]["problems"] == answer.json()["problems"]  # for clients of the last release
     assert client().get("/api/streams/yellowlive/Wrong").status_code == 404
 
 
@@ -190,7 +193,7 @@ def test_a_stream_without_a_dag_cannot_be_triggered(client, stream):
     path, _ = stream
     answer = client().post(f"{path}/actions/trigger", json={})
     assert answer.status_code == 409
-    assert "Airflow has no DAG" in answer.json()["error"]["what"]
+    assert answer.json()["code"] == DagNotThere.code
 
 
 def test_work_on_batches_is_asked_of_the_operations_dag(client, world):
@@ -208,7 +211,7 @@ def test_without_an_operations_dag_the_answer_says_so(client, world):
     try:
         answer = client().post("/api/streams/yellowforensic/Store2/actions/allow_deletes", json={})
         assert answer.status_code == 503
-        assert "yellowforensic_operations" in answer.json()["error"]["what"]
+        assert "yellowforensic_operations" in answer.json()["detail"]
     finally:
         world.real.query("UPDATE dag SET is_stale = false WHERE dag_id = 'yellowforensic_operations'")
 

@@ -13,7 +13,7 @@ import psycopg2
 from psycopg2.extensions import parse_dsn
 
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileMalformed, FileUnreadable, FileUnwritable
 from config_schema.sql.component_logins import Duty
 
 FOLDER = "logins"
@@ -47,7 +47,7 @@ class LoginFiles:
             return parse_dsn(dsn).get("password") if dsn else None
         except (psycopg2.Error, UnicodeError):
             what = f"{variable(platform, duty)} in it is no well-formed DSN"
-            raise StreamFactoryError(str(self.path(duty)), what, "Remove the line: a new password is made") from None
+            raise FileMalformed(self.path(duty), what, "Remove the line: a new password is made") from None
 
     def keep(self, platform: str, duty: Duty, place: Mapping[str, str], login: tuple[str, str]) -> Path:
         """Write the DSN of a login, a role and its password, into its file; return the file.
@@ -65,7 +65,7 @@ class LoginFiles:
             Path(name).replace(path)
         except OSError as error:
             todo = "Choose another folder with --out, that you may write"
-            raise StreamFactoryError(str(path), error.strerror or "it cannot be written", todo) from error
+            raise FileUnwritable(path, error, todo) from error
         return path
 
     def _lines(self, duty: Duty) -> dict[str, str]:
@@ -75,7 +75,7 @@ class LoginFiles:
             return {}
         except (OSError, UnicodeDecodeError) as error:
             todo = "Choose another folder with --out, or correct this file"
-            raise StreamFactoryError(str(self.path(duty)), "it cannot be read", todo) from error
+            raise FileUnreadable(self.path(duty), error, todo) from error
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 

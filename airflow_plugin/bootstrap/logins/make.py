@@ -93,13 +93,26 @@ def _password_again(admin: Connection, dsn: str, role: Role, passwords: _Passwor
             set_password(admin, role, password)
 
 
+class GrantMissing(StreamFactoryError):
+    """A login lacks a right that a GRANT should have given it: the user who granted may not give that.
+
+    Let the owner of the database and of the schema grant it.
+    """
+
+    code = "DF3301"
+
+    def __init__(self, role: str, right: str, todo: str) -> None:
+        self.role, self.right = role, right
+        super().__init__(f"role {role}", f"it lacks {right}", todo)
+
+
 def _check_ways_in(admin: Connection, target: LoginStore) -> None:
-    """Raise StreamFactoryError where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
+    """Raise GrantMissing where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
     for role in standing_roles(admin, target.platform, target.store.schema):
         for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
             if not may:
                 todo = f"Let the owner of {target.store.database} and of schema {target.store.schema} grant it"
-                raise StreamFactoryError(f"role {role.name}", f"it lacks {what}", todo)
+                raise GrantMissing(role.name, what, todo)
 
 
 def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:

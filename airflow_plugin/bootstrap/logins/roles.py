@@ -39,17 +39,41 @@ class Role:
     may_use_schema: bool = False
 
 
+class LoginTaken(StreamFactoryError):
+    """A role has the name of a component's login, and its comment does not say that it is one.
+
+    Rename it, or say that it is ours with the COMMENT ON ROLE that the error shows.
+    """
+
+    code = "DF3302"
+
+    def __init__(self, role: str, comment_statement: str) -> None:
+        self.role = role
+        what = "it is there, and its comment does not say that it is a component's login"
+        super().__init__(f"role {role}", what, f"Rename it, or say that it is ours: {comment_statement}")
+
+
+class LoginMissing(StreamFactoryError):
+    """A component's login is missing, and the user of this session may not create roles.
+
+    Let a DBA run what dagfactory bootstrap --roles --print prints, or name a role that may in DAGFACTORY_ADMIN_DSN.
+    """
+
+    code = "DF3303"
+
+    def __init__(self, role: str, user: str) -> None:
+        self.role, self.user = role, user
+        super().__init__(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
+
+
 def standing_roles(connection: Connection, platform: str, schema: str) -> list[Role]:
-    """Return the platform's logins as they stand. Raises StreamFactoryError if a name is somebody else's."""
+    """Return the platform's logins as they stand. Raises LoginTaken if a name is somebody else's."""
     database = logins.database_of(ControlSession(connection).execute)
     wanted = {names.component_login(database, platform, duty.value): duty for duty in Duty}
     found = {name: rest for name, *rest in _fetch(connection, "standing", {"schema": schema, "roles": list(wanted)})}
     for name, (comment, *_) in found.items():
         if comment != logins.comment(platform, wanted[name]):
-            todo = f"Rename it, or say that it is ours: {_comment_statement(connection, name, platform, wanted[name])}"
-            raise StreamFactoryError(
-                f"role {name}", "it is there, and its comment does not say that it is a component's login", todo
-            )
+            raise LoginTaken(name, _comment_statement(connection, name, platform, wanted[name]))
     return [
         Role(name, duty, True, *map(bool, found[name][1:])) if name in found else Role(name, duty)
         for name, duty in wanted.items()
@@ -59,7 +83,7 @@ def standing_roles(connection: Connection, platform: str, schema: str) -> list[R
 def make_role(connection: Connection, role: Role, platform: str, schema: str, *, dry_run: bool) -> Iterator[str]:
     """Make a role where it is missing and let it into database and schema; yield what was done, in words.
 
-    Raises StreamFactoryError if this session's user may not.
+    Raises LoginMissing if this session's user may not.
     """
     name, database = sql.Identifier(role.name), logins.database_of(ControlSession(connection).execute)
     if not role.there:
@@ -89,7 +113,7 @@ def set_password(connection: Connection, role: Role, password: str) -> None:
 def _check_may_create(connection: Connection, role: str) -> None:
     ((user, may),) = _fetch(connection, "may_create_roles", {})
     if not may:
-        raise StreamFactoryError(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
+        raise LoginMissing(role, user)
 
 
 def _comment_statement(connection: Connection, role: str, platform: str, duty: Duty) -> str:

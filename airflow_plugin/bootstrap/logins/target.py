@@ -14,7 +14,7 @@ from airflow_plugin.settings import PlatformSettings, settings_in
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from airflow_plugin.sync.stores import store_dsn
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import DsnMalformed, FileMalformed
 from config_schema.model import Database, Platform
 from config_schema.tls import Tls
 
@@ -61,12 +61,12 @@ def of_platform(platform: Platform) -> LoginStore:
 
 
 def of_settings(path: Path) -> LoginStore:
-    """Return the target that a settings file names. Raises StreamFactoryError if it lacks what bootstrap writes."""
+    """Return the target that a settings file names. Raises FileMalformed if it lacks what bootstrap writes."""
     try:
         original = json.loads(path.read_text("utf-8"))["original_platform_name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = "it is no settings file that can be read"
-        raise StreamFactoryError(str(path), what, "Give one that dagfactory bootstrap has written") from error
+        raise FileMalformed(path, what, "Give one that dagfactory bootstrap has written") from error
     settings = settings_in(path, str(original))
     assert settings is not None
     host, database, credential = (
@@ -90,12 +90,11 @@ def _parsed(dsn: str, where: str) -> dict[str, str]:
     try:
         parts: dict[str, str] = parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):  # what libpq says of it could hold a part of the password
-        what, todo = "this is no well-formed DSN", "Write postgresql://user:password@host:port/database"
-        raise StreamFactoryError(where, what, todo) from None
+        raise DsnMalformed(where) from None
     return parts
 
 
 def _needed(settings: PlatformSettings, key: str, where: str) -> str:
     if value := getattr(settings, key):
         return str(value)
-    raise StreamFactoryError(where, f"it lacks {key}", "Write the file anew with dagfactory bootstrap")
+    raise FileMalformed(where, f"it lacks {key}", "Write the file anew with dagfactory bootstrap")

@@ -108,7 +108,7 @@ class Watch:
             self._close()
             self._failures += 1
             self._not_before = time.monotonic() + PAUSES[min(self._failures, len(PAUSES)) - 1]
-            trouble = error if isinstance(error, StreamFactoryError) else _unexpected(self.platform, error)
+            trouble = error if isinstance(error, StreamFactoryError) else LookFailed(self.platform, error)
             with self._state:
                 self._news.trouble = trouble
             return
@@ -165,7 +165,16 @@ class Watch:
             self._connection = None
 
 
-def _unexpected(platform: str, error: Exception) -> StreamFactoryError:
-    what = f"it cannot be looked at ({type(error).__name__})"
-    found = StreamFactoryError(names.stream_table(platform), what, "See the dag-processor's log", retryable=True)
-    return found.with_private(str(error))
+class LookFailed(StreamFactoryError):
+    """The bundle cannot look whether a stream table has changed, for a reason that nobody foresaw.
+
+    See the dag-processor's log; it looks again soon.
+    """
+
+    code = "DF2303"
+    retryable = True
+
+    def __init__(self, platform: str, error: Exception) -> None:
+        what = f"it cannot be looked at ({type(error).__name__})"
+        super().__init__(names.stream_table(platform), what, "See the dag-processor's log")
+        self.with_private(str(error))

@@ -3,11 +3,11 @@ import { React } from "./host.js";
 
 const API = new URL("../api/", import.meta.url);
 
-/** What the API refused: `status` (0: no answer), `what`, `todo`, and the problems of a config, if it is one. */
+/** What the API refused: `status` (0: no answer), `what`, `todo`, the error's `code`, and the problems of a config. */
 export class ApiError extends Error {
-  constructor(status, { what, todo = "", problems = [] }) {
+  constructor(status, { what, todo = "", code = "", problems = [] }) {
     super(what);
-    Object.assign(this, { status, what, todo, problems });
+    Object.assign(this, { status, what, todo, code, problems });
   }
 }
 
@@ -36,8 +36,11 @@ export async function call(method, path, body, signal) {
   }
   const said = await answer.json().catch(() => null);
   if (answer.ok) return said;
-  throw new ApiError(answer.status, said?.error ?? { what: wordFor(answer.status, said?.detail) });
+  throw new ApiError(answer.status, isOurs(said) ? { ...said, what: said.detail } : { what: wordFor(answer.status, said?.detail) });
 }
+
+/** Problem details with a code are ours; Airflow and proxies before it have other answers. */
+const isOurs = (said) => typeof said?.code === "string" && typeof said.detail === "string";
 
 function wordFor(status, detail) {
   if (status === 401) return "Your login has ended";

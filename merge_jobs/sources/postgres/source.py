@@ -13,11 +13,17 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
-from config_schema.errors import choose_from
+from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.database.session import NAMES, SEPARATOR, Names, SessionSide
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, source_connect_failed, source_failed
+from merge_jobs.errors import (
+    ConnectFailed,
+    DatabaseFailed,
+    SourceTableMissing,
+    source_connect_failed,
+    source_failed,
+)
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.conversions import checked_column, converted
 from merge_jobs.sql import composed, execute
@@ -56,6 +62,19 @@ class Hold(Enum):
     NOT = "not at all: rows of a foreign table are elsewhere"
 
 
+class SourceUnsettled(StreamFactoryError):
+    """A table of the source was truncated or rewritten while it was looked at, time after time.
+
+    Try again when that has ended.
+    """
+
+    code = "DF5106"
+    retryable = True
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where, "a table was truncated or rewritten while it was looked at, each time", "Try again")
+
+
 class PostgresSource:
     """One session on a producer's PostgreSQL; see Source."""
 
@@ -77,8 +96,7 @@ class PostgresSource:
                 self._session.begin_snapshot()
                 if taken := self._take_snapshot(held):
                     return taken
-        what = "a table was truncated or rewritten while it was looked at, each time"
-        raise SourceMismatch(self.where, what, "Try again", retryable=True)
+        raise SourceUnsettled(self.where)
 
     def _made_of_materialized(self, datasets: Sequence[Dataset]) -> list[Dataset]:
         """Return the datasets that read a materialized view through views: LOCK TABLE does not lock it."""
@@ -225,11 +243,8 @@ class PostgresSource:
                 return Hold.NOT
             return Hold.LOCK if may_read and kind != "m" else Hold.READ
         known = [name for (name,) in self._rows("relations", {"schema": self.place.schema})]
-        raise SourceMismatch(
-            f"{self.where}: dataset {dataset.name}",
-            f"there is no table {dataset.source_table!r} in schema {self.place.schema!r}",
-            choose_from(dataset.source_table, known),
-        )
+        where = f"{self.where}: dataset {dataset.name}"
+        raise SourceTableMissing(where, dataset.source_table, known, self.place.schema)
 
     def named(self, dataset: Dataset) -> dict[str, Any]:
         """Return the schema and the name of the dataset's table, as values of a statement."""

@@ -23,10 +23,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from config_schema.errors import StreamFactoryError, choose_from
+from config_schema.errors import PackageMissing, StreamFactoryError
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, values_rejected
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, SourceTableMissing, values_rejected
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
 from merge_jobs.process import shutdown
 from merge_jobs.sources import SourceColumn
@@ -50,6 +50,29 @@ SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
 CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
 
 
+class NoSnapshot(SourceMismatch):
+    """The source cannot give one snapshot of the tables: its kind of database, or a table's engine, has none.
+
+    Make the datastore single_dataset, or convert the table to an engine that has snapshots (InnoDB).
+    """
+
+    code = "DF5104"
+
+
+class ValuesCut(SourceMismatch):
+    """The source's server cuts values, or gives NULL for those that are too long, so that they are not what rows have.
+
+    Raise max_allowed_packet and group_concat_max_len on the server, or correct the view.
+    """
+
+    code = "DF5105"
+
+    def __init__(self, where: str) -> None:
+        what = "the server cut a value, or took NULL for one that is too long or has no such characters"
+        todo = "Raise max_allowed_packet and group_concat_max_len on the server, or correct the view"
+        super().__init__(where, what, todo)
+
+
 class SqlAlchemySource:
     """One session on a producer's database; see Source."""
 
@@ -66,7 +89,7 @@ class SqlAlchemySource:
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         """Check the datasets' tables, take one snapshot, and return its time."""
         if len(datasets) > 1 and not self._dialect.of_all_tables:
-            raise SourceMismatch(
+            raise NoSnapshot(
                 self.where,
                 f"{self.place.kind.value} has no one snapshot of several tables",
                 "Make the datastore single_dataset",
@@ -149,13 +172,12 @@ class SqlAlchemySource:
     def _check_table(self, dataset: Dataset, known: set[str]) -> None:
         where = self._where(dataset)
         if dataset.source_table not in known:
-            what = f"there is no table {dataset.source_table!r}"
-            raise SourceMismatch(where, what, choose_from(dataset.source_table, known))
+            raise SourceTableMissing(where, dataset.source_table, known)
         if self.place.kind is SourceKind.MYSQL:
             options = sa.inspect(self._session).get_table_options(dataset.source_table, schema=self._schema)
             engine = options.get("mysql_engine")
             if engine not in (None, "InnoDB"):
-                raise SourceMismatch(where, f"its engine {engine} knows no snapshot", "Convert it to InnoDB")
+                raise NoSnapshot(where, f"its engine {engine} knows no snapshot", "Convert it to InnoDB")
 
     def _types_of(self, dataset: Dataset) -> list[tuple[str, sa.types.TypeEngine[Any]]]:
         """Return the columns of the dataset's table with their types, read once."""
@@ -189,11 +211,7 @@ class SqlAlchemySource:
             with self._worded(dataset):
                 warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
             if warned & CUT_BY_SERVER:
-                raise SourceMismatch(
-                    self._where(dataset),
-                    "the server cut a value, or took NULL for one that is too long or has no such characters",
-                    "Raise max_allowed_packet and group_concat_max_len on the server, or correct the view",
-                )
+                raise ValuesCut(self._where(dataset))
 
     @contextlib.contextmanager
     def _worded(self, dataset: Dataset | None = None) -> Iterator[None]:
@@ -292,9 +310,8 @@ def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
             arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
             engine = sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
     except ModuleNotFoundError as error:
-        what = f"the driver {error.name} for {place.kind.value} is not installed"
         todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"
-        raise StreamFactoryError(where, what, todo) from None
+        raise PackageMissing(where, str(error.name), todo) from None
 
     # Before SQLAlchemy looks at the session: by sql_mode it decides how names are quoted.
     @sa.event.listens_for(engine, "connect", insert=True)

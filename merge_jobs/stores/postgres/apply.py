@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from config_schema.model import Milestoning
-from merge_jobs.errors import StoreMismatch, TooManyDeletes
-from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.errors import TooManyDeletes
+from merge_jobs.stores.postgres.tables import DatasetTables, MergeTableBroken
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +59,7 @@ def measured_delta(tables: DatasetTables) -> Delta:
 def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:
     """Raise TooManyDeletes if more than the allowed fraction of the table's rows is gone from the source."""
     if before > SMALL_TABLE and delta.gone > before * max_delete_fraction:
-        raise TooManyDeletes(
-            f"{tables.where}",
-            f"{delta.gone} of {before} rows are gone from the source, more than max_delete_fraction "
-            f"{max_delete_fraction:g} lets through",
-            "Check the source; if it is meant, run merge-job merge once with --allow-deletes",
-        )
+        raise TooManyDeletes(f"{tables.where}", delta.gone, before, max_delete_fraction)
 
 
 def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
@@ -78,7 +73,7 @@ def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int)
     done = _applied(tables, batch_id)
     tables.run("dataset.go_as_planned")
     if done != delta:
-        raise StoreMismatch(
+        raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             f"the merge would have done {done}, and the comparison had found {delta}",
             "Look for triggers or rules on the table; nothing was merged",

@@ -11,7 +11,7 @@ from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinitio
 
 from config_schema import names
 from config_schema.model import Milestoning
-from merge_jobs.errors import StoreMismatch
+from merge_jobs.errors import NotOurs, StillUsed
 from merge_jobs.stores.postgres.tables import DatasetTables, described, ownership
 
 KIND = "as-of"
@@ -47,7 +47,7 @@ def keep_functions(tables: DatasetTables) -> None:
 
 
 def standing_functions(tables: DatasetTables) -> list[str | None]:
-    """Return the comments of the functions, which hold their definitions. Raises StoreMismatch if one is not ours."""
+    """Return the comments of the functions, which hold their definitions. Raises NotOurs if one is not ours."""
     return _comments(tables)
 
 
@@ -80,15 +80,11 @@ def _comment(tables: DatasetTables, definition: list[str]) -> str:
 
 
 def _comments(tables: DatasetTables) -> list[str | None]:
-    """Return the comments of the functions of that name. Raises StoreMismatch if one is not of this merge table."""
+    """Return the comments of the functions of that name. Raises NotOurs if one is not of this merge table."""
     comments = [comment for (comment,) in tables.run("as_of.comments", _named(tables)).fetchall()]
     ours = json.dumps(ownership(tables, KIND))[:-1]
     if not all((comment or "").startswith(ours) for comment in comments):
-        raise StoreMismatch(
-            _where(tables),
-            "the function is there, and its comment does not say that it is ours",
-            "Rename that function",
-        )
+        raise NotOurs(_where(tables), "Rename that function")
     return comments
 
 
@@ -118,7 +114,7 @@ def _drop(tables: DatasetTables, function: sql.Composable) -> None:
     try:
         tables.run("as_of.drop_functions", function=function)
     except DependentObjectsStillExist as error:
-        raise StoreMismatch(
+        raise StillUsed(
             _where(tables),
             "its columns are to change, and a view or a function uses it, which PostgreSQL refuses",
             "Drop that view, run the job, and create it again; nothing was merged",

@@ -14,10 +14,11 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
 from config_schema import names
+from config_schema.errors import CommandWrong
 from config_schema.model import Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
 from config_schema.sql.object_comments import parsed_comment
-from merge_jobs.errors import CommandWrong, StoreMismatch
+from merge_jobs.errors import NotOurs, OfAnother, StoreMismatch
 from merge_jobs.sql import composed, statement
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
@@ -205,8 +206,31 @@ def described(tables: DatasetTables, table: str) -> DescribedTable | None:
     return DescribedTable({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
 
 
+class TypeUnknown(CommandWrong):
+    """The model gives a column a type that the merge store's PostgreSQL does not know.
+
+    Write the type as PostgreSQL does, for example varchar(50).
+    """
+
+    code = "DF5304"
+
+    def __init__(self, where: str, type_text: str) -> None:
+        self.type_text = type_text
+        todo = "Write the type in the model as PostgreSQL does, for example varchar(50)"
+        super().__init__(where, f"the merge store knows no type {type_text!r}", todo)
+
+
+class MergeTableBroken(StoreMismatch):
+    """A merge table is not as merges leave it: its index or its batches are missing, or its rows do not add up.
+
+    Do what the error says: restore what is missing, or move the table away, and the stream is loaded anew.
+    """
+
+    code = "DF5215"
+
+
 def check_types(tables: DatasetTables) -> None:
-    """Raise CommandWrong naming the model's column whose type PostgreSQL does not know."""
+    """Raise TypeUnknown naming the model's column whose type PostgreSQL does not know."""
     columns = tables.dataset.columns
     wrong = [column for column in columns if not TYPE_TEXT.fullmatch(column.type)]
     if not wrong:
@@ -214,11 +238,7 @@ def check_types(tables: DatasetTables) -> None:
         known = dict(tables.store.run("dataset.types_known", values).fetchall())
         wrong = [column for column in columns if not known[column.name]]
     if wrong:
-        raise CommandWrong(
-            f"{tables.where}: column {wrong[0].name}",
-            f"the merge store knows no type {wrong[0].type!r}",
-            "Write the type in the model as PostgreSQL does, for example varchar(50)",
-        )
+        raise TypeUnknown(f"{tables.where}: column {wrong[0].name}", wrong[0].type)
 
 
 def create_staging(tables: DatasetTables) -> DescribedTable:
@@ -252,7 +272,7 @@ def merge_table(tables: DatasetTables) -> DescribedTable | None:
         return None
     refuse_another_owner(tables, standing)
     if not key_index_stands(tables):
-        raise StoreMismatch(
+        raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
             "Let merge-job tables make it again",
@@ -289,15 +309,8 @@ def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: st
     """Raise StoreMismatch if the table's comment does not say that it is this dataset's, of that kind."""
     owner, wanted = parsed_comment(comment), ownership(tables, kind)
     if owner.get("kind") != kind:
-        raise StoreMismatch(
-            f"{tables.where}: table {table}",
-            "the table is there, and its comment does not say that it is ours",
-            "Rename that table, or name platform and datastore differently",
-        )
+        todo = "Rename that table, or name platform and datastore differently"
+        raise NotOurs(f"{tables.where}: table {table}", todo)
     for part, value in wanted.items():
         if owner.get(part) != value and (kind == "merge" or part in ("platform", "stream", "dataset")):
-            raise StoreMismatch(
-                f"{tables.where}: table {table}",
-                f"the table was made for {part} {owner.get(part)!r}, the model says {value!r}",
-                "Take the model back, or move the table away: a new one is then loaded",
-            )
+            raise OfAnother(f"{tables.where}: table {table}", part, owner.get(part), value)

@@ -81,7 +81,7 @@ def test_what_the_job_refuses_is_the_message_of_the_failed_task(merged):
         merged.run(merged.task("operations", "perform"), {**ASKED, "action": "reset_batch"})
     assert str(raised.value) == (
         "YellowLive perform: YellowLive Store1 batch 1: Batch is COMMITTED and cannot be reset. "
-        "Nothing is open: the next run begins batch 2 (exit code 1)"
+        "Nothing is open: the next run begins batch 2 [DF5207] (exit code 1)"
     )
     assert history(merged) == []
 

@@ -15,11 +15,11 @@ from threading import Event
 from typing import Any
 
 from airflow_plugin.demo.airflow import DemoAirflow
+from airflow_plugin.demo.errors import DemoTooSlow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes, inherited_environment
 from airflow_plugin.demo.rounds import PLATFORMS, DemoPlatform
 from airflow_plugin.jobs.merge_job import MERGE_TASK
-from config_schema.errors import StreamFactoryError
 from tests.benchmarks.latency.measuring import Seen
 from tests.benchmarks.product.dag_runs import DagRuns
 from tests.benchmarks.product.installation import Installation
@@ -110,5 +110,5 @@ def _wait_for_dags(airflow: DemoAirflow) -> None:
     while not all(airflow.api.dag(of.dag_id) for of in PLATFORMS):
         airflow.check_alive()
         if time.monotonic() > give_up:
-            raise StreamFactoryError("Airflow", "the DAGs did not come", f"See {airflow.processes.logs}")
+            raise DemoTooSlow("Airflow", "the DAGs", SHOWN_SECONDS, airflow.processes.logs)
         time.sleep(0.5)

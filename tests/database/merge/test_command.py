@@ -131,8 +131,8 @@ def test_a_termination_message_that_nobody_wants_is_not_made(case, merge_job, tm
     [
         ("PRODUCER_PASSWORD", "wrong", "wrong user name or password", False),
         ("POSTGRES_PASSWORD", "wrong", "wrong user name or password", False),
-        ("PRODUCER_PASSWORD", None, "the environment has no PRODUCER_PASSWORD", False),
-        ("POSTGRES_USERNAME", None, "the environment has no POSTGRES_USERNAME", False),
+        ("PRODUCER_PASSWORD", None, "PRODUCER_PASSWORD is not set", False),
+        ("POSTGRES_USERNAME", None, "POSTGRES_USERNAME is not set", False),
     ],
 )
 def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable, value, what, retryable):
@@ -149,7 +149,7 @@ def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable,
     [
         (["--platform=Yellow"], "there is no platform 'Yellow'"),
         (["--store=Shop"], "there is no datastore 'Shop'. Choose from: Store1"),
-        (["--datasets=customers,order"], "there is no dataset in Store1 'order'"),
+        (["--datasets=customers,order"], "there is no dataset 'order' in Store1"),
         (["--dataset=customers"], "Store1 is a multi_dataset store"),
         (["--postgres-database=nowhere"], "merge store nowhere: the database does not exist"),
         (["--postgres-database=x host=evil user=y"], "merge store x host=evil user=y: the database does not exist"),
@@ -158,7 +158,7 @@ def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable,
             ["--postgres-database=datasurface?sslmode=disable"],
             "merge store datasurface?sslmode=disable: the database does not exist",
         ),
-        (["--postgres-credential=other"], "the environment has no OTHER_USERNAME"),
+        (["--postgres-credential=other"], "OTHER_USERNAME is not set"),
         (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
         (["--run-id=a\nb"], "printable characters"),
         (["--max-delete-fraction=50"], "Give 0 to 1"),

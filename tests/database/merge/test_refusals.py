@@ -8,10 +8,9 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong, StreamFactoryError
 from config_schema.model import Column, Milestoning
 from merge_jobs.errors import (
-    CommandWrong,
     ConnectFailed,
     DatabaseFailed,
     KeysRejected,
@@ -332,7 +331,7 @@ def test_a_trigger_that_changes_what_is_merged_is_noticed(merging):
         (("YellowLive", "Store1", "customers"), "Store1 is a multi_dataset store"),
         (
             ("YellowLive", "Store1", None, ["custom"]),
-            "there is no dataset in Store1 'custom'. Did you mean 'customers'?",
+            "there is no dataset 'custom' in Store1. Did you mean 'customers'?",
         ),
     ],
 )

@@ -192,7 +192,7 @@ def test_a_sync_leaves_a_trial_alone(trial):
     ("arguments", "told"),
     [
         (["Store1"], "Give --rows, as extract wrote it, or --model"),
-        (["Store9", "--model", "MODEL"], "it has no stream 'Store9'"),
+        (["Store9", "--model", "MODEL"], "there is no stream 'Store9'"),
         (["Store1", "--remove"], "there is no stream 'Store1__shadow'"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_statements_error_keeps_its_code_and_drops_detail_and_hint(new_databas
         connection.cursor().execute(
             f"DO $$ BEGIN RAISE 'said' USING DETAIL = '{WORD}', HINT = '{WORD}', ERRCODE = '40001'; END $$"
         )
-    assert (str(caught.value), caught.value.pgcode) == ("there: said. See the server's log for more", "40001")
+    assert (str(caught.value), caught.value.pgcode) == ("there: said. See the server's log for more [DF2001]", "40001")
     assert caught.value.retryable
     connection.close()
 

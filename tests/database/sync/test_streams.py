@@ -206,7 +206,7 @@ def test_lists_are_filtered_by_key_status_and_config(streams, synced):
     assert listed("--match", "Sto*", "--status", "active", "--where", "datasets=customers") == ["Store1"]
     for options in (["--match", "x*"], ["--status", "paused"], ["--where", "runner=rocket"], ["--where", "owner=ann"]):
         assert listed(*options) == []
-    assert "'activ' is no status. Did you mean 'active'?" in streams("list", "--status", "activ", refused=True)
+    assert "there is no status 'activ'. Did you mean 'active'?" in streams("list", "--status", "activ", refused=True)
 
 
 def test_a_stream_that_would_take_anothers_dag_id_is_refused(streams, synced, tmp_path):

@@ -160,11 +160,11 @@ def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job):
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--stream=Store1#customers"], "'Store1#customers' is no retired stream"),
-        (["--restore", "--stream=Store1"], "'Store1' has no archived tables"),
+        (["--stream=Store1#customers"], "there is no retired stream 'Store1#customers'"),
+        (["--restore", "--stream=Store1"], "there is no archived stream 'Store1'"),
         (["--restore", "--drop=YellowForensic"], "it is given with --restore. Give one of them"),
         (["--platform=YellowLive"], "there is no table yellowlive_airflow_dsg in schema public"),
-        (["--platform=Yellow"], "'Yellow' is no platform of the model"),
+        (["--platform=Yellow"], "there is no platform 'Yellow' in the model"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_that_says_what_to_do(case, merge_job, flags, told):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import yaml
 
 import config_schema
+from config_schema.errors import CommandWrong
 from config_schema.load import load_model
 from config_schema.load.documents import structured
 from config_schema.model import Consistency, Dataset, Datastore, SourceKind
@@ -19,7 +20,6 @@ from merge_jobs.catalogue import TableChoice, described, place_of_dsn
 from merge_jobs.catalogue.datasets import sorted_tables
 from merge_jobs.catalogue.reflected import reflected_tables
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import CommandWrong
 from tests.warm_python import run_module
 
 TABLES = """

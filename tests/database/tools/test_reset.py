@@ -179,7 +179,7 @@ def test_a_committed_batch_is_not_reset(case, reset):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "error: YellowLive Store1 batch 1: Batch is COMMITTED and cannot be reset. "
-        "Nothing is open: the next run begins batch 2\n"
+        "Nothing is open: the next run begins batch 2 [DF5207]\n"
     )
     assert case.query("SELECT * FROM yellowlive_batch_metrics") == before
 
@@ -215,7 +215,7 @@ def test_an_option_that_does_not_exist_ends_with_2(reset):
 def test_a_stream_of_one_dataset_is_named_by_it(merging, reset):
     case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
     assert "is a single_dataset store, and no dataset is named" in reset(LIVE, of=case).stderr
-    assert "there is no dataset in Store1 'order'" in reset(LIVE, "--dataset=order", of=case).stderr
+    assert "there is no dataset 'order' in Store1" in reset(LIVE, "--dataset=order", of=case).stderr
     case.run(LIVE, dataset="customers")
     case.run(LIVE, dataset="orders")
     case.execute("DROP TABLE orders")

@@ -12,10 +12,10 @@ import pytest
 from psycopg2 import sql
 
 import merge_jobs.sql
+from config_schema.errors import CommandWrong
 from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.job import Job, run
 from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql, steps_of
 from merge_jobs.sources.postgres.source import PostgresSource
@@ -413,7 +413,7 @@ def test_the_command_needs_no_database_and_no_secret(folder):
         (["as-of"], "dagfactory runs sql: YellowLive is a live platform. Choose from: "),
         (["full", "--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
         (["full", "--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
-        (["full", "--dataset=order"], "--dataset: there is no dataset in Store1 'order'. Did you mean 'orders'? "),
+        (["full", "--dataset=order"], "--dataset: there is no dataset 'order' in Store1. Did you mean 'orders'? "),
         (["full", "--git-repo-url=file:///x"], "merge-job: a model is wanted from one place"),
     ],
 )

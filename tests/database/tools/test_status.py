@@ -161,7 +161,10 @@ def test_streams_of_one_dataset_each_and_of_one_store_only(merging, told, merge_
     assert (customers["key"], customers["last"]) == ("Store1#customers", None)
     assert (orders["key"], orders["last"]["inserted"]) == ("Store1#orders", 10)
     done = merge_job(case, "status", "--store=Shop")
-    assert (done.returncode, done.stderr) == (1, "error: --store: there is no datastore 'Shop'. Choose from: Store1\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: --store: there is no datastore 'Shop'. Choose from: Store1 [DF1003]\n",
+    )
 
 
 def test_where_streams_are_synced_these_are_told_with_their_status(case, told, merge_job):
@@ -246,7 +249,7 @@ def test_the_model_may_be_the_commit_that_sync_recorded(case, tmp_path):
     [
         (["--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
         (["--postgres-database=nowhere"], 'database "nowhere" does not exist'),
-        (["--postgres-credential=other"], "the environment has no OTHER_USERNAME"),
+        (["--postgres-credential=other"], "OTHER_USERNAME is not set"),
         (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
     ],
 )

@@ -90,7 +90,7 @@ def test_a_stream_that_a_job_is_working_on_is_not_touched(case, merge_job):
     ("flags", "what"),
     [
         (["--store=Shop"], "--store: there is no datastore 'Shop'"),
-        (["--dataset=order"], "--dataset: there is no dataset in Store1 'order'. Did you mean 'orders'?"),
+        (["--dataset=order"], "--dataset: there is no dataset 'order' in Store1. Did you mean 'orders'?"),
     ],
 )
 def test_what_does_not_exist_is_named(case, merge_job, flags, what):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import VariableMissing
 from config_schema.model import Milestoning
 from merge_jobs.views.reconcile import reconcile
 
@@ -109,5 +109,5 @@ def test_of_several_platforms_only_the_merge_store_of_the_one_that_is_named_is_a
     changed = replace(model, ecosystem=replace(model.ecosystem, platforms=platforms))
     found = list(reconcile(changed, lambda one: one.merge_store, ["YellowLive"]))
     assert [str(problem) for one in found for problem in one.problems] == []
-    with pytest.raises(StreamFactoryError, match="the environment has no OF_OTHERS_USERNAME"):
+    with pytest.raises(VariableMissing, match="OF_OTHERS_USERNAME"):
         list(reconcile(changed, lambda one: one.merge_store, ["YellowForensic"]))

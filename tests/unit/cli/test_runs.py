@@ -56,7 +56,7 @@ def test_options_and_output_are_handed_on():
         (["sql", "full", "--force"], 2, ""),
         (["reset", *DATASET], 1, "error: --dataset: Store1 is a multi_dataset store. Leave --dataset away"),
         (["reset", "--store=Store1"], 2, "--platform"),
-        (["status", f"--model={EXAMPLES}"], 1, "the environment has no "),
+        (["status", f"--model={EXAMPLES}"], 1, "is not set"),
         (["status", "--store"], 2, ""),
     ],
 )

@@ -13,7 +13,7 @@ from airflow_plugin.cli.streams_view import print_history, print_stream, print_s
 from airflow_plugin.cli.wording import print_error, talk
 from airflow_plugin.control.stream_table import StreamRow, Version
 from airflow_plugin.doctor.finding import Area
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong
 from config_schema.terminal import PlainConsole
 
 HOSTILE = "[red]x[/red][link=http://evil]y[/link][/]\x1b[2J\x1b]8;;http://evil\x07\r\u202e\u2028\ud800:skull:"
@@ -65,7 +65,7 @@ def version() -> Version:
         lambda: print_stream(row(config_json=HOSTILE), None, []),
         lambda: print_history([version()]),
         lambda: print_findings([Area(HOSTILE, HOSTILE).error(HOSTILE, HOSTILE)]),
-        lambda: print_error(StreamFactoryError(HOSTILE, HOSTILE, HOSTILE)),
+        lambda: print_error(CommandWrong(HOSTILE, HOSTILE, HOSTILE)),
         lambda: talk(HOSTILE),
     ],
     ids=["streams", "stream", "broken config", "history", "doctor", "error", "talk"],

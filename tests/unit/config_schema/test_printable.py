@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import CommandWrong
 from config_schema.printable import printable
 from config_schema.result import RESULT_PREFIX, MergeResult, ResultCode, ResultReader, result_lines
 from merge_jobs.process.log_lines import TextLines
@@ -41,8 +41,8 @@ def test_a_long_text_is_cut_with_its_length():
 
 
 def test_an_error_is_one_line_whatever_is_named_in_it():
-    error = StreamFactoryError("t\nable", "what\x1b", "to\rdo")
-    assert str(error) == "t\\nable: what\\x1b. to\\rdo"
+    error = CommandWrong("t\nable", "what\x1b", "to\rdo")
+    assert str(error) == "t\\nable: what\\x1b. to\\rdo [DF1002]"
 
 
 def test_a_line_of_the_log_is_one_line():

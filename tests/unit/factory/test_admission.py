@@ -9,9 +9,9 @@ import pytest
 from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
+from config_schema.errors import CommandWrong
 from config_schema.model import Database, SourceKind
 from config_schema.schemas import json_schema
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.source_policy import admitted_source
 from tests.row_settings import settings_of_row
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import config_schema
+from config_schema.errors import CommandWrong
 from config_schema.load import Model, load_model
 from config_schema.model import Database, SourceKind
 from config_schema.model.mapping import AssignmentStatus
-from merge_jobs.errors import CommandWrong
 from merge_jobs.run.source_policy import (
     admitted_source,
     check_credential,

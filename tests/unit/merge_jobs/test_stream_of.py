@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from config_schema.errors import CommandWrong
 from config_schema.model import (
     Column,
     Consistency,
@@ -17,7 +18,6 @@ from config_schema.model import (
     Milestoning,
     Platform,
 )
-from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import stream_of
 
 PLACE = Database("localhost", "db", "secret")

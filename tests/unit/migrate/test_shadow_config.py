@@ -14,11 +14,10 @@ from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.migrate.shadow import shadow_config
 from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.sync.diff import stream_changes
-from config_schema.errors import ProblemsFound
+from config_schema.errors import CommandWrong, ProblemsFound
 from config_schema.load import load_model
 from config_schema.schemas import json_schema
 from config_schema.stream import from_dict
-from merge_jobs.errors import CommandWrong
 from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 from tests.row_settings import settings_of_row
 

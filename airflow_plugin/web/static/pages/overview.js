@@ -80,7 +80,7 @@ function Health({ database, snapshot }) {
         snapshot ? `Snapshot ${duration(snapshot.age_seconds)} old` : "No snapshot yet",
       ),
     ),
-    database.ok ? null : h(Chakra.Text, { color: "red.fg" }, `${database.what}. ${database.todo ?? ""}`),
+    database.ok ? null : h(Chakra.Text, { color: "red.fg" }, `${database.what}. ${database.todo ?? ""} [${database.code}]`),
   );
 }
 

@@ -23,6 +23,7 @@ export function ErrorNotice({ error, onRetry, stale = false }) {
     Notice,
     { status: stale || error.status === 503 ? "warning" : "error", title },
     error.todo ? h("span", null, error.todo, ". ") : null,
+    error.code ? h(Chakra.Code, { size: "sm", variant: "plain", color: "fg.muted", title: "Look it up in the list of errors" }, error.code) : null,
     error.status === 401 ? h(LoginLink) : null,
     onRetry && error.status !== 401
       ? h(Chakra.Button, { size: "2xs", variant: "outline", ms: 2, onClick: onRetry }, "Try again")

@@ -156,7 +156,7 @@ def stream_revision_index(platform: str) -> str:
     return shortened(f"{platform}_airflow_dsg_changed_in")
 
 
-def stream_revision_function(platform: str) -> str:
+def stream_revision_trigger(platform: str) -> str:
     """Return the name of the trigger that writes the revisions, and of its function."""
     return shortened(f"{platform}_note_revision")
 

@@ -57,7 +57,8 @@ def changes_query(platform: str, schema: str, known: Looked) -> tuple[sql.Compos
 
 def all_query(platform: str, schema: str, known: Looked | None) -> tuple[sql.Composable, dict[str, Any]]:
     """Return the query for all streams, and its values; it gives no streams where they are as they were known."""
-    return _query("look_at_all", platform, schema, {"known": known.token if known else ""})
+    values = {"known": known.token if known else "", "trigger": names.stream_revision_trigger(platform)}
+    return _query("look_at_all", platform, schema, values)
 
 
 def with_changes(known: Looked, rows: list[tuple[Any, ...]]) -> Looked | None:

@@ -22,12 +22,15 @@ LEFT JOIN {revision_table} AS changed
 LEFT JOIN {stream_table} AS stream ON stream.stream_key = changed.stream_key
 
 -- name: look_at_all
--- All rows, or none where the table still has the known token, which is made as that of `read_table` is.
+-- All rows, or none where the table still has the known token, which is made as that of `read_table` is. Without the
+-- trigger, or while it is disabled, the revisions tell nothing.
 WITH looked AS (
     SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
            concat_ws(':', extract(epoch FROM pg_postmaster_start_time()), pg_relation_filenode(to_regclass(%(table)s)),
                      pg_relation_filenode(to_regclass(%(revisions)s))) AS place,
-           coalesce(has_table_privilege(to_regclass(%(revisions)s)::oid, 'SELECT'), false) AS has_revisions
+           coalesce(has_table_privilege(to_regclass(%(revisions)s)::oid, 'SELECT'), false)
+               AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass(%(table)s) AND tgname = %(trigger)s
+                           AND tgenabled IN ('O', 'A')) AS has_revisions
 ), state AS (
     SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
     FROM {stream_table}

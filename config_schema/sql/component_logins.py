@@ -45,7 +45,9 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     # No UPDATE or DELETE of history: what somebody did stays there. The owner's runs prune it.
     rows = {streams: ("SELECT", "INSERT", "UPDATE"), history: ("SELECT", "INSERT")}
     match duty:
-        case Duty.READER | Duty.WORKER:
+        case Duty.READER:
+            return read | {names.stream_revision_table(platform): READ}
+        case Duty.WORKER:
             return read
         case Duty.PAGES:
             return read | rows

@@ -46,7 +46,7 @@ READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state":
 )
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {
-    Duty.READER: READ,
+    Duty.READER: READ | {"airflow_dsg_revision": "SELECT"},
     Duty.WORKER: READ,
     Duty.PAGES: READ | ROWS,
     Duty.SYNC: ROWS

@@ -317,7 +317,7 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
     assert told.stdout.strip().endswith("would be created")
     assert synced.tables() == []
-    assert dagfactory(*command).stdout.strip().endswith("yellowlive_model_state, yellowlive_compiled_model created")
+    assert dagfactory(*command).stdout.strip().endswith("_compiled_model, yellowlive_airflow_dsg_revision created")
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 
@@ -326,7 +326,7 @@ def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
     absent = "YellowLive: the tables of batches are not made yet"
     shown = dagfactory("db", "upgrade", *of_live, "--dry-run").stdout.splitlines()
     assert shown[0] == "YellowLive: 0001 stream_tables, 0004 compiled_models would be run"
-    assert shown[1].endswith("yellowlive_model_state, yellowlive_compiled_model would be created")
+    assert shown[1].endswith("yellowlive_compiled_model, yellowlive_airflow_dsg_revision would be created")
     assert shown[2:] == [absent]
     assert synced.tables() == []
     tables = ["airflow_dsg", "airflow_dsg_history", "model_state", "compiled_model"]

@@ -59,7 +59,7 @@ def test_a_missing_table_says_which_and_what_to_do(connection):
 def test_who_waited_for_another_sync_finds_the_tables_that_it_made(new_database):
     database = new_database("merge")
     first, second = database.connect(), database.connect()
-    assert len(stream_table.missing_tables(second, "yellowlive")) == 4  # what a plan looks at, and then remembers
+    assert len(stream_table.missing_tables(second, "yellowlive")) == 5  # what a plan looks at, and then remembers
     second.rollback()
     stream_table.take_sync_lock(first, "yellowlive")
     created: list[list[str]] = []
@@ -90,7 +90,7 @@ def _wait_until_one_waits(connection) -> None:
 
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
     rows = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history"]
-    every = [*rows, "yellowlive_model_state", "yellowlive_compiled_model"]
+    every = [*rows, "yellowlive_model_state", "yellowlive_compiled_model", "yellowlive_airflow_dsg_revision"]
     assert stream_table.create_tables(connection, "yellowlive") == every
     assert stream_table.create_tables(connection, "yellowlive") == []
     connection.cursor().execute("DROP TABLE yellowlive_airflow_dsg_history")
@@ -115,7 +115,7 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
 @pytest.mark.parametrize("schema", ["Odd name", "50%s off", 'quo"te', "%(table)s", "{stream_table}"])
 def test_another_schema_can_hold_the_tables_whatever_its_name(connection, schema):
     connection.cursor().execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 4
+    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 5
     stream_table.take_sync_lock(connection, "yellowlive", schema)
     stream_table.lock_rows(connection, "yellowlive", schema)
     write_rows(connection, "yellowlive", [RowChange("b", "{}", "active", "create")], changed_by="x", schema=schema)

@@ -17,6 +17,7 @@ RELEASED = {
     2: "0ac7986f8e0376726d66c03551a45263fc3e4dddbeb8151f66a4cf1fdcdedabb",
     3: "1e85a58e8e3806023eecc511b5f37d3f0f53b5b9f2643e143d2d90d18e9ba3f6",
     4: "a221aab11ae34ba3391eccc0ec347efc071970f7f4571c8f1b0e995953382747",
+    5: "d46fc82269b9a4cf7260ab93db83d04fda704dafb5350b1b207f683ed1266ca3",
 }
 PLATFORM = "yellowlive"
 

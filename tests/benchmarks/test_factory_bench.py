@@ -14,12 +14,13 @@ from tests.benchmarks.factory.dag_factory_package import NotInstalledError, dag_
 ROOT = Path(__file__).parents[2]
 OURS = ("ours", "ours_same_operators")
 STREAMS = 3
+STANDING = ("--standing=bundle", "--idle-seconds=2", "--changes=1")
 
 
 @pytest.fixture(scope="module")
 def tiny_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    options = [f"--streams={STREAMS}", "--once", "--passes=ours", "--fsync=off"]
+    options = [f"--streams={STREAMS}", "--once", "--passes=ours", "--fsync=off", *STANDING]
     files = [f"--json={folder / 'new' / 'factory.json'}", f"--markdown={folder / 'factory.md'}"]
     command = [sys.executable, "-m", "tests.benchmarks.factory", *options, *files]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -54,6 +55,16 @@ def test_a_pass_of_the_dag_processor_stores_every_dag(tiny_run):
     (done,) = (row for row in rows if row["phase"] == "pass")
     assert (done["kind"], done["stored"], done["import_errors"]) == ("ours", STREAMS, [])
     assert done["seconds"] > done["file_seconds"] > 0
+
+
+def test_a_dag_processor_that_goes_on_is_measured_while_nothing_changes_and_over_a_change(tiny_run):
+    rows, text = tiny_run
+    assert phases(rows, "bundle") == {"idle", "change one"}
+    (idle,) = (row for row in rows if row["phase"] == "idle")
+    (change,) = (row for row in rows if row["phase"] == "change one")
+    assert idle["cores"] > 0
+    assert 0 < change["p95"] < 120
+    assert f"At {STREAMS} streams, bundle, a dag-processor that goes on" in text
 
 
 def test_where_dag_factory_cannot_be_installed_the_reason_is_told(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from tests.benchmarks.factory.dag_factory_package import NotInstalledError, dag_
 from tests.benchmarks.factory.dag_files import Kind
 from tests.benchmarks.factory.factory_report import COMMAND, Run, markdown, printed
 from tests.benchmarks.factory.parsing import ROOT
+from tests.benchmarks.factory.standing import Way
 from tests.benchmarks.running import console, server, talk, write
 from tests.benchmarks.tables import document
 
@@ -35,9 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with server({"fsync": flags.fsync, "max_connections": "60"}, flags.directory, "factory") as (postgres, folder):
         say("making Airflow's metadata database")
         real = new_airflow(postgres, folder / "airflow")
-        bed = Bed(postgres, real, kinds, flags.passes, python_path, flags.once, say)
+        bed = Bed(
+            *(postgres, real, kinds, flags.passes, python_path, flags.once, say),
+            standing=flags.standing,
+            idle_seconds=flags.idle_seconds,
+            changes=flags.changes,
+        )
         for size in flags.streams:
-            run.results += bed.measured(size)
+            results, standing = bed.measured(size)
+            run.results += results
+            run.standing += standing
     printed(run, screen)
     write(flags.json, json.dumps(run.rows(), indent=1) + "\n")
     if flags.markdown:
@@ -53,6 +61,10 @@ def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--streams", type=int, action="append", help="how many; may be given again")
     parser.add_argument("--kind", type=Kind, action="append", help=f"may be given again; none: {kinds}")
     parser.add_argument("--passes", type=Kind, action="append", help="of which to run the dag-processor; none: of all")
+    ways = ", ".join(way.value for way in Way)
+    parser.add_argument("--standing", type=Way, action="append", help=f"which a dag-processor stands over; all: {ways}")
+    parser.add_argument("--idle-seconds", type=float, default=120.0, help="for how long nothing is to change there")
+    parser.add_argument("--changes", type=int, default=20, help="how many are made there, one after the other")
     parser.add_argument("--once", action="store_true", help="measure everything only once")
     parser.add_argument("--fsync", choices=("on", "off"), default="on")
     parser.add_argument("--directory", type=Path, help="where the server's data is kept meanwhile")
@@ -63,6 +75,7 @@ def _flags(arguments: Sequence[str] | None) -> argparse.Namespace:
     flags.streams = flags.streams or SIZES
     flags.kind = flags.kind or list(Kind)
     flags.passes = flags.passes or list(Kind)
+    flags.standing = flags.standing or list(Way)
     return flags
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from config_schema import names
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.benchmarks.factory import streams
 from tests.benchmarks.factory.dag_factory_package import WITHOUT_TELEMETRY
-from tests.benchmarks.factory.dag_files import DagFiles, Kind, write_files
+from tests.benchmarks.factory.dag_files import ONE_FILE, DagFiles, Kind, write_files
 from tests.benchmarks.factory.full_pass import Pass, full_pass, metadata
 from tests.benchmarks.factory.parsing import ROOT, Costs, costs
 from tests.benchmarks.factory.results import Result
+from tests.benchmarks.factory.standing import KINDS, Measured, Standing, Way
 from tests.benchmarks.running import write
 
 OWNER = "bench"
@@ -48,9 +49,12 @@ class Bed:
     python_path: Mapping[Kind, tuple[Path, ...]]
     once: bool
     say: Callable[[str], None]
+    standing: Sequence[Way] = ()
+    idle_seconds: float = 120.0
+    changes: int = 20
 
-    def measured(self, size: int) -> list[Result]:
-        """All ways of having `size` streams."""
+    def measured(self, size: int) -> tuple[list[Result], list[Measured]]:
+        """All ways of having `size` streams, by their passes and by a dag-processor that goes on."""
         self._write_streams(size)
         folder = self.real.home
         ways = [
@@ -61,7 +65,18 @@ class Bed:
         self.say(f"{size:,} streams: parsing, {repeats} x, and in a worker")
         measured = costs(ways, self.real.environment, repeats, 1 if self.once else WORKER_REPEATS)
         _check(measured, size)
-        return [Result(size, way.kind, len(way.files), measured[way.kind], *self._passes(way, size)) for way in ways]
+        results = [Result(size, way.kind, len(way.files), measured[way.kind], *self._passes(way, size)) for way in ways]
+        return results, list(self._standing(ways, size))
+
+    def _standing(self, ways: Sequence[DagFiles], size: int) -> Iterator[Measured]:
+        """Others than the bundle up to ONE_FILE streams only: they take hours for more."""
+        watched = Standing(self.real, self.idle_seconds, self.changes, self.say)
+        files = {way.kind: way for way in ways}
+        for way in self.standing:
+            if way is Way.BUNDLE:
+                yield watched.measured(way, size, None)
+            elif size <= ONE_FILE and KINDS[way] in files:
+                yield watched.measured(way, size, files[KINDS[way]])
 
     def _write_streams(self, size: int) -> None:
         database = f"streams_{size}"

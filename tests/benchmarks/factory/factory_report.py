@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,8 @@ from rich.console import Console
 
 from tests.benchmarks.factory.dag_files import Kind
 from tests.benchmarks.factory.full_pass import Pass
-from tests.benchmarks.factory.results import PHASES, Result, Target, targets
+from tests.benchmarks.factory.results import PHASES, Result, Target, standing_targets, targets
+from tests.benchmarks.factory.standing import Measured, p95
 from tests.benchmarks.tables import markdown_table, table
 
 COMMAND = "make bench-factory"  # whose table it is in a document
@@ -34,6 +36,7 @@ class Run:
     load: float
     results: list[Result] = field(default_factory=list)
     not_measured: dict[Kind, str] = field(default_factory=dict)
+    standing: list[Measured] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
@@ -44,12 +47,13 @@ class Run:
             f"{os.cpu_count()} cores, load {self.load:.1f} before the run",
             *missing,
             *_passes_that_fell_short(self.results),
+            *map(_of_standing, self.standing),
             *map(_said, self.targets),
         ]
 
     @property
     def targets(self) -> list[Target]:
-        return targets(self.results)
+        return [*targets(self.results), *standing_targets(self.standing)]
 
     def rows(self) -> list[Mapping[str, object]]:
         """All of it, for JSON."""
@@ -57,6 +61,7 @@ class Run:
             {"kind": kind.value, "phase": "not measured", "reason": why} for kind, why in self.not_measured.items()
         ]
         measured = [row for result in self.results for row in result.rows()]
+        measured += [row for one in self.standing for row in one.rows()]
         return [*measured, *missing, *(target.row() for target in self.targets)]
 
 
@@ -108,6 +113,21 @@ def _of_pass(done: Pass | None) -> tuple[str, str, str]:
     if done is None:
         return "", "", ""
     return f"{done.seconds:.0f} ({done.cpu_seconds:.0f})", f"{done.file_seconds:.1f}", f"{done.stored:,}"
+
+
+def _of_standing(one: Measured) -> str:
+    """Say what a dag-processor that goes on takes, and how long changes take."""
+    changes = [
+        f"{words}: median {statistics.median(seconds):.1f} s, p95 {p95(seconds):.1f} s"
+        for words, seconds in (
+            ("a change is stored", one.one),
+            ("a hundred of a file", one.hundred_of_a_file),
+            ("a hundred scattered", one.hundred_scattered),
+        )
+        if seconds
+    ]
+    idle = f"{one.idle_cores:.1%} of a core while nothing changes ({one.idle_seconds:.0f} s)"
+    return f"At {one.streams:,} streams, {one.way.value}, a dag-processor that goes on: {'; '.join([idle, *changes])}"
 
 
 def _said(target: Target) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from tests.benchmarks.factory.dag_files import Kind
 from tests.benchmarks.factory.full_pass import Pass
 from tests.benchmarks.factory.parsing import Costs, Parsed
+from tests.benchmarks.factory.standing import Measured, Way, p95
 
 PHASES = ("read", "build", "serialise")  # what a parse is, one after the other
 TARGET_STREAMS = 1000
@@ -73,6 +74,31 @@ def targets(results: Sequence[Result]) -> list[Target]:
     """Those for which enough was measured."""
     found = {(result.kind, result.streams): result for result in results}
     return [*_shares(found), *_beside_dag_factory(found), *_at_scale(found)]
+
+
+IDLE = {1000: 0.05, 10_000: 0.10}  # cores
+STORED = {1000: 2.0, 10_000: 3.0}  # seconds, for 95 of 100 changes
+HUNDRED_OF_A_FILE, HUNDRED_SCATTERED = 5.0, 20.0
+
+
+def standing_targets(measured: Sequence[Measured]) -> list[Target]:
+    """Those of the bundle, for which enough was measured."""
+    return [target for one in measured if one.way is Way.BUNDLE for target in _of_standing(one)]
+
+
+def _of_standing(one: Measured) -> Iterator[Target]:
+    if one.streams in IDLE:
+        yield Target(
+            "bundle: cores while nothing changes", one.streams, one.idle_cores, IDLE[one.streams], at_most=True
+        )
+        yield Target("bundle: p95 of change -> stored", one.streams, p95(one.one), STORED[one.streams], at_most=True)
+    if one.streams == TARGET_STREAMS:
+        for name, seconds, limit in (
+            ("a hundred of a file", one.hundred_of_a_file, HUNDRED_OF_A_FILE),
+            ("a hundred scattered", one.hundred_scattered, HUNDRED_SCATTERED),
+        ):
+            if seconds:
+                yield Target(f"bundle: {name}, change -> stored", one.streams, max(seconds), limit, at_most=True)
 
 
 def _shares(found: Mapping[tuple[Kind, int], Result]) -> Iterator[Target]:

@@ -79,9 +79,7 @@ class StreamBundle(BaseDagBundle):
 
     def _write_for_worker(self) -> None:
         for platform in self.platforms:
-            folder = ShardFolder(self.path, platform)
-            if not folder.path(MOST_FILES - 1).exists():
-                folder.write_for_workers(range(MOST_FILES))
+            ShardFolder(self.path, platform).write_for_workers(range(MOST_FILES))
 
     def _keep(self, seconds: float) -> list[StreamFactoryError]:
         """Look at all platforms, for so many seconds together; return what is wrong with those that cannot be kept."""

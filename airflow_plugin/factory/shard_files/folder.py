@@ -75,18 +75,18 @@ class ShardFolder:
         return True
 
     def write_for_workers(self, numbers: range) -> None:
-        """Write all files of these numbers, and that of the platform, for workers, which load one by its name."""
+        """Have all files of these numbers, and that of the platform, for workers, which load one by its name."""
         text = bundle_file(self.original, None)
+        last = self.path(numbers[-1])  # it is written after all others
+        if last.exists() and last.read_text("utf-8") == text:
+            return
         _write_text(self.platform_path, text)
         for number in numbers:
             path = self.path(number)
-            if not path.exists():
-                try:
-                    os.link(self.platform_path, path)
-                except FileExistsError:
-                    continue
-                except OSError:  # a file system without links
-                    _write_text(path, text)
+            try:
+                os.link(self.platform_path, path)
+            except OSError:  # it is there, by another version or another process; or a file system without links
+                _write_text(path, text)
 
     def remove(self, number: int) -> None:
         """Remove a file, and what is known of its parses."""

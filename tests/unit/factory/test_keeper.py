@@ -253,3 +253,16 @@ def test_files_left_by_an_earlier_run_are_taken_over(world):
     world.start()
     assert world.keep(set(world.streams)) == world.times().keys() - {PLATFORM_FILE}
     assert len(world.times()) == 4
+
+
+def test_workers_have_every_file_name_with_a_text_that_follows_the_plugin(tmp_path):
+    folder = ShardFolder(tmp_path, "YellowLive")
+    folder.write_for_workers(range(20))
+    names_of_all = sorted([PLATFORM_FILE, *(names.bundle_streams_file("yellowlive", number) for number in range(20))])
+    assert sorted(path.name for path in tmp_path.iterdir()) == names_of_all
+    text = folder.platform_path.read_text()
+    assert text.endswith('publish_file(globals(), platform="YellowLive")\n')
+    for path in tmp_path.iterdir():
+        path.write_text("of an older plugin")
+    folder.write_for_workers(range(20))
+    assert {path.read_text() for path in tmp_path.iterdir()} == {text}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import quote
 
 POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
@@ -35,6 +36,7 @@ def dns_label(name: str) -> str:
     return shortened(label, DNS_LABEL_LENGTH, joint="-")
 
 
+@lru_cache
 def platform_name(original: str) -> str:
     """Return the name in DAG ids, tables and Kubernetes objects: `YellowLive` -> `yellowlive`."""
     return dns_label(original)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
@@ -17,9 +17,11 @@ from airflow_plugin.control import migrations
 from airflow_plugin.control.session import ControlSession, composed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.model.compiled import CompiledModel, compiled_from_json
 from config_schema.sql.statements import SqlFile, quoted
 from config_schema.sql.versions import Part
+
+if TYPE_CHECKING:
+    from config_schema.model.compiled import CompiledModel
 
 STATEMENTS = SqlFile(__file__)
 COMPILED_MODELS_KEPT = 20
@@ -292,6 +294,8 @@ def record_compiled_model(
 
 def compiled_models(connection: Connection, platform: str, commit: str, schema: str = "public") -> list[CompiledModel]:
     """Return what was recorded for a commit; empty where there is no such table."""
+    from config_schema.model.compiled import compiled_from_json  # a parse reads rows, and loads no model
+
     table = _qualified(connection, platform, schema)["compiled_model_table"]
     if not _exists(connection, platform, schema, "compiled_model_table"):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import Any
@@ -14,7 +15,7 @@ from airflow_plugin import metrics
 from airflow_plugin.factory import build
 from airflow_plugin.factory.errors import DagGone, DagQuarantined
 from airflow_plugin.factory.metrics import report
-from airflow_plugin.factory.shards import Shard, shard
+from airflow_plugin.factory.shards import WHOLE, Shard, shard
 from airflow_plugin.platform_dags.dags import platform_dag, platform_dags
 from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams
 from airflow_plugin.rows.stream_loader import (
@@ -72,10 +73,14 @@ def _all_dags(namespace: dict[str, Any], settings: PlatformSettings, part: Shard
     """Put the DAGs of a shard's streams into the namespace, in the dag-processor; return what was known of all."""
     began = time.monotonic()
     known = _known_streams(settings, cached)
-    own = [stream for key, stream in known.streams.items() if part.has(names.dag_id(settings.platform_name, key))]
+    own = [*known.streams.values()]
+    if part != WHOLE:
+        own = [stream for stream in own if part.has(names.dag_id(settings.platform_name, stream.stream_key))]
     began_to_publish = time.monotonic()
     with gc_paused():
         loaded = evaluate_streams(own, settings, build.dag)
+        if gc.get_freeze_count():  # a child of the dag-processor, which froze what it had: it ends with this file
+            gc.freeze()  # what was built stays: the collector is not to search it, nor while Airflow serialises it
     keep(settings, known, loaded.streams)
     now = time.monotonic()
     seconds = now - began

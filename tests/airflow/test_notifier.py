@@ -108,7 +108,7 @@ def test_where_slack_refuses_the_log_says_whose_connection_that_is_and_nothing_s
         asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))
     said = [record.getMessage() for record in caplog.records if record.name == "airflow_plugin.operators.notifier"]
     assert len(said) == 1
-    assert "nobody was told" in said[0]
+    assert "nobody was notified" in said[0]
     assert "slack_ops" in said[0]
     stored = "".join(traceback.format_exception(raised.value))  # as Airflow keeps it of a callback
     assert not [text for text in (said[0], stored) if "the-secret" in text or "invalid_token" in text]
@@ -129,7 +129,7 @@ def test_a_redirect_takes_neither_message_nor_token_to_another_server(slack, cap
     assert other.asked == []
     assert [method for method, *_ in slack.asked] == ["POST", "POST"]
     for said in (caplog.messages[-1], str(raised.value)):
-        assert "nobody was told" in said
+        assert "nobody was notified" in said
         assert f"redirects to {other.address}" in said
         assert "the-secret" not in said
 
@@ -138,7 +138,7 @@ def test_an_answer_of_slack_s_api_that_is_no_ok_is_an_error(slack, caplog):
     for answer in ('{"ok": false, "error": "channel_not_found"}', "ok", "[1]", "[" * 100_000, "\xff"):
         slack.answer = answer
         NotifyFailure("YellowLive Store1", Notifier("slack_api", "#ops"))(failed("killed"))
-        assert "nobody was told" in caplog.messages[-1]
+        assert "nobody was notified" in caplog.messages[-1]
 
 
 def test_a_proxy_of_the_connection_is_asked(slack, monkeypatch):
@@ -160,6 +160,6 @@ def test_without_the_provider_the_log_says_what_to_install_and_the_task_s_own_er
     monkeypatch.setitem(sys.modules, "airflow.providers.slack.hooks.slack_webhook", None)
     caplog.set_level(logging.ERROR)
     NOTICE(failed("killed"))
-    assert "nobody was told: install apache-airflow-providers-slack where Airflow runs" in caplog.text
+    assert "nobody was notified: install apache-airflow-providers-slack where Airflow runs" in caplog.text
     with pytest.raises(RuntimeError, match="install apache-airflow-providers-slack"):
         asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))

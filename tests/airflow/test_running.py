@@ -101,7 +101,7 @@ after_chain, after_same = after("Chain"), after("Same")
 """
 
 
-TOLD = re.compile("(was|Refused:|Away:) told")  # in a task's log: somebody, or nobody
+TOLD = re.compile("(was|Refused:|Away:) notified")  # in a task's log: somebody, or nobody
 
 
 @dataclass
@@ -310,9 +310,9 @@ def test_a_failure_for_good_is_told(running):
     until(lambda: TOLD.search(task_log(running, refused, run_id, "snapshot_merge_job")) is not None)
     said = task_log(running, refused, run_id, "snapshot_merge_job")
     if find_spec("airflow.providers.slack") is None:
-        assert "YellowLive Refused: nobody was told: install apache-airflow-providers-slack" in said
+        assert "YellowLive Refused: nobody was notified: install apache-airflow-providers-slack" in said
     else:
-        assert "YellowLive Refused: told slack_ops" in said
+        assert "YellowLive Refused: notified slack_ops" in said
         (text,) = [text for text in running.slack.texts if "Refused failed" in text]
         assert "the source refuses. Look there" in text
         assert f"Run {run_id} of {refused}, try 1: http" in text
@@ -325,7 +325,7 @@ def test_a_run_that_passes_its_deadline_is_told_of_and_one_in_time_is_not(runnin
     ((state, output),) = callbacks(running, late)
     if find_spec("airflow.providers.slack") is None:
         assert state == "failed"
-        assert "YellowLive Late: nobody was told: install apache-airflow-providers-slack" in output
+        assert "YellowLive Late: nobody was notified: install apache-airflow-providers-slack" in output
     else:
         assert state == "success"
         (text,) = [text for text in running.slack.texts if "Late is late" in text]

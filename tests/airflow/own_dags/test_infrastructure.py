@@ -166,7 +166,7 @@ def test_metrics_are_collected_with_the_sums_in_the_log(world, capsys):
     world.run(world.task("infrastructure", "collect_metrics"))
     told = capsys.readouterr().out
     assert "YellowLive: 1 of 1 streams are fine: 1 active" in told
-    assert re.search(r"1 merge tables with about 10 rows in \d\.\d MB; put aside: 0 merge tables", told), told
+    assert re.search(r"1 merge tables with about 10 rows in \d\.\d MB; archived: 0 merge tables", told), told
 
 
 def test_no_secret_is_in_what_a_task_says(world, capsys, monkeypatch):

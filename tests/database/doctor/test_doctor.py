@@ -222,7 +222,7 @@ def test_a_notifier_without_the_provider_that_it_needs(well, monkeypatch):
     well.settings_file.write_text(json.dumps(settings))
     monkeypatch.setattr(versions, "SLACK", "apache-airflow-providers-nobody")
     level, area, text = well.only()
-    assert (level, area) == ("error", "tables")
+    assert (level, area) == ("error", "versions")
     assert "Install apache-airflow-providers-nobody" in text
 
 
@@ -319,7 +319,7 @@ def test_tables_of_another_version_are_told_of_with_what_is_wanted(well):
         "VALUES (9000, 'streams', 'of_tomorrow', 'x', false)"
     )
     level, area, text = well.only()
-    assert (level, area) == ("error", "versions")
+    assert (level, area) == ("error", "tables")
     assert "9000 of_tomorrow is not for programs that do not know it" in text
 
 

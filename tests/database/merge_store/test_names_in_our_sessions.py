@@ -88,7 +88,7 @@ def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
     change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
     with closing(connect(case.target.dsn, "here")) as connection:
         stream_table.take_sync_lock(connection, "yellowlive")
-        assert len(stream_table.create_tables(connection, "yellowlive")) == 4
+        assert len(stream_table.create_tables(connection, "yellowlive")) == 5
         stream_table.lock_rows(connection, "yellowlive")
         stream_table.check_lengths(connection, "yellowlive", [change])
         stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")

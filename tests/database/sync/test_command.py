@@ -18,6 +18,8 @@ import pytest
 import yaml
 
 import config_schema
+from config_schema.sql import versions
+from config_schema.sql.versions import Part, of_part
 from tests.loopback_server import LoopbackServer
 from tests.warm_python import run_module
 
@@ -323,20 +325,22 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
 
 def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
     of_live = ("--model", model, "--platform", "YellowLive")
+    migrations = ", ".join(map(str, of_part(Part.STREAMS)))
+    tables = versions.tables("yellowlive", Part.STREAMS)
     absent = "YellowLive: the tables of batches are not made yet"
-    shown = dagfactory("db", "upgrade", *of_live, "--dry-run").stdout.splitlines()
-    assert shown[0] == "YellowLive: 0001 stream_tables, 0004 compiled_models would be run"
-    assert shown[1].endswith("yellowlive_compiled_model, yellowlive_airflow_dsg_revision would be created")
-    assert shown[2:] == [absent]
-    assert synced.tables() == []
-    tables = ["airflow_dsg", "airflow_dsg_history", "model_state", "compiled_model"]
-    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == [
-        "YellowLive: 0001 stream_tables, 0004 compiled_models run",
-        f"YellowLive: {', '.join(f'yellowlive_{table}' for table in tables)} created",
+    assert dagfactory("db", "upgrade", *of_live, "--dry-run").stdout.splitlines() == [
+        f"YellowLive: {migrations} would be run",
+        f"YellowLive: {', '.join(tables)} would be created",
         absent,
     ]
-    assert synced.tables() == sorted(f"yellowlive_{table}" for table in (*tables, "schema_version"))
-    again = ["YellowLive: version 4 of the tables of streams, as wanted", absent]
+    assert synced.tables() == []
+    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == [
+        f"YellowLive: {migrations} run",
+        f"YellowLive: {', '.join(tables)} created",
+        absent,
+    ]
+    assert synced.tables() == sorted([*tables, "yellowlive_schema_version"])
+    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, as wanted", absent]
     assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == again
     status = dagfactory("db", "status", *of_live)
     assert (status.returncode, status.stdout.splitlines()) == (0, again)
@@ -344,18 +348,19 @@ def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
 
 def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, model, synced):
     dagfactory("sync", model, "--yes")
-    synced.execute("DELETE FROM yellowlive_schema_version WHERE number = 4")
+    before, last = of_part(Part.STREAMS)[-2:]
+    synced.execute("DELETE FROM yellowlive_schema_version WHERE number = %s", last.number)
     old = dagfactory("db", "status", "--model", model)
     assert old.returncode == 1
-    assert "version 1 of the tables of streams, and this program wants 4: 0004 compiled_models is missing" in old.stdout
+    assert f"and this program wants {last.number}: {last} is missing" in old.stdout
     told = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
     assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in told] == [
-        ("YellowForensic", "streams", "current", 4, []),
+        ("YellowForensic", "streams", "current", last.number, []),
         ("YellowForensic", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
-        ("YellowLive", "streams", "old", 1, ["0004 compiled_models"]),
+        ("YellowLive", "streams", "old", before.number, [str(last)]),
         ("YellowLive", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
     ]
-    assert "YellowLive: 0004 compiled_models run\n" in dagfactory("db", "upgrade", "--model", model).stdout
+    assert f"YellowLive: {last} run\n" in dagfactory("db", "upgrade", "--model", model).stdout
     assert dagfactory("db", "status", "--model", model).returncode == 0
     synced.execute("UPDATE yellowlive_schema_version SET checksum = 'x' WHERE number = 1")
     changed = dagfactory("db", "status", "--model", model)

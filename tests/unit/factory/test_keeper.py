@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_changes import Looked, StreamState
 from airflow_plugin.factory.shard_files import keeper as keeper_module
 from airflow_plugin.factory.shard_files.folder import BEGUN, DONE, ShardFolder, modified, stamp
@@ -18,7 +19,7 @@ from airflow_plugin.settings import snapshot_path
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
-AWAY = StreamFactoryError("DAGFACTORY_YELLOWLIVE_DSN", "nobody listens there", "Start the server")
+AWAY = MergeStoreError("DAGFACTORY_YELLOWLIVE_DSN", "nobody listens there", "Start the server")
 PLATFORM_FILE = "yellowlive_factory_platform.py"
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from airflow_plugin.demo.errors import DemoFolderRefused
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from config_schema.errors import StreamFactoryError
 
 START = """
 import signal
@@ -83,6 +83,6 @@ def test_a_server_that_was_left_behind_makes_way_for_the_next_and_its_data_stay(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 def test_a_folder_that_the_servers_user_cannot_walk_into_is_named(tmp_path):
     tmp_path.chmod(0o700)
-    with pytest.raises(StreamFactoryError, match="who may not walk into"):
+    with pytest.raises(DemoFolderRefused, match="who may not walk into"):
         EmbeddedPostgres(tmp_path / "server")
     assert not (tmp_path / "server").exists()

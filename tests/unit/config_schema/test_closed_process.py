@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound
 from config_schema.load import closed_process, landlock, model_files
+from config_schema.load.model_files import ModelTooLarge
 from config_schema.load.python_model import ecosystem_of_python
 
 GIVEN = """
@@ -342,5 +343,5 @@ def test_a_folder_with_too_much_in_it_is_refused(model, monkeypatch):
     path = model("name = 'any'")
     for number in range(3):
         (path.parent / f"{number}.txt").write_text("x")
-    with pytest.raises(StreamFactoryError, match="more than 3 files"):
+    with pytest.raises(ModelTooLarge, match="more than 3 files"):
         ecosystem_of_python(path)

@@ -26,6 +26,9 @@ from airflow_plugin.rows.last_good import (
     merged,
 )
 from airflow_plugin.rows.last_good_file import (
+    LastGoodMissing,
+    LastGoodUnusable,
+    StreamNotGone,
     forget_streams,
     read_snapshot,
     still_there,
@@ -35,7 +38,6 @@ from airflow_plugin.rows.last_good_file import (
 from airflow_plugin.rows.reading import StreamTableRows, TableRow
 from airflow_plugin.rows.stream_loader import Known, keep
 from airflow_plugin.settings import PlatformSettings
-from config_schema.errors import StreamFactoryError
 
 GOOD, BAD = Row("active", '{"good": "é\u2028"}'), Row("paused", "{")
 STREAMS = {
@@ -102,14 +104,14 @@ def spoiled(content: bytes) -> dict[str, bytes]:
 def test_a_file_that_is_not_whole_or_not_ours_is_refused_with_what_to_do(path, what):
     write(path)
     path.write_bytes(spoiled(path.read_bytes())[what])
-    with pytest.raises(StreamFactoryError, match=f"{path.name}: .*Remove it"):
+    with pytest.raises(LastGoodUnusable, match=path.name):
         read_snapshot(path, "yellowlive")
 
 
 def test_a_file_that_others_can_write_is_refused(path):
     write(path)
     path.chmod(0o664)
-    with pytest.raises(StreamFactoryError, match="others than Airflow's user"):
+    with pytest.raises(LastGoodUnusable, match="others than Airflow's user"):
         read_snapshot(path, "yellowlive")
 
 
@@ -118,7 +120,7 @@ def test_a_file_of_another_user_is_neither_believed_nor_overwritten(path):
     write(path)
     os.chown(path, 12345, 12345)
     before = path.read_bytes()
-    with pytest.raises(StreamFactoryError, match="others than Airflow's user"):
+    with pytest.raises(LastGoodUnusable, match="others than Airflow's user"):
         read_snapshot(path, "yellowlive")
     with pytest.raises(PermissionError, match="belongs to another user"):
         write(path)
@@ -151,8 +153,9 @@ def test_each_shard_keeps_what_it_found_good_and_what_the_others_did():
 def test_accept_forgets_only_streams_whose_rows_are_gone(path):
     write(path)
     os.utime(path, (1000, 1000))
-    with pytest.raises(StreamFactoryError, match="A: it is no stream whose row is gone"):
+    with pytest.raises(StreamNotGone) as raised:
         forget_streams("yellowlive", path, frozenset("AC"))
+    assert raised.value.stream_key == "A"
     assert read_snapshot(path, "yellowlive").streams == STREAMS
     assert forget_streams("yellowlive", path) == ["C"]
     left = read_snapshot(path, "yellowlive")
@@ -190,7 +193,7 @@ def test_what_is_kept_while_the_table_is_away_does_not_look_younger(path, monkey
 
 
 def test_without_a_snapshot_accept_says_where_to_run_it(path):
-    with pytest.raises(StreamFactoryError, match=r"there is no snapshot\. Run this where the dag-processor runs"):
+    with pytest.raises(LastGoodMissing):
         forget_streams("yellowlive", path)
     assert not path.parent.exists()
 

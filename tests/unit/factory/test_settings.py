@@ -10,7 +10,7 @@ from psycopg2.extensions import parse_dsn
 
 from airflow_plugin import settings
 from airflow_plugin.settings import Allowed, PlatformSettings, platform_settings
-from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.errors import FileMalformed, ProblemsFound, StreamFactoryError
 from config_schema.schemas import json_schema
 
 
@@ -156,5 +156,5 @@ def test_settings_whose_word_on_tls_cannot_be_read_weaken_nothing(monkeypatch, f
     for text in ("{", "[]", json.dumps(PG_DATA | {"postgres_tls": "prefer"})):
         (folder / "yellowlive.settings.json").write_text(text)
         monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://pg-data/merge")
-        with pytest.raises(StreamFactoryError, match="what it says of TLS cannot be read"):
+        with pytest.raises(FileMalformed, match="TLS"):
             settings.merge_store_dsn("yellowlive")

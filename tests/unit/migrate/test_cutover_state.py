@@ -11,8 +11,17 @@ import pytest
 
 from airflow_plugin.airflow_api import airflow
 from airflow_plugin.migrate import cutover as steps
-from airflow_plugin.migrate.cutover_state import Cutover, DagCutover, alone, digest, read_state, state_path, write_state
-from config_schema.errors import StreamFactoryError
+from airflow_plugin.migrate.cutover_state import (
+    Cutover,
+    CutoverBusy,
+    DagCutover,
+    alone,
+    digest,
+    read_state,
+    state_path,
+    write_state,
+)
+from config_schema.errors import FileMalformed, StreamFactoryError
 
 DAG = DagCutover("a", "b", "YellowLive", "Store1", "{}", False, "/dags/a.py", ("{}", "retired"))
 
@@ -39,12 +48,12 @@ def test_a_state_is_read_as_it_was_written(begun):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "dags": []}', '{"format": 1, "dags": [{}]}'])
 def test_a_file_that_is_no_state_is_refused_by_name(tmp_path, text):
     (tmp_path / "state.json").write_text(text)
-    with pytest.raises(StreamFactoryError, match=r"state\.json: it is no state of a cutover"):
+    with pytest.raises(FileMalformed, match=r"state\.json"):
         read_state(tmp_path / "state.json")
 
 
 def test_two_cutovers_in_a_folder_do_not_mix(tmp_path):
-    with alone(tmp_path), pytest.raises(StreamFactoryError, match="another cutover is at work"), alone(tmp_path):
+    with alone(tmp_path), pytest.raises(CutoverBusy), alone(tmp_path):
         pass
     with alone(tmp_path):
         pass

@@ -21,6 +21,7 @@ ROWS_A_ROUND_TRIP = 200
 TABLES = {
     "stream_table": names.stream_table,
     "history_table": names.stream_history_table,
+    "revision_table": names.stream_revision_table,
     "model_state_table": names.model_state_table,
     "compiled_model_table": names.compiled_model_table,
     "counter": names.batch_counter_table,

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 
+from airflow_plugin.control.session import composed
 from config_schema import names
-from config_schema.sql.statements import Statement, load_statements
+from config_schema.sql.statements import SqlFile, quoted
+
+STATEMENTS = SqlFile(__file__)
 
 
 class StreamState(NamedTuple):
@@ -93,27 +94,9 @@ def changed_keys(before: Looked, after: Looked) -> set[str]:
 
 
 def _query(name: str, platform: str, schema: str, values: Mapping[str, Any]) -> tuple[sql.Composable, dict[str, Any]]:
-    tables = {"stream_table": names.stream_table(platform), "revision_table": names.stream_revision_table(platform)}
-    statement = _statements()[name]
-    # The driver reads a % in a name as a placeholder.
-    parts = {
-        kind: sql.Identifier(schema.replace("%", "%%"), table.replace("%", "%%"))
-        for kind, table in tables.items()
-        if kind in statement.identifiers
+    of_tables = {
+        "table": quoted(schema, names.stream_table(platform)),
+        "revisions": quoted(schema, names.stream_revision_table(platform)),
     }
-    values = {
-        **values,
-        "table": _quoted(schema, tables["stream_table"]),
-        "revisions": _quoted(schema, tables["revision_table"]),
-    }
-    return sql.SQL(statement.checked(parts, values)).format(**parts), values
-
-
-def _quoted(schema: str, table: str) -> str:
-    """Return the table's name as to_regclass() reads it."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
-
-
-@cache
-def _statements() -> dict[str, Statement]:
-    return load_statements(Path(__file__).with_suffix(".sql"))
+    values = {**values, **of_tables}
+    return composed(STATEMENTS[name], platform, schema, values), values

@@ -30,7 +30,7 @@ from tests.airflow.running_processor import RunningProcessor, bundle_settings, r
 TABLE = "yellowlive_airflow_dsg"
 AWAY, REFRESH = "the stream table cannot be read", "Refreshing bundle"  # in the dag-processor's log
 MANY = int(os.environ.get("DAGFACTORY_TEST_MANY_STREAMS", "200"))
-STORED = 60.0  # seconds that a change may take on a machine that does much else
+STORED = 120.0  # seconds that a change may take on a machine that does much else
 # Whatever was ever taken for deleted, though it was there a moment later.
 WATCH_STALE = """
 CREATE TABLE IF NOT EXISTS went_stale (dag_id text);
@@ -115,7 +115,7 @@ def running(migrated_airflow: RealAirflow, postgres: Any, tmp_path_factory: pyte
     try:
         with running_processor(migrated_airflow, tmp_path_factory.mktemp("bundle"), environment) as processor:
             world = World(migrated_airflow, streams, processor, relay)
-            processor.wait("the first pass", lambda: len(world.files()) == 60, 180)
+            processor.wait("the first pass", lambda: len(world.files()) == 60, 600)
             yield world
     finally:
         relay.close()
@@ -235,7 +235,7 @@ def test_after_a_restore_the_rows_that_went_back_are_stored_and_later_changes_se
 def test_changes_come_while_there_are_two_dag_processors_and_when_one_is_killed_over_a_change(world, tmp_path):
     environment = bundle_settings("YellowLive") | {names.dsn_variable("yellowlive"): world.streams.dsn}
     with running_processor(world.real, tmp_path, environment, "two") as other:
-        other.wait("its first pass", lambda: len(list((other.files / ".parses").glob("*.done"))) >= 3, 180)
+        other.wait("its first pass", lambda: len(list((other.files / ".parses").glob("*.done"))) >= 3, 600)
         world.write(15, schedule="15 0 * * *")
         world.wait("the change", lambda: world.minute(15) == "15 0 * * *")
         world.write(15, schedule="15 1 * * *")

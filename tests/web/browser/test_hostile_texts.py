@@ -31,6 +31,7 @@ TABLE = names.merge_table(LIVE, "Hostile", "t")
 DAG_ID = names.dag_id(LIVE, "Store1")
 TELLERS = (*SCRIPTS, *OBJECTS)
 BATCH = 900
+VIEW = "<img src=x onerror=window.hit=7>"
 INJECTED = "img[src=x], script, svg[onload], iframe, a[href^='javascript'], a[href^='data']"
 
 
@@ -43,8 +44,8 @@ def hostile(world: World) -> Iterator[None]:
     write_batches(world)
     world.merge_store(f'CREATE TABLE "{TABLE}" (id int)')
     mark = json.dumps({"workspace": EACH, "group": "__proto__"})
-    world.merge_store(f'CREATE VIEW "{SCRIPTS[0]}" AS SELECT * FROM "{TABLE}"')
-    world.merge_store(f'COMMENT ON VIEW "{SCRIPTS[0]}" IS %s', mark)
+    world.merge_store(f'CREATE VIEW "{VIEW}" AS SELECT * FROM "{TABLE}"')
+    world.merge_store(f'COMMENT ON VIEW "{VIEW}" IS %s', mark)
     yield
     world.merge_store(f'DROP TABLE "{TABLE}" CASCADE')
     world.merge_store(f"DELETE FROM {LIVE}_airflow_dsg WHERE stream_key = ANY (%s)", [*KEYS, "Hostile"])

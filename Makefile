@@ -31,11 +31,12 @@ test: check test-unit test-database test-airflow test-helm  ## Lint, types, impo
 
 test-fast: check test-unit  ## For every day, in two minutes: no database, no Airflow
 
-check: $(VENV)/dev  ## Lint, format, types, import contracts, and that constraints.txt resolves
+check: $(VENV)/dev  ## Lint, format, types, import contracts, names, and that constraints.txt resolves
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PYTEST) -q -p no:xdist tests/unit/repository
 	@if command -v node > /dev/null; then \
 		find airflow_plugin/web/static -name '*.js' | while read -r module; do \
 			node --check --input-type=module < "$$module" || exit 1; \

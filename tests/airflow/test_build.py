@@ -235,13 +235,13 @@ def test_the_parse_path_loads_nothing_heavy_that_airflow_has_not_loaded_itself(a
 import json, sys
 import airflow.dag_processing.processor, airflow.sdk.bases.branch
 before = set(sys.modules)
-from airflow_plugin.factory.publishing import build, judged
-from airflow_plugin.rows.last_good import Row, Stream
+from airflow_plugin.factory.publishing import build, evaluate_streams
+from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import settings_from_json
 for row, settings in json.loads({json.dumps(rows)!r}):
     settings = settings_from_json(settings, "YellowLive", "")
-    loaded = judged([Stream("Store1", Row("active", row))], settings, build.dag)
-    assert not loaded.set_aside, loaded
+    loaded = evaluate_streams([KnownStream("Store1", Row("active", row))], settings, build.dag)
+    assert not loaded.quarantined, loaded
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

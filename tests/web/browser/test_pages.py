@@ -105,7 +105,7 @@ def test_what_is_not_there_is_said(looking):
 
 def answered(page: Page, path: str, status: int, what: str) -> None:
     """From now on the API answers so; what cannot be had of a healthy one."""
-    body = {"error": {"what": what, "todo": "Look at it"}}
+    body = {"code": "DF2001", "status": status, "detail": what, "todo": "Look at it"}
     page.route(re.compile(f"/stream_factory/api/{path}"), lambda route: route.fulfill(status=status, json=body))
 
 

@@ -1,5 +1,9 @@
 -- What a batch goes through in the batch tables of its platform: started, ingested, committed or failed.
 
+-- name: count_tables
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+
 -- name: last_batch
 -- The counter, or the last committed batch should the counter have been lost: ids are never given twice.
 SELECT greatest(

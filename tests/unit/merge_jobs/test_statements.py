@@ -54,6 +54,11 @@ def test_nothing_lies_in_the_files_that_no_code_runs(name):
     assert any(call in CODE for call in called)
 
 
+def test_what_code_runs_by_a_whole_name_stands_in_the_files():
+    files = "|".join(sorted({name.partition(".")[0] for name in STATEMENTS}))
+    assert set(re.findall(rf'"((?:{files})\.[a-z_]+)"', CODE)) - STATEMENTS.keys() == set()
+
+
 def test_a_statement_that_does_not_exist_is_named():
     with pytest.raises(ValueError, match=re.escape("live.sql has no statement 'delete_all'")):
         statement("live.delete_all")

@@ -22,6 +22,7 @@ from config_schema.sql.versions import Migration, Part, State, TablesTooNew, Tab
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.trust import trust_again
+from tests.database.tools.conftest import HOLDING, wait_until
 
 LIVE, SHORT = Milestoning.LIVE, "yellowlive"
 VERSIONS = names.schema_version_table(SHORT)
@@ -337,6 +338,7 @@ def test_an_older_program_refuses_tables_that_it_would_do_harm_to(case, changed_
     ):
         with pytest.raises(TablesTooNew):
             by_hand()
+    wait_until(lambda: not case.query(HOLDING))  # the server ends their sessions, which hold the stream
     [kept] = repair_tables(job.store, case.ecosystem, "YellowLive", ["Store1"])
     assert isinstance(kept.failed, TablesTooNew)
     with (

@@ -270,7 +270,7 @@ def _with_citext(case) -> None:
 def _keys_found(case, producer) -> set[tuple[str | None]]:
     with pytest.raises(KeysRejected) as caught:
         case.run(LIVE)
-    statement = str(caught.value).rpartition("find them in the source: ")[2]
+    statement = caught.value.todo.rpartition("find them in the source: ")[2]
     with closing(producer.connect()) as connection:
         cursor = connection.cursor()
         cursor.execute(statement)

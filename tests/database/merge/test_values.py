@@ -240,5 +240,5 @@ def test_a_duplicate_key_of_citext_is_found_by_the_statement_in_the_error(mergin
     )
     with pytest.raises(KeysRejected) as caught:
         case.run(LIVE)
-    statement = str(caught.value).rpartition("find them in the source: ")[2]
+    statement = caught.value.todo.rpartition("find them in the source: ")[2]
     assert case.query(statement, case.source) == [("a", 2)]

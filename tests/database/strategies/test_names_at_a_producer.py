@@ -15,6 +15,7 @@ from merge_jobs.errors import DatabaseFailed, ValuesRejected
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.strategies.selection import StrategyOption
 from tests.hostile_names import PATH, add_doubles
+from tests.kept_sessions import end_sessions
 
 LIVE = Milestoning.LIVE
 DDL = """
@@ -42,6 +43,7 @@ def search_path(of, path: str | None) -> None:
     with closing(psycopg2.connect(of.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
         what = sql.SQL("SET search_path = " + path if path else "RESET search_path")
         cursor.execute(sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(of.user), what))
+    end_sessions([of.name])  # only a new one has it
 
 
 @pytest.fixture

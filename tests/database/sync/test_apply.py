@@ -13,7 +13,7 @@ from airflow_plugin.cli.plan_view import _platform_lines
 from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_table import ConfigDoesNotFit
-from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, upgrade_tables
+from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, widen_configs
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.errors import StreamFactoryError
@@ -34,7 +34,14 @@ def test_the_first_sync_creates_tables_rows_history_and_the_commit(synced):
     assert synced.tables() == sorted(
         f"{platform}_{table}"
         for platform in ("yellowlive", "yellowforensic")
-        for table in ("airflow_dsg", "airflow_dsg_history", "model_state")
+        for table in (
+            "airflow_dsg",
+            "airflow_dsg_history",
+            "airflow_dsg_revision",
+            "compiled_model",
+            "model_state",
+            "schema_version",
+        )
     )
     for platform, original in (("yellowlive", "YellowLive"), ("yellowforensic", "YellowForensic")):
         (row,) = synced.rows(platform)
@@ -135,8 +142,8 @@ def test_a_config_that_does_not_fit_an_older_table_is_refused_with_its_length_an
 def test_an_upgraded_table_takes_what_did_not_fit(synced):
     synced.execute(OLDER_TABLE.format(100))
     with synced.stores() as stores:
-        assert upgrade_tables(stores) == {"YellowLive": 100, "YellowForensic": None}
-        assert upgrade_tables(stores) == {"YellowLive": None, "YellowForensic": None}
+        assert widen_configs(stores) == {"YellowLive": 100, "YellowForensic": None}
+        assert widen_configs(stores) == {"YellowLive": None, "YellowForensic": None}
     synced.sync()
     assert synced.rows()[0].config_json == synced.graph["YellowLive"]["Store1"].to_json()
 

@@ -27,6 +27,7 @@ from config_schema.errors import PackageMissing
 
 SUPERUSER = "postgres"
 STOP_SECONDS = 30
+MOST_PORTS = 5  # that are tried, where others take ports meanwhile
 
 
 class EmbeddedPostgres:
@@ -49,6 +50,7 @@ class EmbeddedPostgres:
     ) -> None:
         self.directory = directory
         self.port = port or free_port(self.host)
+        self._may_move = not port
         self.options = options or {}
         self._given_binaries = binaries
         self._environment = environment or {}
@@ -77,6 +79,12 @@ class EmbeddedPostgres:
             self._init()
         self._sockets = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path has at most 107 bytes
         self._own(self._sockets)
+        with _signals_later():
+            self._start(MOST_PORTS)
+        return self
+
+    def _start(self, tries: int) -> None:
+        """Start the server, on another port where somebody has taken the one that was free when it was chosen."""
         settings = {
             "listen_addresses": self.host,
             "port": str(self.port),
@@ -85,9 +93,15 @@ class EmbeddedPostgres:
             **self.options,
         }
         options = " ".join(f"-c {key}={value}" for key, value in settings.items())
-        with _signals_later():
+        said_before = self._log.stat().st_size if self._log.exists() else 0
+        try:
             self._run("pg_ctl", "-D", str(self._data), "-w", "-l", str(self._log), "-o", options, "start")
-        return self
+        except DemoProgramFailed:
+            said = self._log.read_bytes()[said_before:] if self._log.exists() else b""
+            if not (self._may_move and tries > 1 and b"Address already in use" in said):
+                raise
+            self.port = free_port(self.host)
+            self._start(tries - 1)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it if it runs; `immediate` is a crash."""

@@ -26,7 +26,7 @@ def test_a_file_is_warned_of_long_before_the_processors_timeout(
     away = MergeStoreError("DAGFACTORY_YELLOWLIVE_DSN", "no answer within 5 s", "Look", retryable=True)
 
     def taking(seconds, result):
-        def take(*_):
+        def take(*_, **options):
             nonlocal now
             now += seconds
             return result
@@ -39,7 +39,7 @@ def test_a_file_is_warned_of_long_before_the_processors_timeout(
     monkeypatch.setattr(publishing, "evaluate_streams", taking(publishing_seconds, Evaluation()))
     monkeypatch.setattr(publishing, "keep", taking(0, None))
     with caplog.at_level(logging.WARNING, publishing.__name__):
-        publishing._all_dags(PlatformSettings(original_platform_name="YellowLive"), WHOLE)
+        publishing._all_dags({}, PlatformSettings(original_platform_name="YellowLive"), WHOLE, cached=True)
     warned = [record.getMessage() for record in caplog.records if "--shards" in record.getMessage()]
     assert len(warned) == near
     assert all("YellowLive: this file comes near to dag_file_processor_timeout (50 s)" in text for text in warned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from airflow_plugin.demo.errors import DemoFolderRefused
+from airflow_plugin.demo.errors import DemoFolderRefused, DemoProgramFailed
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 
 START = """
@@ -33,6 +34,26 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="server-test-") as made:
         Path(made).chmod(0o755)
         yield Path(made) / "server"
+
+
+def test_a_port_that_somebody_takes_before_the_start_is_replaced(folder):
+    with socket.socket() as other:
+        server = EmbeddedPostgres(folder)
+        other.bind((server.host, server.port))
+        other.listen()
+        taken = server.port
+        with server, psycopg2.connect(server.dsn()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert server.port != taken
+        connection.close()
+
+
+def test_a_port_that_was_asked_for_is_not_replaced(folder):
+    with socket.socket() as other:
+        other.bind((EmbeddedPostgres.host, 0))
+        other.listen()
+        with pytest.raises(DemoProgramFailed, match="Address already in use"):
+            EmbeddedPostgres(folder, port=other.getsockname()[1]).start()
 
 
 def test_ctrl_c_while_it_starts_leaves_no_server(folder):

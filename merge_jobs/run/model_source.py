@@ -66,7 +66,7 @@ class ModelNotRecorded(CommandWrong):
 def recorded_commit(store: ConnectionInfo, platform: str) -> str:
     """Return the commit of the model that sync applied last. Raise CommandWrong if it never ran for the platform."""
     table = names.model_state_table(names.platform_name(platform))
-    found = _read(store, platform, "recorded_commit", {}, model_state=sql.Identifier(store.schema, table))
+    found = _read(store, platform, "batches.recorded_commit", {}, model_state=sql.Identifier(store.schema, table))
     if not found:
         what = f"no synced model is recorded for platform {platform!r}"
         raise ModelNotRecorded(f"merge store {store}", what, "Run dagfactory sync")
@@ -77,7 +77,7 @@ def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: st
     """Return what sync recorded of a model's code. Raise CommandWrong if it recorded nothing of these files."""
     table = names.compiled_model_table(names.platform_name(platform))
     values = {"model_commit": commit, "digest": digest}
-    found = _read(store, platform, "compiled_model", values, compiled_model=sql.Identifier(store.schema, table))
+    found = _read(store, platform, "batches.compiled_model", values, compiled_model=sql.Identifier(store.schema, table))
     if not found:
         what = f"the model of commit {commit[:12]} is code (eco.py), and what it gives is not recorded"
         raise ModelNotRecorded(f"merge store {store}", what, "Run dagfactory sync, which compiles and records it")
@@ -87,12 +87,12 @@ def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: st
 def _read(
     store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Composable
 ) -> str | None:
-    """Return the text that a statement of sql/batches.sql gives; None for no row, or no such table."""
+    """Return the text that a statement gives; None for no row, or no such table."""
     where = f"merge store {store}"
     session = connect(store, f"merge-job {platform}", where, LOCK_SECONDS)
     try:
         with session.cursor() as cursor:
-            cursor.execute(composed(f"batches.{name}", parts, values), values or None)
+            cursor.execute(composed(name, parts, values), values or None)
             row = cursor.fetchone()
     except psycopg2.errors.UndefinedTable:
         row = None

@@ -175,9 +175,6 @@ FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid = %(pid)s
     AND (l.classid::bigint << 32 | l.objid::bigint) = %(lock)s
 
--- name: drop_lock
-SELECT pg_advisory_unlock(%(lock)s)
-
 -- name: store_stats_reset
 -- A crash of the server, which empties unlogged tables, starts the statistics anew.
 SELECT stats_reset FROM pg_stat_archiver

@@ -12,7 +12,7 @@ from airflow_plugin.cli.options import PlatformName
 
 if TYPE_CHECKING:
     from airflow_plugin.control.stream_table import RowChange
-    from airflow_plugin.streams.opening import StreamTable
+    from airflow_plugin.streams.opening import PlatformStreams
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Streams = Annotated[list[str], typer.Argument(metavar="STREAM...", help="Stream keys.")]
@@ -26,7 +26,7 @@ InFile = Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote;
 OutFile = Annotated[Path, typer.Option("--file", help="Where to write; - is stdout.")]
 To = Annotated[int, typer.Option("--to", help="The number of a change: the row becomes what it was after it.")]
 
-Changing = Callable[["StreamTable"], Sequence["RowChange"]]
+Changing = Callable[["PlatformStreams"], Sequence["RowChange"]]
 
 
 def set_(
@@ -56,7 +56,7 @@ def set_(
         edit(stream, platform, dry_run)
         return
 
-    def change(table: StreamTable) -> Sequence[RowChange]:
+    def change(table: PlatformStreams) -> Sequence[RowChange]:
         row = table.row(stream)
         return [RowChange(stream, assigned(row.config_json, assignments or ()), row.status, "set")]
 
@@ -74,7 +74,7 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
         before = table.row(stream)
     text = edited(before.config_json)
 
-    def change(table: StreamTable) -> Sequence[RowChange]:
+    def change(table: PlatformStreams) -> Sequence[RowChange]:
         row = table.row(stream)
         if row != before:
             raise ChangedMeanwhile(stream)

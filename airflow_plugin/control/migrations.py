@@ -1,57 +1,51 @@
-"""A platform's tables brought to the version that this program wants, as config_schema.sql.upgrade does it.
-
-Functions take a psycopg2 connection and the derived platform name (`yellowlive`).
-"""
+"""A platform's tables brought to the version that this program wants, as config_schema.sql.upgrade does it."""
 
 from __future__ import annotations
 
 import time
 
-from psycopg2.extensions import connection as Connection
-
 from airflow_plugin.control.session import ControlSession
 from config_schema.sql import upgrade
-from config_schema.sql.component_logins import grant_lacking
+from config_schema.sql.component_logins import ComponentRights
 from config_schema.sql.upgrade import ControlDatabase
 from config_schema.sql.versions import Migration, Part, Standing
 
 
-def standing(connection: Connection, platform: str, schema: str, part: Part) -> Standing:
+def standing(session: ControlSession, part: Part) -> Standing:
     """Return which migrations a part of the platform's tables has. Raises MergeStoreError; never commits."""
-    return upgrade.standing(_database(connection, platform, schema), part)
+    return upgrade.standing(_database(session), part)
 
 
-def bring_up(connection: Connection, platform: str, schema: str, part: Part) -> list[str]:
+def bring_up(session: ControlSession, part: Part) -> list[str]:
     """Run the migrations that are missing, in the caller's transaction; return the tables that were created.
 
     Raises TablesTooOld where the login may not, TablesTooNew, or MergeStoreError.
     """
-    database = _database(connection, platform, schema)
+    database = _database(session)
     before = upgrade.bring_up(database, upgrade.standing(database, part))
     if before.needed:
-        grant_lacking(database.run, platform, schema)
+        ComponentRights(database.run, database.platform, database.schema).grant_lacking()
     return list(before.lost)
 
 
-def upgrade_part(connection: Connection, platform: str, schema: str, found: Standing) -> list[Migration]:
+def upgrade_part(session: ControlSession, found: Standing) -> list[Migration]:
     """Run the migrations that `found` lacks, each in a transaction of its own, and commit; return what was run."""
-    database = _database(connection, platform, schema)
+    database = _database(session)
     run = upgrade.upgrade(database, found)
     if run:
-        grant_lacking(database.run, platform, schema)
+        ComponentRights(database.run, database.platform, database.schema).grant_lacking()
         database.commit()
     return run
 
 
-def _database(connection: Connection, platform: str, schema: str) -> ControlDatabase:
-    session = ControlSession(connection, platform, schema)
-    where = f"tables of {platform}"
+def _database(session: ControlSession) -> ControlDatabase:
+    where = f"tables of {session.platform}"
     return ControlDatabase(
         where,
-        platform,
-        schema,
+        session.platform,
+        session.schema,
         run=lambda query, values: session.execute(query, values, where=where),
         commit=lambda: session.commit(where),
-        rollback=connection.rollback,
+        rollback=session.connection.rollback,
         pause=time.sleep,
     )

@@ -14,8 +14,9 @@ from psycopg2.extras import execute_batch
 from airflow_plugin.control.connection import MergeStoreError, connect, worded
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
-from config_schema.sql.statements import Statement
+from config_schema.sql.statements import SqlFile, Statement, quoted
 
+STATEMENTS = SqlFile(__file__)
 ROWS_A_ROUND_TRIP = 200
 # What a statement calls the tables of its platform.
 TABLES = {
@@ -89,6 +90,10 @@ class ControlSession:
         with worded(where or self.where), self.connection.cursor() as cursor:
             cursor.execute(query, values or None)  # without values the driver leaves every % alone
             return cursor.fetchall() if cursor.description else []
+
+    def has_table(self, table: str) -> bool:
+        """Return whether the schema has a table of this name."""
+        return bool(self.run(STATEMENTS["table_exists"], {"table": quoted(self.schema, table)})[0][0])
 
     def commit(self, where: str | None = None) -> None:
         """Commit. Raises MergeStoreError."""

@@ -1,34 +1,10 @@
--- The stream table of a platform, its history and its model state. Names of tables are put in by stream_table.py.
-
--- name: table_exists
--- From pg_class: to_regclass alone takes no lock, so a session that has waited for another's COMMIT may still answer as it did before.
-SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(%(table)s))
+-- The stream table of a platform and its history. Names of tables are put in by the session.
 
 -- name: select_rows
 SELECT stream_key, config_json, status, created_at, updated_at
 FROM {stream_table}
 WHERE (%(retired)s OR status <> 'retired')
   AND (%(stream_keys)s::text[] IS NULL OR stream_key = ANY (%(stream_keys)s::text[]))
-ORDER BY stream_key COLLATE "C"
-
--- name: read_table
--- All rows in one round trip, or only the token where it is the known one. The token is made of what the rows say,
--- so that it also tells of a change by hand that left updated_at alone. Of a text without bounds no more is read than
--- shows that it is too long (stream.LONGEST).
-WITH state AS (
-    SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token
-    FROM {stream_table}
-)
-SELECT state.token, stream.stream_key::text, stream.status::text,
-       CASE WHEN stream.status = 'retired' THEN '' ELSE coalesce(left(stream.config_json::text, 500001), '') END
-FROM state LEFT JOIN {stream_table} AS stream ON state.token <> %(known)s
-ORDER BY stream.stream_key COLLATE "C"
-
--- name: read_rows
-SELECT stream_key::text, status::text,
-       CASE WHEN status = 'retired' THEN '' ELSE coalesce(left(config_json::text, 500001), '') END
-FROM {stream_table}
-WHERE stream_key = ANY (%(stream_keys)s::text[])
 ORDER BY stream_key COLLATE "C"
 
 -- name: select_gone
@@ -176,27 +152,3 @@ WITH large AS (
 )
 DELETE FROM {history_table} h USING sized
 WHERE h.id = sized.id AND number > 1 AND h.id IS DISTINCT FROM synced AND (number > %(changes)s OR size > %(bytes)s)
-
--- name: select_model_commit
-SELECT model_commit FROM {model_state_table} WHERE id = 1
-
--- name: record_model_commit
-INSERT INTO {model_state_table} AS state (id, model_commit, applied_at, applied_by)
-VALUES (1, %(model_commit)s, statement_timestamp(), %(applied_by)s)
-ON CONFLICT (id) DO UPDATE
-SET model_commit = excluded.model_commit, applied_at = excluded.applied_at, applied_by = excluded.applied_by
-
--- name: record_compiled_model
-INSERT INTO {compiled_model_table} (model_commit, digest, document, compiled_at, compiled_by)
-VALUES (%(model_commit)s, %(digest)s, %(document)s, statement_timestamp(), %(compiled_by)s)
-ON CONFLICT (model_commit, digest) DO UPDATE
-SET document = excluded.document, compiled_at = excluded.compiled_at, compiled_by = excluded.compiled_by
-
--- name: forget_old_compiled_models
-DELETE FROM {compiled_model_table}
-WHERE model_commit IN (
-    SELECT model_commit FROM {compiled_model_table} ORDER BY compiled_at DESC, model_commit OFFSET %(kept)s
-)
-
--- name: select_compiled_models
-SELECT document FROM {compiled_model_table} WHERE model_commit = %(model_commit)s

@@ -11,7 +11,9 @@ from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.connection import connect, place
 from airflow_plugin.control.migrations import standing
-from airflow_plugin.control.stream_table import config_limit, model_commit
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.logins import login_findings
 from airflow_plugin.doctor.statements import fetch
@@ -107,12 +109,12 @@ def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tup
 def _of_tables(
     connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
 ) -> Iterator[Finding]:
-    platform, schema = settings.platform_name, settings.merge_store_schema
+    platform, session = settings.platform_name, ControlSession.of(connection, settings)
     area = Area("tables", settings.original_platform_name)
     stream_table, history, state = _own_tables(platform)
     for table in (stream_table, history, state):
         if table not in tables:
-            lacking = f"there is no {table} in schema {schema!r}"
+            lacking = f"there is no {table} in schema {session.schema!r}"
             yield area.error(lacking, SYNC) if table == stream_table else area.warning(lacking, SYNC)
     for table, (may_read, _) in tables.items():
         if not may_read:
@@ -122,10 +124,10 @@ def _of_tables(
         writing = "read and written" if tables[stream_table][1] else "read, but not written: enough for the factory"
         jobs = "" if set(_batch_tables(platform)) <= tables.keys() else "; no job has run yet"
         yield area.ok(f"{stream_table} can be {writing}{jobs}")
-    if stream_table in tables and (limit := config_limit(connection, platform, schema)) is not None:
+    if stream_table in tables and (limit := StreamTable(session).config_limit()) is not None:
         what = f"{stream_table} takes configs of at most {limit} characters"
         yield area.warning(what, "Run dagfactory db upgrade, which widens the column")
-    if tables.get(state, (False, False))[0] and model_commit(connection, platform, schema) is None:
+    if tables.get(state, (False, False))[0] and ModelState(session).commit() is None:
         yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
 
 
@@ -138,7 +140,7 @@ def _of_versions(
     if not tables.get(table, (True, False))[0]:
         return  # reported as a table that may not be read
     for part in Part:
-        found = standing(connection, settings.platform_name, settings.merge_store_schema, part)
+        found = standing(ControlSession.of(connection, settings), part)
         match found.state:
             case State.CURRENT | State.NEWER:
                 yield area.ok(str(found))

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from airflow_plugin.control.batch_table import BatchTables, LastLook
-from airflow_plugin.control.connection import connect, worded
-from airflow_plugin.control.session import ControlSession
-from airflow_plugin.control.stream_table import StreamRow, gone_streams, stream_rows
+from airflow_plugin.control.session import control_session
+from airflow_plugin.control.stream_table import StreamRow, StreamTable
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.freshness import Age, Late, late
 from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams, row_place
@@ -102,15 +100,12 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
     """
     platform, schema = settings.platform_name, settings.merge_store_schema
     text, where = dsn or merge_store_dsn(platform)
-    with closing(connect(text, where)) as connection:
-        connection.set_session(readonly=True)
-        with worded(where), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL statement_timeout = %s", (f"{STATEMENT_SECONDS}s",))
-        rows = stream_rows(connection, platform, schema=schema, retired=True)
-        gone = gone_streams(connection, platform, schema)
+    with control_session(text, where, platform, schema, readonly=True) as session:
+        session.execute("SET LOCAL statement_timeout = %(time)s", {"time": f"{STATEMENT_SECONDS}s"}, where=where)
+        table, batches = StreamTable(session), BatchTables(session)
+        rows = table.select(retired=True)
         keys = [row.stream_key for row in rows if row.status != "retired"]
-        batches = BatchTables(ControlSession(connection, platform, schema))
-        return Stored(rows, gone, batches.last_looks(keys), batches.clock())
+        return Stored(rows, table.gone_streams(), batches.last_looks(keys), batches.clock())
 
 
 def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None, now: datetime) -> Health:

@@ -16,7 +16,7 @@ from airflow_plugin.control.stream_table import RowChange, StreamRow
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.migrate.cutover_state import STEPS, Cutover, DagCutover, digest, sync_folder, write_state
 from airflow_plugin.streams.changing import apply
-from airflow_plugin.streams.opening import StreamTable, changing
+from airflow_plugin.streams.opening import PlatformStreams, changing
 from config_schema.errors import FileUnwritable, StreamFactoryError
 
 POLL_SECONDS = 1.0
@@ -267,7 +267,7 @@ def _is_static(now: DagNow, dag: DagCutover) -> bool:
     return now.dag_id == dag.static_dag_id and now.fileloc == dag.fileloc
 
 
-def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: StreamTable) -> bool:
+def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: PlatformStreams) -> bool:
     """Return whether a row is as wanted. Raises RowChanged if it is not as it was before, either."""
     now = None if row is None else (row.config_json, row.status)
     if now == wanted:

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from psycopg2 import sql
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.stream_table import RowChange
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.sql.object_comments import parsed_comment
-from config_schema.sql.statements import SqlFile, quoted
+from config_schema.sql.statements import SqlFile
 from config_schema.stream import StreamConfig
 
 STATEMENTS = SqlFile(__file__)
@@ -79,14 +79,13 @@ class NotShadow(StreamFactoryError):
         super().__init__(table, f"{stream_key!r} is a stream, and no shadow", todo)
 
 
-def check_model(table: StreamTable) -> None:
+def check_model(table: PlatformStreams) -> None:
     """Raise ModelNotSynced if no model was synced: a job takes the model of the synced commit."""
-    short, schema = table.settings.platform_name, table.settings.merge_store_schema
-    if stream_table.model_commit(table.connection, short, schema) is None:
+    if ModelState(table.session).commit() is None:
         raise ModelNotSynced(table.name, table.platform)
 
 
-def retired(table: StreamTable, stream_key: str) -> RowChange:
+def retired(table: PlatformStreams, stream_key: str) -> RowChange:
     """Return the retired row of a shadow. Raises NotShadow for any other row."""
     row = table.row(stream_key)
     if parsed(row.config_json).get("shadow") is not True:
@@ -94,7 +93,7 @@ def retired(table: StreamTable, stream_key: str) -> RowChange:
     return RowChange(stream_key, row.config_json, "retired", "unshadow")
 
 
-def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
+def drop_tables(table: PlatformStreams, stream_key: str) -> list[str]:
     """Drop the tables and functions whose comments say that they are the shadow's, and forget its batches.
 
     In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is at work.
@@ -116,15 +115,13 @@ def drop_tables(table: StreamTable, stream_key: str) -> list[str]:
     return gone
 
 
-def _is_of(table: StreamTable, stream_key: str, comment: str) -> bool:
+def _is_of(table: PlatformStreams, stream_key: str, comment: str) -> bool:
     owner = parsed_comment(comment)
     return (owner.get("platform"), owner.get("stream")) == (table.settings.platform_name, stream_key)
 
 
-def _tables_with_keys(table: StreamTable) -> Iterator[str]:
+def _tables_with_keys(table: PlatformStreams) -> Iterator[str]:
     """Yield the platform's tables that have lines for each stream; none before the first run."""
     session = table.session
     of = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
-    for name in (one(session.platform) for one in of):
-        if session.run(STATEMENTS["exists"], {"table": quoted(session.schema, name)})[0][0]:
-            yield name
+    yield from filter(session.has_table, (one(session.platform) for one in of))

@@ -25,8 +25,5 @@ DROP FUNCTION {of}(integer)
 -- name: drop_function_at_time
 DROP FUNCTION {of}(timestamptz)
 
--- name: exists
-SELECT to_regclass(%(table)s) IS NOT NULL
-
 -- name: forget
 DELETE FROM {of} WHERE key = %(key)s

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from airflow_plugin.control.connection import fetch_within
-from airflow_plugin.control.stream_table import factory_query
+from airflow_plugin.control.session import composed
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from config_schema import names
+from config_schema.sql.statements import SqlFile
 
+STATEMENTS = SqlFile(__file__)
 ANSWER_SECONDS = 5.0  # connecting and reading; a parse that waits longer holds up all other DAG files
 
 
@@ -59,5 +61,5 @@ def candidate_keys(platform: str, dag_id: str) -> list[str]:
 def _fetch(settings: PlatformSettings, statement: str, values: dict[str, object]) -> list[tuple[str, ...]]:
     platform, schema = settings.platform_name, settings.merge_store_schema
     dsn, where = merge_store_dsn(platform)
-    query = factory_query(statement, platform, schema, values)
+    query = composed(STATEMENTS[statement], platform, schema, values)
     return fetch_within(dsn, where, query, values, seconds=ANSWER_SECONDS)

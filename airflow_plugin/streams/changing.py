@@ -15,7 +15,7 @@ from airflow_plugin.control.stream_table import (
 from airflow_plugin.health.dag_owners import Owner, clashes
 from airflow_plugin.rows.evaluation import plan_of, row_place
 from airflow_plugin.rows.last_good import Row
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import CommandWrong, Problem, ProblemsFound, StreamFactoryError
@@ -97,7 +97,7 @@ def assigned(config_json: str, assignments: Sequence[str]) -> str:
     return json.dumps(values, sort_keys=True, ensure_ascii=False)
 
 
-def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) -> list[RowChange]:
+def status_changes(table: PlatformStreams, stream_keys: Iterable[str], word: str) -> list[RowChange]:
     """Return the changes by which `pause`, `resume` or `retire` reaches its status.
 
     Raises UnknownName for a stream that is not there, StatusRefused for one that cannot go that way.
@@ -114,7 +114,7 @@ def status_changes(table: StreamTable, stream_keys: Iterable[str], word: str) ->
     return changes
 
 
-def to_version(table: StreamTable, stream_key: str, version_id: int) -> RowChange:
+def to_version(table: PlatformStreams, stream_key: str, version_id: int) -> RowChange:
     """Return the change to what a stream was after the change of this number. Raises ChangeMissing if unknown."""
     version = version_of(table.history(stream_key, Page(only=[version_id])), stream_key, version_id)
     return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
@@ -128,13 +128,13 @@ def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> 
     raise ChangeMissing(stream_key, version_id)
 
 
-def problems_of(table: StreamTable, row: StreamRow) -> tuple[Problem, ...]:
+def problems_of(table: PlatformStreams, row: StreamRow) -> tuple[Problem, ...]:
     """Return the problems that the factory finds in a row."""
     return problems_of_change(table, RowChange(row.stream_key, row.config_json, row.status, "show"))
 
 
 def apply(
-    table: StreamTable, changes: Sequence[RowChange], changed_by: str, owner: Owner | None = None
+    table: PlatformStreams, changes: Sequence[RowChange], changed_by: str, owner: Owner | None = None
 ) -> list[RowChange]:
     """Check and write, in the open transaction; return what was written: rows that are so already are left out.
 
@@ -148,11 +148,11 @@ def apply(
     if problems:
         raise ProblemsFound(table.name, problems)
     refuse_haste(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
-    table.write(wanted, changed_by)
+    table.write(wanted, changed_by=changed_by)
     return wanted
 
 
-def dag_id_problems(table: StreamTable, wanted: Sequence[RowChange], owner: Owner | None) -> list[Problem]:
+def dag_id_problems(table: PlatformStreams, wanted: Sequence[RowChange], owner: Owner | None) -> list[Problem]:
     """Return what is wrong with the DAG ids that streams have after these changes: others have them already.
 
     Streams that have nothing to do with the changes are not named, whatever is wrong with them.
@@ -168,7 +168,7 @@ def dag_id_problems(table: StreamTable, wanted: Sequence[RowChange], owner: Owne
     return problems
 
 
-def refuse_haste(table: StreamTable, stream_keys: list[str]) -> None:
+def refuse_haste(table: PlatformStreams, stream_keys: list[str]) -> None:
     """Raise TooManyChanges for a stream whose history grows too fast. Retiring and pausing are always allowed."""
     for key, changes, size in table.recent_changes(stream_keys) if stream_keys else ():
         if changes >= MOST_CHANGES:
@@ -201,7 +201,7 @@ def _begins(row: StreamRow | None, change: RowChange) -> bool:
     return change.status != "retired" and (row is None or row.status == "retired")
 
 
-def problems_of_change(table: StreamTable, change: RowChange) -> tuple[Problem, ...]:
+def problems_of_change(table: PlatformStreams, change: RowChange) -> tuple[Problem, ...]:
     """Return what the factory would have against the row that a change makes, by itself."""
     if change.status == "retired":  # what is wrong with a config is no reason to keep its stream
         return ()

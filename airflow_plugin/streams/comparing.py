@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_plugin.preview.candidates import candidates_of_model
 from airflow_plugin.streams.changing import version_of
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
@@ -42,7 +42,7 @@ class NothingToCompare(StreamFactoryError):
     code = "DF3103"
 
 
-def difference_from_version(table: StreamTable, stream_key: str, version_id: int | None) -> RowDifference:
+def difference_from_version(table: PlatformStreams, stream_key: str, version_id: int | None) -> RowDifference:
     """Return the difference from the row after that change, or before its last. Raises StreamFactoryError."""
     row, history = table.row(stream_key), table.history(stream_key)
     changes = [version for version in history if version.is_change]
@@ -59,7 +59,7 @@ def difference_from_version(table: StreamTable, stream_key: str, version_id: int
     return RowDifference(stream_key, origin, (status, row.status), fields)
 
 
-def difference_from_model(table: StreamTable, stream_key: str, model: Path) -> RowDifference:
+def difference_from_model(table: PlatformStreams, stream_key: str, model: Path) -> RowDifference:
     """Return the difference from what sync would write. Raises NothingToCompare for an unknown stream."""
     row = table.row(stream_key)
     origin = f"the model in {model}"

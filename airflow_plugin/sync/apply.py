@@ -7,17 +7,17 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from airflow_plugin.control import migrations, stream_table
+from airflow_plugin.control import migrations
 from airflow_plugin.control.connection import worded
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
 from airflow_plugin.sync.stores import ConnectedStore
-from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.model import Platform
 from config_schema.model.compiled import CompiledModel
-from config_schema.sql.component_logins import Grant, grant_lacking
+from config_schema.sql.component_logins import ComponentRights, Grant
 from config_schema.sql.versions import Migration, Part, Standing
 
 LOCK_SECONDS = 30
@@ -86,17 +86,15 @@ def apply(
     """
     who = changed_by or author()
     done: list[PlatformPlan] = []
-    for store in stores:
-        for platform in store.platforms:
-            _lock(store, platform, lock_seconds)
-            wanted = graph[platform.name]
-            plan = platform_plan(store.connection, platform, wanted, commit, overwrite_drift=overwrite_drift)
-            if shown is not None and plan.changes_anything and plan not in shown.platforms:
-                raise StalePlan(platform.name)
-            _write(store, platform, plan, who)
-            if compiled is not None:
-                _keep_compiled(store, platform, compiled, who)
-            done.append(plan)
+    for platform, session in _sessions(stores):
+        _lock(session, lock_seconds)
+        plan = platform_plan(session, platform, graph[platform], commit, overwrite_drift=overwrite_drift)
+        if shown is not None and plan.changes_anything and plan not in shown.platforms:
+            raise StalePlan(platform)
+        _write(session, plan, who)
+        if compiled is not None:
+            _keep_compiled(session, platform, compiled, who)
+        done.append(plan)
     _commit(stores)
     order = list(graph)
     return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
@@ -104,51 +102,36 @@ def apply(
 
 def missing_tables(stores: Sequence[ConnectedStore]) -> dict[str, list[str]]:
     """Return, for each platform, the tables that `create_tables` would create."""
-    return {
-        platform.name: stream_table.missing_tables(
-            store.connection, names.platform_name(platform.name), platform.merge_store.schema
-        )
-        for store in stores
-        for platform in store.platforms
-    }
+    return {platform: StreamTable(session).missing_tables() for platform, session in _sessions(stores)}
 
 
 def config_limits(stores: Sequence[ConnectedStore]) -> dict[str, int | None]:
     """Return by platform how many characters config_json takes; None where any number fits, or there is no table."""
-    return {
-        platform.name: stream_table.config_limit(
-            store.connection, names.platform_name(platform.name), platform.merge_store.schema
-        )
-        for store in stores
-        for platform in store.platforms
-    }
+    return {platform: StreamTable(session).config_limit() for platform, session in _sessions(stores)}
 
 
 def create_tables(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, list[str]]:
     """Create the tables that are missing and commit; return by platform the names of those created."""
-    created = {platform.name: _lock(store, platform, lock_seconds) for store in stores for platform in store.platforms}
+    created = {platform: _lock(session, lock_seconds) for platform, session in _sessions(stores)}
     _commit(stores)
     return created
 
 
 def grant_rights(stores: Sequence[ConnectedStore]) -> dict[str, list[Grant]]:
     """Grant what the logins of components lack, and commit; return it by platform."""
-    granted = {platform.name: _grant_lacking(store, platform) for store in stores for platform in store.platforms}
+    granted = {platform: _grant_lacking(session) for platform, session in _sessions(stores)}
     _commit(stores)
     return granted
 
 
-def _grant_lacking(store: ConnectedStore, platform: Platform) -> list[Grant]:
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    return grant_lacking(ControlSession(store.connection, short, schema).execute, short, schema)
+def _grant_lacking(session: ControlSession) -> list[Grant]:
+    return ComponentRights(session.execute, session.platform, session.schema).grant_lacking()
 
 
 def table_versions(stores: Sequence[ConnectedStore]) -> dict[str, dict[Part, Standing]]:
     """Return by platform which migrations its tables have."""
     return {
-        platform.name: {part: _standing(store, platform, part) for part in Part}
-        for store in stores
-        for platform in store.platforms
+        platform: {part: migrations.standing(session, part) for part in Part} for platform, session in _sessions(stores)
     }
 
 
@@ -158,30 +141,21 @@ def run_migrations(stores: Sequence[ConnectedStore]) -> Iterator[tuple[str, Stan
     Batch tables that are not there are left to the first job, which owns them then. Raises TablesTooOld where the login
     may not, or TablesTooNew.
     """
-    for store in stores:
-        for platform in store.platforms:
-            for part in Part:
-                found = _standing(store, platform, part)
-                run: list[Migration] = []
-                if part is Part.STREAMS or found.tables:
-                    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-                    run = migrations.upgrade_part(store.connection, short, schema, found)
-                yield platform.name, found, run
-
-
-def _standing(store: ConnectedStore, platform: Platform, part: Part) -> Standing:
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    return migrations.standing(store.connection, short, schema, part)
+    for platform, session in _sessions(stores):
+        for part in Part:
+            found = migrations.standing(session, part)
+            run: list[Migration] = []
+            if part is Part.STREAMS or found.tables:
+                run = migrations.upgrade_part(session, found)
+            yield platform, found, run
 
 
 def widen_configs(stores: Sequence[ConnectedStore], lock_seconds: float = LOCK_SECONDS) -> dict[str, int | None]:
     """Widen config_json of older tables and commit; returns by platform the limit that it had, or None."""
     limits: dict[str, int | None] = {}
-    for store in stores:
-        for platform in store.platforms:
-            _lock(store, platform, lock_seconds)
-            short, schema = names.platform_name(platform.name), platform.merge_store.schema
-            limits[platform.name] = stream_table.widen_config(store.connection, short, schema)
+    for platform, session in _sessions(stores):
+        _lock(session, lock_seconds)
+        limits[platform] = StreamTable(session).widen_config()
     _commit(stores)
     return limits
 
@@ -195,49 +169,42 @@ def author() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _lock(store: ConnectedStore, platform: Platform, seconds: float) -> list[str]:
+def _sessions(stores: Iterable[ConnectedStore]) -> Iterator[tuple[str, ControlSession]]:
+    """Yield each platform, named as in the model, with a session on its tables."""
+    for store in stores:
+        for platform in store.platforms:
+            yield platform.name, store.session(platform)
+
+
+def _lock(session: ControlSession, seconds: float) -> list[str]:
     """Lock out other syncs and changes by hand; returns the tables that had to be created for that."""
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    stream_table.take_sync_lock(store.connection, short, schema, seconds=seconds)
-    created = stream_table.create_tables(store.connection, short, schema)
-    stream_table.lock_rows(store.connection, short, schema)
+    table = StreamTable(session)
+    table.take_sync_lock(seconds)
+    created = table.create_tables()
+    table.lock_rows()
     return created
 
 
-def _write(store: ConnectedStore, platform: Platform, plan: PlatformPlan, who: str) -> None:
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    stream_table.write_rows(
-        store.connection,
-        short,
-        row_changes(plan),
-        changed_by=who,
-        model_commit=plan.commit_after,
-        schema=schema,
-    )
-    stream_table.adopt_rows(
-        store.connection, short, plan.adopted, changed_by=who, model_commit=plan.commit_after, schema=schema
-    )
-    stream_table.prune_history(store.connection, short, schema)
+def _write(session: ControlSession, plan: PlatformPlan, who: str) -> None:
+    table = StreamTable(session)
+    table.write(row_changes(plan), changed_by=who, model_commit=plan.commit_after)
+    table.adopt(plan.adopted, changed_by=who, model_commit=plan.commit_after)
+    table.prune_history()
     if plan.commit_before != plan.commit_after:
-        stream_table.record_model_commit(store.connection, short, plan.commit_after, applied_by=who, schema=schema)
+        ModelState(session).record_commit(plan.commit_after, applied_by=who)
 
 
 def compiled_by_platform(stores: Iterable[ConnectedStore], commit: str) -> dict[str, list[CompiledModel]]:
     """Return, by platform, what was compiled of the commit."""
-    return {platform.name: _compiled(store, platform, commit) for store in stores for platform in store.platforms}
+    return {platform: ModelState(session).compiled(commit) for platform, session in _sessions(stores)}
 
 
-def _keep_compiled(store: ConnectedStore, platform: Platform, compiled: CompiledModel, who: str) -> None:
-    for before in _compiled(store, platform, str(compiled.commit)):
+def _keep_compiled(session: ControlSession, platform: str, compiled: CompiledModel, who: str) -> None:
+    state = ModelState(session)
+    for before in state.compiled(str(compiled.commit)):
         if before.digest == compiled.digest and before.ecosystem != compiled.ecosystem:
-            raise CompiledDiffers(platform.name, str(compiled.commit))
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    stream_table.record_compiled_model(store.connection, short, compiled, compiled_by=who, schema=schema)
-
-
-def _compiled(store: ConnectedStore, platform: Platform, commit: str) -> list[CompiledModel]:
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
-    return stream_table.compiled_models(store.connection, short, commit, schema)
+            raise CompiledDiffers(platform, str(compiled.commit))
+    state.record_compiled(compiled, compiled_by=who)
 
 
 def _commit(stores: Sequence[ConnectedStore]) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2.extensions import connection as Connection
-
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamRow, StreamTable
 from airflow_plugin.sync.diff import StreamChange, SyncAction, stream_changes
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.stores import ConnectedStore
-from config_schema import names
 from config_schema.model import Platform
 
 
@@ -99,7 +98,9 @@ def read_plan(
 ) -> Plan:
     """Return the plan against the tables as they are now; missing tables count as empty."""
     found = [
-        platform_plan(store.connection, platform, graph[platform.name], commit, overwrite_drift=overwrite_drift)
+        platform_plan(
+            store.session(platform), platform.name, graph[platform.name], commit, overwrite_drift=overwrite_drift
+        )
         for store in stores
         for platform in store.platforms
     ]
@@ -110,7 +111,7 @@ def read_plan(
 
 
 def plan_against(
-    rows: Mapping[str, Iterable[stream_table.StreamRow]],
+    rows: Mapping[str, Iterable[StreamRow]],
     graph: Mapping[str, Streams],
     platforms: Iterable[Platform],
     commit: str,
@@ -122,26 +123,27 @@ def plan_against(
 
 
 def platform_plan(
-    connection: Connection, platform: Platform, wanted: Streams, commit: str, *, overwrite_drift: bool = False
+    session: ControlSession, platform: str, wanted: Streams, commit: str, *, overwrite_drift: bool = False
 ) -> PlatformPlan:
-    """Return the plan of one platform. Raises ConfigDoesNotFit if an older table cannot hold a config."""
-    short, schema = names.platform_name(platform.name), platform.merge_store.schema
+    """Return the plan of one platform, named as in the model.
+
+    Raises ConfigDoesNotFit if an older table cannot hold a config.
+    """
+    table = StreamTable(session)
     rows, before = [], None
-    if stream_table.stream_table_exists(connection, short, schema):
-        rows = stream_table.stream_rows(connection, short, schema=schema, retired=True)
-        before = stream_table.model_commit(connection, short, schema)
-    by_hand = stream_table.changes_by_hand(connection, short, schema)
-    changes = stream_changes(wanted, rows, by_hand, overwrite_drift=overwrite_drift)
-    plan = PlatformPlan(platform.name, changes, before, commit)
-    stream_table.check_lengths(connection, short, row_changes(plan), schema)
+    if table.exists():
+        rows = table.select(retired=True)
+        before = ModelState(session).commit()
+    changes = stream_changes(wanted, rows, table.changes_by_hand(), overwrite_drift=overwrite_drift)
+    plan = PlatformPlan(platform, changes, before, commit)
+    table.check_lengths(row_changes(plan))
     return plan
 
 
-def row_changes(plan: PlatformPlan) -> list[stream_table.RowChange]:
+def row_changes(plan: PlatformPlan) -> list[RowChange]:
     """Return what the plan writes, as the stream table takes it."""
     return [
-        stream_table.RowChange(change.stream_key, change.config_json, change.status, change.kind.value)
-        for change in plan.writes
+        RowChange(change.stream_key, change.config_json, change.status, change.kind.value) for change in plan.writes
     ]
 
 

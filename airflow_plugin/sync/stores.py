@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.control.connection import connect, identity
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
 from config_schema.errors import UnknownName, VariableMissing
@@ -27,6 +28,10 @@ class ConnectedStore:
     where: str
     connection: Connection
     platforms: tuple[Platform, ...]
+
+    def session(self, platform: Platform) -> ControlSession:
+        """Return a session on the tables of one of its platforms."""
+        return ControlSession(self.connection, names.platform_name(platform.name), platform.merge_store.schema)
 
 
 @contextmanager

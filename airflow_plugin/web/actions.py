@@ -19,7 +19,7 @@ from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.jobs.operations import operation
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import STATUS_CHANGES, StatusRefused, refuse_haste, status_changes
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.web import queries
 from airflow_plugin.web.errors import Conflict, DagNotThere
 from airflow_plugin.web.mutations import change_row, writing
@@ -36,7 +36,7 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
     """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
-    def changing(table: StreamTable, now: queries.RowVersion | None) -> RowChange | None:
+    def changing(table: PlatformStreams, now: queries.RowVersion | None) -> RowChange | None:
         try:
             return next(iter(status_changes(table, [key], word)), None)
         except StatusRefused as error:

@@ -13,7 +13,7 @@ from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import apply
-from airflow_plugin.streams.opening import StreamTable, locked
+from airflow_plugin.streams.opening import PlatformStreams, locked
 from airflow_plugin.sync.diff import MOST_LEVELS, is_too_deep
 from airflow_plugin.web import queries
 from airflow_plugin.web.errors import Conflict
@@ -26,7 +26,7 @@ from config_schema.errors import Problem, ProblemsFound
 
 LOCK_SECONDS = 3.0
 
-Changing = Callable[[StreamTable, queries.RowVersion | None], RowChange | None]
+Changing = Callable[[PlatformStreams, queries.RowVersion | None], RowChange | None]
 
 
 def change_row(user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing) -> bool:
@@ -45,10 +45,10 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
 
 
 @contextmanager
-def writing(settings: PlatformSettings) -> Iterator[StreamTable]:
+def writing(settings: PlatformSettings) -> Iterator[PlatformStreams]:
     """Open the stream table with everybody else locked out; commit at the end, unless an error is raised."""
     with _named_login(settings), pool(settings).write() as connection:
-        table = StreamTable(settings, connection)
+        table = PlatformStreams.of(connection, settings)
         with locked(table, LOCK_SECONDS):
             yield table
 

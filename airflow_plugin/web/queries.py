@@ -13,7 +13,7 @@ from psycopg2 import errorcodes
 from airflow_plugin.control.batch_table import LastLook
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
-from airflow_plugin.control.stream_table import stream_rows
+from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.sql.statements import SqlFile
 
@@ -149,13 +149,7 @@ def row_version(session: ControlSession, stream_key: str) -> RowVersion | None:
         if error.pgcode != errorcodes.UNDEFINED_TABLE:  # a table made elsewhere has no history yet
             raise
         session.connection.rollback()
-        found = stream_rows(
-            session.connection,
-            session.platform,
-            stream_keys=[stream_key],
-            schema=session.schema,
-            retired=True,
-        )
+        found = StreamTable(session).select([stream_key], retired=True)
         rows = [(row.status, row.config_json, None, None, False) for row in found]
     for status, config_json, number, as_in_history, by_hand in rows:
         return RowVersion(status, config_json, number if as_in_history else _number(status, config_json), by_hand)

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import ChangeMissing, dag_id_problems, problems_of_change, to_version
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status
 from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
@@ -46,7 +46,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
     text, key = config_text(body.config), key_of(body.config)
     sees_it = bool(user.may(READ, {names.dag_id(settings.platform_name, key)}))
 
-    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
+    def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
         wanted = RowChange(key, text, "active", "create")
         if not sees_it:
             _refuse_what_is_not_seen(table, wanted)
@@ -66,7 +66,7 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
 
-    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
+    def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
         if now is None or now.status == "retired":
             raise Conflict("the stream is retired", "Bring it back by a rollback")
         return RowChange(key, text, now.status, "edit")
@@ -87,7 +87,7 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
     """Make a stream what it was after an earlier change, status and config."""
     settings, _ = stream_for(user, EDIT, platform, key)
 
-    def changing(table: StreamTable, now: RowVersion | None) -> RowChange:
+    def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
         try:
             return to_version(table, key, body.to)
         except ChangeMissing as error:
@@ -97,7 +97,7 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
     return _now(user, settings, key)
 
 
-def _refuse_what_is_not_seen(table: StreamTable, wanted: RowChange) -> None:
+def _refuse_what_is_not_seen(table: PlatformStreams, wanted: RowChange) -> None:
     """Refuse a key that is taken by what the user may not see, without saying by what.
 
     A wrong config is refused for itself before that, so that it tells nothing of keys. Raises StreamFactoryError.

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import ChangeMissing
-from airflow_plugin.streams.opening import StreamTable
+from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import queries, schemas
 from airflow_plugin.web.budget import MOST_BYTES, fitting
@@ -142,11 +142,13 @@ def schema() -> dict[str, Any]:
 
 
 def _history(settings: PlatformSettings, key: str, page: Page) -> list[Version]:
-    return pool(settings).read(lambda connection: StreamTable(settings, connection).history(key, page))
+    return pool(settings).read(lambda connection: PlatformStreams.of(connection, settings).history(key, page))
 
 
 def _has_older(settings: PlatformSettings, key: str, before: int) -> bool:
-    return pool(settings).read(lambda connection: StreamTable(settings, connection).has_older_history(key, before))
+    return pool(settings).read(
+        lambda connection: PlatformStreams.of(connection, settings).has_older_history(key, before)
+    )
 
 
 def _version_dict(version: Version) -> dict[str, Any]:

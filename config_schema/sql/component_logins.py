@@ -77,54 +77,59 @@ class Grant:
         return f"{', '.join(self.privileges)} on {self.table} to {self.role}"
 
 
-def grant_lacking(run: Run, platform: str, schema: str) -> list[Grant]:
-    """Grant what the logins lack on the tables that are there; return it. Nothing where there are no such logins.
+@dataclass(frozen=True)
+class ComponentRights:
+    """What the logins may do with the tables of a platform, and how that is changed; `run` is the session's.
 
-    Runs in the transaction of the tables' owner and does not commit. Tables of another owner are left alone.
+    Nothing is changed where there are no such logins, and nothing is committed.
     """
-    return _changed(run, "grant", platform, schema, lacking)
 
+    run: Run
+    platform: str
+    schema: str
 
-def revoke_beyond(run: Run, platform: str, schema: str) -> list[Grant]:
-    """Revoke what the logins have on these tables beyond their duty, in the caller's transaction; return it."""
-    return _changed(run, "revoke", platform, schema, beyond)
+    def grant_lacking(self) -> list[Grant]:
+        """Grant what the logins lack on the tables that are there; return it.
 
+        Runs in the transaction of the tables' owner. Tables of another owner are left alone.
+        """
+        return self._changed("grant", lacking)
 
-def lacking_rights(run: Run, platform: str, schema: str) -> list[Grant]:
-    """Return what `grant_lacking` would grant."""
-    return list(lacking(platform, *held(run, platform, schema)))
+    def revoke_beyond(self) -> list[Grant]:
+        """Revoke what the logins have on these tables beyond their duty, in the caller's transaction; return it."""
+        return self._changed("revoke", beyond)
+
+    def lacking(self) -> list[Grant]:
+        """Return what `grant_lacking` would grant."""
+        return list(lacking(self.platform, *self._held()))
+
+    def _changed(self, name: str, wanted: Callable[[str, str, Held], Iterable[Grant]]) -> list[Grant]:
+        """Grant or revoke what is wanted in view of what the logins hold; return it."""
+        if not list(wanted(self.platform, *self._held())):
+            return []
+        values = {"schema": self.schema, "platform": self.platform}
+        self.run(STATEMENTS["lock"].checked((), values), values)
+        grants = list(wanted(self.platform, *self._held()))  # another session may have done it meanwhile
+        for grant in grants:
+            parts = {
+                "privileges": ", ".join(grant.privileges),
+                "table": quoted(self.schema, grant.table),
+                "role": quoted(grant.role),
+            }
+            self.run(STATEMENTS[name].checked(parts).format(**parts), {})
+        return grants
+
+    def _held(self) -> tuple[str, Held]:
+        """Return the database, and what each login holds on each table."""
+        database = database_of(self.run)
+        values = lookup(self.platform, database, self.schema)
+        return database, self.run(STATEMENTS["held"].checked((), values), values)
 
 
 def database_of(run: Run) -> str:
     """Return the database's name as the server has it; a pooler may have another one."""
     ((database,),) = run(STATEMENTS["database"].checked(()), {})
     return str(database)
-
-
-def held(run: Run, platform: str, schema: str) -> tuple[str, Held]:
-    """Return the database, and what each login holds on each table."""
-    database = database_of(run)
-    values = lookup(platform, database, schema)
-    return database, run(STATEMENTS["held"].checked((), values), values)
-
-
-def _changed(
-    run: Run, name: str, platform: str, schema: str, wanted: Callable[[str, str, Held], Iterable[Grant]]
-) -> list[Grant]:
-    """Grant or revoke what is wanted in view of what the logins hold; return it."""
-    if not list(wanted(platform, *held(run, platform, schema))):
-        return []
-    values = {"schema": schema, "platform": platform}
-    run(STATEMENTS["lock"].checked((), values), values)
-    grants = list(wanted(platform, *held(run, platform, schema)))  # another session may have done it meanwhile
-    for grant in grants:
-        parts = {
-            "privileges": ", ".join(grant.privileges),
-            "table": quoted(schema, grant.table),
-            "role": quoted(grant.role),
-        }
-        run(STATEMENTS[name].checked(parts).format(**parts), {})
-    return grants
 
 
 def lookup(platform: str, database: str, schema: str) -> dict[str, object]:

@@ -24,7 +24,7 @@ from merge_jobs.stores.postgres import (
     migrations,
     row_maps,
 )
-from merge_jobs.stores.postgres.component_rights import grant_lacking, lacking_rights
+from merge_jobs.stores.postgres.component_rights import component_rights
 from merge_jobs.stores.postgres.leftovers import LeftoverStep
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import (
@@ -122,7 +122,8 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         if not dry_run:
             migrations.bring_up(store)
         yield "batch tables" if found.lost else "version of the batch tables"
-    for grant in lacking_rights(store) if dry_run else grant_lacking(store):
+    rights = component_rights(store)
+    for grant in rights.lacking() if dry_run else rights.grant_lacking():
         yield f"grant of {grant}"
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema import names
 from config_schema.schemas import json_schema
@@ -77,9 +78,10 @@ class Streams:
         connection = psycopg2.connect(self.dsn)
         try:
             with connection:
-                stream_table.create_tables(connection, name)
-                changes = [stream_table.RowChange(key, config, status, "test") for key, config, status in rows]
-                stream_table.write_rows(connection, name, changes, changed_by="test")
+                table = StreamTable(ControlSession(connection, name))
+                table.create_tables()
+                changes = [RowChange(key, config, status, "test") for key, config, status in rows]
+                table.write(changes, changed_by="test")
         finally:
             connection.close()
 

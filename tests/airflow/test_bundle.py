@@ -19,7 +19,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.factory.shard_files.layout import file_count, file_of
 from config_schema import names
 from tests.airflow.conftest import Streams, config
@@ -183,16 +184,17 @@ def test_while_refresh_raises_all_dags_stay_and_after_it_changes_are_seen(world)
 def test_a_sync_that_is_rolled_back_is_not_seen_and_one_that_commits_late_is(world):
     before = world.parsed()
     with closing(psycopg2.connect(world.streams.dsn)) as sync:
-        rows = [stream_table.RowChange(f"Store{one}", json.dumps(config("YellowLive", f"Store{one}")), "active", "test")
+        rows = [RowChange(f"Store{one}", json.dumps(config("YellowLive", f"Store{one}")), "active", "test")
                 for one in range(60)]  # fmt: skip
-        stream_table.write_rows(sync, "yellowlive", rows, changed_by="test")
+        table = StreamTable(ControlSession(sync, "yellowlive"))
+        table.write(rows, changed_by="test")
         time.sleep(3)
         sync.rollback()
         time.sleep(3)
         assert world.parsed() == before
-        late = stream_table.RowChange("Store10", json.dumps(config("YellowLive", "Store10", schedule="10 0 * * *")),
+        late = RowChange("Store10", json.dumps(config("YellowLive", "Store10", schedule="10 0 * * *")),
                                       "active", "test")  # fmt: skip
-        stream_table.write_rows(sync, "yellowlive", [late], changed_by="test")
+        table.write([late], changed_by="test")
         world.write(11, schedule="11 0 * * *")
         world.wait("the later change", lambda: world.minute(11) == "11 0 * * *")
         sync.commit()

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema import names
 from tests.row_settings import settings_of_row
 
@@ -57,10 +58,11 @@ def platform(airflow_here, new_database, config, monkeypatch, tmp_path):
     (tmp_path / names.settings_file("yellowlive")).write_text(settings_of_row(config("YellowLive")).to_json())
 
     def write(**configs: str) -> None:
-        changes = [stream_table.RowChange(key, text, "active", "test") for key, text in configs.items()]
+        changes = [RowChange(key, text, "active", "test") for key, text in configs.items()]
         with closing(psycopg2.connect(dsn)) as connection, connection:
-            stream_table.create_tables(connection, "yellowlive")
-            stream_table.write_rows(connection, "yellowlive", changes, changed_by="test")
+            table = StreamTable(ControlSession(connection, "yellowlive"))
+            table.create_tables()
+            table.write(changes, changed_by="test")
 
     def published(dag_id: str | None = None, shard: str | None = None):
         """The DAGs of the platform's file, in the dag-processor or in the worker of a DAG."""

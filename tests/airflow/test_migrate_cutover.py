@@ -19,13 +19,11 @@ import psycopg2
 import pytest
 import yaml
 
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import (
     RowChange,
-    create_tables,
-    history,
-    record_model_commit,
-    stream_rows,
-    write_rows,
+    StreamTable,
 )
 from airflow_plugin.demo.airflow import USER, DemoAirflow
 from airflow_plugin.demo.postgres import free_port
@@ -145,7 +143,7 @@ class World:
     def row(self, store: str) -> tuple[str, dict[str, Any]] | None:
         connection = psycopg2.connect(self.merge_dsn)
         try:
-            found = stream_rows(connection, "yellowlive", stream_keys=[store], retired=True)
+            found = StreamTable(ControlSession(connection, "yellowlive")).select(stream_keys=[store], retired=True)
         finally:
             connection.close()
         return (found[0].status, json.loads(found[0].config_json)) if found else None
@@ -153,7 +151,7 @@ class World:
     def changes(self, store: str) -> list[str]:
         connection = psycopg2.connect(self.merge_dsn)
         try:
-            return [version.change for version in history(connection, "yellowlive", store)]
+            return [version.change for version in StreamTable(ControlSession(connection, "yellowlive")).history(store)]
         finally:
             connection.close()
 
@@ -184,8 +182,9 @@ def world(postgres, tmp_path_factory, config) -> Iterator[World]:
     metadata, merge = (postgres.dsn(name, name, "word") for name in ("cutover_airflow", "cutover_merge"))
     connection = psycopg2.connect(merge)
     with connection:
-        create_tables(connection, "yellowlive")
-        record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+        session = ControlSession(connection, "yellowlive")
+        StreamTable(session).create_tables()
+        ModelState(session).record_commit("c1", applied_by="test")
     connection.close()
     (folder / "job.py").write_text(JOB)
     settings = settings_of_row(config("YellowLive"), merge_job_command=(sys.executable, str(folder / "job.py")))
@@ -286,7 +285,7 @@ def test_a_dag_that_was_paused_stays_so_and_a_row_that_was_there_comes_back(worl
     before = RowChange("Store3", json.dumps(world.config("YellowLive", "Store3", retries=7)), "retired", "retire")
     connection = psycopg2.connect(world.merge_dsn)
     with connection:
-        write_rows(connection, "yellowlive", [before], changed_by="test")
+        StreamTable(ControlSession(connection, "yellowlive")).write([before], changed_by="test")
     connection.close()
     httpx.patch(
         f"{world.airflow.address}/api/v2/dags/yellowlive__Store3_ingestion",

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
@@ -449,9 +450,10 @@ def settle(folder: Path, config: dict[str, Any]) -> None:
 def write_rows(dsn: str, configs: list[dict[str, Any]], status: str | None = None) -> None:
     connection = psycopg2.connect(dsn)
     with connection:
-        stream_table.create_tables(connection, "yellowlive")
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
         changes = [
-            stream_table.RowChange(
+            RowChange(
                 one["stream_key"],
                 json.dumps(one),
                 status or ("paused" if one["stream_key"] in PAUSED else "active"),
@@ -459,7 +461,7 @@ def write_rows(dsn: str, configs: list[dict[str, Any]], status: str | None = Non
             )
             for one in configs
         ]
-        stream_table.write_rows(connection, "yellowlive", changes, changed_by="test")
+        table.write(changes, changed_by="test")
     connection.close()
 
 

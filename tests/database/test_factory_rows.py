@@ -12,10 +12,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError, connect, fetch_within
+from airflow_plugin.control.session import ControlSession, composed
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.rows import reading
 from airflow_plugin.rows.reading import (
+    STATEMENTS,
     StreamTableRows,
     TableRow,
     read_rows,
@@ -34,7 +36,7 @@ def merge_store(new_database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     database = new_database("merge")
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", database.dsn)
     with closing(database.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     return database
 
 
@@ -146,7 +148,7 @@ def test_a_host_name_that_does_not_resolve_takes_no_longer_than_the_timeout(merg
 def test_of_several_hosts_one_that_does_not_resolve_is_passed_over(merge_store, hanging_names):
     parts = psycopg2.extensions.parse_dsn(merge_store.dsn)
     known = {"user": parts["user"], "password": parts["password"], "dbname": parts["dbname"], "port": parts["port"]}
-    query = stream_table.factory_query("read_table", "yellowlive", "public", {"known": ""})
+    query = composed(STATEMENTS["read_table"], "yellowlive", "public", {"known": ""})
     for hosts in ("localhost", "db.hangs.example,localhost", "no.such.name.invalid,localhost", "localhost,127.0.0.1"):
         dsn = psycopg2.extensions.make_dsn(host=hosts, **known)
         assert len(fetch_within(dsn, "here", query, {"known": ""}, seconds=4)) == 1, hosts
@@ -160,7 +162,7 @@ def test_a_host_name_that_is_not_known_says_so():
 
 
 def test_a_table_that_is_locked_is_given_up_and_the_server_stops_waiting_too(merge_store):
-    query = stream_table.factory_query("read_table", "yellowlive", "public", {"known": ""})
+    query = composed(STATEMENTS["read_table"], "yellowlive", "public", {"known": ""})
     with closing(merge_store.connect()) as holder, holder.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {TABLE}")
         with pytest.raises(MergeStoreError) as raised:
@@ -206,7 +208,7 @@ def test_a_missing_table_says_what_creates_it(merge_store):
 
 
 def test_reading_cannot_write(merge_store):
-    query = stream_table.factory_query("read_rows", "yellowlive", "public", {"stream_keys": []})
+    query = composed(STATEMENTS["read_rows"], "yellowlive", "public", {"stream_keys": []})
     change(
         merge_store,
         f"""CREATE TABLE seen (at text);

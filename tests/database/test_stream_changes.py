@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import fetch_on, open_within
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_changes import (
     Looked,
     all_query,
@@ -19,6 +19,7 @@ from airflow_plugin.control.stream_changes import (
     with_all,
     with_changes,
 )
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.rows.reading import read_table
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
@@ -54,7 +55,7 @@ class Looking:
 def store(new_database):
     database = new_database("merge")
     with closing(database.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     execute(database, insert("a", "b", "c"))
     return database
 
@@ -193,7 +194,7 @@ def test_without_revisions_or_the_right_to_read_them_all_is_looked_at(store, loo
     assert looking.all() == {"a", "b", "c"}
     assert not looking.known.has_revisions
     with closing(store.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     assert looking.all() == set()
     assert looking.known.has_revisions
 

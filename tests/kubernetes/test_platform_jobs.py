@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 import yaml
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load.folder import MAPPING_FILE as MAPPING
@@ -92,8 +93,9 @@ def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: 
         assert own not in others
         assert own in {volume["name"] for volume in spec["volumes"]}
         with psycopg2.connect(world.store_dsn) as connection:
-            assert stream_table.model_commit(connection, "yellowlive") == commit
-            [made] = stream_table.compiled_models(connection, "yellowlive", commit)
+            state = ModelState(ControlSession(connection, "yellowlive"))
+            assert state.commit() == commit
+            [made] = state.compiled(commit)
         assert made.ecosystem["name"] == "Test"
     finally:
         world.sync(before)

@@ -15,7 +15,9 @@ from typing import Any
 
 import psycopg2
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema import names, stream
 from config_schema.schemas import json_schema
@@ -92,7 +94,7 @@ class World:
         self.produce("INSERT INTO customers SELECT i, 'name ' || i FROM generate_series(1, 10) i")
         with closing(psycopg2.connect(self.store_dsn)) as connection:
             for platform in ("yellowlive", "yellowforensic"):
-                stream_table.create_tables(connection, platform)
+                StreamTable(ControlSession(connection, platform)).create_tables()
             connection.commit()
         self.sync(self.model())
 
@@ -122,7 +124,7 @@ class World:
         self.synced = commit
         with closing(psycopg2.connect(self.store_dsn)) as connection:
             for platform in ("yellowlive", "yellowforensic"):
-                stream_table.record_model_commit(connection, platform, commit, applied_by="test")
+                ModelState(ControlSession(connection, platform)).record_commit(commit, applied_by="test")
             connection.commit()
 
     def produce(self, statement: str) -> None:

@@ -8,7 +8,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from airflow_plugin.control.stream_table import changes_by_hand
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.web.errors import Conflict, DagNotThere
 from config_schema.errors import ProblemsFound
 from tests.airflow.conftest import config
@@ -184,7 +185,7 @@ def test_a_trigger_makes_no_drift_and_hides_no_hand(client, world):
     for key in ("Store1", "Store2"):
         assert client("admin").post(f"/api/streams/yellowforensic/{key}/actions/trigger", json={}).status_code == 200
     with closing(psycopg2.connect(world.merge_dsn)) as connection:
-        found = changes_by_hand(connection, "yellowforensic")
+        found = StreamTable(ControlSession(connection, "yellowforensic")).changes_by_hand()
     assert "Store1" not in found
     assert found["Store2"].changed_by == "user"
 

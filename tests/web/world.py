@@ -24,13 +24,14 @@ from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
 from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
-from airflow_plugin.control import migrations, stream_table
+from airflow_plugin.control import migrations
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.demo.postgres import EmbeddedPostgres, free_port
 from airflow_plugin.web.streams import FRESH_SECONDS
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
-from config_schema.sql.component_logins import Duty, grant_lacking
+from config_schema.sql.component_logins import ComponentRights, Duty
 from config_schema.sql.versions import Part
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
@@ -99,11 +100,12 @@ class World:
         self.write_text(platform, *rows, status=status, by=by)
 
     def write_text(self, platform: str, *rows: tuple[str, str], status: str = "active", by: str = "sync") -> None:
-        changes = [stream_table.RowChange(key, text, status, "create") for key, text in rows]
+        changes = [RowChange(key, text, status, "create") for key, text in rows]
         with closing(psycopg2.connect(self.merge_dsn)) as connection, connection:
             name = names.platform_name(platform)
-            stream_table.create_tables(connection, name)
-            stream_table.write_rows(connection, name, changes, changed_by=by, model_commit="c" * 40)
+            table = StreamTable(ControlSession(connection, name))
+            table.create_tables()
+            table.write(changes, changed_by=by, model_commit="c" * 40)
         self.let_it_see()
 
     def keep(self) -> None:
@@ -144,16 +146,17 @@ class World:
         admin = psycopg2.connect(self.postgres_dsn, dbname=database)
         with closing(admin) as connection, connection, connection.cursor() as cursor:
             for platform in map(names.platform_name, PLATFORMS):
-                for role in standing_roles(connection, platform, "public"):
-                    list(make_role(connection, role, platform, "public", dry_run=False))
+                session = ControlSession(connection, platform)
+                for role in standing_roles(session):
+                    list(make_role(session, role, dry_run=False))
                     if role.duty is Duty.PAGES:
                         cursor.execute(member.format(sql.Identifier(role.name), sql.Identifier(self.web_role)))
-                grant_lacking(ControlSession(connection).execute, platform, "public")
+                ComponentRights(session.execute, platform, "public").grant_lacking()
 
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""
         with closing(psycopg2.connect(self.merge_dsn)) as connection, connection:
-            migrations.bring_up(connection, names.platform_name(platform), "public", Part.BATCHES)
+            migrations.bring_up(ControlSession(connection, names.platform_name(platform)), Part.BATCHES)
 
     def batch(self, platform: str, stream_key: str, batch_id: int, end: datetime, **more: Any) -> None:
         """A committed batch with its counts, or as `more` has it."""

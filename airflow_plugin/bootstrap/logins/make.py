@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.bootstrap.logins.files import LoginFiles
 from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
 from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, LoginStore
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError, connect
-from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.session import ControlSession, control_session
+from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.component_logins import grant_lacking, revoke_beyond
+from config_schema.sql.component_logins import ComponentRights
 
 
 def make_logins(
@@ -31,22 +29,21 @@ def make_logins(
     Raises StreamFactoryError: no connection, no right to create roles, a role of that name that is not ours.
     """
     where, dsn = target.admin(environment)
-    with closing(connect(dsn, where)) as admin:
-        session = ControlSession(admin)
-        roles = standing_roles(admin, target.platform, target.store.schema)
+    with control_session(dsn, where, target.platform, target.store.schema) as session:
+        roles = standing_roles(session)
         passwords = _Passwords(target, environment, files)
         for role in roles:
             yield from passwords.make_up(role, dry_run=dry_run)
-            yield from make_role(admin, role, target.platform, target.store.schema, dry_run=dry_run)
+            yield from make_role(session, role, dry_run=dry_run)
             if not role.there and not dry_run and (password := passwords.of(role)):
-                set_password(admin, role, password)
+                set_password(session, role, password)
         session.commit(where)
         for role in roles:
             if role.there:
-                yield from _password_again(admin, dsn, role, passwords, dry_run=dry_run)
+                yield from _password_again(session, dsn, role, passwords, dry_run=dry_run)
         session.commit(where)
         if not dry_run:
-            _check_ways_in(admin, target)
+            _check_ways_in(session, target)
     yield from _rights(target, environment, dry_run=dry_run)
 
 
@@ -80,7 +77,9 @@ class _Passwords:
         yield f"{path}: the login {role.name} written"
 
 
-def _password_again(admin: Connection, dsn: str, role: Role, passwords: _Passwords, *, dry_run: bool) -> Iterator[str]:
+def _password_again(
+    session: ControlSession, dsn: str, role: Role, passwords: _Passwords, *, dry_run: bool
+) -> Iterator[str]:
     """Set a role's password to the one that is wanted, unless that opens the door already."""
     password = passwords.of(role)
     if password is None or not role.may_log_in:
@@ -90,7 +89,7 @@ def _password_again(admin: Connection, dsn: str, role: Role, passwords: _Passwor
     except MergeStoreError:
         yield f"role {role.name}: its password set"
         if not dry_run:
-            set_password(admin, role, password)
+            set_password(session, role, password)
 
 
 class GrantMissing(StreamFactoryError):
@@ -106,9 +105,9 @@ class GrantMissing(StreamFactoryError):
         super().__init__(f"role {role}", f"it lacks {right}", todo)
 
 
-def _check_ways_in(admin: Connection, target: LoginStore) -> None:
+def _check_ways_in(session: ControlSession, target: LoginStore) -> None:
     """Raise GrantMissing where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
-    for role in standing_roles(admin, target.platform, target.store.schema):
+    for role in standing_roles(session):
         for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
             if not may:
                 todo = f"Let the owner of {target.store.database} and of schema {target.store.schema} grant it"
@@ -124,15 +123,14 @@ def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool
             raise
         yield f"rights on tables not looked at ({error.what}): run dagfactory db upgrade as their owner"
         return
-    platform, schema = target.platform, target.store.schema
-    with closing(connect(dsn, where)) as owner:
-        session = ControlSession(owner, platform, schema)
-        stream_table.take_sync_lock(owner, platform, schema)
-        for table in stream_table.create_tables(owner, platform, schema):
-            yield f"table {table} created"
-        for grant in grant_lacking(session.execute, platform, schema):
+    with control_session(dsn, where, target.platform, target.store.schema) as session:
+        table, rights = StreamTable(session), ComponentRights(session.execute, session.platform, session.schema)
+        table.take_sync_lock()
+        for created in table.create_tables():
+            yield f"table {created} created"
+        for grant in rights.grant_lacking():
             yield f"granted {grant}"
-        for grant in revoke_beyond(session.execute, platform, schema):
+        for grant in rights.revoke_beyond():
             yield f"revoked {grant}".replace(" to ", " from ")
         if not dry_run:  # a look does the same, and takes it back
             session.commit(where)

@@ -1,16 +1,14 @@
 """The roles themselves: made where they are missing, let into database and schema, given a password.
 
-Functions take a psycopg2 connection of a role that may create roles. Rights on tables are the owner's to give.
+Functions take the platform's session of a role that may create roles. Rights on tables are the owner's to give.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import encrypt_password
 
 from airflow_plugin.control.session import NO_VALUES, ControlSession, composed
@@ -66,65 +64,62 @@ class LoginMissing(StreamFactoryError):
         super().__init__(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
 
 
-def standing_roles(connection: Connection, platform: str, schema: str) -> list[Role]:
+def standing_roles(session: ControlSession) -> list[Role]:
     """Return the platform's logins as they stand. Raises LoginTaken if a name is somebody else's."""
-    database = logins.database_of(ControlSession(connection).execute)
-    wanted = {names.component_login(database, platform, duty.value): duty for duty in Duty}
-    found = {name: rest for name, *rest in _fetch(connection, "standing", {"schema": schema, "roles": list(wanted)})}
+    database = logins.database_of(session.execute)
+    wanted = {names.component_login(database, session.platform, duty.value): duty for duty in Duty}
+    rows = session.run(STATEMENTS["standing"], {"schema": session.schema, "roles": list(wanted)})
+    found = {name: rest for name, *rest in rows}
     for name, (comment, *_) in found.items():
-        if comment != logins.comment(platform, wanted[name]):
-            raise LoginTaken(name, _comment_statement(connection, name, platform, wanted[name]))
+        if comment != logins.comment(session.platform, wanted[name]):
+            raise LoginTaken(name, _comment_statement(session, name, wanted[name]))
     return [
         Role(name, duty, True, *map(bool, found[name][1:])) if name in found else Role(name, duty)
         for name, duty in wanted.items()
     ]
 
 
-def make_role(connection: Connection, role: Role, platform: str, schema: str, *, dry_run: bool) -> Iterator[str]:
+def make_role(session: ControlSession, role: Role, *, dry_run: bool) -> Iterator[str]:
     """Make a role where it is missing and let it into database and schema; yield what was done, in words.
 
     Raises LoginMissing if this session's user may not.
     """
-    name, database = sql.Identifier(role.name), logins.database_of(ControlSession(connection).execute)
+    name, database = sql.Identifier(role.name), logins.database_of(session.execute)
     if not role.there:
         yield f"role {role.name} created"
         if not dry_run:
-            _check_may_create(connection, role.name)
-            _execute(connection, "create_role", role=name)
-            comment = sql.Literal(logins.comment(platform, role.duty))
-            _execute(connection, "comment_role", role=name, comment=comment)
+            _check_may_create(session, role.name)
+            _execute(session, "create_role", role=name)
+            comment = sql.Literal(logins.comment(session.platform, role.duty))
+            _execute(session, "comment_role", role=name, comment=comment)
     if not role.may_connect:
         yield f"CONNECT on database {database} granted to {role.name}"
         if not dry_run:
-            _execute(connection, "let_connect", role=name, database=sql.Identifier(database))
+            _execute(session, "let_connect", role=name, database=sql.Identifier(database))
     if not role.may_use_schema:
-        yield f"USAGE on schema {schema} granted to {role.name}"
+        yield f"USAGE on schema {session.schema} granted to {role.name}"
         if not dry_run:
-            _execute(connection, "let_use_schema", role=name, schema=sql.Identifier(schema))
+            _execute(session, "let_use_schema", role=name, schema=sql.Identifier(session.schema))
 
 
-def set_password(connection: Connection, role: Role, password: str) -> None:
+def set_password(session: ControlSession, role: Role, password: str) -> None:
     """Set the role's password; the server is sent a SCRAM verifier of it. Raises MergeStoreError."""
-    verifier = encrypt_password(password, role.name, scope=connection, algorithm="scram-sha-256")
+    verifier = encrypt_password(password, role.name, scope=session.connection, algorithm="scram-sha-256")
     parts = {"role": sql.Identifier(role.name), "verifier": sql.Literal(verifier)}
-    _execute(connection, "set_password", **parts)
+    _execute(session, "set_password", **parts)
 
 
-def _check_may_create(connection: Connection, role: str) -> None:
-    ((user, may),) = _fetch(connection, "may_create_roles", {})
+def _check_may_create(session: ControlSession, role: str) -> None:
+    ((user, may),) = session.run(STATEMENTS["may_create_roles"])
     if not may:
         raise LoginMissing(role, user)
 
 
-def _comment_statement(connection: Connection, role: str, platform: str, duty: Duty) -> str:
-    parts = {"role": sql.Identifier(role), "comment": sql.Literal(logins.comment(platform, duty))}
-    return composed(STATEMENTS["comment_role"], "", "", {}, **parts).as_string(connection)
+def _comment_statement(session: ControlSession, role: str, duty: Duty) -> str:
+    parts = {"role": sql.Identifier(role), "comment": sql.Literal(logins.comment(session.platform, duty))}
+    return composed(STATEMENTS["comment_role"], "", "", {}, **parts).as_string(session.connection)
 
 
-def _fetch(connection: Connection, name: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    return ControlSession(connection).run(STATEMENTS[name], values)
-
-
-def _execute(connection: Connection, name: str, **parts: sql.Composable) -> None:
-    where = f"role {parts['role'].as_string(connection)}"
-    ControlSession(connection).run(STATEMENTS[name], NO_VALUES, where=where, **parts)
+def _execute(session: ControlSession, name: str, **parts: sql.Composable) -> None:
+    where = f"role {parts['role'].as_string(session.connection)}"
+    session.run(STATEMENTS[name], NO_VALUES, where=where, **parts)

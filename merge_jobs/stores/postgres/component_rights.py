@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from config_schema.sql import component_logins as logins
-from config_schema.sql.component_logins import Grant
+from config_schema.sql.component_logins import ComponentRights
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 
-def grant_lacking(store: MergeStore) -> list[Grant]:
-    """Grant what the logins lack on the platform's tables, in the caller's transaction; return it.
+def component_rights(store: MergeStore) -> ComponentRights:
+    """Return the rights on the platform's tables, to be looked at and changed in the store's transaction."""
 
-    Nothing where there are no such logins, or where the tables have another owner.
-    """
-    return logins.grant_lacking(*_of(store))
-
-
-def lacking_rights(store: MergeStore) -> list[Grant]:
-    """Return what the logins lack on the platform's tables."""
-    return logins.lacking_rights(*_of(store))
-
-
-def _of(store: MergeStore) -> tuple[logins.Run, str, str]:
     def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = store.session.cursor()
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
 
-    return run, store.stream.platform_name, store.place.schema
+    return ComponentRights(run, store.stream.platform_name, store.place.schema)

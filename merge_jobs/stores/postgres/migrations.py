@@ -10,7 +10,7 @@ from config_schema.sql import upgrade
 from config_schema.sql.upgrade import ControlDatabase
 from config_schema.sql.versions import Part, Standing
 from merge_jobs.process import shutdown
-from merge_jobs.stores.postgres.component_rights import grant_lacking
+from merge_jobs.stores.postgres.component_rights import component_rights
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def bring_up(store: MergeStore) -> None:
     for migration in run:
         log.info("%s: migration %s run", store.where, migration)
     if run:
-        grant_lacking(store)
+        component_rights(store).grant_lacking()
     store.commit()
 
 

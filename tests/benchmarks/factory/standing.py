@@ -20,7 +20,8 @@ import psutil
 import psycopg2
 import yaml
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.factory.shard_files.layout import file_count, file_of
 from config_schema import names
 from tests.airflow.real_airflow import RealAirflow
@@ -165,9 +166,9 @@ def _of_one_file(size: int) -> list[int]:
 
 def _write_rows(dsn: str, numbers: Sequence[int], schedule: str) -> None:
     rows = [streams.config(number) | {"schedule": schedule} for number in numbers]
-    changes = [stream_table.RowChange(row["stream_key"], json.dumps(row), "active", "bench") for row in rows]
+    changes = [RowChange(row["stream_key"], json.dumps(row), "active", "bench") for row in rows]
     with closing(psycopg2.connect(dsn)) as connection, connection:
-        stream_table.write_rows(connection, streams.PLATFORM_NAME, changes, changed_by="bench")
+        StreamTable(ControlSession(connection, streams.PLATFORM_NAME)).write(changes, changed_by="bench")
 
 
 def _write_yaml(folder: Path, dag_id: str, schedule: str) -> None:

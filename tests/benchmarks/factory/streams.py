@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg2
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.rows.plan import DagPlan, dag_plan
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names, stream
@@ -53,11 +54,11 @@ def plan(number: int) -> DagPlan:
 def write_rows(dsn: str, streams: int) -> None:
     """The stream table in the database of `dsn`, with so many rows."""
     changes = [
-        stream_table.RowChange(row["stream_key"], json.dumps(row), "active", "bench")
-        for row in map(config, range(1, streams + 1))
+        RowChange(row["stream_key"], json.dumps(row), "active", "bench") for row in map(config, range(1, streams + 1))
     ]
     with closing(psycopg2.connect(dsn)) as connection, connection:
-        stream_table.create_tables(connection, PLATFORM_NAME)
-        stream_table.write_rows(connection, PLATFORM_NAME, changes, changed_by="bench")
+        table = StreamTable(ControlSession(connection, PLATFORM_NAME))
+        table.create_tables()
+        table.write(changes, changed_by="bench")
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")

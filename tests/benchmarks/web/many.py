@@ -8,7 +8,8 @@ from contextlib import closing
 import psycopg2
 from psycopg2 import sql
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema import names
 from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
 from tests.airflow.conftest import config
@@ -66,11 +67,12 @@ def fill_with_many(world: World, streams: int, batches: int) -> None:
 
 def _rows(world: World, platform: str, keys: list[str]) -> None:
     texts = [(key, json.dumps(config(platform, key, latency_seconds=3600, schedule="*/15 * * * *"))) for key in keys]
-    changes = [stream_table.RowChange(key, text, "active", "create") for key, text in texts]
+    changes = [RowChange(key, text, "active", "create") for key, text in texts]
     with closing(psycopg2.connect(world.merge_dsn)) as connection, connection:
         name = names.platform_name(platform)
-        stream_table.create_tables(connection, name)
-        stream_table.write_rows(connection, name, changes, changed_by="bench", model_commit="c" * 40)
+        table = StreamTable(ControlSession(connection, name))
+        table.create_tables()
+        table.write(changes, changed_by="bench", model_commit="c" * 40)
 
 
 def _batches(world: World, platform: str, each: int) -> None:

@@ -20,15 +20,15 @@ from typer.testing import CliRunner
 import config_schema
 from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
 from airflow_plugin.cli.program import app
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.doctor import versions
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
 from config_schema.schemas import json_schema
-from config_schema.sql.component_logins import Duty, grant_lacking
+from config_schema.sql.component_logins import ComponentRights, Duty
 from config_schema.sql.versions import Part, of_part
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
@@ -68,7 +68,7 @@ class Installation:
         config = {**EXAMPLE, "stream_key": key, "store_name": key, **changes}
         with closing(self.database.connect()) as connection, connection:
             row = RowChange(key, json.dumps(config), status, "test")
-            stream_table.write_rows(connection, "yellowlive", [row], changed_by="test")
+            StreamTable(ControlSession(connection, "yellowlive")).write([row], changed_by="test")
 
     def doctor(self, *options: object) -> Found:
         """Level, area and text of what is not ok; the exit code is 1 where there is an error."""
@@ -99,8 +99,9 @@ def well(new_database, tmp_path, monkeypatch) -> Installation:
     }.items():
         monkeypatch.setenv(name, str(value))
     with closing(installation.database.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
-        stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
+        session = ControlSession(connection, "yellowlive")
+        StreamTable(session).create_tables()
+        ModelState(session).record_commit("c1", applied_by="test")
     give_logins(installation, monkeypatch)
     installation.execute(f'REVOKE TEMPORARY ON DATABASE "{installation.database.name}" FROM PUBLIC')
     installation.write()
@@ -113,11 +114,12 @@ def well(new_database, tmp_path, monkeypatch) -> Installation:
 def give_logins(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dag-processor's and the pages' own, as bootstrap --roles makes them."""
     with closing(psycopg2.connect(installation.database.superuser_dsn)) as admin, admin:
-        roles = standing_roles(admin, "yellowlive", "public")
+        session = ControlSession(admin, "yellowlive")
+        roles = standing_roles(session)
         for role in roles:
-            list(make_role(admin, role, "yellowlive", "public", dry_run=False))
-            set_password(admin, role, "own")
-        grant_lacking(ControlSession(admin).execute, "yellowlive", "public")
+            list(make_role(session, role, dry_run=False))
+            set_password(session, role, "own")
+        ComponentRights(session.execute, "yellowlive", "public").grant_lacking()
     dsns = {role.duty: make_dsn(installation.database.dsn, user=role.name, password="own") for role in roles}
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsns[Duty.READER])
     monkeypatch.setenv("DAGFACTORY_WEB_DSN_YELLOWLIVE", dsns[Duty.PAGES])

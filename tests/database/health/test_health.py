@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
@@ -36,7 +35,7 @@ def case(merging, monkeypatch, tmp_path):
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", made.target.dsn)
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(tmp_path))
     with closing(made.target.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     return made
 
 
@@ -44,7 +43,7 @@ def write(case, *rows: tuple[str, str], **changes: Any) -> None:
     """Rows of stream_key and status, as the tools write them."""
     changed = [RowChange(key, config(key, **changes), status, "test") for key, status in rows]
     with closing(case.target.connect()) as connection, connection:
-        stream_table.write_rows(connection, "yellowlive", changed, changed_by="test")
+        StreamTable(ControlSession(connection, "yellowlive")).write(changed, changed_by="test")
 
 
 def config(key: str, **changes: Any) -> str:
@@ -59,7 +58,7 @@ def looks(case, *keys: str) -> dict[str, Any]:
 def test_before_the_first_job_there_are_no_looks_and_the_connection_goes_on(case):
     with closing(case.target.connect()) as connection:
         assert BatchTables(ControlSession(connection, "yellowlive")).last_looks(["Store1"]) == {}
-        assert stream_table.stream_rows(connection, "yellowlive") == []
+        assert StreamTable(ControlSession(connection, "yellowlive")).select() == []
 
 
 def test_a_look_is_the_last_commit_or_the_last_run_that_found_nothing(case):
@@ -86,10 +85,10 @@ def test_streams_are_gone_that_the_history_knows_and_the_table_has_not_but_not_t
     write(case, ("retired", "retired"))
     case.execute(f"DELETE FROM {TABLE} WHERE stream_key <> 'here'", on=case.target)
     with closing(case.target.connect()) as connection:
-        assert stream_table.gone_streams(connection, "yellowlive") == ["deleted", "paused"]
+        assert StreamTable(ControlSession(connection, "yellowlive")).gone_streams() == ["deleted", "paused"]
     case.execute("DROP TABLE yellowlive_airflow_dsg_history", on=case.target)
     with closing(case.target.connect()) as connection:
-        assert stream_table.gone_streams(connection, "yellowlive") == []
+        assert StreamTable(ControlSession(connection, "yellowlive")).gone_streams() == []
 
 
 def test_a_platform_is_fine_and_then_has_one_problem_after_the_other(case, tmp_path):

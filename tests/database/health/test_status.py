@@ -6,8 +6,8 @@ import json
 import os
 from contextlib import closing
 
-from airflow_plugin.control import stream_table
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema.model import Milestoning
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
@@ -23,8 +23,9 @@ def test_a_stream_that_is_late_is_told_and_ends_the_command_with_1(merging, tmp_
         RowChange("Rests", json.dumps(EXAMPLE | {"stream_key": "Rests", "store_name": "Rests"}), "paused", "test")
     )
     with closing(case.target.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
-        stream_table.write_rows(connection, "yellowlive", rows, changed_by="test")
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
+        table.write(rows, changed_by="test")
     case.run(Milestoning.LIVE)
     (tmp_path / "yellowlive.settings.json").write_text(settings_of_row(EXAMPLE).to_json())
 

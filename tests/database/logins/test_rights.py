@@ -13,16 +13,16 @@ import pytest
 from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import make_dsn
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession, control_session
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.health.streams import platform_health
 from airflow_plugin.rows.reading import read_rows, read_table
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.opening import StreamTable, locked
+from airflow_plugin.streams.opening import PlatformStreams, locked
 from airflow_plugin.sync.apply import apply
 from airflow_plugin.sync.graph import stream_graph
 from airflow_plugin.sync.stores import merge_stores
@@ -32,7 +32,7 @@ from config_schema.load import load_model
 from config_schema.model import Milestoning
 from config_schema.model.compiled import CompiledModel
 from config_schema.schemas import json_schema
-from config_schema.sql.component_logins import Duty, grant_lacking
+from config_schema.sql.component_logins import ComponentRights, Duty
 from config_schema.sql.versions import TablesTooOld
 from tests.database.conftest import Merging
 
@@ -249,21 +249,22 @@ def test_sync_writes_rows_commit_and_what_code_gave_and_a_second_one_nothing(wor
     assert not plan.changes_anything
     for platform in PLATFORMS:
         with closing(psycopg2.connect(world.dsn(Duty.SYNC, platform))) as connection:
-            assert stream_table.model_commit(connection, platform) == "c2"
-            assert stream_table.compiled_models(connection, platform, "c2") == [compiled]
+            state = ModelState(ControlSession(connection, platform))
+            assert state.commit() == "c2"
+            assert state.compiled("c2") == [compiled]
 
 
 def test_the_pages_read_and_change_a_stream_and_write_down_who_did(world):
     dsn = world.dsn(Duty.PAGES)
     with closing(psycopg2.connect(dsn)) as connection:
-        table = StreamTable(settings(), connection)
+        table = PlatformStreams.of(connection, settings())
         _, [row] = queries.stored_rows(table.session, "")
         assert queries.last_batches(table.session)["Store1"].look.at is not None
         assert queries.batches(table.session, "Store1", limit=5)
         with locked(table):
-            table.write([RowChange("Store1", row.config_json or "", "paused", "pause")], "alice")
+            table.write([RowChange("Store1", row.config_json or "", "paused", "pause")], changed_by="alice")
         with locked(table):
-            table.write([RowChange("Store1", row.config_json or "", "active", "resume")], "alice")
+            table.write([RowChange("Store1", row.config_json or "", "active", "resume")], changed_by="alice")
             queries.note_action(table.session, "Store1", "trigger", "bob")
         assert [one.changed_by for one in table.history("Store1")][:3] == ["bob", "alice", "alice"]
 
@@ -274,9 +275,9 @@ def test_a_reader_s_write_is_refused_with_the_role_and_what_to_do(world):
     with (
         closing(psycopg2.connect(world.dsn(Duty.READER))) as connection,
         pytest.raises(MergeStoreError) as raised,
-        locked(StreamTable(settings(), connection)) as _,
+        locked(PlatformStreams.of(connection, settings())) as _,
     ):
-        stream_table.write_rows(connection, "yellowforensic", [change], changed_by="alice")
+        StreamTable(ControlSession(connection, "yellowforensic")).write([change], changed_by="alice")
     assert raised.value.pgcode == "42501"
     assert user in raised.value.in_full()
     assert user not in str(raised.value)
@@ -306,19 +307,20 @@ def test_tables_that_stood_before_their_logins_and_those_that_an_upgrade_makes_g
     world.merging.describe()
     world.merging.run(Milestoning.FORENSIC)  # an installation that stands: batches by the owner, no logins
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        stream_table.create_tables(connection, "yellowforensic")
+        StreamTable(ControlSession(connection, "yellowforensic")).create_tables()
         connection.cursor().execute("ALTER TABLE yellowforensic_airflow_dsg ALTER config_json TYPE varchar(2048)")
     assert store.bootstrap("--platform", "YellowForensic").exit_code == 0
     expected = {f"yellowforensic_{table}": may for table, may in MAY[Duty.READER].items()}
     assert world.can(Duty.READER, "yellowforensic") == expected
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        assert stream_table.widen_config(connection, "yellowforensic") == 2048
+        assert StreamTable(ControlSession(connection, "yellowforensic")).widen_config() == 2048
         connection.cursor().execute("DROP TABLE yellowforensic_batch_counter, yellowforensic_model_state")
     world.merging.run(Milestoning.FORENSIC)  # a job makes its table anew
     sync_tables = [table for table in expected if not table.endswith("model_state")]
     assert sorted(world.can(Duty.READER, "yellowforensic")) == sorted(sync_tables)
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        assert stream_table.create_tables(connection, "yellowforensic") == ["yellowforensic_model_state"]
+        made = StreamTable(ControlSession(connection, "yellowforensic")).create_tables()
+    assert made == ["yellowforensic_model_state"]
     assert world.can(Duty.READER, "yellowforensic") == expected
 
 
@@ -348,7 +350,7 @@ def test_two_sessions_that_grant_at_once_both_succeed(make_store):
 
 def grant(store: Store) -> None:
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        grant_lacking(ControlSession(connection).execute, "yellowlive", "public")
+        ComponentRights(ControlSession(connection).execute, "yellowlive", "public").grant_lacking()
 
 
 def test_a_role_that_only_has_the_name_gets_nothing_from_a_job(make_store):
@@ -359,7 +361,7 @@ def test_a_role_that_only_has_the_name_gets_nothing_from_a_job(make_store):
     world.merging.execute(CUSTOMERS)
     world.merging.describe()
     with closing(psycopg2.connect(store.owner)) as connection, connection:
-        stream_table.create_tables(connection, "yellowforensic")
+        StreamTable(ControlSession(connection, "yellowforensic")).create_tables()
     world.merging.run(Milestoning.FORENSIC)
     assert world.can(Duty.SYNC, "yellowforensic") == {}
     with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):

@@ -12,11 +12,12 @@ import pytest
 from psycopg2 import sql
 
 import airflow_plugin
-from airflow_plugin.control import platform_tables, stream_table
+from airflow_plugin.control import platform_tables
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import connect, fetch_within
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.doctor.merge_store import merge_store_findings
 from airflow_plugin.health.streams import platform_health
 from airflow_plugin.rows.reading import read_rows, read_table
@@ -87,22 +88,23 @@ def case(merging, monkeypatch, tmp_path):
 def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
     change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
     with closing(connect(case.target.dsn, "here")) as connection:
-        stream_table.take_sync_lock(connection, "yellowlive")
-        assert len(stream_table.create_tables(connection, "yellowlive")) == 5
-        stream_table.lock_rows(connection, "yellowlive")
-        stream_table.check_lengths(connection, "yellowlive", [change])
-        stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")
-        stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="test")
-        stream_table.prune_history(connection, "yellowlive")
-        connection.commit()
-        assert stream_table.model_commit(connection, "yellowlive") == "c1"
-        assert [row.stream_key for row in stream_table.stream_rows(connection, "yellowlive")] == ["Store1"]
-        assert stream_table.gone_streams(connection, "yellowlive") == []
-        assert stream_table.changes_by_hand(connection, "yellowlive").keys() == {"Store1"}
-        assert len(stream_table.history(connection, "yellowlive", "Store1")) == 1
-        assert stream_table.recent_changes(connection, "yellowlive", ["Store1"])[0][:2] == ("Store1", 1)
-        assert stream_table.config_limit(connection, "yellowlive") is None
         session = ControlSession(connection, "yellowlive")
+        table, state = StreamTable(session), ModelState(session)
+        table.take_sync_lock()
+        assert len(table.create_tables()) == 5
+        table.lock_rows()
+        table.check_lengths([change])
+        table.write([change], changed_by="test")
+        state.record_commit("c1", applied_by="test")
+        table.prune_history()
+        connection.commit()
+        assert state.commit() == "c1"
+        assert [row.stream_key for row in table.select()] == ["Store1"]
+        assert table.gone_streams() == []
+        assert table.changes_by_hand().keys() == {"Store1"}
+        assert len(table.history("Store1")) == 1
+        assert table.recent_changes(["Store1"])[0][:2] == ("Store1", 1)
+        assert table.config_limit() is None
         assert BatchTables(session).last_looks(["Store1"])["Store1"].last_batch == 1
         assert BatchTables(session).merge_table_sizes()[0].stream == "Store1"
         assert BatchTables(session).result_of_run("Store1", "run-1").batch_id == 1
@@ -115,9 +117,10 @@ def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
 
 def test_the_pages_call_nothing_of_another_schema(case):
     with closing(connect(case.target.dsn, "here")) as connection:
-        stream_table.create_tables(connection, "yellowlive")
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
         change = RowChange("Store1", json.dumps({**CONFIG, "stream_key": "Store1"}), "active", "create")
-        stream_table.write_rows(connection, "yellowlive", [change], changed_by="test")
+        table.write([change], changed_by="test")
         session = ControlSession.of(connection, SETTINGS)
         rows = queries.stored_rows(session, "")
         assert [row.stream_key for row in rows[1]] == ["Store1"]

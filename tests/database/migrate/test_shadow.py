@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
-from airflow_plugin.control.stream_table import record_model_commit
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.migrate.rows import chosen_config
 from airflow_plugin.rows.evaluation import plan_of
 from airflow_plugin.rows.last_good import Row
@@ -104,7 +105,7 @@ def trial(request, new_database, tmp_path, monkeypatch) -> Trial:
     assert done.exit_code == 0, done.output or done.exception
     connection = made.target.connect()
     with connection:
-        record_model_commit(connection, request.param.lower(), "c1", applied_by="test")
+        ModelState(ControlSession(connection, request.param.lower())).record_commit("c1", applied_by="test")
     connection.close()
     return made
 

@@ -9,7 +9,9 @@ import psycopg2
 import pytest
 
 import config_schema
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamRow, StreamTable
 from airflow_plugin.sync.apply import apply
 from airflow_plugin.sync.graph import stream_graph
 from airflow_plugin.sync.plan import read_plan
@@ -49,13 +51,13 @@ class Synced:
         """Another config of Store1 in the model."""
         self.graph[platform]["Store1"] = replace(self.graph[platform]["Store1"], **changed)
 
-    def rows(self, platform: str = "yellowlive") -> list[stream_table.StreamRow]:
+    def rows(self, platform: str = "yellowlive") -> list[StreamRow]:
         with psycopg2.connect(self.dsns[platform]) as connection:
-            return stream_table.stream_rows(connection, platform, retired=True)
+            return StreamTable(ControlSession(connection, platform)).select(retired=True)
 
     def commit_recorded(self, platform: str = "yellowlive") -> str | None:
         with psycopg2.connect(self.dsns[platform]) as connection:
-            return stream_table.model_commit(connection, platform)
+            return ModelState(ControlSession(connection, platform)).commit()
 
     def execute(self, query: str, *values, platform: str = "yellowlive") -> list[tuple]:
         with psycopg2.connect(self.dsns[platform]) as connection, connection.cursor() as cursor:

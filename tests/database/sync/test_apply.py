@@ -12,7 +12,8 @@ import pytest
 from airflow_plugin.cli.plan_view import _platform_lines
 from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
-from airflow_plugin.control.stream_table import ConfigDoesNotFit
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import ConfigDoesNotFit, RowChange, StreamTable
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, widen_configs
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.stores import merge_stores
@@ -233,7 +234,7 @@ def test_two_platforms_of_one_store_share_a_connection(synced, synced_apart):
 def test_a_second_sync_waits_for_the_first_and_gives_up_retryable(synced):
     with synced.stores() as stores:
         connection = stores[0].connection
-        stream_table.take_sync_lock(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).take_sync_lock()
         with pytest.raises(MergeStoreError) as caught:
             synced.sync(lock_seconds=0.2)
         assert caught.value.retryable
@@ -370,8 +371,8 @@ def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_say
 def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):
     synced.sync("c1")
     with synced.stores() as stores:
-        change = stream_table.RowChange("Own", synced.rows()[0].config_json, "active", "create")
-        stream_table.write_rows(stores[0].connection, "yellowlive", [change], changed_by="ann@host")
+        change = RowChange("Own", synced.rows()[0].config_json, "active", "create")
+        StreamTable(ControlSession(stores[0].connection, "yellowlive")).write([change], changed_by="ann@host")
         stores[0].connection.commit()
     live = synced.sync("c2").platforms[0]
     assert [(change.stream_key, change.by_hand.changed_by) for change in live.drift] == [("Own", "ann@host")]
@@ -390,8 +391,8 @@ def test_a_sync_prunes_a_history_that_has_grown_large_and_keeps_what_drift_is_fo
     with synced.stores() as stores:
         for number in range(20):
             text = by_hand if number % 2 else synced.rows()[0].config_json
-            change = stream_table.RowChange("Store1", text, "active", "edit")
-            stream_table.write_rows(stores[0].connection, "yellowlive", [change], changed_by="ann@host")
+            change = RowChange("Store1", text, "active", "edit")
+            StreamTable(ControlSession(stores[0].connection, "yellowlive")).write([change], changed_by="ann@host")
         stores[0].connection.commit()
     assert synced.sync("c2").platforms[0].drift
     found = synced.execute(

@@ -12,6 +12,8 @@ import pytest
 import config_schema
 from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import connect
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.apply import CompiledDiffers
 from config_schema.errors import StreamFactoryError
 from config_schema.load import load_model
@@ -167,9 +169,10 @@ def test_the_model_that_was_applied_last_is_compared_without_running_its_code(da
     commit(model)
     # Were the code of the commit before run again, it would be seen to give this.
     with connect(synced.dsns["yellowlive"], "test") as connection:
-        [row] = stream_table.compiled_models(connection, "yellowlive", before)
+        state = ModelState(ControlSession(connection, "yellowlive"))
+        [row] = state.compiled(before)
         row.ecosystem["datastores"][0]["datasets"][0]["primary_key"] = ["firstName"]
-        stream_table.record_compiled_model(connection, "yellowlive", row, compiled_by="test")
+        state.record_compiled(row, compiled_by="test")
         connection.commit()
     assert "its primary key was" not in dagfactory("plan", model, "--platform", "YellowLive").stderr
 

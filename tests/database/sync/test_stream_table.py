@@ -8,9 +8,10 @@ import psycopg2
 import pytest
 from psycopg2 import errorcodes, sql
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
-from airflow_plugin.control.stream_table import RowChange, stream_rows, write_rows
+from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 
 
 @pytest.fixture
@@ -22,12 +23,13 @@ def connection(new_database):
 
 @pytest.fixture
 def table(connection):
-    stream_table.create_tables(connection, "yellowlive")
+    streams = StreamTable(ControlSession(connection, "yellowlive"))
+    streams.create_tables()
     changes = [
         RowChange(key, "{}", status, "create")
         for key, status in (("b", "active"), ("a", "paused"), ("C", "retired"), ("a%s{b}'\"", "active"))
     ]
-    write_rows(connection, "yellowlive", changes, changed_by="ann@host", model_commit="c1")
+    streams.write(changes, changed_by="ann@host", model_commit="c1")
     return connection
 
 
@@ -36,20 +38,21 @@ def keys(rows) -> list[str]:
 
 
 def test_rows_come_in_the_order_of_their_keys_without_the_retired_ones(table):
-    assert keys(stream_rows(table, "yellowlive")) == ["a", "a%s{b}'\"", "b"]
-    assert keys(stream_rows(table, "yellowlive", retired=True)) == ["C", "a", "a%s{b}'\"", "b"]
+    streams = StreamTable(ControlSession(table, "yellowlive"))
+    assert keys(streams.select()) == ["a", "a%s{b}'\"", "b"]
+    assert keys(streams.select(retired=True)) == ["C", "a", "a%s{b}'\"", "b"]
 
 
 @pytest.mark.parametrize(
     ("asked", "found"), [(["b"], ["b"]), (["b", "a"], ["a", "b"]), (["C"], []), (["none"], []), ([], [])]
 )
 def test_single_rows_can_be_asked_for(table, asked, found):
-    assert keys(stream_rows(table, "yellowlive", stream_keys=asked)) == found
+    assert keys(StreamTable(ControlSession(table, "yellowlive")).select(stream_keys=asked)) == found
 
 
 def test_a_missing_table_says_which_and_what_to_do(connection):
     with pytest.raises(MergeStoreError) as caught:
-        stream_rows(connection, "yellowlive")
+        StreamTable(ControlSession(connection, "yellowlive")).select()
     assert caught.value.pgcode == errorcodes.UNDEFINED_TABLE
     assert 'relation "public.yellowlive_airflow_dsg" does not exist' in str(caught.value)
     assert "dagfactory sync" in caught.value.todo
@@ -59,19 +62,20 @@ def test_a_missing_table_says_which_and_what_to_do(connection):
 def test_who_waited_for_another_sync_finds_the_tables_that_it_made(new_database):
     database = new_database("merge")
     first, second = database.connect(), database.connect()
-    assert len(stream_table.missing_tables(second, "yellowlive")) == 5  # what a plan looks at, and then remembers
+    of_first, of_second = (StreamTable(ControlSession(one, "yellowlive")) for one in (first, second))
+    assert len(of_second.missing_tables()) == 5  # what a plan looks at, and then remembers
     second.rollback()
-    stream_table.take_sync_lock(first, "yellowlive")
+    of_first.take_sync_lock()
     created: list[list[str]] = []
 
     def sync() -> None:
-        stream_table.take_sync_lock(second, "yellowlive")
-        created.append(stream_table.create_tables(second, "yellowlive"))
+        of_second.take_sync_lock()
+        created.append(of_second.create_tables())
 
     waiting = threading.Thread(target=sync)
     waiting.start()
     _wait_until_one_waits(first)
-    stream_table.create_tables(first, "yellowlive")
+    of_first.create_tables()
     first.commit()
     waiting.join()
     assert created == [[]]
@@ -91,16 +95,17 @@ def _wait_until_one_waits(connection) -> None:
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
     rows = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history"]
     every = [*rows, "yellowlive_model_state", "yellowlive_compiled_model", "yellowlive_airflow_dsg_revision"]
-    assert stream_table.create_tables(connection, "yellowlive") == every
-    assert stream_table.create_tables(connection, "yellowlive") == []
+    table = StreamTable(ControlSession(connection, "yellowlive"))
+    assert table.create_tables() == every
+    assert table.create_tables() == []
     connection.cursor().execute("DROP TABLE yellowlive_airflow_dsg_history")
-    assert stream_table.create_tables(connection, "yellowlive") == rows[1:]
+    assert table.create_tables() == rows[1:]
 
 
 def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
     database = new_database("merge")
     with database.connect() as owner, owner.cursor() as cursor:
-        stream_table.create_tables(owner, "yellowlive")
+        StreamTable(ControlSession(owner, "yellowlive")).create_tables()
         cursor.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         reader = new_database("reader").user
         cursor.execute(f"GRANT CONNECT ON DATABASE {database.name} TO {reader}")
@@ -108,25 +113,28 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
     owner.close()
 
     other = psycopg2.connect(postgres.dsn(database.name, reader, "pass word's"))
-    assert stream_table.create_tables(other, "yellowlive") == []
+    assert StreamTable(ControlSession(other, "yellowlive")).create_tables() == []
     other.close()
 
 
 @pytest.mark.parametrize("schema", ["Odd name", "50%s off", 'quo"te', "%(table)s", "{stream_table}"])
 def test_another_schema_can_hold_the_tables_whatever_its_name(connection, schema):
     connection.cursor().execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    assert len(stream_table.create_tables(connection, "yellowlive", schema)) == 5
-    stream_table.take_sync_lock(connection, "yellowlive", schema)
-    stream_table.lock_rows(connection, "yellowlive", schema)
-    write_rows(connection, "yellowlive", [RowChange("b", "{}", "active", "create")], changed_by="x", schema=schema)
-    stream_table.record_model_commit(connection, "yellowlive", "c1", applied_by="x", schema=schema)
-    assert keys(stream_rows(connection, "yellowlive", schema=schema)) == ["b"]
-    assert stream_table.model_commit(connection, "yellowlive", schema) == "c1"
-    assert not stream_table.stream_table_exists(connection, "yellowlive")
+    session = ControlSession(connection, "yellowlive", schema)
+    assert len(StreamTable(session).create_tables()) == 5
+    StreamTable(session).take_sync_lock()
+    StreamTable(session).lock_rows()
+    StreamTable(session).write([RowChange("b", "{}", "active", "create")], changed_by="x")
+    ModelState(session).record_commit("c1", applied_by="x")
+    assert keys(StreamTable(session).select()) == ["b"]
+    assert ModelState(session).commit() == "c1"
+    assert not StreamTable(ControlSession(connection, "yellowlive")).exists()
 
 
 def test_a_change_by_hand_has_no_commit_in_its_history(table):
-    write_rows(table, "yellowlive", [RowChange("b", "{}", "paused", "pause")], changed_by="ops@host")
+    StreamTable(ControlSession(table, "yellowlive")).write(
+        [RowChange("b", "{}", "paused", "pause")], changed_by="ops@host"
+    )
     cursor = table.cursor()
     cursor.execute(
         "SELECT change, changed_by, model_commit, before_status, after_status "
@@ -143,10 +151,11 @@ def test_before_is_what_the_table_held_even_where_another_has_just_changed_it(ta
     table.commit()
 
     first, second, pid = psycopg2.connect(table.dsn, password="pass word's"), table, table.info.backend_pid
-    write_rows(first, "yellowlive", [RowChange("b", '{"by": 1}', "active", "update")], changed_by="first")
+    of_first, of_second = (StreamTable(ControlSession(one, "yellowlive")) for one in (first, second))
+    of_first.write([RowChange("b", '{"by": 1}', "active", "update")], changed_by="first")
     waiting = threading.Thread(
-        target=write_rows,
-        args=(second, "yellowlive", [RowChange("b", '{"by": 2}', "active", "update")]),
+        target=of_second.write,
+        args=([RowChange("b", '{"by": 2}', "active", "update")],),
         kwargs={"changed_by": "second"},
     )
     waiting.start()
@@ -168,6 +177,8 @@ def test_before_is_what_the_table_held_even_where_another_has_just_changed_it(ta
 
 def test_an_unknown_status_is_refused_by_the_table(table):
     with pytest.raises(MergeStoreError) as caught:
-        write_rows(table, "yellowlive", [RowChange("x", '{"secret": 1}', "on", "create")], changed_by="x")
+        StreamTable(ControlSession(table, "yellowlive")).write(
+            [RowChange("x", '{"secret": 1}', "on", "create")], changed_by="x"
+        )
     assert caught.value.pgcode == errorcodes.CHECK_VIOLATION
     assert "secret" not in str(caught.value)

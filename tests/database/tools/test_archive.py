@@ -7,8 +7,8 @@ from contextlib import closing
 import psycopg2
 import pytest
 
-from airflow_plugin.control import stream_table
-from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema import names
 from config_schema.model import Consistency, Milestoning
 from merge_jobs.stores.postgres.merge_store import stream_lock
@@ -34,9 +34,10 @@ def case(merging):
     made.execute("UPDATE customers SET word = 'other' WHERE id < 4")
     made.run(Milestoning.FORENSIC, dataset="customers")
     with closing(made.target.connect()) as connection:
-        stream_table.create_tables(connection, SHORT)
+        table = StreamTable(ControlSession(connection, SHORT))
+        table.create_tables()
         rows = [RowChange(f"Store1#{name}", "{}", "active", "create") for name in ("customers", "orders")]
-        stream_table.write_rows(connection, SHORT, rows, changed_by="test")
+        table.write(rows, changed_by="test")
         connection.commit()
     return made
 

@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from airflow_plugin.control import stream_table
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema.model import Milestoning
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -24,16 +25,17 @@ def case(merging):
     made = merging("CREATE TABLE customers (id int PRIMARY KEY); INSERT INTO customers SELECT generate_series(1, 1000)")
     made.merge(LIVE)
     with closing(made.target.connect()) as connection, connection:
-        stream_table.create_tables(connection, "yellowlive")
-        row = stream_table.RowChange("Store1", "{}", "active", "create")
-        stream_table.write_rows(connection, "yellowlive", [row], changed_by="sync", model_commit="a" * 40)
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
+        row = RowChange("Store1", "{}", "active", "create")
+        table.write([row], changed_by="sync", model_commit="a" * 40)
     return made
 
 
 def asked(case):
     """What the history says after what sync has written."""
     with closing(case.target.connect()) as connection:
-        assert stream_table.changes_by_hand(connection, "yellowlive") == {}
+        assert StreamTable(ControlSession(connection, "yellowlive")).changes_by_hand() == {}
     return case.query(HISTORY)[1:]
 
 

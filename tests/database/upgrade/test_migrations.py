@@ -11,8 +11,9 @@ import psycopg2
 import pytest
 
 from airflow_plugin.control import migrations as control
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
@@ -47,18 +48,18 @@ def case(merging):
 
 def standing(case, part: Part):
     with closing(case.target.connect()) as connection:
-        return control.standing(connection, SHORT, "public", part)
+        return control.standing(ControlSession(connection, SHORT), part)
 
 
 def run_missing(case, part: Part) -> list[str]:
     with closing(case.target.connect()) as connection:
-        found = control.standing(connection, SHORT, "public", part)
-        return [one.name for one in control.upgrade_part(connection, SHORT, "public", found)]
+        found = control.standing(ControlSession(connection, SHORT), part)
+        return [one.name for one in control.upgrade_part(ControlSession(connection, SHORT), found)]
 
 
 def first_start(case) -> None:
     with closing(case.target.connect()) as connection, connection:
-        stream_table.create_tables(connection, SHORT)
+        StreamTable(ControlSession(connection, SHORT)).create_tables()
     case.run(LIVE)
 
 
@@ -87,7 +88,7 @@ def next_ones(monkeypatch):
 
 def test_each_side_makes_its_own_tables_and_records_what_it_ran(case):
     with closing(case.target.connect()) as connection, connection:
-        made = stream_table.create_tables(connection, SHORT)
+        made = StreamTable(ControlSession(connection, SHORT)).create_tables()
     assert made == list(versions.tables(SHORT, Part.STREAMS))
     assert [standing(case, part).state for part in Part] == [State.CURRENT, State.ABSENT]
     case.run(LIVE)
@@ -103,8 +104,9 @@ def test_a_job_and_a_sync_that_start_first_and_at_once_both_succeed(case, new_da
         def sync(case=case, barrier=barrier) -> None:
             with closing(case.target.connect()) as connection, connection:
                 barrier.wait()
-                stream_table.take_sync_lock(connection, SHORT)
-                stream_table.create_tables(connection, SHORT)
+                table = StreamTable(ControlSession(connection, SHORT))
+                table.take_sync_lock()
+                table.create_tables()
 
         def job(case=case, barrier=barrier) -> None:
             barrier.wait()
@@ -144,7 +146,7 @@ def test_a_table_that_was_lost_is_made_as_it_was(case, table):
     before = case.query(SHAPE)
     case.execute(f"DROP TABLE {table}", on=case.target)
     with closing(case.target.connect()) as connection, connection:
-        stream_table.create_tables(connection, SHORT)
+        StreamTable(ControlSession(connection, SHORT)).create_tables()
     case.run(LIVE)
     assert case.query(SHAPE) == before
 
@@ -278,8 +280,8 @@ def stranger(case, postgres):
 def test_a_login_without_rights_meets_new_tables_without_trying_to_change_them(case, stranger):
     first_start(case)
     with stranger() as connection:
-        assert stream_table.create_tables(connection, SHORT) == []
-        assert control.bring_up(connection, SHORT, "public", Part.BATCHES) == []
+        assert StreamTable(ControlSession(connection, SHORT)).create_tables() == []
+        assert control.bring_up(ControlSession(connection, SHORT), Part.BATCHES) == []
 
 
 @pytest.mark.parametrize("older", ["versions", "migration", "table"])
@@ -294,7 +296,7 @@ def test_a_login_without_rights_is_told_who_can_upgrade_older_tables(case, stran
         case "table":
             case.execute("DROP TABLE yellowlive_model_state", on=case.target)
     with stranger() as connection, pytest.raises(TablesTooOld) as raised:
-        stream_table.create_tables(connection, SHORT)
+        StreamTable(ControlSession(connection, SHORT)).create_tables()
     assert "this login may not change that" in raised.value.what
     assert "dagfactory db upgrade with the login that owns the tables" in raised.value.todo
 
@@ -323,7 +325,7 @@ def test_an_older_program_goes_on_where_the_newer_one_said_that_it_may(case, cha
     case.execute("INSERT INTO customers VALUES (3, 'c')")
     assert case.merge(LIVE).total.inserted == 1
     with closing(case.target.connect()) as connection, connection:
-        assert stream_table.create_tables(connection, SHORT) == []
+        assert StreamTable(ControlSession(connection, SHORT)).create_tables() == []
 
 
 def test_an_older_program_refuses_tables_that_it_would_do_harm_to(case, changed_by_a_newer_program):
@@ -346,7 +348,7 @@ def test_an_older_program_refuses_tables_that_it_would_do_harm_to(case, changed_
         connection,
         pytest.raises(TablesTooNew, match="9000 of_tomorrow"),
     ):
-        stream_table.create_tables(connection, SHORT)
+        StreamTable(ControlSession(connection, SHORT)).create_tables()
     assert case.batch_rows(LIVE) == batches
 
 

@@ -10,9 +10,8 @@ import psycopg2
 import pytest
 
 import config_schema
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import connect
-from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.model_state import COMPILED_MODELS_KEPT, ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.apply import CompiledDiffers
 from config_schema.errors import StreamFactoryError
@@ -156,10 +155,10 @@ def test_code_that_gives_another_model_later_is_refused(synced):
 
 
 def test_the_newest_compiled_models_are_kept(synced):
-    for number in range(stream_table.COMPILED_MODELS_KEPT + 3):
+    for number in range(COMPILED_MODELS_KEPT + 3):
         synced.sync(f"c{number}", compiled=CompiledModel(f"c{number}", "d", {}))
     kept = {json.loads(text)["commit"] for (text,) in documents(synced)}
-    assert kept == {f"c{number}" for number in range(3, stream_table.COMPILED_MODELS_KEPT + 3)}
+    assert kept == {f"c{number}" for number in range(3, COMPILED_MODELS_KEPT + 3)}
 
 
 def test_the_model_that_was_applied_last_is_compared_without_running_its_code(dagfactory, model, synced):

@@ -11,10 +11,13 @@ from config_schema.printable import printable
 
 
 class PlainConsole(Console):
-    """Rich's console whose texts neither style themselves nor control the terminal; colours are the caller's `Text`."""
+    """Rich's console whose texts neither style themselves nor control the terminal; colours are the caller's `Text`.
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+    With `markup` it is the caller who escapes markup in them.
+    """
+
+    def __init__(self, *, stderr: bool = False, markup: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=markup, emoji=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Render as Rich does, then escape what controls; lines stay lines."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.options import ModelOption, Platforms
+from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
     from config_schema.model import Platform
@@ -108,19 +109,20 @@ def _files(
             files = bundled_files(out, one, files)
         for change in file_changes(out, files):
             if diff:
-                print("\n".join(change.diff()) or f"{change.path}: unchanged")
+                for line in [*change.diff()] or [f"{change.path}: unchanged"]:
+                    echo(line)
                 continue
             write(change)
-            print(f"{change.path}: {'unchanged' if change.state == 'unchanged' else 'written'}")
+            echo(f"{change.path}: {'unchanged' if change.state == 'unchanged' else 'written'}")
         # After the new ones are there: a stream whose file goes first would lose its DAG for a while.
         for path in superseded(out, files, names.platform_name(one.name), one.name):
             if not diff:
                 remove(path)
-            print(f"{path}: {'would be removed' if diff else 'removed'}")
+            echo(f"{path}: {'would be removed' if diff else 'removed'}")
     if bundle:
-        print(settings_to_print([one.name for one in platforms]), end="")
+        echo_text(settings_to_print([one.name for one in platforms]).removesuffix("\n"))
     if create_tables:
-        typer.echo("--create-tables is now dagfactory db upgrade: it goes with a later release", err=True)
+        echo("--create-tables is now dagfactory db upgrade: it goes with a later release", err=True)
         _tables(platforms, diff)
 
 
@@ -131,4 +133,4 @@ def _tables(platforms: Iterable[Platform], diff: bool) -> None:
     done = "would be created" if diff else "created"
     with merge_stores(platforms, os.environ) as stores:
         for name, tables in (missing_tables(stores) if diff else create_tables(stores)).items():
-            print(f"{name}: {', '.join(tables) + ' ' + done if tables else 'all tables are there'}")
+            echo(f"{name}: {', '.join(tables) + ' ' + done if tables else 'all tables are there'}")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from config_schema.echo import echo, echo_document
+
 if TYPE_CHECKING:
     from airflow_plugin.bootstrap.logins.target import LoginStore
 
@@ -21,14 +23,14 @@ def bootstrap_roles(
 
     for target in _targets(model, platforms, settings):
         if printed:
-            print(script(target, os.environ))
+            echo_document(script(target, os.environ) + "\n")
             continue
         changed = False
         for step in make_logins(target, os.environ, LoginFiles(out / FOLDER), dry_run=diff):
             changed = True
-            print(f"{target.original}: {'would be done: ' if diff else ''}{step}", flush=True)
+            echo(f"{target.original}: {'would be done: ' if diff else ''}{step}", flush=True)
         if not changed:
-            print(f"{target.original}: all logins and rights are there")
+            echo(f"{target.original}: all logins and rights are there")
 
 
 def _targets(model: Path, platforms: Sequence[str], settings: Path | None) -> list[LoginStore]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from airflow_plugin.cli.options import Json, ModelOption, Platforms
+from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
     from airflow_plugin.sync.stores import ConnectedStore
@@ -44,10 +45,10 @@ def status(model: ModelOption = Path(), platform: Platforms = None, as_json: Jso
     with _stores(model, platform) as stores:
         found = [(name, one) for name, parts in table_versions(stores).items() for one in parts.values()]
     if as_json:
-        print(json.dumps([_as_json(name, one) for name, one in found], indent=2))
+        echo_text(json.dumps([_as_json(name, one) for name, one in found], indent=2))
     else:
         for name, one in found:
-            print(f"{name}: {one}")
+            echo(f"{name}: {one}")
     if any(one.state in (State.OLD, State.TOO_NEW, State.CHANGED) for _, one in found):
         raise typer.Exit(1)
 
@@ -84,15 +85,15 @@ def _upgrade(stores: Sequence[ConnectedStore]) -> None:
     from airflow_plugin.sync.apply import grant_rights, run_migrations, widen_configs
 
     for name, found, run in run_migrations(stores):
-        print(f"{name}: {_run(found, run, 'run')}")
+        echo(f"{name}: {_run(found, run, 'run')}")
         if found.lost and run:
-            print(f"{name}: {', '.join(found.lost)} created")
+            echo(f"{name}: {', '.join(found.lost)} created")
     for name, limit in widen_configs(stores).items():
         if limit is not None:
-            print(f"{name}: config_json took {limit} characters, now any")
+            echo(f"{name}: config_json took {limit} characters, now any")
     for name, granted in grant_rights(stores).items():
         for grant in granted:
-            print(f"{name}: granted {grant}")
+            echo(f"{name}: granted {grant}")
 
 
 def _show(stores: Sequence[ConnectedStore]) -> None:
@@ -103,11 +104,11 @@ def _show(stores: Sequence[ConnectedStore]) -> None:
     for name, parts in table_versions(stores).items():
         for found in parts.values():
             needed = found.needed if found.part is Part.STREAMS or found.tables else ()
-            print(f"{name}: {_run(found, needed, 'would be run')}")
+            echo(f"{name}: {_run(found, needed, 'would be run')}")
             if found.lost and needed:
-                print(f"{name}: {', '.join(found.lost)} would be created")
+                echo(f"{name}: {', '.join(found.lost)} would be created")
         if limits[name] is not None:
-            print(f"{name}: config_json takes {limits[name]} characters, and would be widened")
+            echo(f"{name}: config_json takes {limits[name]} characters, and would be widened")
 
 
 def _run(found: Standing, run: Sequence[Any], how: str) -> str:

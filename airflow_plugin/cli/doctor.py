@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.options import Json, ModelOption, Platforms
+from config_schema.echo import echo_text
 
 if TYPE_CHECKING:
     from airflow_plugin.doctor.finding import Finding
@@ -65,7 +66,7 @@ def _print(findings: list[Finding], as_json: bool) -> None:
     from airflow_plugin.doctor.finding import Level, worst
 
     if as_json:
-        print(json.dumps({"findings": [finding.to_dict() for finding in findings]}, indent=2))
+        echo_text(json.dumps({"findings": [finding.to_dict() for finding in findings]}, indent=2))
     else:
         print_findings(findings)
     if worst(findings) is Level.ERROR:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import PlatformName
-from config_schema.printable import printable
+from config_schema.echo import echo
 
 Streams = Annotated[
     list[str] | None,
@@ -50,8 +50,8 @@ def show(platform: PlatformName) -> None:
             state = "gone, its DAG stays" if stream.good else "gone"
         else:
             state = stream.row.status + ("" if stream.good == stream.row else ", its row is not good")
-        print(f"{printable(key)}\t{printable(state)}")
-    print(f"{len(found.streams)} streams, {len(found.gone)} gone, seen {found.age:.0f} s ago: {path}")
+        echo(key, state)
+    echo(f"{len(found.streams)} streams, {len(found.gone)} gone, seen {found.age:.0f} s ago: {path}")
 
 
 def forget_lost(platform: PlatformName, streams: Streams = None) -> None:
@@ -62,4 +62,4 @@ def forget_lost(platform: PlatformName, streams: Streams = None) -> None:
 
     short = names.platform_name(platform)
     for key in forget_streams(short, snapshot_path(short), frozenset(streams) if streams else None):
-        print(f"{printable(key)}: forgotten")
+        echo(f"{key}: forgotten")

@@ -12,6 +12,7 @@ import typer
 from airflow_plugin.cli.migrate_cutover import cutover
 from airflow_plugin.cli.migrate_shadow import shadow
 from airflow_plugin.cli.options import Json
+from config_schema.echo import echo_text
 
 DIFFERS = 2  # the exit code of compare
 
@@ -127,7 +128,7 @@ def compare(
         read = loaded_files(files) if load else files
         found = [compared(extracted(dag, known), find, with_airflow=not no_airflow) for dag in read.dags]
     if as_json:
-        print(json.dumps({"dags": [compared_as_dict(one) for one in found]}, indent=2))
+        echo_text(json.dumps({"dags": [compared_as_dict(one) for one in found]}, indent=2))
     else:
         print_compared(found)
     problems = [*read.problems, *(problem for one in found for problem in one.problems)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.migrate_shadow import ModelFolder, RowsFile, Yes
+from config_schema.echo import echo
 from config_schema.errors import CommandWrong
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _print_steps(found: Cutover) -> None:
         "resume": f"once Airflow has them from the factory, let {', '.join(dag.dag_id for dag in found.dags)} run",
     }
     for number, step in enumerate(STEPS, 1):
-        print(f"{number} {step:<7} {'done    ' if step in found.done else '        '}{descriptions[step]}")
+        echo(f"{number} {step:<7} {'done    ' if step in found.done else '        '}{descriptions[step]}")
     for dag in found.dags:
         if dag.was_paused:
-            print(f"{dag.static_dag_id} was paused before, and {dag.dag_id} will be")
+            echo(f"{dag.static_dag_id} was paused before, and {dag.dag_id} will be")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import PlatformName
+from config_schema.echo import echo
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 RowsFile = Annotated[Path | None, typer.Option("--rows", help="The rows that extract wrote.")]
@@ -57,8 +58,8 @@ def shadow(
             table.connection.rollback()
     print_changes(before, written, done=yes)
     for name in gone:
-        print(f"{name}: {'dropped' if yes else 'would be dropped'}")
+        echo(f"{name}: {'dropped' if yes else 'would be dropped'}")
     if wanted is not None:
-        print(f"DAG {names.dag_id(names.platform_name(platform), change.stream_key)}: trigger it, it has no schedule")
+        echo(f"DAG {names.dag_id(names.platform_name(platform), change.stream_key)}: trigger it, it has no schedule")
     if not yes:
-        print("Nothing was changed: give --yes")
+        echo("Nothing was changed: give --yes")

@@ -9,6 +9,7 @@ import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
 from airflow_plugin.cli.options import Branch, GitCredential, ModelFolder
+from config_schema.echo import echo, echo_document
 
 Url = Annotated[str, typer.Option("--git-repo-url", help="The repository.", envvar="DAGFACTORY_GIT_REPO_URL")]
 Folder = Annotated[Path, typer.Option("--out", help="An empty folder, or one that is made.")]
@@ -49,7 +50,7 @@ def fetch_model(git_repo_url: Url, out: Folder, branch: Branch = "main", git_cre
     from config_schema.load.git import checkout
 
     token = os.environ.get(names.secret_variable(git_credential, "token"))
-    print(checkout(git_repo_url, branch, None, out, token))
+    echo(checkout(git_repo_url, branch, None, out, token))
 
 
 @model.command("compile")
@@ -64,8 +65,6 @@ def compile_model(path: ModelFolder = Path(), out: Out = None) -> None:
 
     Exit codes: 0 done, 1 the model is wrong or cannot be read.
     """
-    import sys
-
     from config_schema.load import load_model
     from config_schema.load.folder import compiled, reading
     from config_schema.load.git import commit_if_any
@@ -74,6 +73,6 @@ def compile_model(path: ModelFolder = Path(), out: Out = None) -> None:
     load_model(path, reading(made))  # what is wrong with it is shown here, before it reaches sync
     text = made.to_json() + "\n"
     if out is None:
-        sys.stdout.write(text)
+        echo_document(text)
     else:
         out.write_text(text, "utf-8")

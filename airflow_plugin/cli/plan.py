@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config_schema.echo import echo, echo_text
+
 if TYPE_CHECKING:
     from config_schema.load import Model
 
@@ -71,12 +73,12 @@ def plan(
         with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as read_now:
             found, left, model_at = read_now.plan, read_now.left, read_now.model_at
     if as_json:
-        print(json.dumps(found.to_dict(), indent=2))
+        echo_text(json.dumps(found.to_dict(), indent=2))
     else:
         print_plan(found)
         for name in left:
-            print(left_note(name))
-        print(summary(found, done=False))
+            echo(left_note(name))
+        echo(summary(found, done=False))
     try:
         refuse_rollback(found, source.descends_from)
         refuse_incompatible(found, source.model, model_at, ())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.last_good import last_good
+from config_schema.echo import echo
 
 if TYPE_CHECKING:
     from airflow_plugin.settings import PlatformSettings
@@ -116,24 +117,27 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
         if left := [key for key, row in table.rows().items() if row.status != "retired"]:
             raise opening.StreamsNotRetired(name, left)
         dropped = platform_tables.drop(table.session, platform_tables.platform_tables(table.session))
-        print(*(f"{one} {'would be ' if dry_run else ''}dropped" for one in dropped), sep="\n")
+        for one in dropped:
+            echo(f"{one} {'would be ' if dry_run else ''}dropped")
         if dry_run:
             table.connection.rollback()
         else:
             _ask(f"Drop these {len(dropped)} tables for good?", yes)
     if not dry_run:
-        print(f"{len(dropped)} tables of {name} are dropped")
+        echo(f"{len(dropped)} tables of {name} are dropped")
 
 
 def _ask(question: str, yes: bool) -> None:
     """Ask before going on; a no rolls back what was changed so far."""
     if not yes and sys.stdin.isatty():
-        typer.confirm(question, abort=True, err=True)
+        from airflow_plugin.cli.wording import confirm
+
+        confirm(question)
 
 
 def _say_what_is_left(settings: PlatformSettings) -> None:
     from config_schema import names
 
     name, short = settings.original_platform_name, settings.platform_name
-    print(f"{name} is retired. Its factory files ({short}_factory*.py) and {names.settings_file(short)} can go now")
-    print(f"dagfactory platform retire {name} --drop {name} drops its tables for good")
+    echo(f"{name} is retired. Its factory files ({short}_factory*.py) and {names.settings_file(short)} can go now")
+    echo(f"dagfactory platform retire {name} --drop {name} drops its tables for good")

@@ -13,6 +13,7 @@ from airflow_plugin.cli import db, doctor, last_good, migrate_cutover, runs, str
 from airflow_plugin.cli import streams_preview as preview
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from airflow_plugin.cli.simulate import simulate
+from config_schema.echo import echo
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def _noting(renamed: Renamed) -> Callable[..., None]:
     @wraps(renamed.command)
     def run(*given: Any, **options: Any) -> None:
         new = f"dagfactory {renamed.old} is now {renamed.new}: the old name goes with a later release"
-        typer.echo(new, err=True)
+        echo(new, err=True)
         renamed.command(*given, **options)
 
     return run

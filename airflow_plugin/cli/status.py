@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from airflow_plugin.cli.options import Json, Platforms
+from config_schema.echo import echo_text
 
 if TYPE_CHECKING:
     from airflow_plugin.health.streams import Stored
@@ -47,7 +48,7 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
             print_error(error)  # the other platforms may be on another server
             failed = True
     if as_json:
-        print(json.dumps(lines, indent=2))
+        echo_text(json.dumps(lines, indent=2))
     else:
         _print(lines)
     if failed or any(line["met"] is False for line in lines):

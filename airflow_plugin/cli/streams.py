@@ -11,6 +11,7 @@ import typer
 from airflow_plugin.cli import streams_change
 from airflow_plugin.cli.options import Json, PlatformName
 from airflow_plugin.cli.streams_preview import preview
+from config_schema.echo import echo_text
 
 streams = typer.Typer(help="Look at a platform's streams, and change them by hand.", no_args_is_help=True)
 
@@ -50,7 +51,7 @@ def list_streams(
         by_hand = table.changes_by_hand()
     if as_json:
         rows = [row_as_dict(row, by_hand.get(row.stream_key)) for row in found]
-        print(json.dumps({"platform": platform, "streams": rows}, indent=2))
+        echo_text(json.dumps({"platform": platform, "streams": rows}, indent=2))
     else:
         print_streams(found, by_hand)
 
@@ -71,7 +72,9 @@ def show(stream: Stream, platform: PlatformName, as_json: Json = False) -> None:
         row, by_hand = table.row(stream), table.changes_by_hand().get(stream)
         problems = problems_of(table, row)
     if as_json:
-        print(json.dumps(row_as_dict(row, by_hand) | {"problems": [vars(problem) for problem in problems]}, indent=2))
+        echo_text(
+            json.dumps(row_as_dict(row, by_hand) | {"problems": [vars(problem) for problem in problems]}, indent=2)
+        )
     else:
         print_stream(row, by_hand, problems)
 
@@ -95,7 +98,7 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
         table.row(stream)
         versions = table.history(stream, Page(limit))
     if as_json:
-        print(json.dumps({"stream_key": stream, "history": [version_as_dict(one) for one in versions]}, indent=2))
+        echo_text(json.dumps({"stream_key": stream, "history": [version_as_dict(one) for one in versions]}, indent=2))
     else:
         print_history(versions)
 
@@ -124,7 +127,7 @@ def diff(
         else:
             found = difference_from_version(table, stream, version)
     if as_json:
-        print(json.dumps(found.to_dict(), indent=2))
+        echo_text(json.dumps(found.to_dict(), indent=2))
     else:
         print_difference(found)
 

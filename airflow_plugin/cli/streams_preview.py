@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.options import Json, Platforms
+from config_schema.echo import echo_text
 
 Stream = typer.Argument(metavar="STREAM", help="A stream_key, or the id of its DAG.")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A JSON file with one config_json; - is stdin.")]
@@ -79,7 +80,7 @@ def show(
         now, chosen = datetime.now(UTC), named(stream, there, str(file or model))
         shown = [shown_dag(one, now, with_airflow=not no_airflow) for one in chosen]
     if as_json:
-        print(json.dumps({"dags": [one.to_dict() for one in shown]}, indent=2))
+        echo_text(json.dumps({"dags": [one.to_dict() for one in shown]}, indent=2))
         return
     for one in shown:
         print_dag(one)
@@ -108,7 +109,7 @@ def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, a
             found = error
     if as_json:
         shown_candidate = {"problems": found.problems, "differences": differing, "dag": shown and shown.to_dict()}
-        print(json.dumps(shown_candidate, indent=2, default=vars))
+        echo_text(json.dumps(shown_candidate, indent=2, default=vars))
     else:
         if shown:
             print_dag(shown)

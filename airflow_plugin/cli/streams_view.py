@@ -19,8 +19,8 @@ from airflow_plugin.control.stream_table import (
 )
 from airflow_plugin.streams.comparing import RowDifference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
+from config_schema.echo import echo_text
 from config_schema.errors import Problem
-from config_schema.printable import printable
 from config_schema.terminal import PlainConsole
 
 WIDE = 200  # where the output is no terminal, nothing is cut
@@ -57,7 +57,7 @@ def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[
         console.print(Text(f"{by_hand}: not as the last sync left it", "magenta"))
     data = parsed(row.config_json)
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) if data else row.config_json
-    print("\n".join(map(printable, text.split("\n"))))
+    echo_text(text)
     for problem in problems:
         console.print(Text.assemble(("quarantined: ", "bold red"), str(problem)), soft_wrap=True)
 

@@ -23,6 +23,7 @@ from airflow_plugin.cli.options import (
     Repository,
     committed_model,
 )
+from config_schema.echo import echo, echo_text
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing, as dagfactory plan does.")]
 ForceRollback = Annotated[
@@ -80,7 +81,7 @@ def sync(
     changes, or there are rows changed by hand (with --detailed-exitcode).
     """
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
-    from airflow_plugin.cli.wording import print_warning
+    from airflow_plugin.cli.wording import confirm, print_warning
     from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.planned import planned
@@ -100,7 +101,7 @@ def sync(
         if asks or not as_json:
             print_plan(plan, on_stderr=as_json)
         if asks:
-            typer.confirm("Apply these changes?", abort=True, err=True)
+            confirm("Apply these changes?")
         if applies:
             plan = apply(
                 found.stores,
@@ -111,10 +112,10 @@ def sync(
                 overwrite_drift=overwrite_drift,
             )
     if as_json:
-        print(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
+        echo_text(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
     else:
         for name in found.left:
-            print(left_note(name))
-        print(summary(plan, done=not dry_run))
+            echo(left_note(name))
+        echo(summary(plan, done=not dry_run))
     if detailed_exitcode and (plan.changes_anything or plan.drifted):
         raise typer.Exit(CHANGES)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from airflow_plugin.cli.options import Json, ModelFolder
+from config_schema.echo import echo, echo_text
 
 Base = Annotated[
     str | None,
@@ -56,11 +56,10 @@ def validate(
     except ProblemsFound as error:
         if not as_json:
             raise
-        json.dump({"problems": [vars(problem) for problem in error.problems]}, sys.stdout, indent=2)
-        print()
+        echo_text(json.dumps({"problems": [vars(problem) for problem in error.problems]}, indent=2))
         raise typer.Exit(1) from None
     streams = sum(len(of_platform) for of_platform in graph.values())
     if as_json:
-        print(json.dumps({"problems": []}))
+        echo_text(json.dumps({"problems": []}))
     else:
-        print(f"{path}: no problem. {len(graph)} platforms, {streams} streams.")
+        echo(f"{path}: no problem. {len(graph)} platforms, {streams} streams.")

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
 from config_schema.errors import ProblemsFound, StreamFactoryError, text_for_terminal
+from config_schema.printable import printable
 from config_schema.terminal import PlainConsole
 
 
 def talk(text: str) -> None:
     """Print a line on stderr."""
     _console().print(Text(text), soft_wrap=True)
+
+
+def confirm(question: str) -> None:
+    """Ask on stderr; a no ends the command with exit code 1."""
+    typer.confirm(printable(question), abort=True, err=True)
 
 
 def print_error(error: StreamFactoryError) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from config_schema.result import ResultCode
+from config_schema.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from airflow_plugin.demo.airflow import DemoAirflow
@@ -27,8 +27,8 @@ COUNTS = ("inserted", "updated", "deleted", "unchanged", "total")
 class Report:
     """Writes to standard output; where that is no terminal, without moving parts."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+    def __init__(self, console: PlainConsole | None = None) -> None:
+        self._console = console or PlainConsole(markup=True)
         self._console.width = max(self._console.width, TABLE_WIDTH)  # a table with cut headings tells nobody anything
         self._began = time.monotonic()
 

@@ -13,6 +13,7 @@ import yaml
 
 from airflow_plugin.control.stream_table import RowChange, StreamRow
 from airflow_plugin.sync.diff import parsed
+from config_schema.echo import echo_document
 from config_schema.errors import (
     FileMalformed,
     FileUnreadable,
@@ -93,7 +94,7 @@ def read(path: Path) -> str:
 def write(path: Path, text: str) -> None:
     """Write a file, `-` for stdout. Raises StreamFactoryError."""
     if str(path) == "-":
-        sys.stdout.write(text)
+        echo_document(text)
         return
     try:
         path.write_text(text, "utf-8")

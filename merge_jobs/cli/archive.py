@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from config_schema import names
+from config_schema.echo import echo
 from config_schema.errors import CommandWrong
 from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, change_archive
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
@@ -68,8 +69,8 @@ def _end(action: ArchiveAction, streams: list[ArchiveResult], dry_run: bool) -> 
         if one.failed is not None:
             print_error(one.failed)
         else:
-            typer.echo(f"{one.stream}: {word}: {', '.join(one.tables)}")
+            echo(f"{one.stream}: {word}: {', '.join(one.tables)}")
     tables, size = sum(len(one.tables) for one in streams), sum(one.size for one in streams)
-    typer.echo(f"{tables} table{'' if tables == 1 else 's'} with {size / 1e6:.1f} MB {word}")
+    echo(f"{tables} table{'' if tables == 1 else 's'} with {size / 1e6:.1f} MB {word}")
     if any(one.failed is not None for one in streams):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from config_schema import names
+from config_schema.echo import echo, echo_document
 from config_schema.errors import CommandWrong, FileUnwritable
 from config_schema.model import Consistency
 from merge_jobs.cli.typer_command import errors_printed
@@ -65,15 +66,13 @@ def describe(
         found = described(place, name or stream_name(title), secret, consistency, choice)
         text = HEADER.format(place=printable(place.in_full())) + yaml_text(found)
         if out is None:
-            typer.echo(text, nl=False)
+            echo_document(text)
         else:
             _write(out, text)
     for left in found.left_out:
-        typer.echo(f"left out: {printable(left.table)}: {left.why}", err=True)
+        echo(f"left out: {left.table}: {left.why}", err=True)
     columns = sum(len(dataset.columns) for dataset in found.datastore.datasets)
-    typer.echo(
-        f"{len(found.datastore.datasets)} datasets with {columns} columns{f' in {out}' if out else ''}", err=True
-    )
+    echo(f"{len(found.datastore.datasets)} datasets with {columns} columns{f' in {out}' if out else ''}", err=True)
 
 
 def _write(out: Path, text: str) -> None:

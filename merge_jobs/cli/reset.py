@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from config_schema.echo import echo
 from merge_jobs.admin.reset import Reset, reset_batch
 from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
@@ -35,7 +36,7 @@ def reset(
         ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
         stream = stream_of(ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
-        typer.echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
+        echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
 
 
 def _in_words(stream: Stream, done: Reset | None, dry_run: bool) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from config_schema.echo import echo_document
 from merge_jobs.cli.options import DatasetName, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import mapped_model_of, store_database
@@ -41,4 +42,4 @@ def sql(
         stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
         database = store_database(places.merge_store, stream.platform.merge_store)
         texts = [shown_sql(one, stream, of, database) for one in what for of in datasets]
-    typer.echo("\n\n".join(texts))
+    echo_document("\n\n".join(texts) + "\n")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from config_schema.echo import echo_text
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Ecosystem, Platform
 from merge_jobs.admin.status import PlatformStatus, modelled_streams, platform_status
@@ -44,7 +45,7 @@ def status(
             except StreamFactoryError as error:
                 failed.append(error)  # the other platforms may be on another server
     if as_json:
-        typer.echo(json.dumps([_as_json(one) for one in found], indent=2, default=datetime.isoformat))
+        echo_text(json.dumps([_as_json(one) for one in found], indent=2, default=datetime.isoformat))
     else:
         from merge_jobs.cli.status_view import print_status  # rich takes a while to load
 

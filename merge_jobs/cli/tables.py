@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from config_schema.echo import echo
 from merge_jobs.admin.repair import RepairResult, repair_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
 from merge_jobs.cli.options import Places, PlatformName, with_places
@@ -41,17 +42,15 @@ def _end(streams: list[RepairResult], dry_run: bool) -> None:
         if one.failed is not None:
             print_error(one.failed)
         if one.busy:
-            typer.echo(f"{one.stream}: a job is at work on it, and looks itself")
+            echo(f"{one.stream}: a job is at work on it, and looks itself")
         for name in one.lost_maps:
-            typer.echo(
-                f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one"
-            )
+            echo(f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one")
         for what in one.repaired:
-            typer.echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
+            echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
         for table in one.dropped:
             gone = "would be dropped" if dry_run else "dropped"
-            typer.echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
+            echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
     count = sum(one.tables for one in streams)
-    typer.echo(f"{len(streams)} streams with {count} merge tables looked at")
+    echo(f"{len(streams)} streams with {count} merge tables looked at")
     if any(one.failed is not None for one in streams):
         raise typer.Exit(1)

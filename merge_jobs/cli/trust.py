@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
+from config_schema.echo import echo
 from merge_jobs.admin.trust import trust_again
 from merge_jobs.cli.options import AskedBy, LockWait, Option, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
@@ -35,6 +34,6 @@ def trust(
         cleared = trust_again(place, stream, datasets, lock_wait, by)
     for name, strategies in cleared.items():
         for kind, reason in strategies.items():
-            typer.echo(f"{stream} {name}: {kind.words} is on again; it was off, as {reason}")
+            echo(f"{stream} {name}: {kind.words} is on again; it was off, as {reason}")
     if not cleared:
-        typer.echo(f"{stream}: no strategy was off, nothing to do")
+        echo(f"{stream}: no strategy was off, nothing to do")

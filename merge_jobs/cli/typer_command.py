@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from config_schema.echo import echo
 from config_schema.errors import ProblemsFound, StreamFactoryError, text_for_terminal
 from merge_jobs.cli.options import Option
 
@@ -44,7 +45,7 @@ def print_error(error: StreamFactoryError) -> None:
     """Print an error on standard error, a line for each problem."""
     problems = error.problems if isinstance(error, ProblemsFound) else (text_for_terminal(error, os.environ),)
     for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
+        echo(f"error: {problem}", err=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from config_schema.echo import echo, echo_document
 from config_schema.load import Model
 from config_schema.model import Database, Platform
 from config_schema.printable import printable
@@ -84,7 +85,7 @@ def _end(workspaces: Iterator[Reconciled], *, dry_run: bool) -> None:
         changes += len(one.plan.changes) if done else 0
         problems += len(one.problems)
         _print(one, dry_run)
-    typer.echo(f"{changes} change{'' if changes == 1 else 's'}{' to make' if dry_run else ''}")
+    echo(f"{changes} change{'' if changes == 1 else 's'}{' to make' if dry_run else ''}")
     if problems:
         raise typer.Exit(1)
 
@@ -93,10 +94,10 @@ def _print(one: Reconciled, dry_run: bool) -> None:
     for change, text in zip(one.plan.changes, one.statements, strict=True):
         if dry_run:
             # Names of what readers have made are in it: none ends the comment before SQL that somebody pastes.
-            typer.echo(f"-- {printable(f'{one.plan.workspace}: {change.what}')}\n{text}\n")
+            echo_document(f"-- {printable(f'{one.plan.workspace}: {change.what}')}\n{text}\n\n")
         elif one.failed is None:
-            typer.echo(printable(f"{one.plan.workspace}: {change.what}"))
+            echo(f"{one.plan.workspace}: {change.what}")
     for note in one.plan.notes:
-        typer.echo(printable(f"note: {note}"), err=True)
+        echo(f"note: {note}", err=True)
     for problem in one.problems:
         print_error(problem)

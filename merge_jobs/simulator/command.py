@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from config_schema.echo import echo, echo_text
 from config_schema.errors import StreamFactoryError, text_for_terminal
 from merge_jobs.simulator.change import CustomerChange
 from merge_jobs.simulator.connect import Settings, connector, parsed
@@ -78,7 +79,7 @@ def simulate(
     flags, environment = _by_source(
         context, {"host": host, "port": port, "database": database, "user": user, "password": password}
     )
-    talk = _talk if as_json else typer.echo
+    talk = _talk if as_json else echo
     try:
         _warn_of_password(context, dsn)
         if _on_command_line(context, "dsn"):
@@ -158,8 +159,8 @@ def _reporter(talk: Callable[[str], None]) -> Callable[[CustomerChange], None]:
 
 
 def _print_summary(summary: Summary, as_json: bool) -> None:
-    typer.echo(json.dumps(summary.to_dict()) if as_json else str(summary))
+    echo_text(json.dumps(summary.to_dict()) if as_json else str(summary))
 
 
 def _talk(text: str) -> None:
-    typer.echo(text, err=True)
+    echo(text, err=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
+import typer
 from rich.table import Table
 from rich.text import Text
 
 from airflow_plugin.cli.doctor_view import print_findings
 from airflow_plugin.cli.streams_view import print_history, print_stream, print_streams
-from airflow_plugin.cli.wording import print_error, talk
+from airflow_plugin.cli.wording import confirm, print_error, talk
 from airflow_plugin.control.stream_table import StreamRow, Version
 from airflow_plugin.doctor.finding import Area
+from config_schema.echo import echo, echo_document, echo_text
 from config_schema.errors import CommandWrong
 from config_schema.terminal import PlainConsole
 
@@ -75,3 +78,31 @@ def test_what_a_command_shows_of_hostile_names_has_no_control_characters_and_no_
     shown = "".join(capsys.readouterr())
     assert "[red]" in shown
     assert [line for line in shown.split("\n") if not line.isprintable()] == []
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_a_plain_line_is_one_line_of_text(err, capsys):
+    echo("a\nb", HOSTILE, err=err)
+    shown = "".join(capsys.readouterr())
+    assert shown.startswith("a\\nb\t[red]x[/red]")
+    assert shown.count("\n") == 1
+    assert shown.replace("\t", "").removesuffix("\n").isprintable()
+
+
+def test_lines_of_a_text_stay_lines(capsys):
+    echo_text("{\n  \x1b[2J\n}")
+    assert capsys.readouterr().out == "{\n  \\x1b[2J\n}\n"
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(False, "a: \u202eb\n"), (True, "a: \\u202eb\n")])
+def test_a_document_is_itself_in_a_pipe_and_escaped_on_a_terminal(terminal, shown, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    echo_document("a: \u202eb\n")
+    assert capsys.readouterr().out == shown
+
+
+def test_a_question_holds_names_as_text(monkeypatch):
+    asked = []
+    monkeypatch.setattr(typer, "confirm", lambda text, **_: asked.append(text))
+    confirm(f"Drop the tables of {HOSTILE}?")
+    assert asked[0].isprintable()

@@ -1,0 +1,26 @@
+"""What commands print without colours: names of rows, models and databases in it are text, and control no terminal."""
+
+from __future__ import annotations
+
+import sys
+
+from config_schema.printable import printable
+
+
+def echo(*fields: str, err: bool = False) -> None:
+    """Print one line, on standard error if `err`: fields with a tab between them, ends of lines in them escaped too."""
+    print(*map(printable, fields), sep="\t", file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def echo_text(text: str, *, err: bool = False) -> None:
+    """Print a text of several lines."""
+    for line in text.split("\n"):
+        echo(line, err=err)
+
+
+def echo_document(text: str) -> None:
+    """Print what another program is to read, SQL or YAML: as it is into a pipe or file, escaped on a terminal."""
+    if sys.stdout.isatty():
+        text = "\n".join(map(printable, text.split("\n")))
+    sys.stdout.write(text)
+    sys.stdout.flush()

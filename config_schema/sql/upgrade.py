@@ -41,18 +41,18 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
     tables = list(versions.tables(database.platform, part))
     values = {"schema": database.schema, "tables": tables}
     try:
-        ((there, applied),) = _run(database, "standing", {**values, "part": part.value})
+        ((there, applied, of_others),) = _run(database, "standing", {**values, "part": part.value})
     except Exception as error:
         if getattr(error, "pgcode", None) != UNDEFINED_TABLE:
             raise
-        ((there, applied),) = _run(database, "without_versions", values)
-    return versions.standing_of(database.platform, part, there, applied)
+        ((there, applied, of_others),) = _run(database, "without_versions", values)
+    return versions.standing_of(database.platform, part, there, applied, of_others)
 
 
 def bring_up(database: ControlDatabase, found: Standing) -> Standing:
     """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
 
-    Raise TablesTooNew, or TablesTooOld where the login lacks the right.
+    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
     """
     found.check(database.where)
     if not found.needed:
@@ -60,6 +60,7 @@ def bring_up(database: ControlDatabase, found: Standing) -> Standing:
     _lock(database)
     before = standing(database, found.part)  # another may have done it meanwhile
     before.check(database.where)
+    before.check_owner(database.where)
     for migration in before.needed:
         _migrate(database, before, migration)
     return before
@@ -68,9 +69,11 @@ def bring_up(database: ControlDatabase, found: Standing) -> Standing:
 def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
     """Run what `found` lacks, and commit each; return what was run.
 
-    Raise TablesTooNew, or TablesTooOld where the login lacks the right. What fails leaves those before it committed.
+    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those before it committed.
     """
     found.check(database.where)
+    if found.needed:
+        found.check_owner(database.where)
     return [one for one in found.needed if _migrated(database, found, one, seconds)]
 
 

@@ -107,6 +107,25 @@ class TablesTooNew(StreamFactoryError):
         super().__init__(where, str(standing), "Use the version of plugin and image that changed them, or a newer one")
 
 
+class TablesOfAnother(StreamFactoryError):
+    """A table of the platform belongs to another role than that which works on it as its owner.
+
+    Whoever owns a table has code of theirs run by those who write to it. Where the role is yours, make it the login's
+    own or one that the login is a member of; else drop the table, and take CREATE on the schema from that role.
+    """
+
+    code = "DF1203"
+
+    def __init__(self, where: str, tables: Sequence[str]) -> None:
+        self.tables = tuple(tables)
+        todo = (
+            "If you know its owner, run ALTER TABLE ... OWNER TO this login, or make the login a member of that role; "
+            "if not, look at the table's triggers, drop it, and take CREATE on the schema from that role"
+        )
+        what = "they belong" if len(self.tables) > 1 else "it belongs"
+        super().__init__(f"{where}: table {', '.join(self.tables)}", f"{what} to another role than this login", todo)
+
+
 @dataclass(frozen=True)
 class Standing:
     """What a database has of a part: its tables that are there, and its migrations, in order of their numbers."""
@@ -116,6 +135,7 @@ class Standing:
     applied: tuple[AppliedMigration, ...]
     wanted_tables: tuple[str, ...]
     wanted: tuple[Migration, ...]
+    of_others: tuple[str, ...] = ()  # which of the tables the login neither owns nor owns through a role
 
     @property
     def version(self) -> int:
@@ -164,6 +184,11 @@ class Standing:
         """Raise TablesTooNew unless this program may work on the tables."""
         if self.stopping:
             raise TablesTooNew(where, self)
+
+    def check_owner(self, where: str) -> None:
+        """Raise TablesOfAnother unless the login owns all tables; the stream table may be one made elsewhere."""
+        if others := [one for one in self.of_others if one != self.wanted_tables[0] or self.part is Part.BATCHES]:
+            raise TablesOfAnother(where, others)
 
     @property
     def state(self) -> State:
@@ -266,11 +291,14 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
     }
 
 
-def standing_of(platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]]) -> Standing:
+def standing_of(
+    platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]], of_others: Sequence[str]
+) -> Standing:
     """Return what a database has, from the row that the statement `standing` gives."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
         AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))
         for number, name, checksum, older in applied
     )
-    return Standing(part, tuple(one for one in wanted_tables if one in there), recorded, wanted_tables, of_part(part))
+    standing = tuple(one for one in wanted_tables if one in there)
+    return Standing(part, standing, recorded, wanted_tables, of_part(part), tuple(sorted(of_others)))

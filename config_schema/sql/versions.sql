@@ -1,19 +1,25 @@
 -- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
 
 -- name: standing
--- In one round trip: which tables are there, and which migrations they have. The table of versions may not be there
--- yet, or not be readable: the savepoint keeps the transaction.
+-- In one round trip: which tables are there, which migrations they have, and which tables are another's, not the
+-- login's. The table of versions may not be there yet, or not be readable: the savepoint keeps the transaction.
 SAVEPOINT before_versions;
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])),
        ARRAY(SELECT json_build_array(number, name, checksum, older_may_run)
-             FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number)
+             FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number),
+       ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
+                 AND NOT pg_has_role(c.relowner, 'USAGE'))
 
 -- name: without_versions
 -- The same where there is no table of versions.
 ROLLBACK TO SAVEPOINT before_versions;
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[]
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[],
+       ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
+                 AND NOT pg_has_role(c.relowner, 'USAGE'))
 
 -- name: lock
 -- Nobody else changes the platform's tables until the transaction ends.

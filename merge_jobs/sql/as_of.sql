@@ -1,5 +1,7 @@
 -- What a forensic merge table looked like at a batch, or at a time. The functions are plain enough for the planner to
--- put them into the query that calls them: a filter on the key is then answered by an index.
+-- put them into the query that calls them: a filter on the key is then answered by an index. A body is read with the
+-- search_path of who calls it, so each function, operator and type in it is qualified: what others have made there is not
+-- called as the caller.
 
 -- name: comments
 -- What stands under the function's name, by its comment.
@@ -12,24 +14,26 @@ CREATE INDEX IF NOT EXISTS {past_index} ON {merge} ({key}) WHERE ds_batch_out <>
 
 -- name: at_batch
 -- In two halves, each of which has an index.
-SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647 AND ds_batch_in <= $1
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) $1
 UNION ALL
-SELECT {columns} FROM {merge} WHERE ds_batch_out <> 2147483647 AND ds_batch_in <= $1 AND ds_batch_out > $1
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) $1
+    AND ds_batch_out OPERATOR(pg_catalog.>) $1
 
 -- name: at_time
 -- The newest batch that is valid from that time or earlier; before the first there is none, so there are no rows.
-SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647 AND ds_batch_in <= ({batch})
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch})
 UNION ALL
-SELECT {columns} FROM {merge} WHERE ds_batch_out <> 2147483647 AND ds_batch_in <= ({batch}) AND ds_batch_out > ({batch})
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch})
+    AND ds_batch_out OPERATOR(pg_catalog.>) ({batch})
 
 -- name: batch_at
 -- Batches are in the order of their numbers, whatever the clocks did. At the moment of asking, or later, it is the newest
 -- one: also where its times lie ahead of a clock that was set back. now() is that moment in each statement of its
 -- transaction, in which a batch that was committed after the transaction began is not seen by it.
 SELECT batch_id FROM {metrics}
-WHERE key = {stream} AND batch_status = 'committed' AND (
-    source_snapshot_time <= $1 OR batch_end_time <= $1 OR $1 >= statement_timestamp()
-    OR ($1 = now() AND batch_end_time > statement_timestamp())
+WHERE key::pg_catalog.text OPERATOR(pg_catalog.=) {stream} AND batch_status::pg_catalog.text OPERATOR(pg_catalog.=) 'committed' AND (
+    source_snapshot_time OPERATOR(pg_catalog.<=) $1 OR batch_end_time OPERATOR(pg_catalog.<=) $1 OR $1 OPERATOR(pg_catalog.>=) pg_catalog.statement_timestamp()
+    OR ($1 OPERATOR(pg_catalog.=) pg_catalog.now() AND batch_end_time OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
 )
 ORDER BY batch_id DESC LIMIT 1
 

@@ -23,8 +23,9 @@ SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(type)s
 
 -- name: describe
--- The columns of a table as they are, and its comment.
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), obj_description(c.oid, 'pg_class')
+-- The columns of a table as they are, its comment, and whether the login owns it, by itself or by a role.
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), obj_description(c.oid, 'pg_class'),
+    pg_has_role(c.relowner, 'USAGE')
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

@@ -18,15 +18,16 @@ LEFT JOIN {metrics} o ON o.key = {stream} AND o.batch_id = m.ds_batch_out
 WHERE m.ds_batch_out <> 2147483647
 
 -- name: asof
--- By views only, so that it needs no rights of its own; plain enough for the planner to put it into the caller's query.
-SELECT {columns} FROM {full} WHERE ds_batch_in <= ({batch}) AND ds_batch_out > ({batch})
+-- By views only, so that it needs no rights of its own; plain enough for the planner to put it into the caller's query,
+-- and qualified, as it is read with the caller's search_path.
+SELECT {columns} FROM {full} WHERE ds_batch_in OPERATOR(pg_catalog.<=) ({batch}) AND ds_batch_out OPERATOR(pg_catalog.>) ({batch})
 
 -- name: batch_at
 -- The newest batch that is valid from that time or earlier, as the merge store's own functions have it (as_of.sql).
 SELECT batch_id FROM {batches}
-WHERE stream = {stream} AND (
-    snapshot_time <= $1 OR committed_at <= $1 OR $1 >= statement_timestamp()
-    OR ($1 = now() AND committed_at > statement_timestamp())
+WHERE stream OPERATOR(pg_catalog.=) {stream} AND (
+    snapshot_time OPERATOR(pg_catalog.<=) $1 OR committed_at OPERATOR(pg_catalog.<=) $1 OR $1 OPERATOR(pg_catalog.>=) pg_catalog.statement_timestamp()
+    OR ($1 OPERATOR(pg_catalog.=) pg_catalog.now() AND committed_at OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp())
 )
 ORDER BY batch_id DESC LIMIT 1
 

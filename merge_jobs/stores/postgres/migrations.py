@@ -24,9 +24,11 @@ def standing(store: MergeStore) -> Standing:
 def bring_up(store: MergeStore) -> None:
     """Run the migrations that the batch tables lack, with the rights of components on new tables. Commits.
 
-    Raises TablesTooOld where the login may not, or TablesTooNew.
+    Raises TablesTooOld where the login may not, TablesTooNew, or TablesOfAnother.
     """
-    run = upgrade.upgrade(_database(store), standing(store))
+    found = standing(store)
+    found.check_owner(store.where)  # who owns a table has their triggers called by who writes to it
+    run = upgrade.upgrade(_database(store), found)
     for migration in run:
         log.info("%s: migration %s run", store.where, migration)
     if run:

@@ -18,6 +18,7 @@ from config_schema.errors import CommandWrong
 from config_schema.model import Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
 from config_schema.sql.object_comments import parsed_comment
+from config_schema.sql.versions import TablesOfAnother
 from merge_jobs.errors import NotOurs, OfAnother, StoreMismatch
 from merge_jobs.sql import composed, statement
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -198,12 +199,18 @@ class DescribedTable:
 
 
 def described(tables: DatasetTables, table: str) -> DescribedTable | None:
-    """Return the table of that name in the merge store's schema; None if there is none."""
+    """Return the table of that name in the merge store's schema; None if there is none.
+
+    Raises TablesOfAnother where its owner is a role that this login is no member of.
+    """
     values = {"schema": tables.store.place.schema, "table": table}
     rows = tables.store.run("dataset.describe", values).fetchall()
     if not rows:
         return None
-    return DescribedTable({name: kind for name, kind, _ in rows if name is not None}, rows[0][2])
+    *_, comment, is_owned = rows[0]
+    if not is_owned:  # and its triggers are called by who writes to it
+        raise TablesOfAnother(tables.where, [table])
+    return DescribedTable({name: kind for name, kind, *_ in rows if name is not None}, comment)
 
 
 class TypeUnknown(CommandWrong):

@@ -130,3 +130,16 @@ def test_the_pages_call_nothing_of_another_schema(case):
         assert queries.row_version(session, "Store1") is not None
         queries.note_action(session, "Store1", "reset", "test")
         assert queries.views(session, ["yellowlive_store1_customers"]) == []
+
+
+def test_an_as_of_function_calls_nothing_of_its_caller_s_search_path(merging):
+    """Its body is read with the search_path of who calls it: what another user has made there is not called as them."""
+    case = merging("CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'a')")
+    case.run(Milestoning.FORENSIC)
+    add_doubles(case.target.superuser_dsn)
+    for argument in ("1::pg_catalog.int4", "pg_catalog.now()", "pg_catalog.clock_timestamp()"):
+        function = f'public."yellowforensic_Store1_t_merge_as_of"({argument})'
+        with closing(case.target.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"SET search_path = {PATH}")
+            cursor.execute(f"SELECT * FROM {function}")
+            assert cursor.fetchall() == [(1, "a")]

@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from config_schema.model import Milestoning
+from tests.hostile_names import PATH, add_doubles
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text, email text); INSERT INTO t VALUES (1, 'first-word', 'a@b.test')"
@@ -114,3 +115,12 @@ def test_a_reader_gives_its_rights_to_nobody(case):
                 continue
             assert "no privileges were granted" in connection.notices[-1], statement
     assert stranger.is_refused(f"SELECT * FROM {live}")
+
+
+def test_an_as_of_function_calls_nothing_that_another_has_made_in_the_reader_s_search_path(case):
+    add_doubles(case.home.superuser_dsn)
+    function = case.name(FORENSIC, "asof")
+    with closing(psycopg2.connect(case.reader().dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET search_path = {PATH}")
+        cursor.execute(f"SELECT word FROM {function}(pg_catalog.now())")
+        assert cursor.fetchall() == [("second-word",)]

@@ -1,0 +1,117 @@
+"""A table that somebody else has made under a name of ours: its triggers are not called by who owns the platform's."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from airflow_plugin.control import stream_table
+from airflow_plugin.control.connection import connect
+from config_schema import names
+from config_schema.model import Milestoning
+from config_schema.sql.versions import TablesOfAnother
+
+LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
+TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'a')"
+# What the stranger's trigger notes down is who called it.
+TRAP = """
+    CREATE TABLE heard (who text);
+    GRANT INSERT ON heard TO PUBLIC;
+    CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO public.heard VALUES (current_user); RETURN NEW; END $$;
+"""
+SET = "CREATE TRIGGER trap BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION trap(); GRANT ALL ON {table} TO PUBLIC"
+
+
+@pytest.fixture
+def case(merging):
+    """A merge store in whose schema everybody may create tables, as up to PostgreSQL 14."""
+    made = merging(TABLE)
+    with superuser(made) as cursor:
+        cursor.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    return made
+
+
+@contextmanager
+def superuser(case):
+    with closing(psycopg2.connect(case.target.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        yield cursor
+
+
+@pytest.fixture
+def stranger(case):
+    """A role of nobody's, that has made what its traps need."""
+    role = f"stranger_{os.urandom(3).hex()}"
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("CREATE ROLE {0}; SET ROLE {0}").format(sql.Identifier(role)))
+        cursor.execute(TRAP)
+    yield role
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
+
+
+def give(case, stranger: str, table: str) -> None:
+    """Let a table be as if the stranger had made it, with a trap in it."""
+    with superuser(case) as cursor:
+        of = sql.Identifier(table)
+        cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(of, sql.Identifier(stranger)))
+        cursor.execute(sql.SQL("SET ROLE {};").format(sql.Identifier(stranger)) + sql.SQL(SET).format(table=of))
+
+
+def heard(case) -> list[tuple[str]]:
+    with superuser(case) as cursor:
+        cursor.execute("SELECT who FROM public.heard")
+        return cursor.fetchall()
+
+
+@pytest.mark.parametrize("kind", [LIVE, FORENSIC])
+@pytest.mark.parametrize(
+    "table", ["{platform}_Store1_t_merge", "{platform}_batch_metrics", "{platform}_batch_counter", "{platform}_row_maps"]
+)
+def test_a_job_does_not_write_to_a_table_of_a_stranger_s(case, stranger, kind, table):
+    case.run(kind)
+    name = table.format(platform=f"yellow{kind.value}")
+    give(case, stranger, name)
+    case.execute("UPDATE t SET word = 'b'")
+    with pytest.raises(TablesOfAnother, match=f"table {name}: it belongs to another role") as caught:
+        case.run(kind)
+    assert caught.value.tables == (name,)
+    assert heard(case) == []
+
+
+def test_a_first_job_does_not_take_tables_that_a_stranger_has_made_before_it(case, stranger):
+    case.run(LIVE)
+    made = [names.batch_counter_table("yellowlive"), names.batch_metrics_table("yellowlive")]
+    for table in made:
+        give(case, stranger, table)
+    case.execute("DROP TABLE yellowlive_schema_version, yellowlive_rejected_keys, yellowlive_row_maps", on=case.target)
+    with pytest.raises(TablesOfAnother) as caught:
+        case.run(LIVE)
+    assert caught.value.tables == tuple(sorted(made))
+    assert heard(case) == []
+
+
+def test_sync_does_not_take_a_history_that_a_stranger_has_made_before_it(case, stranger):
+    with closing(connect(case.target.dsn, "here")) as connection:
+        stream_table.create_tables(connection, "yellowlive")
+        connection.commit()
+        give(case, stranger, names.stream_history_table("yellowlive"))
+        case.execute(f"DROP TABLE {names.schema_version_table('yellowlive')}", on=case.target)
+        with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
+            stream_table.create_tables(connection, "yellowlive")
+    assert heard(case) == []
+
+
+def test_tables_of_a_role_that_the_login_is_a_member_of_are_its_own(case, stranger):
+    case.run(LIVE)
+    with superuser(case) as cursor:
+        role = sql.Identifier(stranger)
+        cursor.execute(sql.SQL("GRANT {} TO {}").format(role, sql.Identifier(case.target.user)))
+        for table in ("yellowlive_Store1_t_merge", "yellowlive_batch_metrics"):
+            cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(table), role))
+    case.execute("UPDATE t SET word = 'b'")
+    assert case.run(LIVE).total.updated == 1

@@ -28,7 +28,7 @@ def bootstrap_roles(
         changed = False
         for step in make_logins(target, os.environ, LoginFiles(out / FOLDER), dry_run=diff):
             changed = True
-            echo(f"{target.original}: {'would be done: ' if diff else ''}{step}", flush=True)
+            echo(f"{target.original}: {'would be done: ' if diff else ''}{step}")
         if not changed:
             echo(f"{target.original}: all logins and rights are there")
 

@@ -19,6 +19,7 @@ from airflow.dag_processing.bundles.base import BaseDagBundle
 from airflow_plugin.factory.shard_files.folder import ShardFolder
 from airflow_plugin.factory.shard_files.keeper import Keeper
 from airflow_plugin.factory.shard_files.layout import MOST_FILES
+from airflow_plugin.factory.shard_files.owner import make_folder
 from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import News, Watch
 from config_schema.errors import CommandWrong, FileUnwritable, StreamFactoryError
@@ -54,8 +55,11 @@ class StreamBundle(BaseDagBundle):
         return self.base_dir / ("workers" if _is_worker() else "files")
 
     def initialize(self) -> None:
-        """Write what is not there yet, and nothing that is waited for longer than FIRST_WAIT."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Write what is not there yet, and nothing that is waited for longer than FIRST_WAIT.
+
+        Raises FolderOfAnother where another user of the machine could write there.
+        """
+        make_folder(self.path)
         if _is_worker():
             self._write_for_worker()
         else:
@@ -84,7 +88,7 @@ class StreamBundle(BaseDagBundle):
     def _keep(self, seconds: float) -> list[StreamFactoryError]:
         """Look at all platforms, for so many seconds together; return what is wrong with those that cannot be kept."""
         if not self._kept:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             self._kept = [(Watch(one), self._keeper(one)) for one in self.platforms]
         until = time.monotonic() + seconds
         wishes = [watch.ask() for watch, _ in self._kept]

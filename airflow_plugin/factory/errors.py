@@ -1,8 +1,9 @@
-"""Why a worker does not get the DAG that it wants."""
+"""Why a worker does not get the DAG that it wants, and why the bundle does not write its files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from config_schema.errors import Problem, StreamFactoryError
 
@@ -35,3 +36,20 @@ class DagGone(StreamFactoryError):
         self.dag_id, self.table = dag_id, table
         todo = "Nothing, if it was retired; else run dagfactory sync"
         super().__init__(dag_id, f"{table} has no such stream any more", todo)
+
+
+class FolderOfAnother(StreamFactoryError):
+    """Another user of the machine could write files into the bundle's folder, which Airflow would run.
+
+    Set dag_bundle_storage_path to a folder of Airflow's user.
+    """
+
+    code = "DF2304"
+
+    def __init__(self, folder: Path, what: str) -> None:
+        self.folder = folder
+        todo = (
+            "Set [dag_processor] dag_bundle_storage_path to a folder that only Airflow's user, root and the owner of "
+            "AIRFLOW_HOME can write to, or remove this one"
+        )
+        super().__init__(f"folder {folder}", f"{what}, and Airflow runs the files in it", todo)

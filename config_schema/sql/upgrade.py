@@ -69,7 +69,8 @@ def bring_up(database: ControlDatabase, found: Standing) -> Standing:
 def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
     """Run what `found` lacks, and commit each; return what was run.
 
-    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those before it committed.
+    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those
+    before it committed.
     """
     found.check(database.where)
     if found.needed:

@@ -45,10 +45,10 @@ export const moment = (time) =>
 export const clock = (time) =>
   new Date(time).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-// The API's word stays as it is for those who read it by programs.
-const WORDS = { set_aside: "quarantined" };
+// The API's word stays as it is for those who read it by programs. No plain object: that has words of its own, `constructor`.
+const WORDS = new Map([["set_aside", "quarantined"]]);
 
-export const named = (state) => (missing(state) ? NOTHING : (WORDS[state] ?? state.replaceAll("_", " ")));
+export const named = (state) => (missing(state) ? NOTHING : (WORDS.get(state) ?? state.replaceAll("_", " ")));
 
 export const capital = (word) => word[0].toUpperCase() + word.slice(1);
 

@@ -47,10 +47,13 @@ function Side({ value, palette, mark }) {
   );
 }
 
+/** The value of a key that a config has; `constructor` and the like are in every object. */
+const own = (config, key) => (Object.hasOwn(config, key) ? config[key] : undefined);
+
 /** What differs between two configs; lists and objects are one value each. */
 export function changesBetween(before, after) {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return keys
-    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
-    .map((path) => ({ path, before: before[path], after: after[path] }));
+    .map((path) => ({ path, before: own(before, path), after: own(after, path) }))
+    .filter((one) => JSON.stringify(one.before) !== JSON.stringify(one.after));
 }

@@ -2,30 +2,33 @@
 import { Chakra, h } from "../host.js";
 import { named } from "../words.js";
 
-const PALETTES = {
-  ok: "success",
-  done: "success",
-  success: "success",
-  committed: "success",
-  active: "success",
-  late: "up_for_retry",
-  failing: "failed",
-  failed: "failed",
-  error: "failed",
-  set_aside: "orange",
-  running: "running",
-  started: "running",
-  ingested: "running",
-  queued: "queued",
-  keep_working: "running",
-  paused: "none",
-  retired: "removed",
-  never_run: "scheduled",
-};
+// By a word that a row may have made up: no plain object, which has words of its own.
+const PALETTES = new Map(
+  Object.entries({
+    ok: "success",
+    done: "success",
+    success: "success",
+    committed: "success",
+    active: "success",
+    late: "up_for_retry",
+    failing: "failed",
+    failed: "failed",
+    error: "failed",
+    set_aside: "orange",
+    running: "running",
+    started: "running",
+    ingested: "running",
+    queued: "queued",
+    keep_working: "running",
+    paused: "none",
+    retired: "removed",
+    never_run: "scheduled",
+  }),
+);
 
 export const STATES = ["ok", "late", "failing", "set_aside", "never_run", "paused", "retired"];
 
-export const paletteOf = (state) => PALETTES[state] ?? "none";
+export const paletteOf = (state) => PALETTES.get(state) ?? "none";
 
 export function State({ state, ...rest }) {
   if (!state) return h("span", null, "–");

@@ -24,7 +24,9 @@ TRAP = """
     CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN INSERT INTO public.heard VALUES (current_user); RETURN NEW; END $$;
 """
-SET = "CREATE TRIGGER trap BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION trap(); GRANT ALL ON {table} TO PUBLIC"
+SET = (
+    "CREATE TRIGGER trap BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION trap(); GRANT ALL ON {table} TO PUBLIC"
+)
 
 
 @pytest.fixture
@@ -70,7 +72,8 @@ def heard(case) -> list[tuple[str]]:
 
 @pytest.mark.parametrize("kind", [LIVE, FORENSIC])
 @pytest.mark.parametrize(
-    "table", ["{platform}_Store1_t_merge", "{platform}_batch_metrics", "{platform}_batch_counter", "{platform}_row_maps"]
+    "table",
+    ["{platform}_Store1_t_merge", "{platform}_batch_metrics", "{platform}_batch_counter", "{platform}_row_maps"],
 )
 def test_a_job_does_not_write_to_a_table_of_a_stranger_s(case, stranger, kind, table):
     case.run(kind)

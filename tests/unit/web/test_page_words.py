@@ -101,7 +101,7 @@ def test_every_key_of_the_schema_has_its_place_in_the_form():
 
 @pytest.mark.parametrize("word", ["__proto__", "constructor", "toString"])
 def test_a_word_that_every_object_of_javascript_has_is_a_word(word):
-    """A row or a history written past the API may have any: a page that took it for ours ended in Airflow's error page."""
+    """A row that is written past the API may have any: a page that took it for ours ended in an error."""
     assert asked("words.js", f"it.named({json.dumps(word)})") == [word.replace("_", " ")]
     assert asked("parts/state.js", f"it.paletteOf({json.dumps(word)})") == ["none"]
     (changes,) = asked("parts/diff.js", f"it.changesBetween({{}}, JSON.parse({json.dumps(json.dumps({word: 1}))}))")

@@ -255,7 +255,7 @@ class StoreMismatch(StreamFactoryError):
 
 
 class NotOurs(StoreMismatch):
-    """A table, view, function, role or schema has a name of ours, and its comment does not say that it is ours.
+    """A table, view, function, role or schema has a name of ours, and is not ours by its comment or its owner.
 
     Rename it, or what in the model gives that name.
     """
@@ -263,7 +263,10 @@ class NotOurs(StoreMismatch):
     code = "DF5202"
 
     def __init__(
-        self, where: str, todo: str = "Rename it", what: str = "its comment does not say that it is ours"
+        self,
+        where: str,
+        todo: str = "Rename it",
+        what: str = "it is another role's, or its comment does not say that it is ours",
     ) -> None:
         super().__init__(where, f"it is there, and {what}", todo)
 

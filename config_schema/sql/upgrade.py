@@ -39,7 +39,8 @@ class ControlDatabase:
 def standing(database: ControlDatabase, part: Part) -> Standing:
     """Return what the database has of a part, in one round trip. Nothing is changed, and no transaction ends."""
     tables = list(versions.tables(database.platform, part))
-    values = {"schema": database.schema, "tables": tables}
+    versions_table = versions.identifiers(database.platform, database.schema)["versions"]
+    values = {"schema": database.schema, "tables": tables, "versions": versions_table}
     try:
         ((there, applied, of_others),) = _run(database, "standing", {**values, "part": part.value})
     except Exception as error:

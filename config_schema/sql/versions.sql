@@ -9,7 +9,7 @@ SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid
        ARRAY(SELECT json_build_array(number, name, checksum, older_may_run)
              FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number),
        ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
                  AND NOT pg_has_role(c.relowner, 'USAGE'))
 
 -- name: without_versions
@@ -18,7 +18,7 @@ ROLLBACK TO SAVEPOINT before_versions;
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[],
        ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
                  AND NOT pg_has_role(c.relowner, 'USAGE'))
 
 -- name: lock

@@ -21,7 +21,9 @@ WHERE n.nspname = %(schema)s AND c.relkind = 'r' AND starts_with(obj_description
 ORDER BY 1
 
 -- name: schema_comment
-SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = %(schema)s
+-- Who owns a schema can drop what is in it, so only its owner's word counts.
+SELECT coalesce(CASE WHEN pg_has_role(nspowner, 'USAGE') THEN obj_description(oid, 'pg_namespace') END, '')
+FROM pg_namespace WHERE nspname = %(schema)s
 
 -- name: create_schema
 CREATE SCHEMA {archive};

@@ -66,8 +66,12 @@ WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
 ORDER BY c.relname, a.attnum
 
 -- name: schemas
-SELECT n.nspname, obj_description(n.oid, 'pg_namespace') FROM pg_namespace n
-WHERE n.nspname = ANY(%(schemas)s) OR obj_description(n.oid, 'pg_namespace') LIKE %(ours)s
+-- Only the owner's word says whose a schema is: who owns it can put anything in the place of a view in it.
+SELECT n.nspname, found.mark FROM pg_namespace n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN pg_has_role(n.nspowner, 'USAGE') THEN obj_description(n.oid, 'pg_namespace') END AS mark
+) found
+WHERE n.nspname = ANY(%(schemas)s) OR found.mark LIKE %(ours)s
 
 -- name: relations
 -- What stands in a schema, whosever it is: kind, columns, comment, and what uses it that is not its own rule.

@@ -9,8 +9,9 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
-from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import connect
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.sql.versions import TablesOfAnother
@@ -73,7 +74,13 @@ def heard(case) -> list[tuple[str]]:
 @pytest.mark.parametrize("kind", [LIVE, FORENSIC])
 @pytest.mark.parametrize(
     "table",
-    ["{platform}_Store1_t_merge", "{platform}_batch_metrics", "{platform}_batch_counter", "{platform}_row_maps"],
+    [
+        "{platform}_Store1_t_merge",
+        "{platform}_batch_metrics",
+        "{platform}_batch_counter",
+        "{platform}_row_maps",
+        "{platform}_schema_version",
+    ],
 )
 def test_a_job_does_not_write_to_a_table_of_a_stranger_s(case, stranger, kind, table):
     case.run(kind)
@@ -100,12 +107,13 @@ def test_a_first_job_does_not_take_tables_that_a_stranger_has_made_before_it(cas
 
 def test_sync_does_not_take_a_history_that_a_stranger_has_made_before_it(case, stranger):
     with closing(connect(case.target.dsn, "here")) as connection:
-        stream_table.create_tables(connection, "yellowlive")
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
         connection.commit()
         give(case, stranger, names.stream_history_table("yellowlive"))
         case.execute(f"DROP TABLE {names.schema_version_table('yellowlive')}", on=case.target)
         with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
-            stream_table.create_tables(connection, "yellowlive")
+            table.create_tables()
     assert heard(case) == []
 
 

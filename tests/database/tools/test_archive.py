@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import psycopg2
@@ -149,12 +150,16 @@ def test_a_stream_that_a_job_works_on_is_left_and_the_others_are_done(case, merg
     assert merge_job(case, "archive", PLATFORM).returncode == 0
 
 
-def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job):
+@pytest.mark.parametrize("mark", [None, {"kind": "archive", "platform": SHORT}], ids=["unmarked", "of another role"])
+def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job, mark):
     set_status(case, "retired")
-    execute(case, f"CREATE SCHEMA {ARCHIVE}")
+    dsn = case.target.superuser_dsn if mark else case.target.dsn
+    with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA {ARCHIVE}; COMMENT ON SCHEMA {ARCHIVE} IS %s", [mark and json.dumps(mark)])
+        cursor.execute(f"GRANT ALL ON SCHEMA {ARCHIVE} TO PUBLIC")
     refused = merge_job(case, "archive", PLATFORM)
     assert refused.returncode == 1
-    assert f"schema {ARCHIVE}: it is there, and its comment does not say that it is ours" in refused.stderr
+    assert f"schema {ARCHIVE}: it is there, and it is another role's, or its comment" in refused.stderr
     assert where_tables_are(case)[CUSTOMERS] == "public"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import psycopg2
 import pytest
 
@@ -185,7 +187,7 @@ def test_a_schema_that_is_somebody_elses_is_left_alone(consuming):
     case = consuming(TABLE)
     case.execute('CREATE SCHEMA "ws_Desk"')
     (problem,) = case.problems()
-    assert problem.startswith("schema ws_Desk: it is there, and its comment does not say that it is ours")
+    assert problem.startswith("schema ws_Desk: it is there, and it is another role's, or its comment")
 
 
 def test_one_platform_only_leaves_the_other_platforms_views_and_readers_alone(consuming):
@@ -220,3 +222,13 @@ def test_a_failure_in_the_middle_leaves_all_of_the_workspace_as_it_was(consuming
     assert "age" in columns(case, case.name(FORENSIC, "live", "Shop"))
     case.bring()
     assert "age" in columns(case, case.name(FORENSIC, "live"))
+
+
+def test_a_schema_of_another_owner_is_left_alone_whatever_its_comment_says(consuming):
+    """Who owns a schema can put a view of their own in the place of each of ours."""
+    case = consuming(TABLE)
+    case.bring()
+    with closing(psycopg2.connect(case.home.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute('ALTER SCHEMA "ws_Desk" OWNER TO CURRENT_USER')
+    (problem,) = case.problems()
+    assert problem.startswith("schema ws_Desk: it is there, and it is another role's")

@@ -1,12 +1,13 @@
-"""Airflow's REST API, as far as a cutover needs it: pause DAGs, see what is at work, end what a pause has left open."""
+"""Airflow's REST API, as far as commands need it: a part of Airflow's own, and of that of the pages beside it."""
 
 from __future__ import annotations
 
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from config_schema.errors import CommandWrong, StreamFactoryError, VariableMissing
@@ -16,6 +17,7 @@ TIMEOUT_SECONDS = 30
 AT_WORK = ("running", "queued", "restarting", "deferred")  # of tasks; a pause starts no others
 OPEN = ("running", "queued")  # of runs
 MOST = 100  # in an answer
+PAGES = "stream_factory/api"  # of this project's plugin in Airflow's api-server
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -67,6 +69,26 @@ class AirflowRefused(StreamFactoryError):
         self.request, self.status, self.retryable = request, status, retryable
 
 
+class Unseen(NamedTuple):
+    """Why Airflow has not stored a changed stream; `is_blocked`: that does not end by itself."""
+
+    is_blocked: bool
+    what: str
+    todo: str
+
+
+@dataclass(frozen=True)
+class SeenNow:
+    """What the pages' API says of changed streams: those that Airflow has not stored yet, by stream_key.
+
+    `files` are those that Airflow is asked to parse; `note` says why it is not asked, or not for all.
+    """
+
+    unseen: Mapping[str, Unseen]
+    files: tuple[str, ...]
+    note: str | None
+
+
 @dataclass(frozen=True)
 class AirflowClient:
     """The API at an address, with a token. Its methods raise StreamFactoryError, without the token in it."""
@@ -107,9 +129,28 @@ class AirflowClient:
         path = f"dags/{quote(dag_id)}/dagRuns/{quote(run_id)}"
         self._call("PATCH", f"{path}?update_mask=state&update_mask=note", {"state": state, "note": note})
 
-    def _call(self, method: str, path: str, body: Any = None, *, or_none: bool = False) -> Any:
+    def seen(self, platform: str, fingerprints: Mapping[str, str | None], *, ask: bool) -> SeenNow:
+        """Return which changed streams Airflow has not stored yet; with `ask` have their files parsed.
+
+        `fingerprints` are those of the streams' rows, by stream_key; None for a stream whose DAG is to go.
+        """
+        body = {"streams": dict(fingerprints), "ask": ask}
+        try:
+            found = self._call("POST", f"platforms/{quote(platform)}/seen", body, api=PAGES)
+        except AirflowRefused as error:
+            if error.status != 404:
+                raise
+            todo = f"See that this project's plugin is in that Airflow, and the settings file of {platform}"
+            raise error.reworded(error.what, todo) from None
+        unseen = {
+            one["stream_key"]: Unseen(one["state"] == "blocked", one["what"], one["todo"]) for one in found["unseen"]
+        }
+        parse = found["parse"] or {"files": [], "note": None}
+        return SeenNow(unseen, tuple(parse["files"]), parse["note"])
+
+    def _call(self, method: str, path: str, body: Any = None, *, or_none: bool = False, api: str = "api/v2") -> Any:
         request = urllib.request.Request(
-            f"{self.url.rstrip('/')}/api/v2/{path}",
+            f"{self.url.rstrip('/')}/{api}/{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"},

@@ -156,16 +156,21 @@ def _change_status(streams: Sequence[str], platform: str, word: str, dry_run: bo
 
 
 def _change(platform: str, changing: Changing, dry_run: bool) -> None:
+    from airflow_plugin.cli.seen_view import ask_to_parse
     from airflow_plugin.cli.streams_view import print_changes
-    from airflow_plugin.health.dag_owners import airflow_owner
+    from airflow_plugin.health.changed import changed_rows
+    from airflow_plugin.health.dag_owners import airflow_here, airflow_owner
     from airflow_plugin.streams import opening
     from airflow_plugin.streams.changing import apply
     from airflow_plugin.sync.apply import author
 
-    owner = airflow_owner()
+    airflow = airflow_here()
+    owner = airflow_owner(airflow)
     with opening.changing(platform) as table:
         rows = table.rows()
         written = apply(table, changing(table), author(), owner)
         if dry_run:
             table.connection.rollback()
     print_changes(rows, written, done=not dry_run)
+    if airflow is not None and not dry_run:
+        ask_to_parse(airflow, {table.settings.platform_name: changed_rows(written)})

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,10 @@ from airflow_plugin.cli.options import (
     committed_model,
 )
 from config_schema.echo import echo, echo_text
+from config_schema.errors import VariableMissing
+
+if TYPE_CHECKING:
+    from airflow_plugin.airflow_api import AirflowClient
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing, as dagfactory plan does.")]
 ForceRollback = Annotated[
@@ -45,6 +49,10 @@ LeastTls = Annotated[
         envvar="DAGFACTORY_LEAST_TLS",
     ),
 ]
+Wait = Annotated[
+    bool, typer.Option("--wait", help="Wait until Airflow has stored what was changed; needs DAGFACTORY_AIRFLOW_URL.")
+]
+Timeout = Annotated[int, typer.Option("--timeout", min=1, help="Seconds that --wait waits at most.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
 
 
@@ -63,6 +71,8 @@ def sync(
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
     least_tls: LeastTls = None,
+    wait: Wait = False,
+    timeout: Timeout = 300,
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
@@ -72,21 +82,28 @@ def sync(
     key, a narrower column, a used dataset gone. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN,
     or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the
     last sync is shown as drift and left so. Where DAGFACTORY_AIRFLOW_URL and DAGFACTORY_AIRFLOW_TOKEN name an Airflow,
-    it is asked first whether a static file has the DAG id of a new stream; that is refused too. Of a platform that
-    left the model all streams are retired. Without a terminal to ask on, it applies.
+    it is asked first whether a static file has the DAG id of a new stream; that is refused too. Afterwards that
+    Airflow is asked to parse the files of what has changed, and with --wait sync ends when they are in its metadata. Of
+    a platform that left the model all streams are retired. Without a terminal to ask on, it applies.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
+    Example: dagfactory sync model/ --yes --wait --timeout 120
+
     Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: nothing was changed; 2 there were
-    changes, or there are rows changed by hand (with --detailed-exitcode).
+    changes, or there are rows changed by hand (with --detailed-exitcode); 3 the rows are written, and Airflow has not
+    stored all of them (with --wait).
     """
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
+    from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
     from airflow_plugin.cli.wording import confirm, print_warning
     from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
+    from airflow_plugin.sync.plan import changed_by_platform
     from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_clashes, refuse_incompatible, refuse_rollback
 
+    airflow = _airflow(wait)
     source = committed_model(path, git_repo_url, branch, git_credential, compiled)
     environment = os.environ | ({"DAGFACTORY_LEAST_TLS": least_tls} if least_tls else {})
     with planned(source, platform or (), environment, overwrite_drift=overwrite_drift) as found:
@@ -95,7 +112,7 @@ def sync(
             refuse_rollback(plan, source.descends_from)
         warned = print_warning if force_rollback else None
         refuse_incompatible(plan, source.model, found.model_at, allow_incompatible or (), warned)
-        refuse_clashes(plan, airflow_owner())
+        refuse_clashes(plan, airflow_owner(airflow))
         applies = (plan.changes_anything or found.lacks_compiled) and not dry_run
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:
@@ -117,5 +134,20 @@ def sync(
         for name in found.left:
             echo(left_note(name))
         echo(summary(plan, done=not dry_run))
+    if airflow is not None and applies:
+        changed = changed_by_platform(plan)
+        if wait:
+            wait_until_stored(airflow, changed, timeout)
+        else:
+            ask_to_parse(airflow, changed)
     if detailed_exitcode and (plan.changes_anything or plan.drifted):
         raise typer.Exit(CHANGES)
+
+
+def _airflow(needed: bool) -> AirflowClient | None:
+    from airflow_plugin.health.dag_owners import URL_VARIABLE, airflow_here
+
+    found = airflow_here()
+    if needed and found is None:
+        raise VariableMissing([URL_VARIABLE], "Set it to the address of Airflow's api-server: --wait asks there")
+    return found

@@ -111,6 +111,7 @@ class StreamBundle(BaseDagBundle):
             ShardFolder(self.path, platform),
             stale_seconds=conf.getint("dag_processor", "stale_dag_threshold") + 5,
             parse_seconds=conf.getint("dag_processor", "dag_file_processor_timeout") + 5,
+            store_seconds=conf.getint("core", "min_serialized_dag_update_interval", fallback=30),
         )
 
     def _tell(self, platform: str, news: News) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 
-from airflow_plugin.airflow_api import TOKEN_VARIABLE, airflow
+from airflow_plugin.airflow_api import TOKEN_VARIABLE, AirflowClient, airflow
 from airflow_plugin.rows.evaluation import row_place
 from airflow_plugin.static_dags.ast_values import TooMuch
 from airflow_plugin.static_dags.static_dag import LARGEST, dag_ids_in
@@ -24,15 +24,19 @@ TODO = "Retire the stream, or take the static file away; dagfactory migrate cuto
 Owner = Callable[[str], str | None]  # from a DAG id to the file that has it, None where no DAG is there
 
 
-def airflow_owner() -> Owner | None:
-    """Return what asks the Airflow that DAGFACTORY_AIRFLOW_URL names; None where that is not set.
+def airflow_here() -> AirflowClient | None:
+    """Return the Airflow that DAGFACTORY_AIRFLOW_URL names; None where that is not set.
 
-    Raises StreamFactoryError for an address without a token; the function does where Airflow does not answer.
+    Raises StreamFactoryError for an address without a token.
     """
     url = os.environ.get(URL_VARIABLE)
-    if not url:
+    return airflow(url, os.environ.get(TOKEN_VARIABLE)) if url else None
+
+
+def airflow_owner(api: AirflowClient | None) -> Owner | None:
+    """Return what asks an Airflow, and raises StreamFactoryError where it does not answer; None without one."""
+    if api is None:
         return None
-    api = airflow(url, os.environ.get(TOKEN_VARIABLE))
 
     def owner(dag_id: str) -> str | None:
         found = api.dag(dag_id)

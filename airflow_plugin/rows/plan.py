@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.operators.notifier import Notifier
+from airflow_plugin.rows.fingerprint import PAUSED, config_digest
 from airflow_plugin.rows.platform_jobs import tls_options
 from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import PlatformSettings
@@ -154,12 +154,11 @@ def _tags(config: StreamConfig, paused: bool) -> tuple[str, ...]:
 
 
 def _doc(config: StreamConfig, paused: bool) -> str:
-    """Return the DAG's text. Its fingerprint makes each change of the config, also of arguments, a new DAG version."""
-    fingerprint = hashlib.sha256(config.to_json().encode()).hexdigest()[:12]
+    """Return the DAG's text. The config's digest makes each change of it, also of arguments, a new DAG version."""
     lines = [
         f"Stream `{config.stream_key}` of platform `{config.original_platform_name}`, {config.milestoning}.",
-        *(["Paused: set its row's status to active to ingest again."] if paused else []),
-        f"Config `{fingerprint}` in `{names.stream_table(config.platform_name)}`.",
+        *([PAUSED] if paused else []),
+        f"Config `{config_digest(config)}` in `{names.stream_table(config.platform_name)}`.",
         *([f"Model: <{config.git_repo_url}>"] if LINK.fullmatch(config.git_repo_url) else []),
     ]
     return "\n\n".join(lines)

@@ -10,9 +10,11 @@ from typing import Any
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamRow, StreamTable
+from airflow_plugin.health.changed import changed_rows
 from airflow_plugin.sync.diff import StreamChange, SyncAction, stream_changes
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.stores import ConnectedStore
+from config_schema import names
 from config_schema.model import Platform
 
 
@@ -145,6 +147,12 @@ def row_changes(plan: PlatformPlan) -> list[RowChange]:
     return [
         RowChange(change.stream_key, change.config_json, change.status, change.kind.value) for change in plan.writes
     ]
+
+
+def changed_by_platform(plan: Plan) -> dict[str, dict[str, str | None]]:
+    """Return the fingerprints of the rows that were written, by the platforms' derived names and by stream_key."""
+    written = ((names.platform_name(one.platform), changed_rows(row_changes(one))) for one in plan.platforms)
+    return {platform: rows for platform, rows in written if rows}
 
 
 def commits_before(plan: Plan) -> dict[str, str]:

@@ -32,7 +32,7 @@ from config_schema.errors import UnknownName
 LONGEST_NAME = 200  # of a user, in a conf
 
 
-def change_status(user: User, settings: PlatformSettings, key: str, word: str) -> str:
+def change_status(user: User, settings: PlatformSettings, key: str, word: str) -> dict[str, Any]:
     """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
@@ -44,8 +44,8 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
         except UnknownName as error:  # which lists the others, that the user may not see
             raise Conflict(error.what, "Look at the stream's history") from error
 
-    changed = change_row(user, settings, key, None, changing)
-    return f"{key} is {after} {'now' if changed else 'already'}"
+    parse = change_row(user, settings, key, None, changing)
+    return {"what": f"{key} is {after} {'now' if parse else 'already'}", "parse": parse}
 
 
 def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict[str, Any]:

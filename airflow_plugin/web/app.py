@@ -16,6 +16,7 @@ from airflow_plugin.web import (
     routes_lists,
     routes_new,
     routes_runs,
+    routes_seen,
     routes_stream,
 )
 from airflow_plugin.web.auth_middleware import Gate
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     routes_actions.router,
     routes_check.router,
     routes_runs.router,
+    routes_seen.router,
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": text}

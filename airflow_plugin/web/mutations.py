@@ -11,12 +11,14 @@ from psycopg2 import errorcodes
 
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.stream_table import RowChange
+from airflow_plugin.rows.fingerprint import fingerprint_of_row
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import apply
 from airflow_plugin.streams.opening import PlatformStreams, locked
 from airflow_plugin.sync.diff import MOST_LEVELS, is_too_deep
 from airflow_plugin.web import queries
 from airflow_plugin.web.errors import Conflict
+from airflow_plugin.web.parsing import ask_to_parse
 from airflow_plugin.web.permissions import User
 from airflow_plugin.web.pool import pool
 from airflow_plugin.web.runs import owner_of
@@ -29,10 +31,13 @@ LOCK_SECONDS = 3.0
 Changing = Callable[[PlatformStreams, queries.RowVersion | None], RowChange | None]
 
 
-def change_row(user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing) -> bool:
-    """Write what `changing` makes of the row; whether that was a change. Raises StreamFactoryError.
+def change_row(
+    user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing
+) -> dict[str, Any] | None:
+    """Write what `changing` makes of the row, and have its file parsed; return what came of that, as the API shows it.
 
-    `version` is the one that the user has seen, None where that does not matter.
+    None where it was no change. `version` is the one that the user has seen, None where that does not matter. Raises
+    StreamFactoryError.
     """
     with writing(settings) as table:
         now = queries.row_version(table.session, key)
@@ -41,7 +46,10 @@ def change_row(user: User, settings: PlatformSettings, key: str, version: int | 
         wanted = changing(table, now)
         written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
     forget(settings)
-    return bool(written)
+    if not written:
+        return None
+    fingerprints = {one.stream_key: fingerprint_of_row(one.status, one.config_json) for one in written}
+    return ask_to_parse(user, settings.platform_name, fingerprints).to_dict()
 
 
 @contextmanager

@@ -29,5 +29,5 @@ def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body
     if action == "trigger":
         return trigger(user, settings, stream)
     if action in ("pause", "resume", "retire"):
-        return {"what": change_status(user, settings, key, action)}
+        return change_status(user, settings, key, action)
     return operate(user, settings, stream, action, body.reason)

@@ -56,8 +56,8 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
             raise Conflict(what, "Change that one; a retired one comes back by a rollback")
         return wanted
 
-    change_row(user, settings, key, None, changing)
-    return _now(user, settings, key)
+    parse = change_row(user, settings, key, None, changing)
+    return _now(user, settings, key, parse)
 
 
 @router.put("/streams/{platform}/{key}", response_model=schemas.StreamDetail)
@@ -71,15 +71,15 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
             raise Conflict("the stream is retired", "Bring it back by a rollback")
         return RowChange(key, text, now.status, "edit")
 
-    change_row(user, settings, key, body.version, changing)
-    return _now(user, settings, key)
+    parse = change_row(user, settings, key, body.version, changing)
+    return _now(user, settings, key, parse)
 
 
 @router.delete("/streams/{platform}/{key}", response_model=schemas.ActionAnswer)
 def retire(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
     """Retire a stream: its DAG goes; its row, batches and merge tables stay."""
     settings, _ = stream_for(user, EDIT, platform, key)
-    return {"what": change_status(user, settings, key, "retire")}
+    return change_status(user, settings, key, "retire")
 
 
 @router.post("/streams/{platform}/{key}/rollback", response_model=schemas.StreamDetail)
@@ -93,8 +93,8 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
         except ChangeMissing as error:
             raise error.reworded(error.what, "See the stream's history") from error
 
-    change_row(user, settings, key, body.version, changing)
-    return _now(user, settings, key)
+    parse = change_row(user, settings, key, body.version, changing)
+    return _now(user, settings, key, parse)
 
 
 def _refuse_what_is_not_seen(table: PlatformStreams, wanted: RowChange) -> None:
@@ -108,9 +108,9 @@ def _refuse_what_is_not_seen(table: PlatformStreams, wanted: RowChange) -> None:
         raise Conflict(f"the key {wanted.stream_key} cannot be used", "Choose another one")
 
 
-def _now(user: User, settings: PlatformSettings, key: str) -> dict[str, Any]:
+def _now(user: User, settings: PlatformSettings, key: str, parse: dict[str, Any] | None) -> dict[str, Any]:
     found = streams_of(settings).get(key)
     if found is None:
         what = f"{names.stream_table(settings.platform_name)} has no stream {key} any more"
         raise Conflict(what, "Look at its history")
-    return detail(user, settings, found)
+    return detail(user, settings, found, parse)

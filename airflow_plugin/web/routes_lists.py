@@ -16,6 +16,7 @@ from airflow_plugin.web.errors import NothingAnswers
 from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
+from airflow_plugin.web.seen import Seen, seen_of
 from airflow_plugin.web.stream_status import (
     STATES,
     Card,
@@ -125,7 +126,22 @@ def _shown(cards: Iterable[tuple[Card, PlatformState]]) -> list[dict[str, Any]]:
     page = list(cards)
     with create_session(scoped=False) as session:
         rates = success_rates(session, [one.stream.dag_id for one, _ in page])
-    return [one.to_dict(one.stream.dag_id in of.editable, rates.get(one.stream.dag_id)) for one, of in page]
+    seen = _seen([one for one, _ in page])
+    return [
+        one.to_dict(one.stream.dag_id in of.editable, rates.get(one.stream.dag_id), seen[one.place]) for one, of in page
+    ]
+
+
+def _seen(cards: Iterable[Card]) -> dict[tuple[str, str], Seen]:
+    """Return for each stream whether Airflow has stored what its row says: a few queries for each platform."""
+    by_platform: dict[str, list[Card]] = defaultdict(list)
+    for one in cards:
+        by_platform[one.stream.platform].append(one)
+    return {
+        one.place: seen
+        for platform, of in by_platform.items()
+        for one, seen in zip(of, seen_of(platform, [one.wanted for one in of]), strict=True)
+    }
 
 
 def _sorted(cards: list[tuple[Card, PlatformState]], sort: str) -> list[tuple[Card, PlatformState]]:

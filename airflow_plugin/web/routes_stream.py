@@ -30,6 +30,7 @@ from airflow_plugin.web.permissions import (
 )
 from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
+from airflow_plugin.web.seen import seen_of
 from airflow_plugin.web.serializers import batch_dict
 from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
@@ -49,14 +50,18 @@ def one_stream(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str,
     return detail(user, settings, found)
 
 
-def detail(user: User, settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
-    """Return everything about one stream. Raises StreamFactoryError."""
+def detail(
+    user: User, settings: PlatformSettings, found: StreamFacts, parse: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return everything about one stream; `parse` is what came of asking for it. Raises StreamFactoryError."""
     version = version_of(settings, found.stream_key)
     with create_session(scoped=False) as session:
         rate = success_rates(session, [found.dag_id]).get(found.dag_id)
     dag = dag_of(found.dag_id)
-    shown = card(found, dag, datetime.now(UTC)).to_dict(bool(user.may(EDIT, {found.dag_id})), rate)
-    return shown | {
+    one = card(found, dag, datetime.now(UTC))
+    (seen,) = seen_of(settings.platform_name, [one.wanted])
+    return one.to_dict(bool(user.may(EDIT, {found.dag_id})), rate, seen) | {
+        "parse": parse,
         "config": parsed(version.config_json),
         "config_text": None if parsed(version.config_json) else version.config_json,
         "version": version.number,

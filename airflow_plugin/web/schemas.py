@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from airflow_plugin.web.seen import SeenState
 from airflow_plugin.web.stream_status import State
 
 AnyJson = dict[str, Any]
@@ -128,6 +129,21 @@ class CountsShape(BaseModel):
     total: int
 
 
+class SeenShape(BaseModel):
+    """Whether Airflow has stored what a row says, or why not: `waiting` ends by itself, `blocked` does not."""
+
+    state: SeenState
+    what: str | None
+    todo: str | None
+
+
+class ParseShape(BaseModel):
+    """The files that Airflow is asked to parse after a change; `note`: why it is not asked, or not for all."""
+
+    files: list[str]
+    note: str | None
+
+
 class StreamCard(BaseModel):
     """`success_rate` is of its last 25 ended runs; `counts` are of its last batch."""
 
@@ -136,6 +152,7 @@ class StreamCard(BaseModel):
     dag_id: str
     status: Status
     state: State
+    airflow: SeenShape
     store: str
     datasets: int
     schedule: str | None
@@ -222,7 +239,7 @@ class Lineage(BaseModel):
 
 
 class StreamDetail(StreamCard):
-    """`config_text` is set where a hand has made the config no JSON object."""
+    """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change."""
 
     config: AnyJson
     config_text: str | None
@@ -230,6 +247,7 @@ class StreamDetail(StreamCard):
     by_hand: bool
     problems: list[ProblemShape]
     lineage: Lineage
+    parse: ParseShape | None
 
 
 class HistoryVersion(BaseModel):
@@ -368,11 +386,35 @@ class ActionBody(BaseModel):
 
 
 class ActionAnswer(BaseModel):
-    """`run_id` and `dag_id` of the run that was triggered, if one was."""
+    """`run_id` and `dag_id` of the run that was triggered, if one was; `parse` where the row was changed."""
 
     what: str
+    parse: ParseShape | None = None
     run_id: str | None = None
     dag_id: str | None = None
+
+
+class WantedStreams(BaseModel):
+    """Streams that were changed, by stream_key, each with the fingerprint that its DAG is to have; None: no DAG.
+
+    `ask`: Airflow is to be asked to parse their files.
+    """
+
+    streams: dict[str, str | None] = Field(min_length=1, max_length=500)
+    ask: bool = False
+
+
+class UnseenShape(SeenShape):
+    """A stream that Airflow has not stored as it is wanted."""
+
+    stream_key: str
+
+
+class UnseenStreams(BaseModel):
+    """The streams that Airflow has not stored as they are wanted; `parse` is None where it was not to be asked."""
+
+    unseen: list[UnseenShape]
+    parse: ParseShape | None
 
 
 class Problems(BaseModel):

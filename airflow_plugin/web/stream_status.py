@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from airflow_plugin.health.dag_owners import clashes
 from airflow_plugin.health.freshness import late
 from airflow_plugin.web.runs import DagFacts, DagRunRow
+from airflow_plugin.web.seen import Seen, Wanted
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 from config_schema.errors import Problem
@@ -42,7 +43,18 @@ class Card:
         resting = self.dag is None or self.dag.is_paused or self.dag.is_stale or self.stream.status != "active"
         return None if resting or self.dag is None else self.dag.next_run
 
-    def to_dict(self, can_edit: bool, success_rate: float | None) -> dict[str, Any]:
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return the platform and the stream_key."""
+        return self.stream.platform, self.stream.stream_key
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the stream's row wants Airflow to have."""
+        stream, problems = self.stream, (*self.stream.problems, *clash(self.stream, self.dag))
+        return Wanted(stream.dag_id, stream.fingerprint, problems, stream.updated_at - stream.clock_ahead)
+
+    def to_dict(self, can_edit: bool, success_rate: float | None, seen: Seen) -> dict[str, Any]:
         """Return the card as the API shows it."""
         stream, counts, run = self.stream, self.stream.last.counts, self.last_run
         return {
@@ -51,6 +63,7 @@ class Card:
             "dag_id": stream.dag_id,
             "status": stream.status,
             "state": self.state,
+            "airflow": seen.to_dict(),
             "store": stream.store[:LONGEST],
             "datasets": len(stream.datasets),
             "schedule": stream.schedule and stream.schedule[:LONGEST],

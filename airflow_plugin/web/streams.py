@@ -12,6 +12,7 @@ from functools import cache
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.rows.evaluation import evaluate_streams, row_place
+from airflow_plugin.rows.fingerprint import fingerprint_of_doc
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.sync.diff import parsed
@@ -47,6 +48,7 @@ class StreamFacts:
     latency_seconds: int | None
     problems: tuple[Problem, ...]
     last: LastBatchRow
+    fingerprint: str | None = None  # of its DAG, as the row wants it; None where it wants none, or is quarantined
     clock_ahead: timedelta = timedelta(0)  # the merge store's clock, which wrote all times, over this machine's
 
 
@@ -110,10 +112,13 @@ def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str
     streams = [
         KnownStream(row.stream_key, Row(row.status, row.config_json)) for row in active if row.config_json is not None
     ]
-    quarantined = evaluate_streams(streams, settings, lambda plan: plan.dag_id).quarantined
-    problems = {key: of.problems for key, of in quarantined.items()}
+    judged = evaluate_streams(streams, settings, lambda plan: fingerprint_of_doc(plan.doc))
+    problems = {key: of.problems for key, of in judged.quarantined.items()}
     problems |= {row.stream_key: (_not_read(settings, row),) for row in active if row.config_json is None}
-    return {row.stream_key: _facts(settings, row, problems.get(row.stream_key, ())) for row in rows}
+    facts = (_facts(settings, row, problems.get(row.stream_key, ())) for row in rows)
+    return {
+        one.stream_key: one if one.problems else replace(one, fingerprint=judged.made.get(one.dag_id)) for one in facts
+    }
 
 
 def _not_read(settings: PlatformSettings, row: StoredRow) -> Problem:

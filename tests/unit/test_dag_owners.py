@@ -6,6 +6,7 @@ import pytest
 
 from airflow_plugin.airflow_api import AirflowUnanswered
 from airflow_plugin.health.dag_owners import (
+    airflow_here,
     airflow_owner,
     clashes,
     is_of_factory,
@@ -48,13 +49,13 @@ def test_static_files_with_the_dag_id_of_a_stream_are_found_in_the_dags_folder(t
 
 def test_airflow_is_asked_only_where_its_address_is_set(monkeypatch):
     monkeypatch.delenv("DAGFACTORY_AIRFLOW_URL", raising=False)
-    assert airflow_owner() is None
+    assert airflow_owner(airflow_here()) is None
     monkeypatch.setenv("DAGFACTORY_AIRFLOW_URL", "http://127.0.0.1:1")
     monkeypatch.delenv("DAGFACTORY_AIRFLOW_TOKEN", raising=False)
     with pytest.raises(VariableMissing, match="DAGFACTORY_AIRFLOW_TOKEN"):
-        airflow_owner()
+        airflow_here()
     monkeypatch.setenv("DAGFACTORY_AIRFLOW_TOKEN", "secret-token")
     with pytest.raises(AirflowUnanswered) as raised:
-        airflow_owner()("yellowlive__Store1_ingestion")
+        airflow_owner(airflow_here())("yellowlive__Store1_ingestion")
     assert raised.value.retryable
     assert "secret-token" not in str(raised.value)

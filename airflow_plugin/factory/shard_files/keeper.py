@@ -23,19 +23,22 @@ from config_schema import names
 # What Airflow has stored: the file of each DAG of the bundle that is not stale; None where it cannot be asked.
 Stored = Callable[[], Mapping[str, str] | None]
 
+STORE_SECONDS = 10.0  # from the end of a parse until its DAGs are stored, at most
 AGAIN_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)  # after a touch that no parse has answered yet
 
 
 class Keeper:
     """Keeps the files of one platform.
 
-    `stale_seconds` and `parse_seconds` are Airflow's: after how long a DAG that is missing from its file is stale, and
-    how long a parse may take.
+    `stale_seconds`, `parse_seconds` and `store_seconds` are Airflow's: after how long a DAG that is missing from its
+    file is stale, how long a parse may take, and how long a DAG that was stored is not stored again.
     """
 
-    def __init__(self, folder: ShardFolder, *, stale_seconds: float, parse_seconds: float) -> None:
+    def __init__(
+        self, folder: ShardFolder, *, stale_seconds: float, parse_seconds: float, store_seconds: float
+    ) -> None:
         self.folder = folder
-        self._stale_seconds, self._parse_seconds = stale_seconds, parse_seconds
+        self._stale_seconds, self._parse_seconds, self._store_seconds = stale_seconds, parse_seconds, store_seconds
         self._parts: dict[int, Shard] = {}
         self._seen: dict[int, int] = {}  # the modification times of the files when they were read
         self._again: dict[Path, tuple[float, int]] = {}  # when the file was touched, and how often, without an answer
@@ -172,10 +175,20 @@ class Keeper:
             path = self._path_of(key)
             changed.add(path)
             state = looked.streams.get(key)
-            if state is None or state.retired:
-                self._later[path] = now + self._stale_seconds
+            waits = [self._stale_seconds] if state is None or state.retired else []
+            if self._is_stored_lately(path):
+                waits.append(self._store_seconds + STORE_SECONDS)
+            if waits:
+                self._later[path] = max(self._later.get(path, 0.0), now + max(waits))
         self._touch(changed - {self.folder.path(number) for number in waiting})
         self._changed.clear()
+
+    def _is_stored_lately(self, path: Path) -> bool:
+        """Return whether Airflow may have stored DAGs of the file so lately that it would not store them again."""
+        if not self._store_seconds:
+            return False
+        _, begun, done = parses(path)
+        return begun > done or time.time() - done_at(path) < self._store_seconds + STORE_SECONDS
 
     def _touch_unanswered(self, waiting: set[int]) -> None:
         """Touch once more what was touched during a parse, or parsed while the table could not be read."""

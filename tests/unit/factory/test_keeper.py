@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,9 @@ class World:
         self.before: dict[str, int] = {}
         self.start()
 
-    def start(self, stale_seconds: float = 0.0, parse_seconds: float = 60.0) -> None:
-        self.keeper = Keeper(self.folder, stale_seconds=stale_seconds, parse_seconds=parse_seconds)
+    def start(self, stale_seconds: float = 0.0, parse_seconds: float = 60.0, store_seconds: float = 0.0) -> None:
+        waits = {"stale_seconds": stale_seconds, "parse_seconds": parse_seconds, "store_seconds": store_seconds}
+        self.keeper = Keeper(self.folder, **waits)
 
     def rows(self, *numbers: int, digest: int = 1, retired: bool = False) -> set[str]:
         changed = {f"Store{number}" for number in numbers}
@@ -103,6 +105,26 @@ def test_a_retired_stream_is_parsed_again_when_airflow_can_take_its_dag_for_dele
     assert world.keep() == {world.file(7, 3)}
     world.parse()
     assert world.keep() == set()
+
+
+def test_a_file_that_changes_soon_after_a_parse_is_parsed_again_when_airflow_stores_its_dags_again(world, monkeypatch):
+    """Airflow does not store a DAG that it has stored less than min_serialized_dag_update_interval ago."""
+    monkeypatch.setattr(keeper_module, "STORE_SECONDS", 0.0)
+    world.start(store_seconds=1.0)
+    world.keep(world.rows(*range(120)))
+    world.parse()
+    assert world.keep(world.rows(7, digest=2)) == {world.file(7, 3)}
+    world.parse()
+    assert world.keep() == set()  # not before that time is over
+    time.sleep(1.1)
+    assert world.keep() == {world.file(7, 3)}
+    world.parse()
+    time.sleep(1.1)
+    assert world.keep() == set()  # nothing has changed since
+    assert world.keep(world.rows(7, digest=3)) == {world.file(7, 3)}
+    world.parse()
+    time.sleep(1.1)
+    assert world.keep() == set()  # the parse before that was long ago
 
 
 def test_a_file_more_is_parsed_and_stored_before_the_one_that_loses_to_it_is_touched(world):

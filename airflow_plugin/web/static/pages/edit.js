@@ -171,21 +171,23 @@ function Save({ platform, config, stored, changes, onReload, onClose }) {
   const navigate = Router.useNavigate();
   const [conflict, setConflict] = React.useState(false);
   const save = async () => {
+    let saved;
     try {
       const path = stored ? at("streams", platform, stored.stream_key) : at("streams", platform);
       const body = stored ? { config, version: stored.version } : { config };
-      await call(stored ? "PUT" : "POST", path, body);
+      saved = await call(stored ? "PUT" : "POST", path, body);
     } catch (error) {
       setConflict(error.status === 409 && Boolean(stored));
       throw error;
     }
-    navigate(paths.stream(platform, stored?.stream_key ?? config.stream_key));
+    const what = `${saved.stream_key} is ${stored ? "saved" : "created"}`;
+    navigate(paths.stream(platform, saved.stream_key), { state: { saved: { what, parse: saved.parse } } });
   };
   const title = stored ? `Save ${stored.stream_key} on ${platform}?` : `Create ${config.stream_key} on ${platform}?`;
   return h(
     Ask,
     { title, yes: stored ? "Save" : "Create", wide: true, onYes: save, onClose },
-    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The DAG follows with the next parse. ${stored ? KEPT : MADE_HERE}`),
+    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The stream's page shows when Airflow has it. ${stored ? KEPT : MADE_HERE}`),
     conflict
       ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Load what is there now, and lose these changes")
       : null,

@@ -4,6 +4,7 @@ import { at, useAnswer } from "../api.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
 import { Facts, Page } from "../parts/page.js";
 import { Problems } from "../parts/problems.js";
+import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
 import { duration, fromNow, moment, NOTHING, number, percent } from "../words.js";
 import { Actions } from "./actions.js";
@@ -22,8 +23,15 @@ const TABS = [
 
 /** `tab` where it stands in Airflow's page of the DAG. */
 export function Stream({ platform, streamKey, tab = false }) {
-  const answer = useAnswer(at("streams", platform, streamKey), REFRESH_SECONDS);
-  const [done, setDone] = React.useState(null);
+  const [seconds, setSeconds] = React.useState(REFRESH_SECONDS);
+  const answer = useAnswer(at("streams", platform, streamKey), seconds);
+  const location = Router.useLocation();
+  const navigate = Router.useNavigate();
+  const [done, setDone] = React.useState(location.state?.saved ?? null);
+  React.useEffect(() => {
+    if (location.state?.saved) navigate(location, { replace: true, state: null }); // said once, not at each reload
+  }, [location, navigate]);
+  React.useEffect(() => setSeconds(refreshSeconds(answer.data, REFRESH_SECONDS)), [answer.data]);
   const after = (said) => {
     setDone(said);
     answer.reload();
@@ -48,7 +56,7 @@ const DagLink = ({ stream }) =>
 
 function Done({ said, onClose }) {
   const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
-  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run);
+  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run, said.parse?.note);
 }
 
 function Content({ stream, tab, onDone }) {
@@ -56,6 +64,7 @@ function Content({ stream, tab, onDone }) {
     "div",
     null,
     h(Summary, { stream }),
+    stream.problems.length ? null : h(WhyUnseen, { airflow: stream.airflow }),
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
       : stream.problem
@@ -78,6 +87,7 @@ function Summary({ stream }) {
   return h(Facts, {
     facts: [
       ["State", h(State, { state: stream.state })],
+      ["Seen by Airflow", h(Seen, { airflow: stream.airflow })],
       ["Last run", last ? h(PageLink, { to: paths.run(stream.dag_id, last.run_id), title: moment(last.end ?? last.start) }, `${last.state}, ${fromNow(last.end ?? last.start)}`) : NOTHING],
       ["Next run", h("span", { title: moment(stream.next_run) }, fromNow(stream.next_run))],
       ["Fresh", fresh],

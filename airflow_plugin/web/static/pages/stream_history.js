@@ -89,9 +89,9 @@ function Rollback({ stream, to, path, onDone, onClose }) {
       yes: "Roll back",
       path: `${path}/rollback`,
       body: { to: to.version, version: stream.version },
-      onDone: () => {
+      onDone: (said) => {
         onClose();
-        onDone({ what: `Rolled back to version ${to.version}; the DAG follows with the next parse` });
+        onDone({ what: `Rolled back to version ${to.version}`, parse: said.parse });
       },
       onClose,
     },

@@ -4,6 +4,7 @@ import { at, useAnswer } from "../api.js";
 import { Choice, Filters, Search } from "../parts/filters.js";
 import { Answer, Nothing, PageLink, Waiting } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
+import { Seen, Unseen } from "../parts/seen.js";
 import { State, STATES } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
 import { duration, fromNow, moment, named, NOTHING, number, percent, plural, short } from "../words.js";
@@ -73,6 +74,9 @@ function lastRun({ dag_id, last_run }) {
   );
 }
 
+const stateOf = (one) =>
+  h(Chakra.HStack, { gap: 1 }, h(State, { state: one.state, title: one.problem ?? undefined }), h(Unseen, one));
+
 function Fresh({ freshness }) {
   if (!freshness) return NOTHING;
   const need = freshness.latency_seconds ? ` / ${duration(freshness.latency_seconds)}` : "";
@@ -94,7 +98,7 @@ function moved({ counts }) {
 const COLUMNS = [
   { title: "Stream", sort: "stream_key", cell: linked },
   { title: "Platform", cell: (one) => one.platform },
-  { title: "State", sort: "state", cell: (one) => h(State, { state: one.state, title: one.problem ?? undefined }) },
+  { title: "State", sort: "state", cell: stateOf },
   { title: "Last run", sort: "start", cell: lastRun },
   { title: "Success", end: true, cell: (one) => percent(one.success_rate) },
   { title: "Fresh / need", sort: "age", end: true, cell: (one) => h(Fresh, one) },
@@ -125,6 +129,7 @@ function StreamCard({ stream }) {
     Panel,
     { as: "article", title: stream.stream_key, tools: h(State, { state: stream.state }) },
     line("Platform", h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), "aria-label": `${stream.stream_key} on ${stream.platform}` }, stream.platform)),
+    stream.airflow.state === "stored" ? null : line("Seen by Airflow", h(Seen, stream)),
     line("Last run", lastRun(stream)),
     line("Success (25 runs)", percent(stream.success_rate)),
     line("Fresh / need", h(Fresh, stream)),

@@ -1,0 +1,55 @@
+"""What commands say of changed rows in Airflow: which files it is asked to parse, and what it has not stored yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import typer
+
+from airflow_plugin.airflow_api import AirflowClient
+from airflow_plugin.cli.wording import print_error, talk
+from airflow_plugin.health.changed import Changed, Look, look
+from airflow_plugin.health.changed import wait_until_stored as wait
+from config_schema.errors import StreamFactoryError
+
+NOT_STORED = 3  # the exit code of --wait
+
+
+def ask_to_parse(api: AirflowClient, changed: Changed) -> None:
+    """Have Airflow parse the files of changed streams, and say so; the rows stand, whatever comes of it."""
+    if not any(changed.values()):
+        return
+    try:
+        found = look(api, changed, ask=True)
+    except StreamFactoryError as error:
+        talk(f"Airflow could not be asked to parse the change, which shows at its next pass: {error}")
+        return
+    for line in _asked(found):
+        talk(line)
+
+
+def wait_until_stored(api: AirflowClient, changed: Changed, seconds: int) -> None:
+    """Wait until Airflow has stored changed streams, and say what it waits for; end the command where it does not."""
+    if not any(changed.values()):
+        return
+    said: set[str] = set()
+
+    def tell(found: Look) -> None:
+        reasons = Counter(one.what for one in found.unseen.values())
+        for line in [*_asked(found), *(f"waiting for {count}: {what}" for what, count in reasons.items())]:
+            kind = line.partition(": ")[2] or line
+            if kind not in said:
+                said.add(kind)
+                talk(line)
+
+    try:
+        took = wait(api, changed, seconds, tell)
+    except StreamFactoryError as error:
+        print_error(error)
+        raise typer.Exit(NOT_STORED) from error
+    talk(f"Airflow has stored all {sum(map(len, changed.values()))} changed streams after {took:.1f} s")
+
+
+def _asked(found: Look) -> list[str]:
+    named = ", ".join(sorted(found.files))
+    return [*([f"Airflow is asked to parse {named}"] if named else []), *sorted(found.notes)]

@@ -1,0 +1,41 @@
+"""Which config a DAG was built from: a fingerprint in the DAG's text, by which it is known that Airflow has stored it.
+
+It stands in the text (`doc_md`) and so in the DAG as Airflow stores it. Two rows that say the same have the same one: a
+row whose JSON is only written differently makes no new version of its DAG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from config_schema.errors import StreamFactoryError
+from config_schema.stream import StreamConfig, stream_config
+
+PAUSED = "Paused: set its row's status to active to ingest again."
+_CONFIG = re.compile(r"^Config `([0-9a-f]{12})` in `", re.MULTILINE)
+
+
+def config_digest(config: StreamConfig) -> str:
+    """Return what names a config in its DAG's text."""
+    return hashlib.sha256(config.to_json().encode()).hexdigest()[:12]
+
+
+def fingerprint_of_doc(doc: str) -> str | None:
+    """Return the fingerprint in a DAG's text; None where it has none, as the DAG of a static file."""
+    found = _CONFIG.search(doc)
+    return None if found is None else _fingerprint(found[1], f"\n{PAUSED}\n" in doc)
+
+
+def fingerprint_of_row(status: str, config_json: str) -> str | None:
+    """Return the fingerprint that the DAG of a row has; None where it has no DAG: it is retired, or cannot be read."""
+    if status == "retired":
+        return None
+    try:
+        return _fingerprint(config_digest(stream_config(config_json, "")), status == "paused")
+    except StreamFactoryError:
+        return None
+
+
+def _fingerprint(digest: str, paused: bool) -> str:
+    return f"{digest} paused" if paused else digest

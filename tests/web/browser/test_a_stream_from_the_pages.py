@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from config_schema import names
 from tests.web.browser.conftest import FORENSIC, Site
@@ -28,6 +28,11 @@ def answer(page: Page, button: str) -> None:
     dialog = page.get_by_role("alertdialog")
     dialog.get_by_role("button", name=button, exact=True).click()
     expect(dialog).to_be_hidden()
+
+
+def fact(page: Page, label: str) -> Locator:
+    """What stands under a label at the top of a stream's page."""
+    return page.locator("dl > div").filter(has=page.locator("dt", has_text=label)).locator("dd")
 
 
 def run_to_its_end(page: Page) -> str:
@@ -74,8 +79,11 @@ def test_a_stream_is_made_run_broken_and_taken_back(looking, site):
     make_the_stream(page, site)
     expect(page.get_by_role("heading", name="Store1", level=1)).to_be_visible()
     assert page.url.endswith(STREAM)
+    expect(page.get_by_text("Store1 is created")).to_be_visible()
+    seen.picture("stream-created")
 
-    site.wait_for_dag(DAG_ID)
+    expect(fact(page, "Seen by Airflow")).to_have_text("yes")
+    assert site.airflow.api.dag(DAG_ID) is not None
     page.goto(site.address(f"/dags/{DAG_ID}/plugin/stream"))
     expect(page.locator(".sf-page").get_by_role("button", name="Trigger")).to_be_visible()
 

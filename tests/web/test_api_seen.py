@@ -192,7 +192,7 @@ def test_a_quarantined_row_and_an_import_error_are_named(client, parsed):
     parsed.world.write("YellowLive", row("Store2", schedule="51 1 * * *"))
     whole = file.read_text()
     try:
-        file.write_text("this is no Python\n")  # a file that has changed is parsed at once
+        file.write_text("raise RuntimeError('no DAG of airflow')\n")  # a file that has changed is parsed at once
         parsed.wait("the import error", parsed.world.real.import_errors)
         told = seen(api, "Store2")
         assert (told["state"], told["what"]) == ("blocked", f"{FILE} has an import error in Airflow")
@@ -224,12 +224,11 @@ def model(parsed, tmp_path):
         who = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
         subprocess.run(["git", *who, "-C", str(folder), *arguments], check=True, capture_output=True)
 
-    def commit(*stores: str, **more: str) -> None:
+    def commit(*stores: str, schedule: str = "0 0 * * *") -> None:
         place = {"host": "pg", "port": 5432, "store": "merge", "url": "https://example.invalid/model", "consumers": ""}
         sinks = json.dumps([{"datastore": store, "dataset": "customers"} for store in stores])
         text = MODEL.format(**place, datastores="".join(DATASTORES.format(name=one) for one in stores), sinks=sinks)
-        for old, new in more.items():
-            text = text.replace(f"{old}: ", f"{new}, {old}: ")
+        text = text.replace("milestoning: forensic,", f"milestoning: forensic, schedule: '{schedule}',")
         (folder / "ecosystem.yaml").write_text(text)
         groups = {"LiveDSG": "YellowLive", "ForensicDSG": "YellowForensic"}
         mapping = [
@@ -260,22 +259,23 @@ def model(parsed, tmp_path):
 def test_sync_waits_until_added_changed_and_retired_streams_are_stored(client, parsed, model):
     commit, sync = model
     commit("Alpha", "Beta")
-    done = sync("--wait", "--overwrite-drift")
+    done = sync("--wait", "--overwrite-drift", "--force-rollback")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Airflow has stored all " in done.stderr
     dag_ids = {one for one in parsed.world.real.dag_ids() if one.startswith("yellowforensic")}
     assert dag_ids == {"yellowforensic__Alpha_ingestion", "yellowforensic__Beta_ingestion"}
-    commit("Alpha", "Gamma", schedule="latency_seconds: 99")
-    done = sync("--wait")
+    commit("Alpha", "Gamma", schedule="7 7 * * *")
+    done = sync("--wait", "--allow-incompatible", "Beta.customers")
     assert done.returncode == 0, done.stdout + done.stderr
     dag_ids = {one for one in parsed.world.real.dag_ids() if one.startswith("yellowforensic")}
     assert dag_ids == {"yellowforensic__Alpha_ingestion", "yellowforensic__Gamma_ingestion"}
+    assert parsed.stored_schedule("yellowforensic__Alpha_ingestion") == "7 7 * * *"
 
 
 def test_a_wait_that_ends_too_early_says_which_streams_and_why_and_the_rows_stand(client, parsed, model):
     commit, sync = model
     commit("Delta")
-    done = sync("--wait", "--timeout", "1", "--overwrite-drift")
+    done = sync("--wait", "--timeout", "1", "--overwrite-drift", "--force-rollback")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "yellowforensic/Delta: Airflow has not parsed yellowforensic_factory.py since the change" in done.stderr
     assert "[DF2501]" in done.stderr
@@ -286,7 +286,7 @@ def test_a_wait_that_ends_too_early_says_which_streams_and_why_and_the_rows_stan
 def test_sync_does_not_wait_without_an_airflow_to_ask(parsed, model):
     commit, sync = model
     commit("Epsilon")
-    done = sync("--wait", DAGFACTORY_AIRFLOW_URL="")
+    done = sync("--wait", "--force-rollback", DAGFACTORY_AIRFLOW_URL="")
     assert done.returncode == 1
     assert "DAGFACTORY_AIRFLOW_URL" in done.stderr
     assert parsed.world.merge_store("SELECT FROM yellowforensic_airflow_dsg WHERE stream_key = 'Epsilon'") == []

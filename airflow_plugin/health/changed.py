@@ -64,7 +64,7 @@ def look(api: AirflowClient, changed: Changed, *, ask: bool) -> Look:
     for platform, some in _requests(changed):
         seen = api.seen(platform, some, ask=ask)
         found.files |= set(seen.files)
-        found.notes |= {seen.note} - {None}
+        found.notes |= {seen.note} if seen.note else set()
         found.unseen |= {f"{platform}/{key}": one for key, one in seen.unseen.items()}
         if seen.unseen:
             found.left.setdefault(platform, {}).update({key: some[key] for key in seen.unseen})

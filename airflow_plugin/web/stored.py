@@ -77,7 +77,8 @@ class DagFiles(NamedTuple):
 
 def stored_dags(session: Session, dag_ids: Collection[str]) -> dict[str, StoredDag]:
     """Return what Airflow has stored of the DAGs; those that it has never had are left out."""
-    wanted, found = list(dag_ids), {}
+    wanted = list(dag_ids)
+    found: dict[str, StoredDag] = {}
     for start in range(0, len(wanted), TOGETHER):
         found |= dict(_stored(session, wanted[start : start + TOGETHER]))
     return found

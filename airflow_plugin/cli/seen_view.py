@@ -8,7 +8,7 @@ import typer
 
 from airflow_plugin.airflow_api import AirflowClient
 from airflow_plugin.cli.wording import print_error, talk
-from airflow_plugin.health.changed import Changed, Look, look
+from airflow_plugin.health.changed import Changed, SeenReport, look
 from airflow_plugin.health.changed import wait_until_stored as wait
 from config_schema.errors import StreamFactoryError
 
@@ -34,7 +34,7 @@ def wait_until_stored(api: AirflowClient, changed: Changed, seconds: int) -> Non
         return
     said: set[str] = set()
 
-    def tell(found: Look) -> None:
+    def tell(found: SeenReport) -> None:
         reasons = Counter(one.what for one in found.unseen.values())
         for line in [*_asked(found), *(f"waiting for {count}: {what}" for what, count in reasons.items())]:
             kind = line.partition(": ")[2] or line
@@ -50,6 +50,6 @@ def wait_until_stored(api: AirflowClient, changed: Changed, seconds: int) -> Non
     talk(f"Airflow has stored all {sum(map(len, changed.values()))} changed streams after {took:.1f} s")
 
 
-def _asked(found: Look) -> list[str]:
+def _asked(found: SeenReport) -> list[str]:
     named = ", ".join(sorted(found.files))
     return [*([f"Airflow is asked to parse {named}"] if named else []), *sorted(found.notes)]

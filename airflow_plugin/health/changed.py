@@ -41,7 +41,7 @@ class NotStored(StreamFactoryError):
 
 
 @dataclass
-class Look:
+class SeenReport:
     """What was found of changed streams: those not stored, by `platform/stream_key`, and what became of the asking."""
 
     unseen: dict[str, Unseen] = field(default_factory=dict)
@@ -55,12 +55,12 @@ def changed_rows(changes: Iterable[RowChange]) -> dict[str, str | None]:
     return {one.stream_key: fingerprint_of_row(one.status, one.config_json) for one in changes}
 
 
-def look(api: AirflowClient, changed: Changed, *, ask: bool) -> Look:
+def look(api: AirflowClient, changed: Changed, *, ask: bool) -> SeenReport:
     """Ask which changed streams are not stored yet, and with `ask` have their files parsed.
 
     Raises StreamFactoryError.
     """
-    found = Look()
+    found = SeenReport()
     for platform, some in _requests(changed):
         seen = api.seen(platform, some, ask=ask)
         found.files |= set(seen.files)
@@ -71,7 +71,9 @@ def look(api: AirflowClient, changed: Changed, *, ask: bool) -> Look:
     return found
 
 
-def wait_until_stored(api: AirflowClient, changed: Changed, seconds: float, tell: Callable[[Look], None]) -> float:
+def wait_until_stored(
+    api: AirflowClient, changed: Changed, seconds: float, tell: Callable[[SeenReport], None]
+) -> float:
     """Have the files of changed streams parsed, and wait until Airflow has stored them; return how long that took.
 
     `tell` gets each look. Raises NotStored after so many seconds, or sooner where no stream left can come by itself;

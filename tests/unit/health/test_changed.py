@@ -12,7 +12,7 @@ import pytest
 
 from airflow_plugin.airflow_api import AirflowRefused, airflow
 from airflow_plugin.health import changed as changed_module
-from airflow_plugin.health.changed import Look, NotStored, look, wait_until_stored
+from airflow_plugin.health.changed import SeenReport, NotStored, look, wait_until_stored
 from tests.loopback_server import LoopbackServer
 
 WAITING = {"state": "waiting", "what": "Airflow has not parsed the file since the change", "todo": "Wait"}
@@ -63,7 +63,7 @@ def test_files_are_asked_for_once_and_then_only_what_is_left(pages):
     pages.unseen("A", "B", files=("yellowlive_factory.py",))
     pages.unseen("B")
     pages.unseen()
-    seen: list[Look] = []
+    seen: list[SeenReport] = []
     wait_until_stored(pages.api, {"yellowlive": {"A": "1" * 12, "B": None, "C": "3" * 12}}, 30, seen.append)
     assert [path for path, _ in pages.asked] == ["/stream_factory/api/platforms/yellowlive/seen"] * 3
     assert [(set(body["streams"]), body["ask"]) for _, body in pages.asked] == [

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_plugin.airflow_api import AirflowRefused, airflow
 from airflow_plugin.health import changed as changed_module
-from airflow_plugin.health.changed import SeenReport, NotStored, look, wait_until_stored
+from airflow_plugin.health.changed import NotStored, SeenReport, look, wait_until_stored
 from tests.loopback_server import LoopbackServer
 
 WAITING = {"state": "waiting", "what": "Airflow has not parsed the file since the change", "todo": "Wait"}

@@ -20,6 +20,7 @@ from config_schema.errors import (
     FileUnwritable,
     UnknownName,
 )
+from config_schema.load.yaml_writer import dumped
 from config_schema.stream import STATUSES
 
 FORMAT = 1
@@ -38,7 +39,7 @@ def exported(platforms: Mapping[str, Iterable[StreamRow]]) -> str:
             for platform, rows in platforms.items()
         },
     }
-    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    return dumped(data)
 
 
 def imported(text: str, where: str, platform: str) -> list[RowChange]:

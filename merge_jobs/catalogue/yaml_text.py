@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import yaml
-
 from config_schema.load.documents import plain
 from config_schema.load.yaml_scalars import RESOLVERS
+from config_schema.load.yaml_writer import VisibleDumper, dumped
 from config_schema.model import Dataset
 from merge_jobs.catalogue import DescribedDatastore
 from merge_jobs.catalogue.datasets import LeftOut
 
-LINE = 120
 ITEM = " " * 6  # of the list of datasets
 FILL_IN = "Put columns in primary_key that name each row and are never NULL, with nullable: false, and take the # away:"
 
@@ -22,7 +20,7 @@ class _OneLine(dict[str, Any]):
     """A mapping that is written on one line."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(VisibleDumper):
     """Quotes whatever the model's loader, or any other reader of YAML, takes for anything but a text."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
@@ -69,9 +67,7 @@ def _written(dataset: Dataset) -> dict[str, Any]:
 
 
 def _dumped(data: Any) -> list[str]:
-    # Only line ends of YAML's: a name may hold others.
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LINE)
-    return text.rstrip("\n").split("\n")
+    return dumped(data, _Dumper).rstrip("\n").split("\n")
 
 
 def _comment(text: str) -> Iterable[str]:

@@ -271,6 +271,24 @@ class NotOurs(StoreMismatch):
         super().__init__(where, f"it is there, and {what}", todo)
 
 
+class TypeOfAnother(StoreMismatch):
+    """A type of the model is one that a role has made in the merge store which the job has no reason to trust.
+
+    Whoever makes a type can have a function of theirs called by who writes a value. Where the role is yours, give the
+    type to the job's login; else drop it, and take CREATE on its schema from that role.
+    """
+
+    code = "DF5216"
+
+    def __init__(self, where: str, type_text: str) -> None:
+        self.type_text = type_text
+        todo = "If you know its owner, run ALTER TYPE ... OWNER TO this login; if not, drop it"
+        what = (
+            "it belongs neither to this login nor to the owner of its schema or database, a superuser or an extension"
+        )
+        super().__init__(f"{where}: type {type_text!r}", what, todo)
+
+
 class OfAnother(StoreMismatch):
     """A table was made for another platform, stream or dataset, or another way of merging, than the model says.
 

@@ -11,7 +11,8 @@ SELECT pg_catalog.to_regtype(%(type)s)::pg_catalog.oid::pg_catalog.int8
 
 -- name: schemas_of_type
 -- Of the type, unless it was named with one, and of the operator that its indexes find equal values by. An array has
--- the equality of all arrays.
+-- the equality of all arrays. And whether the type was made by whom the login trusts anyway: a domain's check is called
+-- by who writes a value.
 SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN quote_ident(n.nspname) END,
     (SELECT quote_ident(s.nspname) FROM pg_opclass c
      JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
@@ -19,7 +20,12 @@ SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN
          AND a.amopstrategy = 3
      JOIN pg_operator o ON o.oid = a.amopopr
      JOIN pg_namespace s ON s.oid = o.oprnamespace
-     WHERE c.opcintype = t.oid AND c.opcdefault AND s.nspname <> 'pg_catalog')
+     WHERE c.opcintype = t.oid AND c.opcdefault AND s.nspname <> 'pg_catalog'),
+    pg_has_role(t.typowner, 'USAGE') OR t.typowner = n.nspowner
+        OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = t.typowner AND r.rolsuper)
+        OR EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database() AND d.datdba = t.typowner)
+        OR EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.deptype = 'e'
+                   AND e.objid IN (t.oid, t.typelem))
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(type)s
 
 -- name: describe

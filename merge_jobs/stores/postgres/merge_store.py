@@ -24,7 +24,7 @@ from merge_jobs.database.connections import (
     keep_waiting,
 )
 from merge_jobs.database.pooling import check_may_lock, release
-from merge_jobs.errors import BatchLost, StreamBusy
+from merge_jobs.errors import BatchLost, StreamBusy, TypeOfAnother
 from merge_jobs.sql import execute
 from merge_jobs.stream import Stream
 
@@ -66,7 +66,10 @@ class MergeStore:
         return sql.SQL("=" if schema is None else f"OPERATOR({schema}.=)")
 
     def _of_type(self, text: str) -> tuple[str | None, str | None]:
-        """Return the quoted schemas of a type and of its equality operator; None for pg_catalog."""
+        """Return the quoted schemas of a type and of its equality operator; None for pg_catalog.
+
+        Raises TypeOfAnother for a type that somebody has made whom the login has no reason to trust.
+        """
         if base_type(text) in BUILT_IN_TYPES:
             return None, None
         if text not in self._types:
@@ -74,6 +77,8 @@ class MergeStore:
             found = self.value("dataset.type_in_sight", {"type": text})
             self.run("session.names_of_postgresql")
             row = self.run("dataset.schemas_of_type", {"type": found, "text": text}).fetchone()
+            if row is not None and not row[2]:
+                raise TypeOfAnother(self.where, text)
             self._types[text] = (None, None) if row is None else (row[0], row[1])
         return self._types[text]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -15,6 +16,7 @@ from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.sql.versions import TablesOfAnother
+from merge_jobs.errors import TypeOfAnother
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'a')"
@@ -54,7 +56,7 @@ def stranger(case):
         cursor.execute(TRAP)
     yield role
     with superuser(case) as cursor:
-        cursor.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
+        cursor.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(sql.Identifier(role)))
 
 
 def give(case, stranger: str, table: str) -> None:
@@ -126,3 +128,25 @@ def test_tables_of_a_role_that_the_login_is_a_member_of_are_its_own(case, strang
             cursor.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(sql.Identifier(table), role))
     case.execute("UPDATE t SET word = 'b'")
     assert case.run(LIVE).total.updated == 1
+
+
+@pytest.mark.parametrize("kind", ["id", "id[]"])
+def test_a_type_that_a_stranger_has_made_is_not_taken_for_that_of_the_model(case, stranger, kind):
+    """A domain's check is a function of whoever made it, called by who writes a value."""
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(stranger)))
+        cursor.execute(
+            "CREATE FUNCTION checked(text) RETURNS boolean LANGUAGE plpgsql AS"
+            " $$ BEGIN INSERT INTO public.heard VALUES (current_user); RETURN true; END $$;"
+            "CREATE DOMAIN mytype AS text CHECK (checked(value))"
+        )
+    (table,) = case.datasets
+    columns = (table.columns[0], replace(table.columns[1], type=kind.replace("id", "mytype")))
+    case.execute("ALTER TABLE t DROP word, ADD word text" + kind[2:])
+    case.datasets = (replace(table, columns=columns),)
+    with pytest.raises(TypeOfAnother, match="type 'mytype"):
+        case.run(LIVE)
+    assert heard(case) == []
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("ALTER DOMAIN mytype OWNER TO {}").format(sql.Identifier(case.target.user)))
+    case.run(LIVE)

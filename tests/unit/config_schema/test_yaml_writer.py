@@ -9,17 +9,6 @@ from config_schema.load.yaml_writer import dumped
 
 SEEN_BY_NOBODY = ["a\u200bb", "a\x85b", "a\u2028b", "\ufeffa", "\x1b[2J", "a\tb", "\U000e0001x"]
 HOSTILE = ["\u202egpj.exe", "a\nb\u202e", "{\u202e}", *SEEN_BY_NOBODY]
-    "\u202egpj.exe",
-    "a\u200bb",
-    "a\x85b",
-    "a\u2028b",
-    "\ufeffa",
-    "\x1b[2J",
-    "a\tb",
-    "a\nb\u202e",
-    "\U000e0001x",
-    "{\u202e}",
-]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=ascii)

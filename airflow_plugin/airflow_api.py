@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from config_schema.errors import CommandWrong, StreamFactoryError, VariableMissing
+from config_schema.errors import StreamFactoryError, ValueWrong, VariableMissing
 
 TOKEN_VARIABLE = "DAGFACTORY_AIRFLOW_TOKEN"
 TIMEOUT_SECONDS = 30
@@ -173,7 +173,7 @@ class AirflowClient:
 def airflow(url: str, token: str | None) -> AirflowClient:
     """Return a client. Raises StreamFactoryError without an http address and a token."""
     if not url.startswith(("http://", "https://")):
-        raise CommandWrong("--airflow-url", f"{url!r} is no address", "Write http://host:port")
+        raise ValueWrong("--airflow-url", url, "is no address", "Write http://host:port")
     if not token:
         raise VariableMissing([TOKEN_VARIABLE], "Set it to a token of Airflow's API: POST /auth/token")
     return AirflowClient(url, token)

@@ -19,9 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import FileUnreadable, Problem, ProblemsFound, StreamFactoryError, VariableMissing
+from config_schema.errors import FileUnreadable, ProblemsFound, StreamFactoryError, VariableMissing
+from config_schema.problem import Problem, Rule
 from config_schema.schemas import json_schema
 from config_schema.schemas.findings import findings
+
+SETTINGS_ARE_JSON = Rule("DF2111", "A settings file is JSON.")
+SETTINGS_OF_PLATFORM = Rule("DF2112", "A settings file is that of the platform in whose name it is.")
 
 SECTION = "stream_factory"
 SETTINGS_DIR_VARIABLE = "DAGFACTORY_SETTINGS_DIR"
@@ -162,8 +166,9 @@ def settings_from_json(text: str, original: str, where: str) -> PlatformSettings
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProblemsFound(where, [Problem(where, "", f"not JSON: {error}", "Correct the file")]) from error
-    problems = [Problem(where, path, what, todo) for path, what, todo in findings(data, json_schema("settings"))]
+        problem = SETTINGS_ARE_JSON.problem(where, "", f"not JSON: {error}", "Correct the file")
+        raise ProblemsFound(where, [problem]) from error
+    problems = [finding.problem(where) for finding in findings(data, json_schema("settings"))]
     problems = problems or _of_another_platform(data, original, where)
     if problems:
         raise ProblemsFound(where, problems)
@@ -247,7 +252,7 @@ def _with_tuples(value: Any) -> Any:
 def _of_another_platform(data: dict[str, Any], original: str, where: str) -> list[Problem]:
     wanted = {"original_platform_name": original, "platform_name": names.platform_name(original)}
     return [
-        Problem(where, key, f"{data[key]!r} is another platform", f"Write {value!r}")
+        SETTINGS_OF_PLATFORM.problem(where, key, f"{data[key]!r} is another platform", f"Write {value!r}")
         for key, value in wanted.items()
         if data.get(key, value) != value
     ]

@@ -1,8 +1,11 @@
-"""The root of all errors that a user can meet, the errors that every room has, and Problem, one thing wrong in a model.
+"""The root of all errors that a user can meet, and the errors that are raised in every room.
 
 StreamFactoryError            where, what, what to do; a stable code; whether a retry can help
  ├── ProblemsFound            a model or config that did not pass: every problem at once
  ├── CommandWrong             an option, an argument or a variable that cannot be used
+ │    ├── ValueWrong          it has a value that it cannot have
+ │    ├── OptionMissing       an option that is needed is not given
+ │    ├── OptionsConflict     two options exclude each other
  │    ├── UnknownName         it names something that does not exist
  │    └── VariableMissing     a variable of the environment that is needed is not set
  ├── FileUnreadable           a file cannot be read
@@ -21,25 +24,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
+
+from config_schema.problem import Problem, in_one_line
 
 # In the environment of a program whose output others read than those who started it, as of a job in a task's log.
 SHARED_LOG_VARIABLE = "DAGFACTORY_SHARED_LOG"
 
 WELL_FORMED = "Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password"
-
-Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
-
-
-def _in_one_line(text: str) -> str:
-    if text.isprintable():
-        return text
-    from config_schema.printable import printable  # a parse of DAG files loads as few modules as it can
-
-    return printable(text)
 
 
 class StreamFactoryError(Exception):
@@ -65,7 +59,7 @@ class StreamFactoryError(Exception):
             raise TypeError(f"{cls.__name__} needs a code of its own")
 
     def __init__(self, where: str, what: str, todo: str) -> None:
-        where, what, todo = _in_one_line(where), _in_one_line(what), _in_one_line(todo)
+        where, what, todo = in_one_line(where), in_one_line(what), in_one_line(todo)
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
 
@@ -86,13 +80,13 @@ class StreamFactoryError(Exception):
 
     def with_private(self, text: str) -> Self:
         """Return the error itself, with this as its private part."""
-        self.private = _in_one_line(text)
+        self.private = in_one_line(text)
         return self
 
     def reworded(self, what: str, todo: str | None = None) -> Self:
         """Return a copy that says something else: its class, its fields and its private part stay."""
         again = copy(self)
-        again.what, again.todo = _in_one_line(what), self.todo if todo is None else _in_one_line(todo)
+        again.what, again.todo = in_one_line(what), self.todo if todo is None else in_one_line(todo)
         return again
 
     def as_problem(self, file: str, path: str = "") -> Problem:
@@ -124,27 +118,6 @@ def _copied(kind: type[StreamFactoryError], words: tuple[str, ...]) -> StreamFac
 def text_for_terminal(error: StreamFactoryError, environment: Mapping[str, str]) -> str:
     """Return an error as a command prints it: in full, unless its output is the log of a task."""
     return str(error) if environment.get(SHARED_LOG_VARIABLE) else error.in_full()
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line.
-
-    `code` is that of the error which was found where one thing of several was looked at, None of a broken rule.
-    """
-
-    file: str
-    path: str
-    what: str
-    todo: str
-    line: int | None = field(default=None, compare=False)  # where known
-    code: str | None = field(default=None, compare=False)
-
-    def __str__(self) -> str:
-        file = self.file if self.line is None else f"{self.file}:{self.line}"
-        where = ": ".join(part for part in (file, self.path) if part)
-        code = f" [{self.code}]" if self.code else ""
-        return _in_one_line(f"{where}: {self.what}. {self.todo}{code}")  # names of files may hold anything, too
 
 
 class ProblemsFound(StreamFactoryError):
@@ -180,12 +153,54 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
 
 
 class CommandWrong(StreamFactoryError):
-    """An option, an argument, a variable of the environment or a setting of Airflow cannot be used as it is given.
+    """A command cannot be run with the options, arguments or variables that it was given.
 
-    Give it as the error says; each command's --help has an example.
+    Give them as the error says; each command's --help has an example. Its subclasses say which, as fields.
     """
 
     code = "DF1002"
+
+
+class ValueWrong(CommandWrong):
+    """An option, an argument or a setting has a value that it cannot have.
+
+    Give another value, as the error says; each command's --help has an example.
+    """
+
+    code = "DF1010"
+
+    def __init__(self, option: str, value: object, reason: str, todo: str) -> None:
+        self.option, self.value, self.reason = option, value, reason
+        super().__init__(option, f"{value!r} {reason}", todo)
+
+
+class OptionMissing(CommandWrong):
+    """An option that a command needs is not given.
+
+    Give it, or one of those that the error names.
+    """
+
+    code = "DF1011"
+
+    def __init__(self, options: Iterable[str], todo: str, where: str, why: str = "") -> None:
+        self.options, self.why = tuple(options), why
+        what = f"{' or '.join(self.options)} is not given"
+        super().__init__(where, f"{what}: {why}" if why else what, todo)
+
+
+class OptionsConflict(CommandWrong):
+    """Options are given together that exclude each other.
+
+    Give one of them.
+    """
+
+    code = "DF1012"
+
+    def __init__(self, options: Iterable[str]) -> None:
+        self.options = tuple(options)
+        super().__init__(
+            self.options[0], f"it is given together with {', '.join(self.options[1:])}", "Give one of them"
+        )
 
 
 class UnknownName(CommandWrong):

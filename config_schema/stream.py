@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
+from config_schema.problem import Problem, Rule
 from config_schema.schemas import json_schema
 from config_schema.schemas.findings import findings
 
@@ -22,6 +23,18 @@ STATUSES = ("active", "paused", "retired")
 LONGEST = 500_000  # characters of a config_json; the schema's bounds let a large one have half of that
 MOST_REPORTED = 20  # problems of a row
 ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
+TEXT_NOT_TOO_LONG = Rule("DF1601", f"The text of a config has at most {LONGEST} characters.")
+TEXT_IS_JSON = Rule("DF1602", "The text of a config is JSON.")
+VERSION_IS_KNOWN = Rule("DF1603", "This version of the plugin knows the config's `config_version`.")
+PROBLEMS_LISTED = Rule("DF1604", f"A config has at most {MOST_REPORTED} problems; the others are not listed.")
+NO_SHADOW_BY_NAME = Rule("DF1605", "Only a shadow has a store with the name of one.")
+KEY_OF_STORE = Rule("DF1606", "A config's `stream_key` is that of its store, or of its store and dataset.")
+ONE_DATASET = Rule("DF1607", "The stream of a single dataset has one dataset.")
+PLATFORM_NAME_DERIVED = Rule("DF1608", "`platform_name` is derived from `original_platform_name`.")
+SHADOW_NOT_SCHEDULED = Rule("DF1609", "A shadow has no schedule.")
+ONE_SCHEDULE = Rule("DF1610", "A stream has a schedule or assets that start it, not both.")
+NOT_STARTED_BY_ITSELF = Rule("DF1611", "A stream is not started by a dataset of its own.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +112,14 @@ def stream_config(config_json: str, where: str = "") -> StreamConfig:
     """
     if len(config_json) > LONGEST:
         what = f"the text has more than {LONGEST} characters"
-        raise ProblemsFound(where, [Problem(where, "", what, "Correct the row's config_json")])
+        raise ProblemsFound(where, [TEXT_NOT_TOO_LONG.problem(where, "", what, "Correct the row's config_json")])
     try:
         data = json.loads(config_json)
         if "\\u" in config_json:  # which can stand for half a character, that no file and no database takes
             json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ProblemsFound(
-            where, [Problem(where, "", f"not JSON: {error}", "Correct the row's config_json")]
+            where, [TEXT_IS_JSON.problem(where, "", f"not JSON: {error}", "Correct the row's config_json")]
         ) from error
     return from_dict(data, where)
 
@@ -128,37 +141,42 @@ def check(data: Any, where: str = "") -> Iterator[Problem]:
     """Yield the problems of a parsed config_json: those of single keys, or if there are none those between keys."""
     if isinstance(data, dict) and _newer(data.get("config_version")):
         what = f"config_version {str(data['config_version'])[:20]} is newer than {CONFIG_VERSION}"
-        yield Problem(where, "config_version", what, "Upgrade the plugin")
+        yield VERSION_IS_KNOWN.problem(where, "config_version", what, "Upgrade the plugin")
         return
-    of_schema = [
-        Problem(where, *finding) for finding in islice(findings(data, json_schema("stream")), MOST_REPORTED + 1)
-    ]
+    of_schema = [finding.problem(where) for finding in islice(findings(data, json_schema("stream")), MOST_REPORTED + 1)]
     if len(of_schema) > MOST_REPORTED:
-        of_schema[-1] = Problem(where, "", f"there are more than {MOST_REPORTED} problems", "Correct these first")
+        what = f"there are more than {MOST_REPORTED} problems"
+        of_schema[-1] = PROBLEMS_LISTED.problem(where, "", what, "Correct these first")
     yield from of_schema or _between_keys(data, where)
 
 
 def _between_keys(data: dict[str, Any], where: str) -> Iterator[Problem]:
     store, datasets = data["store_name"], data["datasets"]
     if store.endswith(names.SHADOW):
-        yield Problem(where, "store_name", f"{store!r} has the name of a shadow", "Rename the datastore")
+        yield NO_SHADOW_BY_NAME.problem(
+            where, "store_name", f"{store!r} has the name of a shadow", "Rename the datastore"
+        )
     of = names.shadow_store(store) if data.get("shadow") else store
     wanted = names.stream_key(of, datasets[0] if data["single_dataset"] else None)
     if data["stream_key"] != wanted:
         what = f"{data['stream_key']!r} is not the key of store {of!r}"
-        yield Problem(
+        yield KEY_OF_STORE.problem(
             where, "stream_key", what, f"Write {wanted!r}, or correct store_name, single_dataset and datasets"
         )
     if data["single_dataset"] and len(datasets) != 1:
-        yield Problem(where, "datasets", f"a single_dataset stream has {len(datasets)} datasets", "Name one")
+        yield ONE_DATASET.problem(
+            where, "datasets", f"a single_dataset stream has {len(datasets)} datasets", "Name one"
+        )
     derived = names.platform_name(data["original_platform_name"])
     if data["platform_name"] != derived:
         what = f"{data['platform_name']!r} is not derived from {data['original_platform_name']!r}"
-        yield Problem(where, "platform_name", what, f"Write {derived!r}")
+        yield PLATFORM_NAME_DERIVED.problem(where, "platform_name", what, f"Write {derived!r}")
     yield from _between_schedules(data, where)
     for key in ("schedule", "schedule_assets"):
         if data.get("shadow") and data.get(key):
-            yield Problem(where, key, "a shadow has no schedule", "Leave it out: a shadow is triggered by hand")
+            yield SHADOW_NOT_SCHEDULED.problem(
+                where, key, "a shadow has no schedule", "Leave it out: a shadow is triggered by hand"
+            )
 
 
 def _between_schedules(data: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -166,12 +184,14 @@ def _between_schedules(data: dict[str, Any], where: str) -> Iterator[Problem]:
     if not assets:
         return
     if "schedule" in data:
-        yield Problem(where, "schedule_assets", "the stream has a schedule too", "Leave out one of the two")
+        yield ONE_SCHEDULE.problem(
+            where, "schedule_assets", "the stream has a schedule too", "Leave out one of the two"
+        )
     own = {names.dataset_asset(data["original_platform_name"], data["store_name"], name) for name in data["datasets"]}
     for index, asset in enumerate(assets):
         if names.asset_uri(asset) in own:
             what = f"{asset!r} is the stream's own dataset, which would start it again and again"
-            yield Problem(where, f"schedule_assets[{index}]", what, "Leave it out")
+            yield NOT_STARTED_BY_ITSELF.problem(where, f"schedule_assets[{index}]", what, "Leave it out")
 
 
 def _newer(version: Any) -> bool:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import CommandWrong, UnknownName, choose_from
+from config_schema.errors import OptionMissing, UnknownName, ValueWrong, choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
 from config_schema.model.quality import Reference
 
@@ -74,7 +74,7 @@ class Stream:
 def stream_of(
     ecosystem: Ecosystem, platform: str, store: str, dataset: str | None = None, datasets: Sequence[str] = ()
 ) -> Stream:
-    """Return the stream of a store on a platform. Raises CommandWrong naming what there is to choose from.
+    """Return the stream of a store on a platform. Raises CommandWrong: an UnknownName has the names to choose from.
 
     `dataset` is for a single_dataset store; `datasets` are the assigned ones of a multi_dataset store (none given:
     all).
@@ -90,7 +90,8 @@ def stream_of(
     if of.consistency is Consistency.SINGLE_DATASET:
         return _of_one(on, of, dataset or (datasets[0] if len(datasets) == 1 else None))
     if dataset is not None:
-        raise CommandWrong("--dataset", f"{store} is a multi_dataset store", "Leave --dataset away")
+        todo = f"Leave --dataset out: all datasets of {store} are merged together"
+        raise ValueWrong("--dataset", dataset, f"is one dataset, and {store} is a multi_dataset store", todo)
     wanted = [_dataset(of, name, "--datasets") for name in dict.fromkeys(datasets)] or list(of.datasets)
     return Stream(on, of, tuple(sorted(wanted, key=lambda d: d.name)), names.stream_key(store))
 
@@ -98,7 +99,7 @@ def stream_of(
 def _of_one(platform: Platform, store: Datastore, dataset: str | None) -> Stream:
     if dataset is None:
         known = choose_from("", [d.name for d in store.datasets])
-        raise CommandWrong("--dataset", f"{store.name} is a single_dataset store, and no dataset is named", known)
+        raise OptionMissing(["--dataset"], known, store.name, "a single_dataset store")
     found = _dataset(store, dataset, "--dataset")
     return Stream(platform, store, (found,), names.stream_key(store.name, dataset))
 
@@ -125,12 +126,12 @@ def tables_key(store: str, dataset: str | None, tables: Tables) -> str:
 def with_tables(stream: Stream, tables: Tables, ecosystem: Ecosystem) -> Stream:
     """Return the stream itself, or its shadow: the same stream under another store's name.
 
-    Raises CommandWrong if the model has a store of that name, whose tables the shadow would take.
+    Raises ValueWrong if the model has a store of that name, whose tables the shadow would take.
     """
     if tables is Tables.OWN:
         return stream
     name = names.shadow_store(stream.store.name)
     if any(store.name == name for store in ecosystem.datastores):
-        raise CommandWrong("--tables", f"the model has a datastore {name!r}", "Rename that datastore")
+        raise ValueWrong("--tables", tables.value, f"would use the tables of the datastore {name!r}", "Rename it")
     _, sign, dataset = stream.key.partition("#")
     return replace(stream, store=replace(stream.store, name=name), key=f"{name}{sign}{dataset}")

@@ -10,7 +10,7 @@ from airflow_plugin.bootstrap.kubernetes_files import FOLDER, has_bundle
 from airflow_plugin.factory.bundle_config import LIST, SECTION, configured, settings_text, with_streams
 from airflow_plugin.factory.factory_file import bundle_file
 from config_schema import names
-from config_schema.errors import CommandWrong
+from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 
 
@@ -45,6 +45,19 @@ def bundled_files(out: Path, platform: Platform, files: Mapping[PurePosixPath, s
     return others | dict.fromkeys(there, text)
 
 
+class BundleListMalformed(StreamFactoryError):
+    """Airflow's list of DAG bundles is not a JSON list of bundles.
+
+    Write a JSON list of bundles there; the error says what cannot be read.
+    """
+
+    code = "DF3304"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"[{SECTION}] {LIST}", f"it cannot be read ({reason})", "Write a JSON list of bundles there")
+
+
 def settings_to_print(platforms: Sequence[str]) -> str:
     """Return what is to be set in airflow.cfg, beside the bundles that are set there now.
 
@@ -53,8 +66,7 @@ def settings_to_print(platforms: Sequence[str]) -> str:
     try:
         bundles = configured(_set_now())
     except ValueError as error:
-        todo = "Write a JSON list of bundles there"
-        raise CommandWrong(f"[{SECTION}] {LIST}", f"it cannot be read ({error})", todo) from error
+        raise BundleListMalformed(str(error)) from error
     return settings_text(with_streams(bundles, platforms))
 
 

@@ -1,18 +1,20 @@
-"""`dagfactory doctor`."""
+"""`dagfactory doctor`, and how it prints findings: by platform, in colours, with what to do below each."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from airflow_plugin.cli.options import Json, ModelOption, Platforms
+from airflow_plugin.doctor.finding import Finding, Level, worst
 from config_schema.echo import echo_text
-
-if TYPE_CHECKING:
-    from airflow_plugin.doctor.finding import Finding
+from config_schema.terminal import PlainConsole
 
 Model = Annotated[
     Path | None, typer.Option("--model", help="Look at this model too, and its git.", envvar="DAGFACTORY_MODEL")
@@ -62,12 +64,38 @@ def check(model: ModelOption = Path(), platform: Platforms = None, as_json: Json
 
 
 def _print(findings: list[Finding], as_json: bool) -> None:
-    from airflow_plugin.cli.doctor_view import print_findings
-    from airflow_plugin.doctor.finding import Level, worst
-
     if as_json:
         echo_text(json.dumps({"findings": [finding.to_dict() for finding in findings]}, indent=2))
     else:
         print_findings(findings)
     if worst(findings) is Level.ERROR:
         raise typer.Exit(1)
+
+
+COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+LEVEL_WIDTH = max(len(level.value) for level in Level)
+MACHINE = "this machine"
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print findings, in colours where the terminal has them."""
+    console = PlainConsole()
+    for line in _lines(findings):
+        console.print(line, soft_wrap=True)
+
+
+def _lines(findings: Sequence[Finding]) -> Iterator[Text]:
+    width = max((len(finding.area) for finding in findings), default=0)
+    for platform, of_platform in groupby(findings, key=lambda finding: finding.platform):
+        yield Text(platform or MACHINE, "bold")
+        for finding in of_platform:
+            level = f"  {finding.level.value:{LEVEL_WIDTH}}"
+            yield Text.assemble((level, COLOURS[finding.level]), f"  {finding.area:{width}}  ", _text(finding))
+            if finding.todo:
+                yield Text(f"  {'':{LEVEL_WIDTH}}  {'':{width}}  -> {finding.todo}")
+    counts = {level: sum(finding.level is level for finding in findings) for level in Level}
+    yield Text(f"{counts[Level.ERROR]} errors, {counts[Level.WARNING]} warnings, {counts[Level.OK]} ok")
+
+
+def _text(finding: Finding) -> str:
+    return f"{finding.what} [{finding.code}]" if finding.code else finding.what

@@ -1,4 +1,4 @@
-"""The merge job as a child process: this program knows its command line, not its code."""
+"""The merge job as a child process, known by its command line only, and the commands that only call it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Never
+
+import typer
 
 # A command that hands on whatever it is given, --help too.
 PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -20,3 +22,32 @@ def run_merge_job(*arguments: str, handed_on: Sequence[str]) -> Never:
         sys.stdout.flush()
         os.execv(command[0], command)
     sys.exit(subprocess.call(command))
+
+
+views = typer.Typer(help="Manage what consumers see: views, roles, rights.", no_args_is_help=True)
+
+
+@views.callback()
+def group() -> None:
+    """Manage what consumers see: views, roles, rights."""
+
+
+@views.command(context_settings=PASSED_THROUGH)
+def reconcile(context: typer.Context) -> None:
+    """Bring consumers' views, roles and rights in line with the model; --dry-run prints the SQL.
+
+    Example: dagfactory views reconcile --platform YellowLive --model ./model
+
+    Exit codes: 0 done or nothing to do, 1 something stands in the way or an error, 2 a wrong option.
+    """
+    run_merge_job("views", "reconcile", handed_on=context.args)
+
+
+def plan(context: typer.Context) -> None:
+    """Run `dagfactory views reconcile --dry-run`."""
+    run_merge_job("views", "plan", handed_on=context.args)
+
+
+def simulate(context: typer.Context) -> None:
+    """Run `merge-job simulate`."""
+    run_merge_job("simulate", handed_on=context.args)

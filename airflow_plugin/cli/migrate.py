@@ -60,8 +60,8 @@ def extract(
 
     Exit codes: 0 every ingestion DAG was read; 1 an error, or a stream that was left out.
     """
+    from airflow_plugin.cli.messages import print_error
     from airflow_plugin.cli.migrate_view import print_extracted
-    from airflow_plugin.cli.wording import print_error
     from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import as_yaml, extracted, twice
     from airflow_plugin.static_dags.static_dag import static_files
@@ -102,8 +102,8 @@ def compare(
 
     Exit codes: 0 nothing differs but what always does; 2 something does; 1 an error, or a DAG that cannot be compared.
     """
+    from airflow_plugin.cli.messages import print_error
     from airflow_plugin.cli.migrate_view import compared_as_dict, print_compared
-    from airflow_plugin.cli.wording import print_error
     from airflow_plugin.migrate.compare import compared
     from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import extracted

@@ -10,7 +10,7 @@ import typer
 
 from airflow_plugin.cli.migrate_shadow import ModelFolder, RowsFile, Yes
 from config_schema.echo import echo
-from config_schema.errors import CommandWrong
+from config_schema.errors import OptionMissing
 
 if TYPE_CHECKING:
     from airflow_plugin.migrate.cutover import Way
@@ -50,7 +50,7 @@ def cutover(
         rollback(file, airflow_url, state, timeout, yes)
         return
 
-    from airflow_plugin.cli.wording import talk
+    from airflow_plugin.cli.messages import talk
     from airflow_plugin.migrate.cutover import carry_out
     from airflow_plugin.migrate.cutover_state import alone, read_state
 
@@ -68,7 +68,7 @@ def cutover(
 
 def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout = 3600, yes: Yes = False) -> None:
     """Undo a cutover, from wherever it has come to."""
-    from airflow_plugin.cli.wording import talk
+    from airflow_plugin.cli.messages import talk
     from airflow_plugin.migrate.cutover import roll_back
     from airflow_plugin.migrate.cutover_state import NotBegun, alone, read_state
 
@@ -86,7 +86,7 @@ def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout
 
 def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
     from airflow_plugin.airflow_api import TOKEN_VARIABLE, airflow
-    from airflow_plugin.cli.wording import talk
+    from airflow_plugin.cli.messages import talk
     from airflow_plugin.migrate.cutover import Way
     from airflow_plugin.migrate.cutover_state import state_path
     from airflow_plugin.sync.apply import author
@@ -112,7 +112,7 @@ def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover
         find = of_model(loaded, f"the model in {model}")
     else:
         todo = "Give --rows, as extract wrote them, or --model"
-        raise CommandWrong(str(file), "its rows come from nowhere", todo)
+        raise OptionMissing(["--rows", "--model"], todo, str(file))
     known = stream_defaults(loaded, ())
     read = static_files(file)
     if read.problems:  # moving the file takes every DAG in it away, those that nobody sees here too

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from airflow_plugin.cli.wording import talk
+from airflow_plugin.cli.messages import talk
 from airflow_plugin.migrate.compare import Compared, DagDifference
 from airflow_plugin.migrate.extract import Extracted
 from config_schema.terminal import PlainConsole

@@ -53,8 +53,8 @@ def plan(
 
     Exit codes: 0 done, 1 an error, 2 there are changes (with --detailed-exitcode).
     """
+    from airflow_plugin.cli.messages import print_warning
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
-    from airflow_plugin.cli.wording import print_warning
     from airflow_plugin.streams.transfer import exported_rows, read
     from airflow_plugin.sync.graph import stream_graph
     from airflow_plugin.sync.plan import plan_against

@@ -49,12 +49,12 @@ def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = Fa
 
     Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
     """
-    from config_schema.errors import CommandWrong
+    from config_schema.errors import ValueWrong
 
     if drop is None:
         _retire(name, dry_run, yes)
     elif drop != name:
-        raise CommandWrong("--drop", f"{drop!r} is not {name!r}", f"To drop all its tables: --drop {name}")
+        raise ValueWrong("--drop", drop, f"is not {name!r}", f"To drop all its tables: --drop {name}")
     else:
         _drop(name, dry_run, yes)
 
@@ -130,7 +130,7 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
 def _ask(question: str, yes: bool) -> None:
     """Ask before going on; a no rolls back what was changed so far."""
     if not yes and sys.stdin.isatty():
-        from airflow_plugin.cli.wording import confirm
+        from airflow_plugin.cli.messages import confirm
 
         confirm(question)
 

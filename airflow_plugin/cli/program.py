@@ -12,7 +12,7 @@ from airflow_plugin.cli.bootstrap import bootstrap
 from airflow_plugin.cli.db import db
 from airflow_plugin.cli.demo import demo
 from airflow_plugin.cli.doctor import doctor
-from airflow_plugin.cli.merge_job import PASSED_THROUGH
+from airflow_plugin.cli.merge_job import PASSED_THROUGH, views
 from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.model import model
 from airflow_plugin.cli.plan import plan
@@ -23,7 +23,6 @@ from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
-from airflow_plugin.cli.views import views
 from config_schema.errors import PackageMissing, StreamFactoryError
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
@@ -59,7 +58,7 @@ add_old_names(app, GROUPS)
 
 def run() -> Never:
     """Run the command line; an error that a user can meet is worded on stderr and ends with exit code 1."""
-    from airflow_plugin.cli.wording import print_error
+    from airflow_plugin.cli.messages import print_error
 
     try:
         app(prog_name="dagfactory")

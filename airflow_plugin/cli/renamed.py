@@ -9,10 +9,9 @@ from typing import Any
 
 import typer
 
-from airflow_plugin.cli import db, doctor, last_good, migrate_cutover, runs, streams_change, views
+from airflow_plugin.cli import db, doctor, last_good, merge_job, migrate_cutover, runs, streams_change
 from airflow_plugin.cli import streams_preview as preview
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
-from airflow_plugin.cli.simulate import simulate
 from config_schema.echo import echo
 
 
@@ -38,8 +37,8 @@ RENAMED = (
     Renamed("batch reset", "dagfactory runs reset", runs.reset, passed_through=True),
     Renamed("batch sql", "dagfactory runs sql", runs.sql, passed_through=True),
     Renamed("batch trust", "dagfactory runs trust", runs.trust, passed_through=True),
-    Renamed("views plan", "dagfactory views reconcile --dry-run", views.plan, passed_through=True),
-    Renamed("simulate", "merge-job simulate", simulate, passed_through=True),
+    Renamed("views plan", "dagfactory views reconcile --dry-run", merge_job.plan, passed_through=True),
+    Renamed("simulate", "merge-job simulate", merge_job.simulate, passed_through=True),
     Renamed("streams edit", "dagfactory streams set --editor", streams_change.edit),
     Renamed("migrate rollback", "dagfactory migrate cutover --undo", migrate_cutover.rollback),
 )

@@ -7,7 +7,7 @@ from collections import Counter
 import typer
 
 from airflow_plugin.airflow_api import AirflowClient
-from airflow_plugin.cli.wording import print_error, talk
+from airflow_plugin.cli.messages import print_error, talk
 from airflow_plugin.health.changed import Changed, SeenReport, look
 from airflow_plugin.health.changed import wait_until_stored as wait
 from config_schema.errors import StreamFactoryError

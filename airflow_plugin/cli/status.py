@@ -26,7 +26,7 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
 
     Exit codes: 0 no stream is late, 1 one is, or an error, which is named.
     """
-    from airflow_plugin.cli.wording import print_error
+    from airflow_plugin.cli.messages import print_error
     from airflow_plugin.doctor.settings_files import platforms_with_settings
     from airflow_plugin.health.streams import read_stored
     from airflow_plugin.quiet_airflow import quiet_airflow

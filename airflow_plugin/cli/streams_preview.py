@@ -90,8 +90,8 @@ def simulate(file: File, model: Against = None, no_airflow: NoAirflow = False, a
     """Print the DAG of a config that is not stored yet, or every problem for which it would be quarantined."""
     from datetime import UTC, datetime
 
+    from airflow_plugin.cli.messages import print_error
     from airflow_plugin.cli.preview_view import print_dag, print_differences
-    from airflow_plugin.cli.wording import print_error
     from airflow_plugin.preview.candidates import candidate_of_file, candidates_of_model, differences
     from airflow_plugin.preview.shown import shown_dag
     from airflow_plugin.quiet_airflow import quiet_airflow

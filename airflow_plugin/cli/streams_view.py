@@ -20,7 +20,7 @@ from airflow_plugin.control.stream_table import (
 from airflow_plugin.streams.comparing import RowDifference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.echo import echo_text
-from config_schema.errors import Problem
+from config_schema.problem import Problem
 from config_schema.terminal import PlainConsole
 
 WIDE = 200  # where the output is no terminal, nothing is cut

@@ -94,9 +94,9 @@ def sync(
     changes, or there are rows changed by hand (with --detailed-exitcode); 3 the rows are written, and Airflow has not
     stored all of them (with --wait).
     """
+    from airflow_plugin.cli.messages import confirm, print_warning
     from airflow_plugin.cli.plan_view import left_note, print_plan, summary
     from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
-    from airflow_plugin.cli.wording import confirm, print_warning
     from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
     from airflow_plugin.sync.plan import changed_by_platform

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from airflow_plugin.doctor.bundle import bundle_findings, bundles
-from airflow_plugin.doctor.factory_files import beside_bundle_findings, dags_folder, factory_file_findings
+from airflow_plugin.doctor.bundle import BUNDLE_LIST_IS_VALID, bundle_findings, bundles
+from airflow_plugin.doctor.factory_files import (
+    FACTORY_FILES_CHECKED,
+    beside_bundle_findings,
+    dags_folder,
+    factory_file_findings,
+)
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
-from airflow_plugin.doctor.settings_files import platforms_with_settings, settings_findings
+from airflow_plugin.doctor.settings_files import SETTINGS_FILE_IS_THERE, platforms_with_settings, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
 from airflow_plugin.doctor.tls import platform_tls_findings
 from airflow_plugin.doctor.versions import notifier_findings, version_findings
@@ -56,11 +61,13 @@ def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None)
     yield from found
     if not known:
         todo = "Run dagfactory bootstrap and put its settings files there, or name the model with --model"
-        yield Area("settings").error(f"there is no settings file in {settings_dir()}", todo)
+        yield Area("settings").error(SETTINGS_FILE_IS_THERE, f"there is no settings file in {settings_dir()}", todo)
     folder = dags or dags_folder()
     if folder is None:
         todo = "Name the folder with --dags, if it is on this machine"
-        yield Area("factory files").warning("not looked at, as there is no Airflow here to say where they are", todo)
+        yield Area("factory files").warning(
+            FACTORY_FILES_CHECKED, "not checked, because there is no Airflow here that knows their folder", todo
+        )
     for name in platforms or known:
         yield from _of_platform(name, model, folder)
 
@@ -89,7 +96,9 @@ def _of_dag_files(settings: PlatformSettings, folder: Path) -> Iterator[Finding]
         found = bundles()
     except ValueError as error:
         todo = "Write a JSON list of bundles, as dagfactory bootstrap --bundle prints it"
-        yield Area("bundle", settings.original_platform_name).error(f"dag_bundle_config_list: {error}", todo)
+        yield Area("bundle", settings.original_platform_name).error(
+            BUNDLE_LIST_IS_VALID, f"dag_bundle_config_list: {error}", todo
+        )
         return
     if of_platform(found, settings.original_platform_name):
         yield from bundle_findings(settings, found)

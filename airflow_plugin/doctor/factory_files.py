@@ -11,6 +11,13 @@ from airflow_plugin.doctor.finding import Area, Finding, Level
 from airflow_plugin.factory.factory_file import bundle_file, factory_file
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
+from config_schema.problem import Rule
+
+FACTORY_FILES_ARE_THERE = Rule("DF3651", "The dags folder has every factory file of a platform.")
+STREAM_IN_ONE_FILE = Rule("DF3652", "A stream is in one factory file, or in the bundle.")
+FACTORY_FILE_READABLE = Rule("DF3653", "A factory file can be read.")
+FACTORY_FILE_CURRENT = Rule("DF3654", "A factory file is what bootstrap of this version writes.")
+FACTORY_FILES_CHECKED = Rule("DF3655", "Doctor knows Airflow's dags folder.")
 
 BOOTSTRAP = "Run dagfactory bootstrap, and put its factory files there"
 
@@ -29,16 +36,22 @@ def factory_file_findings(settings: PlatformSettings, folder: Path) -> Iterator[
     area = Area("factory files", settings.original_platform_name)
     by_count = _found(settings.platform_name, folder)
     if not by_count:
-        yield area.error(f"there is none in {folder}", BOOTSTRAP)
+        yield area.error(FACTORY_FILES_ARE_THERE, f"there is none in {folder}", BOOTSTRAP)
         return
     if len(by_count) > 1 or any(len(paths) > 1 for files in by_count.values() for paths in files.values()):
         paths = sorted(str(path) for files in by_count.values() for paths in files.values() for path in paths)
-        yield area.error(f"a stream is in more than one of {', '.join(paths)}", "Keep those of one number of shards")
+        yield area.error(
+            STREAM_IN_ONE_FILE,
+            f"a stream is in more than one of {', '.join(paths)}",
+            "Keep those of one number of shards",
+        )
         return
     ((count, files),) = by_count.items()
     missing = [names.factory_file(settings.platform_name, n, count) for n in range(1, count + 1) if n not in files]
     if missing:
-        yield area.error(f"{', '.join(missing)} not in {folder}: their streams have no DAG", BOOTSTRAP)
+        yield area.error(
+            FACTORY_FILES_ARE_THERE, f"{', '.join(missing)} not in {folder}: their streams have no DAG", BOOTSTRAP
+        )
     for number, (path,) in sorted(files.items()):
         yield _of_file(area, path, factory_file(settings.original_platform_name, number, count))
 
@@ -52,7 +65,9 @@ def beside_bundle_findings(settings: PlatformSettings, folder: Path) -> Iterator
         finding = _of_file(area, path, for_workers)
         if finding.level is Level.WARNING:
             what = f"{path} has the DAGs that the bundle has too: each parse takes them from the other"
-            finding = area.error(what, "Run dagfactory bootstrap --bundle, which leaves it for tasks that are queued")
+            finding = area.error(
+                STREAM_IN_ONE_FILE, what, "Run dagfactory bootstrap --bundle, which leaves it for tasks that are queued"
+            )
         yield finding
 
 
@@ -70,7 +85,9 @@ def _of_file(area: Area, path: Path, wanted: str) -> Finding:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        return area.error(f"{path} cannot be read ({error})", "Let Airflow read it")
+        return area.error(FACTORY_FILE_READABLE, f"{path} cannot be read ({error})", "Let Airflow read it")
     if text != wanted:
-        return area.warning(f"{path} is not as this version writes it", "Run dagfactory bootstrap, or know why")
+        return area.warning(
+            FACTORY_FILE_CURRENT, f"{path} is not what this version writes", "Run dagfactory bootstrap, or know why"
+        )
     return area.ok(str(path))

@@ -14,8 +14,11 @@ from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.settings import PlatformSettings, web_dsn
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.problem import Rule
 from config_schema.sql import component_logins as logins
 from config_schema.sql.component_logins import Duty
+
+LOGIN_HAS_LEAST_RIGHTS = Rule("DF3641", "A component's login may do only what the component needs.")
 
 AREA = "logins"
 MAKE = "Run dagfactory bootstrap --roles, which makes a login for each component, and give them those for"
@@ -60,5 +63,7 @@ def _of_login(
     may = "owns the tables" if is_owner else "may make roles or pass by rights"
     what = f"{components}: {user}, who {may}: it can do more than this needs, change and drop merged data for one"
     if set(wanted) <= set(there):
-        return area.warning(what, f"Give each its own login, which is there: {', '.join(wanted)}")
-    return area.warning(what, f"{MAKE}: {', '.join(duty.value for duty in duties)}")
+        return area.warning(
+            LOGIN_HAS_LEAST_RIGHTS, what, f"Give each its own login, which is there: {', '.join(wanted)}"
+        )
+    return area.warning(LOGIN_HAS_LEAST_RIGHTS, what, f"{MAKE}: {', '.join(duty.value for duty in duties)}")

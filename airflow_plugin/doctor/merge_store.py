@@ -24,7 +24,18 @@ from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
+from config_schema.problem import Rule
 from config_schema.sql.versions import Part, State
+
+SERVER_IS_TESTED = Rule("DF3671", "The merge store's version of PostgreSQL is one that is tested.")
+SERVER_IS_PRIMARY = Rule("DF3672", "The merge store is not a standby.")
+PUBLIC_MAKES_NOTHING = Rule("DF3673", "Users who only read may not create tables or functions in the merge store.")
+TABLE_IS_THERE = Rule("DF3674", "The tables of a platform are there.")
+TABLE_IS_READABLE = Rule("DF3675", "The user may read the tables of a platform.")
+CONFIGS_FIT = Rule("DF3676", "The stream table takes configs of any length.")
+MODEL_IS_SYNCED = Rule("DF3677", "A model was synced.")
+TABLES_ARE_CURRENT = Rule("DF3678", "The tables of a platform have the version that this program uses.")
+MIGRATION_IS_UNCHANGED = Rule("DF3679", "The files of migrations that a database has are unchanged.")
 
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db upgrade, which create it"
@@ -78,9 +89,10 @@ def _of_server(area: Area, connection: Connection, where: str) -> Iterator[Findi
     yield area.ok(f"{where}, PostgreSQL {version}")
     if not OLDEST <= number // 10000 <= NEWEST:
         todo = f"Use PostgreSQL {OLDEST} to {NEWEST}, which it is tested with"
-        yield area.warning(f"PostgreSQL {version} is untested", todo)
+        yield area.warning(SERVER_IS_TESTED, f"PostgreSQL {version} is untested", todo)
     if standby:
-        yield area.warning("this is a standby: it can lag, and jobs cannot write to it", "Name the primary in the DSN")
+        what = "this is a standby: it can lag, and jobs cannot write to it"
+        yield area.warning(SERVER_IS_PRIMARY, what, "Name the primary in the DSN")
 
 
 def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Finding]:
@@ -93,7 +105,7 @@ def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Find
         statements.append(f'REVOKE CREATE ON SCHEMA "{schema}" FROM PUBLIC')
     if statements:
         what = "every user of this database may make tables and functions in it, though consumers only read views"
-        yield area.warning(what, f"As its owner: {'; '.join(statements)}")
+        yield area.warning(PUBLIC_MAKES_NOTHING, what, f"As its owner: {'; '.join(statements)}")
     else:
         yield area.ok("who only reads may make no tables and functions here")
 
@@ -115,20 +127,23 @@ def _of_tables(
     for table in (stream_table, history, state):
         if table not in tables:
             lacking = f"there is no {table} in schema {session.schema!r}"
-            yield area.error(lacking, SYNC) if table == stream_table else area.warning(lacking, SYNC)
+            is_lost = table == stream_table
+            yield (area.error if is_lost else area.warning)(TABLE_IS_THERE, lacking, SYNC)
     for table, (may_read, _) in tables.items():
         if not may_read:
             todo = f"Run dagfactory bootstrap --roles as the owner, or GRANT SELECT ON {table}"
-            yield area.error(f"{table} may not be read by this user", todo)
+            yield area.error(TABLE_IS_READABLE, f"{table} may not be read by this user", todo)
     if stream_table in tables and all(may_read for may_read, _ in tables.values()):
         writing = "read and written" if tables[stream_table][1] else "read, but not written: enough for the factory"
         jobs = "" if set(_batch_tables(platform)) <= tables.keys() else "; no job has run yet"
         yield area.ok(f"{stream_table} can be {writing}{jobs}")
     if stream_table in tables and (limit := StreamTable(session).config_limit()) is not None:
         what = f"{stream_table} takes configs of at most {limit} characters"
-        yield area.warning(what, "Run dagfactory db upgrade, which widens the column")
+        yield area.warning(CONFIGS_FIT, what, "Run dagfactory db upgrade, which widens the column")
     if tables.get(state, (False, False))[0] and ModelState(session).commit() is None:
-        yield area.warning("no model was synced yet, so that jobs have none to run", "Run dagfactory sync")
+        yield area.warning(
+            MODEL_IS_SYNCED, "no model was synced yet, so that jobs have none to run", "Run dagfactory sync"
+        )
 
 
 def _of_versions(
@@ -145,13 +160,16 @@ def _of_versions(
             case State.CURRENT | State.NEWER:
                 yield area.ok(str(found))
             case State.TOO_NEW:
-                yield area.error(str(found), "Use the version of plugin and image that changed them, or a newer one")
+                todo = "Use the version of plugin and image that changed them, or a newer one"
+                yield area.error(TABLES_ARE_CURRENT, str(found), todo)
             case State.OLD if not found.missing:
                 pass  # a table was lost: reported as missing
             case State.OLD:
-                yield area.warning(str(found), "Run dagfactory db upgrade with the login that owns the tables")
+                todo = "Run dagfactory db upgrade with the login that owns the tables"
+                yield area.warning(TABLES_ARE_CURRENT, str(found), todo)
             case State.CHANGED:
-                yield area.warning(str(found), "Restore the file of that migration, or install this package anew")
+                todo = "Restore the file of that migration, or install this package again"
+                yield area.warning(MIGRATION_IS_UNCHANGED, str(found), todo)
             case State.ABSENT:
                 pass
 
@@ -164,11 +182,8 @@ def _of_streams(settings: PlatformSettings, dsn: tuple[str, str], dags: Path | N
         yield from area.of_error(error)
         return
     yield area.ok(found.fine)
-    for stream_key, problem in found.problems:
-        if not stream_key:
-            continue  # the snapshot's, which has its own finding
-        where = f"{problem.file}: {problem.path}" if problem.path else problem.file
-        yield area.error(f"{where}: {problem.what}", problem.todo)
+    # Those without a stream are the snapshot's, which has findings of its own.
+    yield from (area.of_problem(problem) for stream_key, problem in found.problems if stream_key)
 
 
 def _own_tables(platform: str) -> tuple[str, str, str]:

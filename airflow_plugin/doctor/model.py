@@ -22,7 +22,7 @@ def folder_findings(folder: Path) -> Iterator[Finding]:
     try:
         yield area.ok(f"{folder} is committed, at {commit_of(folder)[:SHORT]}")
     except StreamFactoryError as error:
-        yield area.warning(f"{error.where}: {error.what}, and sync refuses it so", error.todo)
+        yield area.warning_of_error(error, f"{error.what}, and sync refuses that")
 
 
 def repository_findings(platform: Platform) -> Iterator[Finding]:

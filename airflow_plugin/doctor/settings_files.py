@@ -14,6 +14,12 @@ from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
+from config_schema.problem import Rule
+
+SETTINGS_FILE_IS_THERE = Rule("DF3661", "There is a settings file for the platform.")
+SETTINGS_FILE_IS_PROTECTED = Rule("DF3662", "Not everybody may write the settings file.")
+PLATFORM_IS_IN_MODEL = Rule("DF3663", "The platform of a settings file is in the model.")
+SETTINGS_EQUAL_MODEL = Rule("DF3664", "A settings file says the same as the model.")
 
 BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
 
@@ -45,24 +51,34 @@ def settings_findings(original: str, model: Model | None) -> tuple[PlatformSetti
         found = list(_of_file(area, path)) or [area.ok(str(path))]
         return settings, [*found, *(_of_model(area, settings, model) if model else ())]
     lacking = f"there is no {path}"
-    missing = area.error(lacking, BOOTSTRAP) if airflow_is_here() else area.warning(lacking, BOOTSTRAP)
+    missing = (
+        area.error(SETTINGS_FILE_IS_THERE, lacking, BOOTSTRAP)
+        if airflow_is_here()
+        else area.warning(SETTINGS_FILE_IS_THERE, lacking, BOOTSTRAP)
+    )
     return _modelled(original, model), [missing]
 
 
 def _of_file(area: Area, path: Path) -> Iterator[Finding]:
     if path.stat().st_mode & stat.S_IWOTH:
-        yield area.warning(f"{path} can be written by anyone, and it says what rows may do", f"chmod o-w {path}")
+        yield area.warning(
+            SETTINGS_FILE_IS_PROTECTED,
+            f"{path} can be written by anyone, and it says what rows may do",
+            f"chmod o-w {path}",
+        )
 
 
 def _of_model(area: Area, settings: PlatformSettings, model: Model) -> Iterator[Finding]:
     wanted = _modelled(settings.original_platform_name, model, settings)
     if wanted is None:
-        yield area.warning("the model has no such platform", "Remove its files, if it was given up")
+        yield area.warning(
+            PLATFORM_IS_IN_MODEL, "the model has no such platform", "Remove its files, if it was given up"
+        )
         return
     keys = [one.name for one in fields(settings) if getattr(settings, one.name) != getattr(wanted, one.name)]
     if keys:
         what = f"the model says otherwise of: {', '.join(keys)}"
-        yield area.warning(what, "Run dagfactory bootstrap --diff, then dagfactory bootstrap")
+        yield area.warning(SETTINGS_EQUAL_MODEL, what, "Run dagfactory bootstrap --diff, then dagfactory bootstrap")
 
 
 def _modelled(original: str, model: Model | None, before: PlatformSettings | None = None) -> PlatformSettings | None:

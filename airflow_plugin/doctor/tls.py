@@ -19,7 +19,14 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Database, Runner, SourceKind
+from config_schema.problem import Rule
 from config_schema.tls import LEAST_LIBPQ, Tls, is_local, may_send_clear_text, strongest
+
+TLS_IS_DEMANDED = Rule("DF3611", "The connection demands TLS, so that nobody in between can switch it off.")
+TLS_IS_USED = Rule("DF3612", "The connection uses TLS.")
+PASSWORD_IS_SAFE = Rule("DF3613", "The client does not send its password in clear text.")
+SSLMODE_IS_NOT_SET = Rule("DF3614", "PGSSLMODE is not set; it does not reach the jobs.")
+DATABASES_HAVE_TLS = Rule("DF3615", "The model or the settings demand TLS for every database that a platform reaches.")
 
 NAMES_SHOWN = 5
 WRITE = "Write tls: verify-full (or require) for it in the model"
@@ -36,14 +43,14 @@ def session_findings(area: Area, connection: Connection, dsn: str, title: str) -
         why = "the server is on this machine" if local else "tls: disable"
         yield area.ok(f"{title}: {used} ({why})")
     elif connection.info.ssl_in_use:
-        what = f"{title}: {used}, but nothing demands it: who stands between could say that the server has none"
-        yield area.warning(what, f"{WRITE}, and run dagfactory bootstrap")
+        what = f"{title}: {used}, but nothing demands it: whoever is in between can pretend that the server has none"
+        yield area.warning(TLS_IS_DEMANDED, what, f"{WRITE}, and run dagfactory bootstrap")
     else:
-        what = f"{title}: no TLS: rows are readable on the network, and anybody on it can be the server"
-        yield area.warning(what, f"Switch TLS on at the server. {WRITE}, and run dagfactory bootstrap")
+        what = f"{title}: no TLS: rows are readable on the network, and anybody on it can pretend to be the server"
+        yield area.warning(TLS_IS_USED, what, f"Switch TLS on at the server. {WRITE}, and run dagfactory bootstrap")
     if not local and may_send_clear_text(parts, os.environ) and libpq_version() < LEAST_LIBPQ:
         what = f"{title}: libpq {libpq_version() // 10000} is older than 16 and sends a password in clear text if asked"
-        yield area.warning(what, f"{WRITE}, or install a psycopg2 with a newer libpq")
+        yield area.warning(PASSWORD_IS_SAFE, what, f"{WRITE}, or install a psycopg2 with a newer libpq")
     for (in_tls,) in fetch(connection, "in_tls"):
         if in_tls == connection.info.ssl_in_use:
             continue
@@ -55,8 +62,10 @@ def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> It
     """Yield databases that the model leaves without TLS; where jobs run here, also what their sessions use."""
     area = Area("tls", settings.original_platform_name)
     if os.environ.get("PGSSLMODE"):
-        what = "PGSSLMODE is set here, and reaches no job"
-        yield area.warning(what, "Write tls for the databases in the model, or least_tls in the settings")
+        what = "PGSSLMODE is set here, and does not reach jobs"
+        yield area.warning(
+            SSLMODE_IS_NOT_SET, what, "Write tls for the databases in the model, or least_tls in the settings"
+        )
     if model is None:
         return
     databases = _databases(settings, model)
@@ -73,7 +82,7 @@ def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> It
     if open_ones:
         shown = ", ".join(open_ones[:NAMES_SHOWN]) + (", ..." if len(open_ones) > NAMES_SHOWN else "")
         what = f"nothing demands TLS of {len(open_ones)} databases ({shown})"
-        yield area.warning(what, "Write tls for them in the model, or least_tls in the settings")
+        yield area.warning(DATABASES_HAVE_TLS, what, "Write tls for them in the model, or least_tls in the settings")
 
 
 def _databases(settings: PlatformSettings, model: Model) -> dict[str, Database]:
@@ -99,7 +108,7 @@ def _of_database(area: Area, title: str, database: Database, least: Tls | None) 
             connection.set_session(readonly=True)
             yield from session_findings(area, connection, dsn, f"{title}, {place(dsn)}")
     except StreamFactoryError as error:
-        yield area.warning(f"{error.where}: {error.what_in_full}", error.todo)
+        yield area.warning_of_error(error)
 
 
 def _used(connection: Connection) -> str:

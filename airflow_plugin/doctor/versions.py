@@ -10,6 +10,11 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.provider import DISTRIBUTION
 from airflow_plugin.settings import PlatformSettings
+from config_schema.problem import Rule
+
+AIRFLOW_IS_INSTALLED = Rule("DF3601", "Airflow is installed where the factory runs.")
+PACKAGE_FITS = Rule("DF3602", "Airflow and its providers are installed, in versions that this distribution supports.")
+NOTIFIER_IS_INSTALLED = Rule("DF3603", "The package of the notifiers that the settings name is installed.")
 
 AREA = Area("versions")
 AIRFLOW = "apache-airflow"
@@ -28,7 +33,11 @@ def version_findings() -> Iterator[Finding]:
     """Yield the versions of Python and this distribution, and of Airflow and its providers if installed."""
     yield AREA.ok(f"{DISTRIBUTION} {version(DISTRIBUTION)}, Python {platform.python_version()}")
     if not airflow_is_here():
-        yield AREA.warning("Airflow is not installed: what it needs is not looked at", f"{INSTALL}, if it runs here")
+        yield AREA.warning(
+            AIRFLOW_IS_INSTALLED,
+            "Airflow is not installed: what it needs is not looked at",
+            f"{INSTALL}, if it runs here",
+        )
         return
     for requirement in requires(DISTRIBUTION) or ():
         if match := REQUIREMENT.match(requirement):
@@ -39,7 +48,7 @@ def notifier_findings(settings: PlatformSettings) -> Iterator[Finding]:
     """Yield whether the notifiers that the settings name can be reached."""
     if settings.notifiers and airflow_is_here() and _version(SLACK) is None:
         what = f"the settings name notifiers, and {SLACK} is not installed: nobody is notified of failures"
-        yield Area("versions", settings.original_platform_name).error(what, f"Install {SLACK}")
+        yield Area("versions", settings.original_platform_name).error(NOTIFIER_IS_INSTALLED, what, f"Install {SLACK}")
 
 
 def _of_package(package: str, wanted: str) -> Finding:
@@ -47,9 +56,9 @@ def _of_package(package: str, wanted: str) -> Finding:
 
     found = _version(package)
     if found is None:
-        return AREA.error(f"{package} is not installed", INSTALL)
+        return AREA.error(PACKAGE_FITS, f"{package} is not installed", INSTALL)
     if not SpecifierSet(wanted).contains(found, prereleases=True):
-        return AREA.error(f"{package} {found} is here, and {wanted} is needed", INSTALL)
+        return AREA.error(PACKAGE_FITS, f"{package} {found} is here, and {wanted} is needed", INSTALL)
     return AREA.ok(f"{package} {found}")
 
 

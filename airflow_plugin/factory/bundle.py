@@ -22,7 +22,7 @@ from airflow_plugin.factory.shard_files.layout import MOST_FILES
 from airflow_plugin.factory.shard_files.owner import make_folder
 from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import News, Watch
-from config_schema.errors import CommandWrong, FileUnwritable, StreamFactoryError
+from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
@@ -44,7 +44,7 @@ class StreamBundle(BaseDagBundle):
         super().__init__(refresh_interval=refresh_interval, **kwargs)
         if isinstance(platforms, str) or not platforms or not all(isinstance(one, str) and one for one in platforms):
             todo = 'Write "kwargs": {"platforms": ["YellowLive"]}, with the names that the platforms have in the model'
-            raise CommandWrong(f"bundle {self.name}", f"platforms={platforms!r} names no platforms", todo)
+            raise ValueWrong(f"bundle {self.name}: platforms", platforms, "names no platforms", todo)
         self.platforms = tuple(dict.fromkeys(platforms))
         self._kept: list[tuple[Watch, Keeper]] = []
         self._warned: dict[str, tuple[str, float]] = {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from config_schema.errors import Problem, StreamFactoryError
+from config_schema.errors import StreamFactoryError
+from config_schema.problem import Problem
 
 
 class DagQuarantined(StreamFactoryError):

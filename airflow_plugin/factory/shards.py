@@ -6,7 +6,7 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from config_schema.errors import CommandWrong
+from config_schema.errors import ValueWrong
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,5 @@ def shard(text: str | None) -> Shard:
     match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     number, count = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= number <= count:
-        raise CommandWrong("publish", f"shard={text!r} is no shard", 'Write shard="1/4" for the first of four')
+        raise ValueWrong("publish: shard", text, "is no shard", 'Write shard="1/4" for the first of four')
     return Shard(number, count)

@@ -22,7 +22,12 @@ from airflow_plugin.rows.plan import DagPlan
 from airflow_plugin.rows.reading import TableRow
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
 from config_schema import names
-from config_schema.errors import Problem, StreamFactoryError
+from config_schema.errors import StreamFactoryError
+from config_schema.problem import Problem, Rule
+
+SNAPSHOT_IS_RENEWED = Rule("DF2601", "The dag-processor of this machine has seen the stream table recently.")
+ROW_GONE_BY_HISTORY = Rule("DF2602", "The row of a stream stays in the table until its history says retired.")
+DATA_IS_FRESH = Rule("DF2603", "A stream's data is not older than its `latency_seconds`.")
 
 STATEMENT_SECONDS = 30
 SNAPSHOT_SECONDS = 600  # a dag-processor at work sees the table every half minute
@@ -149,14 +154,14 @@ def snapshot_problems(settings: PlatformSettings, snapshot: LastGood | None) -> 
     else:
         return
     todo = "Look at its log; if there is none here any more, remove the file"
-    yield Problem(str(snapshot_path(settings.platform_name)), "", what, todo)
+    yield SNAPSHOT_IS_RENEWED.problem(str(snapshot_path(settings.platform_name)), "", what, todo)
 
 
 def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
     """Return the problem of a row that is missing by its history, which `last-good --forget` does not change."""
     what = "the row is gone, though by the history its stream was never retired"
     todo = "Bring the row back (dagfactory sync), or retire the stream by a row with the status retired"
-    return Problem(row_place(settings.platform_name, key), "", what, todo)
+    return ROW_GONE_BY_HISTORY.problem(row_place(settings.platform_name, key), "", what, todo)
 
 
 def _latency(stream: KnownStream) -> int | None:
@@ -176,7 +181,7 @@ def _too_late(settings: PlatformSettings, key: str, one: Late, look: LastLook) -
     dag_id = names.dag_id(settings.platform_name, key)
     where = row_place(settings.platform_name, key)
     todo = f"Look at the runs of {dag_id}, and whether it is paused in Airflow"
-    return StreamProblem(key, Problem(where, "latency_seconds", what, todo))
+    return StreamProblem(key, DATA_IS_FRESH.problem(where, "latency_seconds", what, todo))
 
 
 def _is_active(stream: KnownStream | None) -> bool:

@@ -10,7 +10,17 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from config_schema.errors import Problem, ProblemsFound, choose_from
+from config_schema.errors import ProblemsFound, choose_from
+from config_schema.problem import Problem, Rule
+
+CONF_IS_OBJECT = Rule("DF2501", "The conf of an operation is an object.")
+CONF_KEY_KNOWN = Rule("DF2502", "A key of an operation's conf is known.")
+CONF_ACTION_KNOWN = Rule("DF2503", "An operation names an action that there is.")
+CONF_TEXTS = Rule("DF2504", "Texts of a conf are single lines of printable characters, and not too long.")
+CONF_SAYS_WHO = Rule("DF2505", "An operation says who asks for it.")
+CONF_STREAM = Rule("DF2506", "An operation names a stream if, and only if, its action concerns one stream.")
+CONF_DATASET = Rule("DF2507", "Only the action trust names a dataset.")
+CONF_ALLOW_DELETES = Rule("DF2508", "`allow_deletes` in a run's conf is true, or not given.")
 
 WHERE = "conf"
 ALLOW_DELETES, BY = "allow_deletes", "by"  # in the conf of a stream's own run
@@ -55,7 +65,9 @@ def operation(conf: object) -> Operation:
     """Return the operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
     if not isinstance(conf, Mapping):
         what = f"it is no object but a {type(conf).__name__}"
-        raise ProblemsFound(WHERE, [Problem(WHERE, "", what, 'Give {"action": ..., "stream_key": ..., "by": ...}')])
+        raise ProblemsFound(
+            WHERE, [CONF_IS_OBJECT.problem(WHERE, "", what, 'Give {"action": ..., "stream_key": ..., "by": ...}')]
+        )
     problems = list(_problems(conf))
     if problems:
         raise ProblemsFound(WHERE, problems)
@@ -71,9 +83,10 @@ def flags_of_run(conf: object) -> tuple[str, ...]:
         return ()
     problems = []
     if conf[ALLOW_DELETES] is not True:
-        problems.append(Problem(WHERE, ALLOW_DELETES, f"{conf[ALLOW_DELETES]!r:.100} is not true", "Leave it out"))
+        what = f"{conf[ALLOW_DELETES]!r:.100} is not true"
+        problems.append(CONF_ALLOW_DELETES.problem(WHERE, ALLOW_DELETES, what, "Leave it out"))
     if not _is_line(conf.get(BY), LONGEST[BY]):
-        problems.append(Problem(WHERE, BY, "it is no line of text", "Say who lets them through"))
+        problems.append(CONF_TEXTS.problem(WHERE, BY, "it is no line of text", "Say who allows the deletes"))
     if problems:
         raise ProblemsFound(WHERE, problems)
     return "--allow-deletes", f"--by={conf[BY]}"
@@ -83,24 +96,26 @@ def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
     keys = list(Operation.__dataclass_fields__)
     for key in conf:
         if key not in keys:
-            yield Problem(WHERE, str(key)[:100], "unknown key", choose_from(str(key), keys))
+            yield CONF_KEY_KNOWN.problem(WHERE, str(key)[:100], "unknown key", choose_from(str(key), keys))
     action = _action(conf.get("action"))
     if action is None:
         what = f"{conf['action']!r:.100} is no action" if "action" in conf else "it is missing"
-        yield Problem(WHERE, "action", what, choose_from(str(conf.get("action")), [one.value for one in Action]))
+        todo = choose_from(str(conf.get("action")), [one.value for one in Action])
+        yield CONF_ACTION_KNOWN.problem(WHERE, "action", what, todo)
     for key, longest in LONGEST.items():
         if key in conf and not _is_line(conf[key], longest):
-            yield Problem(WHERE, key, "it is no line of text", f"Give 1 to {longest} printable characters")
+            todo = f"Give 1 to {longest} printable characters"
+            yield CONF_TEXTS.problem(WHERE, key, "it is no line of text", todo)
     if "by" not in conf:
-        yield Problem(WHERE, "by", "it is missing", "Say who asks for it: it is kept in the history")
+        yield CONF_SAYS_WHO.problem(WHERE, "by", "it is missing", "Say who asks for it: it is kept in the history")
     if action is None:
         return
     if action.of_stream and "stream_key" not in conf:
-        yield Problem(WHERE, "stream_key", f"{action.value} wants a stream", "Give its stream_key")
+        yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} wants a stream", "Give its stream_key")
     if not action.of_stream and "stream_key" in conf:
-        yield Problem(WHERE, "stream_key", f"{action.value} is of the whole platform", "Leave it out")
+        yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} is of the whole platform", "Leave it out")
     if action is not Action.TRUST and "dataset" in conf:
-        yield Problem(WHERE, "dataset", f"{action.value} is of all datasets of a stream", "Leave it out")
+        yield CONF_DATASET.problem(WHERE, "dataset", f"{action.value} is of all datasets of a stream", "Leave it out")
 
 
 def _action(value: object) -> Action | None:

@@ -18,7 +18,8 @@ from airflow_plugin.migrate.rows import Find
 from airflow_plugin.preview.shown import ShownDag, shown_dag
 from airflow_plugin.static_dags.static_dag import StaticDag
 from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
+from config_schema.problem import Problem
 
 DAG_KEYS = ("schedule", "timezone", "retries", "execution_timeout", "pool", "priority", "owner")
 POD_KEYS = ("image", "image_pull_policy", "image_pull_secrets", "namespace", "service_account", "resources")

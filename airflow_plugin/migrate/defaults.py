@@ -10,7 +10,7 @@ from typing import Any
 from airflow_plugin.settings import PlatformSettings, platform_settings
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
-from config_schema.errors import CommandWrong, UnknownName
+from config_schema.errors import UnknownName, ValueWrong
 from config_schema.load import Model
 from config_schema.model import Platform
 from config_schema.schemas import json_schema
@@ -54,13 +54,13 @@ class FileDefaults:
 def stream_defaults(model: Model | None, defaults: Sequence[str]) -> FileDefaults:
     """Return what fills in a static file.
 
-    `defaults` are `key=value`, the value JSON or else text. Raises CommandWrong for any other form.
+    `defaults` are `key=value`, the value JSON or else text. Raises ValueWrong for any other form.
     """
     found: dict[str, Any] = {}
     for default in defaults:
         key, sign, text = default.partition("=")
         if not sign:
-            raise CommandWrong("--default", f"{default!r} sets nothing", "Write key=value")
+            raise ValueWrong("--default", default, "sets no key", "Write key=value")
         keys = json_schema("stream")["properties"]
         if key not in keys:
             raise UnknownName("--default", "key", key, keys)

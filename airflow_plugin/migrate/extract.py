@@ -15,9 +15,15 @@ from airflow_plugin.static_dags.static_dag import StaticDag
 from airflow_plugin.streams.transfer import exported
 from airflow_plugin.sync.graph import INGESTION_TYPE
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
+from config_schema.problem import Problem, Rule
 from config_schema.schemas import json_schema
 from config_schema.stream import StreamConfig, from_dict
+
+ARGUMENTS_NAME_THE_STREAM = Rule("DF3221", "A static DAG's arguments name its platform and its store.")
+ONE_FILE_OF_A_STREAM = Rule("DF3222", "One static file has a stream's DAG.")
+VALUE_IS_CONSTANT = Rule("DF3223", "A static file gives a value as a constant.")
+EVERY_KEY_HAS_A_VALUE = Rule("DF3224", "The static file, the model or the settings give every key that a row needs.")
 
 NOBODY = "airflow"  # the owner that Airflow gives where a file names none
 # The config's key for what the pod, or the DAG, has under another name.
@@ -54,7 +60,9 @@ def extracted(dag: StaticDag, gaps: FileDefaults) -> Extracted:
     if platform is None or store is None:
         unread = tuple(_unread(dag, gaps))
         named = "the job's arguments name no {}".format("platform" if platform is None else "store")
-        problem = Problem(place, "arguments", named, "Write --platform-name and --store-name as constants")
+        problem = ARGUMENTS_NAME_THE_STREAM.problem(
+            place, "arguments", named, "Write --platform-name and --store-name as constants"
+        )
         return Extracted(dag, None, None, unread or (problem,))
     platform = gaps.platform(platform)
     stream_key = names.stream_key(store, line.values.get(DATASET))
@@ -94,7 +102,9 @@ def twice(streams: Iterable[Extracted]) -> Iterator[Problem]:
         first = seen.setdefault((one.platform, one.config.stream_key), one)
         if first is not one:
             what = f"{one.config.stream_key} on {one.platform} is in {first.dag.file}:{first.dag.line} too"
-            yield Problem(f"{one.dag.file}:{one.dag.line}", "", what, "Leave one of the two files out")
+            yield ONE_FILE_OF_A_STREAM.problem(
+                f"{one.dag.file}:{one.dag.line}", "", what, "Leave one of the two files out"
+            )
 
 
 def _identity(platform: str, store: str, dataset: str | None) -> dict[str, Any]:
@@ -154,7 +164,7 @@ def _unread(dag: StaticDag, gaps: FileDefaults) -> Iterator[Problem]:
             continue
         has_default = not of_environment and key in json_schema("stream")["properties"]
         todo = f"Write it as a constant, or give --default {key}=..." if has_default else "Write it as a constant"
-        yield Problem(dag.place(unread), key, unread.what, todo)
+        yield VALUE_IS_CONSTANT.problem(dag.place(unread), key, unread.what, todo)
 
 
 def _missing(dag: StaticDag, config: dict[str, Any], place: str) -> Iterator[Problem]:
@@ -163,4 +173,4 @@ def _missing(dag: StaticDag, config: dict[str, Any], place: str) -> Iterator[Pro
     keys = [key for key in required if key not in config and key not in unread]
     if keys:
         what = f"neither the file nor model and settings say {', '.join(keys)}"
-        yield Problem(place, "", what, "Give --model, or --default KEY=VALUE for each")
+        yield EVERY_KEY_HAS_A_VALUE.problem(place, "", what, "Give --model, or --default KEY=VALUE for each")

@@ -8,9 +8,12 @@ from pathlib import Path
 from airflow_plugin.migrate.extract import Extracted
 from airflow_plugin.preview.candidates import Candidate, candidates_of_model, settings_for
 from airflow_plugin.streams.transfer import exported_rows, imported, read
-from config_schema.errors import CommandWrong, Problem, ProblemsFound, UnknownName
+from config_schema.errors import OptionMissing, ProblemsFound, UnknownName
 from config_schema.load import Model, load_model
+from config_schema.problem import Rule
 from config_schema.stream import StreamConfig, stream_config
+
+STREAM_OF_THE_DAG = Rule("DF3225", "The rows or the model have a stream with the DAG id of the static DAG.")
 
 Find = Callable[[Extracted], Candidate]  # raises ProblemsFound where there is none
 
@@ -49,9 +52,8 @@ def _by_dag_id(candidates: Iterable[Candidate], where: str) -> Find:
             if dag_id in known:
                 return known[dag_id]
         what = f"{where} has no stream with the DAG id {one.dag.dag_id}"
-        raise ProblemsFound(
-            where, [Problem(f"{one.dag.file}:{one.dag.line}", "", what, "Look at its platform and store")]
-        )
+        place = f"{one.dag.file}:{one.dag.line}"
+        raise ProblemsFound(where, [STREAM_OF_THE_DAG.problem(place, "", what, "Check its platform and store")])
 
     return find
 
@@ -66,7 +68,7 @@ def chosen_config(platform: str, stream_key: str, rows: Path | None, model: Path
         known = {one.stream_key: one.config_json for one in candidates_of_model(load_model(model), where, [platform])}
     else:
         todo = "Give --rows, as extract wrote it, or --model"
-        raise CommandWrong(stream_key, "its row comes from nowhere", todo)
+        raise OptionMissing(["--rows", "--model"], todo, stream_key)
     if stream_key not in known:
         raise UnknownName(where, "stream", stream_key, known)
     return stream_config(known[stream_key], f"{where}: {stream_key}")

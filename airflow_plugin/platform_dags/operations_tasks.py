@@ -18,9 +18,8 @@ from airflow_plugin.jobs.platform_job import PlatformJob
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.routing import run_of
-from airflow_plugin.platform_dags.errors import StreamMissing, StreamNotActive
 from config_schema import names
-from config_schema.errors import ProblemsFound
+from config_schema.errors import ProblemsFound, StreamFactoryError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -107,3 +106,29 @@ def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagR
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
     run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
     return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})
+
+
+class StreamMissing(StreamFactoryError):
+    """An operation is asked for of a stream that has no row.
+
+    Give the stream_key of a row: dagfactory streams list shows them.
+    """
+
+    code = "DF2401"
+
+    def __init__(self, table: str, stream_key: str) -> None:
+        self.stream_key = stream_key
+        super().__init__(table, f"there is no stream {stream_key!r}", "Give the stream_key of a row")
+
+
+class StreamNotActive(StreamFactoryError):
+    """A run is asked for of a stream that is paused or retired.
+
+    Set it to active first: dagfactory streams resume.
+    """
+
+    code = "DF2402"
+
+    def __init__(self, table: str, stream_key: str, status: str) -> None:
+        self.stream_key, self.status = stream_key, status
+        super().__init__(table, f"stream {stream_key!r} is {status}, so it does not run", "Set it to active first")

@@ -10,8 +10,15 @@ from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.rows.plan import DagPlan, dag_plan
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError, choose_from
+from config_schema.errors import ProblemsFound, StreamFactoryError, choose_from
+from config_schema.problem import Problem, Rule
 from config_schema.stream import STATUSES, stream_config
+
+ONE_STREAM_HAS_A_DAG_ID = Rule("DF2204", "No two streams have the same DAG id.")
+DAG_CAN_BE_BUILT = Rule("DF2205", "Airflow can build a DAG of the row.")
+KEY_OF_ROW = Rule("DF2206", "The config's `stream_key` is that of its row.")
+STATUS_IS_KNOWN = Rule("DF2207", "A row's status is `active`, `paused` or `retired`.")
+ROW_IS_THERE = Rule("DF2208", "The row of a stream stays in the table until the stream is retired.")
 
 Made = TypeVar("Made")
 
@@ -83,7 +90,7 @@ def _made(planned: _Planned, make: Callable[[DagPlan], Made], made: dict[str, Ma
         return problems
     if plan.dag_id in made:
         what = f"another stream has the DAG id {plan.dag_id} already"
-        return (Problem(where, "stream_key", what, "Rename the store or the dataset"),)
+        return (ONE_STREAM_HAS_A_DAG_ID.problem(where, "stream_key", what, "Rename the store or the dataset"),)
     try:
         made[plan.dag_id] = make(plan)
     except Exception as error:
@@ -97,7 +104,8 @@ def _problems(error: Exception, where: str) -> tuple[Problem, ...]:
         return error.problems
     if isinstance(error, StreamFactoryError):
         return (error.as_problem(where, error.where),)
-    return (Problem(where, "", f"no DAG comes of it ({type(error).__name__}: {error})", "Correct the row"),)
+    what = f"no DAG can be built of it ({type(error).__name__}: {error})"
+    return (DAG_CAN_BE_BUILT.problem(where, "", what, "Correct the row"),)
 
 
 def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -> DagPlan:
@@ -106,10 +114,10 @@ def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -
     problems = []
     if config.stream_key != stream_key:
         what = f"{config.stream_key!r} is not the stream_key of this row"
-        problems.append(Problem(where, "stream_key", what, f"Write {stream_key!r}"))
+        problems.append(KEY_OF_ROW.problem(where, "stream_key", what, f"Write {stream_key!r}"))
     if row.status not in STATUSES:
         todo = choose_from(row.status, STATUSES)
-        problems.append(Problem(where, "status", f"the status {row.status!r} is not known", todo))
+        problems.append(STATUS_IS_KNOWN.problem(where, "status", f"the status {row.status!r} is not known", todo))
     if problems:
         raise ProblemsFound(where, problems)
     return dag_plan(config, settings, paused=row.status == "paused", where=where)
@@ -118,4 +126,4 @@ def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -
 def _gone(settings: PlatformSettings, stream_key: str) -> Problem:
     where = row_place(settings.platform_name, stream_key)
     todo = "Bring the row back (dagfactory sync), or forget the stream: dagfactory platform last-good --forget"
-    return Problem(where, "", "the row is gone, though its stream was never retired", todo)
+    return ROW_IS_THERE.problem(where, "", "the row is gone, though its stream was never retired", todo)

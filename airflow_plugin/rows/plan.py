@@ -14,8 +14,13 @@ from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.cron import schedule_fault, timezone_exists
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
+from config_schema.problem import Problem, Rule
 from config_schema.stream import StreamConfig
+
+OF_THIS_PLATFORM = Rule("DF2209", "The platform of a config is that of its table.")
+SCHEDULE_IS_VALID = Rule("DF2210", "A stream's schedule is a cron expression or a preset, and comes at some time.")
+TIMEZONE_IS_KNOWN = Rule("DF2211", "A stream's time zone is known on this machine.")
 
 TAG_LENGTH = 100  # Airflow's column
 LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+")  # no login in it, and nothing of Markdown
@@ -137,13 +142,15 @@ def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> l
     found = []
     if config.platform_name != settings.platform_name:
         what = f"{config.platform_name!r} is not the platform of this table"
-        found.append(Problem(where, "platform_name", what, f"Write {settings.platform_name!r}"))
+        found.append(OF_THIS_PLATFORM.problem(where, "platform_name", what, f"Write {settings.platform_name!r}"))
     found += refusals(config, settings, where)
     if fault := schedule_fault(config.schedule):
-        found.append(Problem(where, "schedule", fault, "Correct it"))
+        found.append(SCHEDULE_IS_VALID.problem(where, "schedule", fault, "Correct it"))
     if not timezone_exists(config.timezone):
         what = f"{config.timezone!r} is no time zone here"
-        found.append(Problem(where, "timezone", what, "Write an IANA name, for example 'Europe/Zurich'"))
+        found.append(
+            TIMEZONE_IS_KNOWN.problem(where, "timezone", what, "Write an IANA name, for example 'Europe/Zurich'")
+        )
     return found
 
 

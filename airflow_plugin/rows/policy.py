@@ -15,8 +15,11 @@ from typing import Any
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.cron import MINUTE, is_random, least_gap
-from config_schema.errors import Problem
+from config_schema.problem import Problem, Rule
 from config_schema.stream import StreamConfig
+
+SETTINGS_ARE_THERE = Rule("DF2212", "The platform's settings file is there, which says what rows may ask for.")
+SETTINGS_ALLOW_IT = Rule("DF2213", "The platform's settings allow what a row asks for.")
 
 REQUIRED = (
     "namespace_name",
@@ -37,7 +40,7 @@ FACTORS = {"": (1, 0), "m": (1, 3), "k": (10**3, 0), "M": (10**6, 0), "G": (10**
 FACTORS |= {f"{letter}i": (1024**power, 0) for power, letter in enumerate("KMGT", start=1)}
 AMOUNT = re.compile(r"([0-9]+)(?:\.([0-9]+))?([A-Za-z]*)")
 
-Finding = tuple[str, str, str]  # the row's key, what is wrong, the settings' key that would admit it
+Refusal = tuple[str, str, str]  # the row's key, what is wrong, the settings' key that would allow it
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,14 @@ def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> li
     """
     if settings.missing_file is not None:
         what = f"there is no settings file {settings.missing_file}"
-        return [Problem(where, "", what, "Run dagfactory bootstrap, and put its settings file there")]
+        return [
+            SETTINGS_ARE_THERE.problem(where, "", what, "Run dagfactory bootstrap, and put its settings file there")
+        ]
     file = names.settings_file(settings.platform_name)
     return [
-        Problem(where, path, what, f"Correct the row; if it is right, run dagfactory bootstrap or set {key} in {file}")
+        SETTINGS_ALLOW_IT.problem(
+            where, path, what, f"Correct the row; if it is right, run dagfactory bootstrap or set {key} in {file}"
+        )
         for path, what, key in _findings(config, settings, _admitted(settings))
     ]
 
@@ -77,7 +84,7 @@ def source_hosts(settings: PlatformSettings) -> str:
     return ",".join(dict.fromkeys((*settings.source_hosts, *settings.allowed.source_hosts, *(files or ["file:"]))))
 
 
-def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitted) -> Iterator[Finding]:
+def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitted) -> Iterator[Refusal]:
     same = config.platform_name == settings.platform_name  # another platform's row has its own problem
     if same and config.original_platform_name != settings.original_platform_name:
         yield _not_admitted(config, "original_platform_name", "original_platform_name")
@@ -133,13 +140,13 @@ def _merge_store(text: str) -> tuple[str, int, str]:
     return host, int(port), database
 
 
-def _other_merge_store(place: tuple[str, int, str], settings: PlatformSettings) -> Finding:
+def _other_merge_store(place: tuple[str, int, str], settings: PlatformSettings) -> Refusal:
     keys = ("postgres_hostname", "postgres_port", "postgres_database")
     path = next((key for key, value in zip(keys, place, strict=True) if value != getattr(settings, key)), keys[0])
     return path, f"{_shown('{}:{}/{}'.format(*place))} is not admitted as merge store", "allowed.merge_stores"
 
 
-def _too_often(schedule: str, shortest: int) -> Iterator[Finding]:
+def _too_often(schedule: str, shortest: int) -> Iterator[Refusal]:
     if is_random(schedule):
         yield "schedule", f"{schedule!r} leaves its times to chance", "schedule"
         return
@@ -154,7 +161,7 @@ def _too_often(schedule: str, shortest: int) -> Iterator[Finding]:
         yield "schedule", what, "allowed.shortest_schedule"
 
 
-def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Finding]:
+def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Refusal]:
     """Yield assets of others: only streams of the platform come as often as the platform's own schedules."""
     own = names.dataset_asset(config.original_platform_name, "", "")[:-1]
     for index, asset in enumerate(config.schedule_assets):
@@ -163,7 +170,7 @@ def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Finding]
             yield f"schedule_assets[{index}]", f"{_shown(asset)} is not admitted", "allowed.schedule_assets"
 
 
-def _too_much(resources: Mapping[str, Mapping[str, str]], ceilings: Mapping[str, int]) -> Iterator[Finding]:
+def _too_much(resources: Mapping[str, Mapping[str, str]], ceilings: Mapping[str, int]) -> Iterator[Refusal]:
     for kind, amounts in resources.items():
         for name, amount in amounts.items():
             if name not in ceilings or quantity(amount) > ceilings[name]:
@@ -171,7 +178,7 @@ def _too_much(resources: Mapping[str, Mapping[str, str]], ceilings: Mapping[str,
                 yield f"resources.{kind}.{name}", f"{amount!r} is more than is admitted", key
 
 
-def _other_nodes(selector: Mapping[str, str], settings: PlatformSettings) -> Iterator[Finding]:
+def _other_nodes(selector: Mapping[str, str], settings: PlatformSettings) -> Iterator[Refusal]:
     for label, value in selector.items():
         if value not in settings.allowed.node_selector.get(label, ()):
             yield f"node_selector[{_shown(label)}]", f"{value!r} is not admitted", "allowed.node_selector"
@@ -182,7 +189,7 @@ def _in_range(value: int, key: str, settings: PlatformSettings) -> bool:
     return value == getattr(settings, key) or (admitted is not None and admitted["from"] <= value <= admitted["to"])
 
 
-def _not_admitted(config: StreamConfig, key: str, setting: str) -> Finding:
+def _not_admitted(config: StreamConfig, key: str, setting: str) -> Refusal:
     return key, f"{_shown(getattr(config, key))} is not admitted", setting
 
 

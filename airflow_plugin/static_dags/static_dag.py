@@ -25,7 +25,10 @@ from airflow_plugin.static_dags.unfollowed import (
     unread_merge,
     without_merge,
 )
-from config_schema.errors import FileMalformed, FileUnreadable, Problem, StreamFactoryError
+from config_schema.errors import FileMalformed, FileUnreadable, StreamFactoryError
+from config_schema.problem import Problem, Rule
+
+CODE_IS_FOLLOWED = Rule("DF3226", "Each DAG of a static file can be read without running the file.")
 
 OF_DEFAULTS = ("retries", "owner", "pool", "execution_timeout", "priority_weight")
 LARGEST = 1_000_000  # bytes of a file
@@ -148,7 +151,7 @@ def static_files(path: Path) -> StaticFiles:
             problems.append(error.as_problem(error.where))
             continue
         dags += found
-        problems += [Problem(f"{file}:{one.line}", "", one.what, WRITE_PLAINLY) for one in unread]
+        problems += [CODE_IS_FOLLOWED.problem(f"{file}:{one.line}", "", one.what, WRITE_PLAINLY) for one in unread]
         if not found and not unread:
             others[file] = "no ingestion DAG that can be read: no pod task with a snapshot merge"
     return StaticFiles(tuple(dags), others, tuple(problems))

@@ -13,12 +13,13 @@ from airflow_plugin.control.stream_table import (
     Version,
 )
 from airflow_plugin.health.dag_owners import Owner, clashes
-from airflow_plugin.rows.evaluation import plan_of, row_place
+from airflow_plugin.rows.evaluation import ONE_STREAM_HAS_A_DAG_ID, plan_of, row_place
 from airflow_plugin.rows.last_good import Row
 from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
-from config_schema.errors import CommandWrong, Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError, ValueWrong
+from config_schema.problem import Problem
 
 MOST_CHANGES = 100  # by hand of a stream, in ten minutes
 MOST_BYTES = 32 << 20  # of text in its history, in a day
@@ -83,13 +84,13 @@ class ChangedMeanwhile(StreamFactoryError):
 def assigned(config_json: str, assignments: Sequence[str]) -> str:
     """Return the config with `key=value` set, the value as JSON or else as text; `key=` removes the key.
 
-    Raises CommandWrong for an assignment without `=`.
+    Raises ValueWrong for an assignment without `=`.
     """
     values = parsed(config_json)
     for assignment in assignments:
         key, sign, text = assignment.partition("=")
         if not sign or not key:
-            raise CommandWrong(repr(assignment), "it sets nothing", "Write key=value, or key= to take it away")
+            raise ValueWrong("KEY=VALUE", assignment, "sets no key", "Write key=value, or key= to remove the key")
         if text == "":
             values.pop(key, None)
         else:
@@ -187,7 +188,8 @@ def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Proble
         dag_id = names.dag_id(platform, key)
         if dag_id in owners:
             what = f"{owners[dag_id]!r} has the DAG id {dag_id} already"
-            found.append(Problem(row_place(platform, key), "stream_key", what, "Rename the store or the dataset"))
+            where = row_place(platform, key)
+            found.append(ONE_STREAM_HAS_A_DAG_ID.problem(where, "stream_key", what, "Rename the store or the dataset"))
         owners.setdefault(dag_id, key)
     return found
 

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.problem import Rule
+
+EDIT_IS_KEPT = Rule("DF3108", "A config edited by hand has no problem; one that has is kept in a file.")
 
 
 class EditorFailed(StreamFactoryError):
@@ -52,7 +55,7 @@ def keeping(text: str, stream_key: str) -> Iterator[None]:
         handle, name = tempfile.mkstemp(prefix="stream-", suffix=".json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        kept = Problem(stream_key, "", f"what you wrote is kept in {name}", "Nothing was changed")
+        kept = EDIT_IS_KEPT.problem(stream_key, "", f"what you wrote is kept in {name}", "Nothing was changed")
         raise ProblemsFound(error.where, [*error.problems, kept]) from error
 
 

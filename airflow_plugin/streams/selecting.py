@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.sync.diff import parsed
-from config_schema.errors import CommandWrong, UnknownName
+from config_schema.errors import UnknownName, ValueWrong
 from config_schema.stream import STATUSES
 
 
@@ -17,7 +17,7 @@ def selected(
 ) -> list[StreamRow]:
     """Return the rows whose key is like `match`, with these statuses (any if none), and with each `key=value`.
 
-    Raises CommandWrong for an unknown status, or a condition without `=`.
+    Raises UnknownName for an unknown status, ValueWrong for a condition without `=`.
     """
     for status in statuses:
         if status not in STATUSES:
@@ -35,7 +35,7 @@ def selected(
 def _condition(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign:
-        raise CommandWrong("--where", f"{text!r} is no condition", "Write key=value, for example runner=process")
+        raise ValueWrong("--where", text, "is no condition", "Write key=value, for example runner=process")
     return key, value
 
 

@@ -8,9 +8,10 @@ from dataclasses import fields
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
 from config_schema.model import Consistency, Datastore, Ecosystem, Platform, StreamDefaults
 from config_schema.model.mapping import DsgMapping, ingested_groups
+from config_schema.problem import Problem
 from config_schema.stream import StreamConfig, check
 
 INGESTION_TYPE = "sql_snapshot"

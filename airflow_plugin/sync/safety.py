@@ -9,10 +9,13 @@ from airflow_plugin.health.dag_owners import Owner, clashes
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.plan import Plan, commits_before
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Dataset, Ecosystem
 from config_schema.model.sql_types import long_name, widens
+from config_schema.problem import Rule
+
+CHANGE_IS_COMPATIBLE = Rule("DF3011", "A change of the model keeps the data that merge tables have already.")
 
 SHORT_COMMIT = 12
 
@@ -86,7 +89,9 @@ def refuse_incompatible(
         for found in incompatible_changes(before.ecosystem, after.ecosystem):
             if found.dataset not in allowed:
                 todo = f"Take it back, or let it through with --allow-incompatible {found.dataset}"
-                problems.append(Problem(plan.commit[:SHORT_COMMIT], found.dataset, found.what, todo))
+                problems.append(
+                    CHANGE_IS_COMPATIBLE.problem(plan.commit[:SHORT_COMMIT], found.dataset, found.what, todo)
+                )
     if problems:
         raise ProblemsFound("model", dict.fromkeys(problems))
 

@@ -26,7 +26,8 @@ from starlette.exceptions import HTTPException
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.streams.changing import ChangeMissing, StatusRefused, TooManyChanges
 from airflow_plugin.web.errors import NothingAnswers, Refused, RequestInvalid, Unroutable
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.problem import Problem
 
 # Names a kind of problem, and is no address: the code in it is in docs/reference/errors.md.
 TYPE = "tag:airflow-stream-factory,2026:{code}"
@@ -104,8 +105,7 @@ def outage(error: StreamFactoryError, sees_servers: bool) -> dict[str, str]:
 
 def problem_dict(problem: Problem) -> dict[str, Any]:
     """Return a problem as the API shows it."""
-    code = {"code": problem.code} if problem.code else {}
-    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo")} | code
+    return {key: shortened(getattr(problem, key)) for key in ("path", "what", "todo", "code")}
 
 
 def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:

@@ -24,7 +24,12 @@ from airflow_plugin.web.pool import pool
 from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.streams import forget
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
+from config_schema.problem import Rule
+
+NOT_NESTED_TOO_DEEP = Rule("DF4101", f"A config that is sent is not nested deeper than {MOST_LEVELS} levels.")
+WRITABLE_AS_JSON = Rule("DF4102", "A config that is sent holds only what JSON can hold.")
+HAS_A_STREAM_KEY = Rule("DF4103", "A config that is sent has a `stream_key` of 1 to 255 printable characters.")
 
 LOCK_SECONDS = 3.0
 
@@ -78,13 +83,14 @@ def config_text(config: dict[str, Any]) -> str:
     """Return a config as sync writes it. Raises ProblemsFound for what JSON cannot hold, or no config has."""
     if is_too_deep(config):
         what = f"it is nested deeper than {MOST_LEVELS} levels"
-        raise ProblemsFound("config", [Problem("config", "", what, "Send the keys of a config")])
+        raise ProblemsFound("config", [NOT_NESTED_TOO_DEEP.problem("config", "", what, "Send the keys of a config")])
     try:
         text = json.dumps(config, sort_keys=True, ensure_ascii=False, allow_nan=False)
         text.encode()
     except ValueError as error:  # NaN, or half a surrogate pair
         what = f"it cannot be written as JSON ({type(error).__name__})"
-        raise ProblemsFound("config", [Problem("config", "", what, "Send numbers, text and lists of them")]) from error
+        problem = WRITABLE_AS_JSON.problem("config", "", what, "Send numbers, text and lists of them")
+        raise ProblemsFound("config", [problem]) from error
     return text
 
 
@@ -92,6 +98,8 @@ def key_of(config: dict[str, Any]) -> str:
     """Return the config's stream_key. Raises ProblemsFound if it is missing or invalid."""
     key = config.get("stream_key")
     if not isinstance(key, str) or not 0 < len(key) <= 255 or not key.isprintable():
-        problem = Problem("config", "stream_key", "there is none", "Give the store's name, or store#dataset")
+        problem = HAS_A_STREAM_KEY.problem(
+            "config", "stream_key", "there is none", "Give the store's name, or store#dataset"
+        )
         raise ProblemsFound("config", [problem])
     return key

@@ -27,7 +27,8 @@ from airflow_plugin.web.runs import owner_of
 from airflow_plugin.web.stream_status import instant
 from airflow_plugin.web.streams import StreamFacts, streams_of
 from config_schema import names
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
+from config_schema.problem import Problem
 
 router = APIRouter(
     responses={

@@ -10,13 +10,13 @@ from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
 from airflow_plugin.web import schemas
-from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.error_responses import outage
 from airflow_plugin.web.errors import NothingAnswers
 from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.seen import Seen, seen_of
+from airflow_plugin.web.serializers import fitting, page
 from airflow_plugin.web.stream_status import (
     STATES,
     Card,

@@ -17,7 +17,6 @@ from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.web import queries, schemas
-from airflow_plugin.web.budget import fitting, page
 from airflow_plugin.web.errors import NotThere
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
@@ -26,7 +25,9 @@ from airflow_plugin.web.runs import DagRunRow, RunQuery, dag_ids_of, run_of, run
 from airflow_plugin.web.serializers import (
     batch_dict,
     dataset_dicts,
+    fitting,
     merge_result,
+    page,
     run_dict,
 )
 from airflow_plugin.web.streams import streams_of

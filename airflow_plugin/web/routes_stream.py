@@ -14,7 +14,6 @@ from airflow_plugin.streams.changing import ChangeMissing
 from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import queries, schemas
-from airflow_plugin.web.budget import MOST_BYTES, fitting
 from airflow_plugin.web.dependencies import (
     KeyPath,
     PlatformPath,
@@ -31,7 +30,7 @@ from airflow_plugin.web.permissions import (
 from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.seen import seen_of
-from airflow_plugin.web.serializers import batch_dict
+from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, fitting
 from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from airflow_plugin.health.dag_owners import is_of_factory
 from airflow_plugin.web.stored import DagFiles, StoredDag, dag_files, has_dag_processor, stored_dags
 from config_schema import names
-from config_schema.errors import Problem
+from config_schema.problem import Problem
 
 SeenState = Literal["stored", "waiting", "blocked"]
 # A parse that ends so much later than a change began after it: Airflow allows 50 s for one, and clocks differ.

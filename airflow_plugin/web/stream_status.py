@@ -14,7 +14,7 @@ from airflow_plugin.web.runs import DagFacts, DagRunRow
 from airflow_plugin.web.seen import Seen, Wanted
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
-from config_schema.errors import Problem
+from config_schema.problem import Problem
 
 State = Literal["ok", "late", "failing", "set_aside", "paused", "retired", "never_run"]
 LONGEST = 1000  # characters of a text in a list: a row that a hand has written can have any

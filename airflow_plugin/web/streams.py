@@ -26,7 +26,10 @@ from airflow_plugin.web.queries import (
     stored_rows,
 )
 from config_schema import names
-from config_schema.errors import Problem, StreamFactoryError
+from config_schema.errors import StreamFactoryError
+from config_schema.problem import Problem, Rule
+
+CONFIG_IS_READ = Rule("DF4104", "A config is short enough that lists of streams can read it.")
 
 FRESH_SECONDS = 1.5
 
@@ -124,7 +127,7 @@ def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str
 def _not_read(settings: PlatformSettings, row: StoredRow) -> Problem:
     what = f"its config is among the longest of more than {MOST_CONFIGS >> 20} MB of configs, and lists do not read it"
     todo = "Look for configs that are too long: a usual one has 2 KB"
-    return Problem(row_place(settings.platform_name, row.stream_key), "", what, todo)
+    return CONFIG_IS_READ.problem(row_place(settings.platform_name, row.stream_key), "", what, todo)
 
 
 def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, ...]) -> StreamFacts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from config_schema.errors import Problem, UnknownName
+from config_schema.errors import UnknownName
 from config_schema.load.folder import MAPPING_FILE, has_model, is_code, load_placed, read_model
 from config_schema.load.git import files_at
 from config_schema.load.lines import with_lines
@@ -18,6 +18,9 @@ from config_schema.model.ownership import (
     mapping_changes,
     refusals,
 )
+from config_schema.problem import Problem, Rule
+
+OWNER_MAKES_THE_CHANGE = Rule("DF1501", "A part of a model is changed by the team that owns it.")
 
 # What Python may run of a folder.
 CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyo", ".pyd", ".so", ".pth", ".zip", ".egg"})
@@ -43,12 +46,21 @@ def ownership_problems(folder: Path, revision: str, author: Author) -> list[Prob
         before = read_model(then)
         if is_code(folder) or is_code(then):
             changes = code_changes(_differing_code(then, folder), before.ecosystem)
-            found += [Problem(path, "", what, todo) for path, what, todo in refusals(changes, author, before.ecosystem)]
+            found += [
+                OWNER_MAKES_THE_CHANGE.problem(path, "", what, todo)
+                for path, what, todo in refusals(changes, author, before.ecosystem)
+            ]
     _check_teams(author, [team.name for team in before.ecosystem.teams])
     changes = ecosystem_changes(before.ecosystem, after.ecosystem)
-    found += [Problem(*place(path), what, todo) for path, what, todo in refusals(changes, author, before.ecosystem)]
+    found += [
+        OWNER_MAKES_THE_CHANGE.problem(*place(path), what, todo)
+        for path, what, todo in refusals(changes, author, before.ecosystem)
+    ]
     changes = mapping_changes((before.ecosystem, before.mappings), (after.ecosystem, after.mappings))
-    found += [Problem(MAPPING_FILE, *finding) for finding in refusals(changes, author, before.ecosystem)]
+    found += [
+        OWNER_MAKES_THE_CHANGE.problem(MAPPING_FILE, *finding)
+        for finding in refusals(changes, author, before.ecosystem)
+    ]
     return with_lines(folder, found)
 
 

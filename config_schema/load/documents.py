@@ -11,10 +11,14 @@ import cattrs
 import yaml
 from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
 from config_schema.load import model_yaml
 from config_schema.load.model_files import NotInside, read_inside
 from config_schema.model.quality import QualityCheck
+from config_schema.problem import Rule
+
+FILE_IS_READABLE = Rule("DF1321", "A file of a model can be read: it is YAML or JSON in UTF-8, in the model's folder.")
+FILE_IS_THERE = Rule("DF1322", "A file that a model needs is there.")
 
 Model = TypeVar("Model")
 CHECK_KINDS: dict[type, str] = {shape: shape.kind.value for shape in get_args(QualityCheck)}
@@ -111,7 +115,7 @@ def _text(path: Path, folder: Path) -> str:
     except NotInside as error:
         raise _unreadable(path, str(error), todo="Keep the model's files in its folder, as regular files") from error
     except FileNotFoundError as error:
-        problem = Problem(path.name, "", "the file is missing", JSON_PLACE)
+        problem = FILE_IS_THERE.problem(path.name, "", "the file is missing", JSON_PLACE)
         raise ProblemsFound(str(path), [problem]) from error
     except OSError as error:
         raise _unreadable(path, f"cannot be read: {error.strerror}") from error
@@ -141,4 +145,4 @@ def _converter() -> cattrs.Converter:
 
 def _unreadable(path: Path, what: str, line: int | None = None, todo: str | None = None) -> ProblemsFound:
     advice = todo or next((advice for word, advice in ADVICE.items() if word in what), "Correct the file")
-    return ProblemsFound(str(path), [Problem(path.name, "", what, advice, line)])
+    return ProblemsFound(str(path), [FILE_IS_READABLE.problem(path.name, "", what, advice, line)])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from config_schema.errors import Problem, ProblemsFound, StreamFactoryError
+from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.gc_paused import gc_paused
 from config_schema.load import documents
 from config_schema.load.lines import with_lines
@@ -18,7 +18,10 @@ from config_schema.load.python_model import ecosystem_of_python
 from config_schema.model import Ecosystem, ProductionStatus
 from config_schema.model.compiled import CompiledModel
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
+from config_schema.problem import Problem, Rule
 from config_schema.rules.check import Place, check_model, schema_problems
+
+ONE_MODEL = Rule("DF1325", "A folder has one model: ecosystem.yaml or eco.py.")
 
 PYTHON_FILE = "eco.py"
 MAPPING_FILE = "dsg_platform_mapping.json"
@@ -94,7 +97,7 @@ def _ecosystem_data(folder: Path, code: CodeReader) -> tuple[Any, Place, list[Pr
         return _ecosystem_of_python(folder, code)
     what = "both are there" if present else "there is no model in this folder"
     advice = f"Keep one of {YAML_FILE} and {PYTHON_FILE}" if present else f"Write {YAML_FILE} or {PYTHON_FILE}"
-    return None, _in_python, [Problem(str(folder), "", what, advice)]
+    return None, _in_python, [ONE_MODEL.problem(str(folder), "", what, advice)]
 
 
 def _ecosystem_of_yaml(folder: Path) -> tuple[Any, Place, list[Problem]]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from config_schema.errors import Problem
 from config_schema.load.model_files import NotInside, read_inside
 from config_schema.load.model_yaml import compose
+from config_schema.problem import Problem
 
 STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from config_schema.errors import Problem, ProblemsFound, choose_from
+from config_schema.errors import ProblemsFound, choose_from
 from config_schema.load import documents
 from config_schema.load.model_files import MOST_FILES, NotInside, check_inside
+from config_schema.problem import Finding, Problem, Rule
 
 YAML_FILE = "ecosystem.yaml"
 PARTS_FOLDER = "ecosystem"
+PART_IS_LISTS = Rule("DF1323", f"A file of the folder {PARTS_FOLDER}/ is a mapping of the lists that it adds to.")
 LISTS = ("teams", "platforms", "datastores", "workspaces")
 ITEM = re.compile(rf"({'|'.join(LISTS)})\[(\d+)\](.*)")
 
@@ -53,7 +55,9 @@ def gathered(folder: Path) -> Gathered:
         parts = part_files(folder)
     except NotInside as error:
         whole.problems.append(
-            Problem(PARTS_FOLDER, "", str(error), "Keep the parts of the model in this folder itself")
+            documents.FILE_IS_READABLE.problem(
+                PARTS_FOLDER, "", str(error), "Keep the parts of the model in this folder itself"
+            )
         )
         return whole
     for path in parts:
@@ -81,11 +85,11 @@ def _add(whole: Gathered, folder: Path, path: Path) -> None:
     try:
         part = documents.yaml_document(path, folder)
     except ProblemsFound as error:
-        whole.problems += [Problem(file, one.path, one.what, one.todo, one.line) for one in error.problems]
+        whole.problems += [replace(one, file=file) for one in error.problems]
         return
     if part is None:
         return  # nothing in it yet
-    whole.problems += [Problem(file, *finding) for finding in _misshapen(part)]
+    whole.problems += [PART_IS_LISTS.problem(file, *finding) for finding in _misshapen(part)]
     if isinstance(part, dict) and isinstance(whole.data, dict):
         lists = {key: part[key] for key in LISTS if isinstance(part.get(key), list)}
         for key, items in lists.items():
@@ -101,7 +105,7 @@ def _remember(whole: Gathered, file: str, data: dict[Any, Any]) -> None:
             whole.origins[key] += [(file, index) for index in range(len(data[key]))]
 
 
-def _misshapen(part: Any) -> Iterator[tuple[str, str, str]]:
+def _misshapen(part: Any) -> Iterator[Finding]:
     if not isinstance(part, dict):
         yield "", "it is no mapping", f"Write one with any of {', '.join(LISTS)}"
         return

@@ -12,9 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from config_schema.errors import Problem, ProblemsFound
+from config_schema.errors import ProblemsFound
 from config_schema.load.closed_process import CodeFailed, evaluate
+from config_schema.load.documents import FILE_IS_READABLE
 from config_schema.load.model_files import NotInside, model_files, read_inside
+from config_schema.problem import Rule
+
+CODE_GIVES_A_MODEL = Rule("DF1324", "`createEcosystem()` of eco.py runs to its end, and gives the same each time.")
 
 
 def ecosystem_of_python(path: Path) -> Any:
@@ -27,7 +31,7 @@ def ecosystem_of_python(path: Path) -> Any:
     except (NotInside, OSError) as error:
         what = str(error) if isinstance(error, NotInside) else f"cannot be read: {error.strerror}"
         todo = "Keep the model's files in its folder, as regular files"
-        raise ProblemsFound(str(path), [Problem(path.name, "", what, todo)]) from error
+        raise ProblemsFound(str(path), [FILE_IS_READABLE.problem(path.name, "", what, todo)]) from error
     try:
         with tempfile.TemporaryDirectory(prefix="model-") as made:
             copy, root = Path(made, "model"), Path(made, "root")
@@ -56,4 +60,4 @@ def _copy(folder: Path, into: Path) -> None:
 
 def _failed(path: Path, what: str) -> ProblemsFound:
     advice = "Run it with Python to see more; it must define createEcosystem() and needs no environment or secrets"
-    return ProblemsFound(str(path), [Problem(path.name, "createEcosystem()", what, advice)])
+    return ProblemsFound(str(path), [CODE_GIVES_A_MODEL.problem(path.name, "createEcosystem()", what, advice)])

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from config_schema.errors import Finding
 from config_schema.model import Datastore, Ecosystem, Platform, Team, Workspace
 from config_schema.model.claims import claimed, uses
 from config_schema.model.mapping import Assignment, DsgMapping
+from config_schema.problem import Finding
 
 Part = Platform | Datastore | Workspace
 

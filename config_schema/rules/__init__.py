@@ -1,37 +1,90 @@
-"""The rules between the objects of a model: each gives a Finding for every place that breaks it."""
+"""The rules between the objects of a model: each yields a Finding for every place that breaks it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from config_schema.errors import Finding
 from config_schema.model import Ecosystem
 from config_schema.model.mapping import DsgMapping
+from config_schema.problem import Finding, Rule
 from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules, tls
 
-OF_THE_ECOSYSTEM: tuple[Callable[[Ecosystem], Iterator[Finding]], ...] = (
-    names.names_stand_once,
-    references.owners_are_teams,
-    columns.keys_are_columns,
-    columns.types_exist,
-    columns.columns_fit_the_merge_table,
-    columns.tables_are_classified_alike,
-    columns.rows_fit_a_page,
-    references.sinks_exist,
-    consumption.classifications_are_seen,
-    schedules.schedules_hold,
-    platforms.addresses_hold_no_secret,
-    platforms.merge_stores_are_postgresql,
-    tls.tls_can_be_had,
-    platforms.secrets_have_variables_of_their_own,
-    names.derived_names_differ,
-    quality.quality_findings,
-)
-OF_THE_MAPPING: tuple[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Finding]], ...] = (
-    mapping.mapping_refers_to_the_model,
-    mapping.each_group_has_one_platform,
-    mapping.retention_fits_milestoning,
-    schedules.schedules_meet_latencies,
-    consumption.deprecated_data_is_not_used,
-    consumption.production_uses_what_is_fit_for_it,
-)
+OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
+    names.names_stand_once: Rule(
+        "DF1401",
+        "Each platform, datastore, dataset, column, workspace, dataset group and team has a name of its own.",
+    ),
+    references.owners_are_teams: Rule(
+        "DF1402", "An `owner` is one of the `teams`; an ecosystem that has teams has an owner."
+    ),
+    columns.keys_are_columns: Rule(
+        "DF1403", "The columns of a primary key exist, are not nullable, and have types whose values can be ordered."
+    ),
+    columns.types_exist: Rule(
+        "DF1404",
+        "A column's type is one of PostgreSQL's or one of its datastore's `types`, or it is quoted or qualified.",
+    ),
+    columns.columns_fit_the_merge_table: Rule(
+        "DF1405",
+        "A name has at most 63 bytes and is not reserved by PostgreSQL or by merge tables; a table has at most 1596 "
+        "columns.",
+    ),
+    columns.tables_are_classified_alike: Rule(
+        "DF1406", "A column of a source's table has the same classification in all datasets that read the table."
+    ),
+    columns.rows_fit_a_page: Rule(
+        "DF1407",
+        "The smallest possible row of a dataset fits into a page of PostgreSQL (8,160 bytes), on a forensic platform "
+        "together with its two version columns.",
+    ),
+    references.sinks_exist: Rule("DF1408", "Each sink of a dataset group is a dataset of a datastore."),
+    consumption.classifications_are_seen: Rule(
+        "DF1409",
+        "A group contains only columns whose classification its workspace may see (`may_see`), unless the workspace "
+        "masks them (`masks`).",
+    ),
+    schedules.schedules_hold: Rule(
+        "DF1410",
+        "A schedule is a cron expression or a preset, and comes at some time; a time zone is a known IANA name.",
+    ),
+    platforms.addresses_hold_no_secret: Rule("DF1411", "The address of the model contains no password."),
+    platforms.merge_stores_are_postgresql: Rule("DF1412", "Merge stores and consumers' databases are PostgreSQL."),
+    tls.tls_can_be_had: Rule(
+        "DF1413", "`tls` and `tls_ca` of a database go together, and the database's driver supports them."
+    ),
+    platforms.secrets_have_variables_of_their_own: Rule(
+        "DF1414", "No two secrets are passed in the same environment variable."
+    ),
+    names.derived_names_differ: Rule(
+        "DF1415", "The names of tables, views, roles and DAGs that are derived from the model are all different."
+    ),
+    quality.quality_findings: Rule(
+        "DF1416", "Quality checks name existing columns and datasets, and their bounds can be met."
+    ),
+}
+OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Finding]], Rule] = {
+    mapping.mapping_refers_to_the_model: Rule(
+        "DF1417", "The mapping names existing workspaces, groups and platforms, and each group once."
+    ),
+    mapping.each_group_has_one_platform: Rule(
+        "DF1418",
+        'Each group has an entry in the mapping, with at most one `PROVISIONED` platform; `"assignments": []` says '
+        "that it has none.",
+    ),
+    mapping.retention_fits_milestoning: Rule(
+        "DF1419", "A group with forensic retention is assigned to a forensic platform."
+    ),
+    schedules.schedules_meet_latencies: Rule(
+        "DF1420",
+        "The time between two runs of a platform is never longer than the `latency_seconds` of its groups; not checked "
+        "for streams that only assets or people start.",
+    ),
+    consumption.deprecated_data_is_not_used: Rule(
+        "DF1421",
+        "A production group contains nothing `deprecated`, and no platform starts to serve a deprecated group, unless "
+        "`deprecationsAllowed` is `ALLOWED`.",
+    ),
+    consumption.production_uses_what_is_fit_for_it: Rule(
+        "DF1422", "A production group contains no dataset that is `not_production`."
+    ),
+}

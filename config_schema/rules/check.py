@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from config_schema.errors import Problem
 from config_schema.model import Ecosystem
 from config_schema.model.mapping import DsgMapping
+from config_schema.problem import Problem
 from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
 from config_schema.schemas import json_schema
 from config_schema.schemas.findings import findings
@@ -21,7 +21,7 @@ Place = Callable[[str], tuple[str, str]]
 
 def schema_problems(data: Any, schema: str, place: Place) -> list[Problem]:
     """Return what is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
-    found = [Problem(*place(path), what, todo) for path, what, todo in findings(data, json_schema(schema))]
+    found = [one.problem(*place(one.path)) for one in findings(data, json_schema(schema))]
     return sorted(set(found))
 
 
@@ -33,6 +33,14 @@ def check_model(
 ) -> list[Problem]:
     """Return every broken rule between the objects of a model: names, references, keys, schedules, derived names."""
     mappings = tuple(mappings)
-    found = [Problem(*place(path), what, todo) for rule in OF_THE_ECOSYSTEM for path, what, todo in rule(ecosystem)]
-    found += [Problem(mapping_file, *finding) for rule in OF_THE_MAPPING for finding in rule(ecosystem, mappings)]
+    found = [
+        rule.problem(*place(path), what, todo)
+        for check, rule in OF_THE_ECOSYSTEM.items()
+        for path, what, todo in check(ecosystem)
+    ]
+    found += [
+        rule.problem(mapping_file, *finding)
+        for check, rule in OF_THE_MAPPING.items()
+        for finding in check(ecosystem, mappings)
+    ]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from config_schema.errors import Finding, choose_from, did_you_mean
+from config_schema.errors import choose_from, did_you_mean
 from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, Milestoning, SourceKind
 from config_schema.model.claims import Key, source_table
 from config_schema.model.sql_types import (
@@ -15,6 +15,7 @@ from config_schema.model.sql_types import (
     least_row_bytes,
 )
 from config_schema.names import POSTGRES_NAME_BYTES
+from config_schema.problem import Finding
 from config_schema.rules.parts import datasets
 
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")  # PostgreSQL's, of every table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config_schema.errors import Finding
 from config_schema.model import (
     Dataset,
     Ecosystem,
@@ -12,6 +11,7 @@ from config_schema.model import (
     Workspace,
 )
 from config_schema.model.mapping import DsgMapping
+from config_schema.problem import Finding
 from config_schema.rules.parts import Assigned, assigned, dataset_groups, datasets_by_sink
 
 MOST_SHOWN = 3

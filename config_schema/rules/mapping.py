@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config_schema.errors import Finding, choose_from
+from config_schema.errors import choose_from
 from config_schema.model import DatasetGroup, Ecosystem, Milestoning, Platform
 from config_schema.model.mapping import AssignmentStatus, DsgMapping
+from config_schema.problem import Finding
 from config_schema.rules.parts import assigned, dataset_groups
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from config_schema import names
-from config_schema.errors import Finding
 from config_schema.model import Consistency, Datastore, Ecosystem, Platform, Workspace
+from config_schema.problem import Finding
 
 Derived = tuple[str, str, str, str]  # the path of whose it is, what kind of name, the name, whose it is
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from config_schema import names
-from config_schema.errors import Finding
 from config_schema.model import Ecosystem, SourceKind
+from config_schema.problem import Finding
 
 
 def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:

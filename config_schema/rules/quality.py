@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
-from config_schema.errors import Finding, choose_from
+from config_schema.errors import choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem
 from config_schema.model.quality import (
     Pattern,
@@ -14,6 +14,7 @@ from config_schema.model.quality import (
     RowCount,
     columns_checked,
 )
+from config_schema.problem import Finding
 from config_schema.rules.pg_regex import fault
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config_schema.errors import Finding, choose_from
+from config_schema.errors import choose_from
 from config_schema.model import Ecosystem
+from config_schema.problem import Finding
 from config_schema.rules.parts import dataset_groups
 
 

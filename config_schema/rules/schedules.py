@@ -7,9 +7,10 @@ from math import inf
 from zoneinfo import available_timezones
 
 from config_schema.cron import longest_wait, schedule_fault, timezone_exists
-from config_schema.errors import Finding, choose_from, did_you_mean
+from config_schema.errors import choose_from, did_you_mean
 from config_schema.model import DatasetGroup, Ecosystem, Platform
 from config_schema.model.mapping import DsgMapping
+from config_schema.problem import Finding
 from config_schema.rules.parts import assigned
 
 

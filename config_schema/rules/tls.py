@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config_schema.errors import Finding
 from config_schema.model import Database, Ecosystem, SourceKind
+from config_schema.problem import Finding
 from config_schema.tls import Tls
 
 

@@ -14,9 +14,10 @@ from typing import NoReturn
 import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
-from config_schema.errors import CommandWrong, UnknownName
+from config_schema.errors import DsnMalformed, UnknownName
 from config_schema.model import Consistency, Database, Datastore, SourceKind
 from merge_jobs.catalogue.datasets import LeftOut, checked_datastore, sorted_tables
+from merge_jobs.catalogue.errors import NoTableFound
 from merge_jobs.catalogue.found import FoundTable
 from merge_jobs.catalogue.mysql import mysql_tables
 from merge_jobs.catalogue.postgres import postgres_tables
@@ -64,16 +65,16 @@ EVERYTHING = TableChoice()
 def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
     """Return the place that `kind://user:password@host:port/database` names.
 
-    `password` is used where the DSN has none. Raises CommandWrong, which never shows the DSN: it may hold a password.
+    `password` is used where the DSN has none. Raises DsnMalformed, which never shows the DSN: it may have a password.
     """
     try:
         url = sa.engine.make_url(dsn)
         kind = KINDS[url.get_backend_name()]
     except (SQLAlchemyError, ValueError, KeyError):
-        shape = "postgresql://user@host:5432/database"
-        raise CommandWrong("--dsn", f"it is no DSN like {shape}", f"Begin with one of {', '.join(KINDS)}") from None
+        todo = f"Write one like postgresql://user@host:5432/database, which begins with one of {', '.join(KINDS)}"
+        raise DsnMalformed("--dsn", todo) from None
     if not url.database:
-        raise CommandWrong("--dsn", "it names no database", "Put /database behind the host")
+        raise DsnMalformed("--dsn", "Put /database behind the host: it names no database")
     port = url.port or PORTS.get(kind, 5432)
     # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.
     database = url.database if kind is not SourceKind.SQLITE else str(Path(dsn.partition(":///")[2]).absolute())
@@ -118,7 +119,7 @@ def _matches(table: str, patterns: Iterable[str]) -> bool:
 
 
 def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None:
-    """Raise CommandWrong for a name or pattern that no table has: a slip would leave a table out, or in."""
+    """Raise UnknownName for a name or pattern that no table has: a slip would leave a table out, or in."""
     for flag, patterns in (("--table", choice.wanted), ("--exclude", choice.excluded)):
         for pattern in patterns:
             is_name = flag == "--table" or not WILDCARD.search(pattern)
@@ -128,11 +129,10 @@ def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None
 
 def _raise_nothing_found(where: str, left_out: Sequence[LeftOut]) -> NoReturn:
     if not left_out:
-        raise CommandWrong(where, "there is no table that is asked for", "Check --schema, --table and who may read")
+        raise NoTableFound(where)
     reasons = "; ".join(f"{left.table}: {left.why}" for left in left_out[:SHOWN])
     more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-    what = f"there is no table with a key that can be described: {reasons}{more}"
-    raise CommandWrong(where, what, "Check --schema, --table and who may read")
+    raise NoTableFound(where, reasons + more)
 
 
 @contextmanager

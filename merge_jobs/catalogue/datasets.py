@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from config_schema.errors import CommandWrong, Finding
 from config_schema.load.documents import plain
 from config_schema.model import (
     Column,
@@ -21,9 +20,11 @@ from config_schema.model import (
     Milestoning,
     Platform,
 )
+from config_schema.problem import Finding
 from config_schema.rules import OF_THE_ECOSYSTEM
 from config_schema.rules.check import schema_problems
 from config_schema.rules.names import derived_names_differ
+from merge_jobs.catalogue.errors import DatastoreImpossible
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind
 
 PART = re.compile(r"datastores\[0\]\.datasets\[(\d+)\](?:\.columns\[(\d+)\])?.*")
@@ -72,7 +73,7 @@ def sorted_tables(tables: Iterable[FoundTable], by_name: Iterable[str]) -> Sorte
 def checked_datastore(found: Sorted, name: str, source: Database, consistency: Consistency) -> Datastore:
     """Return the datastore, with all moved to what is left out that the check of a model refuses.
 
-    Raises CommandWrong for a name or a credential that cannot be.
+    Raises DatastoreImpossible for a name or a credential that cannot be.
     """
     found.datasets = list(_named_for_streams(found.datasets, consistency))
     while True:
@@ -166,7 +167,7 @@ def _leave_out(found: Sorted, findings: Iterable[Finding]) -> None:
     for path, what, todo in findings:
         at = PART.fullmatch(path)
         if at is None:
-            raise CommandWrong(FLAGS.get(path, "--dsn"), f"{path}: {what}", todo)
+            raise DatastoreImpossible(FLAGS.get(path, "--dsn"), path, what, todo)
         index = int(at[1])
         if not todo:
             renamed.add(index)

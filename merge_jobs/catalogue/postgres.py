@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from config_schema.errors import CommandWrong, UnknownName
+from config_schema.errors import UnknownName
 from config_schema.model.sql_types import KNOWN_TYPES, base_type
+from merge_jobs.catalogue.errors import SchemaNotReadable
 from merge_jobs.catalogue.found import FoundColumn, FoundKey, FoundTable, TableKind, unusable_unless_filled
 from merge_jobs.sources.postgres.source import PostgresSource
 
@@ -39,7 +40,7 @@ class _Relation:
 def postgres_tables(source: PostgresSource) -> list[FoundTable]:
     """Return what can be selected from in the schema of the source's place, by name.
 
-    Raises CommandWrong if there is no such schema, or if the user may not use it.
+    Raises UnknownName if there is no such schema, SchemaNotReadable if the user may not use it.
     """
     asked = {"schema": source.place.schema}
     _check_schema(source)
@@ -72,8 +73,7 @@ def _check_schema(source: PostgresSource) -> None:
         known = [name for (name,) in source.rows("catalogue.schemas")]
         raise UnknownName("--schema", "schema", schema, known, source.where)
     if not found[0][0]:
-        what = f"the user {source.place.user!r} may not use the schema {schema!r} of {source.where}"
-        raise CommandWrong("--schema", what, f'Run GRANT USAGE ON SCHEMA "{schema}" there, and SELECT on its tables')
+        raise SchemaNotReadable(source.where, schema, source.place.user)
 
 
 def _table(of: _Relation, columns: tuple[FoundColumn, ...], indexes: list[tuple[Any, ...]]) -> FoundTable:

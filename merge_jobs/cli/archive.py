@@ -8,7 +8,7 @@ import typer
 
 from config_schema import names
 from config_schema.echo import echo
-from config_schema.errors import CommandWrong
+from config_schema.errors import OptionsConflict, ValueWrong
 from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, change_archive
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
@@ -57,9 +57,9 @@ def _action(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
     if drop is None:
         return ArchiveAction.RESTORE if restore else ArchiveAction.ARCHIVE
     if restore:
-        raise CommandWrong("--drop", "it is given with --restore", "Give one of them")
+        raise OptionsConflict(["--drop", "--restore"])
     if drop != platform:
-        raise CommandWrong("--drop", f"{drop!r} is not the platform", f"To drop what is archived: --drop {platform}")
+        raise ValueWrong("--drop", drop, "is not the platform", f"To drop what is archived: --drop {platform}")
     return ArchiveAction.DROP
 
 

@@ -10,7 +10,7 @@ import typer
 
 from config_schema import names
 from config_schema.echo import echo, echo_document
-from config_schema.errors import CommandWrong, FileUnwritable
+from config_schema.errors import FileUnwritable, ValueWrong
 from config_schema.model import Consistency
 from merge_jobs.cli.typer_command import errors_printed
 
@@ -57,7 +57,7 @@ def describe(
 
     with errors_printed():
         if out is not None and out.exists():
-            raise CommandWrong(str(out), "it is there already", "Name a new file, or remove it")
+            raise ValueWrong("--out", str(out), "exists already", "Name a new file, or remove it")
         place = place_of_dsn(dsn, schema, os.environ.get(PASSWORD_VARIABLE))
         consistency = Consistency.SINGLE_DATASET if single_dataset else Consistency.MULTI_DATASET
         title = Path(place.database).stem

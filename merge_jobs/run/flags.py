@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from config_schema.errors import CommandWrong, UnknownName
+from config_schema.errors import OptionMissing, OptionsConflict, UnknownName
 from config_schema.load import Model
 from config_schema.model import Database, Ecosystem
 from config_schema.tls import Tls, strongest
@@ -44,19 +44,24 @@ def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tupl
 def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
     """Return the model with its mappings, and its commit where it comes from git. Raises StreamFactoryError."""
     if (flags.folder is None) == (flags.git is None):
-        raise CommandWrong("merge-job", "a model is wanted from one place", "Give --model or --git-repo-url")
+        if flags.git is not None:
+            raise OptionsConflict(["--model", "--git-repo-url"])
+        raise OptionMissing(["--model", "--git-repo-url"], "Give one of them", "merge-job")
     if flags.git is None:
         assert flags.folder is not None
         return _with_least_tls(model_in(flags.folder), store.least_tls), None
     if platform is None:
-        what = "the commit to use is recorded for each platform, and the command names none"
-        raise CommandWrong("--git-repo-url", what, "Give --platform")
+        why = "which records the commit to use"
+        raise OptionMissing(["--platform"], "Give --platform", "--git-repo-url", why)
     if store.host is None or store.database is None or store.credential is None:
-        raise CommandWrong(
-            "--git-repo-url",
-            "the commit to use is recorded in the merge store, and the command does not say where that is",
-            "Give --postgres-host, --postgres-database and --postgres-credential",
-        )
+        given = {
+            "--postgres-host": store.host,
+            "--postgres-database": store.database,
+            "--postgres-credential": store.credential,
+        }
+        missing = [option for option, value in given.items() if value is None]
+        todo = "Give --postgres-host, --postgres-database and --postgres-credential"
+        raise OptionMissing(missing, todo, "--git-repo-url", "the merge store records the commit to use")
     place = store_place(store, Database(store.host, store.database, store.credential))
     model, commit = synced_model(flags.git, place, platform)
     return _with_least_tls(model, store.least_tls), commit

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.errors import CommandWrong, UnknownName, choose_from
+from config_schema.errors import UnknownName, ValueWrong, choose_from
 from config_schema.model import Consistency, Database, Dataset, Ecosystem, Milestoning, SourceKind
 from config_schema.model.mapping import DsgMapping, ingested_datasets
 from config_schema.sql.statements import VALUE
@@ -42,7 +42,7 @@ def datasets_to_show(
     """Return the stream that a dataset is merged in, and the dataset, or all of the stream if none is named.
 
     With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or where
-    it ingests none, all of the datastore. Raises CommandWrong naming what there is to choose from.
+    it ingests none, all of the datastore. Raises CommandWrong with the names to choose from.
     """
     stores = {one.name: one for one in ecosystem.datastores}
     single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
@@ -52,8 +52,8 @@ def datasets_to_show(
     if not found:
         known = [one.name for one in stream.datasets]
         if dataset in [one.name for one in stream.store.datasets]:
-            what = f"{dataset!r} of {store} is not ingested on {platform}: no dataset group there uses it"
-            raise CommandWrong("--dataset", what, choose_from(dataset, known))
+            reason = f"of {store} is not ingested on {platform}: no dataset group there uses it"
+            raise ValueWrong("--dataset", dataset, reason, choose_from(dataset, known))
         raise UnknownName("--dataset", "dataset", dataset or "", known, store)
     return stream, found
 
@@ -69,8 +69,10 @@ def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> s
         known.append(AS_OF)
     if what not in known:
         other = [AS_OF, *(one.value for one in Milestoning if one is not milestoning)]
-        why = f"{stream.platform.name} is a {milestoning.value} platform" if what in other else f"there is no {what!r}"
-        raise CommandWrong("dagfactory runs sql", why, choose_from(what, known))
+        if what not in other:
+            raise UnknownName("dagfactory runs sql", "strategy", what, known)
+        reason = f"does not fit {stream.platform.name}, which is a {milestoning.value} platform"
+        raise ValueWrong("dagfactory runs sql", what, reason, choose_from(what, known))
     shown = _Shown(stream, dataset, store)
     head = (
         f"-- {stream} {dataset.name}: {what}\n-- From {_server(stream.store.source)} to {_server(store)}.\n{LEGEND}\n"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from config_schema import names
-from config_schema.errors import CommandWrong, StreamFactoryError
+from config_schema.errors import StreamFactoryError, ValueWrong
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
 from merge_jobs.process import shutdown
@@ -79,10 +79,10 @@ def perform(request: Request) -> MergeResult:
 def job_of(request: Request) -> Job:
     """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
-        what = f"a run id has 1 to {LONGEST_RUN_ID} printable characters"
-        raise CommandWrong("--run-id", what, "Give one that names this run")
+        todo = f"Give 1 to {LONGEST_RUN_ID} printable characters that name this run"
+        raise ValueWrong("--run-id", request.run_id[:LONGEST_RUN_ID], "is no run id", todo)
     if not 0 <= (fraction := request.options.max_delete_fraction) <= 1:
-        raise CommandWrong("--max-delete-fraction", f"{fraction:g} is no part", "Give 0 to 1")
+        raise ValueWrong("--max-delete-fraction", fraction, "is no fraction", "Give a number from 0 to 1")
     model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)

@@ -18,17 +18,24 @@ from merge_jobs.stream import Stream
 FILE = "file:"
 SYNC = "Run dagfactory sync"  # one that comes between the reading of the row and the job resolves itself: retryable
 
+NOT_ALLOWED = "is not allowed by the platform's settings"
+NOT_ABSOLUTE = "is no absolute path"
+NO_FILE = "is no regular file"
+
 
 class SourceNotAdmitted(CommandWrong):
-    """The model names a producer's server or file that the platform's settings do not admit, or a file that is none.
+    """The model names a producer's server or file that the platform's settings do not allow, or one that is no file.
 
     Run dagfactory bootstrap, or add it to allowed.source_hosts or allowed.source_files; or correct the model.
     """
 
     code = "DF5302"
 
-    def __init__(self, what: str, todo: str) -> None:
-        super().__init__("--source-hosts", what, todo)
+    def __init__(self, source: str, reason: str, todo: str, real: str = "") -> None:
+        """Take the server or path of the model, and for a symbolic link the `real` path that it leads to."""
+        self.source, self.reason, self.real = source, reason, real or source
+        leads = f" (a link to {real!r})" if real and real != source else ""
+        super().__init__("--source-hosts", f"the model's source {source!r}{leads} {reason}", todo)
 
 
 class RowOutdated(CommandWrong):
@@ -40,8 +47,9 @@ class RowOutdated(CommandWrong):
     code = "DF5303"
     retryable = True
 
-    def __init__(self, where: str, what: str) -> None:
-        super().__init__(where, what, SYNC)
+    def __init__(self, option: str, value: str, what: str) -> None:
+        self.option, self.value = option, value
+        super().__init__(option, what, SYNC)
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
@@ -52,24 +60,22 @@ def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
     server = f"{source.host}:{source.port}"
     if hosts is None or source.kind is SourceKind.SQLITE or server in hosts:
         return
-    what = f"the model's source is {server}, and the platform's settings do not have it"
-    raise SourceNotAdmitted(what, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
+    raise SourceNotAdmitted(server, NOT_ALLOWED, "Run dagfactory bootstrap, or add it to allowed.source_hosts")
 
 
 def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
     """Return the source as it may be opened: a file by its real path, so that no symbolic link is followed later.
 
     `hosts` has `file:/path` for each file, or folder with a slash at the end, and at least `file:`; None, or hosts
-    of an older plugin, which has none of these, admit every file. Raises CommandWrong for another.
+    of an older plugin, which has none of these, admit every file. Raises SourceNotAdmitted for another.
     """
     files = None if hosts is None else [one.removeprefix(FILE) for one in hosts if one.startswith(FILE)]
     if source.kind is not SourceKind.SQLITE or not files:
         return source
     real = _real_path(source.database)
     if not any(_holds(path, real) for path in files if path.startswith("/")):
-        at = "" if real == source.database else f", which is {real!r}"
-        what = f"the model's source is the file {source.database!r}{at}, and the platform's settings do not admit it"
-        raise SourceNotAdmitted(what, "Run dagfactory bootstrap, or add it to allowed.source_files")
+        todo = "Run dagfactory bootstrap, or add it to allowed.source_files"
+        raise SourceNotAdmitted(source.database, NOT_ALLOWED, todo, real)
     return replace(source, database=real)
 
 
@@ -77,14 +83,14 @@ def _real_path(path: str) -> str:
     """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or of no regular file."""
     try:
         if not path.startswith("/"):
-            raise SourceNotAdmitted(f"the path {path!r} is not absolute", "Write it from / on in the model")
+            raise SourceNotAdmitted(path, NOT_ABSOLUTE, "Write it from / on in the model")
         real = os.path.realpath(path)
         is_other = os.path.lexists(real) and not stat.S_ISREG(os.stat(real).st_mode)
     except (OSError, ValueError) as error:
-        what = f"the file {path!r} cannot be looked at ({type(error).__name__})"
-        raise SourceNotAdmitted(what, "Correct the path in the model") from error
+        reason = f"cannot be read ({type(error).__name__})"
+        raise SourceNotAdmitted(path, reason, "Correct the path in the model") from error
     if is_other:
-        raise SourceNotAdmitted(f"{path!r} is no regular file", "Name the database's file in the model")
+        raise SourceNotAdmitted(path, NO_FILE, "Name the database's file in the model")
     return real
 
 
@@ -99,7 +105,7 @@ def check_credential(source: Database, credential: str | None) -> None:
     if credential is None or credential == source.credential or source.kind is SourceKind.SQLITE:
         return
     what = f"the row names the secret {credential!r}, and the model {source.credential!r}"
-    raise RowOutdated("--source-credential", what)
+    raise RowOutdated("--source-credential", credential, what)
 
 
 def check_served(stream: Stream, model: Model) -> None:
@@ -114,4 +120,4 @@ def check_served(stream: Stream, model: Model) -> None:
     for dataset in stream.datasets:
         if DatasetSink(stream.store.name, dataset.name) not in served:
             what = f"{stream.platform.name} serves no dataset group with {dataset.name} of {stream.store.name}"
-            raise RowOutdated("--datasets", what)
+            raise RowOutdated("--datasets", dataset.name, what)

@@ -168,10 +168,10 @@ def test_a_job_that_left_no_result_is_an_error_and_what_the_metrics_do_is_none(s
 def test_while_metrics_are_off_nothing_is_imported_for_them(airflow_here):
     import sys
 
-    from airflow_plugin.factory.metrics import report
+    from airflow_plugin.factory.publishing import report_load
     from airflow_plugin.factory.shards import WHOLE as UNSPLIT
     from airflow_plugin.metrics import ROWS
 
     before = set(sys.modules)
-    report("yellowlive", UNSPLIT, seconds=0.1, gauges={ROWS: 3})
+    report_load("yellowlive", UNSPLIT, seconds=0.1, gauges={ROWS: 3})
     assert set(sys.modules) == before

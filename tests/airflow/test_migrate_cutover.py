@@ -87,7 +87,7 @@ for line in result_lines(result, os.environ["DATASURFACE_RESULT_TOKEN"]):
 KILLED = """
 import os, signal, sys
 from dataclasses import replace
-import airflow_plugin.cli.wording as wording
+import airflow_plugin.cli.messages as messages
 import airflow_plugin.migrate.cutover_state as kept
 from airflow_plugin.cli.program import run
 
@@ -95,14 +95,14 @@ def at(point):
     if point == os.environ.get("KILLED_AT"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-talk, with_done = wording.talk, kept.Cutover.with_done
+talk, with_done = messages.talk, kept.Cutover.with_done
 def talked(text):
     talk(text)
     at(text)
 def done(self, step):
     at(f"{step}: acted")
     return with_done(self, step)
-wording.talk, kept.Cutover.with_done = talked, done
+messages.talk, kept.Cutover.with_done = talked, done
 sys.argv = ["dagfactory", *sys.argv[1:]]
 run()
 """

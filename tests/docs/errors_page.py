@@ -1,4 +1,4 @@
-"""docs/reference/errors.md: every error class with its code, when it is raised and what to do."""
+"""docs/reference/errors.md: every error class with its code, when it is raised and what to do, and every rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 
 from config_schema.errors import StreamFactoryError
 from merge_jobs.errors import TODO, TODO_DEFAULT
-from tests.docs.error_classes import error_classes
+from tests.docs.error_classes import error_classes, rules
 from tests.docs.markdown import cell, code, table
 
 INTRODUCTION = """\
@@ -19,9 +19,15 @@ brackets at the end; the API has the code as `code`. A code never changes, and i
 own is gone.
 
 "retry" says whether the same call can succeed later with nothing changed: `yes`, or `by its cause` where the database,
-the server or the network decides. A merge task is retried only where that helps. A problem of a model, a
-row or a request says itself what to do; the error that lists them is DF1001. What PostgreSQL's
-errors ask for is [at the end](#postgresqls-errors).
+the server or the network decides. A merge task is retried only where that helps. Problems of a
+model, a row, a request or an installation have the codes of [the rules](#rules) that they break; the error that lists
+them is DF1001. What PostgreSQL's errors ask for is [at the end](#postgresqls-errors).
+"""
+RULES = """\
+## Rules
+
+What must hold of models, rows, settings, requests and installations. A problem has the code of the rule that is broken,
+and says what to do about it.
 """
 POSTGRES = """\
 ## PostgreSQL's errors
@@ -38,6 +44,7 @@ def errors_page() -> str:
     for package, found in groupby(sorted(error_classes(), key=_package), key=_package):
         sections.append(f"## `{package.replace('.', '/')}`\n\n{_first_sentence(package)}\n")
         sections.append(table(HEADS, map(_row, found)))
+    sections.append(f"{RULES}\n{table(('code', 'what must hold'), [(one.code, cell(one.holds)) for one in rules()])}")
     states = [(code(state), cell(todo)) for state, todo in sorted(TODO.items())]
     sections.append(f"{POSTGRES}\n{table(('SQLSTATE', 'what to do'), [*states, ('others', cell(TODO_DEFAULT))])}")
     return "\n".join(sections)

@@ -10,7 +10,8 @@ from collections import Counter
 import pytest
 
 from config_schema.errors import CommandWrong, StreamFactoryError, UnknownName
-from tests.docs.error_classes import PACKAGES, ROOT, codes_given, error_classes
+from config_schema.problem import Rule
+from tests.docs.error_classes import PACKAGES, ROOT, codes, codes_given, error_classes, rules
 
 CLASSES = error_classes()
 
@@ -30,14 +31,27 @@ def test_a_class_without_a_code_is_no_class():
 
 
 def test_a_code_and_a_name_stand_once():
-    assert not [code for code, times in Counter(one.code for one in CLASSES).items() if times > 1]
+    assert not [code for code, times in Counter(one.code for one in (*CLASSES, *rules())).items() if times > 1]
     assert not [name for name, times in Counter(one.__name__ for one in CLASSES).items() if times > 1]
 
 
 def test_no_code_is_given_again():
     """A class that goes leaves its code in the record, without a name; `make docs` writes new ones there."""
     given = codes_given()
-    assert {one.code: one.__name__ for one in CLASSES} == {code: name for code, name in given.items() if name}
+    assert codes() == {code: name for code, name in given.items() if name}
+
+
+@pytest.mark.parametrize("one", rules(), ids=lambda one: one.code)
+def test_a_rule_has_a_code_and_says_what_must_hold(one):
+    assert re.fullmatch(r"DF\d{4}", one.code)
+    assert one.holds[0].isupper() or one.holds.startswith("`")
+    assert one.holds.endswith(".")
+
+
+def test_two_rules_cannot_have_one_code():
+    with pytest.raises(ValueError, match="DF1301 is the code of another rule"):
+        Rule("DF1301", "Something else holds.")
+    assert Rule("DF1301", rules()[0].holds) == rules()[0]
 
 
 def test_only_subclasses_are_raised():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from config_schema.sql.versions import Part, of_part
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
+CODE = re.compile(r"DF\d{4}")
 TABLE = "yellowlive_airflow_dsg"
 Found = list[tuple[str, str, str]]
 
@@ -77,6 +79,8 @@ class Installation:
             raise done.exception
         findings = json.loads(done.stdout)["findings"]
         assert done.exit_code == (1 if any(one["level"] == "error" for one in findings) else 0)
+        for one in findings:  # by which people look it up
+            assert bool(CODE.fullmatch(one["code"])) == (one["level"] != "ok"), one
         return [
             (one["level"], one["area"], f"{one['what']}. {one['todo']}") for one in findings if one["level"] != "ok"
         ]
@@ -233,7 +237,7 @@ def test_a_notifier_without_the_provider_that_it_needs(well, monkeypatch):
     ("change", "level", "said"),
     [
         (lambda file: file.unlink(), "error", "there is none in"),
-        (lambda file: file.write_text(file.read_text() + "x = 1\n"), "warning", "is not as this version writes it"),
+        (lambda file: file.write_text(file.read_text() + "x = 1\n"), "warning", "is not what this version writes"),
         (lambda file: file.rename(file.with_name("yellowlive_factory_1_of_2.py")), "error", "_2_of_2.py not in"),
         (lambda file: shutil.copy(file, file.with_name("yellowlive_factory_1_of_2.py")), "error", "in more than one"),
     ],
@@ -444,8 +448,8 @@ def test_on_a_machine_that_only_syncs_it_works_without_airflow_and_says_so(well,
         [sys.executable, "-c", WITHOUT_AIRFLOW, str(EXAMPLES)], capture_output=True, text=True, check=False
     )
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert "warning versions Airflow is not installed: what it needs is not looked at" in lines
-    assert "warning factory files not looked at, as there is no Airflow here to say where they are" in lines
+    assert "warning versions Airflow is not installed: what it needs is not looked at [DF3601]" in lines
+    assert any("warning factory files not checked, because there is no Airflow here" in line for line in lines)
     assert any(line.startswith("warning settings there is no ") for line in lines)
     assert any("POSTGRES_USERNAME and POSTGRES_PASSWORD are not set" in line for line in lines)
     assert done.stderr == ""

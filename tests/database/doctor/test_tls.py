@@ -62,7 +62,7 @@ def test_databases_of_the_model_of_which_nobody_demands_tls_are_named(monkeypatc
     assert list(platform_tls_findings(replace(settings, least_tls="require"), silent)) == []
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     (found,) = platform_tls_findings(settings, model)
-    assert found.what == "PGSSLMODE is set here, and reaches no job"
+    assert found.what == "PGSSLMODE is set here, and does not reach jobs"
 
 
 def test_where_jobs_run_here_each_source_is_looked_at(monkeypatch, tls_server: TlsServer):

@@ -328,7 +328,7 @@ def test_a_trigger_that_changes_what_is_merged_is_noticed(merging):
     [
         (("YellowLife", "Store1"), "there is no platform 'YellowLife'. Did you mean 'YellowLive'?"),
         (("YellowLive", "Store2"), "there is no datastore 'Store2'. Did you mean 'Store1'?"),
-        (("YellowLive", "Store1", "customers"), "Store1 is a multi_dataset store"),
+        (("YellowLive", "Store1", "customers"), "Store1 is a multi_dataset store. Leave --dataset out"),
         (
             ("YellowLive", "Store1", None, ["custom"]),
             "there is no dataset 'custom' in Store1. Did you mean 'customers'?",

@@ -74,7 +74,7 @@ def test_a_change_shows_what_it_does_is_kept_in_history_and_can_be_taken_back(st
         ("store_name=", "store_name: the key is missing"),
         ("postgres_hostname=evil.example", "evil.example"),
         ("stream_key=Other", "'Other' is not"),
-        ("=5", "it sets nothing"),
+        ("=5", "'=5' sets no key"),
     ],
 )
 def test_what_the_factory_would_set_aside_is_refused_and_nothing_is_written(streams, synced, assignment, said):

@@ -168,7 +168,7 @@ def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job, mark):
     [
         (["--stream=Store1#customers"], "there is no retired stream 'Store1#customers'"),
         (["--restore", "--stream=Store1"], "there is no archived stream 'Store1'"),
-        (["--restore", "--drop=YellowForensic"], "it is given with --restore. Give one of them"),
+        (["--restore", "--drop=YellowForensic"], "it is given together with --restore. Give one of them"),
         (["--platform=YellowLive"], "there is no table yellowlive_airflow_dsg in schema public"),
         (["--platform=Yellow"], "there is no platform 'Yellow' in the model"),
     ],

@@ -200,15 +200,19 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "options", "told"),
     [
-        ([], {"dsn": "no dsn"}, "--dsn: it is no DSN like postgresql://user@host:5432/database"),
-        ([], {"dsn": "redis://secret@host/1"}, "Begin with one of postgresql"),
-        ([], {"dsn": "postgresql://reader@127.0.0.1"}, "it names no database. Put /database behind the host"),
+        (
+            [],
+            {"dsn": "no dsn"},
+            "--dsn: this is no well-formed DSN. Write one like postgresql://user@host:5432/database",
+        ),
+        ([], {"dsn": "redis://secret@host/1"}, "which begins with one of postgresql"),
+        ([], {"dsn": "postgresql://reader@127.0.0.1"}, "Put /database behind the host: it names no database"),
         ([], {"dsn": "postgresql://reader@127.0.0.1:1/x"}, "Start the server, or correct host and port"),
         ([], {"password": "wrong"}, "wrong user name or password"),
         (["--schema=nowhere"], {}, "--schema: there is no schema 'nowhere'"),
         (["--table=nope"], {}, "--table: there is no table 'nope'"),
-        (["--table=keyless"], {}, "there is no table with a key"),
-        (["--out=/"], {}, "/: it is there already"),
+        (["--table=keyless"], {}, "there is no table with a usable key"),
+        (["--out=/"], {}, "--out: '/' exists already"),
     ],
 )
 def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, flags, options, told):
@@ -224,7 +228,7 @@ def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, fla
         ({"choice": TableChoice(("c*ed", "camelcase"))}, "--table: there is no table 'camelcase'"),
         ({"choice": TableChoice(("camelcase",))}, "Did you mean 'camelCase'?"),
         ({"choice": TableChoice(excluded=("nope",))}, "--exclude: there is no table 'nope'"),
-        ({"choice": TableChoice(excluded=("*",))}, "there is no table that is asked for"),
+        ({"choice": TableChoice(excluded=("*",))}, "no table matches the options"),
         ({"choice": TableChoice(("seen",))}, "seen: it is a view"),
         ({"name": "a b"}, "--name: datastores[0].name: 'a b'"),
         ({"credential": "A_b"}, "--credential: datastores[0].source.credential: 'A_b'"),

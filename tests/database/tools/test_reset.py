@@ -197,9 +197,9 @@ def test_a_stream_without_a_batch_has_nothing_to_reset(case, reset):
     [
         (["--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
         (["--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
-        (["--dataset=customers"], "--dataset: Store1 is a multi_dataset store. Leave --dataset away"),
+        (["--dataset=customers"], "--dataset: 'customers' is one dataset, and Store1 is a multi_dataset store. "),
         (["--postgres-database=nowhere"], 'database "nowhere" does not exist'),
-        (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
+        (["--git-repo-url=file:///x"], "--model: it is given together with --git-repo-url"),
     ],
 )
 def test_what_does_not_exist_is_named(reset, flags, what):
@@ -214,7 +214,7 @@ def test_an_option_that_does_not_exist_ends_with_2(reset):
 
 def test_a_stream_of_one_dataset_is_named_by_it(merging, reset):
     case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
-    assert "is a single_dataset store, and no dataset is named" in reset(LIVE, of=case).stderr
+    assert "--dataset is not given: a single_dataset store" in reset(LIVE, of=case).stderr
     assert "there is no dataset 'order' in Store1" in reset(LIVE, "--dataset=order", of=case).stderr
     case.run(LIVE, dataset="customers")
     case.run(LIVE, dataset="orders")

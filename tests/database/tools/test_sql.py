@@ -12,7 +12,7 @@ import pytest
 from psycopg2 import sql
 
 import merge_jobs.sql
-from config_schema.errors import CommandWrong
+from config_schema.errors import OptionMissing, ValueWrong
 from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.database.connections import place_of
@@ -303,8 +303,9 @@ def test_only_the_datasets_that_the_platform_ingests_are_locked(merging):
     assert locked("YellowLive") == ["t1", "t3"]
     assert locked("YellowLive", "t3") == ["t1", "t3"]
     assert locked("YellowForensic") == ["t0", "t1", "t2", "t3", "t4"]  # nothing there: what a batch of all would lock
-    with pytest.raises(CommandWrong, match="'t0' of Store1 is not ingested on YellowLive"):
+    with pytest.raises(ValueWrong) as caught:
         locked("YellowLive", "t0")
+    assert (caught.value.option, caught.value.value) == ("--dataset", "t0")
 
 
 def test_what_is_shown_can_be_run(merging):
@@ -408,13 +409,13 @@ def test_the_command_needs_no_database_and_no_secret(folder):
 @pytest.mark.parametrize(
     ("flags", "what"),
     [
-        (["sideways"], "dagfactory runs sql: there is no 'sideways'. Choose from: full, initial, "),
-        (["forensic"], "dagfactory runs sql: YellowLive is a live platform. Choose from: "),
-        (["as-of"], "dagfactory runs sql: YellowLive is a live platform. Choose from: "),
+        (["sideways"], "dagfactory runs sql: there is no strategy 'sideways'. Choose from: full, initial, "),
+        (["forensic"], "dagfactory runs sql: 'forensic' does not fit YellowLive, which is a live platform. "),
+        (["as-of"], "dagfactory runs sql: 'as-of' does not fit YellowLive, which is a live platform. Choose from: "),
         (["full", "--store=Shop"], "--store: there is no datastore 'Shop'. Choose from: Store1"),
         (["full", "--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
         (["full", "--dataset=order"], "--dataset: there is no dataset 'order' in Store1. Did you mean 'orders'? "),
-        (["full", "--git-repo-url=file:///x"], "merge-job: a model is wanted from one place"),
+        (["full", "--git-repo-url=file:///x"], "--model: it is given together with --git-repo-url"),
     ],
 )
 def test_what_does_not_exist_is_named(folder, flags, what):
@@ -430,7 +431,8 @@ def test_a_wrong_command_line_ends_with_2(folder):
 
 def test_a_stream_of_one_dataset_wants_its_name(merging):
     case = merging(TABLE, consistency=Consistency.SINGLE_DATASET)
-    with pytest.raises(CommandWrong, match="no dataset is named"):
+    with pytest.raises(OptionMissing) as caught:
         datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
+    assert caught.value.options == ("--dataset",)
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", "customers")
     assert (stream.key, dataset.name) == ("Store1#customers", "customers")

@@ -52,9 +52,9 @@ def test_options_and_output_are_handed_on():
 @pytest.mark.parametrize(
     ("arguments", "code", "what"),
     [
-        (["sql", "sideways", *DATASET], 1, "error: dagfactory runs sql: there is no 'sideways'"),
+        (["sql", "sideways", *DATASET], 1, "error: dagfactory runs sql: there is no strategy 'sideways'"),
         (["sql", "full", "--force"], 2, ""),
-        (["reset", *DATASET], 1, "error: --dataset: Store1 is a multi_dataset store. Leave --dataset away"),
+        (["reset", *DATASET], 1, "error: --dataset: 'customers' is one dataset, and Store1 is a multi_dataset store. "),
         (["reset", "--store=Store1"], 2, "--platform"),
         (["status", f"--model={EXAMPLES}"], 1, "is not set"),
         (["status", "--store"], 2, ""),

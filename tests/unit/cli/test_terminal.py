@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from airflow_plugin.cli.doctor_view import print_findings
+from airflow_plugin.cli.doctor import print_findings
+from airflow_plugin.cli.messages import confirm, print_error, talk
 from airflow_plugin.cli.streams_view import print_history, print_stream, print_streams
-from airflow_plugin.cli.wording import confirm, print_error, talk
 from airflow_plugin.control.stream_table import StreamRow, Version
 from airflow_plugin.doctor.finding import Area
+from airflow_plugin.doctor.versions import AIRFLOW_IS_INSTALLED
 from config_schema.echo import echo, echo_document, echo_text
 from config_schema.errors import CommandWrong
 from config_schema.terminal import PlainConsole
@@ -67,7 +68,7 @@ def version() -> Version:
         lambda: print_stream(row(), None, []),
         lambda: print_stream(row(config_json=HOSTILE), None, []),
         lambda: print_history([version()]),
-        lambda: print_findings([Area(HOSTILE, HOSTILE).error(HOSTILE, HOSTILE)]),
+        lambda: print_findings([Area(HOSTILE, HOSTILE).error(AIRFLOW_IS_INSTALLED, HOSTILE, HOSTILE)]),
         lambda: print_error(CommandWrong(HOSTILE, HOSTILE, HOSTILE)),
         lambda: talk(HOSTILE),
     ],

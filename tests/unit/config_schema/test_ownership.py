@@ -91,9 +91,9 @@ def test_a_refusal_says_what_whose_where_and_who_could(folder):
     edit(folder / MAPPING, '"PROVISIONED"', '"DECOMMISSIONING"')
     assert refused(folder, CALLCENTRE) == [
         "ecosystem/crm/customers.yaml:3: datastores[0]: the datastore Customers belongs to crm, and this change "
-        "comes from callcentre/model main. Let crm make it, from company/model crm/*",
+        "comes from callcentre/model main. Let crm make it, from company/model crm/* [DF1501]",
         "dsg_platform_mapping.json:2: [0]: the assignment of Callers of CallCentre to Live belongs to platform, and "
-        "this change comes from callcentre/model main. Let platform make it, from company/model platform/*",
+        "this change comes from callcentre/model main. Let platform make it, from company/model platform/* [DF1501]",
     ]
     assert "comes from nobody knows whom" in refused(folder, Author())[0]
 

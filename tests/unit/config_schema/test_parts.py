@@ -60,7 +60,7 @@ def test_a_broken_rule_is_told_with_the_file_and_the_line_of_the_part(folder):
     (folder / "ecosystem" / "shop.yaml").write_text(STORE.replace("[number]", "[nummer]"))
     assert problems(folder) == [
         "ecosystem/shop.yaml:7: datastores[0].datasets[0].primary_key: 'nummer' is no column. "
-        "Did you mean 'number'? Choose from: number"
+        "Did you mean 'number'? Choose from: number [DF1403]"
     ]
 
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from config_schema import stream
 from config_schema.errors import ProblemsFound
 from config_schema.schemas import json_schema
-from config_schema.schemas.findings import findings
+from config_schema.schemas.findings import KEY_IS_KNOWN, findings
 from config_schema.schemas.validator import validator
 
 SCHEMA = json_schema("stream")
@@ -88,7 +88,7 @@ def test_a_config_that_is_accepted_is_written_and_read_back_the_same(config):
         ({"schedul": "@daily"}, "schedul", "unknown key 'schedul'", "Did you mean 'schedule'?"),
         ({"postgres_port": 70000}, "postgres_port", "70000 is out of bounds", "Give a number from 1 to 65535"),
         ({"postgres_port": True}, "postgres_port", "True is not an integer", "TCP port"),
-        ({"datasets": ["a", "a"]}, "datasets", "an item stands there twice", "Name each once"),
+        ({"datasets": ["a", "a"]}, "datasets", "an item is listed twice", "List each once"),
         ({"datasets": [3]}, "datasets[0]", "3 is not a string", "A dataset's name"),
         ({"runner": "proces"}, "runner", "'proces' is not known", "Did you mean 'process'?"),
         ({"stream_key": "Store2"}, "stream_key", "'Store2' is not the key of store 'Store1'", "Write 'Store1'"),
@@ -182,10 +182,10 @@ def test_half_a_character_is_refused_and_a_whole_one_is_not():
 
 def test_a_key_and_a_datasets_name_that_stand_twice_are_found_also_among_other_things():
     for datasets in (["a", 1, "a"], [1, "a", "a"]):
-        assert "datasets" in {path for path, *_ in findings({**EXAMPLE, "datasets": datasets}, SCHEMA)}
+        assert "datasets" in {found.path for found in findings({**EXAMPLE, "datasets": datasets}, SCHEMA)}
 
 
 def test_of_many_unknown_keys_only_the_first_are_looked_up():
     found = list(findings({**EXAMPLE, **{f"schedul{number}": 1 for number in range(4)}}, SCHEMA))
-    assert ["Did you mean 'schedule'?" in todo for _, _, todo in found] == [True, True, True, False]
-    assert found[-1] == ("schedul3", "unknown key 'schedul3'", "Leave it out")
+    assert ["Did you mean 'schedule'?" in one.todo for one in found] == [True, True, True, False]
+    assert found[-1] == (KEY_IS_KNOWN, "schedul3", "unknown key 'schedul3'", "Leave it out")

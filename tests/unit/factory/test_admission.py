@@ -9,10 +9,9 @@ import pytest
 from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
-from config_schema.errors import CommandWrong
 from config_schema.model import Database, SourceKind
 from config_schema.schemas import json_schema
-from merge_jobs.run.source_policy import admitted_source
+from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -273,5 +272,5 @@ def test_the_job_is_given_the_platforms_source_files_and_those_allowed_beside_ea
 
 def test_a_platform_without_source_files_admits_no_file_to_its_job():
     file = Database("nowhere", "/data/customers.db", "none", kind=SourceKind.SQLITE)
-    with pytest.raises(CommandWrong, match=r"allowed\.source_files"):
+    with pytest.raises(SourceNotAdmitted, match=r"allowed\.source_files"):
         admitted_source(file, source_hosts(SETTINGS).split(","))

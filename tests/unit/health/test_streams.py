@@ -76,12 +76,12 @@ def test_a_broken_row_is_told_with_stream_path_what_and_what_to_do():
         (
             "Store1",
             "yellowlive_airflow_dsg[Store1]: schedule: '0 0 30 2 *' names no time (failed to find next date). "
-            "Correct it",
+            "Correct it [DF2210]",
         ),
         (
             "Store1",
             "yellowlive_airflow_dsg[Store1]: timezone: 'Europe/Zurigo' is no time zone here. "
-            "Write an IANA name, for example 'Europe/Zurich'",
+            "Write an IANA name, for example 'Europe/Zurich' [DF2211]",
         ),
     ]
     assert found.fine.startswith("1 of 2 streams are fine: 1 active, 0 paused")
@@ -95,7 +95,7 @@ def test_late_data_of_an_active_stream_is_told_with_its_open_batch():
             "Store1",
             "yellowlive_airflow_dsg[Store1]: latency_seconds: late by 3600 s: nothing since 2027-01-01 10:00:00 UTC; "
             "batch 7 is failed (nobody listens there). "
-            "Look at the runs of yellowlive__Store1_ingestion, and whether it is paused in Airflow",
+            "Look at the runs of yellowlive__Store1_ingestion, and whether it is paused in Airflow [DF2603]",
         )
     ]
     assert found.fine.startswith("0 of 1 streams are fine: 0 active, 0 paused; 0 of them have a latency need")
@@ -129,7 +129,7 @@ def test_a_row_that_is_gone_is_told_from_the_snapshot_or_without_one_from_the_hi
     ]
     ((stream_key, text),) = said(of_history)
     assert stream_key == "Store3"
-    assert text.endswith("or retire the stream by a row with the status retired")
+    assert text.endswith("or retire the stream by a row with the status retired [DF2602]")
     assert "1 of 2 streams are fine" in of_history.fine
 
 

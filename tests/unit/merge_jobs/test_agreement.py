@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 import config_schema
-from config_schema.errors import CommandWrong
 from config_schema.load import Model, load_model
 from config_schema.model import Database, SourceKind
 from config_schema.model.mapping import AssignmentStatus
 from merge_jobs.run.source_policy import (
+    NO_FILE,
+    NOT_ABSOLUTE,
+    NOT_ALLOWED,
+    RowOutdated,
+    SourceNotAdmitted,
     admitted_source,
     check_credential,
     check_served,
@@ -41,8 +45,10 @@ def test_a_server_that_the_settings_have_is_connected_to(source, hosts):
 
 @pytest.mark.parametrize("hosts", [[], [""], ["pg-data"], ["pg-data:5433"], ["PG-DATA:5432"], ["xpg-data:5432"]])
 def test_another_server_is_refused_for_good_with_the_setting_that_would_admit_it(hosts):
-    with pytest.raises(CommandWrong, match=r"pg-data:5432.*allowed\.source_hosts") as caught:
+    with pytest.raises(SourceNotAdmitted) as caught:
         check_source_host(SOURCE, hosts)
+    assert (caught.value.source, caught.value.reason) == ("pg-data:5432", NOT_ALLOWED)
+    assert "allowed.source_hosts" in caught.value.todo
     assert not caught.value.retryable
 
 
@@ -52,8 +58,9 @@ def test_the_secret_that_the_model_names_is_used(credential):
 
 
 def test_another_secret_is_refused_until_row_and_model_agree():
-    with pytest.raises(CommandWrong, match="'payroll', and the model 'customer-db'") as caught:
+    with pytest.raises(RowOutdated) as caught:
         check_credential(SOURCE, "payroll")
+    assert (caught.value.option, caught.value.value) == ("--source-credential", "payroll")
     assert caught.value.retryable
     check_credential(FILE, "payroll")  # no password is sent
 
@@ -77,8 +84,9 @@ def test_datasets_of_a_group_that_is_coming_or_leaving_are_read(status):
 
 def test_datasets_that_the_platform_does_not_serve_any_more_are_refused():
     model = with_status(AssignmentStatus.DECOMMISSIONED)
-    with pytest.raises(CommandWrong, match="YellowLive serves no dataset group with addresses of Store1") as caught:
+    with pytest.raises(RowOutdated) as caught:
         check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), model)
+    assert (caught.value.option, caught.value.value) == ("--datasets", "addresses")
     assert caught.value.retryable
 
 
@@ -86,7 +94,7 @@ def test_a_dataset_that_only_another_platform_serves_is_refused():
     forensic_only = tuple(one for one in MODEL.mappings if one.dsg_name == "ForensicDSG")
     model = replace(MODEL, mappings=forensic_only)
     check_served(stream_of(MODEL.ecosystem, "YellowForensic", "Store1"), model)
-    with pytest.raises(CommandWrong, match="YellowLive serves no dataset group"):
+    with pytest.raises(RowOutdated):
         check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1", datasets=["customers"]), model)
 
 
@@ -132,29 +140,31 @@ def test_a_file_that_the_settings_admit_is_opened_by_its_real_path(files, path, 
 
 
 @pytest.mark.parametrize(
-    ("path", "admitted", "said"),
+    ("path", "admitted", "reason", "real"),
     [
-        ("~/data/a.db", "file:", "do not admit it"),
-        ("~/data/a.db", "file:~/data", "do not admit it"),  # a folder ends with a slash
-        ("~/database.db", "file:~/data/", "do not admit it"),
-        ("~/data/A.db", "file:~/data/a.db", "do not admit it"),
-        ("~/data/../other/c.db", "file:~/data/", "other/c.db'.* do not admit it"),
-        ("~/data/out.db", "file:~/data/", "other/c.db'.* do not admit it"),
-        ("~/data/way/c.db", "file:~/data/", "other/c.db'.* do not admit it"),
-        ("~/data/way/../database.db", "file:~/data/", "do not admit it"),
-        ("data/a.db", "file:~/data/", "is not absolute"),
-        ("", "file:/", "is not absolute"),
-        (":memory:", "file:/", "is not absolute"),
-        ("file:/etc/hosts", "file:/", "is not absolute"),
-        ("~/data/pipe", "file:~/data/", "no regular file"),
-        ("~/data/", "file:~/data/", "no regular file"),
-        ("/dev/zero", "file:/dev/", "no regular file"),
-        ("/a\0b", "file:/", "cannot be looked at"),
+        ("~/data/a.db", "file:", NOT_ALLOWED, None),
+        ("~/data/a.db", "file:~/data", NOT_ALLOWED, None),  # a folder ends with a slash
+        ("~/database.db", "file:~/data/", NOT_ALLOWED, None),
+        ("~/data/A.db", "file:~/data/a.db", NOT_ALLOWED, None),
+        ("~/data/../other/c.db", "file:~/data/", NOT_ALLOWED, "other/c.db"),
+        ("~/data/out.db", "file:~/data/", NOT_ALLOWED, "other/c.db"),
+        ("~/data/way/c.db", "file:~/data/", NOT_ALLOWED, "other/c.db"),
+        ("~/data/way/../database.db", "file:~/data/", NOT_ALLOWED, None),
+        ("data/a.db", "file:~/data/", NOT_ABSOLUTE, None),
+        ("", "file:/", NOT_ABSOLUTE, None),
+        (":memory:", "file:/", NOT_ABSOLUTE, None),
+        ("file:/etc/hosts", "file:/", NOT_ABSOLUTE, None),
+        ("~/data/pipe", "file:~/data/", NO_FILE, None),
+        ("~/data/", "file:~/data/", NO_FILE, None),
+        ("/dev/zero", "file:/dev/", NO_FILE, None),
+        ("/a\0b", "file:/", "cannot be read (ValueError)", None),
     ],
 )
-def test_another_file_is_refused_for_good(files, path, admitted, said):
-    with pytest.raises(CommandWrong, match=said) as caught:
+def test_another_file_is_refused_for_good(files, path, admitted, reason, real):
+    with pytest.raises(SourceNotAdmitted) as caught:
         opened(files, path, admitted)
+    assert caught.value.reason == reason
+    assert real is None or caught.value.real.endswith(real)
     assert not caught.value.retryable
 
 

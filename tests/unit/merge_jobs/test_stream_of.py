@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from config_schema.errors import CommandWrong
+from config_schema.errors import OptionMissing, UnknownName
 from config_schema.model import (
     Column,
     Consistency,
@@ -48,7 +48,7 @@ def test_a_single_dataset_store_has_a_stream_for_each(how):
 
 @pytest.mark.parametrize("how", [{}, {"datasets": ["orders", "lines"]}, {"dataset": "order"}])
 def test_a_single_dataset_store_wants_one_dataset(how):
-    with pytest.raises(CommandWrong, match="orders"):
+    with pytest.raises((OptionMissing, UnknownName), match="orders"):
         stream_of(ecosystem(Consistency.SINGLE_DATASET), "YellowLive", "Shop", **how)
 
 

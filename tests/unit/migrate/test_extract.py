@@ -281,7 +281,7 @@ def test_a_flag_that_no_config_has_a_key_for_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("default", "told"),
-    [("shedule=@daily", "Did you mean 'schedule'?"), ("schedule", "'schedule' sets nothing")],
+    [("shedule=@daily", "Did you mean 'schedule'?"), ("schedule", "'schedule' sets no key")],
 )
 def test_a_default_that_sets_nothing_is_refused(default, told):
     done = extract(STATIC, "--default", default)

@@ -14,7 +14,7 @@ from airflow_plugin.control.stream_table import StreamRow
 from airflow_plugin.migrate.shadow import shadow_config
 from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.sync.diff import stream_changes
-from config_schema.errors import CommandWrong, ProblemsFound
+from config_schema.errors import ProblemsFound, ValueWrong
 from config_schema.load import load_model
 from config_schema.schemas import json_schema
 from config_schema.stream import from_dict
@@ -74,8 +74,9 @@ def test_a_model_with_a_datastore_of_a_shadows_name_is_refused_by_the_job():
     other = replace(ECOSYSTEM.datastores[0], name="Store1__shadow")
     with_other = replace(ECOSYSTEM, datastores=(*ECOSYSTEM.datastores, other))
     found = stream_of(ECOSYSTEM, "YellowLive", "Store1")
-    with pytest.raises(CommandWrong, match="the model has a datastore 'Store1__shadow'"):
+    with pytest.raises(ValueWrong, match="the datastore 'Store1__shadow'") as caught:
         with_tables(found, Tables.SHADOW, with_other)
+    assert caught.value.option == "--tables"
     shadow = with_tables(found, Tables.SHADOW, ECOSYSTEM)
     assert (shadow.store.name, shadow.key) == ("Store1__shadow", "Store1__shadow")
     assert shadow.store.source == found.store.source

@@ -13,7 +13,7 @@ WRITES = {"echo", "secho", "echo_via_pager", "confirm", "prompt"}  # of typer an
 # Where it is done, and what writes for a program that reads it, in JSON or without a word of others.
 ALLOWED = {
     "config_schema/echo.py": "the one place of plain lines",
-    "airflow_plugin/cli/wording.py": "the one place of questions",
+    "airflow_plugin/cli/messages.py": "the one place of questions",
     "airflow_plugin/migrate/loading_child.py": "JSON for the process that started it",
     "merge_jobs/run/request.py": "result lines in JSON, and where in our code an error was raised",
 }

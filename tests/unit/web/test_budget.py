@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_plugin.web.budget import MOST_BYTES, fitting, page
+from airflow_plugin.web.serializers import MOST_BYTES, fitting, page
 
 
 @pytest.mark.parametrize("text", ["x", "ü", "\x01", "\ud800", '"', "🙂"])

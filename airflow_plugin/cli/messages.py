@@ -1,4 +1,4 @@
-"""What the command says on stderr: talk, and errors in red where a terminal shows them."""
+"""What commands print on stderr: messages, and errors, in red where the terminal has colours."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ class Standing:
     applied: tuple[AppliedMigration, ...]
     wanted_tables: tuple[str, ...]
     wanted: tuple[Migration, ...]
-    of_others: tuple[str, ...] = ()  # which of the tables the login neither owns nor owns through a role
+    of_others: tuple[str, ...] = ()  # which the login, if it makes tables, neither owns nor owns through a role
 
     @property
     def version(self) -> int:

@@ -1,8 +1,9 @@
 -- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
 
 -- name: standing
--- In one round trip: which tables are there, which migrations they have, and which tables are another's, not the
--- login's. The table of versions may not be there yet, or not be readable: the savepoint keeps the transaction.
+-- In one round trip: which tables are there, which migrations they have, and which tables are another's, if the
+-- login is one that makes tables. The table of versions may not be there yet, or not be readable: the savepoint keeps the
+-- transaction.
 SAVEPOINT before_versions;
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])),
@@ -10,7 +11,7 @@ SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid
              FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number),
        ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
-                 AND NOT pg_has_role(c.relowner, 'USAGE'))
+                 AND NOT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'))
 
 -- name: without_versions
 -- The same where there is no table of versions.
@@ -19,7 +20,7 @@ SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[],
        ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
-                 AND NOT pg_has_role(c.relowner, 'USAGE'))
+                 AND NOT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'))
 
 -- name: lock
 -- Nobody else changes the platform's tables until the transaction ends.

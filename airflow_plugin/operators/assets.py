@@ -11,7 +11,6 @@ from airflow.sdk.definitions.asset import Asset, AssetAlias
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.result_handling import committed_result
 from config_schema import names
-from config_schema.result import Counts
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -44,6 +43,8 @@ def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], contex
 
 def _changed(job: MergeJob, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
     """Yield datasets and their counts; without counts if only the totals of a result are left."""
+    from config_schema.result import Counts  # a parse loads as few modules as it can
+
     if not _any(value["total"]):
         return
     datasets = {name: of["counts"] for name, of in value["datasets"].items()}

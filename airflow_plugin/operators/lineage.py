@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_plugin.jobs.merge_job import MergeJob
-from config_schema.result import MergeResult
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import Dataset
     from openlineage.client.facet_v2 import RunFacet
+
+    from config_schema.result import MergeResult
 
 
 class ReportsLineage:

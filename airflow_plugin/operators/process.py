@@ -15,8 +15,6 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
-from airflow_plugin.operators.child_process import ChildProcess
-from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import (
     as_asked,
@@ -27,10 +25,12 @@ from airflow_plugin.operators.result_handling import (
 from airflow_plugin.operators.run_metrics import send_run_metrics
 from airflow_plugin.operators.task_log import as_logged
 from config_schema import names
-from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_plugin.operators.child_process import ChildProcess
+    from config_schema.result import MergeResult
 
 
 class ProcessMergeOperator(ReportsLineage, BaseOperator):
@@ -69,6 +69,9 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
 
     def _run(self, arguments: list[str], folder: Path) -> tuple[MergeResult | None, str]:
         """Return the result by the job's lines or its termination message, and how the job ended."""
+        from airflow_plugin.operators.job_environment import job_environment  # a parse loads as few modules as it can
+        from config_schema.result import TOKEN_VARIABLE, ResultReader
+
         reader = ResultReader(token := secrets.token_hex(16))
         message = folder / "termination-message"
         message.touch()
@@ -89,6 +92,8 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         return reader.result, self._child.ended
 
     def _start(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
+        from airflow_plugin.operators.child_process import ChildProcess
+
         try:
             self._child = ChildProcess([*self.command, *arguments], environment, folder)
         except OSError as error:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from airflow_plugin.control.batch_table import BatchTables
-from airflow_plugin.control.session import control_session
 from airflow_plugin.jobs.merge_job import MergeJob
-from airflow_plugin.jobs.operations import flags_of_run
 from airflow_plugin.settings import merge_store_dsn
 from config_schema.errors import ProblemsFound, StreamFactoryError
-from config_schema.result import MergeResult, ResultCode
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from config_schema.result import MergeResult
 
 log = logging.getLogger(__name__)
 
 
 def as_asked(job: MergeJob, context: Context) -> MergeJob:
     """Return the job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
+    from airflow_plugin.jobs.operations import flags_of_run  # a parse loads as few modules as it can
+
     run = context.get("dag_run")
     try:
         flags = flags_of_run(run.conf if run is not None else None)
@@ -40,6 +40,9 @@ def skip_if_paused(job: MergeJob) -> None:
 
 def committed_result(job: MergeJob, run_id: str) -> MergeResult | None:
     """Return the result in the job's batch row, the last place to look; None if it is missing or unreadable."""
+    from airflow_plugin.control.batch_table import BatchTables
+    from airflow_plugin.control.session import control_session
+
     try:
         dsn, where = merge_store_dsn(job.platform_name)
         with control_session(dsn, where, job.platform_name, job.schema) as session:
@@ -57,6 +60,8 @@ def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, 
 
     `ended` says how the job ended (`exit code 137`), for a job that left no result.
     """
+    from config_schema.result import ResultCode
+
     if result is None:
         raise AirflowException(
             f"{job}: the merge job ended with {ended} and left no result. "

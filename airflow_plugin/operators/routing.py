@@ -10,7 +10,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, D
 
 from airflow_plugin.jobs.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from config_schema import names
-from config_schema.result import ResultCode
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,6 +24,8 @@ class CheckResult(BaseBranchOperator):
 
     def choose_branch(self, context: Context) -> str:
         """Return the task that follows the merge's result."""
+        from config_schema.result import ResultCode  # a parse loads as few modules as it can
+
         code = _result(context)["code"]
         if code not in (ResultCode.DONE, ResultCode.KEEP_WORKING):
             raise AirflowFailException(f"{MERGE_TASK} returned the code {code!r}, which is none of 0 and 1")

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from airflow_plugin import metrics
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.metrics import Metric, of_stream, switched_on
-from config_schema.result import MergeResult, ResultCode
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from config_schema.result import MergeResult
 
 
 def send_run_metrics(job: MergeJob, result: MergeResult | None, context: Context) -> None:
     """Tell of a try of the merge task; a job that left no result is an error too."""
     if not switched_on():
         return
+    from config_schema.result import ResultCode  # a parse loads as few modules as it can
+
     values: dict[Metric, float] = {}
     if (waited := _waited(context)) is not None:
         values[metrics.QUEUE] = waited * 1000

@@ -34,3 +34,21 @@ def test_airflow_finds_the_plugin_and_the_option_of_airflow_cfg(airflow_here, mo
     monkeypatch.delenv("DAGFACTORY_SETTINGS_DIR", raising=False)
     monkeypatch.setenv("AIRFLOW__STREAM_FACTORY__SETTINGS_DIR", "/there")
     assert settings_dir() == Path("/there")
+
+
+PROBE = """
+import sys
+from pathlib import Path
+
+Path({found!r}).write_text(" ".join(sorted(sys.modules)))
+"""
+
+
+def test_a_dag_processor_loads_what_factory_files_import_once_for_all_of_them(real_airflow, tmp_path):
+    found = tmp_path / "modules"
+    (real_airflow.dags_folder / "probe.py").write_text(f"# airflow dag\n{PROBE.format(found=str(found))}")
+    real_airflow.parse()
+    (real_airflow.dags_folder / "probe.py").unlink()
+    modules = found.read_text().split()
+    assert "airflow_plugin.factory.publishing" in modules
+    assert not [one for one in modules if one.startswith(("airflow_plugin.cli", "airflow_plugin.sync"))]

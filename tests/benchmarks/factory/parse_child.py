@@ -1,7 +1,8 @@
 """What a DAG file costs in the dag-processor's child process (`parse`) and in a worker (`work`).
 
 Reads requests from stdin and writes what was measured, both a list in JSON. It stands for the dag-processor: it has
-loaded what that has, freezes it as that does, loads the airflow modules that a file names, and parses in a child.
+loaded what that has and what our listener loads, freezes it as that does, loads the airflow modules that a file names,
+and parses in a child.
 """
 
 from __future__ import annotations
@@ -49,12 +50,15 @@ def _as_processor(request: Measured) -> list[Measured]:
     """The manager: what each group of files costs in its child."""
     import structlog
     from airflow.dag_processing import processor
+    from airflow.listeners.listener import get_listener_manager
 
     sys.path[:0] = request["python_path"]
     for folder in request["removed"]:
         shutil.rmtree(folder, ignore_errors=True)
     importlib.import_module("psycopg2.extras")  # it has a connection to its metadata database
+    get_listener_manager().hook.on_starting(component=None)
     processor._pre_import_airflow_modules(request["groups"][0][0], structlog.get_logger())
+    gc.freeze()
     return [_child(request, [Path(file) for file in group]) for group in request["groups"]]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -93,16 +93,16 @@ class StreamConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, without optional keys that have their default."""
-        optional = _optional()
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in vars(self).items()
-            if key not in optional or value != optional[key]
-        }
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._said().items()}
 
     def to_json(self) -> str:
         """Return the text for the row; equal configs give equal texts."""
-        return ENCODER.encode(self.to_dict())
+        return ENCODER.encode(self._said())  # which writes a tuple as it does a list
+
+    def _said(self) -> dict[str, Any]:
+        unsaid = _left_out()
+        # Most are the default itself, and comparing by identity first halves the time; each parse asks for each row.
+        return {key: value for key, value in vars(self).items() if value is not unsaid[key] and value != unsaid[key]}
 
 
 def stream_config(config_json: str, where: str = "") -> StreamConfig:
@@ -199,10 +199,10 @@ def _newer(version: Any) -> bool:
 
 
 @cache
-def _optional() -> dict[str, Any]:
-    """Return the keys that a row may leave out, with their defaults."""
+def _left_out() -> dict[str, Any]:
+    """Return, for each key, the value with which a row leaves it out; MISSING for a required one."""
     required = json_schema("stream")["required"]
-    return {field.name: field.default for field in fields(StreamConfig) if field.name not in required}
+    return {field.name: MISSING if field.name in required else field.default for field in fields(StreamConfig)}
 
 
 @cache

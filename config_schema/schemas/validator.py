@@ -92,6 +92,9 @@ def _of_kinds(schema: Schema, root: Schema) -> list[Check]:
     kinds = kinds_of(schema)
     if len(kinds) == 1:
         return [_of_kind(kinds[0], schema, root)]
+    if len(kinds) == 2:
+        one, other = (_of_kind(kind, schema, root) for kind in kinds)
+        return [lambda value: one(value) or other(value)]
     if kinds:
         each = [_of_kind(kind, schema, root) for kind in kinds]
         return [lambda value: any(check(value) for check in each)]
@@ -107,7 +110,10 @@ def _of_values(schema: Schema) -> list[Check]:
     checks: list[Check] = []
     if "enum" in schema:
         known = tuple(schema["enum"])
-        checks.append(lambda value: any(same(value, one) for one in known))
+        if all(isinstance(one, str) for one in known):
+            checks.append(lambda value: isinstance(value, str) and value in known)
+        else:
+            checks.append(lambda value: any(same(value, one) for one in known))
     if "const" in schema:
         checks.append(lambda value: same(value, schema["const"]))
     return checks

@@ -79,9 +79,9 @@ class Clocks(defaultdict[str, Clock]):
 
     @property
     def cpu(self) -> dict[str, float]:
-        """CPU seconds; where there are only wall seconds, so much of them as the others were at work."""
-        entered = [clock for clock in self.values() if clock.cpu]
-        at_work = sum(clock.cpu for clock in entered) / (sum(clock.wall for clock in entered) or 1.0)
+        """CPU seconds; where there are only wall seconds, so much of them as the calls around them were at work."""
+        around, waits = self["publish"] if "publish" in self else self["load"], self.get("read", Clock())
+        at_work = (around.cpu - waits.cpu) / ((around.wall - waits.wall) or 1.0)
         return {name: clock.cpu or clock.wall * at_work for name, clock in self.items()}
 
 

@@ -51,6 +51,15 @@ class Looked:
         return sum(state.counts for state in self.streams.values())
 
 
+def trigger_statement(platform: str, schema: str) -> str:
+    """Return the statement by which the owner of a stream table lets its changes be noted."""
+    name = names.stream_revision_trigger(platform)
+    return (
+        f"CREATE TRIGGER {quoted(name)} AFTER INSERT OR UPDATE OR DELETE ON "
+        f"{quoted(schema, names.stream_table(platform))} FOR EACH ROW EXECUTE FUNCTION {quoted(schema, name)}()"
+    )
+
+
 def changes_query(platform: str, schema: str, known: Looked) -> tuple[sql.Composable, dict[str, Any]]:
     """Return the query for what has changed since a look that `has_revisions`, and its values."""
     return _query("look_at_changes", platform, schema, {"seen": known.snapshot})

@@ -13,6 +13,7 @@ from airflow_plugin.control.connection import connect, place
 from airflow_plugin.control.migrations import standing
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_changes import trigger_statement
 from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.logins import login_findings
@@ -25,6 +26,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 from config_schema.problem import Rule
+from config_schema.sql.statements import quoted
 from config_schema.sql.versions import Part, State
 
 SERVER_IS_TESTED = Rule("DF3671", "The merge store's version of PostgreSQL is one that is tested.")
@@ -36,6 +38,7 @@ CONFIGS_FIT = Rule("DF3676", "The stream table takes configs of any length.")
 MODEL_IS_SYNCED = Rule("DF3677", "A model was synced.")
 TABLES_ARE_CURRENT = Rule("DF3678", "The tables of a platform have the version that this program uses.")
 MIGRATION_IS_UNCHANGED = Rule("DF3679", "The files of migrations that a database has are unchanged.")
+CHANGES_ARE_NOTED = Rule("DF3680", "A trigger notes changes of the stream table, for the bundle.")
 
 OLDEST, NEWEST = 15, 18  # major versions that it is tested with
 SYNC = "Run dagfactory sync or dagfactory db upgrade, which create it"
@@ -61,6 +64,7 @@ def merge_store_findings(
                 yield from login_findings(settings, connection, (dsn, where), in_airflow=airflow_is_here())
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
+            yield from _of_revisions(connection, settings, tables)
             yield from _of_versions(connection, settings, tables)
     except StreamFactoryError as error:
         yield from area.of_error(error)
@@ -144,6 +148,23 @@ def _of_tables(
         yield area.warning(
             MODEL_IS_SYNCED, "no model was synced yet, so that jobs have none to run", "Run dagfactory sync"
         )
+
+
+def _of_revisions(
+    connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
+) -> Iterator[Finding]:
+    """Yield a warning where changes of rows are not noted, by which a bundle sees them."""
+    platform, schema = settings.platform_name, settings.merge_store_schema
+    table = names.stream_table(platform)
+    values = {
+        "table": quoted(schema, table),
+        "revisions": quoted(schema, names.stream_revision_table(platform)),
+        "trigger": names.stream_revision_trigger(platform),
+    }
+    if table in tables and not fetch(connection, "has_revisions", values)[0][0]:
+        what = f"changes of {table} are not noted: a bundle sees them by comparing all rows, which costs it more"
+        todo = f"Let the owner of {table} run: {trigger_statement(platform, schema)}"
+        yield Area("tables", settings.original_platform_name).warning(CHANGES_ARE_NOTED, what, todo)
 
 
 def _of_versions(

@@ -31,3 +31,9 @@ SELECT current_user::text, rolsuper OR rolcreaterole OR rolbypassrls,
        ARRAY(SELECT r.rolname::text FROM unnest(%(roles)s::text[], %(comments)s::text[]) AS ours (role, comment)
              JOIN pg_roles r ON r.rolname = ours.role AND shobj_description(r.oid, 'pg_authid') = ours.comment)
 FROM pg_roles WHERE rolname = current_user
+
+-- name: has_revisions
+-- Whether changes of rows are noted, for the bundle: false where the table for that is there, and its trigger missing or disabled.
+SELECT to_regclass(%(revisions)s) IS NULL
+    OR EXISTS (SELECT FROM pg_trigger
+               WHERE tgrelid = to_regclass(%(table)s) AND tgname = %(trigger)s AND tgenabled IN ('O', 'A'))

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config_schema import names
 from config_schema.sql import versions
 from config_schema.sql.statements import SqlFile, Statement, quoted
-from config_schema.sql.versions import Migration, Part, Standing, TablesTooOld
+from config_schema.sql.versions import Migration, Part, Standing, TablesOfAnother, TablesTooOld
 
 STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
 NO_VALUES: Mapping[str, Any] = {}
@@ -37,13 +38,18 @@ class ControlDatabase:
 
 
 def standing(database: ControlDatabase, part: Part) -> Standing:
-    """Return what the database has of a part, in one round trip. Nothing is changed, and no transaction ends."""
+    """Return what the database has of a part, in one round trip. Nothing is changed, and no transaction ends.
+
+    Raise TablesOfAnother where the login may not read the table of versions.
+    """
     tables = list(versions.tables(database.platform, part))
     versions_table = versions.identifiers(database.platform, database.schema)["versions"]
     values = {"schema": database.schema, "tables": tables, "versions": versions_table}
     try:
         ((there, applied, of_others),) = _run(database, "standing", {**values, "part": part.value})
     except Exception as error:
+        if getattr(error, "pgcode", None) == NO_RIGHT:
+            raise TablesOfAnother(database.where, [names.schema_version_table(database.platform)]) from error
         if getattr(error, "pgcode", None) != UNDEFINED_TABLE:
             raise
         ((there, applied, of_others),) = _run(database, "without_versions", values)

@@ -16,6 +16,7 @@ from airflow_plugin.control.stream_changes import (
     all_query,
     changed_keys,
     changes_query,
+    trigger_statement,
     with_all,
     with_changes,
 )
@@ -197,6 +198,38 @@ def test_without_revisions_or_the_right_to_read_them_all_is_looked_at(store, loo
         StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     assert looking.all() == set()
     assert looking.known.has_revisions
+
+
+def test_on_a_stream_table_of_another_owner_changes_are_seen_without_the_trigger_too(new_database, postgres):
+    database = new_database("merge")
+    postgres.create_role("elsewhere", "word")
+    execute(
+        database,
+        f"GRANT CREATE, USAGE ON SCHEMA public TO elsewhere; GRANT CONNECT ON DATABASE {database.name} TO elsewhere",
+    )
+    with closing(psycopg2.connect(postgres.dsn(database.name, "elsewhere", "word"))) as owner, owner:
+        owner.cursor().execute(
+            f"CREATE TABLE {TABLE} (stream_key varchar(255) PRIMARY KEY, config_json text, status varchar(20), "
+            "created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now()); "
+            f'GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLE} TO "{database.user}"'
+        )
+    with closing(database.connect()) as connection, connection:
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
+    execute(database, insert("a", "b"))
+    looking = Looking(database)
+    try:
+        assert looking.all() == {"a", "b"}
+        assert not looking.known.has_revisions
+        execute(database, update("a"))
+        assert looking.all() == {"a"}
+        with closing(psycopg2.connect(postgres.dsn(database.name, "elsewhere", "word"))) as owner, owner:
+            owner.cursor().execute(trigger_statement("yellowlive", "public"))
+        looking.all()
+        assert looking.known.has_revisions
+        execute(database, update("b"))
+        assert looking.changes() == {"b"}
+    finally:
+        looking.connection.close()
 
 
 def test_who_may_write_rows_needs_no_right_on_the_revisions(store, looking, postgres):

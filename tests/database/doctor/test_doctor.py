@@ -311,6 +311,14 @@ def test_an_older_table_and_a_store_without_a_synced_model(well):
     ]
 
 
+def test_changes_that_no_trigger_notes_are_reported_with_the_statement_that_lets_them_be_noted(well):
+    well.execute(f"DROP TRIGGER yellowlive_note_revision ON {TABLE}")
+    [(level, area, text)] = well.doctor()
+    assert (level, area) == ("warning", "tables")
+    well.execute(text.partition("run: ")[2])
+    assert well.doctor() == []
+
+
 def test_tables_of_another_version_are_told_of_with_what_is_wanted(well):
     last = of_part(Part.STREAMS)[-1]
     done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])

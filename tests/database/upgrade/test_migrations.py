@@ -19,7 +19,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.sql import versions
 from config_schema.sql.statements import Statement
-from config_schema.sql.versions import Migration, Part, State, TablesTooNew, TablesTooOld
+from config_schema.sql.versions import Migration, Part, State, TablesOfAnother, TablesTooNew, TablesTooOld
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.trust import trust_again
@@ -299,6 +299,27 @@ def test_a_login_without_rights_is_told_who_can_upgrade_older_tables(case, stran
         StreamTable(ControlSession(connection, SHORT)).create_tables()
     assert "this login may not change that" in raised.value.what
     assert "dagfactory db upgrade with the login that owns the tables" in raised.value.todo
+
+
+def test_a_second_owner_is_told_to_become_a_member_of_the_first_and_then_makes_its_own_part(case, postgres):
+    first, second = case.target.user, f"{case.target.name}_second"
+    postgres.create_role(second, "word")
+    case.execute(f'GRANT CREATE, USAGE ON SCHEMA public TO "{second}"', on=case.target)
+    case.execute(f'GRANT CONNECT ON DATABASE {case.target.name} TO "{second}"', on=case.target)
+    with closing(case.target.connect()) as connection, connection:
+        StreamTable(ControlSession(connection, SHORT)).create_tables()
+    for then in (f'GRANT SELECT, INSERT ON {VERSIONS} TO "{second}"', f'GRANT "{first}" TO "{second}"'):
+        with closing(psycopg2.connect(postgres.dsn(case.target.name, second, "word"))) as jobs:
+            with pytest.raises(TablesOfAnother) as raised:
+                control.bring_up(ControlSession(jobs, SHORT), Part.BATCHES)
+            assert raised.value.tables == (VERSIONS,)
+            assert "make the login a member of that role" in raised.value.todo
+        with closing(psycopg2.connect(postgres.dsn(case.target.name))) as admin, admin, admin.cursor() as cursor:
+            cursor.execute(then)
+    with closing(psycopg2.connect(postgres.dsn(case.target.name, second, "word"))) as jobs, jobs:
+        assert control.bring_up(ControlSession(jobs, SHORT), Part.BATCHES) != []
+    with closing(psycopg2.connect(postgres.dsn(case.target.name))) as admin, admin, admin.cursor() as cursor:
+        cursor.execute(f'DROP OWNED BY "{second}"; DROP ROLE "{second}"')
 
 
 # --- programs of two versions

@@ -56,7 +56,7 @@ const DagLink = ({ stream }) =>
 
 function Done({ said, onClose }) {
   const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
-  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run, said.parse?.note);
+  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run ?? said.parse?.note);
 }
 
 function Content({ stream, tab, onDone }) {

@@ -47,12 +47,16 @@ class Asked:
 
 @dataclass
 class Following:
-    """A file that is to be parsed until its DAGs are as they are wanted, by DAG id."""
+    """A file that is to be parsed until its DAGs are as they are wanted, by DAG id.
+
+    `version` counts what was wanted; `asked_version` is the one that Airflow was asked for.
+    """
 
     wanted: dict[str, str | None] = field(default_factory=dict)
+    version: int = 0
+    asked_version: int = 0
     due: float = 0.0
     turn: int = 0
-    is_new: bool = True  # something was wanted since the last look
     asked_at: float = float("-inf")
     parsed_before: datetime | None = None  # when the file was parsed last, at the last request
 
@@ -104,7 +108,8 @@ class Follower:
         with self._state:
             one = self._files.setdefault((platform, file), Following())
             one.wanted.update(wanted)
-            one.due, one.turn, one.is_new = max(time.monotonic(), one.asked_at + LEAST_SECONDS), 0, True
+            one.version += 1
+            one.due, one.turn = max(time.monotonic(), one.asked_at + LEAST_SECONDS), 0
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="parse requests", daemon=True)
                 self._thread.start()
@@ -112,27 +117,27 @@ class Follower:
 
     def _run(self) -> None:
         while True:
-            for platform, file in self._due():
+            for (platform, file), version in self._due().items():
                 try:
-                    self._serve(platform, file)
+                    self._serve(platform, file, version)
                 except Exception as error:  # the metadata database may be back at the next look
                     log.warning("%s: Airflow cannot be asked to parse it: %s", file.name, type(error).__name__)
-                    self._put_off(platform, file)
+                self._put_off(platform, file, version)
 
-    def _due(self) -> list[tuple[str, DagFile]]:
-        """Wait until a file is due, and return those that are."""
+    def _due(self) -> dict[tuple[str, DagFile], int]:
+        """Wait until a file is due, and return those that are, with the versions of what is wanted."""
         with self._state:
             while True:
                 now = time.monotonic()
-                if due := [key for key, one in self._files.items() if one.due <= now]:
+                if due := {key: one.version for key, one in self._files.items() if one.due <= now}:
                     return due
                 first = min((one.due for one in self._files.values()), default=None)
                 self._state.wait(None if first is None else first - now)
 
-    def _serve(self, platform: str, file: DagFile) -> None:
+    def _serve(self, platform: str, file: DagFile, version: int) -> None:
         with self._state:
             one = self._files[platform, file]
-            wanted, is_new, one.is_new = dict(one.wanted), one.is_new, False
+            wanted = dict(one.wanted)
         with create_session(scoped=False) as session:
             left = unstored(session, platform, wanted)
             at = parsed_at(session, file)
@@ -140,16 +145,16 @@ class Follower:
             for dag_id in wanted.keys() - left:
                 if one.wanted.get(dag_id) == wanted[dag_id]:
                     del one.wanted[dag_id]
-        if left and (is_new or at != one.parsed_before):  # else the last request is still to be served
+        # Where the file was not parsed since the last request, that one is still to be served.
+        if left and (one.asked_version != version or at != one.parsed_before):
             _request(file)
-            one.asked_at, one.parsed_before = time.monotonic(), at
-        self._put_off(platform, file)
+            one.asked_version, one.asked_at, one.parsed_before = version, time.monotonic(), at
 
-    def _put_off(self, platform: str, file: DagFile) -> None:
+    def _put_off(self, platform: str, file: DagFile, version: int) -> None:
         """Look again later, or no more: all is stored, or it has been too long."""
         with self._state:
             one, now = self._files[platform, file], time.monotonic()
-            if one.is_new:  # wanted meanwhile: `follow` has said when
+            if one.version != version:  # wanted meanwhile: `follow` has said when
                 return
             if one.turn < len(PAUSES) and one.wanted:
                 one.due = now + PAUSES[one.turn]

@@ -120,7 +120,7 @@ class About:
             what = f"Airflow has parsed {file} since the change, and the DAG is as before"
             health = names.health_dag_id(self.files.platform)
             return Seen("waiting", what, f"See task check_streams of {health}, and the dag-processor's log")
-        todo = "It shows at the file's next parse: in seconds if it was asked for one, else see min_file_process_interval"
+        todo = "It shows at the file's next parse: in seconds where that is asked for, else at the file's next pass"
         return Seen("waiting", f"Airflow has not parsed {file} since the change", todo)
 
     def _file(self, dag_id: str, dag: StoredDag | None) -> str:

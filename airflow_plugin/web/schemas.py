@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from airflow_plugin.web.seen import SeenState
 from airflow_plugin.web.stream_status import State
 
 AnyJson = dict[str, Any]
+StreamKey = Annotated[str, Field(max_length=255)]
+Fingerprint = Annotated[str, Field(max_length=40)]  # as airflow_plugin/rows/fingerprint.py makes them
 Status = str  # active, paused, retired, or what a hand has made of it
 
 
@@ -400,8 +402,8 @@ class WantedStreams(BaseModel):
     `ask`: Airflow is to be asked to parse their files.
     """
 
-    streams: dict[str, str | None] = Field(min_length=1, max_length=500)
-    ask: bool = False
+    streams: dict[StreamKey, Fingerprint | None] = Field(min_length=1, max_length=500)
+    ask: StrictBool = False
 
 
 class UnseenShape(SeenShape):

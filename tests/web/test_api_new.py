@@ -6,9 +6,9 @@ from contextlib import closing
 
 import psycopg2
 
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.plan import platform_plan
-from config_schema.model import Database, GitRepository, Milestoning, Platform
 from config_schema.schemas import json_schema
 
 
@@ -30,10 +30,10 @@ def test_a_stream_that_is_made_here_is_drift_to_a_sync_of_a_model_without_it_and
     answer = client().post("/api/streams/yellowlive", json={"config": given | own})
     assert answer.status_code == 201, answer.text
 
-    platform = Platform("YellowLive", Milestoning.LIVE, Database("h", "d", "c"), GitRepository("u"), "ns", "image")
     with closing(psycopg2.connect(world.merge_dsn)) as connection:
+        session = ControlSession(connection, "yellowlive", "public")
         kept, overwritten = (
-            {one.stream_key: one for one in platform_plan(connection, platform, {}, "c", overwrite_drift=over).changes}
+            {one.stream_key: one for one in platform_plan(session, "YellowLive", {}, "c", overwrite_drift=over).changes}
             for over in (False, True)
         )
     assert (kept["Made"].kind, overwritten["Made"].kind) == (SyncAction.DRIFT, SyncAction.RETIRE)

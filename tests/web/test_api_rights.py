@@ -42,6 +42,7 @@ def action(name: str, right: str = EDIT) -> Route:
     return Route("POST", "/api/streams/{platform}/{key}/actions/{action}", f"{STREAM}/actions/{name}", right, {})
 
 
+SEEN = {"streams": {"Store1": None}, "ask": True}
 ROUTES = [
     Route("GET", "/api/me", "/api/me", ANY),
     Route("GET", "/api/platforms", "/api/platforms", ANY),
@@ -57,6 +58,7 @@ ROUTES = [
     Route("GET", "/api/runs/{dag_id}/{run_id}", "/api/runs/yellowlive__Store2_ingestion/run_Store2_1", READ),
     Route("POST", "/api/validate/{platform}", "/api/validate/yellowforensic", READ, {"config": CONFIG}),
     Route("POST", "/api/preview/{platform}", "/api/preview/yellowforensic", READ, {"config": CONFIG}),
+    Route("POST", "/api/platforms/{platform}/seen", "/api/platforms/yellowforensic/seen", READ, SEEN),
     Route("GET", "/api/platforms/{platform}/config", "/api/platforms/yellowlive/config", CREATE),
     Route("POST", "/api/streams/{platform}", "/api/streams/yellowlive", CREATE, {"config": CONFIG}),
     Route("PUT", "/api/streams/{platform}/{key}", STREAM, EDIT, {"config": CONFIG, "version": 1}),

@@ -282,14 +282,14 @@ def as_of_function(table: str) -> str:
     return shortened(f"{table}_as_of")
 
 
-def brought_table(dataset: str) -> str:
-    """Return the temporary table with the rows that a batch brings, for its quality checks."""
-    return shortened(f"ds_brought_{dataset}")
+def changed_rows_table(dataset: str) -> str:
+    """Return the temporary table with the rows that a batch inserts or updates, for its quality checks."""
+    return shortened(f"ds_changed_{dataset}")
 
 
-def taken_table(dataset: str) -> str:
+def earlier_values_table(dataset: str) -> str:
     """Return the temporary table with keys that other datasets may refer to, as they were before the batch."""
-    return shortened(f"ds_taken_{dataset}")
+    return shortened(f"ds_earlier_{dataset}")
 
 
 def own_column(wanted: str, columns: Collection[str]) -> str:

@@ -56,7 +56,7 @@ INVALID_UTF8 = (
 SURROGATE = ("half of a character, which UTF-8 cannot hold", "Correct the text at the source")
 
 
-def unlike(value: Any, type_name: str) -> Misfit:
+def wrong_kind(value: Any, type_name: str) -> Misfit:
     """Return the error for a value of another kind than the column's type."""
     kind = "bytes" if isinstance(value, bytes | bytearray | memoryview) else KINDS.get(type(value))
     kind = kind or ("a text" if isinstance(value, str) else f"a value of the driver's type {type(value).__name__}")
@@ -65,4 +65,4 @@ def unlike(value: Any, type_name: str) -> Misfit:
 
 def refuse(value: Any, type_name: str) -> str:
     """Raise the error for a value of another kind, where an expression is wanted."""
-    raise unlike(value, type_name)
+    raise wrong_kind(value, type_name)

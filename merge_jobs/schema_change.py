@@ -93,7 +93,7 @@ def changes_to_come(every: Sequence[DatasetTables]) -> Changes:
     return [(tables, of) for tables, of in found if of.added or of.widened]
 
 
-def bring_all_to_model(changed: Changes) -> None:
+def alter_all_to_model(changed: Changes) -> None:
     """Alter merge tables to fit what is staged, before any of them is merged. The caller commits.
 
     All exclusive locks of a batch are taken here, all or none in each try: a batch that has one does not wait for
@@ -106,7 +106,7 @@ def bring_all_to_model(changed: Changes) -> None:
         _alter_in_tries(changed)
 
 
-def brought_to_model(tables: DatasetTables) -> DatasetTables:
+def alter_to_model(tables: DatasetTables) -> DatasetTables:
     """Alter the merge table to fit what is staged; gives back the dataset's tables with the columns that have left.
 
     Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
@@ -114,7 +114,7 @@ def brought_to_model(tables: DatasetTables) -> DatasetTables:
     """
     changes = _drift_of(tables)
     if changes.added or changes.widened:
-        bring_all_to_model([(tables, changes)])
+        alter_all_to_model([(tables, changes)])
     as_of.keep_functions(tables)
     return replace(tables, dropped=changes.dropped)
 

@@ -13,8 +13,8 @@ def settings_of_row(config: Mapping[str, Any], **others: Any) -> PlatformSetting
     """Settings of a platform that has itself what this row asks for; `others` are further settings."""
     own = [one.name for one in fields(PlatformSettings) if one.name in config]
     shared = {name: tuple(config[name]) if isinstance(config[name], list) else config[name] for name in own}
-    told = {
+    reported = {
         "runners": (config.get("runner", "kubernetes"),),
         "source_credential_secret_names": (config.get("source_credential_secret_name"),),
     }
-    return PlatformSettings(**{**shared, **told, **others})
+    return PlatformSettings(**{**shared, **reported, **others})

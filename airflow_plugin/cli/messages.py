@@ -13,7 +13,7 @@ from config_schema.printable import printable
 from config_schema.terminal import PlainConsole
 
 
-def talk(text: str) -> None:
+def print_message(text: str) -> None:
     """Print a line on stderr."""
     _console().print(Text(text), soft_wrap=True)
 

@@ -63,7 +63,7 @@ def extract(
     from airflow_plugin.cli.messages import print_error
     from airflow_plugin.cli.migrate_view import print_extracted
     from airflow_plugin.migrate.defaults import stream_defaults
-    from airflow_plugin.migrate.extract import as_yaml, extracted, twice
+    from airflow_plugin.migrate.extract import as_yaml, duplicate_streams, extracted
     from airflow_plugin.static_dags.static_dag import static_files
     from airflow_plugin.streams.transfer import write
     from config_schema.errors import ProblemsFound
@@ -72,7 +72,7 @@ def extract(
     known = stream_defaults(None if model is None else load_model(model), default or ())
     files = static_files(path)
     streams = [extracted(dag, known) for dag in files.dags]
-    problems = [*files.problems, *(one for stream in streams for one in stream.problems), *twice(streams)]
+    problems = [*files.problems, *(one for stream in streams for one in stream.problems), *duplicate_streams(streams)]
     if any(stream.config for stream in streams):
         write(out, as_yaml(streams, "retired" if retired else "active"))
     print_extracted(streams, files.others)

@@ -50,12 +50,12 @@ def cutover(
         rollback(file, airflow_url, state, timeout, yes)
         return
 
-    from airflow_plugin.cli.messages import talk
+    from airflow_plugin.cli.messages import print_message
     from airflow_plugin.migrate.cutover import carry_out
-    from airflow_plugin.migrate.cutover_state import alone, read_state
+    from airflow_plugin.migrate.cutover_state import exclusive_cutover, read_state
 
     way = _way(file, airflow_url, state, timeout)
-    with alone(file.absolute().parent):
+    with exclusive_cutover(file.absolute().parent):
         found = read_state(way.state)
         if found is None or found.back == "done":
             found = _new(file, rows, model, way)
@@ -63,17 +63,17 @@ def cutover(
         if yes:
             carry_out(found, way)
         else:
-            talk("Nothing was changed: give --yes")
+            print_message("Nothing was changed: give --yes")
 
 
 def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout = 3600, yes: Yes = False) -> None:
     """Undo a cutover, from wherever it has come to."""
-    from airflow_plugin.cli.messages import talk
+    from airflow_plugin.cli.messages import print_message
     from airflow_plugin.migrate.cutover import roll_back
-    from airflow_plugin.migrate.cutover_state import NotBegun, alone, read_state
+    from airflow_plugin.migrate.cutover_state import NotBegun, exclusive_cutover, read_state
 
     way = _way(file, airflow_url, state, timeout)
-    with alone(file.absolute().parent):
+    with exclusive_cutover(file.absolute().parent):
         found = read_state(way.state)
         if found is None or found.back == "done":
             raise NotBegun(way.state)
@@ -81,18 +81,18 @@ def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout
         if yes:
             roll_back(found, way)
         else:
-            talk("Nothing was changed: give --yes")
+            print_message("Nothing was changed: give --yes")
 
 
 def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
     from airflow_plugin.airflow_api import TOKEN_VARIABLE, airflow
-    from airflow_plugin.cli.messages import talk
+    from airflow_plugin.cli.messages import print_message
     from airflow_plugin.migrate.cutover import Way
     from airflow_plugin.migrate.cutover_state import state_path
     from airflow_plugin.sync.apply import author
 
     found = airflow(url, os.environ.get(TOKEN_VARIABLE))
-    return Way(found, state or state_path(file.absolute()), author(), talk, timeout)
+    return Way(found, state or state_path(file.absolute()), author(), print_message, timeout)
 
 
 def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover:

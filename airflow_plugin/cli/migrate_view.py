@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from airflow_plugin.cli.messages import talk
+from airflow_plugin.cli.messages import print_message
 from airflow_plugin.migrate.compare import Compared, DagDifference
 from airflow_plugin.migrate.extract import Extracted
 from config_schema.terminal import PlainConsole
@@ -21,16 +21,16 @@ def print_extracted(streams: Iterable[Extracted], others: Mapping[Path, str]) ->
     for one in streams:
         place = f"{one.dag.file}:{one.dag.line}"
         if one.config is None:
-            talk(f"{place}: {one.dag.dag_id or 'a DAG'}: left out")
+            print_message(f"{place}: {one.dag.dag_id or 'a DAG'}: left out")
             continue
         count += 1
         renamed = "" if one.dag_id == one.dag.dag_id else f", whose DAG is {one.dag_id} and not {one.dag.dag_id}"
-        talk(f"{place}: {one.platform} {one.config.stream_key}{renamed}")
+        print_message(f"{place}: {one.platform} {one.config.stream_key}{renamed}")
         if one.others:
-            talk(f"{place}: no config has a key for {', '.join('--' + flag for flag in one.others)}")
+            print_message(f"{place}: no config has a key for {', '.join('--' + flag for flag in one.others)}")
     for file, why in others.items():
-        talk(f"{file}: {why}")
-    talk(f"{count} stream{'' if count == 1 else 's'}")
+        print_message(f"{file}: {why}")
+    print_message(f"{count} stream{'' if count == 1 else 's'}")
 
 
 def print_compared(found: Iterable[Compared]) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import typer
 
 from airflow_plugin.airflow_api import AirflowClient
-from airflow_plugin.cli.messages import print_error, talk
+from airflow_plugin.cli.messages import print_error, print_message
 from airflow_plugin.health.changed import Changed, SeenReport, look
 from airflow_plugin.health.changed import wait_until_stored as wait
 from config_schema.errors import StreamFactoryError
@@ -22,10 +22,10 @@ def ask_to_parse(api: AirflowClient, changed: Changed) -> None:
     try:
         found = look(api, changed, ask=True)
     except StreamFactoryError as error:
-        talk(f"Airflow could not be asked to parse the change, which shows at its next pass: {error}")
+        print_message(f"Airflow could not be asked to parse the change, which shows at its next pass: {error}")
         return
     for line in _asked(found):
-        talk(line)
+        print_message(line)
 
 
 def wait_until_stored(api: AirflowClient, changed: Changed, seconds: int) -> None:
@@ -34,20 +34,20 @@ def wait_until_stored(api: AirflowClient, changed: Changed, seconds: int) -> Non
         return
     said: set[str] = set()
 
-    def tell(found: SeenReport) -> None:
+    def report(found: SeenReport) -> None:
         reasons = Counter(one.what for one in found.unseen.values())
         for line in [*_asked(found), *(f"waiting for {count}: {what}" for what, count in reasons.items())]:
             kind = line.partition(": ")[2] or line
             if kind not in said:
                 said.add(kind)
-                talk(line)
+                print_message(line)
 
     try:
-        took = wait(api, changed, seconds, tell)
+        took = wait(api, changed, seconds, report)
     except StreamFactoryError as error:
         print_error(error)
         raise typer.Exit(NOT_STORED) from error
-    talk(f"Airflow has stored all {sum(map(len, changed.values()))} changed streams after {took:.1f} s")
+    print_message(f"Airflow has stored all {sum(map(len, changed.values()))} changed streams after {took:.1f} s")
 
 
 def _asked(found: SeenReport) -> list[str]:

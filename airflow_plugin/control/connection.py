@@ -122,7 +122,7 @@ def _fetch_until(
     query: sql.Composable,
     values: Mapping[str, Any],
 ) -> list[tuple[Any, ...]]:
-    with worded(where), connection.cursor() as cursor:
+    with translate_db_errors(where), connection.cursor() as cursor:
         # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
         # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
         milliseconds = max(1, round((until - time.monotonic()) * 1000))
@@ -210,7 +210,7 @@ def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:
 
 
 @contextmanager
-def worded(where: str) -> Iterator[None]:
+def translate_db_errors(where: str) -> Iterator[None]:
     """Turn PostgreSQL's errors into MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
     try:
         yield

@@ -16,13 +16,13 @@ def standing(session: ControlSession, part: Part) -> Standing:
     return upgrade.standing(_database(session), part)
 
 
-def bring_up(session: ControlSession, part: Part) -> list[str]:
+def run_missing_migrations(session: ControlSession, part: Part) -> list[str]:
     """Run the migrations that are missing, in the caller's transaction; return the tables that were created.
 
     Raises TablesTooOld where the login may not, TablesTooNew, or MergeStoreError.
     """
     database = _database(session)
-    before = upgrade.bring_up(database, upgrade.standing(database, part))
+    before = upgrade.run_missing_migrations(database, upgrade.standing(database, part))
     if before.needed:
         ComponentRights(database.run, database.platform, database.schema).grant_lacking()
     return list(before.lost)

@@ -11,7 +11,7 @@ from psycopg2 import errorcodes, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_batch
 
-from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.control.connection import MergeStoreError, connect, translate_db_errors
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.sql.statements import SqlFile, Statement, quoted
@@ -80,14 +80,14 @@ class ControlSession:
         if not rows:
             return
         query = composed(statement, self.platform, self.schema, rows[0])
-        with worded(self.where), self.connection.cursor() as cursor:
+        with translate_db_errors(self.where), self.connection.cursor() as cursor:
             execute_batch(cursor, query.as_string(cursor), rows, page_size=ROWS_A_ROUND_TRIP)
 
     def execute(
         self, query: str | sql.Composable, values: Mapping[str, Any] = NO_VALUES, *, where: str | None = None
     ) -> list[tuple[Any, ...]]:
         """Run what is composed already and return its rows."""
-        with worded(where or self.where), self.connection.cursor() as cursor:
+        with translate_db_errors(where or self.where), self.connection.cursor() as cursor:
             cursor.execute(query, values or None)  # without values the driver leaves every % alone
             return cursor.fetchall() if cursor.description else []
 
@@ -97,7 +97,7 @@ class ControlSession:
 
     def commit(self, where: str | None = None) -> None:
         """Commit. Raises MergeStoreError."""
-        with worded(where or self.where):
+        with translate_db_errors(where or self.where):
             self.connection.commit()
 
     @property

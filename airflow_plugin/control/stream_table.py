@@ -145,7 +145,7 @@ class StreamTable:
 
         The logins of components get their rights. Raises TablesTooNew, or TablesTooOld where the login may not upgrade.
         """
-        return migrations.bring_up(self.session, Part.STREAMS)
+        return migrations.run_missing_migrations(self.session, Part.STREAMS)
 
     def take_sync_lock(self, seconds: float = 30) -> None:
         """Keep other syncs from the platform until the transaction ends. Raises MergeStoreError after `seconds`."""

@@ -132,13 +132,13 @@ def _all_rounds(
     rounds: int, airflow: DemoAirflow, databases: Databases, environment: dict[str, str], report: Report
 ) -> list[Line]:
     lines: list[Line] = []
-    with report.rounds(rounds) as (advance, tell):
+    with report.rounds(rounds) as (advance, announce_line):
         for number in range(1, rounds + 1):
             label = "first load" if number == 1 else "changes" if number % 2 == 0 else "nothing changed"
             if label == "changes":
                 limits = ("--max-changes", str(CHANGES), "--seed", str(SEED + number))
-                tell(_simulate(databases, environment, *limits).strip())
-            lines += run_round(f"{number} {label}", airflow, databases, tell)
+                announce_line(_simulate(databases, environment, *limits).strip())
+            lines += run_round(f"{number} {label}", airflow, databases, announce_line)
             advance()
     return lines
 

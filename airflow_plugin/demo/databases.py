@@ -16,7 +16,7 @@ from psycopg2 import sql
 from psycopg2.errors import ObjectInUse
 from psycopg2.extensions import cursor as Cursor
 
-from airflow_plugin.control.connection import connect, identity, worded
+from airflow_plugin.control.connection import connect, identity, translate_db_errors
 from airflow_plugin.demo.errors import DemoServerRefused
 from airflow_plugin.demo.postgres import create_database, create_role
 
@@ -70,7 +70,7 @@ def create_databases(admin_dsn: str, where: str, passwords_file: Path) -> Databa
     admin = connect(admin_dsn, where)
     admin.autocommit = True  # DROP DATABASE cannot run in a transaction
     try:
-        with worded(where), admin.cursor() as cursor:
+        with translate_db_errors(where), admin.cursor() as cursor:
             _check_rights(cursor, where)
             _refuse_strangers(cursor, where)
             databases = Databases(host, port, _passwords(passwords_file))

@@ -61,11 +61,11 @@ class Line:
 Before = dict[tuple[DemoPlatform, str], Merged]
 
 
-def run_round(label: str, airflow: DemoAirflow, databases: Databases, tell: Callable[[str], None]) -> list[Line]:
+def run_round(label: str, airflow: DemoAirflow, databases: Databases, report: Callable[[str], None]) -> list[Line]:
     """Trigger every platform's DAG, wait for the runs, and compare. The source must not change meanwhile."""
     before = _merge_tables(databases)
     source = _source(databases)
-    results = _run_all(label, airflow, tell)
+    results = _run_all(label, airflow, report)
     after = _merge_tables(databases)
     return [
         _line(label, platform, dataset, results[platform], source[dataset], before, after)
@@ -74,7 +74,7 @@ def run_round(label: str, airflow: DemoAirflow, databases: Databases, tell: Call
     ]
 
 
-def _run_all(label: str, airflow: DemoAirflow, tell: Callable[[str], None]) -> dict[DemoPlatform, Any]:
+def _run_all(label: str, airflow: DemoAirflow, report: Callable[[str], None]) -> dict[DemoPlatform, Any]:
     """Run all platforms at once, and return what each merge task returned."""
     started = time.monotonic()
     running = {platform: airflow.api.trigger(platform.dag_id) for platform in PLATFORMS}
@@ -86,7 +86,7 @@ def _run_all(label: str, airflow: DemoAirflow, tell: Callable[[str], None]) -> d
             if state in ENDED:
                 tries = airflow.api.tries(platform.dag_id, running[platform], MERGE_TASK)
                 again = f", the merge tried {tries} times" if tries > 1 else ""
-                tell(f"{label}: {platform.dag_id} {state} in {seconds:.1f} s{again}")
+                report(f"{label}: {platform.dag_id} {state} in {seconds:.1f} s{again}")
                 results[platform] = _result(airflow, platform, running[platform], state)
             elif seconds > RUN_SECONDS:
                 raise _no_result(airflow, platform, f"run {running[platform]} is {state} after {seconds:.0f} s")

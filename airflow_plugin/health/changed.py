@@ -72,7 +72,7 @@ def look(api: AirflowClient, changed: Changed, *, ask: bool) -> SeenReport:
 
 
 def wait_until_stored(
-    api: AirflowClient, changed: Changed, seconds: float, tell: Callable[[SeenReport], None]
+    api: AirflowClient, changed: Changed, seconds: float, report: Callable[[SeenReport], None]
 ) -> float:
     """Have the files of changed streams parsed, and wait until Airflow has stored them; return how long that took.
 
@@ -90,7 +90,7 @@ def wait_until_stored(
                 raise
             failure = error
         else:
-            tell(found)
+            report(found)
             if not found.unseen:
                 return time.monotonic() - began
             left, asks = found.left, False

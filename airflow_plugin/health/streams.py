@@ -16,7 +16,7 @@ from airflow_plugin.control.stream_table import StreamRow, StreamTable
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.freshness import Age, Late, late
 from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams, row_place
-from airflow_plugin.rows.last_good import KnownStream, LastGood, brought_up_to_date
+from airflow_plugin.rows.last_good import KnownStream, LastGood, updated_streams
 from airflow_plugin.rows.last_good_file import read_snapshot
 from airflow_plugin.rows.plan import DagPlan
 from airflow_plugin.rows.reading import TableRow
@@ -116,7 +116,7 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
 def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None, now: datetime) -> Health:
     """Judge what was read; without the snapshot of this machine's dag-processor only the history tells what is gone."""
     rows = [TableRow(row.stream_key, row.status, row.config_json) for row in stored.rows]
-    streams = brought_up_to_date(snapshot.streams if snapshot else {}, rows)
+    streams = updated_streams(snapshot.streams if snapshot else {}, rows)
     if snapshot is None:
         streams |= {key: KnownStream(key, None) for key in stored.gone}
     found: Evaluation[DagPlan] = evaluate_streams(streams.values(), settings, lambda plan: plan)

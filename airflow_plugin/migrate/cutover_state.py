@@ -129,7 +129,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive_cutover(folder: Path) -> Iterator[None]:
     """Keep other cutovers out of this folder. Raises CutoverBusy if one is at work."""
     try:
         handle = os.open(folder, os.O_RDONLY)

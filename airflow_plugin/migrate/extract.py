@@ -93,7 +93,7 @@ def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
     return exported(rows)
 
 
-def twice(streams: Iterable[Extracted]) -> Iterator[Problem]:
+def duplicate_streams(streams: Iterable[Extracted]) -> Iterator[Problem]:
     """Yield streams that two files have: a row can replace only one of them."""
     seen: dict[tuple[str | None, str], Extracted] = {}
     for one in streams:

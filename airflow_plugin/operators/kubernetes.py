@@ -16,7 +16,7 @@ from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 from airflow_plugin.operators.pod_request import RUN_LABEL
-from airflow_plugin.operators.result_handling import as_asked, committed_result, outcome
+from airflow_plugin.operators.result_handling import committed_result, outcome, with_run_conf
 from config_schema import names
 from config_schema.result import TOKEN_VARIABLE, MergeResult
 
@@ -40,7 +40,7 @@ class KubernetesMergeOperator(JobPod):
         Raises AirflowException if a retry can help, AirflowFailException if not, TaskDeferred in deferrable mode.
         """
         run_id = context["run_id"]
-        self.job = as_asked(self.job, context)
+        self.job = with_run_conf(self.job, context)
         self.prepare(run_id)
         work = self.execute_async if self.deferrable else self.execute_sync
         return self._outcome(run_id, lambda: work(context))

@@ -29,13 +29,13 @@ class Notifier:
     def __str__(self) -> str:
         return f"{self.connection} {self.channel}" if self.channel else self.connection
 
-    def tell(self, text: str) -> None:
+    def send(self, text: str) -> None:
         """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and whatever goes wrong."""
         from airflow_plugin.operators.slack import post  # a parse loads as few modules as it can
 
         post(self._message(self._hook().get_conn(), text), SECONDS)
 
-    async def tell_async(self, text: str) -> None:
+    async def send_async(self, text: str) -> None:
         """Do as `tell`, in an event loop."""
         from airflow_plugin.operators.slack import post_async
 
@@ -71,7 +71,7 @@ class NotifyFailure:
             if self.once and _failed_before(context):
                 log.info("%s: %s was notified when this began", self.stream, self.notifier)
                 return
-            self.notifier.tell(_failure(self.stream, context))
+            self.notifier.send(_failure(self.stream, context))
         except Exception as error:  # the task has failed already, and that must stay what is seen
             log.error("%s: nobody was notified: %s", self.stream, _why(self.notifier, error))
         else:
@@ -87,7 +87,7 @@ async def tell_late(stream: str, seconds: int, connection: str, channel: str | N
     )
     notifier = Notifier(connection, channel)
     try:
-        await notifier.tell_async(text)
+        await notifier.send_async(text)
     except Exception as error:
         # The provider's error may hold the webhook's address, which is a secret, and Airflow stores what is raised.
         raise RuntimeError(f"{stream}: nobody was notified: {_why(notifier, error)}") from None

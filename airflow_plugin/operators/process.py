@@ -17,10 +17,10 @@ from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import (
-    as_asked,
     committed_result,
     outcome,
     skip_if_paused,
+    with_run_conf,
 )
 from airflow_plugin.operators.run_metrics import send_run_metrics
 from airflow_plugin.operators.task_log import as_logged
@@ -48,7 +48,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the merge job as a child process, and return the task's value."""
         skip_if_paused(self.job)
-        job, run_id = as_asked(self.job, context), context["run_id"]
+        job, run_id = with_run_conf(self.job, context), context["run_id"]
         with tempfile.TemporaryDirectory(prefix="merge-job-") as folder:
             result, ended = self._run(job.run_arguments(run_id), Path(folder))
         if result is None:

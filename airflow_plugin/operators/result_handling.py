@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def as_asked(job: MergeJob, context: Context) -> MergeJob:
+def with_run_conf(job: MergeJob, context: Context) -> MergeJob:
     """Return the job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
     from airflow_plugin.jobs.operations import flags_of_run  # a parse loads as few modules as it can
 

@@ -35,7 +35,7 @@ class CheckRequest(OfPlatform):
 
     def execute(self, context: Context) -> None:
         """Check what the run's conf asks for."""
-        asked = asked_for(context)
+        asked = requested_operation(context)
         with raise_as_airflow(self.platform):
             self._check_stream(asked)
         self.log.info("%s: %s", self.platform, asked)
@@ -60,13 +60,13 @@ class Perform(PlatformTask):
 
     def execute(self, context: Context) -> None:
         """Do what the run's conf asks for."""
-        asked = asked_for(context)
+        asked = requested_operation(context)
         if asked.action is Action.ALLOW_DELETES:
             raise _run_with_deletes(self.job.platform_name, asked, context["run_id"])
         self.run_job(job_for(asked, self.job), context)
 
 
-def asked_for(context: Context) -> Operation:
+def requested_operation(context: Context) -> Operation:
     """Return the operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
     run = context["dag_run"]
     if run.run_type == "asset_triggered":

@@ -59,7 +59,7 @@ class LastGood:
         return [key for key, stream in self.streams.items() if stream.row is None]
 
 
-def brought_up_to_date(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) -> dict[str, KnownStream]:
+def updated_streams(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) -> dict[str, KnownStream]:
     """Return the streams of the rows; one whose row is gone without being retired stays, without a row."""
     found: dict[str, KnownStream] = {}
     retired = set()

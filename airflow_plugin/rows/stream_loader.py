@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from airflow_plugin.rows.last_good import (
     KnownStream,
     LastGood,
-    brought_up_to_date,
     merged,
+    updated_streams,
 )
 from airflow_plugin.rows.last_good_file import (
     confirm,
@@ -97,7 +97,7 @@ def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
         return Known(before, before, error)
     seen = before.streams if before else {}
     if table.rows is not None:
-        seen = brought_up_to_date(seen, table.rows)
+        seen = updated_streams(seen, table.rows)
     return Known(LastGood(table.token, seen, time.time()), before)
 
 
@@ -126,7 +126,7 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
             time.sleep(WORKER_PAUSE)
         else:
             known = _those(keys, snapshot) if snapshot else {}
-            return Known(LastGood("", brought_up_to_date(known, rows), time.time()))
+            return Known(LastGood("", updated_streams(known, rows), time.time()))
 
 
 def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:

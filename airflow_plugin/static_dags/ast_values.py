@@ -136,12 +136,12 @@ def forget(node: ast.AST, scope: FileScope, why: Unread) -> None:
             scope.names[one.id] = why
         elif isinstance(one, ast.Call):
             held = [one.func.value] if isinstance(one.func, ast.Attribute) else []
-            spoil((scope.names.get(name.id) for name in (*held, *one.args) if isinstance(name, ast.Name)), why)
+            mark_unknown((scope.names.get(name.id) for name in (*held, *one.args) if isinstance(name, ast.Name)), why)
         elif isinstance(one, ast.Subscript) and not isinstance(one.ctx, ast.Load) and isinstance(one.value, ast.Name):
-            spoil([scope.names.get(one.value.id)], why)
+            mark_unknown([scope.names.get(one.value.id)], why)
 
 
-def spoil(values: Iterable[Any], why: Unread) -> None:
+def mark_unknown(values: Iterable[Any], why: Unread) -> None:
     """Mark lists and dicts, in place, as no longer known."""
     for value in values:
         if isinstance(value, list):

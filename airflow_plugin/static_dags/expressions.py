@@ -17,7 +17,7 @@ from airflow_plugin.static_dags.ast_values import (
     Unread,
     forget,
     is_plain,
-    spoil,
+    mark_unknown,
 )
 
 DEEPEST = 20  # functions that call each other
@@ -267,7 +267,7 @@ def _method(node: ast.Call, of: Any, args: list[Any], kwargs: dict[str, Any], sc
         found = getattr(of, name)(*args)
         return list(found) if name in ("items", "keys", "values") else found
     fits = name != "format" or not WIDE_FORMAT.search(of if isinstance(of, str) else "")
-    spoil([of], _at_run_time(node))
+    mark_unknown([of], _at_run_time(node))
     if isinstance(of, str) and name in TEXT_METHODS and fits and is_plain([args, kwargs]):
         return getattr(of, name)(*args, **kwargs)
     return of if isinstance(of, Unread) else _at_run_time(node)
@@ -308,7 +308,7 @@ def _called(
     given = function.args
     if len(body) != 1 or not isinstance(body[0], ast.Return) or body[0].value is None or scope.depth > DEEPEST:
         unread = Unread(node.lineno, f"what {function.name}() gives is known only where the file runs")
-        spoil([*args, *kwargs.values()], unread)
+        mark_unknown([*args, *kwargs.values()], unread)
         if scope.depth <= DEEPEST:
             _forget_what_is_global(function, scope, unread)
         return unread

@@ -15,7 +15,7 @@ from airflow_plugin.static_dags.ast_values import (
     Made,
     Unread,
     forget,
-    spoil,
+    mark_unknown,
 )
 from airflow_plugin.static_dags.expressions import unpacked, value_of
 
@@ -124,7 +124,7 @@ def _assign(target: ast.expr, value: Any, scope: FileScope) -> None:
         if isinstance(of, dict) and isinstance(index, str | int):
             of[index] = value
         else:
-            spoil([of], Unread(target.lineno, "which part of it is set here cannot be read"))
+            mark_unknown([of], Unread(target.lineno, "which part of it is set here cannot be read"))
         return
     try:
         scope.names.update(unpacked(target, value))

@@ -148,7 +148,7 @@ def apply(
     problems += dag_id_problems(table, wanted, owner)
     if problems:
         raise ProblemsFound(table.name, problems)
-    refuse_haste(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
+    refuse_frequent_changes(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
     table.write(wanted, changed_by=changed_by)
     return wanted
 
@@ -169,7 +169,7 @@ def dag_id_problems(table: PlatformStreams, wanted: Sequence[RowChange], owner: 
     return problems
 
 
-def refuse_haste(table: PlatformStreams, stream_keys: list[str]) -> None:
+def refuse_frequent_changes(table: PlatformStreams, stream_keys: list[str]) -> None:
     """Raise TooManyChanges for a stream whose history grows too fast. Retiring and pausing are always allowed."""
     for key, changes, size in table.recent_changes(stream_keys) if stream_keys else ():
         if changes >= MOST_CHANGES:

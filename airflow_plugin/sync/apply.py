@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from airflow_plugin.control import migrations
-from airflow_plugin.control.connection import worded
+from airflow_plugin.control.connection import translate_db_errors
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
@@ -210,7 +210,7 @@ def _keep_compiled(session: ControlSession, platform: str, compiled: CompiledMod
 def _commit(stores: Sequence[ConnectedStore]) -> None:
     for number, store in enumerate(stores):
         try:
-            with worded(store.where):
+            with translate_db_errors(store.where):
                 store.connection.commit()
         except StreamFactoryError as error:
             if number == 0:

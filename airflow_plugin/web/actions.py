@@ -18,7 +18,7 @@ from sqlalchemy import select
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.jobs.operations import operation
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.changing import STATUS_CHANGES, StatusRefused, refuse_haste, status_changes
+from airflow_plugin.streams.changing import STATUS_CHANGES, StatusRefused, refuse_frequent_changes, status_changes
 from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.web import queries
 from airflow_plugin.web.errors import Conflict, DagNotThere
@@ -55,7 +55,7 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     user.must_trigger(stream.dag_id)
     resting = _standing(stream.dag_id, 409)
     with writing(settings) as table:
-        refuse_haste(table, [stream.stream_key])
+        refuse_frequent_changes(table, [stream.stream_key])
         queries.note_action(table.session, stream.stream_key, "trigger", user.name)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
@@ -72,7 +72,7 @@ def operate(
     dag_id = names.operations_dag_id(settings.platform_name)
     resting = _standing(dag_id, 503)
     with writing(settings) as table:  # so that two who ask at once are not both the first
-        refuse_haste(table, [stream.stream_key])
+        refuse_frequent_changes(table, [stream.stream_key])
         _refuse_what_waits(dag_id, conf)
         run_id = _triggered(user, dag_id, conf)
     what = f"{dag_id} is asked for {action} of {stream.stream_key}"

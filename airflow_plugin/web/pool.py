@@ -15,7 +15,7 @@ from typing import TypeVar
 from psycopg2 import extensions
 from psycopg2.extensions import connection as Connection
 
-from airflow_plugin.control.connection import MergeStoreError, connect, worded
+from airflow_plugin.control.connection import MergeStoreError, connect, translate_db_errors
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.settings import PlatformSettings, web_dsn
 
@@ -138,7 +138,7 @@ def _pool(dsn: str, where: str) -> Pool:
 
 
 def _prepare(connection: Connection, where: str, readonly: bool) -> None:
-    with worded(where), connection.cursor() as cursor:
+    with translate_db_errors(where), connection.cursor() as cursor:
         connection.set_session(readonly=readonly)
         milliseconds = f"{ANSWER_SECONDS * 1000:.0f}"
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", (milliseconds,))

@@ -51,7 +51,7 @@ class ViewRow(NamedTuple):
     reads: list[str]
 
 
-class Moved(NamedTuple):
+class RowsChanged(NamedTuple):
     """What one stream committed in one hour."""
 
     stream_key: str
@@ -108,9 +108,9 @@ def last_batches(session: ControlSession) -> dict[str, LastBatchRow]:
     }
 
 
-def moved(session: ControlSession) -> list[Moved]:
+def rows_changed(session: ControlSession) -> list[RowsChanged]:
     """Return the rows moved by each stream in each hour."""
-    return [Moved(*row) for row in session.run_if_created(STATEMENTS["moved"])]
+    return [RowsChanged(*row) for row in session.run_if_created(STATEMENTS["moved"])]
 
 
 def batches(session: ControlSession, stream_key: str, *, limit: int, before: int = NEWEST_BATCH) -> list[BatchRow]:

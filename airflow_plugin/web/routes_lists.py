@@ -23,7 +23,7 @@ from airflow_plugin.web.stream_status import (
     State,
     count_states,
 )
-from airflow_plugin.web.throughput import moved_of
+from airflow_plugin.web.throughput import rows_changed_of
 
 FIRST = 20  # of a kind in the overview
 
@@ -59,7 +59,7 @@ def overview(user: UserDep) -> dict[str, Any]:
         "late": fitting(_shown(by_state["late"][:FIRST])),
         "set_aside": fitting(_shown(by_state["set_aside"][:FIRST])),
         "failing": fitting(_shown(by_state["failing"][:FIRST])),
-        "moved": [moved for one in found if one.trouble is None for moved in moved_of(one)],
+        "moved": [rows_changed for one in found if one.trouble is None for rows_changed in rows_changed_of(one)],
     }
 
 

@@ -66,12 +66,12 @@ def runs(
 
     `start` sorts by when a run was due, which is also known of a run that still waits.
     """
-    asked_for = [one for one in known_platforms().values() if platform in ("", one.platform_name)]
-    places, all_of_them = _places(user, asked_for)
+    requested_operation = [one for one in known_platforms().values() if platform in ("", one.platform_name)]
+    places, all_of_them = _places(user, requested_operation)
     if stream:
         places = {dag_id: place for dag_id, place in places.items() if place.stream_key == stream}
     named = [dag_id for dag_id, place in places.items() if q.casefold() in place.stream_key.casefold()]
-    whole = [one.platform_name for one in asked_for] if all_of_them and not stream else []
+    whole = [one.platform_name for one in requested_operation] if all_of_them and not stream else []
     asked = RunQuery(whole, list(places), named, q, state, sort, limit, offset)
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)

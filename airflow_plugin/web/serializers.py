@@ -20,14 +20,14 @@ def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
     `said` can hold values of rows: only a user who `sees_data` gets it.
     """
     seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
-    moved = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
+    rows_changed = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
     return {
         "batch_id": batch.batch_id,
         "state": batch.status,
         "start": instant(batch.start),
         "end": instant(batch.end),
         "seconds": seconds,
-        "rows_per_second": round(moved / seconds, 1) if moved is not None and seconds else None,
+        "rows_per_second": round(rows_changed / seconds, 1) if rows_changed is not None and seconds else None,
         "inserted": batch.inserted,
         "updated": batch.updated,
         "deleted": batch.deleted,

@@ -26,12 +26,12 @@ class _Known:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.read_at = -FRESH_SECONDS
-        self.rows: list[queries.Moved] = []
+        self.rows: list[queries.RowsChanged] = []
         self.streams: frozenset[str] = frozenset()
         self.all: Hours = {}
 
 
-def moved_of(standing: PlatformState) -> list[dict[str, Any]]:
+def rows_changed_of(standing: PlatformState) -> list[dict[str, Any]]:
     """Return what the streams that the user may see moved, by hour. Raises StreamFactoryError."""
     seen = {one.stream.stream_key for one in standing.cards}
     known = _fresh(standing.settings)
@@ -44,7 +44,7 @@ def moved_of(standing: PlatformState) -> list[dict[str, Any]]:
     ]
 
 
-def _hours(rows: Iterable[queries.Moved]) -> Hours:
+def _hours(rows: Iterable[queries.RowsChanged]) -> Hours:
     hours: Hours = defaultdict(lambda: [0, 0, 0, 0])
     for row in rows:
         sums = hours[row.hour]
@@ -57,7 +57,7 @@ def _fresh(settings: PlatformSettings) -> _Known:
     known = _known(settings)
     with known.lock:
         if time.monotonic() - known.read_at > FRESH_SECONDS:
-            known.rows, known.read_at = read(settings, queries.moved), time.monotonic()
+            known.rows, known.read_at = read(settings, queries.rows_changed), time.monotonic()
             known.streams = frozenset(row.stream_key for row in known.rows)
             known.all = _hours(known.rows)
         return known

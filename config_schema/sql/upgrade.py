@@ -1,7 +1,7 @@
 """Run the migrations that a platform's tables lack, for Airflow's side and for jobs; each gives its session.
 
-`bring_up` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of the platform's
-versions, so that of several that start at once one does it and the others find it done.
+`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of
+the platform's versions, so that of several that start at once one does it and the others find it done.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
     return versions.standing_of(database.platform, part, there, applied, of_others)
 
 
-def bring_up(database: ControlDatabase, found: Standing) -> Standing:
+def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standing:
     """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
 
     Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.

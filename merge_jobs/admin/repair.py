@@ -120,7 +120,7 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
     found.check(store.where)
     if found.needed:
         if not dry_run:
-            migrations.bring_up(store)
+            migrations.run_missing_migrations(store)
         yield "batch tables" if found.lost else "version of the batch tables"
     rights = component_rights(store)
     for grant in rights.lacking() if dry_run else rights.grant_lacking():

@@ -10,7 +10,7 @@ from config_schema.echo import echo_document
 from merge_jobs.cli.options import DatasetName, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import mapped_model_of, store_database
-from merge_jobs.run.render_sql import datasets_to_show, shown_sql
+from merge_jobs.run.render_sql import datasets_to_show, rendered_sql
 
 What = Annotated[
     list[str],
@@ -41,5 +41,5 @@ def sql(
         model, _ = mapped_model_of(places.of_model, places.merge_store, platform)
         stream, datasets = datasets_to_show(model.ecosystem, platform, store, dataset, model.mappings)
         database = store_database(places.merge_store, stream.platform.merge_store)
-        texts = [shown_sql(one, stream, of, database) for one in what for of in datasets]
+        texts = [rendered_sql(one, stream, of, database) for one in what for of in datasets]
     echo_document("\n\n".join(texts) + "\n")

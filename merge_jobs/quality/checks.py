@@ -21,9 +21,9 @@ from config_schema.result import DatasetResult, MergeResult, QualityResult
 from merge_jobs.errors import QualityFailed
 from merge_jobs.quality.violations import (
     Applied,
-    brought,
+    changed_rows_table,
     columns_of,
-    taken,
+    earlier_values_table,
     violations,
 )
 from merge_jobs.stores.postgres import batches
@@ -43,13 +43,13 @@ def keep_delta(tables: DatasetTables) -> None:
     """
     checked = _in_order(tables.dataset, (name for check in tables.dataset.checks for name in columns_checked(check)))
     if checked:
-        kept = brought(tables)
-        tables.run("quality.keep_brought", brought=kept, checked_columns=columns_of(checked, "s"))
+        kept = changed_rows_table(tables)
+        tables.run("quality.keep_changed_rows", changed_rows=kept, checked_columns=columns_of(checked, "s"))
         tables.run("quality.analyze_kept", kept=kept)
     referred = _in_order(tables.dataset, _referred_by_others(tables))
     if referred:
-        kept = taken(tables)
-        tables.run("quality.keep_taken", taken=kept, referred_columns=columns_of(referred, "m"))
+        kept = earlier_values_table(tables)
+        tables.run("quality.keep_earlier_values", earlier_values=kept, referred_columns=columns_of(referred, "m"))
         tables.run("quality.analyze_kept", kept=kept)
 
 

@@ -48,10 +48,10 @@ class Applied:
         return is_first_load(self.staged[self.tables.name])
 
     def count(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> int:
-        """Return what `quality.name` counts, in the rows that the batch brought or in all rows after it."""
+        """Return what `quality.name` counts, in the rows that the batch inserted or updated or in all rows after it."""
         everything = _all_rows(self.tables)
-        rows = sql.SQL("{} m").format(everything) if self.all_is_new else brought(self.tables)
-        ours = {"open": everything, "brought": rows}
+        rows = sql.SQL("{} m").format(everything) if self.all_is_new else changed_rows_table(self.tables)
+        ours = {"open": everything, "changed_rows": rows}
         wanted = {part: ours[part] for part in statement(f"quality.{name}").identifiers & ours.keys()}
         return int(self.tables.value(f"quality.{name}", values, **wanted, **parts))
 
@@ -110,8 +110,10 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
         return of.count("reference_of_all", columns=columns, other=theirs, open_equals_other=equal)
     referred = columns_of(check.dataset_columns)
     suspects = [
-        of.tables.composed("quality.values_brought", columns=columns, brought=brought(of.tables)),
-        of.tables.composed("quality.values_taken", referred_columns=referred, taken=taken(other)),
+        of.tables.composed("quality.values_changed", columns=columns, changed_rows=changed_rows_table(of.tables)),
+        of.tables.composed(
+            "quality.values_earlier", referred_columns=referred, earlier_values=earlier_values_table(other)
+        ),
     ]
     return of.count(
         "reference",
@@ -146,14 +148,14 @@ def _all_rows(tables: DatasetTables) -> sql.Composed:
     return sql.SQL("({})").format(tables.composed(f"quality.open_{tables.milestoning.value}"))
 
 
-def brought(tables: DatasetTables) -> sql.Identifier:
-    """Return the temporary table with the rows that the batch brings."""
-    return sql.Identifier("pg_temp", names.brought_table(tables.name))
+def changed_rows_table(tables: DatasetTables) -> sql.Identifier:
+    """Return the temporary table with the rows that the batch inserts or updates."""
+    return sql.Identifier("pg_temp", names.changed_rows_table(tables.name))
 
 
-def taken(tables: DatasetTables) -> sql.Identifier:
+def earlier_values_table(tables: DatasetTables) -> sql.Identifier:
     """Return the temporary table with the keys that were there before the batch."""
-    return sql.Identifier("pg_temp", names.taken_table(tables.name))
+    return sql.Identifier("pg_temp", names.earlier_values_table(tables.name))
 
 
 def columns_of(columns: Iterable[str], of: str | None = None) -> sql.Composed:

@@ -80,7 +80,7 @@ class Run:
         job, store = self.job, _open(self.job)
         try:
             with store, shutdown.cancelling(store.session.cancel):
-                migrations.bring_up(store)
+                migrations.run_missing_migrations(store)
                 store.lock_stream(job.options.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
                 self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))

@@ -16,7 +16,7 @@ from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
-from merge_jobs.schema_change import Changes, bring_all_to_model, changes_to_come
+from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
 from merge_jobs.stores.postgres import batches, leftovers
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.locks import check_merge
@@ -78,7 +78,7 @@ def _find_changes(state: Merging) -> None:
 
 
 def _alter(state: Merging) -> None:
-    bring_all_to_model(state.changes)
+    alter_all_to_model(state.changes)
 
 
 def _judge(state: Merging) -> None:

@@ -58,7 +58,7 @@ def datasets_to_show(
     return stream, found
 
 
-def shown_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
+def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
     """Return the SQL of a strategy, of all statements of the platform's milestoning, or of a forensic one's functions.
 
     Raises CommandWrong for others.

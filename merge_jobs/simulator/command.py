@@ -151,11 +151,11 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 def _reporter(talk: Callable[[str], None]) -> Callable[[CustomerChange], None]:
-    def tell(change: CustomerChange) -> None:
+    def report(change: CustomerChange) -> None:
         talk(f"{change.kind.value} {change.id}")
         sys.stdout.flush()
 
-    return tell
+    return report
 
 
 def _print_summary(summary: Summary, as_json: bool) -> None:

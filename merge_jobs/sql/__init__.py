@@ -17,11 +17,11 @@ from config_schema.sql.statements import SqlFile, Statement
 
 log = logging.getLogger(__name__)
 
-_held_to: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("held_to", default=None)
+_held_to: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("limit_to", default=None)
 
 
 @contextmanager
-def held_to(names: frozenset[str], title: str) -> Iterator[None]:
+def limit_to(names: frozenset[str], title: str) -> Iterator[None]:
     """Name the statements that are composed here, by this thread and by those that run in a copy of its context.
 
     A name without a dot stands for all statements of that file, `title` for who names them. For another statement

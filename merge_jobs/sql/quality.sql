@@ -1,14 +1,14 @@
 -- Quality checks of a batch. The rows that it brings are kept aside before its delta is applied and its staging goes;
 -- they are judged when every dataset of the batch is applied, in the same transaction.
 
--- name: keep_brought
+-- name: keep_changed_rows
 -- New and changed rows, as much of them as the dataset's checks look at.
-CREATE TEMPORARY TABLE {brought} ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {changed_rows} ON COMMIT DROP AS
 SELECT {checked_columns} FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
 
--- name: keep_taken
+-- name: keep_earlier_values
 -- What other datasets may refer to, as it was in rows that have changed or are gone.
-CREATE TEMPORARY TABLE {taken} ON COMMIT DROP AS
+CREATE TEMPORARY TABLE {earlier_values} ON COMMIT DROP AS
 SELECT {referred_columns} FROM ds_delta d JOIN {merge} m ON m.ctid = d.merged
 
 -- name: analyze_kept
@@ -24,19 +24,19 @@ SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647
 
 -- name: not_null
 -- num_nulls tells a row value of NULLs from NULL, IS NULL does not.
-SELECT count(*) FROM {brought} WHERE num_nulls({columns}) > 0
+SELECT count(*) FROM {changed_rows} WHERE num_nulls({columns}) > 0
 
 -- name: range
-SELECT count(*) FROM {brought} WHERE {column} < %(min)s OR {column} > %(max)s
+SELECT count(*) FROM {changed_rows} WHERE {column} < %(min)s OR {column} > %(max)s
 
 -- name: pattern
-SELECT count(*) FROM {brought} WHERE {column}::text !~ %(pattern)s
+SELECT count(*) FROM {changed_rows} WHERE {column}::text !~ %(pattern)s
 
 -- name: unique
--- Rows of which another has the same values, where the batch brought one of them.
+-- Rows of which another has the same values, where the batch inserted or updated one of them.
 SELECT coalesce(sum(same.number), 0) FROM (
     SELECT count(*) AS number FROM {open} m
-    WHERE num_nulls({columns}) = 0 AND ({columns}) IN (SELECT {columns} FROM {brought})
+    WHERE num_nulls({columns}) = 0 AND ({columns}) IN (SELECT {columns} FROM {changed_rows})
     GROUP BY {columns} HAVING count(*) > 1
 ) same
 
@@ -46,7 +46,7 @@ SELECT coalesce(sum(same.number), 0) FROM (
 ) same
 
 -- name: reference
--- Rows that refer to what is not there, of all values that the batch brought on this side, or took on the other. What
+-- Rows that refer to what is not there, of all values that the batch inserted or updated on this side, or took on the other. What
 -- is missing is found first: mostly that is nothing, and then the dataset itself is not read.
 SELECT count(*) FROM {open} m JOIN (
     SELECT DISTINCT {columns} FROM ({suspects}) s
@@ -57,8 +57,8 @@ SELECT count(*) FROM {open} m JOIN (
 SELECT count(*) FROM {open} m
 WHERE num_nulls({columns}) = 0 AND NOT EXISTS (SELECT FROM {other} o WHERE {open_equals_other})
 
--- name: values_brought
-SELECT {columns} FROM {brought}
+-- name: values_changed
+SELECT {columns} FROM {changed_rows}
 
--- name: values_taken
-SELECT {referred_columns} FROM {taken}
+-- name: values_earlier
+SELECT {referred_columns} FROM {earlier_values}

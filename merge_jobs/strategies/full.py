@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from merge_jobs.schema_change import brought_to_model, drift
+from merge_jobs.schema_change import alter_to_model, drift
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
@@ -32,7 +32,7 @@ def _map_to_come(state: Staging) -> None:
 
 def _compare(state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    state.tables = brought_to_model(state.tables)
+    state.tables = alter_to_model(state.tables)
     state.tables.run("dataset.lock_merge_table")
     state.before = open_rows(state.tables)
     set_work_memory(state.tables)

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from config_schema.result import Counts
 from merge_jobs.errors import MapWrong
 from merge_jobs.quality.checks import keep_delta, needs_delta
-from merge_jobs.schema_change import brought_to_model
+from merge_jobs.schema_change import alter_to_model
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import SMALL_DELTA, measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
@@ -44,7 +44,7 @@ def _check_number(state: Applying) -> None:
 
 def _compare(kind: MapKind, state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    state.tables = tables = brought_to_model(state.tables)
+    state.tables = tables = alter_to_model(state.tables)
     tables.run("dataset.lock_merge_table")
     state.before = open_rows(tables)
     set_work_memory(tables)

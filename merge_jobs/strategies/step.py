@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from config_schema.model import Milestoning
-from merge_jobs.sql import held_to
+from merge_jobs.sql import limit_to
 
 # What any step may run without naming it, and what is not printed: the settings that a transaction begins with, looks
 # at the catalogue and the server, which change nothing, and the savepoint around a COPY out of a source.
@@ -112,7 +112,7 @@ def perform(steps: Iterable[Step[State]], state: State) -> None:
     """Run the steps in order, each held to the statements that it names (merge_jobs.sql.held_to)."""
     for step in steps:
         if step.when is None or step.when.holds(state):
-            with held_to(step.named, step.title):
+            with limit_to(step.named, step.title):
                 step.run(state)
 
 

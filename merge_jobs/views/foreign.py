@@ -80,7 +80,7 @@ class MergeStoreElsewhere:
                 raise database_failed(error, where) from error
 
 
-def bring_foreign_tables(
+def update_foreign_tables(
     session: Connection, store: MergeStoreElsewhere, wanted: Collection[str]
 ) -> Iterator[ServerChange | MergeTables]:
     """Do what is missing, in the caller's transaction, and tell each change; at the end the tables for views to read.

@@ -27,7 +27,7 @@ from merge_jobs.views.catalog import (
 )
 from merge_jobs.views.definitions import MergeTables
 from merge_jobs.views.desired import WantedWorkspace, wanted_workspaces
-from merge_jobs.views.foreign import MergeStoreElsewhere, bring_foreign_tables
+from merge_jobs.views.foreign import MergeStoreElsewhere, update_foreign_tables
 from merge_jobs.views.grants import ServerChange
 from merge_jobs.views.planning import PlatformScope, WorkspacePlan, workspace_plan
 from merge_jobs.views.rights import rights_plan
@@ -186,7 +186,7 @@ def _tables(
         if isinstance(store, str):
             tables[platform] = MergeTables(store, read_tables(session, store, of))
             continue
-        for step in bring_foreign_tables(session, store, of):
+        for step in update_foreign_tables(session, store, of):
             if isinstance(step, MergeTables):
                 tables[platform] = step
             else:

@@ -76,8 +76,8 @@ class PlatformWorld:
         if self.consumers is not None:
             of = {**place, "database": self.consumers.name, "credential": "consumer"}
             consumers = f", consumer_db: {json.dumps(of)}, consumer_reader: reader"
-        told = {"store": self.store.name, "url": self.git.url, "consumers": consumers}
-        return MODEL.format(**place, **told, datastores=datastores, sinks=sinks)
+        reported = {"store": self.store.name, "url": self.git.url, "consumers": consumers}
+        return MODEL.format(**place, **reported, datastores=datastores, sinks=sinks)
 
     def push(self, text: str | None = None) -> str:
         """Commit the model to the branch; the commit."""

@@ -24,7 +24,7 @@ JOB = MergeJob(
 SAY = """
 import json, os
 from config_schema.result import result_from_dict, result_lines, termination_message
-result = result_from_dict(json.loads({told!r}))
+result = result_from_dict(json.loads({reported!r}))
 print({said}(result, os.environ["DATASURFACE_RESULT_TOKEN"]){first})
 """
 
@@ -40,7 +40,7 @@ def events(airflow_here, tmp_path):
     def run(result: MergeResult, *, cut_off: bool = False, job: MergeJob = JOB):
         program = tmp_path / "job.py"
         said, first = ("termination_message", "") if cut_off else ("result_lines", "[0]")
-        program.write_text(textwrap.dedent(SAY).format(told=json.dumps(result.to_dict()), said=said, first=first))
+        program.write_text(textwrap.dedent(SAY).format(reported=json.dumps(result.to_dict()), said=said, first=first))
         alias = stream_alias(job.platform, job.stream_key)
         command = [sys.executable, str(program)]
         task = ProcessMergeOperator(task_id="snapshot_merge_job", job=job, command=command, outlets=[alias])
@@ -52,8 +52,8 @@ def events(airflow_here, tmp_path):
 
 
 def result(**datasets: Counts) -> MergeResult:
-    told = {name: DatasetResult(counts) for name, counts in datasets.items()}
-    return MergeResult(ResultCode.DONE, "run 1", "YellowLive", "Store1", batch_id=7, batches=1, datasets=told)
+    reported = {name: DatasetResult(counts) for name, counts in datasets.items()}
+    return MergeResult(ResultCode.DONE, "run 1", "YellowLive", "Store1", batch_id=7, batches=1, datasets=reported)
 
 
 def test_each_dataset_that_changed_has_an_event_with_its_counts_and_the_others_have_none(events):
@@ -96,8 +96,8 @@ def test_datasets_of_a_result_that_was_cut_off_are_read_from_the_batch_row(event
         cursor.execute(
             f"CREATE TABLE {metrics} (key text, batch_id int, batch_status text, run_id text, result_json jsonb)"
         )
-        told = json.dumps(many_datasets().to_dict())
-        cursor.execute(f"INSERT INTO {counter} VALUES ('Store1', 'run 1', %s)", (told,))
+        reported = json.dumps(many_datasets().to_dict())
+        cursor.execute(f"INSERT INTO {counter} VALUES ('Store1', 'run 1', %s)", (reported,))
     connection.close()
     found = events(many_datasets(), cut_off=True)
     assert {uri: extra["inserted"] for uri, extra in found.items()} == {"x-stream://YellowLive/Store1/customers": 1}

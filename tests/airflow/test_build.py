@@ -101,13 +101,13 @@ def test_the_merge_task_has_one_outlet_and_only_it_tells_of_failures(dag, runner
     built = dag(runner=runner, notifiers=SLACK)
     merge = built.get_task("snapshot_merge_job")
     assert merge.outlets == [AssetAlias("x-stream://YellowLive/Store1")]
-    ((told),) = merge.on_failure_callback
-    assert (told.stream, told.notifier.connection) == ("YellowLive Store1", "slack_ops")
+    ((reported),) = merge.on_failure_callback
+    assert (reported.stream, reported.notifier.connection) == ("YellowLive Store1", "slack_ops")
     assert [task.task_id for task in built.tasks if task.on_failure_callback] == ["snapshot_merge_job"]
     assert not dag(runner=runner).get_task("snapshot_merge_job").on_failure_callback
 
 
-def test_the_deadline_is_the_latency_after_a_run_is_queued_where_someone_is_told(dag, stored):
+def test_the_deadline_is_the_latency_after_a_run_is_queued_where_someone_is_notified(dag, stored):
     (alert,) = dag(notifiers=SLACK, latency_seconds=90).deadline
     assert (alert.reference.reference_name, alert.interval.total_seconds()) == ("DagRunQueuedAtDeadline", 90)
     assert alert.callback.path == "airflow_plugin.operators.notifier.tell_late"
@@ -121,7 +121,7 @@ def test_the_deadline_is_the_latency_after_a_run_is_queued_where_someone_is_told
     assert dag(latency_seconds=90).deadline is None
 
 
-def test_who_is_told_of_failures_makes_no_other_dag(dag, stored):
+def test_who_is_notified_of_failures_makes_no_other_dag(dag, stored):
     other = {"slack": {"connection": "slack_other", "channel": "#ops"}}
     assert stored(dag(notifiers=SLACK)) == stored(dag(notifiers=other))
 

@@ -31,7 +31,7 @@ def parsed(real_airflow, streams, config):
         shutil.rmtree(real_airflow.home / "logs" / "dag_processor", ignore_errors=True)
         real_airflow.began = time.time()
         real_airflow.parse(**environment)
-        return told(real_airflow)
+        return reported(real_airflow)
 
     parse()
     assert real_airflow.dag_ids() == [ONE, TWO]
@@ -39,7 +39,7 @@ def parsed(real_airflow, streams, config):
     return parse
 
 
-def told(real_airflow) -> str:
+def reported(real_airflow) -> str:
     files = (real_airflow.home / "logs" / "dag_processor").rglob("*.log")
     return "\n".join(json.loads(line)["event"] for file in files for line in file.read_text().splitlines() if line)
 

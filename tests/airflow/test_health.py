@@ -78,8 +78,8 @@ def test_who_hears_of_failures_hears_when_the_health_dag_turns_red(platform, con
     settings = settings_of_row(config("YellowLive"), notifiers={"slack": {"connection": "slack_ops"}})
     (tmp_path / names.settings_file("yellowlive")).write_text(settings.to_json())
     (task,) = platform.published(HEALTH)[HEALTH].tasks
-    (told,) = task.on_failure_callback
-    assert (str(told.notifier), told.once) == ("slack_ops", True)
+    (reported,) = task.on_failure_callback
+    assert (str(reported.notifier), reported.once) == ("slack_ops", True)
 
 
 def test_a_worker_gets_the_health_dag_without_a_database(platform):
@@ -118,10 +118,10 @@ def test_check_streams_fails_with_a_line_for_each_problem(platform, config, caps
     with pytest.raises(AirflowFailException) as raised:
         check(platform)
     assert str(raised.value) == "YellowLive: 2 problems, listed above, with: Store3, Store4"
-    told = capsys.readouterr().out
-    assert "yellowlive_airflow_dsg[Store3]: shedule: unknown key 'shedule'. Did you mean 'schedule'?" in told
-    assert "yellowlive_airflow_dsg[Store4]: not JSON" in told
-    assert "YellowLive: 2 of 4 streams are fine" in told
+    reported = capsys.readouterr().out
+    assert "yellowlive_airflow_dsg[Store3]: shedule: unknown key 'shedule'. Did you mean 'schedule'?" in reported
+    assert "yellowlive_airflow_dsg[Store4]: not JSON" in reported
+    assert "YellowLive: 2 of 4 streams are fine" in reported
 
 
 def test_a_merge_store_that_is_away_is_one_problem_without_a_secret(platform, capsys):
@@ -148,8 +148,8 @@ def test_check_streams_names_the_static_file_that_has_a_streams_dag_id(platform,
     platform.monkeypatch.setattr(conf, "get", lambda *key, **more: folder.get(key) or of_airflow(*key, **more))
     with pytest.raises(AirflowFailException, match="1 problem, listed above, with: Store1"):
         check(platform)
-    told = f"the DAG id yellowlive__Store1_ingestion is that of a DAG in {file}, which the stream's would take over"
-    assert told in capsys.readouterr().out
+    reported = f"the DAG id yellowlive__Store1_ingestion is that of a DAG in {file}, which the stream's would take over"
+    assert reported in capsys.readouterr().out
     file.unlink()
     check(platform)
 

@@ -104,9 +104,9 @@ def test_no_try_in_a_key_that_means_something_gives_a_dag(judge, key):
             assert made is None, f"{key}: {value!r:.200}"
             assert problems
             for problem in problems:
-                told = str(problem)
-                assert len(told) < 2500
-                assert told.isprintable(), f"{key}: a log's line could be forged with {told!r}"
+                reported = str(problem)
+                assert len(reported) < 2500
+                assert reported.isprintable(), f"{key}: a log's line could be forged with {reported!r}"
 
 
 def test_a_row_of_the_model_is_a_dag(judge):

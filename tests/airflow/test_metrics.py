@@ -94,14 +94,14 @@ def test_statsd_gets_the_same_under_the_same_names(platform):
             AIRFLOW__METRICS__STATSD_PORT=str(receiver.getsockname()[1]),
             PYTHONPATH=str(package),
         )
-        told = {}
+        reported = {}
         while (packet := _packet(receiver)) is not None:
             name, _, value = packet.partition(":")
-            told[name] = value
-    gauges = {name: told[f"{WHOLE}{name}"] for name in EXPECTED}
+            reported[name] = value
+    gauges = {name: reported[f"{WHOLE}{name}"] for name in EXPECTED}
     assert {value.partition("|")[2] for value in gauges.values()} == {"g"}
     assert {name: float(value.partition("|")[0]) for name, value in gauges.items()} == EXPECTED
-    assert told[f"{WHOLE}load_duration"].endswith("|ms")
+    assert reported[f"{WHOLE}load_duration"].endswith("|ms")
 
 
 def _packet(receiver: socket.socket) -> str | None:
@@ -144,11 +144,11 @@ def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(sta
         "stream.Shop_eu_orders.late_seconds": 0,
     }
     for _ in range(100):
-        told = {name: float(value.partition("|")[0]) for name, value in statsd.of(WHOLE).items()}
-        if told == wanted:
+        reported = {name: float(value.partition("|")[0]) for name, value in statsd.of(WHOLE).items()}
+        if reported == wanted:
             break
         time.sleep(0.05)
-    assert told == wanted
+    assert reported == wanted
 
 
 def test_a_job_that_left_no_result_is_an_error_and_what_the_metrics_do_is_none(statsd):

@@ -46,7 +46,7 @@ def test_the_pod_that_airflow_builds_is_the_same_but_for_what_always_differs():
 
 
 @pytest.mark.parametrize(
-    ("volume", "told"),
+    ("volume", "reported"),
     [
         ('config_map=k8s.V1ConfigMapVolumeSource(name="git-config")', "configMap git-config"),
         (
@@ -57,12 +57,12 @@ def test_the_pod_that_airflow_builds_is_the_same_but_for_what_always_differs():
         ('host_path=k8s.V1HostPathVolumeSource(path="/data")', "hostPath /data"),
     ],
 )
-def test_a_volume_that_holds_something_is_a_difference(tmp_path, volume, told):
+def test_a_volume_that_holds_something_is_a_difference(tmp_path, volume, reported):
     path = tmp_path / "dag.py"
     path.write_text(STATIC.read_text().replace("empty_dir=k8s.V1EmptyDirVolumeSource()", volume))
     dag, code = compared(path)
     differs = {one["path"]: (one["static"], one["factory"]) for one in dag["differences"] if one["by_design"] is None}
-    assert (code, differs) == (2, {"pod.volumes./workspace/model": (told, None)})
+    assert (code, differs) == (2, {"pod.volumes./workspace/model": (reported, None)})
 
 
 def loaded(path: Path, *arguments: str):
@@ -101,7 +101,7 @@ def test_what_only_a_run_tells_is_known_when_a_file_is_loaded(tmp_path, monkeypa
     }.items()
 
 
-def test_a_file_that_does_not_load_here_is_told(tmp_path):
+def test_a_file_that_does_not_load_here_is_reported(tmp_path):
     (dags, done) = loaded(STATIC)
     assert (dags, done.exit_code) == ([], 1)
     assert "it does not load: ModuleNotFoundError: No module named 'airflow.providers" in done.stderr

@@ -95,14 +95,14 @@ def at(point):
     if point == os.environ.get("KILLED_AT"):
         os.kill(os.getpid(), signal.SIGKILL)
 
-talk, with_done = messages.talk, kept.Cutover.with_done
+talk, with_done = messages.print_message, kept.Cutover.with_done
 def talked(text):
     talk(text)
     at(text)
 def done(self, step):
     at(f"{step}: acted")
     return with_done(self, step)
-messages.talk, kept.Cutover.with_done = talked, done
+messages.print_message, kept.Cutover.with_done = talked, done
 sys.argv = ["dagfactory", *sys.argv[1:]]
 run()
 """
@@ -303,7 +303,7 @@ def test_a_dag_that_was_paused_stays_so_and_a_row_that_was_there_comes_back(worl
     assert (world.of_factory("Store3"), world.dag("Store3")["is_paused"]) == (False, True)
 
 
-def test_what_a_cutover_lacks_is_told_before_its_first_step(world):
+def test_what_a_cutover_lacks_is_reported_before_its_first_step(world):
     file, rows = world.static("Store4"), world.rows("Store4")
     other = file.with_name("two_dags.py")
     cases = [
@@ -314,9 +314,9 @@ def test_what_a_cutover_lacks_is_told_before_its_first_step(world):
     ]
     other.write_text(file.read_text() + '\nwith DAG("another", schedule=None):\n    EmptyOperator(task_id="waits")\n')
     try:
-        for arguments, told in cases:
+        for arguments, reported in cases:
             done = world.migrate(*arguments, "--yes")
-            assert (done.returncode, told in done.stderr) == (1, True), done.stderr
+            assert (done.returncode, reported in done.stderr) == (1, True), done.stderr
     finally:
         other.unlink()
     renamed = world.folder / "elsewhere.py"

@@ -1,4 +1,4 @@
-"""Who is told of a stream that failed or is late: by Slack's own provider where that is installed, to a server here."""
+"""Who is notified of a stream that failed or is late: by the real Slack provider, to a server on this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
 
 
 def failed(error: BaseException | str, before: str | None = None) -> dict[str, Any]:
-    """What a task that failed is told; `before` is the state of the run before its own."""
+    """What the callback of a failed task gets; `before` is the state of the run before its own."""
     ti = SimpleNamespace(
         run_id="run 1",
         dag_id="yellowlive__Store1_ingestion",
@@ -41,7 +41,7 @@ def failed(error: BaseException | str, before: str | None = None) -> dict[str, A
     return {"ti": ti, "exception": error}
 
 
-def test_a_failure_is_told_with_the_stream_the_error_and_the_place_of_its_log(slack):
+def test_a_failure_is_reported_with_the_stream_the_error_and_the_place_of_its_log(slack):
     from airflow.sdk.exceptions import AirflowFailException
 
     NOTICE(failed(AirflowFailException("YellowLive Store1: customers: no such table")))
@@ -53,7 +53,7 @@ def test_a_failure_is_told_with_the_stream_the_error_and_the_place_of_its_log(sl
     )
 
 
-def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_told_by_its_kind_only(slack):
+def test_nothing_of_it_is_a_template_or_a_mention_and_a_stranger_s_error_is_reported_by_its_kind_only(slack):
     from airflow.sdk.exceptions import AirflowException
 
     NOTICE(failed(AirflowException("{{ conn.slack_ops.password }} <!channel> & co")))
@@ -73,7 +73,7 @@ def test_what_it_says_controls_nothing_and_has_no_lines_but_its_own(slack):
     assert second.startswith("Run run 1 of ")
 
 
-def test_of_a_check_that_goes_on_failing_only_the_first_time_is_told(slack):
+def test_of_a_check_that_goes_on_failing_only_the_first_time_is_reported(slack):
     notice = NotifyFailure("YellowLive health", Notifier("slack_ops"), once=True)
     for number, before in enumerate((None, "failed", "success"), 1):
         notice(failed(f"time {number}", before))
@@ -93,7 +93,7 @@ def test_with_a_channel_it_is_posted_by_slack_s_api(slack):
     assert body["text"].startswith("YellowLive Store1 failed: killed\n")
 
 
-def test_a_late_run_is_told_with_its_seconds(slack):
+def test_a_late_run_is_reported_with_its_seconds(slack):
     asyncio.run(tell_late("YellowLive Store1", 60, "slack_ops", None, LATE))
     assert slack.texts == [
         "YellowLive Store1 is late: run run 1 of yellowlive__Store1_ingestion was queued 60 s ago "

@@ -198,9 +198,9 @@ def test_a_run_tells_its_datasets_with_columns_and_counts_and_a_failed_one_says_
     with pytest.raises(AssertionError, match="ended with 1"):
         stream(receiver, "2026-01-03")
     assert "raise_exception" in receiver.of_task(TASK)["FAIL"]["run"]["facets"]["errorMessage"]["message"]
-    told = json.dumps(receiver.events)
+    reported = json.dumps(receiver.events)
     for secret in (stream.source.password, stream.target.password, "the row of", "name 1"):
-        assert secret not in told
+        assert secret not in reported
 
 
 # --- in this process: what the events are made of
@@ -239,8 +239,8 @@ def store(airflow_here, new_database, monkeypatch):
     origin = {**ORIGIN, "datasets": {"customers": {"table": "clients", "columns": ["id", "name"]}}}
     rows = [(1, {"origin": {"kind": "postgresql"}}), (7, {"origin": origin}), (8, {})]  # the last: of an older version
     for batch, state in rows:
-        told = json.dumps(state)
-        row = f"'Store1', {batch}, 'committed', 'run {batch}', NULL, '{told}'"
+        reported = json.dumps(state)
+        row = f"'Store1', {batch}, 'committed', 'run {batch}', NULL, '{reported}'"
         execute(database, f"INSERT INTO yellowlive_batch_metrics VALUES ({row})")
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", database.dsn)
     return database
@@ -283,13 +283,13 @@ def test_a_result_that_was_cut_off_is_read_from_the_batch_row(store):
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://nobody@127.0.0.1:1/nowhere", ""])
-def test_where_the_merge_store_is_away_the_run_is_told_all_the_same(airflow_here, monkeypatch, dsn):
+def test_where_the_merge_store_is_away_the_run_is_reported_all_the_same(airflow_here, monkeypatch, dsn):
     from airflow_plugin.operators.openlineage import BATCH_FACET, lineage
 
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", dsn)
-    told = lineage(JOB, DONE)
-    assert (told.inputs, told.outputs) == ([], [])
-    assert told.run_facets[BATCH_FACET].batchId == 7
+    reported = lineage(JOB, DONE)
+    assert (reported.inputs, reported.outputs) == ([], [])
+    assert reported.run_facets[BATCH_FACET].batchId == 7
 
 
 def test_before_the_first_batch_there_are_no_datasets(airflow_here, new_database, monkeypatch):

@@ -38,7 +38,7 @@ def hashes(real_airflow) -> dict[str, str]:
     return dict(rows)
 
 
-def test_a_bad_row_is_set_aside_and_told_of_and_the_rest_load(real_airflow, streams, config):
+def test_a_bad_row_is_set_aside_and_reported_and_the_rest_load(real_airflow, streams, config):
     streams.settle("YellowLive", runners=("process",))
     bad = {
         "no_time": config("YellowLive", "no_time", schedule="0 0 30 2 *"),

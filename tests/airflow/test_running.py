@@ -85,7 +85,7 @@ PAUSED = ("Paused", "Always")
 # How often each is triggered by hand, where it is not once: these are left to their schedules.
 TRIGGERS = {"Busy": 0, "Follower": 0, "Reported": 0, "Always": 0, "Crowded": 2}
 
-# What others have: a DAG for each of two datasets, which runs when that has changed and keeps what it was told.
+# What others have: a DAG for each of two datasets, which runs when that has changed and returns what it received.
 CONSUMERS = """
 from airflow.sdk import DAG, Asset, task
 
@@ -93,9 +93,9 @@ def after(store):
     asset = Asset(f"x-stream://YellowLive/{store}/customers")
     with DAG(f"after_{store}", schedule=asset, is_paused_upon_creation=False) as dag:
         @task(outlets=Asset("a report of " + store, "s3://landing/report") if store == "Chain" else [])
-        def told(triggering_asset_events=None):
+        def reported(triggering_asset_events=None):
             return [event.extra for event in triggering_asset_events[asset]]
-        told()
+        reported()
     return dag
 
 after_chain, after_same = after("Chain"), after("Same")
@@ -259,14 +259,14 @@ def test_a_dag_that_waits_for_a_dataset_runs_when_that_changed_and_not_else(runn
     same = dag_id("Same")
     until(lambda: ended(running, same))
     assert [run[1] for run in running.runs(same)] == ["success"]
-    until(lambda: len(told(running, "after_Chain")) == 3)
-    assert [(extra["inserted"], extra["total"], extra["batch_id"]) for extra in told(running, "after_Chain")] == [
+    until(lambda: len(reported(running, "after_Chain")) == 3)
+    assert [(extra["inserted"], extra["total"], extra["batch_id"]) for extra in reported(running, "after_Chain")] == [
         (1, 6, 1),
         (2, 7, 2),
         (3, 8, 3),
     ]
     runs = [run[0] for run in running.runs(dag_id("Chain"))]
-    assert [extra["run_id"] for extra in told(running, "after_Chain")] == runs
+    assert [extra["run_id"] for extra in reported(running, "after_Chain")] == runs
     assert running.runs("after_Same") == []
     assets = running.query("SELECT DISTINCT a.uri FROM asset_event e JOIN asset a ON a.id = e.asset_id")
     assert ("x-stream://YellowLive/Chain/customers",) in assets
@@ -297,14 +297,14 @@ def test_large_deletes_that_are_asked_for_are_let_through_by_a_run_of_the_stream
     until(lambda: running.airflow.api.dag(operations) is not None)
     run_id = running.airflow.api.trigger(operations, conf)
     until(lambda: len(running.runs(asked)) == 2 and ended(running, asked))
-    other, state, told, *_ = running.runs(asked)[1]
+    other, state, reported, *_ = running.runs(asked)[1]
     assert (other, state) == (f"allow_deletes__{run_id}", "success")
-    assert told == {"allow_deletes": True, "by": "alice"}
+    assert reported == {"allow_deletes": True, "by": "alice"}
     assert "'--allow-deletes', '--by=alice'" in task_log(running, asked, other, "snapshot_merge_job")
     until(lambda: running.airflow.api.state(operations, run_id) == "success")
 
 
-def test_a_failure_for_good_is_told(running):
+def test_a_failure_for_good_is_reported(running):
     refused = dag_id("Refused")
     until(lambda: ended(running, refused))
     ((run_id, *_),) = running.runs(refused)
@@ -320,7 +320,7 @@ def test_a_failure_for_good_is_told(running):
         assert text.endswith("/tasks/snapshot_merge_job?try_number=1")
 
 
-def test_a_run_that_passes_its_deadline_is_told_of_and_one_in_time_is_not(running, config):
+def test_a_run_that_passes_its_deadline_is_reported_and_one_in_time_is_not(running, config):
     late, in_time = dag_id("Late"), dag_id("InTime")
     until(lambda: [state for state, _ in callbacks(running, late)] in (["success"], ["failed"]))
     ((state, output),) = callbacks(running, late)
@@ -469,10 +469,10 @@ def dag_id(store: str) -> str:
     return names.dag_id("yellowlive", store)
 
 
-def told(running: Running, dag: str) -> list[dict[str, Any]]:
-    """What a consumer's runs were told of events, in their order."""
+def reported(running: Running, dag: str) -> list[dict[str, Any]]:
+    """What a consumer's runs received of events, in their order."""
     done = [run[0] for run in running.runs(dag) if run[1] == "success"]
-    return [extra for run_id in done for extra in running.airflow.api.returned(dag, run_id, "told")]
+    return [extra for run_id in done for extra in running.airflow.api.returned(dag, run_id, "reported")]
 
 
 def callbacks(running: Running, dag: str) -> list[tuple[str, str]]:

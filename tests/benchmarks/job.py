@@ -83,7 +83,7 @@ def write_model(folder: Path, server: EmbeddedPostgres, source: str, store: str,
 
 
 def run_job(model: Path, mode: str, run_id: str, strategy: str) -> Ran:
-    """Run the job once and wait for it; a run that fails is told by its exit code."""
+    """Run the job once and wait for it; a run that fails is reported by its exit code."""
     token = secrets.token_hex(8)
     report = model / "measured.json"
     merge = [sys.executable, "-m", "merge_jobs", "merge", f"--platform={PLATFORMS[mode]}", f"--store={STORE}"]

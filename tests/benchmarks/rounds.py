@@ -148,14 +148,14 @@ class Bed:
         return run_job(self.folder, mode, f"run-{self.runs}", "auto")
 
     def _is_true(self, mode: str, ran: Ran, changes: Changes) -> bool:
-        """Whether the merge table has the source's rows, and the counts told are the changes made."""
+        """Whether the merge table has the source's rows, and the counts reported are the changes made."""
         if ran.exit_code != 0:
             return False
         source, store = self._databases
         truth = plain.digest(self._dsn(source), "customers", COLUMNS)
         merged = plain.digest(self._dsn(store), MERGE_TABLES[mode], COLUMNS, OPEN_ROWS[mode])
-        counts_told = all(ran.counted(name) == made for name, made in vars(changes).items())
-        return merged == truth and counts_told and ran.counted("total") == truth[0]
+        counts_reported = all(ran.counted(name) == made for name, made in vars(changes).items())
+        return merged == truth and counts_reported and ran.counted("total") == truth[0]
 
     def _settle(self) -> None:
         """What one step left to be written is no burden for the next."""

@@ -44,7 +44,7 @@ def test_each_way_is_measured_or_says_why_not(tiny_run):
     assert text.count(f"\n| {STREAMS} |") == len({row["kind"] for row in rows if row["phase"] == "read"}) >= 3
 
 
-def test_of_ours_the_own_share_and_a_parse_that_finds_nothing_changed_are_told_apart(tiny_run):
+def test_of_ours_the_own_share_and_a_parse_that_finds_nothing_changed_are_distinguished(tiny_run):
     rows, _ = tiny_run
     for kind in OURS:
         assert phases(rows, kind) >= {"own", "judge", "keep", "own_again", "read_again"}
@@ -67,7 +67,7 @@ def test_a_dag_processor_that_goes_on_is_measured_while_nothing_changes_and_over
     assert f"At {STREAMS} streams, bundle, a dag-processor that goes on" in text
 
 
-def test_where_dag_factory_cannot_be_installed_the_reason_is_told(tmp_path, monkeypatch):
+def test_where_dag_factory_cannot_be_installed_the_reason_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.benchmarks.factory.dag_factory_package.VERSION", "no.such.version")
     with pytest.raises(NotInstalledError, match=r"it cannot be installed here: .+"):
         dag_factory(tmp_path / "apart")

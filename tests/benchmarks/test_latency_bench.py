@@ -32,8 +32,8 @@ def tiny_run(tmp_path_factory):
 
 
 def test_every_change_is_seen_on_each_platform_with_and_without_a_time_slice(tiny_run):
-    told, _ = tiny_run
-    results = told["results"]
+    reported, _ = tiny_run
+    results = reported["results"]
     assert [(one["platform"], one["time_slice_seconds"]) for one in results] == [
         (platform.original, seconds) for seconds in (0, 1) for platform in PLATFORMS
     ]
@@ -55,8 +55,8 @@ def test_the_table_stands_between_its_marks_and_says_who_ran_the_jobs(tiny_run):
 def test_a_change_is_seen_when_it_or_a_later_one_is():
     seen = Seen(LIVE, newest=[(11.0, 0), (15.0, 2)])
     assert seen.latencies([10.0, 12.0, 14.5, 16.0]) == [1.0, 3.0, 0.5]
-    told = Result.of(50, 60, [10.0, 12.0, 14.5, 16.0], seen, {})
-    assert (told.changes, told.never_seen, told.p50, told.max) == (4, 1, 1.0, 3.0)
+    reported = Result.of(50, 60, [10.0, 12.0, 14.5, 16.0], seen, {})
+    assert (reported.changes, reported.never_seen, reported.p50, reported.max) == (4, 1, 1.0, 3.0)
 
 
 def test_a_gap_is_between_the_last_look_of_a_run_and_the_first_of_the_next():

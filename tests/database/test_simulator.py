@@ -157,7 +157,7 @@ def test_tables_made_by_two_at_once_are_seeded_once(new_database):
     assert [len(rows) for rows in contents(database)] == [5, 8]
 
 
-def test_a_role_that_may_not_create_tables_is_told_so(new_database, postgres):
+def test_a_role_that_may_not_create_tables_gets_that_error(new_database, postgres):
     database = new_database("producer")
     postgres.create_role("looker", "looker")
     query(database, f'GRANT CONNECT ON DATABASE "{database.name}" TO looker')
@@ -177,9 +177,9 @@ def test_the_same_seed_on_the_same_data_makes_the_same_changes(new_database):
         database = new_database("producer")
         with closing(database.connect()) as connection:
             create_tables(connection)
-        told: list[CustomerChange] = []
-        simulated(database, seed, 60, pause=pause, on_change=told.append)
-        ended.append((told, contents(database)))
+        reported: list[CustomerChange] = []
+        simulated(database, seed, 60, pause=pause, on_change=reported.append)
+        ended.append((reported, contents(database)))
     assert ended[0] == ended[1]
     assert ended[0] != ended[2]
 
@@ -202,14 +202,14 @@ def test_three_hundred_changes_are_as_many_transactions_and_keep_integrity(produ
     assert ("customers", "DELETE") not in rows
 
 
-def test_what_is_told_of_each_change_replays_to_the_same_tables(producer, new_database):
+def test_what_is_reported_of_each_change_replays_to_the_same_tables(producer, new_database):
     copy = new_database("copy")
     with closing(copy.connect()) as connection:
         create_tables(connection)
-    told: list[CustomerChange] = []
-    simulated(producer, 6, 80, on_change=told.append)
+    reported: list[CustomerChange] = []
+    simulated(producer, 6, 80, on_change=reported.append)
     with closing(copy.connect()) as connection:
-        for change in told:
+        for change in reported:
             with connection, connection.cursor() as cursor:
                 apply(cursor, change)
     assert contents(copy) == contents(producer)
@@ -230,9 +230,9 @@ def test_the_id_of_a_deleted_address_is_not_given_out_again_in_a_run(producer):
 
 def test_an_empty_producer_gets_its_first_customer(producer):
     query(producer, "TRUNCATE customers, addresses")
-    told: list[CustomerChange] = []
-    simulated(producer, 1, 1, on_change=told.append)
-    assert [(change.kind, change.id) for change in told] == [(ChangeKind.NEW_CUSTOMER, "CUST001")]
+    reported: list[CustomerChange] = []
+    simulated(producer, 1, 1, on_change=reported.append)
+    assert [(change.kind, change.id) for change in reported] == [(ChangeKind.NEW_CUSTOMER, "CUST001")]
     check_integrity(producer)
 
 
@@ -280,12 +280,12 @@ def test_a_run_whose_sessions_are_ended_makes_the_changes_of_an_undisturbed_one(
     with closing(undisturbed.connect()) as connection:
         create_tables(connection)
     simulated(undisturbed, 21, 30)
-    told: list[CustomerChange] = []
+    reported: list[CustomerChange] = []
     said: list[str] = []
 
     def end_session(change: CustomerChange) -> None:
-        told.append(change)
-        if len(told) in (7, 19):
+        reported.append(change)
+        if len(reported) in (7, 19):
             query(producer, END_OTHER_SESSIONS)
 
     summary = simulated(producer, 21, 30, on_change=end_session, say=said.append)
@@ -319,17 +319,17 @@ def test_a_connection_lost_at_commit_neither_loses_nor_repeats_the_change(produc
     undisturbed = new_database("undisturbed")
     with closing(undisturbed.connect()) as connection:
         create_tables(connection)
-    told: list[CustomerChange] = []
+    reported: list[CustomerChange] = []
     expected: list[CustomerChange] = []
     query(producer, JOURNAL)
 
     def connect() -> psycopg2.extensions.connection:
         return psycopg2.connect(producer.dsn, connection_factory=Lost)
 
-    summary = run_changes(connect, 31, 10, on_change=told.append)
+    summary = run_changes(connect, 31, 10, on_change=reported.append)
     simulated(undisturbed, 31, 10, on_change=expected.append)
     assert (summary.changes, summary.reconnects) == (10, 1)
-    assert told == expected
+    assert reported == expected
     assert contents(producer) == contents(undisturbed)
     assert query(producer, "SELECT count(DISTINCT txid) FROM journal") == [(10,)]
 

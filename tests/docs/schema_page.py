@@ -22,10 +22,10 @@ class _Page:
     def __init__(self, schema: Schema, level: int) -> None:
         self.definitions: Schema = schema.get("$defs", {})
         self.hashes = "#" * level
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
 
     def sections(self, schema: Schema, title: str) -> Iterator[str]:
-        self.told.add(title)
+        self.reported.add(title)
         inside = list(_alternatives(schema, self.definitions))
         yield f"{self.hashes} {title}\n\n{cell(schema.get('description', ''))}\n"
         if schema.get("properties"):
@@ -36,7 +36,7 @@ class _Page:
         for part in (schema, *(one for _, one in inside)):
             for key, value in part.get("properties", {}).items():
                 for name, found in self._objects(value, f"{title}.{key}"):
-                    if name not in self.told:
+                    if name not in self.reported:
                         yield from self.sections(found, name)
 
     def _table(self, schema: Schema, title: str) -> str:

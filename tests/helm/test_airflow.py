@@ -1,4 +1,4 @@
-"""What Airflow is told: by the chart that installs one of its own, and by the values for the official chart."""
+"""Which settings Airflow gets: by the chart that installs one of its own, and by the values for the official chart."""
 
 from __future__ import annotations
 

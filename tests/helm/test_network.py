@@ -167,7 +167,7 @@ def test_outside_of_the_cluster_pods_reach_the_ports_that_their_platforms_settin
         ("/srv/model", set()),
     ],
 )
-def test_the_port_of_the_repository_is_told_by_its_address(helm: Helm, url: str, ports: set[int]) -> None:
+def test_the_port_of_the_repository_follows_from_its_address(helm: Helm, url: str, ports: set[int]) -> None:
     values = minimal()
     del values["platforms"]["yellowforensic"]
     live = values["platforms"]["yellowlive"]

@@ -137,7 +137,7 @@ def test_a_bad_value_is_refused_by_its_name(helm: Helm, path: str, value: object
         ({"name": "YellowLive"}, r"platforms.yellowlive.* '?name'? "),
     ],
 )
-def test_a_platform_that_is_wrong_is_told_by_its_name(helm: Helm, change: Values, words: str) -> None:
+def test_a_platform_that_is_wrong_is_reported_by_its_name(helm: Helm, change: Values, words: str) -> None:
     values = minimal()
     values["platforms"]["yellowlive"] |= change
     with pytest.raises(Refused, match=re.compile(words, re.DOTALL)):

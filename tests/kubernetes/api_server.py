@@ -147,15 +147,15 @@ class _Handler(BaseHTTPRequestHandler):
         name = query.get("fieldSelector", "").removeprefix("involvedObject.name=")
         pod = self.cluster.pods.get(name)
         unpullable = self.cluster.faults.unpullable
-        told = unpullable or pod.json["status"].get("conditions", [{}])[0].get("message") if pod else None
+        reported = unpullable or pod.json["status"].get("conditions", [{}])[0].get("message") if pod else None
         event = {
             "metadata": {"name": f"{name}.1", "namespace": "ns", "uid": f"{name}.1", "resourceVersion": "1"},
             "involvedObject": {"name": name, "fieldPath": "spec"},
             "type": "Warning",
             "reason": "Failed" if unpullable else "FailedScheduling",
-            "message": told,
+            "message": reported,
         }
-        items = [event] if told else []
+        items = [event] if reported else []
         self._send(200, {"apiVersion": "v1", "kind": "EventList", "metadata": {"resourceVersion": "1"}, "items": items})
 
     # --- logs

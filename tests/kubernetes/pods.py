@@ -162,8 +162,8 @@ class Pod:
     def _terminated(self) -> Json:
         reason = "OOMKilled" if self.faults.out_of_memory else "Error" if self._exit else "Completed"
         message = "" if self.faults.no_message else self._message.read_text("utf-8")[:4096]
-        told = {"message": message} if message else {}
-        return {"exitCode": self._exit, "reason": reason, "finishedAt": _text(self._ended_at), **told}
+        reported = {"message": message} if message else {}
+        return {"exitCode": self._exit, "reason": reason, "finishedAt": _text(self._ended_at), **reported}
 
 
 def _value(variable: Json, secrets: dict[str, dict[str, str]]) -> str | None:

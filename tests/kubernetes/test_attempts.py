@@ -129,7 +129,7 @@ def test_killing_the_task_deletes_the_pod(world: World, stand_in, airflow_except
     thread.join(20)
     assert not thread.is_alive()
     assert not stand_in.pods
-    assert "DATASURFACE_RESULT_CODE=-1" in pod.lines[-1][1]  # the job itself was told to end
+    assert "DATASURFACE_RESULT_CODE=-1" in pod.lines[-1][1]  # the job itself was asked to end
     assert caught == ["YellowLive Store1: the task was ended from outside, and its pod with it"]
 
 

@@ -110,7 +110,7 @@ def test_a_pod_whose_creation_was_not_answered_is_found(world: World, stand_in):
     assert len(stand_in.created) == 1
 
 
-def test_what_the_api_server_refuses_is_told_in_its_words(world: World, stand_in, fails, deferrable):
+def test_what_the_api_server_refuses_is_reported_in_its_words(world: World, stand_in, fails, deferrable):
     stand_in.faults.refusals = [Refusal("create", "pods", 403)]
     with fails("the Kubernetes API answered 403 Forbidden. the server is not well"):
         world.run(world.task(deferrable=deferrable))

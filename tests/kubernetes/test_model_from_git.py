@@ -206,7 +206,7 @@ def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):
 # --- what goes wrong
 
 
-def test_who_has_no_access_is_told_so(server, tmp_path):
+def test_who_has_no_access_gets_that_error(server, tmp_path):
     server.commit({"ecosystem.yaml": "name: one"})
     for number, token in enumerate(("another", None)):
         with pytest.raises(GitError, match=r"no access\. Check the token") as caught:
@@ -250,7 +250,7 @@ def test_a_branch_that_is_not_there_is_named(server, tmp_path):
     assert not caught.value.retryable
 
 
-def test_a_repository_without_a_model_is_told_as_such(world: World, synced):
+def test_a_repository_without_a_model_is_reported_as_such(world: World, synced):
     world.sync(world.git.commit({"README.md": "a model will be here"}, branch="empty"))
     with pytest.raises(StreamFactoryError, match=r"there is no model in this folder.*Write ecosystem\.yaml"):
         synced("empty")
@@ -265,7 +265,7 @@ def test_a_repository_without_a_model_is_told_as_such(world: World, synced):
     ],
     ids=["not YAML", "not a model", "a program"],
 )
-def test_a_model_that_does_not_load_is_told_with_what_is_wrong(world: World, synced, file, text, said):
+def test_a_model_that_does_not_load_is_reported_with_what_is_wrong(world: World, synced, file, text, said):
     world.sync(world.git.commit({file: text, "dsg_platform_mapping.json": "[]"}, branch="broken"))
     with pytest.raises(StreamFactoryError, match=said) as caught:
         synced("broken")

@@ -114,10 +114,10 @@ def test_a_sync_in_a_pod_runs_no_code_that_was_not_compiled_apart(world: World, 
 
 def test_a_job_that_is_refused_says_why_in_the_task_s_error(world: World, stand_in):
     task = task_of(settings_of(world, git_repo_branch="nope"), "infrastructure", "model_merge")
-    told = failed(world, task)
-    assert told.startswith(f"{PLATFORM} model_merge: ")
-    assert "no such branch or commit" in told
-    assert told.endswith("(exit code 1 (Error))")
+    reported = failed(world, task)
+    assert reported.startswith(f"{PLATFORM} model_merge: ")
+    assert "no such branch or commit" in reported
+    assert reported.endswith("(exit code 1 (Error))")
 
 
 def test_a_job_whose_log_stream_drops_says_why_all_the_same(world: World, stand_in):
@@ -126,7 +126,7 @@ def test_a_job_whose_log_stream_drops_says_why_all_the_same(world: World, stand_
     assert "no such branch or commit" in failed(world, task)
 
 
-def test_a_pod_that_does_not_start_is_told_as_such(world: World, stand_in):
+def test_a_pod_that_does_not_start_is_reported_as_such(world: World, stand_in):
     stand_in.faults.unpullable = "Back-off pulling image"
     assert "its pod did not start" in failed(world, task_of(settings_of(world), "infrastructure", "model_merge"))
 
@@ -138,9 +138,9 @@ def test_a_task_that_is_ended_takes_its_pod_along(world: World, stand_in):
     ending = threading.Thread(target=lambda: (until(lambda: started(stand_in)), task.on_kill()))
     ending.start()
     try:
-        told = failed(world, task)
+        reported = failed(world, task)
     finally:
         world.git.answers.set()
         ending.join()
-    assert "the task was ended from outside, and its job with it" in told
+    assert "the task was ended from outside, and its job with it" in reported
     assert not stand_in.pods

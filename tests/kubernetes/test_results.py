@@ -26,15 +26,15 @@ def test_a_run_is_merged_and_its_result_is_the_tasks_value(world: World, cluster
     assert not cluster.pods
 
 
-def test_what_a_run_in_a_pod_did_is_told_to_openlineage_too(world: World, deferrable, monkeypatch):
+def test_what_a_run_in_a_pod_did_is_reported_to_openlineage_too(world: World, deferrable, monkeypatch):
     from airflow.sdk.exceptions import AirflowFailException
 
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", world.store_dsn)
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
     task = world.task(deferrable=deferrable)
     value = world.run(task)
-    told = task.get_openlineage_facets_on_complete(None)
-    (written,) = told.outputs
+    reported = task.get_openlineage_facets_on_complete(None)
+    (written,) = reported.outputs
     assert written.outputFacets["outputStatistics"].rowCount == value["total"]["inserted"] > 0
     assert written.facets["version"].datasetVersion == str(value["batch_id"])
 

@@ -41,10 +41,10 @@ def test_static_files_with_the_dag_id_of_a_stream_are_found_in_the_dags_folder(t
     (tmp_path / "deep.py").write_text(f"yellowlive = {'(' * 5000}1{')' * 5000}")
     found = owners_in(tmp_path, "yellowlive")
     assert found == {"yellowlive__Victim_ingestion": str(tmp_path / "sub" / "victim.py")}
-    told = dict(clashes("yellowlive", ["Victim", "Store1"], found.get))
-    assert list(told) == ["Victim"]
-    assert "sub/victim.py" in told["Victim"].what
-    assert "migrate cutover" in told["Victim"].todo
+    reported = dict(clashes("yellowlive", ["Victim", "Store1"], found.get))
+    assert list(reported) == ["Victim"]
+    assert "sub/victim.py" in reported["Victim"].what
+    assert "migrate cutover" in reported["Victim"].todo
 
 
 def test_airflow_is_asked_only_where_its_address_is_set(monkeypatch):

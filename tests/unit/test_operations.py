@@ -24,7 +24,7 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
 
 
 @pytest.mark.parametrize(
-    ("conf", "told"),
+    ("conf", "reported"),
     [
         (None, ["conf: it is no object but a NoneType"]),
         ({}, ["action: it is missing", "by: it is missing"]),
@@ -47,12 +47,12 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
         ),
     ],
 )
-def test_everything_wrong_with_a_conf_is_told_at_once(conf, told):
+def test_everything_wrong_with_a_conf_is_reported_at_once(conf, reported):
     with pytest.raises(ProblemsFound) as raised:
         operation(conf)
     found = [str(problem) for problem in raised.value.problems]
-    assert len(found) == len(told)
-    for problem, wanted in zip(found, told, strict=True):
+    assert len(found) == len(reported)
+    for problem, wanted in zip(found, reported, strict=True):
         assert wanted in problem
 
 

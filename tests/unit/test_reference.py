@@ -36,5 +36,5 @@ def test_a_link_within_a_page_leads_to_a_heading(name):
 def test_every_key_of_a_config_stands_on_its_page():
     from config_schema.stream import StreamConfig
 
-    told = set(re.findall(r"^\| `(\w+)` \|", PAGES["config_json.md"], re.MULTILINE))
-    assert set(StreamConfig.__dataclass_fields__) - {"extra"} <= told
+    reported = set(re.findall(r"^\| `(\w+)` \|", PAGES["config_json.md"], re.MULTILINE))
+    assert set(StreamConfig.__dataclass_fields__) - {"extra"} <= reported

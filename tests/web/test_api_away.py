@@ -68,18 +68,18 @@ def texts_of(client, away: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("user", ["viewer", "narrow", "nobody"])
 def test_no_answer_tells_who_may_not_edit_the_platform_which_server_is_away(client, away, user):
-    told = texts_of(client(user), away)
-    assert {path: text for path, text in told.items() if any(part in text for part in SERVER)} == {}
+    reported = texts_of(client(user), away)
+    assert {path: text for path, text in reported.items() if any(part in text for part in SERVER)} == {}
     if user == "viewer":
-        assert "DAGFACTORY_" in told["GET /api/streams/{platform}/{key}"]
+        assert "DAGFACTORY_" in reported["GET /api/streams/{platform}/{key}"]
 
 
 @pytest.mark.parametrize("user", ["user", "admin"])
-def test_who_may_edit_the_platforms_own_dags_is_told_which_server_is_away(client, away, user):
-    told = texts_of(client(user), away)
+def test_who_may_edit_the_platforms_own_dags_sees_which_server_is_away(client, away, user):
+    reported = texts_of(client(user), away)
     for path in ("platforms", "overview", "GET /api/streams/{platform}/{key}"):
-        assert f"({USER}@" in told[path], (path, told[path])
-    assert "secretword" not in str(told)
+        assert f"({USER}@" in reported[path], (path, reported[path])
+    assert "secretword" not in str(reported)
 
 
 def test_the_log_of_the_api_server_names_the_server(client, away, world):
@@ -110,13 +110,13 @@ def test_a_change_by_a_login_that_only_reads_says_which_it_is_and_what_to_do(cli
     assert client().post("/api/streams/yellowlive/Store1/actions/pause", json={}).status_code == 200
 
 
-def test_the_other_platforms_are_told_of_all_the_same(client, away):
+def test_the_other_platforms_are_reported_all_the_same(client, away):
     began = time.monotonic()
-    told = {one["platform"]: one for one in client().get("/api/overview").json()["platforms"]}
+    reported = {one["platform"]: one for one in client().get("/api/overview").json()["platforms"]}
     assert time.monotonic() - began < SOON
-    assert told[away]["database"]["ok"] is False
-    assert told[away]["database"]["todo"]
-    assert told["yellowlive"]["database"]["ok"] is True
+    assert reported[away]["database"]["ok"] is False
+    assert reported[away]["database"]["todo"]
+    assert reported["yellowlive"]["database"]["ok"] is True
     assert client().get("/api/streams").json()["total"] > 10
     assert client().get(f"/api/streams?platform={away}").status_code == 503
 

@@ -73,9 +73,9 @@ def test_the_commands_ask_the_airflow_that_is_configured_before_a_row_is_written
 
 def test_a_clash_that_is_there_is_shown_and_can_be_retired(client, world, static):
     world.write("YellowLive", config("YellowLive", "Victim"))
-    told = client().get("/api/streams/yellowlive/Victim").json()
-    assert told["state"] == "set_aside"
-    assert any("victim.py" in problem["what"] for problem in told["problems"])
+    reported = client().get("/api/streams/yellowlive/Victim").json()
+    assert reported["state"] == "set_aside"
+    assert any("victim.py" in problem["what"] for problem in reported["problems"])
     (listed,) = client().get(f"/api/streams?dag_id={VICTIM}").json()["streams"]
     assert "victim.py" in listed["problem"]
     command = [str(Path(sys.executable).with_name("dagfactory")), "doctor", "--platform", "YellowLive"]
@@ -83,5 +83,5 @@ def test_a_clash_that_is_there_is_shown_and_can_be_retired(client, world, static
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert f"the DAG id {VICTIM} is that of a DAG in " in done.stdout.replace("\n", " ") + done.stderr
     assert client().delete("/api/streams/yellowlive/Victim").status_code == 200
-    told = client().get("/api/streams/yellowlive/Victim").json()
-    assert (told["state"], told["problems"]) == ("retired", [])
+    reported = client().get("/api/streams/yellowlive/Victim").json()
+    assert (reported["state"], reported["problems"]) == ("retired", [])

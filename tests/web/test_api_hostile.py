@@ -28,9 +28,9 @@ def tables_stand(world) -> Iterator[None]:
 @pytest.mark.parametrize("value", HOSTILE[:4], ids=ascii)
 def test_sql_in_a_field_of_a_config_is_a_value_or_a_problem(client, key, value):
     wanted = [value] if key in ("datasets", "tags") else value
-    told = client().post("/api/validate/yellowlive", json={"config": {**EXAMPLE, key: wanted}}).json()
+    reported = client().post("/api/validate/yellowlive", json={"config": {**EXAMPLE, key: wanted}}).json()
     free = key in ("owner", "tags", "datasets")  # text that may be anything printable
-    assert free or told["problems"], told
+    assert free or reported["problems"], reported
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
@@ -84,16 +84,16 @@ def test_a_body_that_is_no_config_is_refused_in_words(client, path, text):
     assert "problems" in answer.text or answer.json()["error"]["what"]
 
 
-def test_rows_that_a_hand_has_made_hostile_are_told_as_they_are(client, world):
+def test_rows_that_a_hand_has_made_hostile_are_reported_as_they_are(client, world):
     keys = [SCRIPT, SQL, "a/b", "../x", "Ünï#cødé", "%"]
     world.write_text("YellowForensic", *((key, f'{{"stream_key": "{SCRIPT}", "store_name": 7}}') for key in keys))
     world.write_text("YellowForensic", ("NoJson", "no \x01 json"), ("List", "[1]"))
     try:
         answer = client().get("/api/streams?platform=yellowforensic&state=set_aside&limit=500")
         assert answer.headers["content-type"] == "application/json"
-        told = {one["stream_key"]: one for one in answer.json()["streams"]}
-        assert {*keys, "NoJson", "List"} <= told.keys()
-        assert told[SCRIPT]["problem"]
+        reported = {one["stream_key"]: one for one in answer.json()["streams"]}
+        assert {*keys, "NoJson", "List"} <= reported.keys()
+        assert reported[SCRIPT]["problem"]
         found = client().get("/api/streams/yellowforensic/NoJson").json()
         assert (found["config"], found["config_text"]) == ({}, "no \x01 json")
         assert found["problems"]
@@ -124,8 +124,8 @@ def test_half_a_surrogate_pair_in_a_row_is_answered_as_json(client, world):
             answer = client().get(f"/api/{path}")
             assert answer.status_code == 200, (path, answer.text)
             json.loads(answer.content.decode("utf-8"))
-        told = client().get("/api/streams/yellowlive/Half").json()
-        assert told["problems"]
+        reported = client().get("/api/streams/yellowlive/Half").json()
+        assert reported["problems"]
     finally:
         world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Half' RETURNING 1")
 
@@ -139,10 +139,10 @@ def test_a_row_that_is_nested_deep_is_text_with_a_problem(client, world, levels)
     text = f'{{"stream_key": "Deep", "x": {nested(levels)}}}'
     world.write_text("YellowLive", ("Deep", text))
     try:
-        told = client().get("/api/streams/yellowlive/Deep")
-        assert told.status_code == 200, told.text
-        assert (told.json()["config"], told.json()["config_text"]) == ({}, text)
-        assert told.json()["problems"]
+        reported = client().get("/api/streams/yellowlive/Deep")
+        assert reported.status_code == 200, reported.text
+        assert (reported.json()["config"], reported.json()["config_text"]) == ({}, text)
+        assert reported.json()["problems"]
         (version,) = client().get("/api/streams/yellowlive/Deep/history").json()["versions"]
         assert version["config"] == {}
         changes = client().get(f"/api/streams/yellowlive/Deep/diff?from={version['version']}")

@@ -51,8 +51,8 @@ def test_a_history_comes_in_pages_that_are_bounded_in_bytes_and_leave_nothing_ou
 
 def test_two_versions_of_a_long_history_are_compared_and_gone_back_to_without_reading_all(client, long):
     newest, *_, oldest = client().get(f"{long}/history").json()["versions"]
-    told = client().get(f"{long}/diff?from={oldest['version']}&to={newest['version']}").json()["changes"]
-    assert "n" in [one["path"] for one in told]
+    reported = client().get(f"{long}/diff?from={oldest['version']}&to={newest['version']}").json()["changes"]
+    assert "n" in [one["path"] for one in reported]
 
 
 def test_a_stream_that_is_changed_too_often_by_hand_is_refused_and_can_still_be_retired(client, world):
@@ -84,9 +84,9 @@ def test_what_the_operations_dag_has_waiting_is_not_asked_for_again(client, worl
     """All streams of a platform wait in one queue: who may edit one stream does not fill it."""
     path = f"/api/streams/yellowlive/Store2/actions/{action}"
     with ThreadPoolExecutor(4) as threads:
-        told = list(threads.map(lambda _: client().post(path, json={}), range(8)))
-    assert sorted(one.status_code for one in told) == [200] + [409] * 7
-    refused = next(one.json()["error"] for one in told if one.status_code == 409)
+        reported = list(threads.map(lambda _: client().post(path, json={}), range(8)))
+    assert sorted(one.status_code for one in reported) == [200] + [409] * 7
+    refused = next(one.json()["error"] for one in reported if one.status_code == 409)
     assert f"{action} of Store2 is asked for already, by the run manual__" in refused["what"]
     assert client().post(path.replace("Store2", "Store1"), json={}).status_code == 200
     world.real.query("UPDATE dag_run SET state = 'failed' WHERE dag_id = 'yellowlive_operations'")
@@ -111,11 +111,11 @@ def test_batches_with_large_results_come_in_pages_that_are_bounded_in_bytes(clie
     seen, before = [], 2**31 - 1
     try:
         while page := client().get(f"/api/streams/yellowlive/Store1/batches?limit=500&before={before}"):
-            told = page.json()["batches"]
+            reported = page.json()["batches"]
             assert len(page.content) < MOST_ANSWER
-            if not told:
+            if not reported:
                 break
-            seen += [one["batch_id"] for one in told]
+            seen += [one["batch_id"] for one in reported]
             before = seen[-1]
     finally:
         world.merge_store("DELETE FROM yellowlive_batch_metrics WHERE batch_id >= 1000")
@@ -153,10 +153,10 @@ def test_2000_streams_of_400_kb_are_listed_in_pages_that_are_bounded_and_leave_n
             answer = client().get(f"/api/{path}", params={"platform": "yellowlive", "limit": 500, "offset": offset})
             assert answer.status_code == 200, answer.text[:500]
             assert len(answer.content) < MOST_LIST
-            told = answer.json()
-            seen += told["runs" if path == "runs" else "streams"]
-            offset = told["next"]
-        assert len(seen) == told["total"]
+            reported = answer.json()
+            seen += reported["runs" if path == "runs" else "streams"]
+            offset = reported["next"]
+        assert len(seen) == reported["total"]
         if path != "runs":
             assert {one["stream_key"] for one in seen} >= set(many)
             assert len({(one["platform"], one["stream_key"]) for one in seen}) == len(seen)
@@ -185,9 +185,9 @@ def without_ages(streams):
 def test_a_row_with_many_mistakes_of_any_length_gives_a_bounded_answer(client, world):
     wrong = config("YellowLive", "Mistaken", schedule="x" * 100_000) | {f"key_{n}": n for n in range(5000)}
     world.write("YellowLive", wrong)
-    told = client().get("/api/streams/yellowlive/Mistaken").json()
-    assert len(told["problems"]) <= 200
-    assert all(len(one["what"]) < 1100 for one in told["problems"])
+    reported = client().get("/api/streams/yellowlive/Mistaken").json()
+    assert len(reported["problems"]) <= 200
+    assert all(len(one["what"]) < 1100 for one in reported["problems"])
     (listed,) = client().get("/api/streams?q=Mistaken").json()["streams"]
     assert len(listed["problem"]) <= 1000
     assert len(listed["schedule"]) <= 1000

@@ -37,11 +37,11 @@ def test_a_card_tells_of_the_last_run_the_last_batch_and_freshness(client):
 
 
 def test_the_overview_counts_streams_and_what_was_moved(client):
-    told = client().get("/api/overview").json()
-    counted = {one["platform"]: one["streams"] for one in told["platforms"]}
+    reported = client().get("/api/overview").json()
+    counted = {one["platform"]: one["streams"] for one in reported["platforms"]}
     assert counted["yellowforensic"] == dict.fromkeys(counted["yellowforensic"], 1) | {"ok": 2, "late": 0, "total": 7}
-    assert {one["stream_key"] for one in told["failing"]} == {"Failing"}
-    moved = [one for one in told["moved"] if one["platform"] == "yellowforensic"]
+    assert {one["stream_key"] for one in reported["failing"]} == {"Failing"}
+    moved = [one for one in reported["moved"] if one["platform"] == "yellowforensic"]
     assert sum(one["batches"] for one in moved) == 10
     assert sum(one["inserted"] for one in moved) == 30
 
@@ -82,21 +82,21 @@ def test_one_sees_only_streams_whose_dag_one_may_read(client):
     assert platform["streams"]["total"] == 1
 
 
-def test_who_may_edit_is_told_so(client):
+def test_who_may_edit_is_informed(client):
     for user, can in (("viewer", False), ("user", True)):
         found = of_platform(client(user).get("/api/streams?q=Store2"))
         assert found["Store2"]["can_edit"] is can
 
 
 def test_only_a_role_of_the_settings_may_create(client):
-    told = {user: client(user).get("/api/me").json() for user in ("viewer", "user", "admin")}
-    assert told["viewer"] == {"name": "viewer", "can_create": False}
-    assert [told["user"]["can_create"], told["admin"]["can_create"]] == [False, True]
+    reported = {user: client(user).get("/api/me").json() for user in ("viewer", "user", "admin")}
+    assert reported["viewer"] == {"name": "viewer", "can_create": False}
+    assert [reported["user"]["can_create"], reported["admin"]["can_create"]] == [False, True]
 
 
 def test_status_tells_whether_needs_are_met(client):
-    told = of_platform(client().get("/api/status"))
-    assert {key: told[key]["met"] for key in ("Store1", "Store2", "New")} == {
+    reported = of_platform(client().get("/api/status"))
+    assert {key: reported[key]["met"] for key in ("Store1", "Store2", "New")} == {
         "Store1": True,
         "Store2": False,
         "New": None,

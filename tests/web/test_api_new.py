@@ -16,8 +16,8 @@ def test_a_stream_that_begins_with_the_platforms_config_lacks_only_what_is_its_o
     given = client().get("/api/platforms/yellowlive/config").json()["config"]
     own = {"stream_key": "Another", "store_name": "Another", "datasets": ["customers"]}
     assert set(json_schema("stream")["required"]) - set(given) == set(own)
-    told = client().post("/api/validate/yellowlive", json={"config": given | own}).json()
-    assert told == {"problems": []}
+    reported = client().post("/api/validate/yellowlive", json={"config": given | own}).json()
+    assert reported == {"problems": []}
 
 
 def test_a_platform_that_is_not_there_has_no_config(client):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
-from airflow_plugin.control.connection import MergeStoreError, worded
+from airflow_plugin.control.connection import MergeStoreError, translate_db_errors
 from airflow_plugin.web import pool
 from airflow_plugin.web.pool import Pool
 
@@ -56,7 +56,7 @@ def line(postgres) -> Iterator[Line]:
 
 
 def one(connection):
-    with worded("here"), connection.cursor() as cursor:
+    with translate_db_errors("here"), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         return cursor.fetchone()[0]
 
@@ -91,7 +91,7 @@ def test_what_reads_cannot_write(postgres):
     own = Pool(postgres.dsn(), "here")
 
     def create(connection):
-        with worded("here"), connection.cursor() as cursor:
+        with translate_db_errors("here"), connection.cursor() as cursor:
             cursor.execute("CREATE TABLE written (id int)")
 
     with pytest.raises(MergeStoreError, match="read-only"):

@@ -78,15 +78,18 @@ def refused(answer: httpx.Response, status: int) -> dict[str, str]:
     """Return the problem details (RFC 9457) of an answer, which have everything that is to be in them."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    told = answer.json()
-    assert told["status"] == status
-    assert re.fullmatch(r"DF\d{4}", told["code"])
-    assert told["type"] == f"tag:airflow-stream-factory,2026:{told['code']}"
-    assert told["title"]
-    assert told["detail"]
-    assert told["todo"]
-    assert told["error"] == {"what": told["detail"], "todo": told["todo"]}  # for clients of the last release
-    return told["error"]
+    reported = answer.json()
+    assert reported["status"] == status
+    assert re.fullmatch(r"DF\d{4}", reported["code"])
+    assert reported["type"] == f"tag:airflow-stream-factory,2026:{reported['code']}"
+    assert reported["title"]
+    assert reported["detail"]
+    assert reported["todo"]
+    assert reported["error"] == {
+        "what": reported["detail"],
+        "todo": reported["todo"],
+    }  # for clients of the last release
+    return reported["error"]
 
 
 @pytest.fixture(autouse=True)

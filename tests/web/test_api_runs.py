@@ -11,7 +11,7 @@ def run_ids(answer):
     return [one["run_id"] for one in answer.json()["runs"]]
 
 
-def test_runs_are_told_with_what_the_merge_job_did(client):
+def test_runs_are_reported_with_what_the_merge_job_did(client):
     (run,) = client().get("/api/runs?platform=yellowforensic&q=run_store1_3").json()["runs"]
     assert run["stream_key"] == "Store1"
     assert run["result"] == "done"
@@ -35,8 +35,8 @@ def test_runs_are_filtered_sorted_and_paged(client, query, wanted):
 
 
 def test_total_counts_all_that_match(client):
-    told = client().get("/api/runs?platform=yellowforensic&stream=Store2&limit=1").json()
-    assert (told["total"], len(told["runs"])) == (5, 1)
+    reported = client().get("/api/runs?platform=yellowforensic&stream=Store2&limit=1").json()
+    assert (reported["total"], len(reported["runs"])) == (5, 1)
 
 
 def test_one_sees_only_runs_of_dags_one_may_read(client):
@@ -46,21 +46,21 @@ def test_one_sees_only_runs_of_dags_one_may_read(client):
     assert client("nobody").get("/api/runs").json() == {"total": 0, "next": None, "runs": []}
 
 
-def test_a_run_is_told_with_each_dataset_and_where_its_log_is(client):
-    told = client().get(ONE).json()
-    assert told["result_code"] == 0
-    assert told["error"] is None
-    by_name = {one["name"]: one for one in told["datasets"]}
+def test_a_run_is_reported_with_each_dataset_and_where_its_log_is(client):
+    reported = client().get(ONE).json()
+    assert reported["result_code"] == 0
+    assert reported["error"] is None
+    by_name = {one["name"]: one for one in reported["datasets"]}
     assert (by_name["customers"]["inserted"], by_name["customers"]["strategy"]) == (3, "full")
     assert by_name["addresses"]["why"] == "it is the first"
-    assert told["log_url"] == "/dags/yellowforensic__Store1_ingestion/runs/run_Store1_3/tasks/snapshot_merge_job"
-    assert [one["batch_id"] for one in told["batches"]] == [3]
+    assert reported["log_url"] == "/dags/yellowforensic__Store1_ingestion/runs/run_Store1_3/tasks/snapshot_merge_job"
+    assert [one["batch_id"] for one in reported["batches"]] == [3]
 
 
 def test_a_run_that_failed_says_what_to_do(client):
-    told = client().get("/api/runs/yellowforensic__Failing_ingestion/run_Failing_1").json()
-    assert told["result"] == "error"
-    assert told["error"] == {"what": "the source is away", "todo": "Correct that, then trigger the stream again"}
+    reported = client().get("/api/runs/yellowforensic__Failing_ingestion/run_Failing_1").json()
+    assert reported["result"] == "error"
+    assert reported["error"] == {"what": "the source is away", "todo": "Correct that, then trigger the stream again"}
 
 
 @pytest.mark.parametrize(

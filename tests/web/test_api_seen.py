@@ -169,7 +169,7 @@ def test_pausing_and_resuming_are_stored(client, parsed):
         assert parsed.stored_schedule("yellowlive__Store1_ingestion") == schedule
 
 
-def test_who_may_not_edit_all_dags_of_the_file_gets_the_edit_done_and_is_told(client, parsed):
+def test_who_may_not_edit_all_dags_of_the_file_gets_the_edit_done_and_is_informed(client, parsed):
     api = client("narrow")
     said = change(api, "Store1", schedule="41 1 * * *")
     assert said["config"]["schedule"] == "41 1 * * *"
@@ -186,16 +186,16 @@ def test_who_may_not_edit_all_dags_of_the_file_gets_the_edit_done_and_is_told(cl
 def test_a_quarantined_row_and_an_import_error_are_named(client, parsed):
     api, file = client(), parsed.world.real.dags_folder / FILE
     parsed.world.write("YellowLive", row("Store2", schedule="never"))
-    told = seen(api, "Store2")
-    assert told["state"] == "blocked"
-    assert told["what"].startswith("its row is quarantined: ")
+    reported = seen(api, "Store2")
+    assert reported["state"] == "blocked"
+    assert reported["what"].startswith("its row is quarantined: ")
     parsed.world.write("YellowLive", row("Store2", schedule="51 1 * * *"))
     whole = file.read_text()
     try:
         file.write_text("raise RuntimeError('no DAG of airflow')\n")  # a file that has changed is parsed at once
         parsed.wait("the import error", parsed.world.real.import_errors)
-        told = seen(api, "Store2")
-        assert (told["state"], told["what"]) == ("blocked", f"{FILE} has an import error in Airflow")
+        reported = seen(api, "Store2")
+        assert (reported["state"], reported["what"]) == ("blocked", f"{FILE} has an import error in Airflow")
         new = api.post("/api/streams/yellowlive", json={"config": row("Fresher")}).json()["airflow"]
         assert new["what"] == f"{FILE} has an import error in Airflow"
     finally:
@@ -298,5 +298,5 @@ def test_a_dag_processor_that_is_away_is_named(client, parsed):
     parsed.processor.process.terminate()
     parsed.processor.process.wait(60)
     parsed.world.write("YellowLive", row("Store1", schedule="59 1 * * *"))
-    told = seen(api, "Store1")
-    assert (told["state"], told["what"]) == ("blocked", "no dag-processor is alive")
+    reported = seen(api, "Store1")
+    assert (reported["state"], reported["what"]) == ("blocked", "no dag-processor is alive")

@@ -60,10 +60,10 @@ def test_searches_and_counts_hold_no_stream_of_others(client, list_of):
 
 
 def test_the_overview_counts_only_what_may_be_seen(client):
-    told = client("narrow").get("/api/overview")
-    (platform,) = told.json()["platforms"]
+    reported = client("narrow").get("/api/overview")
+    (platform,) = reported.json()["platforms"]
     assert platform["streams"]["total"] == 1
-    assert all(key not in told.text for key in (*FOREIGN, "yellowforensic"))
+    assert all(key not in reported.text for key in (*FOREIGN, "yellowforensic"))
     assert client("narrow").get("/api/status").json()["total"] == 1
 
 
@@ -71,7 +71,7 @@ def test_a_change_of_others_is_not_in_the_history_of_ones_own(client):
     others = client().get("/api/streams/yellowlive/Store2/history").json()["versions"][0]["version"]
     path = "/api/streams/yellowlive/Store1"
     version = client("narrow").get(path).json()["version"]
-    told = []
+    reported = []
     for number in (others, 10**12):
         answers = [
             client("narrow").get(f"{path}/diff?from={number}"),
@@ -79,8 +79,8 @@ def test_a_change_of_others_is_not_in_the_history_of_ones_own(client):
         ]
         # Not within another number: an answer has its status, its code and a year in it.
         alone = rf"(?<![0-9]){number}(?![0-9])"
-        told.append([(one.status_code, re.sub(alone, "NUMBER", one.text)) for one in answers])
-    assert told[0] == told[1]
+        reported.append([(one.status_code, re.sub(alone, "NUMBER", one.text)) for one in answers])
+    assert reported[0] == reported[1]
 
 
 WRONG = {"schedule": "often"}
@@ -91,7 +91,7 @@ WRONG = {"schedule": "often"}
 @pytest.mark.parametrize("user", ["narrow", "maker"])
 def test_a_config_for_a_key_of_others_is_judged_as_for_a_free_one(client, action, more, user):
     """Also for a key that would have the DAG of another, Store1#customers."""
-    told = {}
+    reported = {}
     for key in (*FOREIGN, "Store1__customers", ABSENT):
         answer = client(user).post(f"/api/{action}/yellowlive", json={"config": config("YellowLive", key, **more)})
         assert answer.status_code == 200
@@ -99,8 +99,8 @@ def test_a_config_for_a_key_of_others_is_judged_as_for_a_free_one(client, action
         if body.get("dag"):
             body["dag"] = sorted(body["dag"])
         body["changes"] = sorted(one["path"] for one in body.get("changes", ()))
-        told[key] = str(body).replace(key, "NAME")
-    assert len(set(told.values())) == 1, told
+        reported[key] = str(body).replace(key, "NAME")
+    assert len(set(reported.values())) == 1, reported
 
 
 def test_a_key_that_is_taken_by_others_cannot_be_used_and_nothing_says_by_what(client, world):
@@ -108,29 +108,29 @@ def test_a_key_that_is_taken_by_others_cannot_be_used_and_nothing_says_by_what(c
     file.write_text(STATIC)
     world.real.parse()
     try:
-        told = set()
+        reported = set()
         for key in (*FOREIGN, "Store1__customers", "OfAFile"):
             answer = client("maker").post("/api/streams/yellowlive", json={"config": config("YellowLive", key)})
-            told.add((answer.status_code, answer.text.replace(key, "NAME")))
+            reported.add((answer.status_code, answer.text.replace(key, "NAME")))
     finally:
         file.unlink()
         world.real.parse()
-    ((status, text),) = told
+    ((status, text),) = reported
     assert status == 409
     assert "the key NAME cannot be used" in text
 
 
 def test_a_wrong_config_says_nothing_of_whether_its_key_is_taken(client):
-    told = set()
+    reported = set()
     for key in (*FOREIGN, "Store1__customers", ABSENT):
         wrong = config("YellowLive", key, **WRONG)
         answer = client("maker").post("/api/streams/yellowlive", json={"config": wrong})
-        told.add((answer.status_code, answer.text.replace(key, "NAME")))
-    ((status, _),) = told
+        reported.add((answer.status_code, answer.text.replace(key, "NAME")))
+    ((status, _),) = reported
     assert status == 400
 
 
-def test_who_may_see_the_stream_is_told_that_it_is_there(client):
+def test_who_may_see_the_stream_sees_that_it_is_there(client):
     answer = client().post("/api/streams/yellowlive", json={"config": config("YellowLive", "Gone")})
     assert (answer.status_code, answer.json()["detail"]) == (
         409,

@@ -1,4 +1,4 @@
-"""One stream through the API: what is told of it, and each way to change it, with the user's name in its history."""
+"""One stream through the API: what is returned, and each way to change it, with the user's name in its history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def stream(client):
-    """A new stream of this test: its path, and what was told when it was created."""
+    """A new stream of this test: its path, and the response to its creation."""
     key = f"Made{next(numbers)}"
     answer = client().post("/api/streams/yellowlive", json={"config": config("YellowLive", key)})
     assert answer.status_code == 201, answer.text
@@ -32,14 +32,17 @@ def history(client, path):
     return [(one["action"], one["by"], one["status"]) for one in versions]
 
 
-def test_a_stream_is_told_with_its_config_version_and_lineage(client, world):
-    told = client().get("/api/streams/yellowlive/Store1").json()
-    assert told["config"]["retries"] == 4
-    assert told["problems"] == []
-    assert told["by_hand"] is False
-    assert told["state"] == "ok"
-    assert told["lineage"]["merge_tables"] == ["yellowlive_Store1_customers_merge", "yellowlive_Store1_addresses_merge"]
-    assert told["lineage"]["source"]["credential"] == "customer-db"
+def test_a_stream_is_reported_with_its_config_version_and_lineage(client, world):
+    reported = client().get("/api/streams/yellowlive/Store1").json()
+    assert reported["config"]["retries"] == 4
+    assert reported["problems"] == []
+    assert reported["by_hand"] is False
+    assert reported["state"] == "ok"
+    assert reported["lineage"]["merge_tables"] == [
+        "yellowlive_Store1_customers_merge",
+        "yellowlive_Store1_addresses_merge",
+    ]
+    assert reported["lineage"]["source"]["credential"] == "customer-db"
 
 
 def test_views_of_a_workspace_are_the_consumers_of_a_merge_table(client, world):
@@ -75,15 +78,15 @@ def test_what_is_not_there_is_a_404(client, path):
 
 
 def test_a_created_stream_is_there_with_who_made_it(client, stream):
-    path, told = stream
-    assert told["state"] == "never_run"
-    assert told["by_hand"] is True
+    path, reported = stream
+    assert reported["state"] == "never_run"
+    assert reported["by_hand"] is True
     assert history(client, path) == [("create", "admin", "active")]
 
 
 def test_a_stream_cannot_be_created_twice(client, stream):
-    _, told = stream
-    again = client().post("/api/streams/yellowlive", json={"config": told["config"]})
+    _, reported = stream
+    again = client().post("/api/streams/yellowlive", json={"config": reported["config"]})
     assert (again.status_code, again.json()["code"]) == (409, Conflict.code)
     assert "already" in again.json()["detail"]
 
@@ -98,46 +101,50 @@ def test_a_config_with_problems_is_refused_with_all_of_them_and_nothing_is_writt
 
 
 def test_a_change_needs_the_version_that_was_seen(client, stream):
-    path, told = stream
-    changed = told["config"] | {"retries": 7}
-    assert client("user").put(path, json={"config": changed, "version": told["version"]}).status_code == 200
-    late = client("admin").put(path, json={"config": told["config"], "version": told["version"]})
+    path, reported = stream
+    changed = reported["config"] | {"retries": 7}
+    assert client("user").put(path, json={"config": changed, "version": reported["version"]}).status_code == 200
+    late = client("admin").put(path, json={"config": reported["config"], "version": reported["version"]})
     assert late.status_code == 409
     assert client().get(path).json()["config"]["retries"] == 7
     assert history(client, path)[0] == ("edit", "user", "active")
 
 
 def test_a_change_past_the_history_is_seen_as_another_version(client, stream, world):
-    path, told = stream
-    key = told["stream_key"]
+    path, reported = stream
+    key = reported["stream_key"]
     world.merge_store("UPDATE yellowlive_airflow_dsg SET status = 'paused' WHERE stream_key = %s", key)
-    late = client().put(path, json={"config": told["config"], "version": told["version"]})
+    late = client().put(path, json={"config": reported["config"], "version": reported["version"]})
     assert late.status_code == 409
 
 
 def test_a_stream_is_rolled_back_to_an_earlier_version(client, stream):
-    path, told = stream
-    later = client().put(path, json={"config": told["config"] | {"retries": 9}, "version": told["version"]}).json()
-    back = client().post(f"{path}/rollback", json={"to": told["version"], "version": later["version"]})
+    path, reported = stream
+    later = (
+        client().put(path, json={"config": reported["config"] | {"retries": 9}, "version": reported["version"]}).json()
+    )
+    back = client().post(f"{path}/rollback", json={"to": reported["version"], "version": later["version"]})
     assert back.status_code == 200
-    assert back.json()["config"] == told["config"]
+    assert back.json()["config"] == reported["config"]
     assert [one[0] for one in history(client, path)] == ["rollback", "edit", "create"]
     none = client().post(f"{path}/rollback", json={"to": 2**62, "version": back.json()["version"]})
     assert none.status_code == 404
 
 
 def test_versions_are_compared_key_by_key(client, stream):
-    path, told = stream
-    later = client().put(path, json={"config": told["config"] | {"retries": 9}, "version": told["version"]}).json()
+    path, reported = stream
+    later = (
+        client().put(path, json={"config": reported["config"] | {"retries": 9}, "version": reported["version"]}).json()
+    )
     wanted = [{"path": "retries", "before": None, "after": 9}]
-    assert client().get(f"{path}/diff?from={told['version']}").json()["changes"] == wanted
-    assert client().get(f"{path}/diff?from={told['version']}&to={later['version']}").json()["changes"] == wanted
+    assert client().get(f"{path}/diff?from={reported['version']}").json()["changes"] == wanted
+    assert client().get(f"{path}/diff?from={reported['version']}&to={later['version']}").json()["changes"] == wanted
     assert client().get(f"{path}/diff?from=999999").status_code == 404
 
 
 def test_a_stream_is_paused_resumed_and_retired(client, stream):
-    path, told = stream
-    key = told["stream_key"]
+    path, reported = stream
+    key = reported["stream_key"]
     steps = [("pause", "paused", "now"), ("pause", "paused", "already"), ("resume", "active", "now")]
     for action, status, when in steps:
         answer = client("user").post(f"{path}/actions/{action}", json={})
@@ -151,7 +158,7 @@ def test_a_stream_is_paused_resumed_and_retired(client, stream):
     ]
     for action in ("pause", "trigger"):
         assert client().post(f"{path}/actions/{action}", json={}).status_code == 409
-    assert client().put(path, json={"config": told["config"], "version": told["version"]}).status_code == 409
+    assert client().put(path, json={"config": reported["config"], "version": reported["version"]}).status_code == 409
 
 
 def test_a_stream_is_triggered_as_the_user(client, world):
@@ -217,13 +224,13 @@ def test_without_an_operations_dag_the_answer_says_so(client, world):
         world.real.query("UPDATE dag SET is_stale = false WHERE dag_id = 'yellowforensic_operations'")
 
 
-def test_batches_are_told_newest_first_and_paged(client):
+def test_batches_are_reported_newest_first_and_paged(client):
     path = "/api/streams/yellowforensic/Store1/batches"
-    told = client().get(f"{path}?limit=2").json()["batches"]
-    assert [one["batch_id"] for one in told] == [5, 4]
-    assert told[0]["seconds"] == 2
-    assert told[0]["rows_per_second"] == 3.0
-    assert {one["name"]: one["why"] for one in told[0]["datasets"]} == dict.fromkeys(
+    reported = client().get(f"{path}?limit=2").json()["batches"]
+    assert [one["batch_id"] for one in reported] == [5, 4]
+    assert reported[0]["seconds"] == 2
+    assert reported[0]["rows_per_second"] == 3.0
+    assert {one["name"]: one["why"] for one in reported[0]["datasets"]} == dict.fromkeys(
         ("addresses", "customers"), "it is the first"
     )
     assert [one["batch_id"] for one in client().get(f"{path}?before=4").json()["batches"]] == [3, 2, 1]

@@ -156,7 +156,7 @@ class World:
     def create_batch_tables(self, platform: str) -> None:
         """As the merge job makes them."""
         with closing(psycopg2.connect(self.merge_dsn)) as connection, connection:
-            migrations.bring_up(ControlSession(connection, names.platform_name(platform)), Part.BATCHES)
+            migrations.run_missing_migrations(ControlSession(connection, names.platform_name(platform)), Part.BATCHES)
 
     def batch(self, platform: str, stream_key: str, batch_id: int, end: datetime, **more: Any) -> None:
         """A committed batch with its counts, or as `more` has it."""

@@ -33,7 +33,7 @@ def make_logins(
         roles = standing_roles(session)
         passwords = _Passwords(target, environment, files)
         for role in roles:
-            yield from passwords.make_up(role, dry_run=dry_run)
+            yield from passwords.generate_password(role, dry_run=dry_run)
             yield from make_role(session, role, dry_run=dry_run)
             if not role.there and not dry_run and (password := passwords.of(role)):
                 set_password(session, role, password)
@@ -60,7 +60,7 @@ class _Passwords:
         given = self._environment.get(self.variable(role))
         return given or self._files.password(self._target.platform, role.duty)
 
-    def make_up(self, role: Role, *, dry_run: bool) -> Iterator[str]:
+    def generate_password(self, role: Role, *, dry_run: bool) -> Iterator[str]:
         """Make one up for a role that is not there yet, and keep it before the role is made: it is known nowhere else.
 
         Yields in words that a password is kept, or that it is not known.

@@ -278,6 +278,8 @@ def of_view(error: DatabaseFailed, where: str) -> DatabaseFailed:
     state = error.sqlstate or ""
     todo = OF_VIEWS.get(state) or OF_VIEWS.get(state[:2])
     retryable = error.retryable and todo is None
-    worded = DatabaseFailed(where, error.what, todo or error.todo, retryable=retryable, sqlstate=error.sqlstate)
-    worded.said = error.said
-    return worded
+    translate_db_errors = DatabaseFailed(
+        where, error.what, todo or error.todo, retryable=retryable, sqlstate=error.sqlstate
+    )
+    translate_db_errors.said = error.said
+    return translate_db_errors

@@ -21,7 +21,7 @@ def standing(store: MergeStore) -> Standing:
     return upgrade.standing(_database(store), Part.BATCHES)
 
 
-def bring_up(store: MergeStore) -> None:
+def run_missing_migrations(store: MergeStore) -> None:
     """Run the migrations that the batch tables lack, with the rights of components on new tables. Commits.
 
     Raises TablesTooOld where the login may not, TablesTooNew, or TablesOfAnother.

@@ -111,7 +111,7 @@ def test_pushes_while_syncs_run_end_with_the_newest_and_mix_nothing(world):
     for thread in threads:
         thread.join()
     # Of syncs at once one may find its plan outdated, or the other's commit newer; what it says is that.
-    assert all("rows have changed" in told or "does not descend" in told for told in errors)
+    assert all("rows have changed" in reported or "does not descend" in reported for reported in errors)
     world.run(sync)
     assert model_commit(world) == commits[-1]
     active = [key for key, status in world.rows().items() if status == "active"]
@@ -164,9 +164,9 @@ def test_metrics_are_collected_with_the_sums_in_the_log(world, capsys):
     world.merge()
     capsys.readouterr()
     world.run(world.task("infrastructure", "collect_metrics"))
-    told = capsys.readouterr().out
-    assert "YellowLive: 1 of 1 streams are fine: 1 active" in told
-    assert re.search(r"1 merge tables with about 10 rows in \d\.\d MB; archived: 0 merge tables", told), told
+    reported = capsys.readouterr().out
+    assert "YellowLive: 1 of 1 streams are fine: 1 active" in reported
+    assert re.search(r"1 merge tables with about 10 rows in \d\.\d MB; archived: 0 merge tables", reported), reported
 
 
 def test_no_secret_is_in_what_a_task_says(world, capsys, monkeypatch):

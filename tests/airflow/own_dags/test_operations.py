@@ -41,16 +41,16 @@ def history(world: PlatformWorld) -> list[tuple[str, str]]:
 
 
 def test_a_conf_that_asks_for_nothing_there_is_fails_the_first_task_and_says_why(world):
-    told = refused(world, {"action": "drop_tables", "stream_key": "Store1"})
-    assert "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, reconcile_views" in told
-    assert "conf: by: it is missing" in told
+    reported = refused(world, {"action": "drop_tables", "stream_key": "Store1"})
+    assert "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, reconcile_views" in reported
+    assert "conf: by: it is missing" in reported
     assert "action: it is missing" in refused(world, None)
     assert "it is no object but a list" in refused(world, ["reset_batch"])
 
 
 def test_a_stream_that_is_not_there_fails_the_first_task(merged):
-    told = refused(merged, {**ASKED, "action": "reset_batch", "stream_key": "Store2'; DROP TABLE x"})
-    assert told.startswith('YellowLive: yellowlive_airflow_dsg: there is no stream "Store2\'; DROP TABLE x"')
+    reported = refused(merged, {**ASKED, "action": "reset_batch", "stream_key": "Store2'; DROP TABLE x"})
+    assert reported.startswith('YellowLive: yellowlive_airflow_dsg: there is no stream "Store2\'; DROP TABLE x"')
 
 
 def test_the_second_task_checks_its_conf_too(world):
@@ -105,23 +105,23 @@ def test_large_deletes_are_let_through_by_a_run_of_the_stream_itself(merged):
 
 
 @pytest.mark.parametrize(
-    ("conf", "told"),
+    ("conf", "reported"),
     [
         ({"allow_deletes": "yes", "by": "alice"}, "conf: allow_deletes: 'yes' is not true"),
         ({"allow_deletes": True}, "conf: by: it is no line of text"),
         ({"allow_deletes": True, "by": "a\nb"}, "conf: by: it is no line of text"),
     ],
 )
-def test_a_run_of_a_stream_that_says_it_otherwise_does_nothing(merged, conf, told):
-    with pytest.raises(Exception, match=told):
+def test_a_run_of_a_stream_that_says_it_otherwise_does_nothing(merged, conf, reported):
+    with pytest.raises(Exception, match=reported):
         merged.merge(conf=conf)
     assert history(merged) == []
 
 
 def test_large_deletes_of_a_stream_that_does_not_run_are_refused(merged):
     merged.query("UPDATE yellowlive_airflow_dsg SET status = 'paused'")
-    told = refused(merged, {**ASKED, "action": "allow_deletes"})
-    assert "stream 'Store1' is paused, so it does not run. Set it to active first" in told
+    reported = refused(merged, {**ASKED, "action": "allow_deletes"})
+    assert "stream 'Store1' is paused, so it does not run. Set it to active first" in reported
 
 
 def test_row_versions_are_trusted_again(merged):
@@ -144,7 +144,7 @@ def test_views_are_made_by_themselves_after_a_batch_that_changed_their_shape(wor
     assert world.merge()["assets"] == ["x-stream://YellowLive/Store1/customers"], "the shape is the same"
 
 
-def test_columns_that_come_and_go_are_a_change_of_shape_told_once(merged):
+def test_columns_that_come_and_go_are_a_change_of_shape_reported_once(merged):
     merged.produce("ALTER TABLE customers ADD email text")
     merged.columns["email"] = "text"
     merged.push()
@@ -163,8 +163,8 @@ def test_a_reconciler_that_fails_fails_its_own_task_with_a_message(merged):
     merged.query('CREATE SCHEMA "ws_Consumer1"')
     with pytest.raises(
         AirflowException, match="schema ws_Consumer1: it is there, and its comment does not say"
-    ) as told:
+    ) as reported:
         merged.run(merged.task("operations", "perform"), {"action": "reconcile_views", "by": "alice"})
-    assert "exit code 1" in str(told.value)
+    assert "exit code 1" in str(reported.value)
     merged.produce("DELETE FROM customers WHERE id = 1")
     assert merged.merge()["total"]["deleted"] == 1

@@ -1,4 +1,4 @@
-"""Changes that can be told apart: a row gets the number of the change, whose time is kept here."""
+"""Changes that can be distinguished: a row gets the number of the change, whose time is kept here."""
 
 from __future__ import annotations
 

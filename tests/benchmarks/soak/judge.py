@@ -72,10 +72,10 @@ def _unequal(state: State, wanted: State) -> Iterator[str]:
         have, want = state[table], wanted[table]
         if have != want:
             differ = sum(have[key] != want[key] for key in have.keys() & want.keys())
-            told = (
+            reported = (
                 f"{len(want.keys() - have.keys())} rows lost, {len(have.keys() - want.keys())} extra, {differ} differ"
             )
-            yield f"{table}: {told}"
+            yield f"{table}: {reported}"
 
 
 def _wrong_versions(evidence: Evidence) -> Iterator[str]:

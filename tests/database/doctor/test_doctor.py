@@ -319,7 +319,7 @@ def test_changes_that_no_trigger_notes_are_reported_with_the_statement_that_lets
     assert well.doctor() == []
 
 
-def test_tables_of_another_version_are_told_of_with_what_is_wanted(well):
+def test_tables_of_another_version_are_reported_with_what_is_wanted(well):
     last = of_part(Part.STREAMS)[-1]
     done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])
     assert f"version {last.number} of the tables of streams, as wanted" in done.stdout
@@ -369,7 +369,7 @@ def test_a_snapshot_that_is_missing_unusable_or_old(well, change, level, area, s
     assert said in found[2]
 
 
-def test_an_old_snapshot_is_told_while_the_merge_store_is_away_too(well, monkeypatch):
+def test_an_old_snapshot_is_reported_while_the_merge_store_is_away_too(well, monkeypatch):
     os.utime(well.snapshot, (0, 0))
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://127.0.0.1:1/merge")
     assert [(level, area) for level, area, _ in well.doctor()] == [("error", "snapshot"), ("error", "connection")]
@@ -384,7 +384,7 @@ def test_a_snapshot_of_another_user_is_left_to_that_user(well):
     assert "Run this as the user of the dag-processor" in text
 
 
-def test_the_models_repository_is_fetched_and_a_change_that_is_not_committed_is_told(well, tmp_path):
+def test_the_models_repository_is_fetched_and_a_change_that_is_not_committed_is_reported(well, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(EXAMPLES, model)
     eco = model / "ecosystem.yaml"
@@ -409,7 +409,7 @@ def test_the_models_repository_is_fetched_and_a_change_that_is_not_committed_is_
     assert [level for level, _, _ in of_model()] == ["warning", "error"]
 
 
-def test_a_model_that_is_broken_is_told_and_the_rest_looked_at(well, tmp_path):
+def test_a_model_that_is_broken_is_reported_and_the_rest_looked_at(well, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "ecosystem.yaml").write_text("name: [")
     found = well.doctor("--model", tmp_path / "broken")

@@ -70,7 +70,7 @@ def test_a_look_is_the_last_commit_or_the_last_run_that_found_nothing(case):
     assert looks(case, "Store1")["Store1"].at > first["Store1"].at
 
 
-def test_an_open_batch_is_told_with_its_error(case):
+def test_an_open_batch_is_reported_with_its_error(case):
     case.run(LIVE)
     case.execute("ALTER TABLE customers RENAME TO clients")
     with pytest.raises(StreamFactoryError):

@@ -16,7 +16,7 @@ from tests.warm_python import run_module
 EXAMPLE = json_schema("stream")["examples"][0] | {"latency_seconds": 3600}
 
 
-def test_a_stream_that_is_late_is_told_and_ends_the_command_with_1(merging, tmp_path):
+def test_a_stream_that_is_late_is_reported_and_ends_the_command_with_1(merging, tmp_path):
     case = merging("CREATE TABLE customers (id int PRIMARY KEY)")
     rows = [RowChange("Store1", json.dumps(EXAMPLE), "active", "test")]
     rows.append(
@@ -40,9 +40,9 @@ def test_a_stream_that_is_late_is_told_and_ends_the_command_with_1(merging, tmp_
 
     fresh = status("--json")
     assert fresh.returncode == 0, fresh.stderr
-    told = {line["stream"]: line for line in json.loads(fresh.stdout)}
-    assert [told["Store1"][key] for key in ("last_batch", "met", "latency_seconds")] == [1, True, 3600]
-    assert [told["Rests"][key] for key in ("last_batch", "met", "status")] == [None, None, "paused"]
+    reported = {line["stream"]: line for line in json.loads(fresh.stdout)}
+    assert [reported["Store1"][key] for key in ("last_batch", "met", "latency_seconds")] == [1, True, 3600]
+    assert [reported["Rests"][key] for key in ("last_batch", "met", "status")] == [None, None, "paused"]
     for what in ("yellowlive_batch_counter SET last_checked_at", "yellowlive_batch_metrics SET batch_end_time"):
         case.execute(f"UPDATE {what} = now() - interval '2 hours'", on=case.target)
     case.execute("UPDATE yellowlive_airflow_dsg SET updated_at = now() - interval '2 hours'", on=case.target)

@@ -88,11 +88,11 @@ def test_a_batch_row_tells_what_its_batch_did(merging):
 def test_the_snapshot_s_time_is_in_result_and_row(merging):
     case = merging(TWO)
     result = case.merge(FORENSIC)
-    [(told, stored)] = case.query(
+    [(reported, stored)] = case.query(
         f"""SELECT '{result.source_snapshot_time}'::timestamptz, source_snapshot_time
             FROM yellowforensic_batch_metrics"""
     )
-    assert told == stored
+    assert reported == stored
     assert result.source_snapshot_time.endswith("+00:00")
 
 

@@ -28,7 +28,7 @@ def case(merging):
 
 @pytest.fixture
 def merge_job(case, tmp_path, read_result):
-    """Run the command with the model of `case`; gives back how it ended, and the result that it told."""
+    """Run the command with the model of `case`; gives back how it ended, and the result that it reported."""
 
     def run(run_id="run", *flags, environment=None):
         command = case.command(LIVE, tmp_path, run_id, *flags)
@@ -45,8 +45,8 @@ def merge_job(case, tmp_path, read_result):
 
 def test_the_last_two_lines_are_the_result_and_its_code(merge_job):
     done, result = merge_job()
-    told, code = done.stdout.splitlines()[-2:]
-    assert told.startswith(RESULT_PREFIX)
+    reported, code = done.stdout.splitlines()[-2:]
+    assert reported.startswith(RESULT_PREFIX)
     assert code == f"{CODE_PREFIX}0"
     assert done.returncode == 0
     assert (result.code, result.run_id, result.stream_key) == (ResultCode.DONE, "run", "Store1")
@@ -74,9 +74,9 @@ def test_the_log_reads_well(case, merge_job):
 
 def test_a_log_for_machines_is_an_object_a_line_and_the_result_is_found_all_the_same(case, merge_job):
     done, result = merge_job("run", "--log-format=json")
-    *lines, told, code = done.stdout.splitlines()
+    *lines, reported, code = done.stdout.splitlines()
     assert (result.code, result.datasets["customers"].counts.inserted) == (ResultCode.DONE, 98)
-    assert (told.startswith(RESULT_PREFIX), code) == (True, f"{CODE_PREFIX}0")
+    assert (reported.startswith(RESULT_PREFIX), code) == (True, f"{CODE_PREFIX}0")
     objects = [json.loads(line) for line in lines]
     assert "YellowLive Store1 batch 1: committed" in [one["message"] for one in objects]
     for one in objects:
@@ -108,8 +108,8 @@ def test_without_a_token_the_lines_carry_one_of_their_own(case, tmp_path):
     environment = {key: value for key, value in case.environment.items() if not key.endswith("TOKEN")}
     command = case.command(LIVE, tmp_path, "run")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    told = json.loads(done.stdout.splitlines()[-2].removeprefix(RESULT_PREFIX))
-    assert len(told["token"]) == 32
+    reported = json.loads(done.stdout.splitlines()[-2].removeprefix(RESULT_PREFIX))
+    assert len(reported["token"]) == 32
 
 
 def test_the_termination_message_is_the_result_line(case, merge_job, tmp_path, read_result):
@@ -178,7 +178,7 @@ def test_an_error_tells_the_last_committed_batch(case, merge_job):
     assert (result.code, result.batch_id, result.batches) == (ResultCode.ERROR, 1, 0)
 
 
-def test_a_broken_model_is_told_in_the_result(case, tmp_path, read_result):
+def test_a_broken_model_is_reported_in_the_result(case, tmp_path, read_result):
     command = case.command(LIVE, tmp_path, "run")
     (tmp_path / "ecosystem.yaml").write_text("name: [")
     done = subprocess.run(command, env=case.environment, capture_output=True, text=True, timeout=60, check=False)

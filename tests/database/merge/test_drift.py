@@ -172,7 +172,7 @@ def test_a_batch_that_fails_after_its_drift_leaves_the_table_as_it_was(case):
     assert types(case, "yellowlive") == {**before, "age": "integer"}
 
 
-def test_a_view_in_the_way_of_a_widened_type_is_told(case):
+def test_a_view_in_the_way_of_a_widened_type_is_reported(case):
     case.execute('CREATE VIEW v AS SELECT word FROM "yellowlive_Store1_t_merge"', on=case.target)
     case.execute("ALTER TABLE t ALTER word TYPE text")
     case.describe()

@@ -37,13 +37,13 @@ def case(merging):
 def test_a_copy_that_takes_long_tells_its_rows(case, caplog, monkeypatch):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
     case.merge(Milestoning.LIVE)
-    told = [int(found[1]) for found in map(LINE.search, caplog.messages) if found]
-    assert told
-    assert told == sorted(told)
-    assert told[-1] < 20000
+    reported = [int(found[1]) for found in map(LINE.search, caplog.messages) if found]
+    assert reported
+    assert reported == sorted(reported)
+    assert reported[-1] < 20000
 
 
-def test_a_part_is_told_where_the_source_knows_about_how_many_rows_it_has(case, monkeypatch, caplog):
+def test_a_part_is_reported_where_the_source_knows_about_how_many_rows_it_has(case, monkeypatch, caplog):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
     monkeypatch.setattr("merge_jobs.sources.postgres.source.PostgresSource.estimated_rows", lambda *_: 40000)
     case.merge(Milestoning.LIVE)
@@ -67,7 +67,7 @@ def test_estimates_are_those_of_all_partitions(case):
     assert estimates == {"t": 20000, "part": 150, "v": None}
 
 
-def parts_told(caplog, kind: str) -> list[int]:
+def parts_reported(caplog, kind: str) -> list[int]:
     """The percentages that the log tells of a kind of work."""
     line = re.compile(rf"^YellowLive Store1 t: \d+ of \d+ {kind} \((\d+) %\) in \d+ s$")
     return [int(found[1]) for found in map(line.match, caplog.messages) if found]
@@ -87,7 +87,7 @@ def test_version_diff_tells_its_part_of_blocks_and_rows(in_pieces, caplog):
     in_pieces.execute("UPDATE t SET word = 'new' WHERE id <= 100")
     in_pieces.run(Milestoning.LIVE)
     for kind in ("blocks mapped", "blocks compared", "blocks gone through", "new rows"):
-        parts = parts_told(caplog, kind)
+        parts = parts_reported(caplog, kind)
         assert len(parts) > 2, kind
         assert parts == sorted(parts), kind
         assert parts[-1] == 100, kind
@@ -97,7 +97,7 @@ def test_key_hash_diff_tells_its_part_of_the_rows(in_pieces, caplog):
     in_pieces.run(Milestoning.LIVE, strategy=StrategyOption.KEY_HASH_DIFF)
     in_pieces.execute("UPDATE t SET word = 'new' WHERE id <= 100")
     in_pieces.run(Milestoning.LIVE, strategy=StrategyOption.KEY_HASH_DIFF)
-    parts = parts_told(caplog, "new rows")
+    parts = parts_reported(caplog, "new rows")
     assert len(parts) > 2
     assert parts[-1] == 100
 

@@ -207,9 +207,14 @@ def test_values_and_keys_never_show_in_errors_or_logs(keyless, caplog):
     misfit = refused(keyless, LIVE, DatabaseFailed)
     assert not misfit.retryable
     assert "dataset customers: column word: 1 row with a value that integer does not hold" in str(misfit)
-    for told in (str(error), str(misfit), caplog.text, repr(keyless.query("SELECT * FROM yellowlive_batch_metrics"))):
-        assert "secret" not in told
-        assert "424242" not in told
+    for reported in (
+        str(error),
+        str(misfit),
+        caplog.text,
+        repr(keyless.query("SELECT * FROM yellowlive_batch_metrics")),
+    ):
+        assert "secret" not in reported
+        assert "424242" not in reported
 
 
 # --- deletes

@@ -1,4 +1,4 @@
-"""A job that is told to end: it does so within seconds, says so, and what it had committed stays committed."""
+"""A job that is asked to end: it does so within seconds, says so, and what it had committed stays committed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start(merging, tmp_path):
     children = []
 
     def begin(case, *flags):
-        children.append(case.start_child(LIVE, tmp_path, "told", *flags))
+        children.append(case.start_child(LIVE, tmp_path, "signalled", *flags))
         return children[-1]
 
     yield begin
@@ -74,10 +74,10 @@ def wait_for(case, asked, on=None):
     raise AssertionError(f"it did not come to that: {asked}")
 
 
-def check_told_to_end(case, result, number, batch_id):
+def check_ended_in_order(case, result, number, batch_id):
     assert (result.code, result.retryable) == (ResultCode.ERROR, True)
     assert f"ended by {signal.Signals(number).name}" in result.error
-    assert case.batch_rows(LIVE)[-1] == (batch_id, "failed", "told")
+    assert case.batch_rows(LIVE)[-1] == (batch_id, "failed", "signalled")
     [(text, retryable)] = case.query(
         f"SELECT error, retryable FROM yellowlive_batch_metrics WHERE batch_id = {batch_id}"
     )
@@ -92,7 +92,7 @@ def test_in_a_long_first_copy(merging, start, read_result, number):
     child = start(case)
     wait_for(case, IN_A_SLOW_COPY, case.source)
     result = ended(case, child, number, read_result)
-    check_told_to_end(case, result, number, 1)
+    check_ended_in_order(case, result, number, 1)
     assert case.versions(LIVE, case.datasets[0]) == []
     case.execute("DROP VIEW t; ALTER TABLE t_rows RENAME TO t")
     case.merge(LIVE)
@@ -106,7 +106,7 @@ def test_in_a_long_copy_of_a_later_batch(merging, start, read_result, number):
     child = start(case, "--strategy=full")
     wait_for(case, IN_A_SLOW_COPY, case.source)
     result = ended(case, child, number, read_result)
-    check_told_to_end(case, result, number, 2)
+    check_ended_in_order(case, result, number, 2)
     assert case.current_batch(LIVE) == 1
     case.execute("DROP VIEW t; ALTER TABLE t_rows RENAME TO t;" + CHANGE)
     assert case.merge(LIVE).datasets["t"].counts == Counts(0, 1, 0, 49, 50)
@@ -134,7 +134,7 @@ def test_while_another_session_holds_a_lock(merging, start, read_result, number,
         child = start(case)
         wait_for(case, blocked, database)
         result = ended(case, child, number, read_result)
-    check_told_to_end(case, result, number, 2)
+    check_ended_in_order(case, result, number, 2)
     assert case.merge(LIVE).datasets["t"].counts == Counts(0, 1, 0, 49, 50)
 
 
@@ -147,7 +147,7 @@ def test_in_the_pause_of_a_time_slice_what_was_committed_is_the_result(merging, 
     time.sleep(0.2)
     result = ended(case, child, number, read_result)
     assert (result.code, result.batches, result.error) == (ResultCode.DONE, 1, None)
-    assert case.batch_rows(LIVE) == [(1, "committed", "told")]
+    assert case.batch_rows(LIVE) == [(1, "committed", "signalled")]
 
 
 def test_while_another_job_holds_the_stream(merging, start, read_result):
@@ -156,7 +156,7 @@ def test_while_another_job_holds_the_stream(merging, start, read_result):
     with closing(case.target.connect()) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", "yellowlive", "Store1"),))
         child = start(case, "--lock-wait=600")
-        wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'merge-job%told'")
+        wait_for(case, "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'merge-job%signalled'")
         time.sleep(0.5)
         result = ended(case, child, signal.SIGTERM, read_result)
     assert (result.code, result.retryable) == (ResultCode.ERROR, True)
@@ -194,7 +194,7 @@ def test_after_the_result_it_is_too_late(merging, tmp_path, number):
     (tmp_path / "sitecustomize.py").write_text("import atexit, time\natexit.register(time.sleep, 1)\n")
     slow_to_end = {**case.environment, "PYTHONPATH": str(tmp_path)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(case.command(LIVE, tmp_path, "told"), env=slow_to_end, **pipes) as child:
+    with subprocess.Popen(case.command(LIVE, tmp_path, "signalled"), env=slow_to_end, **pipes) as child:
         for line in child.stdout:
             if "DATASURFACE_RESULT_CODE" in line:
                 child.send_signal(number)

@@ -216,14 +216,14 @@ def test_a_value_that_the_store_would_hold_otherwise_is_refused_by_column_and_nu
         case.datasets = (Dataset("t", (Column("id", "integer", nullable=False), Column(name, kind)), ("id",)),)
         with pytest.raises(ValuesRejected) as caught:
             case.run(LIVE)
-        told = f"{definition} {value} {kind}: {caught.value}"
-        assert f"dataset t: column {name}:" in str(caught.value), told
-        assert what in str(caught.value), told
-        assert "key: id" in str(caught.value), told
-        assert todo is None or todo in caught.value.todo, told
+        reported = f"{definition} {value} {kind}: {caught.value}"
+        assert f"dataset t: column {name}:" in str(caught.value), reported
+        assert what in str(caught.value), reported
+        assert "key: id" in str(caught.value), reported
+        assert todo is None or todo in caught.value.todo, reported
         assert not caught.value.retryable
         if "jsonb" not in kind:  # those the merge store's server refuses, at the first
-            assert ": 2 rows with" in str(caught.value), told
+            assert ": 2 rows with" in str(caught.value), reported
     assert case.versions(LIVE, case.datasets[0]) == []
 
 

@@ -147,15 +147,15 @@ def test_functions_of_the_same_columns_are_replaced_where_they_stand(merging):
     case.run(FORENSIC)
     ids = f"SELECT oid FROM pg_proc WHERE proname = '{AS_OF}' ORDER BY oid"
     comments = f"SELECT DISTINCT obj_description(oid) FROM pg_proc WHERE proname = '{AS_OF}'"
-    before, told = case.query(ids), case.query(comments)
+    before, reported = case.query(ids), case.query(comments)
     case.execute(f'CREATE VIEW v AS SELECT * FROM "{AS_OF}"(1)', on=case.target)
-    older = re.sub('"definition": "[^"]*"', '"definition": "of an older version"', told[0][0])
+    older = re.sub('"definition": "[^"]*"', '"definition": "of an older version"', reported[0][0])
     for argument in ("integer", "timestamptz"):
         case.execute(f"COMMENT ON FUNCTION \"{AS_OF}\"({argument}) IS '{older}'", on=case.target)
     case.execute("DELETE FROM t WHERE id = 3")
     case.run(FORENSIC)
     assert case.query(ids) == before
-    assert case.query(comments) == told
+    assert case.query(comments) == reported
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_a_function_of_another_is_not_taken(merging):
     assert case.versions(FORENSIC, case.datasets[0]) == []
 
 
-def test_a_view_on_a_function_that_must_change_is_told(merging):
+def test_a_view_on_a_function_that_must_change_is_reported(merging):
     case = merging(TABLE)
     case.run(FORENSIC)
     case.execute(f'CREATE VIEW v AS SELECT * FROM "{AS_OF}"(1)', on=case.target)

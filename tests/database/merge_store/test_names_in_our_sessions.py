@@ -125,7 +125,7 @@ def test_the_pages_call_nothing_of_another_schema(case):
         rows = queries.stored_rows(session, "")
         assert [row.stream_key for row in rows[1]] == ["Store1"]
         assert queries.last_batches(session).keys() == {"Store1"}
-        assert len(queries.moved(session)) == 1
+        assert len(queries.rows_changed(session)) == 1
         assert len(queries.batches_of_run(session, "Store1", "run-1")) == 1
         assert queries.row_version(session, "Store1") is not None
         queries.note_action(session, "Store1", "reset", "test")

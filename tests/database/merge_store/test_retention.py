@@ -62,11 +62,11 @@ def test_old_forensic_batches_keep_their_ids_and_times_alone(merging, old, empti
     for number, expected in enumerate(emptied):
         case.execute(f"INSERT INTO t VALUES ({100 + number})")
         case.run(FORENSIC)
-        told = case.query(
+        reported = case.query(
             """SELECT batch_id FROM yellowforensic_batch_metrics
                WHERE result_json IS NULL AND state = '{}' ORDER BY batch_id"""
         )
-        assert told == [(batch_id,) for batch_id in range(1, expected + 1)]
+        assert reported == [(batch_id,) for batch_id in range(1, expected + 1)]
     assert case.query(times) == before
     whole = "SELECT count(*) FROM yellowforensic_batch_metrics WHERE result_json IS NOT NULL AND state <> '{}'"
     assert case.query(whole) == [(1300 + len(emptied) - emptied[-1],)]

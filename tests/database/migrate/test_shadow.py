@@ -130,9 +130,9 @@ def test_a_trial_merges_into_tables_of_its_own_and_leaves_nothing_behind(trial):
     done = trial.migrate("Store1", "--rows", rows, "--yes")
     assert done.exit_code == 0, done.output or done.exception
     assert f"DAG {short}__Store1__shadow_ingestion" in done.stdout
-    told = json.loads(trial.row("Store1__shadow").config_json)
-    assert told["shadow"] is True
-    assert not {"schedule", "time_slice_seconds", "latency_seconds"} & told.keys()
+    reported = json.loads(trial.row("Store1__shadow").config_json)
+    assert reported["shadow"] is True
+    assert not {"schedule", "time_slice_seconds", "latency_seconds"} & reported.keys()
 
     result = trial.merged("Store1__shadow", "trial-1")
     assert (result["stream_key"], result["datasets"]["customers"]["counts"]["inserted"]) == ("Store1__shadow", 2)
@@ -190,14 +190,14 @@ def test_a_sync_leaves_a_trial_alone(trial):
 
 @pytest.mark.parametrize("trial", ["YellowLive"], indirect=True)
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["Store1"], "Give --rows, as extract wrote it, or --model"),
         (["Store9", "--model", "MODEL"], "there is no stream 'Store9'"),
         (["Store1", "--remove"], "there is no stream 'Store1__shadow'"),
     ],
 )
-def test_what_cannot_be_is_refused(trial, arguments, told):
+def test_what_cannot_be_is_refused(trial, arguments, reported):
     done = trial.migrate(*[trial.model if one == "MODEL" else one for one in arguments], "--yes")
     assert done.exit_code == 1
-    assert told in str(done.exception)
+    assert reported in str(done.exception)

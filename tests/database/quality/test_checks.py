@@ -224,8 +224,8 @@ def test_each_check_has_its_line_in_the_log(checked, caplog):
         NotNull("phone_is_set", WARN, ("phone",)),
     )
     checked(PEOPLE, people=checks).run(Milestoning.LIVE)
-    told = [(r.levelno, r.getMessage()) for r in caplog.records if r.getMessage().startswith("quality")]
-    assert told == [
+    reported = [(r.levelno, r.getMessage()) for r in caplog.records if r.getMessage().startswith("quality")]
+    assert reported == [
         (logging.WARNING, "quality: people: email_is_set (not_null) warn: 1 row"),
         (logging.INFO, "quality: people: is_born (range) fail: 0 rows"),
         (logging.WARNING, "quality: people: enough (row_count) warn: 5 rows in the source"),

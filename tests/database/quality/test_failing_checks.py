@@ -1,4 +1,4 @@
-"""A broken check of severity fail: all are told at once, nothing is merged, and no value is in a log or an error."""
+"""A broken check of severity fail: all are reported at once, nothing is merged, no value is in a log or an error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BREAK = """
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-def test_all_that_is_broken_is_told_at_once_and_nothing_is_merged(checked, kind, caplog):
+def test_all_that_is_broken_is_reported_at_once_and_nothing_is_merged(checked, kind, caplog):
     case = checked(DDL, **CHECKS)
     case.merge(kind)
     before = {dataset.name: case.versions(kind, dataset) for dataset in case.datasets}
@@ -108,7 +108,7 @@ def test_the_result_line_of_a_job_tells_its_checks_and_no_values(checked, read_r
 def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of_rows(checked, monkeypatch):
     case = checked(DDL, people=(NotNull("set", WARN, ("email",)), RowCount("few", WARN, max=5)))
     case.run(Milestoning.LIVE)
-    told = []
+    reported = []
     meanwhile = [
         "UPDATE people SET email = NULL WHERE id < 3; INSERT INTO people VALUES (6, 'x')",
         "UPDATE people SET email = NULL WHERE id = 3",
@@ -116,7 +116,7 @@ def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of
     ]
 
     def change(_seconds):
-        told.append({one.check: one.violations for one in job.so_far.datasets["people"].quality})
+        reported.append({one.check: one.violations for one in job.so_far.datasets["people"].quality})
         if not meanwhile:
             raise KeyboardInterrupt
         case.execute(meanwhile.pop(0))
@@ -126,7 +126,7 @@ def test_a_time_slice_sums_what_its_batches_brought_and_tells_the_last_number_of
     job = Run(case.job(Milestoning.LIVE, time_slice_seconds=600))
     with pytest.raises(KeyboardInterrupt):
         job.perform()
-    assert told == [{"set": 0, "few": 0}, {"set": 2, "few": 1}, {"set": 3, "few": 1}, {"set": 3, "few": 0}]
+    assert reported == [{"set": 0, "few": 0}, {"set": 2, "few": 1}, {"set": 3, "few": 1}, {"set": 3, "few": 0}]
 
 
 @pytest.mark.parametrize("kind", Milestoning)
@@ -159,8 +159,8 @@ MISFITS = {
 }
 
 
-@pytest.mark.parametrize(("check", "told"), MISFITS.values(), ids=MISFITS.keys())
-def test_a_check_that_does_not_fit_its_column_is_named_with_the_condition(checked, give_checks, check, told):
+@pytest.mark.parametrize(("check", "reported"), MISFITS.values(), ids=MISFITS.keys())
+def test_a_check_that_does_not_fit_its_column_is_named_with_the_condition(checked, give_checks, check, reported):
     case = checked("CREATE TABLE t (id int PRIMARY KEY, email text, age int, born date, doc json)")
     case.merge(Milestoning.LIVE)
     give_checks(case, t=(check,))
@@ -168,7 +168,7 @@ def test_a_check_that_does_not_fit_its_column_is_named_with_the_condition(checke
     with pytest.raises(StoreMismatch) as caught:
         case.run(Milestoning.LIVE)
     assert caught.value.where.endswith("t: check c")
-    assert told in caught.value.what
+    assert reported in caught.value.what
     assert caught.value.retryable is False
     assert "secret-value" not in str(caught.value)
     give_checks(case)

@@ -57,7 +57,7 @@ def test_an_audit_that_finds_nothing_says_so(case, kind, caplog):
 
 def test_an_audit_that_finds_missed_changes_merges_them_and_puts_version_diff_off(case, kind, caplog):
     tamper(case, kind, "UPDATE {merge} SET word = 'wrong' WHERE id <= 3")
-    case.execute("UPDATE t SET word = 'new' WHERE id = 300")  # which the map would have told
+    case.execute("UPDATE t SET word = 'new' WHERE id = 300")  # which the map would have found
     done = run(case, kind, ALWAYS)
     assert (done.strategy, done.counts.updated) == ("full", 4)
     reason = "an audit found 3 changes that it would have missed"

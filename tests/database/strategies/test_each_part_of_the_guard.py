@@ -122,21 +122,21 @@ def as_superuser_of_the_server(case, statement: str) -> None:
         cursor.execute(statement)
 
 
-def test_what_is_told_is_what_the_server_is(merging):
+def test_what_is_reported_is_what_the_server_is(merging):
     """A restart is seen by more than one of these: this is where each is held by itself."""
     case = merging(TABLE)
     server = case.source.server
     asked = [server._binaries / "pg_controldata", "-D", server.directory / "data"]
     output = subprocess.run(asked, check=True, capture_output=True, text=True, env={"LC_ALL": "C"}).stdout
     control = {name: value.strip() for name, _, value in (line.partition(":") for line in output.splitlines())}
-    told = sight(case).facts
-    assert told["system"] == control["Database system identifier"]
-    assert told["timeline"] == f"timeline {int(control[TIMELINE]):08X}"
+    reported = sight(case).facts
+    assert reported["system"] == control["Database system identifier"]
+    assert reported["timeline"] == f"timeline {int(control[TIMELINE]):08X}"
     with closing(case.source.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SET TimeZone = 'UTC'")
         cursor.execute("SELECT pg_postmaster_start_time()::text, stats_reset::text FROM pg_stat_archiver")
-        assert cursor.fetchone() == (told["started"], told["stats_reset"])
-        assert told["server_version"] == str(connection.info.server_version)
+        assert cursor.fetchone() == (reported["started"], reported["stats_reset"])
+        assert reported["server_version"] == str(connection.info.server_version)
 
 
 def test_positions_go_on_with_what_is_written(merging):

@@ -1,4 +1,4 @@
-"""What cannot be told by row versions is read by the hashes of its rows, or in whole, and the reason is said."""
+"""What row versions cannot find is found by the hashes of its rows, or in whole, and the reason is said."""
 
 from __future__ import annotations
 

@@ -377,9 +377,9 @@ def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):
     live = synced.sync("c2").platforms[0]
     assert [(change.stream_key, change.by_hand.changed_by) for change in live.drift] == [("Own", "ann@host")]
     assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "active", "Store1": "active"}
-    told = "\n".join(map(str, _platform_lines(live)))
-    assert "! drift Own" in told
-    assert "the model does not have it; it stays until the model does, or --overwrite-drift retires it" in told
+    reported = "\n".join(map(str, _platform_lines(live)))
+    assert "! drift Own" in reported
+    assert "the model does not have it; it stays until the model does, or --overwrite-drift retires it" in reported
     synced.sync("c3", overwrite_drift=True)
     assert {row.stream_key: row.status for row in synced.rows()} == {"Own": "retired", "Store1": "active"}
 

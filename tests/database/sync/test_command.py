@@ -315,9 +315,9 @@ def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_databa
 
 def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):
     command = ("bootstrap", "--model", model, "--out", tmp_path / "out", "--platform", "YellowLive", "--create-tables")
-    told = dagfactory(*command, "--diff")
-    assert "YellowLive: yellowlive_airflow_dsg" in told.stdout
-    assert told.stdout.strip().endswith("would be created")
+    reported = dagfactory(*command, "--diff")
+    assert "YellowLive: yellowlive_airflow_dsg" in reported.stdout
+    assert reported.stdout.strip().endswith("would be created")
     assert synced.tables() == []
     assert dagfactory(*command).stdout.strip().endswith("_compiled_model, yellowlive_airflow_dsg_revision created")
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
@@ -353,8 +353,8 @@ def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, m
     old = dagfactory("db", "status", "--model", model)
     assert old.returncode == 1
     assert f"and this program wants {last.number}: {last} is missing" in old.stdout
-    told = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
-    assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in told] == [
+    reported = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
+    assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in reported] == [
         ("YellowForensic", "streams", "current", last.number, []),
         ("YellowForensic", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
         ("YellowLive", "streams", "old", before.number, [str(last)]),

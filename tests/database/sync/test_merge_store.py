@@ -10,7 +10,7 @@ from airflow_plugin.control.connection import (
     connect,
     identity,
     place,
-    worded,
+    translate_db_errors,
 )
 
 WORD = "hunter2"
@@ -50,7 +50,7 @@ def test_a_dsn_that_leads_nowhere_is_worded_without_its_password(new_database, d
     assert error.__suppress_context__
 
 
-def test_a_role_without_the_right_to_connect_is_told_so(new_database):
+def test_a_role_without_the_right_to_connect_gets_that_error(new_database):
     database, other = new_database("merge"), new_database("other")
     with pytest.raises(MergeStoreError, match="the user may not connect to the database"):
         connect(other.server.dsn(database.name, other.user, other.password), "X")
@@ -59,7 +59,11 @@ def test_a_role_without_the_right_to_connect_is_told_so(new_database):
 def test_what_a_pooler_passes_on_of_a_login_that_failed_is_private(new_database):
     said = 'password authentication failed for user "keeper" at 10.1.2.3'
     for state in ("28P01", "28000", "08006", "08P01"):
-        with new_database("merge").connect() as connection, pytest.raises(MergeStoreError) as caught, worded("there"):
+        with (
+            new_database("merge").connect() as connection,
+            pytest.raises(MergeStoreError) as caught,
+            translate_db_errors("there"),
+        ):
             connection.cursor().execute(f"DO $$ BEGIN RAISE '{said}' USING ERRCODE = '{state}'; END $$")
         assert "keeper" not in str(caught.value)
         assert "wrong user name or password" in str(caught.value)
@@ -69,7 +73,7 @@ def test_what_a_pooler_passes_on_of_a_login_that_failed_is_private(new_database)
 
 def test_a_statements_error_keeps_its_code_and_drops_detail_and_hint(new_database):
     connection = new_database("merge").connect()
-    with pytest.raises(MergeStoreError) as caught, worded("there"):
+    with pytest.raises(MergeStoreError) as caught, translate_db_errors("there"):
         connection.cursor().execute(
             f"DO $$ BEGIN RAISE 'said' USING DETAIL = '{WORD}', HINT = '{WORD}', ERRCODE = '40001'; END $$"
         )
@@ -85,7 +89,7 @@ def test_a_connection_that_was_lost_is_worth_a_retry(new_database):
         killer.cursor().execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
     killer.close()
     for _ in range(2):  # first the server's farewell, then a connection that is closed
-        with pytest.raises(MergeStoreError) as caught, worded("there"):
+        with pytest.raises(MergeStoreError) as caught, translate_db_errors("there"):
             connection.cursor().execute("SELECT 1")
         assert caught.value.retryable
     connection.close()

@@ -164,7 +164,7 @@ def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job, mark):
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "reported"),
     [
         (["--stream=Store1#customers"], "there is no retired stream 'Store1#customers'"),
         (["--restore", "--stream=Store1"], "there is no archived stream 'Store1'"),
@@ -173,7 +173,7 @@ def test_a_schema_of_somebody_else_s_is_not_taken(case, merge_job, mark):
         (["--platform=Yellow"], "there is no platform 'Yellow' in the model"),
     ],
 )
-def test_what_cannot_be_done_is_an_error_that_says_what_to_do(case, merge_job, flags, told):
+def test_what_cannot_be_done_is_an_error_that_says_what_to_do(case, merge_job, flags, reported):
     done = merge_job(case, "archive", PLATFORM, *flags)
     assert (done.returncode, done.stdout) == (1, "")
-    assert told in done.stderr
+    assert reported in done.stderr

@@ -198,7 +198,7 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "options", "told"),
+    ("flags", "options", "reported"),
     [
         (
             [],
@@ -215,9 +215,9 @@ def test_an_sqlite_file_is_described_too(describe, tmp_path):
         (["--out=/"], {}, "--out: '/' exists already"),
     ],
 )
-def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, flags, options, told):
+def test_what_cannot_be_described_is_an_error_that_says_what_to_do(describe, flags, options, reported):
     done = describe(*flags, **options, returncode=1)
-    assert told in done.stderr
+    assert reported in done.stderr
     assert done.stdout == ""
     assert "secret" not in done.stderr
 

@@ -61,8 +61,8 @@ def test_an_ingested_batch_is_started_again_with_the_schema_of_the_changed_model
 
     done = reset(kind)
     assert (done.returncode, done.stderr) == (0, "")
-    told, _, dropped = done.stdout.removesuffix("\n").partition("; staging tables dropped: ")
-    assert told == f"{PLATFORM[kind]} Store1 batch 2: is reset to started (was ingested, run killed)"
+    reported, _, dropped = done.stdout.removesuffix("\n").partition("; staging tables dropped: ")
+    assert reported == f"{PLATFORM[kind]} Store1 batch 2: is reset to started (was ingested, run killed)"
     assert set(dropped.split(", ")) == staging
     assert case.query(STAGING) == []
     status, state, *others = row(case, kind)

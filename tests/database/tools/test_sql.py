@@ -17,7 +17,7 @@ from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.job import Job, run
-from merge_jobs.run.render_sql import datasets_to_show, plain_text, shown_sql, steps_of
+from merge_jobs.run.render_sql import datasets_to_show, plain_text, rendered_sql, steps_of
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed, statement, statements_of
 from merge_jobs.strategies.full import FULL
@@ -125,8 +125,8 @@ def test_each_statement_that_a_step_names_is_there(strategy, kind):
 
 @pytest.mark.parametrize("kind", Milestoning)
 def test_each_statement_of_a_milestoning_is_printed(kind):
-    told = {name for strategy in STRATEGIES for name in printed(strategy, kind)}
-    assert {f"{kind.value}.{name}" for name in statements_of(kind.value)} <= told
+    reported = {name for strategy in STRATEGIES for name in printed(strategy, kind)}
+    assert {f"{kind.value}.{name}" for name in statements_of(kind.value)} <= reported
 
 
 @pytest.mark.parametrize("kind", Milestoning)
@@ -146,11 +146,11 @@ def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy
     run_names.clear()
     result = case.run(kind, **wanted)
     assert result.datasets["customers"].strategy == strategy
-    told = expected(strategy, kind)
-    ran = [name for name in run_names if name in told]
-    assert AT_ONCE in ran or AT_ONCE not in told
-    assert [name for name in ran if name != AT_ONCE] == [name for name in told if name != AT_ONCE]
-    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS, "drift")} <= set(told)
+    reported = expected(strategy, kind)
+    ran = [name for name in run_names if name in reported]
+    assert AT_ONCE in ran or AT_ONCE not in reported
+    assert [name for name in ran if name != AT_ONCE] == [name for name in reported if name != AT_ONCE]
+    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS, "drift")} <= set(reported)
 
 
 @pytest.mark.parametrize("strategy", ["initial", "full"])
@@ -164,13 +164,13 @@ def test_a_batch_of_a_producer_elsewhere_runs_what_is_printed_for_it(merging, ru
         job = replace(job, run_id="second")
     run_names.clear()
     assert run(job).datasets["customers"].strategy == strategy
-    told = [
+    reported = [
         name
         for name in expected(strategy, LIVE, postgresql=False)
         if not name.startswith(("postgres_source", "guard", "drift"))
     ]
-    assert [name for name in run_names if name in told] == told
-    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(told)
+    assert [name for name in run_names if name in reported] == reported
+    assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(reported)
 
 
 def of_sqlite(case, folder) -> Job:
@@ -255,7 +255,7 @@ def test_outside_of_tests_an_unnamed_statement_is_logged_and_runs(monkeypatch, c
 def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
     case = merging(TABLE)
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
-    text = shown_sql(strategy, stream, dataset, stream.platform.merge_store)
+    text = rendered_sql(strategy, stream, dataset, stream.platform.merge_store)
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)
     for name in printed(strategy, kind):
@@ -281,7 +281,7 @@ def test_names_and_literals_are_quoted_as_the_driver_does(new_database, name):
 def test_a_name_that_looks_like_a_value_is_left_alone(merging):
     case = merging('CREATE TABLE "t %(batch_id)s {merge}" (id int PRIMARY KEY)')
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowForensic", "Store1", None)
-    text = shown_sql("full", stream, dataset, stream.platform.merge_store)
+    text = rendered_sql("full", stream, dataset, stream.platform.merge_store)
     assert '"public"."yellowforensic_Store1_t %(batch_id)s {merge}_merge" m SET ds_batch_out = :batch_id' in text
 
 
@@ -297,7 +297,7 @@ def test_only_the_datasets_that_the_platform_ingests_are_locked(merging):
 
     def locked(platform, dataset=None):
         stream, datasets = datasets_to_show(ecosystem, platform, "Store1", dataset, assigned)
-        text = shown_sql("full", stream, datasets[0], stream.platform.merge_store)
+        text = rendered_sql("full", stream, datasets[0], stream.platform.merge_store)
         return re.findall(r'"public"."(t\d)"', next(line for line in text.splitlines() if "ACCESS SHARE" in line))
 
     assert locked("YellowLive") == ["t1", "t3"]
@@ -314,7 +314,7 @@ def test_what_is_shown_can_be_run(merging):
     case.run(LIVE)
     case.execute("DELETE FROM customers WHERE id < 3; UPDATE customers SET word = 'x' WHERE id = 3")
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowLive", "Store1", None)
-    text = shown_sql("full", stream, dataset, stream.platform.merge_store)
+    text = rendered_sql("full", stream, dataset, stream.platform.merge_store)
     wanted = (
         "DROP TABLE",
         "CREATE UNLOGGED",
@@ -347,7 +347,7 @@ def test_the_functions_of_a_forensic_table_can_be_made_from_what_is_shown(mergin
     before = case.query(made)
     assert len(before) == 2
     stream, [dataset] = datasets_to_show(case.ecosystem, "YellowForensic", "Store1", None)
-    text = shown_sql("as-of", stream, dataset, stream.platform.merge_store)
+    text = rendered_sql("as-of", stream, dataset, stream.platform.merge_store)
     function = '"yellowforensic_Store1_customers_merge_as_of"'
     case.execute(f"DROP FUNCTION {function}(integer); DROP FUNCTION {function}(timestamptz)", on=case.target)
     created = text[text.index("CREATE OR REPLACE") :]
@@ -367,7 +367,7 @@ def test_a_producer_elsewhere_is_read_in_its_dialect(merging):
         SourceKind.SQLITE: ["BEGIN;", "SELECT id, word \nFROM customers;"],
     }.items():
         source = replace(stream.store.source, kind=kind)
-        text = shown_sql(
+        text = rendered_sql(
             "full", replace(stream, store=replace(stream.store, source=source)), dataset, stream.platform.merge_store
         )
         assert all(line in text for line in lines)

@@ -29,7 +29,7 @@ def case(merging):
 
 
 @pytest.fixture
-def told(case, merge_job):
+def reported(case, merge_job):
     """What `--json` says, by platform."""
 
     def run(*flags, of=None):
@@ -40,8 +40,8 @@ def told(case, merge_job):
     return run
 
 
-def test_before_any_run_it_says_so(case, told, merge_job):
-    assert told("--platform=YellowLive") == {
+def test_before_any_run_it_says_so(case, reported, merge_job):
+    assert reported("--platform=YellowLive") == {
         "YellowLive": {
             "platform": "YellowLive",
             "merge_store": f"{case.target.name} on {case.target.server.host}:{case.target.server.port}",
@@ -69,13 +69,13 @@ def test_before_any_run_it_says_so(case, told, merge_job):
 
 
 @pytest.mark.parametrize("kind", Milestoning)
-def test_the_last_committed_batch_is_told_with_its_own_counts(case, told, merge_job, kind):
+def test_the_last_committed_batch_is_reported_with_its_own_counts(case, reported, merge_job, kind):
     platform = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}[kind]
     case.run(kind, "one")
     case.execute("UPDATE orders SET customer = 2 WHERE id < 4; DELETE FROM customers WHERE id = 1")
     strategy = case.run(kind, "two", model_commit="abc").datasets["orders"].strategy
     case.run(kind, "found nothing")
-    [stream] = told()[platform]["streams"]
+    [stream] = reported()[platform]["streams"]
     [(checked,)] = case.query(f"SELECT last_checked_at FROM {platform.lower()}_batch_counter")
     [(began, ended, taken)] = case.query(
         f"""SELECT batch_start_time, batch_end_time, source_snapshot_time
@@ -102,12 +102,12 @@ def test_the_last_committed_batch_is_told_with_its_own_counts(case, told, merge_
     )
 
 
-def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, merge_job):
+def test_a_failed_batch_is_reported_with_its_error_and_what_can_help(case, reported, merge_job):
     case.run(LIVE)
     case.execute("ALTER TABLE orders RENAME TO sales")
     with pytest.raises(StreamFactoryError) as failed:
         case.run(LIVE, "failing")
-    [stream] = told("--platform=YellowLive")["YellowLive"]["streams"]
+    [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
     assert stream["last"]["batch_id"] == 1
     left = stream["open"]
     assert datetime.fromisoformat(left.pop("since")).utcoffset().total_seconds() == 0
@@ -124,10 +124,10 @@ def test_a_failed_batch_is_told_with_its_error_and_what_can_help(case, told, mer
     assert f"\n  {failed.value}\n  a retry cannot help: fix it first\n" in shown
 
 
-def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, left_ingested):
+def test_a_batch_that_a_killed_job_left_is_reported(case, reported, merge_job, left_ingested):
     case.merge(LIVE)
     left_ingested(case, LIVE)
-    [stream] = told("--platform=YellowLive")["YellowLive"]["streams"]
+    [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
     assert (stream["open"]["batch_id"], stream["open"]["status"], stream["open"]["run_id"]) == (2, "ingested", "killed")
     assert stream["open"]["error"] is None
     shown = merge_job(case, "status", "--platform=YellowLive").stdout
@@ -138,13 +138,13 @@ def test_a_batch_that_a_killed_job_left_is_told(case, told, merge_job, left_inge
     assert " by run killed, and no job is at it: the next run begins it anew\n" in shown
 
 
-def test_a_stream_that_a_job_holds_is_running(case, told, merge_job):
+def test_a_stream_that_a_job_holds_is_running(case, reported, merge_job):
     for kind in Milestoning:
         case.run(kind)
     job = case.job(FORENSIC, "at-work")
     with MergeStore(job.store, job.stream, "at-work") as store:
         store.lock_stream(0)
-        platforms = told()
+        platforms = reported()
         assert platforms["YellowLive"]["streams"][0]["job"] is None
         assert re.fullmatch(
             r"pid \d+ \(merge-job yellowforensic Store1 at-work\)", platforms["YellowForensic"]["streams"][0]["job"]
@@ -154,10 +154,10 @@ def test_a_stream_that_a_job_holds_is_running(case, told, merge_job):
         assert "Store1: held by pid" in shown
 
 
-def test_streams_of_one_dataset_each_and_of_one_store_only(merging, told, merge_job):
+def test_streams_of_one_dataset_each_and_of_one_store_only(merging, reported, merge_job):
     case = merging(TABLES, consistency=Consistency.SINGLE_DATASET)
     case.run(LIVE, dataset="orders")
-    [customers, orders] = told("--store=Store1", of=case)["YellowLive"]["streams"]
+    [customers, orders] = reported("--store=Store1", of=case)["YellowLive"]["streams"]
     assert (customers["key"], customers["last"]) == ("Store1#customers", None)
     assert (orders["key"], orders["last"]["inserted"]) == ("Store1#orders", 10)
     done = merge_job(case, "status", "--store=Shop")
@@ -167,7 +167,7 @@ def test_streams_of_one_dataset_each_and_of_one_store_only(merging, told, merge_
     )
 
 
-def test_where_streams_are_synced_these_are_told_with_their_status(case, told, merge_job):
+def test_where_streams_are_synced_these_are_reported_with_their_status(case, reported, merge_job):
     case.execute(
         """CREATE TABLE yellowlive_airflow_dsg (stream_key text, status text);
            INSERT INTO yellowlive_airflow_dsg
@@ -175,16 +175,16 @@ def test_where_streams_are_synced_these_are_told_with_their_status(case, told, m
         on=case.target,
     )
     case.run(LIVE)
-    assert [(s["key"], s["synced"]) for s in told()["YellowLive"]["streams"]] == [
+    assert [(s["key"], s["synced"]) for s in reported()["YellowLive"]["streams"]] == [
         ("Store1", "paused"),
         ("Store2", "active"),
     ]
     assert "Store1 (paused)" in merge_job(case, "status").stdout
     case.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired' WHERE stream_key = 'Store1'", on=case.target)
-    assert [s["key"] for s in told()["YellowLive"]["streams"]] == ["Store1", "Store2"], "it has batches"
+    assert [s["key"] for s in reported()["YellowLive"]["streams"]] == ["Store1", "Store2"], "it has batches"
 
 
-def test_a_stream_that_has_left_the_model_is_told_by_its_batches(case, told):
+def test_a_stream_that_has_left_the_model_is_reported_by_its_batches(case, reported):
     case.run(LIVE)
     case.execute(
         """INSERT INTO yellowlive_batch_metrics (key, batch_id, batch_start_time, batch_status, state, run_id)
@@ -192,7 +192,7 @@ def test_a_stream_that_has_left_the_model_is_told_by_its_batches(case, told):
            FROM unnest(ARRAY['Gone', 'Also gone']) k, generate_series(1, 5) n""",
         on=case.target,
     )
-    assert [(s["key"], s["open"] and s["open"]["batch_id"]) for s in told()["YellowLive"]["streams"]] == [
+    assert [(s["key"], s["open"] and s["open"]["batch_id"]) for s in reported()["YellowLive"]["streams"]] == [
         ("Also gone", 5),
         ("Gone", 5),
         ("Store1", None),

@@ -1,4 +1,4 @@
-"""`merge-job tables`: what runs rely on is looked at and mended, and what cannot be is told."""
+"""`merge-job tables`: what runs rely on is checked and repaired, and what cannot be repaired is reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_index_that_is_not_unique_is_made_anew(case, merge_job):
     assert merge_job(case, "tables", "--platform=YellowLive").stdout == LOOKED
 
 
-def test_rows_with_the_same_key_are_told_and_left(case, merge_job):
+def test_rows_with_the_same_key_are_reported_and_left(case, merge_job):
     index = names.merge_key_index(table(LIVE))
     execute(case, f'DROP INDEX "{index}"; INSERT INTO "{table(LIVE)}" SELECT * FROM "{table(LIVE)}" WHERE id = 7')
     done = merge_job(case, "tables", "--platform=YellowLive")
@@ -77,7 +77,7 @@ def test_functions_of_a_forensic_table_that_are_gone_are_made_again(case, merge_
     assert case.query(f'SELECT count(*) FROM "{function}"(1)') == [(10,)]
 
 
-def test_a_table_that_is_somebody_else_s_is_told(case, merge_job):
+def test_a_table_that_is_somebody_else_s_is_reported(case, merge_job):
     execute(case, f'COMMENT ON TABLE "{table(LIVE)}" IS NULL')
     done = merge_job(case, "tables", "--platform=YellowLive")
     assert done.returncode == 1
@@ -99,7 +99,7 @@ def test_a_column_that_is_new_is_left_to_the_next_batch(case, merge_job):
     assert case.merge(FORENSIC).shape_changed
 
 
-def test_a_row_map_that_is_gone_is_told_and_the_next_batch_makes_it(case, merge_job):
+def test_a_row_map_that_is_gone_is_reported_and_the_next_batch_makes_it(case, merge_job):
     execute(case, 'DROP TABLE "yellowlive_Store1_customers_map"')
     gone = "Store1: the row map of customers is gone: the next batch reads all rows and makes a new one\n"
     assert merge_job(case, "tables", "--platform=YellowLive", "--dry-run").stdout == gone + LOOKED

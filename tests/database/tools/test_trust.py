@@ -57,8 +57,8 @@ def test_version_diff_is_used_again(case, merge_job):
 
 def test_status_says_where_version_diff_is_off(case, merge_job):
     distrust(case, "orders")
-    told = json.loads(merge_job(case, "status", "--platform=YellowLive", "--json").stdout)
-    assert told[0]["streams"][0]["version_diff_off"] == {"orders": REASON}
+    reported = json.loads(merge_job(case, "status", "--platform=YellowLive", "--json").stdout)
+    assert reported[0]["streams"][0]["version_diff_off"] == {"orders": REASON}
     shown = merge_job(case, "status", "--platform=YellowLive").stdout
     assert f"Store1 orders: version diff is off: {REASON}\n  dagfactory runs trust lets it in again\n" in shown
 

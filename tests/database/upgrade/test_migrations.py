@@ -281,11 +281,11 @@ def test_a_login_without_rights_meets_new_tables_without_trying_to_change_them(c
     first_start(case)
     with stranger() as connection:
         assert StreamTable(ControlSession(connection, SHORT)).create_tables() == []
-        assert control.bring_up(ControlSession(connection, SHORT), Part.BATCHES) == []
+        assert control.run_missing_migrations(ControlSession(connection, SHORT), Part.BATCHES) == []
 
 
 @pytest.mark.parametrize("older", ["versions", "migration", "table"])
-def test_a_login_that_does_not_own_older_tables_changes_nothing_and_is_told_so(case, stranger, next_ones, older):
+def test_a_login_that_does_not_own_older_tables_changes_nothing_and_gets_that_error(case, stranger, next_ones, older):
     first_start(case)
     match older:
         case "versions":
@@ -299,7 +299,7 @@ def test_a_login_that_does_not_own_older_tables_changes_nothing_and_is_told_so(c
         StreamTable(ControlSession(connection, SHORT)).create_tables()
 
 
-def test_a_second_owner_is_told_to_become_a_member_of_the_first_and_then_makes_its_own_part(case, postgres):
+def test_a_second_owner_is_asked_to_become_a_member_of_the_first_and_then_makes_its_own_part(case, postgres):
     first, second = case.target.user, f"{case.target.name}_second"
     postgres.create_role(second, "word")
     case.execute(f'GRANT CREATE, USAGE ON SCHEMA public TO "{second}"', on=case.target)
@@ -309,13 +309,13 @@ def test_a_second_owner_is_told_to_become_a_member_of_the_first_and_then_makes_i
     for then in (f'GRANT SELECT, INSERT ON {VERSIONS} TO "{second}"', f'GRANT "{first}" TO "{second}"'):
         with closing(psycopg2.connect(postgres.dsn(case.target.name, second, "word"))) as jobs:
             with pytest.raises(TablesOfAnother) as raised:
-                control.bring_up(ControlSession(jobs, SHORT), Part.BATCHES)
+                control.run_missing_migrations(ControlSession(jobs, SHORT), Part.BATCHES)
             assert raised.value.tables == (VERSIONS,)
             assert "make the login a member of that role" in raised.value.todo
         with closing(psycopg2.connect(postgres.dsn(case.target.name))) as admin, admin, admin.cursor() as cursor:
             cursor.execute(then)
     with closing(psycopg2.connect(postgres.dsn(case.target.name, second, "word"))) as jobs, jobs:
-        assert control.bring_up(ControlSession(jobs, SHORT), Part.BATCHES) != []
+        assert control.run_missing_migrations(ControlSession(jobs, SHORT), Part.BATCHES) != []
     with closing(psycopg2.connect(postgres.dsn(case.target.name))) as admin, admin, admin.cursor() as cursor:
         cursor.execute(f'DROP OWNED BY "{second}"; DROP ROLE "{second}"')
 

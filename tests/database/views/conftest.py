@@ -44,8 +44,8 @@ class Consuming:
                 DatasetGroup(group, tuple(DatasetSink(STORE, dataset) for dataset in datasets), LIVE, self.latency)
                 for group, datasets in groups.items()
             )
-            told = {"may_see": self.may_see[name]} if name in self.may_see else {}
-            spaces.append(Workspace(name, of, **told))
+            reported = {"may_see": self.may_see[name]} if name in self.may_see else {}
+            spaces.append(Workspace(name, of, **reported))
         base = self.merging.ecosystem
         if self.elsewhere is not None:
             of = self.elsewhere

@@ -24,9 +24,9 @@ def seen(reader, view, column):
         cursor.execute(LOOK)
         cursor.execute(f"SELECT {column}::text FROM {view} WHERE pg_temp.look({column})")
         shown = {str(value) for (value,) in cursor.fetchall()}
-        told = {notice.partition("seen ")[2].strip() for notice in connection.notices if "seen " in notice}
-    assert shown <= told
-    return told, shown
+        reported = {notice.partition("seen ")[2].strip() for notice in connection.notices if "seen " in notice}
+    assert shown <= reported
+    return reported, shown
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_a_function_of_the_reader_sees_no_closed_version_through_the_live_view(c
 
 
 def test_a_function_of_the_reader_sees_no_time_of_another_stream_through_the_full_view(case):
-    told, shown = seen(case.reader(), case.name(FORENSIC, "full"), "ds_valid_from")
-    assert told == shown
-    assert not any("1999" in time for time in told)
+    reported, shown = seen(case.reader(), case.name(FORENSIC, "full"), "ds_valid_from")
+    assert reported == shown
+    assert not any("1999" in time for time in reported)
 
 
 def test_views_of_an_older_version_become_barriers_and_keep_that_over_a_changed_type(case):

@@ -110,12 +110,12 @@ def test_what_the_model_does_not_say_stays_as_it_is_in_the_settings_file(tmp_pat
     mine = {"allowed": {"resources": {"cpu": "2"}}, "max_chain": 7, "kubernetes_conn_id": "k8s"}
     file.write_text(json.dumps(json.loads(file.read_text()) | mine | {"namespace_name": "elsewhere"}))
     bootstrap(tmp_path)
-    told = json.loads(file.read_text())
-    assert {key: told[key] for key in mine} == mine
-    assert told["namespace_name"] == "ns-yellow-live"
+    reported = json.loads(file.read_text())
+    assert {key: reported[key] for key in mine} == mine
+    assert reported["namespace_name"] == "ns-yellow-live"
 
 
-def test_a_settings_file_that_cannot_be_used_is_told_of_and_left_alone(tmp_path):
+def test_a_settings_file_that_cannot_be_used_is_reported_and_left_alone(tmp_path):
     bootstrap(tmp_path)
     (tmp_path / FILES[1]).write_text("{")
     done = bootstrap(tmp_path)

@@ -72,7 +72,7 @@ def test_a_stream_is_named_by_its_key_or_its_dag_id_and_each_platform_that_has_i
     assert one["command"][:2] == ["merge", "--platform=YellowLive"]
 
 
-def test_a_stream_that_is_not_there_is_told_with_the_nearest_one():
+def test_a_stream_that_is_not_there_is_reported_with_the_nearest_one():
     done = run("Stor1", "--model", EXAMPLES)
     assert isinstance(done.exception, StreamFactoryError)
     assert "Did you mean 'Store1'?" in done.exception.todo
@@ -95,10 +95,10 @@ def test_the_settings_are_those_of_the_settings_file_if_there_is_one(settings_di
     assert isinstance(done.exception, ProblemsFound)
     assert "the runner 'kubernetes' is switched off" in str(done.exception)
 
-    told, code = simulated(config(runner="process"))
-    assert (code, told["dag"]["settings"]) == (0, str(file))
-    assert told["dag"]["command"][1:4] == ["-m", "merge_jobs", "merge"]
-    assert told["dag"]["plan"]["pod"] is None
+    reported, code = simulated(config(runner="process"))
+    assert (code, reported["dag"]["settings"]) == (0, str(file))
+    assert reported["dag"]["command"][1:4] == ["-m", "merge_jobs", "merge"]
+    assert reported["dag"]["plan"]["pod"] is None
 
 
 def test_without_a_settings_file_they_are_those_that_bootstrap_would_write_for_the_model(settings_dir):
@@ -106,17 +106,17 @@ def test_without_a_settings_file_they_are_those_that_bootstrap_would_write_for_t
     done = run("Store1", "--model", EXAMPLES, "--platform", "YellowLive")
     assert done.exit_code == 0
     assert f"as bootstrap would write them; there is no {settings_dir}/yellowlive.settings.json" in done.stdout
-    told, code = simulated(config(), "--model", EXAMPLES)
-    assert (code, told["dag"]["settings"].partition(";")[0]) == (0, "as bootstrap would write them")
+    reported, code = simulated(config(), "--model", EXAMPLES)
+    assert (code, reported["dag"]["settings"].partition(";")[0]) == (0, "as bootstrap would write them")
 
 
 def test_simulate_names_every_problem_and_ends_with_1():
-    told, code = simulated(config(schedule="0 0 30 2 *", timezone="Europe/Zurigo"))
-    assert (code, told["dag"]) == (1, None)
-    assert [problem["path"] for problem in told["problems"]] == ["schedule", "timezone"]
-    told, code = simulated(config(shedule="@daily", postgres_port=0, stream_key=None))
+    reported, code = simulated(config(schedule="0 0 30 2 *", timezone="Europe/Zurigo"))
+    assert (code, reported["dag"]) == (1, None)
+    assert [problem["path"] for problem in reported["problems"]] == ["schedule", "timezone"]
+    reported, code = simulated(config(shedule="@daily", postgres_port=0, stream_key=None))
     assert code == 1
-    assert {problem["path"] for problem in told["problems"]} == {"shedule", "postgres_port", "stream_key"}
+    assert {problem["path"] for problem in reported["problems"]} == {"shedule", "postgres_port", "stream_key"}
 
 
 def test_simulate_words_problems_on_stderr():
@@ -127,9 +127,9 @@ def test_simulate_words_problems_on_stderr():
 
 @pytest.mark.parametrize("data", [[], 1, None, {"original_platform_name": "../../etc", "stream_key": 7}])
 def test_whatever_json_holds_is_judged_and_not_a_stack_trace(data):
-    told, code = simulated(data)
-    assert (code, told["dag"]) == (1, None)
-    assert told["problems"]
+    reported, code = simulated(data)
+    assert (code, reported["dag"]) == (1, None)
+    assert reported["problems"]
 
 
 @pytest.mark.parametrize(("text", "said"), [("{", "not JSON"), (None, "No such file"), (b"\xff", "it is not text")])
@@ -143,29 +143,29 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, text, said):
     assert said in done.exception.what
 
 
-def test_what_differs_from_the_model_is_told_key_by_key_but_not_what_only_says_the_default():
-    told, code = simulated(config(schedule="@daily", latency_seconds=60, retries=2), "--model", EXAMPLES)
+def test_what_differs_from_the_model_is_reported_key_by_key_but_not_what_only_says_the_default():
+    reported, code = simulated(config(schedule="@daily", latency_seconds=60, retries=2), "--model", EXAMPLES)
     assert code == 0
-    assert told["differences"] == [{"key": "schedule", "before": "* * * * *", "after": "@daily"}]
-    told, _ = simulated(config(latency_seconds=60), "--model", EXAMPLES)
-    assert told["differences"] == []
+    assert reported["differences"] == [{"key": "schedule", "before": "* * * * *", "after": "@daily"}]
+    reported, _ = simulated(config(latency_seconds=60), "--model", EXAMPLES)
+    assert reported["differences"] == []
 
 
-def test_differences_are_told_of_a_config_with_problems_too_and_of_a_stream_that_the_model_has_not():
+def test_differences_are_reported_for_a_config_with_problems_too_and_of_a_stream_that_the_model_has_not():
     done = run("--file", "-", "--model", EXAMPLES, given=json.dumps(config(shedule="@daily")))
     assert done.exit_code == 1
     assert f"Differs from the model in {EXAMPLES}:" in done.stdout
     assert "  shedule: (not set) -> @daily" in done.stdout
-    told, _ = simulated(config(store_name="New", stream_key="New"), "--model", EXAMPLES)
-    assert {"key": "stream_key", "before": None, "after": "New"} in told["differences"]
+    reported, _ = simulated(config(store_name="New", stream_key="New"), "--model", EXAMPLES)
+    assert {"key": "stream_key", "before": None, "after": "New"} in reported["differences"]
 
 
 def test_a_stream_without_a_cron_has_no_next_times(settings_dir):
     file = settings_dir / "yellowlive.settings.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "schedule": "@continuous"}))
     for schedule in (None, "@once", "@continuous"):
-        told, _ = simulated(config(schedule=schedule))
-        assert told["dag"]["next_times"] == []
+        reported, _ = simulated(config(schedule=schedule))
+        assert reported["dag"]["next_times"] == []
     assert "none, a trigger starts it" in run("--file", "-", given=json.dumps(config(schedule=None))).stdout
 
 

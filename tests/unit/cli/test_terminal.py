@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_plugin.cli.doctor import print_findings
-from airflow_plugin.cli.messages import confirm, print_error, talk
+from airflow_plugin.cli.messages import confirm, print_error, print_message
 from airflow_plugin.cli.streams_view import print_history, print_stream, print_streams
 from airflow_plugin.control.stream_table import StreamRow, Version
 from airflow_plugin.doctor.finding import Area
@@ -70,7 +70,7 @@ def version() -> Version:
         lambda: print_history([version()]),
         lambda: print_findings([Area(HOSTILE, HOSTILE).error(AIRFLOW_IS_INSTALLED, HOSTILE, HOSTILE)]),
         lambda: print_error(CommandWrong(HOSTILE, HOSTILE, HOSTILE)),
-        lambda: talk(HOSTILE),
+        lambda: print_message(HOSTILE),
     ],
     ids=["streams", "stream", "broken config", "history", "doctor", "error", "talk"],
 )

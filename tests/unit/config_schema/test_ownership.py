@@ -135,8 +135,8 @@ def test_a_new_workspace_sees_what_all_do_unless_the_ecosystems_owner_says_more(
     (folder / MAPPING).write_text(json.dumps([*entries, *more]))
     assert refused(folder, CALLCENTRE) == []
     edit(folder / "ecosystem" / "fraud.yaml", "masks: true", "may_see: [internal, pii]")
-    [told] = refused(folder, CALLCENTRE)
-    assert told.startswith("ecosystem/fraud.yaml:5: workspaces[0].may_see: what Fraud may see belongs to platform")
+    [reported] = refused(folder, CALLCENTRE)
+    assert reported.startswith("ecosystem/fraud.yaml:5: workspaces[0].may_see: what Fraud may see belongs to platform")
 
 
 OWN = """
@@ -356,11 +356,11 @@ def test_what_is_removed_is_its_owners_too(folder):
     entries = json.loads((folder / MAPPING).read_text())
     (folder / DESK).unlink()
     (folder / MAPPING).write_text("[]")
-    told = refused(folder, CRM)
-    assert len(told) == 3
-    assert "the workspace CallCentre, which is removed, belongs to callcentre" in told[0]
-    assert "the assignment of Callers of CallCentre to Live belongs to platform" in told[1]
-    assert "that no platform serves Trial of CallCentre belongs to callcentre" in told[2]
+    reported = refused(folder, CRM)
+    assert len(reported) == 3
+    assert "the workspace CallCentre, which is removed, belongs to callcentre" in reported[0]
+    assert "the assignment of Callers of CallCentre to Live belongs to platform" in reported[1]
+    assert "that no platform serves Trial of CallCentre belongs to callcentre" in reported[2]
     entries[0]["assignments"] = []
     (folder / MAPPING).write_text(json.dumps(entries))
     git(folder, "checkout", "-q", "--", DESK)

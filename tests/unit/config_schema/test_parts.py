@@ -1,4 +1,4 @@
-"""A model in several files is the model in one; what is wrong is told with the file and the line where it stands."""
+"""A model in several files is the model in one; a problem is reported with the file and the line of its part."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_what_a_file_adds_comes_after_what_is_there(folder):
     assert [store.name for store in load_model(folder).ecosystem.datastores] == ["Store1", "Shop"]
 
 
-def test_a_broken_rule_is_told_with_the_file_and_the_line_of_the_part(folder):
+def test_a_broken_rule_is_reported_with_the_file_and_the_line_of_the_part(folder):
     (folder / "ecosystem" / "shop.yaml").write_text(STORE.replace("[number]", "[nummer]"))
     assert problems(folder) == [
         "ecosystem/shop.yaml:7: datastores[0].datasets[0].primary_key: 'nummer' is no column. "
@@ -64,14 +64,14 @@ def test_a_broken_rule_is_told_with_the_file_and_the_line_of_the_part(folder):
     ]
 
 
-def test_the_second_of_a_file_is_told_as_its_second(folder):
+def test_the_second_of_a_file_is_reported_as_its_second(folder):
     second = STORE.split("datastores:\n")[1].replace("name: Shop", "name: Depot").replace("[number]", "[nummer]")
     (folder / "ecosystem" / "shop.yaml").write_text(STORE + second)
-    [told] = problems(folder)
-    assert told.startswith("ecosystem/shop.yaml:14: datastores[1].datasets[0].primary_key: 'nummer' is no column")
+    [reported] = problems(folder)
+    assert reported.startswith("ecosystem/shop.yaml:14: datastores[1].datasets[0].primary_key: 'nummer' is no column")
 
 
-def test_a_wrong_shape_is_told_with_the_file_and_the_line_of_the_part(folder):
+def test_a_wrong_shape_is_reported_with_the_file_and_the_line_of_the_part(folder):
     (folder / "ecosystem" / "shop.yaml").write_text(STORE.replace("type:", "typ:"))
     wrong, missing = problems(folder)
     assert wrong.startswith("ecosystem/shop.yaml:9: datastores[0].datasets[0].columns[0].typ: unknown key 'typ'")
@@ -97,7 +97,7 @@ def test_problems_of_all_files_come_at_once(folder):
     assert "'name' cannot stand in a part of the model" in found[1]
 
 
-def test_a_name_that_another_file_has_too_is_told_where_it_comes_second(folder):
+def test_a_name_that_another_file_has_too_is_reported_where_it_comes_second(folder):
     (folder / "ecosystem" / "shop.yaml").write_text(STORE.replace("name: Shop", "name: Store1"))
     assert any(
         problem.startswith("ecosystem/shop.yaml:3: datastores[0].name: 'Store1' ") for problem in problems(folder)

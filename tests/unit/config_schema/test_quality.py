@@ -150,7 +150,7 @@ def test_two_checks_of_one_name_are_refused(tmp_path):
     "pattern",
     ["(", "a)", "[a", "*a", "a**", "(|*)", "a{3,2}", "a{256}", "a\\", "(?P<x>a)", "(?<x>a)", "^*", "[^]", "a{1}{2}"],
 )
-def test_what_postgresql_cannot_compile_is_told(pattern):
+def test_what_postgresql_cannot_compile_is_reported(pattern):
     assert fault(pattern)
 
 

@@ -153,7 +153,7 @@ def test_defaults_are_left_out_of_the_row():
         ({"config_version": 10**4000}, "config_version", "config_version 10000000000000000000 is newer"),
     ],
 )
-def test_what_is_huge_is_refused_at_a_look_and_told_in_brief(change, path, what):
+def test_what_is_huge_is_refused_at_a_look_and_reported_in_brief(change, path, what):
     with pytest.raises(ProblemsFound) as caught:
         stream.stream_config(json.dumps({**EXAMPLE, **change}), "row")
     (problem,) = caught.value.problems
@@ -162,7 +162,7 @@ def test_what_is_huge_is_refused_at_a_look_and_told_in_brief(change, path, what)
     assert len(str(problem)) < 2000
 
 
-def test_of_many_problems_the_first_ones_are_told():
+def test_of_many_problems_the_first_ones_are_reported():
     with pytest.raises(ProblemsFound) as caught:
         stream.from_dict({**EXAMPLE, **{f"unknown{number}": 1 for number in range(30_000)}}, "row")
     assert len(caught.value.problems) == 21

@@ -120,7 +120,7 @@ def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
         (standing(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
     ],
 )
-def test_each_state_is_told_with_what_stands_and_what_is_wanted(found, state, said):
+def test_each_state_is_reported_with_what_stands_and_what_is_wanted(found, state, said):
     assert found.state is state
     assert re.search(said, str(found))
 
@@ -140,7 +140,7 @@ def test_tables_of_a_newer_program_are_refused_only_where_that_says_so(older_may
     assert raised.value.standing == newer
 
 
-def test_who_may_not_upgrade_is_told_who_may():
+def test_who_may_not_upgrade_is_informed_who_may():
     error = TablesTooOld("tables of yellowlive", standing(Part.STREAMS, 1), "permission denied for schema public")
     assert "this login may not change that (permission denied for schema public)" in error.what
     assert "Run dagfactory db upgrade with the login that owns the tables" in error.todo

@@ -249,7 +249,7 @@ def test_a_priority_is_admitted_from_and_to_the_ends_of_its_range(low, high):
     assert refused(settings, priority=low) == refused(settings, priority=high) == {}
 
 
-def test_a_long_value_is_told_shortened_on_one_line_and_without_a_password_in_an_address():
+def test_a_long_value_is_reported_shortened_on_one_line_and_without_a_password_in_an_address():
     (problem,) = refusals(config(git_repo_url="https://user:hush@host/" + "x" * 900), SETTINGS, "row")
     assert problem.what.startswith("'https://***@host/xxx")
     assert len(problem.what) < 150

@@ -51,7 +51,7 @@ def test_a_broken_row_that_never_was_good_has_no_dag():
     assert not found.quarantined["A"].kept
 
 
-def test_a_stream_whose_row_is_gone_keeps_its_dag_and_is_told_of():
+def test_a_stream_whose_row_is_gone_keeps_its_dag_and_is_reported():
     found = judge(KnownStream("A", None, row("A", "paused")))
     assert [plan.job.paused for plan in found.made.values()] == [True]
     assert found.quarantined["A"].kept

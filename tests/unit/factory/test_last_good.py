@@ -22,8 +22,8 @@ from airflow_plugin.rows.last_good import (
     KnownStream,
     LastGood,
     Row,
-    brought_up_to_date,
     merged,
+    updated_streams,
 )
 from airflow_plugin.rows.last_good_file import (
     LastGoodMissing,
@@ -134,13 +134,13 @@ def test_a_row_that_is_gone_keeps_its_stream_and_a_retired_one_does_not():
         TableRow("E", "active", "new"),
         TableRow("F", "retired", ""),
     ]
-    assert brought_up_to_date(STREAMS, table) == {
+    assert updated_streams(STREAMS, table) == {
         "B": KnownStream("B", Row("active", "new"), GOOD),
         "C": KnownStream("C", None, GOOD),
         "D#x": KnownStream("D#x", None, BAD),  # another shard's, perhaps: nobody here knows whether it is good
         "E": KnownStream("E", Row("active", "new")),
     }
-    assert brought_up_to_date(STREAMS, []).keys() == STREAMS.keys()
+    assert updated_streams(STREAMS, []).keys() == STREAMS.keys()
 
 
 def test_each_shard_keeps_what_it_found_good_and_what_the_others_did():

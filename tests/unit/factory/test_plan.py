@@ -1,4 +1,4 @@
-"""Configs become plans: what the job is told, what it gets of secrets, and what settings do not admit."""
+"""Configs become plans: what the job is given, which secrets it gets, and what settings do not admit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def config(**changes: Any) -> stream.StreamConfig:
     return stream.from_dict({key: value for key, value in {**EXAMPLE, **changes}.items() if value is not None})
 
 
-def test_the_job_is_told_its_stream_the_model_and_where_the_merge_store_is():
+def test_the_job_is_given_its_stream_the_model_and_where_the_merge_store_is():
     assert merge_arguments(config(), SETTINGS) == [
         "merge",
         "--platform=YellowLive",
@@ -67,9 +67,9 @@ def test_a_stream_of_one_dataset_names_it():
 
 def test_a_value_that_looks_like_a_flag_stays_one_argument_of_its_key():
     strange = config(store_name="--model", stream_key="--model", postgres_database="x --platform=Other")
-    told = merge_arguments(strange, SETTINGS)
-    assert "--store=--model" in told
-    assert "--postgres-database=x --platform=Other" in told
+    reported = merge_arguments(strange, SETTINGS)
+    assert "--store=--model" in reported
+    assert "--postgres-database=x --platform=Other" in reported
 
 
 def test_jobs_log_for_machines_where_the_settings_say_so_and_else_nothing_is_said_of_it():
@@ -107,7 +107,7 @@ def test_a_paused_row_has_no_assets_to_start_it_and_no_deadline():
     assert (plan.schedule_assets, plan.deadline) == ((), None)
 
 
-def test_only_who_the_settings_have_for_a_row_s_secret_is_told():
+def test_only_who_the_settings_have_for_a_row_s_secret_is_notified():
     settings = settings_of_row(EXAMPLE, notifiers={"slack": {"connection": "slack_ops", "channel": "#ops"}})
     assert dag_plan(config(), settings).notifier == Notifier("slack_ops", "#ops")
     others = settings_of_row({**EXAMPLE, "slack_credential_secret_name": "other"}, notifiers=settings.notifiers)

@@ -41,7 +41,7 @@ def test_a_stream_is_late_where_it_was_not_looked_at_for_longer_than_its_need_an
     assert (found.seconds if found else None) == over
 
 
-def test_a_stream_that_never_had_a_batch_is_told_as_such():
+def test_a_stream_that_never_had_a_batch_is_reported_as_such():
     found = late(60, LastLook(None), ago(3600), NOW)
     assert found is not None
     assert (found.never, found.since) == (True, ago(3600))

@@ -1,4 +1,4 @@
-"""The health of a platform's streams, from what was read of them: what is told, with which words, and what is not."""
+"""The health of a platform's streams, from what was read of them: what is reported, how, and what is not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def said(found: Health) -> list[tuple[str, str]]:
     return [(one.stream_key, str(one)) for one in found.problems]
 
 
-def test_streams_that_are_fine_are_told_in_one_line():
+def test_streams_that_are_fine_are_reported_in_one_line():
     found = judge(
         row(latency_seconds=600),
         row("Store2"),
@@ -57,7 +57,7 @@ def test_streams_that_are_fine_are_told_in_one_line():
     assert found == Health((), fine, known=3, late=0, ages={"Store1": Age(0.0, 0.0)})
 
 
-def test_the_age_of_the_data_is_told_of_each_active_stream_and_how_late_it_is():
+def test_the_age_of_the_data_is_reported_for_each_active_stream_and_how_late_it_is():
     looks = {"Store1": LastLook(NOW - timedelta(minutes=30)), "Store2": LastLook(NOW - timedelta(minutes=5))}
     rows = (row(latency_seconds=600), row("Store2"), row("Store3", status="paused"))
     found = judge(*rows, **looks, Store3=LastLook(NOW))
@@ -69,7 +69,7 @@ def test_a_platform_without_rows_is_fine():
     assert judge().fine.startswith("0 of 0 streams are fine")
 
 
-def test_a_broken_row_is_told_with_stream_path_what_and_what_to_do():
+def test_a_broken_row_is_reported_with_stream_path_what_and_what_to_do():
     found = judge(row(schedule="0 0 30 2 *", timezone="Europe/Zurigo"), row("Store2"))
     assert found.streams == ["Store1"]
     assert said(found) == [
@@ -87,7 +87,7 @@ def test_a_broken_row_is_told_with_stream_path_what_and_what_to_do():
     assert found.fine.startswith("1 of 2 streams are fine: 1 active, 0 paused")
 
 
-def test_late_data_of_an_active_stream_is_told_with_its_open_batch():
+def test_late_data_of_an_active_stream_is_reported_with_its_open_batch():
     look = LastLook(NOW - 2 * HOUR, 7, "failed", "nobody listens there")
     found = judge(row(latency_seconds=3600), Store1=look)
     assert said(found) == [
@@ -120,7 +120,7 @@ def test_a_broken_row_whose_dag_goes_on_as_it_was_is_judged_by_the_latency_of_th
     assert len(judge(broken).problems) == 1
 
 
-def test_a_row_that_is_gone_is_told_from_the_snapshot_or_without_one_from_the_history():
+def test_a_row_that_is_gone_is_reported_from_the_snapshot_or_without_one_from_the_history():
     good = Row("active", row("Store2").config_json)
     of_snapshot = judge(row(), gone=["Store3"], known=snapshot(KnownStream("Store2", good, good)))
     of_history = judge(row(), gone=["Store3"])
@@ -133,7 +133,7 @@ def test_a_row_that_is_gone_is_told_from_the_snapshot_or_without_one_from_the_hi
     assert "1 of 2 streams are fine" in of_history.fine
 
 
-def test_a_snapshot_that_nobody_renews_is_told():
+def test_a_snapshot_that_nobody_renews_is_reported():
     assert judge(known=snapshot(seen=500)).problems == ()
     (one,) = judge(known=snapshot(seen=4000)).problems
     assert one.stream_key == ""

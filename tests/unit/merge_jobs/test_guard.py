@@ -61,5 +61,5 @@ def age_of_third(of_next: int) -> int:
     "at_least",
     [3, 4, 750, WRAP // 2 - 1, WRAP // 2 + 2, WRAP // 2 + 3, WRAP - 1, WRAP, WRAP + 3, 7 * WRAP - 2, 7 * WRAP + 9],
 )
-def test_the_next_transaction_is_told_from_its_lower_half_over_every_wrap(at_least, ahead):
+def test_the_next_transaction_is_computed_from_its_lower_half_over_every_wrap(at_least, ahead):
     assert next_transaction(at_least, age_of_third(at_least + ahead)) == at_least + ahead

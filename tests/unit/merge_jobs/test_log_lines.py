@@ -17,8 +17,12 @@ def record(message: str, *arguments: object, error: Any = None) -> logging.LogRe
 def test_a_message_with_a_line_end_is_one_line():
     line = JsonLines({"run_id": "run 1"}).format(record("%s: found\n%s", "Store1", '"\u2028'))
     assert len(line.splitlines()) == 1
-    told = json.loads(line)
-    assert (told["message"], told["level"], told["run_id"]) == ('Store1: found\n"\u2028', "WARNING", "run 1")
+    reported = json.loads(line)
+    assert (reported["message"], reported["level"], reported["run_id"]) == (
+        'Store1: found\n"\u2028',
+        "WARNING",
+        "run 1",
+    )
 
 
 def test_an_unforeseen_error_has_its_traceback_in_the_same_line():

@@ -52,7 +52,7 @@ def test_a_single_dataset_store_wants_one_dataset(how):
         stream_of(ecosystem(Consistency.SINGLE_DATASET), "YellowLive", "Shop", **how)
 
 
-def test_rows_staged_for_another_model_are_told_by_the_fingerprint():
+def test_rows_staged_for_another_model_are_recognised_by_the_fingerprint():
     platform = replace(LIVE, documentation="new words")
     same = stream_of(ecosystem(platform=platform), "YellowLive", "Shop").fingerprint
     ours = stream_of(ecosystem(), "YellowLive", "Shop").fingerprint

@@ -63,7 +63,7 @@ def test_what_was_extracted_is_the_same_but_for_what_always_differs():
     assert compare(LIVE, *MODEL, "--strict").exit_code == 2
 
 
-def test_what_always_differs_is_told_too():
+def test_what_always_differs_is_reported_too():
     always = differing(LIVE, *MODEL, always=True)
     assert always["dag.max_active_runs"] == (None, 1)
     assert always["pod.env.postgres_USER"] == ("postgres_USER", "POSTGRES_USERNAME")
@@ -131,7 +131,7 @@ def test_the_rows_of_a_file_may_have_been_edited(tmp_path):
         ),
     ],
 )
-def test_each_difference_is_told_with_both_sides(tmp_path, old, new, differs):
+def test_each_difference_is_reported_with_both_sides(tmp_path, old, new, differs):
     found = differing(changed(tmp_path, old, new), *MODEL)
     if isinstance(differs, str):
         assert differs in found
@@ -154,7 +154,7 @@ def test_what_looks_like_a_secret_is_not_shown(tmp_path):
         assert "hidden-" not in done.output
 
 
-def test_a_row_that_the_factory_would_set_aside_is_told_as_that(settings):
+def test_a_row_that_the_factory_would_set_aside_is_reported_as_that(settings):
     given = json.loads(settings.read_text())
     settings.write_text(json.dumps({**given, "allowed": {}}))
     done = compare(LIVE, *MODEL)
@@ -171,7 +171,7 @@ def test_what_cannot_be_read_is_a_difference_of_a_row_that_has_it(tmp_path):
     assert compare(path, *MODEL, "--default", "retries=1").exit_code == 2
 
 
-def test_a_dag_without_a_row_is_told(tmp_path):
+def test_a_dag_without_a_row_is_reported(tmp_path):
     path = changed(tmp_path, '"Store1",\n        "--operation"', '"Store9",\n        "--operation"')
     path.write_text(path.read_text().replace("yellowlive__Store1_ingestion", "yellowlive__Store9_ingestion"))
     done = compare(path, *MODEL, "--as-modelled")

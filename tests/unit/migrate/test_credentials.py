@@ -27,5 +27,5 @@ def logins(*names: str) -> list[SecretKey]:
         ([SecretKey("model", "token")], {}, {}),
     ],
 )
-def test_a_secret_is_told_apart_by_its_keys_its_name_and_what_is_known(secrets, known, found):
+def test_a_secret_is_distinguished_by_its_keys_its_name_and_what_is_known(secrets, known, found):
     assert credentials(secrets, known) == found

@@ -15,8 +15,8 @@ from airflow_plugin.migrate.cutover_state import (
     Cutover,
     CutoverBusy,
     DagCutover,
-    alone,
     digest,
+    exclusive_cutover,
     read_state,
     state_path,
     write_state,
@@ -53,9 +53,9 @@ def test_a_file_that_is_no_state_is_refused_by_name(tmp_path, text):
 
 
 def test_two_cutovers_in_a_folder_do_not_mix(tmp_path):
-    with alone(tmp_path), pytest.raises(CutoverBusy), alone(tmp_path):
+    with exclusive_cutover(tmp_path), pytest.raises(CutoverBusy), exclusive_cutover(tmp_path):
         pass
-    with alone(tmp_path):
+    with exclusive_cutover(tmp_path):
         pass
 
 
@@ -70,7 +70,7 @@ def test_a_file_is_moved_aside_and_back_and_each_can_be_done_twice(begun, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("file", "aside", "told"),
+    ("file", "aside", "reported"),
     [
         ("dag", "dag", "both it and"),
         (None, None, "neither it nor"),
@@ -78,14 +78,14 @@ def test_a_file_is_moved_aside_and_back_and_each_can_be_done_twice(begun, tmp_pa
         (None, "another", "it is not as it was when the cutover began"),
     ],
 )
-def test_a_file_that_somebody_else_has_touched_is_left_as_it_is(begun, tmp_path, file, aside, told):
+def test_a_file_that_somebody_else_has_touched_is_left_as_it_is(begun, tmp_path, file, aside, reported):
     begun.path.unlink()
     for path, text in ((begun.path, file), (begun.aside, aside)):
         if text is not None:
             path.write_text(text)
     before = {one: one.read_text() for one in tmp_path.iterdir()}
     for step in (steps._move, steps._move_back):
-        with pytest.raises(StreamFactoryError, match=told):
+        with pytest.raises(StreamFactoryError, match=reported):
             step(begun, way(tmp_path))
     assert {one: one.read_text() for one in tmp_path.iterdir()} == before
 
@@ -98,11 +98,11 @@ def test_an_airflow_that_is_away_is_an_error_that_keeps_the_state(begun, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("url", "token", "told"),
+    ("url", "token", "reported"),
     [("localhost:8080", "t", "is no address"), ("http://localhost", None, "DAGFACTORY_AIRFLOW_TOKEN: it is not set")],
 )
-def test_an_address_and_a_token_are_wanted(url, token, told):
-    with pytest.raises(StreamFactoryError, match=told):
+def test_an_address_and_a_token_are_wanted(url, token, reported):
+    with pytest.raises(StreamFactoryError, match=reported):
         airflow(url, token)
 
 
@@ -134,11 +134,11 @@ def answering():
     server.server_close()
 
 
-@pytest.mark.parametrize(("code", "told"), [(401, "a token that is valid"), (403, "may edit DAGs"), (500, "log")])
-def test_a_refusal_says_what_to_do_and_not_the_token(answering, code, told):
+@pytest.mark.parametrize(("code", "reported"), [(401, "a token that is valid"), (403, "may edit DAGs"), (500, "log")])
+def test_a_refusal_says_what_to_do_and_not_the_token(answering, code, reported):
     handler, url, _ = answering
     handler.code = code
-    with pytest.raises(StreamFactoryError, match=told) as caught:
+    with pytest.raises(StreamFactoryError, match=reported) as caught:
         airflow(url, "hidden-token").dag("a")
     assert "hidden-token" not in str(caught.value)
     assert caught.value.retryable is (code == 500)

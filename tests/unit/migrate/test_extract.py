@@ -106,14 +106,14 @@ def test_each_dag_of_a_loop_is_a_stream_of_one_dataset():
     assert config.dag_id == "yellowlive__Store2__orders_ingestion"
 
 
-def test_what_cannot_be_read_is_told_with_file_line_and_what_to_do():
+def test_what_cannot_be_read_is_reported_with_file_line_and_what_to_do():
     path = STATIC / "partly_unreadable.py"
-    told = problems(path, *STORE3)
-    assert f"{path}:21: schedule: what schedule_of_today() gives is known only where the file runs" in told[0]
-    assert f"{path}:23: retries: \"int(Variable.get('retries'))\" is known only where" in told[1]
-    assert f"{path}:10: datasurface_docker_image: \"os.environ.get('MERGE_IMAGE'" in told[2]
-    assert all("or give --default" in one for one in told)
-    assert len(told) == 3
+    reported = problems(path, *STORE3)
+    assert f"{path}:21: schedule: what schedule_of_today() gives is known only where the file runs" in reported[0]
+    assert f"{path}:23: retries: \"int(Variable.get('retries'))\" is known only where" in reported[1]
+    assert f"{path}:10: datasurface_docker_image: \"os.environ.get('MERGE_IMAGE'" in reported[2]
+    assert all("or give --default" in one for one in reported)
+    assert len(reported) == 3
 
 
 def test_a_default_stands_in_for_what_cannot_be_read():
@@ -148,7 +148,7 @@ def test_a_schedule_is_read_in_each_way_that_airflow_takes_it(tmp_path, schedule
 
 
 @pytest.mark.parametrize(
-    ("schedule", "told"),
+    ("schedule", "reported"),
     [
         ("schedule=timedelta(minutes=7)", "no cron comes as often as this timedelta"),
         ("schedule=[Asset('s3://landing')]", "several assets is no cron"),
@@ -156,10 +156,10 @@ def test_a_schedule_is_read_in_each_way_that_airflow_takes_it(tmp_path, schedule
         ('schedule="every day"', "'every day' is not well formed"),
     ],
 )
-def test_a_schedule_that_no_row_can_have_is_a_problem(tmp_path, schedule, told):
+def test_a_schedule_that_no_row_can_have_is_a_problem(tmp_path, schedule, reported):
     path = written(tmp_path, "from airflow.sdk import Asset", **{'schedule="@hourly"': schedule})
     (problem,) = problems(path)
-    assert told in problem
+    assert reported in problem
 
 
 ON_MACHINE = "import os\nIN_PRODUCTION = os.environ.get('PROD')\n"
@@ -189,8 +189,8 @@ def test_what_something_unread_may_have_changed_is_not_known_any_more(tmp_path, 
     body = (STATIC / "yellowlive__Store1_ingestion.py").read_text()
     before = "def next_action" if key == "env" else "dag = DAG("
     path.write_text(body.replace(before, f"{ON_MACHINE}{text}\n\n\n{before}", 1))
-    told = problems(path)
-    assert any(f": {key}: " in one for one in told)
+    reported = problems(path)
+    assert any(f": {key}: " in one for one in reported)
 
 
 @pytest.mark.parametrize("word", ["break", "continue"])
@@ -233,7 +233,7 @@ def test_a_file_that_would_take_all_memory_takes_none(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         (
             "\n".join(f"{'  ' * i}for v{i} in {list(range(100))}:" for i in range(6)) + "\n" + "  " * 6 + "pass",
@@ -244,12 +244,12 @@ def test_a_file_that_would_take_all_memory_takes_none(tmp_path, text):
         ("env_vars = {}\nenv_vars['a'] = env_vars", "nested too deep"),
     ],
 )
-def test_a_file_that_would_take_all_day_is_a_problem(tmp_path, text, told):
+def test_a_file_that_would_take_all_day_is_a_problem(tmp_path, text, reported):
     path = tmp_path / "dag.py"
     body = (STATIC / "yellowlive__Store1_ingestion.py").read_text()
     path.write_text(body.replace("def next_action", f"{text}\n\n\ndef next_action", 1))
     (problem,) = static_files(path).problems
-    assert told in problem.what
+    assert reported in problem.what
 
 
 def test_a_file_that_is_no_python_is_a_problem_and_the_others_are_read(tmp_path):
@@ -264,7 +264,7 @@ def test_a_file_that_is_no_python_is_a_problem_and_the_others_are_read(tmp_path)
     assert yaml.safe_load(done.stdout)["platforms"]["YellowLive"]["Store1"]
 
 
-def test_a_stream_that_two_files_have_is_told_with_both(tmp_path):
+def test_a_stream_that_two_files_have_is_reported_with_both(tmp_path):
     for name in ("one.py", "two.py"):
         (tmp_path / name).write_text((STATIC / "yellowlive__Store1_ingestion.py").read_text())
     done = extract(tmp_path, "--model", EXAMPLES)
@@ -280,13 +280,13 @@ def test_a_flag_that_no_config_has_a_key_for_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("default", "told"),
+    ("default", "reported"),
     [("shedule=@daily", "Did you mean 'schedule'?"), ("schedule", "'schedule' sets no key")],
 )
-def test_a_default_that_sets_nothing_is_refused(default, told):
+def test_a_default_that_sets_nothing_is_refused(default, reported):
     done = extract(STATIC, "--default", default)
     assert isinstance(done.exception, StreamFactoryError)
-    assert told in str(done.exception)
+    assert reported in str(done.exception)
 
 
 def test_a_folder_without_files_is_an_error(tmp_path):

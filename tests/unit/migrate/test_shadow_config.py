@@ -1,4 +1,4 @@
-"""A shadow's row: its names, what it may not have, and what its job is told."""
+"""A shadow's row: its names, what it may not have, and what its job is given."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_stream_that_is_no_shadow_is_merged_as_ever():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         ({"shadow": True}, "'Store1' is not the key of store 'Store1__shadow'"),
         ({"shadow": True, "stream_key": "Store1__shadow"}, "a shadow has no schedule"),
@@ -64,10 +64,10 @@ def test_a_stream_that_is_no_shadow_is_merged_as_ever():
         ({"stream_key": "Store1__shadow", "store_name": "Store1__shadow"}, "has the name of a shadow"),
     ],
 )
-def test_nothing_else_can_have_a_shadows_name(changes, told):
+def test_nothing_else_can_have_a_shadows_name(changes, reported):
     with pytest.raises(ProblemsFound) as caught:
         from_dict({**EXAMPLE, "schedule": "@hourly", **changes})
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_a_model_with_a_datastore_of_a_shadows_name_is_refused_by_the_job():

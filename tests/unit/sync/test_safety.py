@@ -32,33 +32,33 @@ def columns(kind: str) -> tuple[Column, ...]:
     return (first, *others, replace(last, type=kind))
 
 
-def told(before: Ecosystem, after: Ecosystem) -> list[tuple[str, str]]:
+def reported(before: Ecosystem, after: Ecosystem) -> list[tuple[str, str]]:
     return [(found.dataset, found.what) for found in incompatible_changes(before, after)]
 
 
 def test_what_tables_can_follow_is_no_problem():
-    assert told(MODEL, MODEL) == []
+    assert reported(MODEL, MODEL) == []
     more = (*customers().columns, Column("shoe_size", "integer"))
-    assert told(MODEL, changed(columns=more)) == []
-    assert told(changed(columns=more), MODEL) == []  # a column that leaves the model stays in its table
-    assert told(changed(columns=columns("varchar(20)")), changed(columns=columns("text"))) == []
-    assert told(changed(columns=columns("int")), changed(columns=columns("bigint"))) == []
+    assert reported(MODEL, changed(columns=more)) == []
+    assert reported(changed(columns=more), MODEL) == []  # a column that leaves the model stays in its table
+    assert reported(changed(columns=columns("varchar(20)")), changed(columns=columns("text"))) == []
+    assert reported(changed(columns=columns("int")), changed(columns=columns("bigint"))) == []
 
 
 @pytest.mark.parametrize(("before", "after"), [("text", "varchar(20)"), ("bigint", "int"), ("date", "text")])
 def test_a_column_that_does_not_hold_every_value_any_more_is_named_with_both_types(before, after):
-    ((dataset, what),) = told(changed(columns=columns(before)), changed(columns=columns(after)))
+    ((dataset, what),) = reported(changed(columns=columns(before)), changed(columns=columns(after)))
     assert dataset == "Store1.customers"
     assert f"column {customers().columns[-1].name} was" in what
 
 
 def test_another_key_is_named():
     name = customers().columns[1].name
-    ((dataset, what),) = told(MODEL, changed(primary_key=(name,)))
+    ((dataset, what),) = reported(MODEL, changed(primary_key=(name,)))
     assert (dataset, what) == ("Store1.customers", f"its primary key was (id) and is ({name})")
 
 
 def test_a_dataset_that_goes_is_a_problem_only_where_a_workspace_used_it():
     without = replace(MODEL, datastores=())
-    assert {dataset for dataset, _ in told(MODEL, without)} == {"Store1.customers", "Store1.addresses"}
-    assert told(replace(MODEL, workspaces=()), without) == []
+    assert {dataset for dataset, _ in reported(MODEL, without)} == {"Store1.customers", "Store1.addresses"}
+    assert reported(replace(MODEL, workspaces=()), without) == []

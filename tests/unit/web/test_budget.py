@@ -27,9 +27,9 @@ def test_pages_lead_through_all_of_a_list_once():
     items = [{"number": number, "text": "x" * 100_000} for number in range(25)]
     seen, offset = [], 0
     while offset is not None:
-        told = page("rows", items[offset : offset + 20], len(items), offset)
-        seen += told["rows"]
-        offset = told["next"]
+        reported = page("rows", items[offset : offset + 20], len(items), offset)
+        seen += reported["rows"]
+        offset = reported["next"]
     assert seen == items
 
 

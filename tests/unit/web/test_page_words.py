@@ -52,7 +52,7 @@ def test_a_success_rate_is_never_rounded_up_to_all():
     assert asked("words.js", "it.percent(1)", "it.percent(0.999)", "it.percent(null)") == ["100%", "99%", "–"]
 
 
-def test_changes_are_told_key_by_key_and_an_equal_list_is_none():
+def test_changes_are_reported_key_by_key_and_an_equal_list_is_none():
     before, after = {"a": 1, "gone": True, "same": ["x"]}, {"a": 2, "new": [1], "same": ["x"]}
     (changes,) = asked("parts/diff.js", f"it.changesBetween({json.dumps(before)}, {json.dumps(after)})")
     assert changes == [
@@ -88,8 +88,8 @@ def test_a_view_stands_beside_the_merge_table_that_it_reads():
 
 
 def test_a_scale_ends_at_or_above_the_most_in_round_steps():
-    told = asked("charts/frame.js", "it.ticks(0)", "it.ticks(1)", "it.ticks(97)", "it.ticks(100)")
-    assert told == [[0, 1], [0, 0.25, 0.5, 0.75, 1], [0, 25, 50, 75, 100], [0, 25, 50, 75, 100]]
+    reported = asked("charts/frame.js", "it.ticks(0)", "it.ticks(1)", "it.ticks(97)", "it.ticks(100)")
+    assert reported == [[0, 1], [0, 0.25, 0.5, 0.75, 1], [0, 25, 50, 75, 100], [0, 25, 50, 75, 100]]
 
 
 def test_every_key_of_the_schema_has_its_place_in_the_form():

@@ -140,7 +140,7 @@ def save(seen: Looking) -> None:
     seen.page.get_by_role("alertdialog").get_by_role("button", name="Save").click()
 
 
-def test_who_is_too_late_is_told_and_may_load_what_is_there(looking):
+def test_who_is_too_late_is_informed_and_may_load_what_is_there(looking):
     late, quick = looking(), looking()
     edit_owner(late, "late")
     edit_owner(quick, "quick")

@@ -14,7 +14,7 @@ from merge_jobs.misfit import (
     ROUNDED,
     Encoder,
     Misfit,
-    unlike,
+    wrong_kind,
 )
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -36,7 +36,7 @@ def decimal(value: Any, type_name: str) -> Decimal:
             return Decimal(value)
         except InvalidOperation:
             raise Misfit(*RANGE) from None
-    raise unlike(value, type_name)
+    raise wrong_kind(value, type_name)
 
 
 def integer_encoder(of: SqlType, type_name: str) -> Encoder:
@@ -55,7 +55,7 @@ def integer_encoder(of: SqlType, type_name: str) -> Encoder:
 
 def _whole(value: Any, type_name: str) -> int:
     if isinstance(value, str) and not WHOLE.fullmatch(value):
-        raise unlike(value, type_name)
+        raise wrong_kind(value, type_name)
     number = decimal(value, type_name)
     if not number.is_finite() or number.adjusted() > INTEGERS["bigint"]:
         raise Misfit(*RANGE)
@@ -161,6 +161,6 @@ def boolean_encoder(of: SqlType, type_name: str) -> Encoder:
             return "t"
         if word in FALSEHOODS:
             return "f"
-        raise unlike(value, type_name)
+        raise wrong_kind(value, type_name)
 
     return encode

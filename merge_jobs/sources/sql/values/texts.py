@@ -19,7 +19,7 @@ from merge_jobs.misfit import (
     Encoder,
     Misfit,
     refuse,
-    unlike,
+    wrong_kind,
 )
 from merge_jobs.sources.sql.values.numbers import float_text, number_text
 from merge_jobs.sources.sql.values.times import duration
@@ -54,7 +54,7 @@ def plain(value: Any, type_name: str) -> str:
     """Return the text of a value that is no text."""
     write = next((write for kind, write in TEXTS_OF if isinstance(value, kind)), None)
     if write is None:
-        raise unlike(value, type_name)
+        raise wrong_kind(value, type_name)
     return write(value)
 
 
@@ -120,7 +120,7 @@ def uuid_encoder(of: SqlType, type_name: str) -> Encoder:
             try:
                 return str(UUID(value))
             except ValueError:
-                raise unlike(value, type_name) from None
+                raise wrong_kind(value, type_name) from None
         return str(value) if isinstance(value, UUID) else refuse(value, type_name)
 
     return encode
@@ -132,7 +132,7 @@ def bytea_encoder(of: SqlType, type_name: str) -> Encoder:
     def encode(value: Any) -> str:
         if isinstance(value, bytes | bytearray | memoryview):
             return "\\\\x" + value.hex()
-        raise unlike(value, type_name)
+        raise wrong_kind(value, type_name)
 
     return encode
 
@@ -144,7 +144,7 @@ def bit_encoder(of: SqlType, type_name: str) -> Encoder:
     def encode(value: Any) -> str:
         text = str(int(value)) if isinstance(value, bool) else value
         if not isinstance(text, str) or text.strip("01"):
-            raise unlike(value, type_name)
+            raise wrong_kind(value, type_name)
         if of.base == "bit" and len(text) != length and length is not None:
             text = text.lstrip("0").rjust(length, "0")
         if length is not None and len(text) > length:

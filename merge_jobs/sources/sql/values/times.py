@@ -18,7 +18,7 @@ from merge_jobs.misfit import (
     Encoder,
     Misfit,
     refuse,
-    unlike,
+    wrong_kind,
 )
 
 DAY = r"\d{4}-\d\d-\d\d"
@@ -89,7 +89,7 @@ def timestamp_encoder(of: SqlType, type_name: str) -> Encoder:
         elif isinstance(value, date):
             has_zone, value = False, value.isoformat()
         else:
-            raise unlike(value, type_name)
+            raise wrong_kind(value, type_name)
         if has_zone and not zoned:
             raise Misfit(*ZONED)
         return str(value)
@@ -117,7 +117,7 @@ def time_encoder(of: SqlType, type_name: str) -> Encoder:
             value = duration(value)
         text = value.isoformat() if isinstance(value, time) else value
         if not isinstance(text, str):
-            raise unlike(value, type_name)
+            raise wrong_kind(value, type_name)
         found = TIME.fullmatch(text)
         if found is None:
             raise Misfit(*NO_STAMP)
@@ -138,7 +138,7 @@ def interval_encoder(of: SqlType, type_name: str) -> Encoder:
     def encode(value: Any) -> str:
         text = duration(value) if isinstance(value, timedelta) else value
         if not isinstance(text, str):
-            raise unlike(value, type_name)
+            raise wrong_kind(value, type_name)
         found = DURATION.fullmatch(text)
         if found is None:
             raise Misfit(*NO_DURATION)

@@ -62,7 +62,7 @@ def on_tables(case, kind, do):
     return done
 
 
-def told(result):
+def reported(result):
     """Strategy, updated, unchanged."""
     ((_, of),) = result.datasets.items()
     return of.strategy, of.counts.updated, of.counts.unchanged
@@ -113,8 +113,8 @@ def test_a_key_that_the_merge_store_writes_otherwise(merging, new_database, of_c
     case.datasets = (dataset("v", id=ours, v="text"),)
     case.run(LIVE)
     case.execute("UPDATE t SET v = 'new' WHERE n = 1")
-    assert told(case.run(LIVE)) == ("key_hash_diff", 1, rows - 1)
-    assert told(case.run(LIVE)) == ("key_hash_diff", 0, rows)
+    assert reported(case.run(LIVE)) == ("key_hash_diff", 1, rows - 1)
+    assert reported(case.run(LIVE)) == ("key_hash_diff", 0, rows)
     assert sorted(row[1] for row in case.open_rows(LIVE, case.datasets[0]).values()) == sorted(
         row[1] for row in case.source_rows(case.datasets[0]).values()
     )
@@ -129,7 +129,7 @@ def test_a_key_of_a_source_with_another_encoding(merging, encoded, kind):
     case.datasets = (dataset("v", id="text", v="text"),)
     case.merge(kind)
     case.execute("UPDATE t SET v = 'ä' WHERE id = 'Müller'")
-    assert told(case.merge(kind)) == ("key_hash_diff", 1, 1)
+    assert reported(case.merge(kind)) == ("key_hash_diff", 1, 1)
 
 
 # --- values that a cast to text does not tell apart
@@ -161,7 +161,7 @@ def test_a_change_that_a_cast_to_text_would_hide(merging, of_case):
     case.datasets = (dataset("v", id="integer", v=ours),)
     case.run(LIVE)
     case.execute(f"UPDATE t SET v = {after} WHERE id = 1")
-    assert told(case.run(LIVE)) == ("key_hash_diff", 1, 1)
+    assert reported(case.run(LIVE)) == ("key_hash_diff", 1, 1)
 
 
 # --- names of ours
@@ -213,7 +213,7 @@ def test_a_row_twice_is_refused_whatever_the_strategy(merging, wanted, more):
             ("duplicate", {"id": key}, 2)
         ]
     case.execute("CREATE OR REPLACE VIEW v AS SELECT * FROM t")
-    assert told(case.run(LIVE))[1:] == (0, 300)
+    assert reported(case.run(LIVE))[1:] == (0, 300)
 
 
 def test_a_row_twice_is_refused_by_the_first_load_and_by_row_versions(merging):
@@ -284,7 +284,7 @@ def test_a_file_that_is_replaced_while_it_is_read_fails_so_that_a_retry_helps(of
     with pytest.raises(MapWrong, match="the source changed while it was read") as caught:
         of_file.run(LIVE)
     assert caught.value.retryable
-    assert told(of_file.merge(LIVE)) == ("full", changed + 1, 99 - changed)
+    assert reported(of_file.merge(LIVE)) == ("full", changed + 1, 99 - changed)
 
 
 def test_a_file_that_is_replaced_behind_the_hashes_is_read_by_the_next_batch(of_file, monkeypatch):
@@ -293,8 +293,8 @@ def test_a_file_that_is_replaced_behind_the_hashes_is_read_by_the_next_batch(of_
     now = {**ROWS, 1: "new"}
     of_file.write(now)
     meanwhile(monkeypatch, "copy_rows_of_new_hashes", lambda: of_file.write({**now, 2: "newer"}))
-    assert told(of_file.run(LIVE)) == ("key_hash_diff", 1, 99)
-    assert told(of_file.merge(LIVE)) == ("key_hash_diff", 1, 99)
+    assert reported(of_file.run(LIVE)) == ("key_hash_diff", 1, 99)
+    assert reported(of_file.merge(LIVE)) == ("key_hash_diff", 1, 99)
 
 
 @pytest.mark.parametrize("wanted", [StrategyOption.AUTO, StrategyOption.FULL], ids=["initial", "full"])
@@ -317,7 +317,7 @@ def test_a_first_load_and_a_full_batch_read_rows_and_hashes_in_one_pass(of_file,
         patch.setattr(RowHashes, "_copy", then_replaced)
         of_file.run(LIVE, strategy=wanted)
     assert passes == ["rows_and_hashes"]
-    assert told(of_file.merge(LIVE)) == (
+    assert reported(of_file.merge(LIVE)) == (
         "key_hash_diff",
         1 if wanted is StrategyOption.AUTO else 2,
         99 if wanted is StrategyOption.AUTO else 98,
@@ -382,7 +382,7 @@ def test_an_audit_of_hashes_that_finds_missed_changes_merges_them_and_reads_all_
 ):
     tamper(hashed, "UPDATE {merge} SET v = 'wrong' WHERE id <= 3; INSERT INTO {merge} VALUES (999, 'x')")
     tamper(hashed, "DELETE FROM {merge} WHERE id = 4")
-    hashed.execute("UPDATE t SET v = 'new' WHERE id = 300")  # which the hashes would have told
+    hashed.execute("UPDATE t SET v = 'new' WHERE id = 300")  # which the hashes would have found
     done = hashed.run(LIVE, audit_interval=ALWAYS).datasets["v"]
     assert (done.counts.inserted, done.counts.updated, done.counts.deleted) == (1, 4, 1)
     reason = "an audit found 5 changes that it would have missed"

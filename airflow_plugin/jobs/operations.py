@@ -13,14 +13,14 @@ from typing import Any
 from config_schema.errors import ProblemsFound, choose_from
 from config_schema.problem import Problem, Rule
 
-CONF_IS_OBJECT = Rule("DF2501", "The conf of an operation is an object.")
-CONF_KEY_KNOWN = Rule("DF2502", "A key of an operation's conf is known.")
-CONF_ACTION_KNOWN = Rule("DF2503", "An operation names an action that there is.")
-CONF_TEXTS = Rule("DF2504", "Texts of a conf are single lines of printable characters, and not too long.")
-CONF_SAYS_WHO = Rule("DF2505", "An operation says who asks for it.")
-CONF_STREAM = Rule("DF2506", "An operation names a stream if, and only if, its action concerns one stream.")
-CONF_DATASET = Rule("DF2507", "Only the action trust names a dataset.")
-CONF_ALLOW_DELETES = Rule("DF2508", "`allow_deletes` in a run's conf is true, or not given.")
+CONF_IS_OBJECT = Rule("DF2701", "The conf of an operation is an object.")
+CONF_KEY_KNOWN = Rule("DF2702", "A key of an operation's conf is known.")
+CONF_ACTION_KNOWN = Rule("DF2703", "An operation names an action that there is.")
+CONF_TEXTS = Rule("DF2704", "Texts of a conf are single lines of printable characters, and not too long.")
+CONF_SAYS_WHO = Rule("DF2705", "An operation says who asks for it.")
+CONF_STREAM = Rule("DF2706", "An operation names a stream if, and only if, its action concerns one stream.")
+CONF_DATASET = Rule("DF2707", "Only the action trust names a dataset.")
+CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
 
 WHERE = "conf"
 ALLOW_DELETES, BY = "allow_deletes", "by"  # in the conf of a stream's own run

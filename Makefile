@@ -18,7 +18,7 @@ SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=t
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-web soak constraints docs image pin-images clean
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ soak: $(VENV)/dev  ## Kill jobs and databases while data changes, then judge eve
 
 bench-web: $(VENV)/dev  ## Measure the API with 2000 streams and 100000 batches; ARGS="--streams 200 --batches 10000" for less
 	$(BIN)/python -m tests.benchmarks.web $(ARGS)
+
+bench-model: $(VENV)/dev  ## Measure what a model of 10 to 10000 streams costs commands and jobs; ARGS="--streams 1000" for less
+	$(BIN)/python -m tests.benchmarks.model $(ARGS)
 
 constraints: $(VENV)/dev  ## Pin the newest of everything
 	$(UV) pip compile --quiet --upgrade --no-annotate --no-header --all-extras --python-version 3.11 \

@@ -16,8 +16,6 @@ from math import inf
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterError, croniter  # what Airflow's cron timetables use
-
 NOT_CRON = ("@once", "@continuous")
 PRESETS = {
     "@hourly": "0 * * * *",
@@ -43,6 +41,8 @@ def schedule_fault(schedule: str | None) -> str | None:
     """Return why a schedule never comes, as on 30 February; None if it does."""
     if schedule is None or schedule in NOT_CRON:
         return None
+    from croniter import CroniterError, croniter  # what Airflow's cron timetables use; a merge job needs none of it
+
     try:
         croniter(PRESETS.get(schedule, schedule)).get_next()
     except (CroniterError, ValueError) as error:
@@ -139,6 +139,8 @@ def _calendar() -> Sequence[date]:
 
 def _times_and_days(schedule: str) -> tuple[Sequence[int], _Days]:
     """Return the minutes of a day at which it runs, in their order, and its days."""
+    from croniter import croniter
+
     fields: Any = croniter.expand(PRESETS.get(schedule, schedule))  # its stubs leave out what `L` and `#` give
     (minutes, hours, days, months, weekdays), nth = fields[:2]
     times = sorted(60 * hour + minute for hour in _numbers(hours, 24) for minute in _numbers(minutes, 60))

@@ -178,6 +178,11 @@ def compiled_model_table(platform: str) -> str:
     return shortened(f"{platform}_compiled_model")
 
 
+def job_model_table(platform: str) -> str:
+    """Return the name of the table with what sync compiled of the model for jobs."""
+    return shortened(f"{platform}_job_model")
+
+
 def batch_counter_table(platform: str) -> str:
     """Return the name of the table that numbers the batches of each stream."""
     return shortened(f"{platform}_batch_counter")
@@ -226,6 +231,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         stream_revision_table(platform),
         model_state_table(platform),
         compiled_model_table(platform),
+        job_model_table(platform),
         batch_counter_table(platform),
         batch_metrics_table(platform),
         rejected_keys_table(platform),

@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from airflow_plugin.sync.diff import StreamChange, SyncAction
+from airflow_plugin.sync.job_models import JobModelSync
 from airflow_plugin.sync.plan import Plan, PlatformPlan
 from config_schema.terminal import PlainConsole
 
@@ -48,6 +49,14 @@ def summary(plan: Plan, done: bool) -> str:
         if count
     ]
     return f"{', '.join(parts) or 'no streams'}; model at {plan.commit[:SHORT_COMMIT]}"
+
+
+def job_model_lines(models: JobModelSync) -> Iterator[str]:
+    """Yield what jobs read of the model: how many rows were written, or why none."""
+    for platform, change in models.changes.items():
+        changed = f"{change.written} written, {change.deleted} deleted"
+        yield f"{platform}: its jobs read {change.rows} rows of the model, {changed}"
+    yield from models.notes
 
 
 def _platform_lines(platform: PlatformPlan) -> Iterator[Text]:

@@ -76,8 +76,9 @@ def sync(
 ) -> None:
     """Bring the stream tables in line with the model: show the plan, ask, apply.
 
-    The model must be committed to git, because jobs run that commit. Of a model that is code (eco.py) sync records
-    what it gives, and jobs read that: the code runs here in a closed process, or ran in dagfactory model compile.
+    The model must be committed to git, because jobs run that commit. Once its branch has the commit, sync writes each
+    stream's part of the model into the merge store, and jobs read that: they clone nothing. Of a model that is code
+    (eco.py) sync records what it gives: it runs here in a closed process, or ran in dagfactory model compile.
     Refused are a commit that does not descend from the one applied last, and changes that data cannot follow: another
     key, a narrower column, a used dataset gone. Each platform's merge store is reached by DAGFACTORY_<PLATFORM>_DSN,
     or by the model and its secret's <SECRET>_USERNAME and <SECRET>_PASSWORD. A row that was changed by hand since the
@@ -95,10 +96,11 @@ def sync(
     stored all of them (with --wait).
     """
     from airflow_plugin.cli.messages import confirm, print_warning
-    from airflow_plugin.cli.plan_view import left_note, print_plan, summary
+    from airflow_plugin.cli.plan_view import job_model_lines, left_note, print_plan, summary
     from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
     from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
+    from airflow_plugin.sync.job_models import job_models
     from airflow_plugin.sync.plan import changed_by_platform
     from airflow_plugin.sync.planned import planned
     from airflow_plugin.sync.safety import refuse_clashes, refuse_incompatible, refuse_rollback
@@ -113,7 +115,8 @@ def sync(
         warned = print_warning if force_rollback else None
         refuse_incompatible(plan, source.model, found.model_at, allow_incompatible or (), warned)
         refuse_clashes(plan, airflow_owner(airflow))
-        applies = (plan.changes_anything or found.lacks_compiled) and not dry_run
+        models = None if dry_run else job_models(source, found.stores)
+        applies = models is not None and (plan.changes_anything or found.lacks_compiled or bool(models.platforms))
         asks = applies and not yes and sys.stdin.isatty()
         if asks or not as_json:
             print_plan(plan, on_stderr=as_json)
@@ -125,6 +128,7 @@ def sync(
                 found.graph,
                 source.commit,
                 compiled=source.compiled,
+                job_models=models,
                 shown=plan,
                 overwrite_drift=overwrite_drift,
             )
@@ -133,6 +137,8 @@ def sync(
     else:
         for name in found.left:
             echo(left_note(name))
+        for line in () if models is None else job_model_lines(models):
+            echo(line)
         echo(summary(plan, done=not dry_run))
     if airflow is not None and applies:
         changed = changed_by_platform(plan)

@@ -25,6 +25,7 @@ TABLES = {
     "revision_table": names.stream_revision_table,
     "model_state_table": names.model_state_table,
     "compiled_model_table": names.compiled_model_table,
+    "job_model_table": names.job_model_table,
     "counter": names.batch_counter_table,
     "metrics": names.batch_metrics_table,
 }

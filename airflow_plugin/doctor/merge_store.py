@@ -16,6 +16,7 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_changes import trigger_statement
 from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.doctor.job_model import job_model_findings
 from airflow_plugin.doctor.logins import login_findings
 from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.doctor.tls import session_findings
@@ -66,6 +67,8 @@ def merge_store_findings(
             yield from _of_tables(connection, settings, tables)
             yield from _of_revisions(connection, settings, tables)
             yield from _of_versions(connection, settings, tables)
+            if all(tables.get(table, (True, False))[0] for table in _model_tables(settings.platform_name)):
+                yield from job_model_findings(connection, settings)
     except StreamFactoryError as error:
         yield from area.of_error(error)
         return
@@ -117,7 +120,8 @@ def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Find
 def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:
     """Return the existing tables, and whether the user may read and write them."""
     platform = settings.platform_name
-    wanted = [*_own_tables(platform), *_batch_tables(platform), names.schema_version_table(platform)]
+    others = names.schema_version_table(platform), names.job_model_table(platform)
+    wanted = [*_own_tables(platform), *_batch_tables(platform), *others]
     rows = fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
     return {table: (read, write) for table, read, write in rows}
 
@@ -213,3 +217,7 @@ def _own_tables(platform: str) -> tuple[str, str, str]:
 
 def _batch_tables(platform: str) -> tuple[str, str]:
     return names.batch_counter_table(platform), names.batch_metrics_table(platform)
+
+
+def _model_tables(platform: str) -> tuple[str, str]:
+    return names.model_state_table(platform), names.job_model_table(platform)

@@ -13,6 +13,7 @@ from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.sync.graph import Streams
+from airflow_plugin.sync.job_models import JobModelSync
 from airflow_plugin.sync.plan import Plan, PlatformPlan, platform_plan, row_changes
 from airflow_plugin.sync.stores import ConnectedStore
 from config_schema.errors import StreamFactoryError
@@ -73,12 +74,13 @@ def apply(
     commit: str,
     *,
     compiled: CompiledModel | None = None,
+    job_models: JobModelSync | None = None,
     shown: Plan | None = None,
     overwrite_drift: bool = False,
     changed_by: str | None = None,
     lock_seconds: float = LOCK_SECONDS,
 ) -> Plan:
-    """Bring the rows to the model's state, record its commit and what its code gave; return what was done.
+    """Bring the rows to the model's state, record its commit and what was compiled of it; return what was done.
 
     Every store is locked and written before the first one commits, so that a store that fails leaves all as they
     were. Raise StalePlan if something else is to be changed than in the plan `shown`; where another sync has done it
@@ -94,6 +96,8 @@ def apply(
         _write(session, plan, who)
         if compiled is not None:
             _keep_compiled(session, platform, compiled, who)
+        if job_models is not None:
+            job_models.write(session, platform)
         done.append(plan)
     _commit(stores)
     order = list(graph)

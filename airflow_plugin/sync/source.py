@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from config_schema import names
 from config_schema.errors import FileUnreadable, StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
 from config_schema.load.folder import compiled, is_code, read_model, reading
-from config_schema.load.git import checkout, commit_of, descends_here, descends_there, place_of
-from config_schema.model import Platform
+from config_schema.load.git import checkout, commit_of, descends_here, descends_there, is_on_branch, place_of
+from config_schema.model import GitRepository, Platform
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 
 SHOWN_COMMIT = 12
@@ -38,6 +40,8 @@ class CommittedModel:
     # StreamFactoryError.
     descends_from: Callable[[str], bool]
     model_at: ModelAt
+    # Whether jobs would check out the same: the repository's branch has the commit, with the model in its top folder.
+    is_on: Callable[[GitRepository], bool]
 
     def platforms(self, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
         """Return the platforms of these names, or all. Raises UnknownName for an unknown name."""
@@ -70,7 +74,10 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
         return _model_at((str(repository), other, None), other, inside, known, runs_code=compiled_file is None)
 
-    return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at)
+    def is_on(wanted: GitRepository) -> bool:
+        return not inside and _is_on_branch(wanted, commit)
+
+    return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at, is_on)
 
 
 def model_of_repository(url: str, branch: str, token: str | None, compiled_file: Path | None = None) -> CommittedModel:
@@ -87,8 +94,17 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
         return _model_at((url, branch, token), other, "", known, runs_code=compiled_file is None)
 
+    def is_on(wanted: GitRepository) -> bool:
+        return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit)
+
     descends = partial(descends_there, url, branch, commit, token=token)
-    return CommittedModel(model, commit, compiled_model, descends, model_at)
+    return CommittedModel(model, commit, compiled_model, descends, model_at, is_on)
+
+
+def _is_on_branch(repository: GitRepository, commit: str) -> bool:
+    """Return whether the branch that jobs read has the commit; Raises GitError where that cannot be seen."""
+    token = os.environ.get(names.secret_variable(repository.credential, "token"))
+    return is_on_branch(repository.url, repository.branch, commit, token)
 
 
 class ModelNotCompiled(StreamFactoryError):

@@ -4,6 +4,7 @@ Not for the parse path. Read `folder.py` first; `documents.py` reads files, `pyt
 `git.py` fetches a folder.
 """
 
-from config_schema.load.folder import Model, load_model
+from config_schema.load.folder import load_model
+from config_schema.model.mapping import Model
 
 __all__ = ["Model", "load_model"]

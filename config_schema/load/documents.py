@@ -1,28 +1,25 @@
-"""Files to plain data, and plain data to and from the model's dataclasses."""
+"""Files to plain data; plain data to and from the model's dataclasses as plain_data.py does it."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any
 
-import cattrs
 import yaml
-from cattrs.strategies import configure_tagged_union, configure_union_passthrough
 
 from config_schema.errors import ProblemsFound
 from config_schema.load import model_yaml
 from config_schema.load.model_files import NotInside, read_inside
-from config_schema.model.quality import QualityCheck
+from config_schema.model.plain_data import plain, structured
 from config_schema.problem import Rule
 
 FILE_IS_READABLE = Rule("DF1321", "A file of a model can be read: it is YAML or JSON in UTF-8, in the model's folder.")
 FILE_IS_THERE = Rule("DF1322", "A file that a model needs is there.")
 
-Model = TypeVar("Model")
-CHECK_KINDS: dict[type, str] = {shape: shape.kind.value for shape in get_args(QualityCheck)}
-
+# What users' eco.py import from here.
+__all__ = ["json_document", "plain", "structured", "yaml_document"]
 
 # What a person who meets an error of YAML's can do about it, by words in it.
 ADVICE = {
@@ -124,23 +121,6 @@ def _text(path: Path, folder: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _unreadable(path, f"the byte 0x{data[error.start]:02x} is no UTF-8", line, "Save it as UTF-8") from error
-
-
-def structured(data: Any, kind: type[Model]) -> Model:
-    """Return the dataclass for data that has passed its schema: enums by value, lists as tuples."""
-    return _converter().structure(data, kind)
-
-
-def plain(model: Any) -> Any:
-    """Return JSON-ready data for a dataclass, without keys that have their default: the inverse of `structured`."""
-    return _converter().unstructure(model)
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(omit_if_default=True, unstruct_collection_overrides={tuple: list})
-    configure_union_passthrough(int | float | str | None, converter)
-    configure_tagged_union(QualityCheck, converter, tag_generator=CHECK_KINDS.__getitem__, tag_name="kind")
-    return converter
 
 
 def _unreadable(path: Path, what: str, line: int | None = None, todo: str | None = None) -> ProblemsFound:

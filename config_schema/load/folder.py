@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from config_schema.load.lines import with_lines
 from config_schema.load.model_files import files_digest
 from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
-from config_schema.model import Ecosystem, ProductionStatus
+from config_schema.model import Ecosystem
 from config_schema.model.compiled import CompiledModel
-from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
+from config_schema.model.mapping import Model, mapping_of
 from config_schema.problem import Problem, Rule
 from config_schema.rules.check import Place, check_model, schema_problems
 
@@ -30,15 +29,6 @@ MODEL_FILES = (YAML_FILE, PARTS_FOLDER, PYTHON_FILE, MAPPING_FILE)
 
 # Gives the ecosystem's data for the path of an eco.py: by running it apart, or what that gave before.
 CodeReader = Callable[[Path], Any]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A checked model: what there is, and which platform serves which dataset group."""
-
-    ecosystem: Ecosystem
-    mappings: tuple[DsgMapping, ...]
-    is_code: bool = field(default=False, compare=False)
 
 
 def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
@@ -83,7 +73,7 @@ def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, l
     problems += mapping_problems
     if problems:
         return None, problems
-    mappings = tuple(_dsg_mapping(entry) for entry in mapping_data)
+    mappings = tuple(mapping_of(entry) for entry in mapping_data)
     is_code = (folder / PYTHON_FILE).is_file()
     return (Model(documents.structured(eco_data, Ecosystem), mappings, is_code), place), []
 
@@ -125,20 +115,6 @@ def _mapping_data(folder: Path) -> tuple[Any, list[Problem]]:
     except ProblemsFound as error:
         return None, list(error.problems)
     return data, schema_problems(data, "mapping", lambda path: (MAPPING_FILE, path))
-
-
-def _dsg_mapping(entry: dict[str, Any]) -> DsgMapping:
-    assignments = tuple(
-        Assignment(
-            data_platform=one["dataPlatform"],
-            status=AssignmentStatus(one["status"]),
-            documentation=one.get("documentation", ""),
-            production_status=ProductionStatus[one.get("productionStatus", "NOT_PRODUCTION")],
-            deprecations_allowed=one.get("deprecationsAllowed") == "ALLOWED",
-        )
-        for one in entry["assignments"]
-    )
-    return DsgMapping(entry["dsgName"], entry["workspace"], assignments)
 
 
 def is_code(folder: Path) -> bool:

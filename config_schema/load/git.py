@@ -18,6 +18,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import MODEL_FILES
 
 TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
+LOOK_SECONDS = 20.0  # for a look at a branch that sync can do without
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
 TRANSPORT = re.compile(r"[A-Za-z0-9+.-]+::")  # git's way to name the program for an address that has another scheme
@@ -168,9 +169,16 @@ class RepositoryMissing(GitError):
 class _Git:
     """git in a folder, with a time limit for all of its calls; nothing of it is left running."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], where: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        where: str,
+        token: str | None = None,
+        seconds: float = TIME_LIMIT_SECONDS,
+    ) -> None:
         self._folder, self._environment, self._where, self._token = folder, environment, where, token
-        self._end = time.monotonic() + TIME_LIMIT_SECONDS
+        self._seconds, self._end = seconds, time.monotonic() + seconds
 
     def __call__(self, *arguments: str) -> str:
         """Return what git prints. Raise GitError if it fails."""
@@ -218,7 +226,7 @@ class _Git:
         try:
             printed, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
         except subprocess.TimeoutExpired as error:
-            raise GitTooSlow(self._where, arguments[0], TIME_LIMIT_SECONDS) from error
+            raise GitTooSlow(self._where, arguments[0], self._seconds) from error
         finally:
             _end_group(process)
         return printed.strip(), complained.strip(), process.returncode != 0
@@ -384,13 +392,23 @@ def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
 
 def descends_there(url: str, branch: str, commit: str, ancestor: str, token: str | None = None) -> bool:
     """Return the same by the repository at `url`; only the branch's commits are fetched. Raises GitError."""
+    return ancestor in _commits(url, branch, commit, token, TIME_LIMIT_SECONDS)
+
+
+def is_on_branch(url: str, branch: str, commit: str, token: str | None = None) -> bool:
+    """Return whether a branch of the repository at `url` has the commit, as `checkout` asks. Raises GitError."""
+    return commit in _commits(url, branch, "FETCH_HEAD", token, LOOK_SECONDS)
+
+
+def _commits(url: str, branch: str, newest: str, token: str | None, seconds: float) -> list[str]:
+    """Return the commits up to the newest one, by a branch of the repository at `url`."""
     _check_address(url)
     with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
-        git = _Git(Path(folder), _environment(Path(settings)), url, token)
+        git = _Git(Path(folder), _environment(Path(settings)), url, token, seconds)
         git("init", "--quiet", "--bare", ".")
         # Enough history is all of it: without trees and files, where the server can leave those out.
         _fetch(git, url, branch, "--filter=tree:0")
-        return ancestor in git("rev-list", commit).split()
+        return git("rev-list", newest).split()
 
 
 def _environment(settings: Path | None) -> dict[str, str]:

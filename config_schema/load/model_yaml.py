@@ -29,6 +29,7 @@ from config_schema.load.yaml_scalars import (
     kinds_by_key,
     meant_tag,
     plain_tag,
+    plain_value,
     scalar_value,
 )
 
@@ -38,6 +39,7 @@ except ImportError:  # PyYAML may have been built without libyaml
     CParser = None  # type: ignore[assignment,misc]
 
 MOST_DEPTH, MOST_BY_ALIASES, MOST_SECONDS = 64, 2_000_000, 60.0
+LOOKS_AT_CLOCK = 64  # nodes from one look to the next
 ANY: Kinds = frozenset()
 TEXTS: Kinds = frozenset(["string"])
 
@@ -129,11 +131,13 @@ class _Document:
             yield event
 
     def _value(self, event: Any, events: Iterator[Any], kinds: Kinds) -> Any:
-        if time.monotonic() > self._end:
+        self._nodes += 1
+        if self._nodes % LOOKS_AT_CLOCK == 1 and time.monotonic() > self._end:
             raise _wrong(f"reading up to here took longer than {MOST_SECONDS} s", event)
         if isinstance(event, AliasEvent):
             return self._alias(event, kinds)
-        self._nodes += 1
+        if type(event) is ScalarEvent and event.anchor is None:
+            return _scalar(event, kinds)
         if event.anchor is not None and not self._replays:
             return self._anchored(event, events, kinds)
         return self._node(event, events, kinds)
@@ -163,8 +167,10 @@ class _Document:
         _check_tag(start, MAP)
         own: dict[str, Any] = {}
         merged: dict[str, Any] | None = None
-        while not isinstance(event := next(events), MappingEndEvent):
-            key, is_merge = self._key(event)
+        while type(event := next(events)) is not MappingEndEvent:
+            # Nearly all are plain words of the model, which stand for themselves.
+            is_known = type(event) is ScalarEvent and event.value in self._kinds and event.anchor is event.tag is None
+            key, is_merge = (event.value, False) if is_known else self._key(event)
             if key in own or (is_merge and merged is not None):
                 raise _wrong(f"the key {key!r} stands there twice", event)
             value_event = next(events)
@@ -213,7 +219,6 @@ class _Document:
             raise _wrong(f"aliases stand for more than {MOST_BY_ALIASES} values", event)
         self._replays += 1
         events = iter(anchor.events)
-        self._nodes += 1
         value = self._node(next(events), events, kinds)
         self._replays -= 1
         return value
@@ -231,8 +236,10 @@ def _merged(value: Any, event: Any) -> dict[str, Any]:
 
 
 def _scalar(event: Any, kinds: Kinds) -> Any:
-    tag = _scalar_tag(event)
     try:
+        if event.tag is None:
+            return plain_value(event.value, kinds) if event.implicit[0] else event.value
+        tag = _scalar_tag(event)
         return scalar_value(meant_tag(tag, kinds) if not event.style else tag, event.value)
     except ValueError as error:
         raise _wrong(str(error), event) from None

@@ -28,7 +28,7 @@ NOT_TEXT = frozenset([BOOL, INT, FLOAT, UNCLEAR, WORD])
 # The tags that a scalar may be written with.
 KNOWN_TAGS = frozenset([TEXT, BOOL, NULL, INT, FLOAT, MERGE])
 WORDS = {"yes": "true", "no": "false", "on": "true", "off": "false"}
-SHOWN, MOST_DIGITS, LONGEST_RESOLVED = 63, 1000, 6000
+SHOWN, MOST_DIGITS, LONGEST_RESOLVED, LONGEST_KEPT = 63, 1000, 6000, 100
 DIGITS = list("-+.0123456789")
 PATTERNS: tuple[tuple[str, str, list[str]], ...] = (
     (BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
@@ -68,6 +68,18 @@ def meant_tag(tag: str, kinds: Kinds) -> str:
     if tag == WORD and kinds == {"boolean"}:
         return BOOL
     return tag
+
+
+def plain_value(text: str, kinds: Kinds) -> Any:
+    """Return the value of a plain scalar under a key with values of these kinds. Raises ValueError, in words."""
+    return _kept_value(text, kinds) if len(text) < LONGEST_KEPT else _plain_value(text, kinds)
+
+
+def _plain_value(text: str, kinds: Kinds) -> Any:
+    return scalar_value(meant_tag(plain_tag(text), kinds), text)
+
+
+_kept_value = lru_cache(maxsize=4096)(_plain_value)  # a model says the same again and again
 
 
 def scalar_value(tag: str, text: str) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
-from config_schema.model import DatasetGroup, Ecosystem, ProductionStatus
+from config_schema.model import DatasetGroup, DatasetSink, Ecosystem, ProductionStatus
 
 
 class AssignmentStatus(Enum):
@@ -63,6 +64,30 @@ class DsgMapping:
         return tuple(one.data_platform for one in self.assignments if one.status.serves)
 
 
+@dataclass(frozen=True)
+class Model:
+    """A checked model: what there is, and which platform serves which dataset group."""
+
+    ecosystem: Ecosystem
+    mappings: tuple[DsgMapping, ...]
+    is_code: bool = field(default=False, compare=False)
+
+
+def mapping_of(entry: Mapping[str, Any]) -> DsgMapping:
+    """Return the mapping of an entry of the mapping's file that has passed its schema."""
+    assignments = tuple(
+        Assignment(
+            data_platform=one["dataPlatform"],
+            status=AssignmentStatus(one["status"]),
+            documentation=one.get("documentation", ""),
+            production_status=ProductionStatus[one.get("productionStatus", "NOT_PRODUCTION")],
+            deprecations_allowed=one.get("deprecationsAllowed") == "ALLOWED",
+        )
+        for one in entry["assignments"]
+    )
+    return DsgMapping(entry["dsgName"], entry["workspace"], assignments)
+
+
 def ingested_groups(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> Iterator[tuple[str, DatasetGroup]]:
     """Yield each platform, by its name in the model, with each dataset group that it runs streams for."""
     groups = {(w.name, group.name): group for w in ecosystem.workspaces for group in w.dataset_groups}
@@ -83,3 +108,9 @@ def ingested_datasets(
         if sink.datastore == store
     }
     return tuple(dataset.name for dataset in ecosystem.datastore(store).datasets if dataset.name in wanted)
+
+
+def served_sinks(model: Model, platform: str) -> frozenset[DatasetSink]:
+    """Return the datasets that the platform ingests."""
+    groups = ingested_groups(model.ecosystem, model.mappings)
+    return frozenset(sink for on, group in groups if on == platform for sink in group.sinks)

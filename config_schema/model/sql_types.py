@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 TYPE = re.compile(
     r"(?P<base>[a-z ]+?)(?:\((?P<first>\d+)(?:,(?P<second>-?\d+))?\))?"
@@ -106,6 +107,7 @@ class SqlType:
     array: str
 
 
+@lru_cache(maxsize=4096)
 def long_name(text: str) -> str:
     """Return a type as format_type() writes it, for the short forms that a model may have: `varchar(20)`, `int8[]`.
 
@@ -124,6 +126,7 @@ def long_name(text: str) -> str:
     return f"{base}{bounds}{zone}{'[]' * found['array'].count('[')}"
 
 
+@lru_cache(maxsize=4096)
 def base_type(text: str) -> str:
     """Return a type without its bounds, or an array's item type: `numeric(10, 2)[]` -> `numeric`."""
     if '"' in text:

@@ -29,7 +29,7 @@ class Duty(Enum):
     READER = "reader"  # the dag-processor
     WORKER = "worker"  # tasks on Airflow's workers: what they read; they write nothing today
     PAGES = "pages"  # the api-server: changes streams for its users
-    SYNC = "sync"  # dagfactory sync: rows, the recorded commit, and what a model that is code gave
+    SYNC = "sync"  # dagfactory sync: rows, the recorded commit, and what was compiled of the model
 
 
 READ = ("SELECT",)
@@ -39,6 +39,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     """Return what the duty may do with the tables of a platform, by table."""
     streams, history = names.stream_table(platform), names.stream_history_table(platform)
     state, compiled = names.model_state_table(platform), names.compiled_model_table(platform)
+    job_model = names.job_model_table(platform)
     batches = names.batch_counter_table(platform), names.batch_metrics_table(platform)
     version = names.schema_version_table(platform)
     read = dict.fromkeys((streams, history, state, *batches, version), READ)
@@ -46,7 +47,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     rows = {streams: ("SELECT", "INSERT", "UPDATE"), history: ("SELECT", "INSERT")}
     match duty:
         case Duty.READER:
-            return read | {names.stream_revision_table(platform): READ}
+            return read | {names.stream_revision_table(platform): READ, job_model: READ}
         case Duty.WORKER:
             return read
         case Duty.PAGES:
@@ -55,6 +56,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),
                 compiled: ("SELECT", "INSERT", "UPDATE", "DELETE"),
+                job_model: ("SELECT", "INSERT", "UPDATE", "DELETE"),
                 version: READ,
             }
             return rows | model

@@ -261,7 +261,10 @@ def of_part(part: Part) -> tuple[Migration, ...]:
 def tables(platform: str, part: Part) -> tuple[str, ...]:
     """Return the tables of a part of a platform."""
     made = {
-        Part.STREAMS: ("stream_table", "history_table", "model_state_table", "compiled_model_table", "revision_table"),
+        Part.STREAMS: (
+            *("stream_table", "history_table", "model_state_table"),
+            *("compiled_model_table", "revision_table", "job_model_table"),
+        ),
         Part.BATCHES: ("counter", "metrics", "rejected", "row_maps"),
     }
     every = identifiers(platform, "")
@@ -278,6 +281,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "history_index": names.stream_history_index(platform),
         "model_state_table": names.model_state_table(platform),
         "compiled_model_table": names.compiled_model_table(platform),
+        "job_model_table": names.job_model_table(platform),
         "revision_table": names.stream_revision_table(platform),
         "revision_index": names.stream_revision_index(platform),
         "revision_trigger": names.stream_revision_trigger(platform),

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from config_schema import names
 from config_schema.echo import echo
 from merge_jobs.admin.reset import Reset, reset_batch
 from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Places, PlatformName, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
-from merge_jobs.run.flags import model_of, store_place
+from merge_jobs.run.flags import store_place, stream_model_of
 from merge_jobs.stream import Stream, stream_of
 
 
@@ -33,8 +34,9 @@ def reset(
     Exit codes: 0 reset or nothing to reset, 1 refused or an error, which is named, 2 a wrong option.
     """
     with errors_printed():
-        ecosystem, commit = model_of(places.of_model, places.merge_store, platform)
-        stream = stream_of(ecosystem, platform, store, dataset)
+        keys = [names.stream_key(store, dataset)]
+        model, commit = stream_model_of(places.of_model, places.merge_store, platform, keys)
+        stream = stream_of(model.ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
         echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
 

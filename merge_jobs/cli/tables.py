@@ -11,7 +11,7 @@ from merge_jobs.admin.repair import RepairResult, repair_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
 from merge_jobs.cli.options import Places, PlatformName, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error
-from merge_jobs.run.flags import model_of, platform_store
+from merge_jobs.run.flags import platform_model_of, platform_store
 
 
 @with_places
@@ -30,11 +30,11 @@ def tables(
     Exit codes: 0 all is well now, 1 something cannot be repaired, or an error, which is named, 2 a wrong option.
     """
     with errors_printed():
-        ecosystem, _ = model_of(places.of_model, places.merge_store, platform)
-        modelled = modelled_streams(ecosystem)
+        model, _ = platform_model_of(places.of_model, places.merge_store, platform)
+        modelled = modelled_streams(model.ecosystem)
         place = platform_store(places.of_model, places.merge_store, platform)
         streams = running_streams(platform_status(place, platform, modelled), modelled)
-        _end(list(repair_tables(place, ecosystem, platform, streams, dry_run=dry_run)), dry_run)
+        _end(list(repair_tables(place, model.ecosystem, platform, streams, dry_run=dry_run)), dry_run)
 
 
 def _end(streams: list[RepairResult], dry_run: bool) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from config_schema.echo import echo, echo_document
-from config_schema.load import Model
 from config_schema.model import Database, Platform
+from config_schema.model.mapping import Model
 from config_schema.printable import printable
 from merge_jobs.cli.options import OnlyPlatform, Places, with_places
 from merge_jobs.cli.typer_command import errors_printed, print_error, typer_command
-from merge_jobs.run.flags import StoreFlags, mapped_model_of, store_database
+from merge_jobs.run.flags import StoreFlags, platform_model_of, store_database
 from merge_jobs.views.reconcile import Reconciled, reconcile
 
 views = typer.Typer(help="Manage consumers' views, the roles that read them, and their rights.", no_args_is_help=True)
@@ -46,7 +46,7 @@ def reconcile_views(
     Exit codes: 0 done or nothing to do, 1 something stands in the way, or an error, which is named, 2 a wrong option.
     """
     with errors_printed():
-        found, _ = mapped_model_of(places.of_model, places.merge_store, platform)
+        found, _ = platform_model_of(places.of_model, places.merge_store, platform)
         reconciled = _all(found, places.merge_store, platform, dry_run=dry_run, rights_only=rights_only)
         _end(reconciled, dry_run=dry_run)
 

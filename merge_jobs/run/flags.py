@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from config_schema.errors import OptionMissing, OptionsConflict, UnknownName
-from config_schema.load import Model
+from config_schema.job_model import StreamModel
 from config_schema.model import Database, Ecosystem
+from config_schema.model.mapping import Model, served_sinks
 from config_schema.tls import Tls, strongest
 from merge_jobs.database.connections import ConnectionInfo, place_of
-from merge_jobs.run.model_source import GitModel, model_in, synced_model
+from merge_jobs.run.model_source import GitModel, model_by_git, model_in, synced_model, synced_stream
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,59 @@ def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tupl
 
 
 def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
-    """Return the model with its mappings, and its commit where it comes from git. Raises StreamFactoryError."""
+    """Return the whole model with its mappings, and its commit where it comes from git. Raises StreamFactoryError."""
+    return _model_of(flags, store, platform, model_by_git)
+
+
+def platform_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
+    """Return the model, of a synced one only what the jobs of the platform need, and its commit.
+
+    Raises StreamFactoryError.
+    """
+    return _model_of(flags, store, platform, synced_model)
+
+
+def stream_model_of(
+    flags: ModelFlags, store: StoreFlags, platform: str, keys: Sequence[str]
+) -> tuple[StreamModel, str | None]:
+    """Return what a merge needs of the model, and its commit; of a synced one the row of a stream with one of the keys.
+
+    The whole ecosystem is in it where there is no such row. Raises StreamFactoryError.
+    """
+    _check(flags, store, platform)
+    if flags.git is not None and keys:
+        found = synced_stream(flags.git, _place(store), platform, keys)
+        if found is not None:
+            model, commit = found
+            return replace(model, ecosystem=_with_least_tls(model.ecosystem, store.least_tls)), commit
+    whole, commit_of_git = mapped_model_of(flags, store, platform)
+    return StreamModel(whole.ecosystem, served_sinks(whole, platform)), commit_of_git
+
+
+def _model_of(
+    flags: ModelFlags,
+    store: StoreFlags,
+    platform: str | None,
+    synced: Callable[[GitModel, ConnectionInfo, str], tuple[Model, str]],
+) -> tuple[Model, str | None]:
+    _check(flags, store, platform)
+    if flags.folder is not None:
+        model, commit = model_in(flags.folder), None
+    else:
+        assert flags.git is not None
+        assert platform is not None
+        model, commit = synced(flags.git, _place(store), platform)
+    return replace(model, ecosystem=_with_least_tls(model.ecosystem, store.least_tls)), commit
+
+
+def _check(flags: ModelFlags, store: StoreFlags, platform: str | None) -> None:
+    """Raise CommandWrong unless the options say where the model is, and where its commit is recorded."""
     if (flags.folder is None) == (flags.git is None):
         if flags.git is not None:
             raise OptionsConflict(["--model", "--git-repo-url"])
         raise OptionMissing(["--model", "--git-repo-url"], "Give one of them", "merge-job")
     if flags.git is None:
-        assert flags.folder is not None
-        return _with_least_tls(model_in(flags.folder), store.least_tls), None
+        return
     if platform is None:
         why = "which records the commit to use"
         raise OptionMissing(["--platform"], "Give --platform", "--git-repo-url", why)
@@ -62,9 +109,14 @@ def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) 
         missing = [option for option, value in given.items() if value is None]
         todo = "Give --postgres-host, --postgres-database and --postgres-credential"
         raise OptionMissing(missing, todo, "--git-repo-url", "the merge store records the commit to use")
-    place = store_place(store, Database(store.host, store.database, store.credential))
-    model, commit = synced_model(flags.git, place, platform)
-    return _with_least_tls(model, store.least_tls), commit
+
+
+def _place(store: StoreFlags) -> ConnectionInfo:
+    """Return the merge store of flags that `_check` has passed."""
+    assert store.host is not None
+    assert store.database is not None
+    assert store.credential is not None
+    return store_place(store, Database(store.host, store.database, store.credential))
 
 
 def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> ConnectionInfo:
@@ -105,11 +157,10 @@ def store_database(flags: StoreFlags, modelled: Database) -> Database:
     return replace(modelled, tls=mode, **given)  # type: ignore[arg-type]  # each key with its field's type
 
 
-def _with_least_tls(model: Model, least: Tls | None) -> Model:
-    """Return the model with every database reached by at least this TLS mode."""
+def _with_least_tls(ecosystem: Ecosystem, least: Tls | None) -> Ecosystem:
+    """Return the ecosystem with every database reached by at least this TLS mode."""
     if least is None:
-        return model
-    ecosystem = model.ecosystem
+        return ecosystem
     platforms = tuple(
         replace(
             one,
@@ -119,7 +170,7 @@ def _with_least_tls(model: Model, least: Tls | None) -> Model:
         for one in ecosystem.platforms
     )
     stores = tuple(replace(one, source=_at_least(one.source, least)) for one in ecosystem.datastores)
-    return replace(model, ecosystem=replace(ecosystem, platforms=platforms, datastores=stores))
+    return replace(ecosystem, platforms=platforms, datastores=stores)
 
 
 def _at_least(database: Database, least: Tls) -> Database:

@@ -1,26 +1,41 @@
-"""Which model a job uses: a folder as it is, or the commit in git that sync has recorded."""
+"""Which model a job uses: a folder as it is, or the commit that sync recorded: its job model, or else all of it by git.
+
+What reads a folder or git is loaded where it is needed: a job that reads its row starts in half of the time.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
 from config_schema import names
 from config_schema.errors import CommandWrong
-from config_schema.load import Model, load_model
-from config_schema.load.folder import is_code, reading
-from config_schema.load.git import checkout
-from config_schema.load.model_files import files_digest
+from config_schema.job_model import (
+    FORMAT,
+    JobModelRow,
+    RowKind,
+    StreamModel,
+    lacks_neighbours,
+    platform_model,
+    stored_row,
+    stream_model,
+)
 from config_schema.model.compiled import CompiledModel, compiled_from_json
+from config_schema.model.mapping import Model
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import database_failed
-from merge_jobs.sql import composed
+from merge_jobs.sql import execute
+
+log = logging.getLogger(__name__)
 
 LOCK_SECONDS = 10
 
@@ -36,14 +51,51 @@ class GitModel:
 
 def model_in(folder: Path) -> Model:
     """Return the model of a folder. Raises StreamFactoryError with every problem that it has."""
+    from config_schema.load import load_model
+
     return load_model(folder)
 
 
+def synced_stream(
+    git: GitModel, store: ConnectionInfo, platform: str, keys: Sequence[str]
+) -> tuple[StreamModel, str] | None:
+    """Return what sync recorded for the stream with one of the keys, and its commit; None if the model is in git only.
+
+    Raises StreamFactoryError.
+    """
+    found = _job_model(git, store, platform, (RowKind.PLATFORM, RowKind.STREAM), keys)
+    model = stream_model(found.rows, platform, found.table)
+    if model is not None and found.commit is not None:
+        return model, found.commit
+    log.info("%s: the model is read by git: %s", platform, found.lacks or f"sync recorded no stream {keys[0]}")
+    return None
+
+
 def synced_model(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[Model, str]:
+    """Return the model as far as the platform's jobs need it, and the commit that sync recorded for it.
+
+    Raises StreamFactoryError.
+    """
+    found = _job_model(git, store, platform, tuple(RowKind), None)
+    model, lacks = platform_model(found.rows, platform, found.table), found.lacks
+    if model is not None and found.commit is not None:
+        if not lacks_neighbours(model, platform, (store.host, store.port, store.database)):
+            return model, found.commit
+        lacks = "its merge store is another platform's by the model"
+    log.info("%s: the model is read by git: %s", platform, lacks)
+    return model_by_git(git, store, platform)
+
+
+def model_by_git(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[Model, str]:
     """Return the model at the commit that sync has recorded in the merge store, and that commit.
 
     A model that is code is read as sync has compiled it: no code of a model runs where there are secrets.
     """
+    from config_schema.load import load_model
+    from config_schema.load.folder import is_code, reading
+    from config_schema.load.git import checkout
+    from config_schema.load.model_files import files_digest
+
     commit = recorded_commit(store, platform)
     token = os.environ.get(names.secret_variable(git.credential, "token"))
     with tempfile.TemporaryDirectory(prefix="model-") as made:
@@ -52,6 +104,45 @@ def synced_model(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[M
         if not is_code(folder):
             return model_in(folder), commit
         return load_model(folder, reading(compiled_model(store, platform, commit, files_digest(folder)))), commit
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Rows of the job model, and of which commit they are; or why there are none that a job may use."""
+
+    table: str
+    rows: tuple[JobModelRow, ...] = ()
+    commit: str | None = None
+    lacks: str = ""
+
+
+def _job_model(
+    git: GitModel, store: ConnectionInfo, platform: str, kinds: Sequence[RowKind], keys: Sequence[str] | None
+) -> _Found:
+    """Return the rows of these kinds, of streams only those with the keys. Raises JobModelBroken, DatabaseFailed."""
+    short = names.platform_name(platform)
+    table = names.job_model_table(short)
+    parts = {
+        "model_state": sql.Identifier(store.schema, names.model_state_table(short)),
+        "job_model": sql.Identifier(store.schema, table),
+    }
+    values = {"kinds": [kind.value for kind in kinds], "keys": None if keys is None else list(keys)}
+    rows = _fetch(store, platform, "batches.job_model", values, _OLDER, **parts)
+    if not rows or rows[0][1] is None:
+        return _Found(table, lacks="sync has not recorded what jobs need of it")
+    commit, *state = rows[0][:5]
+    wanted = [commit, FORMAT, git.url, git.branch]
+    if state != wanted:
+        words = ("commit", "format", "repository", "branch")
+        other = next(word for word, is_, was in zip(words, wanted, state, strict=True) if is_ != was)
+        return _Found(table, lacks=f"what sync recorded is of another {other}")
+    return _Found(
+        table, tuple(stored_row(row[5], row[6], row[7], row[8], table) for row in rows if row[5] is not None), commit
+    )
+
+
+# Tables of an older version, or of an owner who grants this login less.
+_OLDER = (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn, psycopg2.errors.InsufficientPrivilege)
 
 
 class ModelNotRecorded(CommandWrong):
@@ -88,16 +179,25 @@ def _read(
     store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Composable
 ) -> str | None:
     """Return the text that a statement gives; None for no row, or no such table."""
+    rows = _fetch(store, platform, name, values, (psycopg2.errors.UndefinedTable,), **parts)
+    return str(rows[0][0]) if rows and rows[0][0] else None
+
+
+def _fetch(
+    store: ConnectionInfo,
+    platform: str,
+    name: str,
+    values: Mapping[str, Any],
+    absent: tuple[type[psycopg2.Error], ...],
+    **parts: sql.Composable,
+) -> list[tuple[Any, ...]]:
+    """Return the rows that a statement gives; none where its tables are `absent` by one of these errors."""
     where = f"merge store {store}"
-    session = connect(store, f"merge-job {platform}", where, LOCK_SECONDS)
-    try:
-        with session.cursor() as cursor:
-            cursor.execute(composed(name, parts, values), values or None)
-            row = cursor.fetchone()
-    except psycopg2.errors.UndefinedTable:
-        row = None
-    except psycopg2.Error as error:
-        raise database_failed(error, where) from error
-    finally:
-        session.close()
-    return None if row is None or not row[0] else str(row[0])
+    with closing(connect(store, f"merge-job {platform}", where, LOCK_SECONDS)) as session, session.cursor() as cursor:
+        try:
+            execute(cursor, name, parts, values)
+            return cursor.fetchall()
+        except absent:
+            return []
+        except psycopg2.Error as error:
+            raise database_failed(error, where) from error

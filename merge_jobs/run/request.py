@@ -18,8 +18,8 @@ from merge_jobs.process import shutdown
 from merge_jobs.run.flags import (
     ModelFlags,
     StoreFlags,
-    mapped_model_of,
     store_place,
+    stream_model_of,
 )
 from merge_jobs.run.job import Job, MergeOptions, Run
 from merge_jobs.run.source_policy import (
@@ -83,12 +83,12 @@ def job_of(request: Request) -> Job:
         raise ValueWrong("--run-id", request.run_id[:LONGEST_RUN_ID], "is no run id", todo)
     if not 0 <= (fraction := request.options.max_delete_fraction) <= 1:
         raise ValueWrong("--max-delete-fraction", fraction, "is no fraction", "Give a number from 0 to 1")
-    model, commit = mapped_model_of(request.model, request.merge_store, request.platform)
+    model, commit = stream_model_of(request.model, request.merge_store, request.platform, _keys(request))
     stream = stream_of(model.ecosystem, request.platform, request.store, request.dataset, request.datasets)
     check_source_host(stream.store.source, request.source_hosts)
     source = admitted_source(stream.store.source, request.source_hosts)
     if request.model.git is not None:
-        check_served(stream, model)
+        check_served(stream, model.served)
         check_credential(stream.store.source, request.source_credential)
     return Job(
         stream=with_tables(stream, request.tables, model.ecosystem),
@@ -98,6 +98,16 @@ def job_of(request: Request) -> Job:
         model_commit=commit,
         options=request.options,
     )
+
+
+def _keys(request: Request) -> list[str]:
+    """Return the keys that the stream may have; none of a trial, whose tables must be no other store's of the model."""
+    if request.tables is not Tables.OWN:
+        return []
+    if request.dataset is not None:
+        return [names.stream_key(request.store, request.dataset)]
+    alone = [names.stream_key(request.store, one) for one in request.datasets if len(request.datasets) == 1]
+    return [names.stream_key(request.store), *alone]
 
 
 def report(result: MergeResult, token: str) -> None:

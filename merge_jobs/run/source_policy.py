@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from config_schema.errors import CommandWrong
-from config_schema.load import Model
 from config_schema.model import Database, DatasetSink, SourceKind
 from merge_jobs.stream import Stream
 
@@ -108,15 +107,8 @@ def check_credential(source: Database, credential: str | None) -> None:
     raise RowOutdated("--source-credential", credential, what)
 
 
-def check_served(stream: Stream, model: Model) -> None:
+def check_served(stream: Stream, served: Collection[DatasetSink]) -> None:
     """Raise RowOutdated for a dataset that is in no dataset group served by the platform."""
-    groups = {(space.name, group.name): group for space in model.ecosystem.workspaces for group in space.dataset_groups}
-    served = {
-        sink
-        for mapping in model.mappings
-        if stream.platform.name in mapping.ingesting
-        for sink in groups[mapping.workspace, mapping.dsg_name].sinks
-    }
     for dataset in stream.datasets:
         if DatasetSink(stream.store.name, dataset.name) not in served:
             what = f"{stream.platform.name} serves no dataset group with {dataset.name} of {stream.store.name}"

@@ -182,5 +182,14 @@ SELECT stats_reset FROM pg_stat_archiver
 -- name: recorded_commit
 SELECT model_commit FROM {model_state} WHERE id = 1
 
+-- name: job_model
+-- The commit that sync recorded, and rows of the job model: read in one statement, they are of one sync.
+SELECT s.model_commit, s.job_model_commit, s.job_model_format, s.job_model_repository, s.job_model_branch,
+       m.kind, m.key, m.digest, m.document
+FROM {model_state} s LEFT JOIN {job_model} m
+    ON m.kind = ANY (%(kinds)s::text[])
+    AND (m.kind <> 'stream' OR %(keys)s::text[] IS NULL OR m.key = ANY (%(keys)s::text[]))
+WHERE s.id = 1
+
 -- name: compiled_model
 SELECT document FROM {compiled_model} WHERE model_commit = %(model_commit)s AND digest = %(digest)s

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import Any
 
 from config_schema import names
-from config_schema.load import Model
 from config_schema.model import (
     Consistency,
     Dataset,
@@ -20,6 +19,7 @@ from config_schema.model import (
     Platform,
     Workspace,
 )
+from config_schema.model.mapping import Model
 from config_schema.sql.object_comments import parsed_comment
 
 

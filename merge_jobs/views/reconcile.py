@@ -12,8 +12,8 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
-from config_schema.load import Model
 from config_schema.model import Database, Platform
+from config_schema.model.mapping import Model
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
 from merge_jobs.errors import DatabaseFailed, database_failed
 from merge_jobs.stores.postgres.locks import lock_tries

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 import config_schema
 from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
 from airflow_plugin.cli.program import app
+from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
@@ -28,6 +29,8 @@ from airflow_plugin.doctor import versions
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
 from config_schema.errors import StreamFactoryError
+from config_schema.job_model import FORMAT, JobModelRow, RowKind, state_of
+from config_schema.model import GitRepository
 from config_schema.schemas import json_schema
 from config_schema.sql.component_logins import ComponentRights, Duty
 from config_schema.sql.versions import Part, of_part
@@ -36,6 +39,7 @@ EXAMPLES = Path(config_schema.__file__).parent / "examples"
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 CODE = re.compile(r"DF\d{4}")
 TABLE = "yellowlive_airflow_dsg"
+OTHERS = ("model_state", "schema_version", "job_model")
 Found = list[tuple[str, str, str]]
 
 
@@ -45,6 +49,7 @@ class Installation:
 
     home: Path
     database: Any
+    modelled: list[str] = field(default_factory=list)
 
     @property
     def dags(self) -> Path:
@@ -71,6 +76,16 @@ class Installation:
         with closing(self.database.connect()) as connection, connection:
             row = RowChange(key, json.dumps(config), status, "test")
             StreamTable(ControlSession(connection, "yellowlive")).write([row], changed_by="test")
+            if key not in self.modelled:
+                self.modelled.append(key)
+                self.write_job_model(connection)
+
+    def write_job_model(self, connection: Any, commit: str = "c1") -> None:
+        """As sync does it, with a row for each stream that was written."""
+        settings = json.loads(self.settings_file.read_text())
+        rows = [JobModelRow(RowKind.STREAM, key, "{}") for key in self.modelled]
+        state = state_of(rows, commit, GitRepository(settings["git_repo_url"], settings["git_repo_branch"]))
+        JobModelTable(ControlSession(connection, "yellowlive")).write(rows, state)
 
     def doctor(self, *options: object) -> Found:
         """Level, area and text of what is not ok; the exit code is 1 where there is an error."""
@@ -294,8 +309,7 @@ def test_a_user_who_may_not_read_or_only_read(well, monkeypatch):
     well.execute(f"GRANT CONNECT ON DATABASE {database} TO watcher_{database}")
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", server.dsn(database, f"watcher_{database}", "word"))
     assert {(level, area, text.partition(" ")[0]) for level, area, text in well.doctor()} == {
-        ("error", "tables", table)
-        for table in (TABLE, f"{TABLE}_history", "yellowlive_model_state", "yellowlive_schema_version")
+        ("error", "tables", table) for table in (TABLE, f"{TABLE}_history", *(f"yellowlive_{one}" for one in OTHERS))
     }
     well.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher_{database}")
     assert well.doctor() == []
@@ -317,6 +331,55 @@ def test_changes_that_no_trigger_notes_are_reported_with_the_statement_that_lets
     assert (level, area) == ("warning", "tables")
     well.execute(text.partition("run: ")[2])
     assert well.doctor() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE yellowlive_model_state SET job_model_commit = NULL", "sync has not written it: each job clones"),
+        ("UPDATE yellowlive_model_state SET model_commit = 'c2'", "it is of commit c1, and streams run c2: each job"),
+        (
+            "UPDATE yellowlive_model_state SET job_model_format = 99",
+            f"it has format 99, and this program reads {FORMAT}",
+        ),
+        ("UPDATE yellowlive_model_state SET job_model_branch = 'b'", "it is of branch b of https://git.example/team/"),
+    ],
+)
+def test_jobs_that_read_the_whole_model_are_a_warning_with_what_to_do(well, statement, said):
+    well.execute(statement)
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "job model")
+    assert text.startswith(said)
+    assert text.endswith("Run dagfactory sync where it can reach the branch that jobs read")
+
+
+def test_streams_without_a_row_of_the_model_are_named(well):
+    for number in range(7):
+        well.modelled.append(f"Other{number}")  # so that none is written for it
+        well.write(key=f"Other{number}")
+    level, area, text = well.only()
+    assert (level, area) == ("warning", "job model")
+    assert text.startswith(
+        "7 streams are not in the model that was synced: Other0, Other1, Other2, Other3, Other4 and 2 more; each job"
+    )
+    for number in range(7):
+        well.write("retired", key=f"Other{number}")
+    assert well.doctor() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE yellowlive_job_model SET document = '[]'",
+        "DELETE FROM yellowlive_job_model",
+        "INSERT INTO yellowlive_job_model VALUES ('stream', 'Store2', '', '', '')",
+    ],
+)
+def test_rows_of_the_model_that_somebody_else_wrote_are_an_error(well, statement):
+    well.execute(statement)
+    level, area, text = well.only()
+    assert (level, area) == ("error", "job model")
+    assert "its rows are not as sync wrote them" in text
 
 
 def test_tables_of_another_version_are_reported_with_what_is_wanted(well):

@@ -46,11 +46,12 @@ READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state":
 )
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {
-    Duty.READER: READ | {"airflow_dsg_revision": "SELECT"},
+    Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
     Duty.WORKER: READ,
     Duty.PAGES: READ | ROWS,
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
+    | {"job_model": "SELECT INSERT UPDATE DELETE"}
     | {"schema_version": "SELECT"},
 }
 

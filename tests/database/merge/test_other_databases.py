@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from config_schema.load import Model
+from config_schema.job_model import StreamModel
 from config_schema.model import Column, Consistency, Database, Dataset, Milestoning, SourceKind
 from config_schema.model.sql_types import long_name
 from config_schema.result import ResultCode
@@ -182,8 +182,8 @@ def test_a_text_that_postgresql_cannot_hold_is_refused_without_its_value(case, p
 def test_a_job_reads_only_a_file_that_the_settings_admit(case, producer, monkeypatch, tmp_path):
     for variable, value in case.secrets.items():
         monkeypatch.setenv(variable, value)
-    model = Model(case.ecosystem, ())
-    monkeypatch.setattr(request, "mapped_model_of", lambda *_: (model, None))
+    model = StreamModel(case.ecosystem, frozenset())
+    monkeypatch.setattr(request, "stream_model_of", lambda *_: (model, None))
     folder = producer.path.parent
 
     def ask(*hosts: str):

@@ -40,6 +40,7 @@ def test_the_first_sync_creates_tables_rows_history_and_the_commit(synced):
             "airflow_dsg_history",
             "airflow_dsg_revision",
             "compiled_model",
+            "job_model",
             "model_state",
             "schema_version",
         )

@@ -319,7 +319,11 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert "YellowLive: yellowlive_airflow_dsg" in reported.stdout
     assert reported.stdout.strip().endswith("would be created")
     assert synced.tables() == []
-    assert dagfactory(*command).stdout.strip().endswith("_compiled_model, yellowlive_airflow_dsg_revision created")
+    assert (
+        dagfactory(*command)
+        .stdout.strip()
+        .endswith("_compiled_model, yellowlive_airflow_dsg_revision, yellowlive_job_model created")
+    )
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 
 

@@ -18,6 +18,7 @@ RELEASED = {
     3: "1e85a58e8e3806023eecc511b5f37d3f0f53b5b9f2643e143d2d90d18e9ba3f6",
     4: "a221aab11ae34ba3391eccc0ec347efc071970f7f4571c8f1b0e995953382747",
     5: "d46fc82269b9a4cf7260ab93db83d04fda704dafb5350b1b207f683ed1266ca3",
+    6: "fa8e2d9cd1b6fbfb3a10ec1d8f024a24245410b404ed343c52fbbbf0fa16bd5a",
 }
 PLATFORM = "yellowlive"
 

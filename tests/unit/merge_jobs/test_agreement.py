@@ -11,7 +11,7 @@ import pytest
 import config_schema
 from config_schema.load import Model, load_model
 from config_schema.model import Database, SourceKind
-from config_schema.model.mapping import AssignmentStatus
+from config_schema.model.mapping import AssignmentStatus, served_sinks
 from merge_jobs.run.source_policy import (
     NO_FILE,
     NOT_ABSOLUTE,
@@ -66,7 +66,7 @@ def test_another_secret_is_refused_until_row_and_model_agree():
 
 
 def test_datasets_of_a_group_that_the_platform_serves_are_read():
-    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), MODEL)
+    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), served_sinks(MODEL, "YellowLive"))
 
 
 def with_status(status: AssignmentStatus) -> Model:
@@ -79,13 +79,13 @@ def with_status(status: AssignmentStatus) -> Model:
 
 @pytest.mark.parametrize("status", [AssignmentStatus.PROVISIONING, AssignmentStatus.DECOMMISSIONING])
 def test_datasets_of_a_group_that_is_coming_or_leaving_are_read(status):
-    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), with_status(status))
+    check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), served_sinks(with_status(status), "YellowLive"))
 
 
 def test_datasets_that_the_platform_does_not_serve_any_more_are_refused():
     model = with_status(AssignmentStatus.DECOMMISSIONED)
     with pytest.raises(RowOutdated) as caught:
-        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), model)
+        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1"), served_sinks(model, "YellowLive"))
     assert (caught.value.option, caught.value.value) == ("--datasets", "addresses")
     assert caught.value.retryable
 
@@ -93,9 +93,10 @@ def test_datasets_that_the_platform_does_not_serve_any_more_are_refused():
 def test_a_dataset_that_only_another_platform_serves_is_refused():
     forensic_only = tuple(one for one in MODEL.mappings if one.dsg_name == "ForensicDSG")
     model = replace(MODEL, mappings=forensic_only)
-    check_served(stream_of(MODEL.ecosystem, "YellowForensic", "Store1"), model)
+    check_served(stream_of(MODEL.ecosystem, "YellowForensic", "Store1"), served_sinks(model, "YellowForensic"))
+    stream = stream_of(MODEL.ecosystem, "YellowLive", "Store1", datasets=["customers"])
     with pytest.raises(RowOutdated):
-        check_served(stream_of(MODEL.ecosystem, "YellowLive", "Store1", datasets=["customers"]), model)
+        check_served(stream, served_sinks(model, "YellowLive"))
 
 
 @pytest.fixture

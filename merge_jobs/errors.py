@@ -173,7 +173,7 @@ class PoolingRefused(StreamFactoryError):
 class SettingRefused(StreamFactoryError):
     """A session has other settings than the job set, and a batch relies on them.
 
-    Set them back for the role and the database (ALTER ROLE ... RESET), or look for a function that sets them.
+    Look for a function in a view that sets them, or set them back for the role and the database (ALTER ROLE ... RESET).
     """
 
     code = "DF5005"
@@ -181,7 +181,8 @@ class SettingRefused(StreamFactoryError):
     def __init__(self, where: str, settings: Sequence[str]) -> None:
         self.settings = tuple(settings)
         todo = (
-            "Set them back for the role and the database (ALTER ROLE ... RESET), or look for a function that sets them"
+            "Look for a function in a view that sets them, or set them back for the role and the database (ALTER ROLE "
+            "... RESET)"
         )
         super().__init__(where, f"the session has other settings than it set: {', '.join(settings)}", todo)
 

@@ -28,7 +28,7 @@ from merge_jobs.errors import DatabaseFailed
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.sources.sql.source import source_engine
+from merge_jobs.sources.sql.engine import source_engine
 
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")

@@ -125,7 +125,9 @@ class Session(extensions.connection):
         wrong, backend, began, _ = row
         if wrong:
             self.rollback()
-            raise SettingRefused(self.where, wrong)
+            is_ours = self._side is SessionSide.OURS
+            # A function of a producer's can write a row's value into a setting: its text stays out of logs.
+            raise SettingRefused(self.where, [f"{name} is {value}" if is_ours else name for name, value in wrong])
         if self.locked_to not in (None, backend):
             self.rollback()
             raise self._gone(f"the server process under the session has changed, from {self.locked_to} to {backend}")

@@ -68,7 +68,7 @@ SELECT pg_catalog.set_config('search_path', pg_catalog.rtrim(pg_catalog.concat(
 -- name: verify
 -- One row: the settings that are not what they have to be, the server process, when the transaction began, and this
 -- statement. The last two settings only a superuser may set: damaged rows are then missing without an error.
-SELECT array_agg(name || ' is ' || current_setting(name) ORDER BY name)
+SELECT jsonb_agg(jsonb_build_array(name, current_setting(name)) ORDER BY name)
         FILTER (WHERE current_setting(name) IS DISTINCT FROM value),
     pg_backend_pid(), transaction_timestamp(), statement_timestamp()
 FROM (VALUES ('client_encoding', 'UTF8'), ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'),

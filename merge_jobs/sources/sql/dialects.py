@@ -23,6 +23,7 @@ class Dialect:
     snapshot: tuple[str, ...]
     of_all_tables: bool
     session: tuple[str, ...] = ()
+    settings: str | None = None  # the query for settings that a function in a view can change, and must not
     tested: bool = True
 
 
@@ -41,6 +42,22 @@ MYSQL_SESSION = (
     " /*M!100101 , SESSION max_statement_time = 0 */"
     " /*M!100300 , SESSION idle_transaction_timeout = 0, SESSION idle_readonly_transaction_timeout = 0 */",
 )
+# By these values are computed, compared and written, and rows selected.
+MYSQL_SETTINGS = "SELECT " + ", ".join(
+    f"@@session.{name} AS {name}"
+    for name in (
+        "time_zone",
+        "sql_mode",  # MariaDB sets it back after a function by itself
+        "character_set_client",
+        "character_set_results",
+        "collation_connection",
+        "sql_select_limit",
+        "group_concat_max_len",
+        "lc_time_names",
+        "div_precision_increment",
+        "default_week_format",
+    )
+)
 
 DIALECTS: dict[SourceKind, Dialect] = {
     # InnoDB: one snapshot for all tables. Other engines have none, and are refused.
@@ -53,6 +70,7 @@ DIALECTS: dict[SourceKind, Dialect] = {
         ),
         of_all_tables=True,
         session=MYSQL_SESSION,
+        settings=MYSQL_SETTINGS,
     ),
     # A deferred transaction is a snapshot of the whole file from its first read on.
     SourceKind.SQLITE: Dialect(
@@ -83,6 +101,7 @@ DIALECTS: dict[SourceKind, Dialect] = {
         ("SET TRANSACTION READ ONLY",),
         of_all_tables=True,
         session=("ALTER SESSION SET TIME_ZONE = '+00:00'",),
+        settings="SELECT sessiontimezone AS time_zone FROM dual",
         tested=False,
     ),
 }

@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
-from config_schema.errors import PackageMissing, StreamFactoryError
+from config_schema.errors import StreamFactoryError
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch, SourceTableMissing, values_rejected
+from merge_jobs.errors import (
+    ConnectFailed,
+    DatabaseFailed,
+    SettingRefused,
+    SourceMismatch,
+    SourceTableMissing,
+    values_rejected,
+)
 from merge_jobs.misfit import INVALID_UTF8, Encoder, Reason
 from merge_jobs.process import shutdown
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.sql.column_types import postgres_type
-from merge_jobs.sources.sql.dialects import DIALECTS, LOCK_SECONDS
+from merge_jobs.sources.sql.dialects import DIALECTS
 from merge_jobs.sources.sql.driver_errors import error_code, meaning
+from merge_jobs.sources.sql.engine import source_engine
 from merge_jobs.sources.sql.reflection import reflected_columns, selectable_tables
 from merge_jobs.sources.sql.row_writer import RowWriter
-from merge_jobs.sources.sql.tls import connecting_failed, driver_arguments
+from merge_jobs.sources.sql.tls import connecting_failed
 from merge_jobs.sources.sql.values.encoders import bits, encoder, single_precision
 
 log = logging.getLogger(__name__)
@@ -47,7 +52,6 @@ LONG = ("TEXT", "BLOB", "CLOB", "JSON", "MAX", "LONG", "XML", "IMAGE", "NULL")
 CUT_BY_SERVER = frozenset([1260, 1301, 1300, 1366])
 # Types of 32 bits that their drivers give as 64.
 SINGLE_PRECISION = (mysql.FLOAT, mssql.REAL, oracle.BINARY_FLOAT)
-CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
 
 
 class NoSnapshot(SourceMismatch):
@@ -85,6 +89,7 @@ class SqlAlchemySource:
         self._engine = source_engine(place, self.where)
         self._session = self._connected()
         self._types: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {}  # by dataset and column
+        self._settings: Mapping[str, Any] = {}
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         """Check the datasets' tables, take one snapshot, and return its time."""
@@ -103,6 +108,7 @@ class SqlAlchemySource:
             self._session.rollback()
             for statement in self._dialect.snapshot:
                 self._session.exec_driver_sql(statement)
+            self._settings = self._settings_now()
         return datetime.now(UTC)
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
@@ -157,6 +163,9 @@ class SqlAlchemySource:
     def _connected(self) -> sa.Connection:
         try:
             return self._engine.connect()
+        except StreamFactoryError:
+            self._engine.dispose()
+            raise
         except (
             Exception
         ) as error:  # the driver's own too: PyMySQL raises RuntimeError without its package for passwords
@@ -212,6 +221,21 @@ class SqlAlchemySource:
                 warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
             if warned & CUT_BY_SERVER:
                 raise ValuesCut(self._where(dataset))
+        with self._worded(dataset):
+            self._check_settings(dataset)
+
+    def _settings_now(self) -> Mapping[str, Any]:
+        """Return the settings of the session by which values are computed and written, and rows selected."""
+        if self._dialect.settings is None:
+            return {}
+        return dict(self._session.exec_driver_sql(self._dialect.settings).mappings().one())
+
+    def _check_settings(self, dataset: Dataset) -> None:
+        """Raise SettingRefused if a function of the producer's has changed a setting while rows were read."""
+        now = self._settings_now()
+        changed = [name for name, value in self._settings.items() if now.get(name) != value]
+        if changed:
+            raise SettingRefused(self._where(dataset), changed)
 
     @contextlib.contextmanager
     def _worded(self, dataset: Dataset | None = None) -> Iterator[None]:
@@ -294,37 +318,3 @@ def _whole(name: str) -> sa.ColumnElement[Any]:
 def inspected_schema(of: ConnectionInfo | Database) -> str | None:
     """Return the schema as SQLAlchemy takes it: None is the database's own; PostgreSQL's is always named."""
     return None if of.schema == DEFAULT_SCHEMA and of.kind is not SourceKind.POSTGRESQL else of.schema
-
-
-def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
-    """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
-
-    Raises StreamFactoryError if its driver is not installed.
-    """
-    dialect = DIALECTS[place.kind]
-    try:
-        if place.kind is SourceKind.SQLITE:
-            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
-        else:
-            address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
-            arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
-            engine = sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
-    except ModuleNotFoundError as error:
-        todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"
-        raise PackageMissing(where, str(error.name), todo) from None
-
-    # Before SQLAlchemy looks at the session: by sql_mode it decides how names are quoted.
-    @sa.event.listens_for(engine, "connect", insert=True)
-    def configure(session: Any, _: object) -> None:
-        with contextlib.closing(session.cursor()) as cursor:
-            for statement in dialect.session:
-                cursor.execute(statement)
-
-    return engine
-
-
-def _open_file(path: str) -> sqlite3.Connection:
-    """Open just that file, whatever characters its name has, and never make one."""
-    address = f"file://{quote(os.path.abspath(path))}?mode=ro"
-    # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
-    return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)

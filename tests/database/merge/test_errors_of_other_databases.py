@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import threading
 from contextlib import closing
@@ -12,8 +13,9 @@ import pytest
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Column, Database, Dataset, Milestoning, SourceKind
-from merge_jobs.database.connections import place_of
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, KeysRejected, SourceMismatch
+from config_schema.tls import Tls
+from merge_jobs.database.connections import ConnectionInfo, place_of
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, KeysRejected, SettingRefused, SourceMismatch
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.sql import dialects
 from merge_jobs.sources.sql.source import SqlAlchemySource
@@ -188,7 +190,7 @@ def sqlite(tmp_path):
 
 
 def test_a_file_that_is_locked_is_worth_a_retry(sqlite, monkeypatch):
-    monkeypatch.setattr("merge_jobs.sources.sql.source.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("merge_jobs.sources.sql.engine.LOCK_SECONDS", 0.1)
     with closing(sqlite.connect()) as other:
         other.execute("BEGIN EXCLUSIVE")
         error = failed(sqlite, T)
@@ -237,6 +239,41 @@ def test_a_server_that_is_not_there_or_not_known_is_said(monkeypatch):
         with pytest.raises(ConnectFailed, match=what) as caught:
             SqlAlchemySource(place)
         assert caught.value.retryable
+
+
+@pytest.mark.parametrize("tls", [None, Tls.REQUIRE])
+@pytest.mark.parametrize("kind", [SourceKind.MYSQL, SourceKind.ORACLE])
+def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up_on(monkeypatch, kind, tls):
+    pytest.importorskip({SourceKind.MYSQL: "pymysql", SourceKind.ORACLE: "oracledb"}[kind])
+    monkeypatch.setattr("merge_jobs.sources.sql.engine.LOGIN_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = ConnectionInfo("127.0.0.1", silent.getsockname()[1], "d", "public", "u", "geheim", kind, tls)
+        with pytest.raises(ConnectFailed, match="the server has not completed the login within 0 seconds") as caught:
+            open_source(place, "t")
+    assert caught.value.retryable
+    assert "geheim" not in caught.value.in_full()
+
+
+SETTINGS = {
+    "time_zone": "SET SESSION time_zone = '+05:00'",
+    "character_set_results": "SET SESSION character_set_results = 'latin1'",
+    "sql_select_limit": "SET SESSION sql_select_limit = 1",
+    "lc_time_names": "SET SESSION lc_time_names = 'de_CH'",
+}
+
+
+@of_mariadb
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_function_that_changes_the_session_is_refused(mysql, name):
+    execute(
+        mysql,
+        "CREATE TABLE w (id INT PRIMARY KEY, seen TIMESTAMP);INSERT INTO w VALUES (1, '2026-01-02'), (2, '2026-01-02')",
+    )
+    with closing(mysql.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE FUNCTION changed() RETURNS INT BEGIN {SETTINGS[name]}; RETURN 0; END")
+        cursor.execute("CREATE VIEW v AS SELECT id + changed() AS id, seen AS w FROM w")
+    with session(mysql) as source, pytest.raises(SettingRefused, match=rf"dataset v: .* than it set: {name}\."):
+        read(source, V)
 
 
 # --- keys

@@ -11,7 +11,9 @@ import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
 from config_schema.result import RESULT_PREFIX, ResultCode
-from merge_jobs.errors import MOST_SAID, SourceMismatch
+from merge_jobs.database.connections import place_of
+from merge_jobs.errors import MOST_SAID, SettingRefused, SourceMismatch
+from merge_jobs.sources.postgres.source import PostgresSource
 from tests.database.conftest import result_of
 
 LIVE = Milestoning.LIVE
@@ -43,6 +45,19 @@ def test_the_text_of_an_error_in_a_view_is_nowhere_but_with_the_failed_batch(mer
     assert SECRET not in error
     assert said.startswith(f"{SECRET}\\n{RESULT_PREFIX}[[[")
     assert len(said) < MOST_SAID + 100
+
+
+def test_a_row_s_value_in_a_setting_is_not_in_the_error(merging):
+    """A time zone may be named as one likes; on a standby, where a copy has no savepoint, it stays after the copy."""
+    case = merging("CREATE TABLE t (id int PRIMARY KEY)")
+    place = place_of(case.ecosystem.datastore("Store1").source, None, case.secrets)
+    with PostgresSource(place, "t") as source:
+        source.begin([])
+        with source._session.cursor() as cursor:
+            cursor.execute("SELECT set_config('TimeZone', '<MrsMiller>5', false)")
+        with pytest.raises(SettingRefused, match="other settings than it set: TimeZone") as caught:
+            source.check_snapshot()
+    assert "Miller" not in caught.value.in_full()
 
 
 def test_the_text_goes_when_the_next_batch_begins(merging):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -116,6 +117,32 @@ def test_sync_does_not_take_a_history_that_a_stranger_has_made_before_it(case, s
         case.execute(f"DROP TABLE {names.schema_version_table('yellowlive')}", on=case.target)
         with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
             table.create_tables()
+    assert heard(case) == []
+
+
+def test_the_trigger_function_of_the_stream_table_works_for_no_other_table(case, stranger):
+    """It has its owner's rights, and would call a cast of who owns the values' type. TEMP is all that one needs."""
+    with closing(connect(case.target.dsn, "here")) as connection, connection:
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
+    function = sql.Identifier("public", names.stream_revision_trigger("yellowlive"))
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("GRANT TEMP ON DATABASE {} TO PUBLIC").format(sql.Identifier(case.target.name)))
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(stranger)))
+        cursor.execute(
+            """CREATE TYPE pg_temp.own AS (word text);
+               CREATE FUNCTION pg_temp.seize(pg_temp.own) RETURNS varchar LANGUAGE plpgsql AS
+                   $$ BEGIN INSERT INTO public.heard VALUES (current_user); RETURN 'x'; END $$;
+               CREATE CAST (pg_temp.own AS varchar) WITH FUNCTION pg_temp.seize(pg_temp.own) AS ASSIGNMENT;
+               CREATE TEMP TABLE mine (stream_key pg_temp.own)"""
+        )
+        cursor.execute(
+            sql.SQL("CREATE TRIGGER note AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION {}()").format(function)
+        )
+        cursor.execute("SAVEPOINT before")
+        with contextlib.suppress(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("INSERT INTO mine VALUES (ROW('x'))")
+            cursor.execute("RELEASE SAVEPOINT before; SAVEPOINT before")
+        cursor.execute("ROLLBACK TO SAVEPOINT before")
     assert heard(case) == []
 
 

@@ -19,6 +19,7 @@ RELEASED = {
     4: "a221aab11ae34ba3391eccc0ec347efc071970f7f4571c8f1b0e995953382747",
     5: "d46fc82269b9a4cf7260ab93db83d04fda704dafb5350b1b207f683ed1266ca3",
     6: "fa8e2d9cd1b6fbfb3a10ec1d8f024a24245410b404ed343c52fbbbf0fa16bd5a",
+    7: "c8e404525e992aec316bc5f002e39d0de063e42a017cf450a5f22ced4bf70e99",
 }
 PLATFORM = "yellowlive"
 

@@ -1,0 +1,99 @@
+"""How a session with a producer that is not on PostgreSQL is opened: by its driver, in time, with its settings."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
+
+from config_schema.errors import PackageMissing
+from config_schema.model import SourceKind
+from merge_jobs.database.connections import CONNECT_SECONDS, KEEPALIVE, ConnectionInfo
+from merge_jobs.errors import ConnectFailed
+from merge_jobs.sources.sql.dialects import DIALECTS, LOCK_SECONDS
+from merge_jobs.sources.sql.tls import driver_arguments
+
+# For all of a login: a host may have several addresses, and each is tried for as long as the driver waits for one.
+LOGIN_SECONDS = 3.0 * CONNECT_SECONDS
+CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"charset": "utf8mb4"}}
+
+
+def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
+    """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
+
+    Raises StreamFactoryError if its driver is not installed. Its sessions raise ConnectFailed for a silent server.
+    """
+    dialect = DIALECTS[place.kind]
+    try:
+        if place.kind is SourceKind.SQLITE:
+            engine = sa.create_engine("sqlite://", poolclass=NullPool, creator=lambda: _open_file(place.database))
+        else:
+            address = URL.create(dialect.driver, place.user, place.password, place.host, place.port, place.database)
+            arguments = CONNECT_ARGUMENTS.get(place.kind, {}) | driver_arguments(place, where)
+            engine = sa.create_engine(address, poolclass=NullPool, connect_args=arguments)
+    except ModuleNotFoundError as error:
+        todo = f"Install airflow-stream-factory[{place.kind.value}], or that driver, into the merge-job image"
+        raise PackageMissing(where, str(error.name), todo) from None
+
+    # A file has no login, and SQLite's sessions stay in their thread.
+    if place.kind is not SourceKind.SQLITE:
+
+        @sa.event.listens_for(engine, "do_connect")
+        def connect(of: sa.Dialect, _: object, by_place: tuple[Any, ...], by_name: dict[str, Any]) -> Any:
+            return _within_time(lambda: of.connect(*by_place, **by_name), where)
+
+    # Before SQLAlchemy looks at the session: by sql_mode it decides how names are quoted.
+    @sa.event.listens_for(engine, "connect", insert=True)
+    def configure(session: Any, _: object) -> None:
+        _watch(getattr(session, "_sock", None))
+        with contextlib.closing(session.cursor()) as cursor:
+            for statement in dialect.session:
+                cursor.execute(statement)
+
+    return engine
+
+
+def _within_time(login: Callable[[], Any], where: str) -> Any:
+    """Return what `login` gives. Raises ConnectFailed for a server that lets it wait: not every driver has a limit."""
+    made: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            made.set_result(login())
+        except BaseException as error:
+            made.set_exception(error)
+
+    threading.Thread(target=run, name="login", daemon=True).start()
+    try:
+        return made.result(LOGIN_SECONDS)
+    except TimeoutError:
+        what = f"the server has not completed the login within {LOGIN_SECONDS:.0f} seconds"
+        todo = "Check that host and port are those of the database, and that the server is not overloaded"
+        raise ConnectFailed(where, what, todo, retryable=True, sqlstate=None) from None
+
+
+def _watch(connected: socket.socket | None) -> None:
+    """Let the operating system notice a dead server within a minute; PyMySQL's socket says so only after hours."""
+    if connected is None:
+        return
+    for name, seconds in {"KEEPIDLE": "idle", "KEEPINTVL": "interval", "KEEPCNT": "count"}.items():
+        option = getattr(socket, f"TCP_{name}", None)
+        if option is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, option, KEEPALIVE[f"keepalives_{seconds}"])
+
+
+def _open_file(path: str) -> sqlite3.Connection:
+    """Open just that file, whatever characters its name has, and never make one."""
+    address = f"file://{quote(os.path.abspath(path))}?mode=ro"
+    # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
+    return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)

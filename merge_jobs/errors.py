@@ -124,7 +124,7 @@ class DatabaseFailed(StreamFactoryError):
 
 
 class ConnectFailed(DatabaseFailed):
-    """No session with a database comes about: it is away, refuses the login, or its certificate is not trusted.
+    """No session with a database comes about: it is down, refuses the login, or its certificate is not trusted.
 
     Check server, network, login and TLS as the error says.
     """
@@ -307,7 +307,7 @@ class OfAnother(StoreMismatch):
 class StillUsed(StoreMismatch):
     """A table, view or column is to change, and something that others built on it is in the way.
 
-    Drop that, or let its owner do it, run the command or job again, and create it anew.
+    Drop that, or let its owner do it, run the command or job again, and create it again.
     """
 
     code = "DF5204"
@@ -362,7 +362,7 @@ class MapWrong(StreamFactoryError):
 
 
 class TooManyDeletes(StreamFactoryError):
-    """More rows are gone from the source than max_delete_fraction lets through, which is rarely meant.
+    """More rows are gone from the source than max_delete_fraction allows, which is rarely meant.
 
     Check the source; if it is meant, run merge-job merge once with --allow-deletes.
     """
@@ -371,9 +371,7 @@ class TooManyDeletes(StreamFactoryError):
 
     def __init__(self, where: str, gone: int, before: int, allowed: float) -> None:
         self.gone, self.before, self.allowed = gone, before, allowed
-        what = (
-            f"{gone} of {before} rows are gone from the source, more than max_delete_fraction {allowed:g} lets through"
-        )
+        what = f"{gone} of {before} rows are gone from the source, more than max_delete_fraction {allowed:g} allows"
         super().__init__(where, what, "Check the source; if it is meant, run merge-job merge once with --allow-deletes")
 
 
@@ -415,7 +413,7 @@ class TablesHeld(StreamFactoryError):
 
 
 class StreamBusy(StreamFactoryError):
-    """Another job is at work on the stream.
+    """Another job is running on the stream.
 
     Wait for that run to end, or give --lock-wait.
     """

@@ -64,5 +64,5 @@ def wrong_kind(value: Any, type_name: str) -> Misfit:
 
 
 def refuse(value: Any, type_name: str) -> str:
-    """Raise the error for a value of another kind, where an expression is wanted."""
+    """Raise the error for a value of another kind, where an expression is needed."""
     raise wrong_kind(value, type_name)

@@ -56,7 +56,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         server_folder() as folder,
         EmbeddedPostgres(folder / "server", options=options, binaries=binaries()) as server,
     ):
-        server.create_role(SUPERUSER, server.password)  # it is kept anew, with as many iterations
+        server.create_role(SUPERUSER, server.password)  # it is kept again, with as many iterations
         yield server
         server.stop("immediate")  # what a checkpoint would write of thousands of databases is thrown away
 

@@ -19,7 +19,7 @@ Forget = Annotated[
 
 
 def last_good(platform: PlatformName, streams: Streams = None, forget: Forget = False) -> None:
-    """Show the streams that are used while the stream table is away, or forget lost ones.
+    """Show the streams that are used while the stream table is down, or forget lost ones.
 
     A stream whose row is gone, though it was never retired, keeps its DAG. With --forget its DAG is removed at the
     next parse; a stream whose row is there is never forgotten. Run this where the dag-processor runs, as its user.

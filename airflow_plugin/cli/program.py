@@ -57,7 +57,7 @@ add_old_names(app, GROUPS)
 
 
 def run() -> Never:
-    """Run the command line; an error that a user can meet is worded on stderr and ends with exit code 1."""
+    """Run the command line; an error that a user can meet is printed on stderr and ends with exit code 1."""
     from airflow_plugin.cli.messages import print_error
 
     try:

@@ -16,7 +16,7 @@ NOT_STORED = 3  # the exit code of --wait
 
 
 def ask_to_parse(api: AirflowClient, changed: Changed) -> None:
-    """Have Airflow parse the files of changed streams, and say so; the rows stand, whatever comes of it."""
+    """Have Airflow parse the files of changed streams, and say so; the rows stand, whatever results."""
     if not any(changed.values()):
         return
     try:

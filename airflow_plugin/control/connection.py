@@ -32,7 +32,7 @@ LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by 
 
 
 class MergeStoreError(StreamFactoryError):
-    """A platform's merge store is away, does not let us in, or refuses a statement.
+    """A platform's merge store is down, does not let us in, or refuses a statement.
 
     See that the server is up and reached from here; give the login its rights, and run dagfactory sync for tables.
     """
@@ -265,7 +265,7 @@ def _refused(where: str, error: psycopg2.Error) -> MergeStoreError:
         errorcodes.UNDEFINED_TABLE: "Run dagfactory sync or dagfactory db upgrade, which create the tables",
         errorcodes.INVALID_SCHEMA_NAME: "Create the schema, or correct merge_store.schema in the model",
         errorcodes.INSUFFICIENT_PRIVILEGE: "Use the login that may: dagfactory bootstrap --roles makes one for each",
-        errorcodes.LOCK_NOT_AVAILABLE: "Another change is at work there; try again",
+        errorcodes.LOCK_NOT_AVAILABLE: "Another change is running there; try again",
     }.get(error.pgcode or "", "See the server's log for more")
     refused = MergeStoreError(where, said, todo, retryable=retry_can_help(error.pgcode)).with_private(private)
     refused.pgcode = error.pgcode

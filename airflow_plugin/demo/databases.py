@@ -116,7 +116,7 @@ def _create_all(admin_dsn: str, cursor: Cursor, passwords: dict[str, str], where
 
 
 def _drop_metadata(cursor: Cursor, where: str) -> None:
-    """Drop the last demo's metadata: its DAGs would run on schedule before they are parsed anew."""
+    """Drop the last demo's metadata: its DAGs would run on schedule before they are parsed again."""
     try:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(METADATA)))
     except ObjectInUse as error:

@@ -161,7 +161,7 @@ class EmbeddedPostgres:
         code, said = self._called(program, *arguments)
         if code != 0:
             said += self._log.read_text() if self._log.exists() else ""
-            todo = "Remove the folder to begin anew, or name a server of yours in DAGFACTORY_DSN"
+            todo = "Remove the folder to begin again, or name a server of yours in DAGFACTORY_DSN"
             raise DemoProgramFailed(f"PostgreSQL in {self.directory}: {program}", code, said[-1500:].strip(), todo)
 
     def _called(self, program: str, *arguments: str) -> tuple[int, str]:

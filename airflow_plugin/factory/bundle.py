@@ -120,7 +120,7 @@ class StreamBundle(BaseDagBundle):
         if trouble and (trouble != said or time.monotonic() - at > TELL_SECONDS):
             log.warning("%s: the stream table cannot be read; the DAGs stay as they are: %s", platform, trouble)
             if news.trouble is not None and news.trouble.private:
-                log.warning("%s: the control database that is away: %s", platform, news.trouble.private)
+                log.warning("%s: the control database that is down: %s", platform, news.trouble.private)
             self._warned[platform] = (trouble, time.monotonic())
         elif said and not trouble:
             log.info("%s: the stream table can be read again", platform)

@@ -39,7 +39,7 @@ NEAR = 0.6
 # Not public: in what process Airflow runs. Without it a parse takes a hundredth longer: the collector searches more.
 CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 
-PRIVATE = "%s: the merge store that is away: %s"  # for the log of a server, which its administrators read
+PRIVATE = "%s: the merge store that is down: %s"  # for the log of a server, which its administrators read
 
 log = logging.getLogger(__name__)
 

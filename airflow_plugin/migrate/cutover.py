@@ -268,7 +268,7 @@ def _is_static(now: DagNow, dag: DagCutover) -> bool:
 
 
 def _is(row: StreamRow | None, wanted: tuple[str, str], other: tuple[str, str] | None, table: PlatformStreams) -> bool:
-    """Return whether a row is as wanted. Raises RowChanged if it is not as it was before, either."""
+    """Return whether a row is as needed. Raises RowChanged if it is not as it was before, either."""
     now = None if row is None else (row.config_json, row.status)
     if now == wanted:
         return True

@@ -80,7 +80,7 @@ class NotBegun(StreamFactoryError):
 
 
 class CutoverBusy(StreamFactoryError):
-    """Another cutover is at work in this folder.
+    """Another cutover is running in this folder.
 
     Wait for it, and run this one again.
     """
@@ -89,7 +89,7 @@ class CutoverBusy(StreamFactoryError):
     retryable = True
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(str(folder), "another cutover is at work in this folder", "Wait for it")
+        super().__init__(str(folder), "another cutover is running in this folder", "Wait for it")
 
 
 def read_state(path: Path) -> Cutover | None:
@@ -130,7 +130,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def exclusive_cutover(folder: Path) -> Iterator[None]:
-    """Keep other cutovers out of this folder. Raises CutoverBusy if one is at work."""
+    """Keep other cutovers out of this folder. Raises CutoverBusy if one is running."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:

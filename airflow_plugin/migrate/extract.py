@@ -33,7 +33,7 @@ KEY_OF = {
     "keep_failed": "on_failed_pod",
     "dag_id": "stream_key",
 }
-NOT_IN_A_CONFIG = ("volumes", "mounts", "catchup", "max_active_runs", "env_from")  # compare tells of them
+NOT_IN_A_CONFIG = ("volumes", "mounts", "catchup", "max_active_runs", "env_from")  # compare reports them
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def _loaded(file: Path) -> list[dict[str, Any]]:
 
 
 def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
-    """Return the DAG that was read, completed by its loaded self; what only the tree tells of `others` is kept."""
+    """Return the DAG that was read, completed by its loaded self; what only the tree has in `others` is kept."""
     merge = next(task for task in found["tasks"] if _is_merge(task))
     pod = merge["pod"]
     asked = pod_of_manifest(pod, keep_failed=pod["keep_failed"], deferrable=pod["deferrable"])

@@ -96,7 +96,7 @@ def retired(table: PlatformStreams, stream_key: str) -> RowChange:
 def drop_tables(table: PlatformStreams, stream_key: str) -> list[str]:
     """Drop the tables and functions whose comments say that they are the shadow's, and forget its batches.
 
-    In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is at work.
+    In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is running.
     """
     assert names.SHADOW in stream_key, "only a shadow's tables are dropped"
     run, schema = table.session.run, table.session.schema

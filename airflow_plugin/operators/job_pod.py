@@ -24,7 +24,7 @@ from airflow_plugin.operators.task_log import EscapingLog, as_logged
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30.0
-# A log stream that is silent for longer is opened anew: the provider's five minutes are how long a connection that is
+# A log stream that is silent for longer is opened again: the provider's five minutes are how long a connection that is
 # half open would hold up the task after its job has ended.
 SILENCE_SECONDS = 30.0
 END_POLL_SECONDS = 2.0
@@ -41,7 +41,7 @@ class JobPod(KubernetesPodOperator):
 
     @property
     def log(self) -> Any:
-        """Where the provider tells of events and of the states of containers."""
+        """Where the provider reports events and the states of containers."""
         return EscapingLog(super().log)
 
     def on_kill(self) -> None:

@@ -102,7 +102,7 @@ def _failure(stream: str, context: Context) -> str:
 
     ti = context["ti"]
     error = context.get("exception")
-    # These are worded by us or by Airflow and hold no value of a row; of others only the kind is reported.
+    # These texts are ours or of Airflow and hold no value of a row; of others only the kind is reported.
     said = str(error) if isinstance(error, AirflowException | str) else type(error).__name__
     said, run_id = said[:SAID].replace("\n", " "), ti.run_id.replace("\n", " ")
     return f"{stream} failed: {said}\nRun {run_id} of {ti.dag_id}, try {ti.try_number}: {ti.log_url}"

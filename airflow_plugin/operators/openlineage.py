@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @define
 class BatchRunFacet(RunFacet):
-    """What no facet of OpenLineage tells of a run: its result, without rows and without the error's text."""
+    """What no facet of OpenLineage says about a run: its result, without rows and without the error's text."""
 
     platform: str
     stream: str

@@ -28,7 +28,7 @@ AIRFLOW = ("airflow", "kubernetes")  # packages that the base install lacks
 
 @dataclass(frozen=True)
 class ShownDag:
-    """All that `dagfactory streams preview` tells of one DAG."""
+    """All that `dagfactory streams preview` says about one DAG."""
 
     candidate: Candidate
     plan: DagPlan

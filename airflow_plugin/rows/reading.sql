@@ -2,7 +2,7 @@
 
 -- name: read_table
 -- All rows in one round trip, or only the token where it is the known one. The token is made of what the rows say,
--- so that it also tells of a change by hand that left updated_at alone. Of a text without bounds no more is read than
+-- so that it also finds a change by hand that left updated_at alone. Of a text without bounds no more is read than
 -- shows that it is too long (stream.LONGEST).
 WITH state AS (
     SELECT concat(count(*), ':', sum(hashtextextended(concat_ws(chr(31), stream_key, status, config_json), 0))) AS token

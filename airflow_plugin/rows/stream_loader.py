@@ -1,4 +1,4 @@
-"""What settings and streams there are; where file or table is away or lacks them, those of the last-good snapshot."""
+"""What settings and streams there are; where file or table is down or lacks them, those of the last-good snapshot."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _platforms(text: str, where: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise FileMalformed(where, f"it is not YAML: {_place(error)}", "Correct it there") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("platforms"), dict):
-        what = f"it is no export: format: {FORMAT} and platforms: are wanted"
+        what = f"it is no export: format: {FORMAT} and platforms: are needed"
         raise FileMalformed(where, what, BEGIN)
     platforms: dict[str, Any] = data["platforms"]
     return platforms
@@ -79,7 +79,7 @@ def _row(stream_key: str, stream: Any, where: str, path: str) -> RowChange:
     stream = _mapping(stream, where, path)
     config, status = stream.get("config"), stream.get("status")
     if stream.keys() != {"config", "status"} or status not in STATUSES:
-        raise _wrong(where, path, f"a status of {', '.join(STATUSES)} and a config are wanted, nothing else")
+        raise _wrong(where, path, f"a status of {', '.join(STATUSES)} and a config are needed, nothing else")
     text = config if isinstance(config, str) else json.dumps(config, sort_keys=True, ensure_ascii=False)
     return RowChange(stream_key, text, status, "import")
 
@@ -109,7 +109,7 @@ def _config(config_json: str) -> Any:
 
 def _mapping(value: Any, where: str, path: str) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        raise _wrong(where, path, "a mapping is wanted")
+        raise _wrong(where, path, "a mapping is needed")
     return value
 
 

@@ -42,7 +42,7 @@ class StalePlan(StreamFactoryError):
 class CompiledDiffers(StreamFactoryError):
     """The code of a commit gives another ecosystem than when it was compiled first; nothing was written.
 
-    Let the model's code depend on nothing but its files; a new commit is compiled anew.
+    Let the model's code depend on nothing but its files; a new commit is compiled again.
     """
 
     code = "DF3002"

@@ -49,7 +49,7 @@ def planned(
         if not left:
             yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at)
             return
-    # Opened anew: all of a sync's stores are locked in one order.
+    # Opened again: all of a sync's stores are locked in one order.
     graph |= {platform.name: {} for platform in left}
     with merge_stores((*platforms, *left), environment) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)

@@ -63,7 +63,7 @@ def version_of(settings: PlatformSettings, key: str) -> queries.RowVersion:
 def _dag_ids(settings: PlatformSettings) -> set[str]:
     try:
         return {one.dag_id for one in streams_of(settings).values()}
-    except StreamFactoryError:  # who may see nothing of a merge store does not learn that it is away
+    except StreamFactoryError:  # who may see nothing of a merge store does not learn that it is down
         return set()
 
 

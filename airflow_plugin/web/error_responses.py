@@ -2,7 +2,7 @@
 
 StreamFactoryError
  ├── Refused                  the status that its class says
- ├── MergeStoreError          503: the merge store is away, or lacks a table or a right
+ ├── MergeStoreError          503: the merge store is down, or lacks a table or a right
  ├── TooManyChanges           429
  ├── StatusRefused            409
  ├── ChangeMissing            404

@@ -47,7 +47,7 @@ class Asked:
 
 @dataclass
 class Following:
-    """A file that is to be parsed until its DAGs are as they are wanted, by DAG id.
+    """A file that is to be parsed until its DAGs are as they are needed, by DAG id.
 
     `version` counts what was wanted; `asked_version` is the one that Airflow was asked for.
     """
@@ -104,7 +104,7 @@ class Follower:
         self._thread: threading.Thread | None = None
 
     def follow(self, platform: str, file: DagFile, wanted: Mapping[str, str | None]) -> None:
-        """Ask for the file as soon as may be, and until its DAGs are as they are wanted."""
+        """Ask for the file as soon as may be, and until its DAGs are as they are needed."""
         with self._state:
             one = self._files.setdefault((platform, file), Following())
             one.wanted.update(wanted)
@@ -125,7 +125,7 @@ class Follower:
                 self._put_off(platform, file, version)
 
     def _due(self) -> dict[tuple[str, DagFile], int]:
-        """Wait until a file is due, and return those that are, with the versions of what is wanted."""
+        """Wait until a file is due, and return those that are, with the versions of what is needed."""
         with self._state:
             while True:
                 now = time.monotonic()

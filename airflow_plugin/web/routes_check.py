@@ -102,7 +102,7 @@ def _before(
 def _others(user: User, settings: PlatformSettings, config: dict[str, Any]) -> Mapping[str, StreamFacts] | None:
     """Return the platform's streams; None if the user may not see the DAG that the config is for: they tell of it.
 
-    Empty while the merge store is away: what is wrong with a config by itself can be said without it.
+    Empty while the merge store is down: what is wrong with a config by itself can be said without it.
     """
     key = _key(config)
     if not key.isprintable() or not user.may(READ, {names.dag_id(settings.platform_name, key)}):

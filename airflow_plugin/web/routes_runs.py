@@ -131,7 +131,7 @@ def _guessed(settings: PlatformSettings, dag_id: str) -> str:
 
 
 def _keys(settings: PlatformSettings) -> dict[str, str]:
-    """Return the streams by DAG id; empty while the merge store is away, as runs are Airflow's."""
+    """Return the streams by DAG id; empty while the merge store is down, as runs are Airflow's."""
     try:
         return {one.dag_id: one.stream_key for one in streams_of(settings).values()}
     except StreamFactoryError:
@@ -143,7 +143,7 @@ def _platform_of(dag_id: str) -> list[PlatformSettings]:
 
 
 def _results(places: dict[str, StreamPlace], runs: list[DagRunRow]) -> dict[tuple[str, str], MergeResult]:
-    """Return the results by DAG id and run id, without those of a merge store that is away."""
+    """Return the results by DAG id and run id, without those of a merge store that is down."""
     wanted: dict[str, list[DagRunRow]] = defaultdict(list)
     for run in runs:
         wanted[places[run.dag_id].settings.platform_name].append(run)

@@ -27,7 +27,7 @@ router = APIRouter(
 
 @router.post("/platforms/{platform}/seen", response_model=schemas.UnseenStreams)
 def seen(user: UserDep, platform: PlatformPath, body: schemas.WantedStreams) -> dict[str, Any]:
-    """Return which of the streams Airflow has not stored as they are wanted, and why; ask it to parse their files.
+    """Return which of the streams Airflow has not stored as they are needed, and why; ask it to parse their files.
 
     Streams whose DAGs the user may not see are left out.
     """

@@ -77,7 +77,7 @@ def owner_of(dag_id: str) -> str | None:
 
 
 def forget_dags() -> None:
-    """Read them anew for the next request: this one has started a run."""
+    """Read them again for the next request: this one has started a run."""
     with _lock:
         _known.clear()
 

@@ -407,13 +407,13 @@ class WantedStreams(BaseModel):
 
 
 class UnseenShape(SeenShape):
-    """A stream that Airflow has not stored as it is wanted."""
+    """A stream that Airflow has not stored as it is needed."""
 
     stream_key: str
 
 
 class UnseenStreams(BaseModel):
-    """The streams that Airflow has not stored as they are wanted; `parse` is None where it was not to be asked."""
+    """The streams that Airflow has not stored as they are needed; `parse` is None where it was not to be asked."""
 
     unseen: list[UnseenShape]
     parse: ParseShape | None

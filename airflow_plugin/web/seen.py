@@ -49,7 +49,7 @@ STORED = Seen("stored")
 
 
 def seen_of(platform: str, wanted: Sequence[Wanted]) -> list[Seen]:
-    """Return for each whether Airflow has stored what is wanted."""
+    """Return for each whether Airflow has stored what is needed."""
     with create_session(scoped=False) as session:
         found = stored_dags(session, {one.dag_id for one in wanted})
         are_stored = [is_stored(platform, one, found.get(one.dag_id)) for one in wanted]
@@ -61,7 +61,7 @@ def seen_of(platform: str, wanted: Sequence[Wanted]) -> list[Seen]:
 
 
 def is_stored(platform: str, wanted: Wanted, dag: StoredDag | None) -> bool:
-    """Return whether Airflow has what is wanted; a DAG that another file has is no DAG of the stream."""
+    """Return whether Airflow has what is needed; a DAG that another file has is no DAG of the stream."""
     is_there = dag is not None and not dag.is_stale and dag.file is not None and is_of_factory(platform, dag.file.path)
     if wanted.fingerprint is None and not wanted.problems:
         return not is_there
@@ -69,7 +69,7 @@ def is_stored(platform: str, wanted: Wanted, dag: StoredDag | None) -> bool:
 
 
 def unstored(session: Session, platform: str, fingerprints: Mapping[str, str | None]) -> set[str]:
-    """Return those of the DAGs that Airflow does not have as they are wanted."""
+    """Return those of the DAGs that Airflow does not have as they are needed."""
     found = stored_dags(session, fingerprints)
     return {
         dag_id
@@ -91,7 +91,7 @@ class About:
         return cls(dag_files(session, platform), has_dag_processor())
 
     def why(self, wanted: Wanted, dag: StoredDag | None) -> Seen:
-        """Return why Airflow does not have what is wanted."""
+        """Return why Airflow does not have what is needed."""
         for problem in wanted.problems:
             return Seen("blocked", f"its row is quarantined: {problem.what}", problem.todo)
         if broken := self._broken(wanted.dag_id, dag):

@@ -86,7 +86,7 @@ def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
 
 
 def forget(settings: PlatformSettings) -> None:
-    """Read them anew for the next request: this one has changed them."""
+    """Read them again for the next request: this one has changed them."""
     known = _known(settings.platform_name)
     with known.lock:  # whoever reads them now may have begun before the change
         known.read_at = 0.0

@@ -29,7 +29,7 @@ ADVICE = {
     "that cannot start any token": "Put the value in quotes",
     "expected alphabetic or numeric character": "Put a value that begins with * or & in quotes",
     "another document": "Write one document: a second line of --- begins another",
-    "stands there twice": "Keep one of them",
+    "is given twice": "Keep one of them",
     "a key is no text": "Write a name before the colon",
     "mapping values are not allowed": "Put a value with a colon in quotes, and look at the indentation",
 }
@@ -86,7 +86,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _NotOurs(f"the key {key!r} stands there twice", json.dumps(key, ensure_ascii=False))
+            raise _NotOurs(f"the key {key!r} is given twice", json.dumps(key, ensure_ascii=False))
         found[key] = value
     return found
 

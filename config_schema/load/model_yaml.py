@@ -172,7 +172,7 @@ class _Document:
             is_known = type(event) is ScalarEvent and event.value in self._kinds and event.anchor is event.tag is None
             key, is_merge = (event.value, False) if is_known else self._key(event)
             if key in own or (is_merge and merged is not None):
-                raise _wrong(f"the key {key!r} stands there twice", event)
+                raise _wrong(f"the key {key!r} is given twice", event)
             value_event = next(events)
             if is_merge:
                 merged = _merged(self._value(value_event, events, ANY), value_event)
@@ -193,7 +193,7 @@ class _Document:
 
     def _anchored(self, event: Any, events: Iterator[Any], kinds: Kinds) -> Any:
         if event.anchor in self._anchors:
-            raise _wrong(f"the anchor &{event.anchor} stands there twice", event)
+            raise _wrong(f"the anchor &{event.anchor} is given twice", event)
         anchor = self._anchors[event.anchor] = _Anchor([event])
         before = self._nodes
         self._recording.append(anchor)

@@ -29,7 +29,7 @@ def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping
         if key in seen:
             yield (
                 f"[{i}]",
-                f"{mapping.dsg_name!r} of {mapping.workspace!r} stands there twice",
+                f"{mapping.dsg_name!r} of {mapping.workspace!r} is given twice",
                 "Keep one entry",
             )
         seen.add(key)

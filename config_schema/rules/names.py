@@ -30,7 +30,7 @@ def _once(path: str, things: Iterable[Any]) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, thing in enumerate(things):
         if thing.name in seen:
-            yield f"{path}[{index}].name", f"{thing.name!r} stands there twice", "Give each a name of its own"
+            yield f"{path}[{index}].name", f"{thing.name!r} is given twice", "Give each a name of its own"
         seen.add(thing.name)
 
 

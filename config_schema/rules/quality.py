@@ -30,7 +30,7 @@ def _of_dataset(path: str, store: Datastore, dataset: Dataset) -> Iterator[Findi
     for k, check in enumerate(dataset.checks):
         at = f"{path}[{k}]"
         if any(check.name == earlier.name for earlier in dataset.checks[:k]):
-            yield f"{at}.name", f"{check.name!r} stands there twice", "Give each a name of its own"
+            yield f"{at}.name", f"{check.name!r} is given twice", "Give each a name of its own"
         one = isinstance(check, Range | Pattern)
         yield from _are_columns(f"{at}.column" if one else f"{at}.columns", columns_checked(check), columns)
         match check:

@@ -66,7 +66,7 @@ def same(value: Any, other: Any) -> bool:
 
 
 def is_unique(items: list[Any]) -> bool:
-    """Return whether no item of a list stands there twice."""
+    """Return whether no item of a list is given twice."""
     texts = all(isinstance(item, str) for item in items)
     return len(set(items if texts else map(repr, items))) == len(items)
 

@@ -106,7 +106,7 @@ class ComponentRights:
         return list(lacking(self.platform, *self._held()))
 
     def _changed(self, name: str, wanted: Callable[[str, str, Held], Iterable[Grant]]) -> list[Grant]:
-        """Grant or revoke what is wanted in view of what the logins hold; return it."""
+        """Grant or revoke what is needed in view of what the logins hold; return it."""
         if not list(wanted(self.platform, *self._held())):
             return []
         values = {"schema": self.schema, "platform": self.platform}

@@ -57,7 +57,7 @@ def load_statements(path: Path) -> dict[str, Statement]:
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         body = text.strip().removesuffix(";")
         if name in found or all(line.startswith("--") for line in body.splitlines()):
-            raise ValueError(f"{path.name}: {name} stands there twice, or without SQL")
+            raise ValueError(f"{path.name}: {name} is given twice, or without SQL")
         found[name] = Statement(path.name, name, body)
     return found
 

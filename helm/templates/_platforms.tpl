@@ -11,7 +11,7 @@
 {{- end -}}
 {{- range $key := list "original_platform_name" "platform_name" "namespace_name" "datasurface_docker_image" "git_repo_url" "postgres_hostname" "postgres_database" "postgres_credential_secret_name" -}}
 {{- if not (and (kindIs "string" (get $settings $key)) (get $settings $key)) -}}
-{{- fail (printf "%s: it lacks %s. Write the file anew with dagfactory bootstrap" $where $key) -}}
+{{- fail (printf "%s: it lacks %s. Write the file again with dagfactory bootstrap" $where $key) -}}
 {{- end -}}
 {{- end -}}
 {{- if ne $settings.platform_name $name -}}
@@ -27,7 +27,7 @@
 {{- with $settings.consumer_db_hostname -}}
 {{- range $key := list "consumer_db_database" "consumer_db_credential_secret_name" -}}
 {{- if not (get $settings $key) -}}
-{{- fail (printf "%s: it has consumer_db_hostname and lacks %s. Write the file anew with dagfactory bootstrap" $where $key) -}}
+{{- fail (printf "%s: it has consumer_db_hostname and lacks %s. Write the file again with dagfactory bootstrap" $where $key) -}}
 {{- end -}}
 {{- end -}}
 {{- $consumers = list (printf "%s:%d" . ($settings.consumer_db_port | default 5432 | int)) -}}

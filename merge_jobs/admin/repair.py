@@ -43,7 +43,7 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is at work on it.
+    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is running on it.
 
     `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
     gone: the next batch reads all of their rows.
@@ -153,4 +153,4 @@ def _make_index(tables: DatasetTables) -> None:
     except UniqueViolation as error:
         where = f"{tables.where}: table {tables.merge_name}"
         what = "its unique index is gone, and it has rows with the same key"
-        raise MergeTableBroken(where, what, "Move the table away: the stream is then loaded anew") from error
+        raise MergeTableBroken(where, what, "Move the table away: the stream is then loaded again") from error

@@ -1,4 +1,4 @@
-"""What an operator wants to know of a platform's streams: the last batch, what is open, and who is at work."""
+"""What an operator wants to know of a platform's streams: the last batch, what is open, and who is running."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def trust_again(
 ) -> dict[str, dict[MapKind, str]]:
     """Let every strategy in again; return which were off, by dataset, and why.
 
-    The next batch of such a dataset is full, and makes the map anew. Raises StreamBusy if a job is running.
+    The next batch of such a dataset is full, and makes the map again. Raises StreamBusy if a job is running.
     """
     with MergeStore(place, stream, SESSION) as store:
         try:

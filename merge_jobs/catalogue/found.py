@@ -1,4 +1,4 @@
-"""What a catalogue tells of a table, alike for every kind of database."""
+"""What a catalogue says about a table, alike for every kind of database."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def reset(
     by: AskedBy = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reset.")] = False,
 ) -> None:
-    """Take a stream's open batch back to its start: drop what it has staged, and let the next run read it anew.
+    """Take a stream's open batch back to its start: drop what it has staged, and let the next run read it again.
 
     A committed batch is never reset, and a stream that a job is working on is not touched.
 

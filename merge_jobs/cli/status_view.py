@@ -16,7 +16,7 @@ WIDE = 200  # where the output is no terminal, nothing is cut
 NUMBERS = ("batch", "seconds", "inserted", "updated", "deleted", "total")
 
 
-NEXT_RUN = {"started": "the next run begins it anew", "ingested": "the next run goes on from there"}
+NEXT_RUN = {"started": "the next run begins it again", "ingested": "the next run goes on from there"}
 
 
 def print_status(platforms: Sequence[PlatformStatus]) -> None:

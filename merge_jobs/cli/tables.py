@@ -42,7 +42,7 @@ def _end(streams: list[RepairResult], dry_run: bool) -> None:
         if one.failed is not None:
             print_error(one.failed)
         if one.busy:
-            echo(f"{one.stream}: a job is at work on it, and looks itself")
+            echo(f"{one.stream}: a job is running on it, and looks itself")
         for name in one.lost_maps:
             echo(f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one")
         for what in one.repaired:

@@ -126,7 +126,7 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
 
 
 def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
-    """Return whether a delta cannot name the rows to look at: either side is loaded anew, or was not compared before.
+    """Return whether a delta cannot name the rows to look at: either side is loaded again, or was not compared before.
 
     Rows of this side that were merged while the other was not, or under another definition, are in no delta.
     """

@@ -71,7 +71,7 @@ def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: 
         return None
     reason = _cannot_go_on(store, left)
     if reason is not None:
-        log.info("%s batch %d: was left ingested; begun anew, because %s", store.stream, batch_id, reason)
+        log.info("%s batch %d: was left ingested; begun again, because %s", store.stream, batch_id, reason)
         return None
     log.info("%s batch %d: going on from what run %s has ingested", store.stream, batch_id, left.run_id)
     return batches.take_over(store, left, run_id, model_commit)

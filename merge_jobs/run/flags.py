@@ -1,4 +1,4 @@
-"""What a command says of the model and of the merge store, and what comes of it together with the model."""
+"""What a command says of the model and of the merge store, and what results together with the model."""
 
 from __future__ import annotations
 

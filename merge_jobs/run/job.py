@@ -238,7 +238,7 @@ def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
         return None
     if not error.where.startswith(store.where):
         return None  # a table of the source
-    todo = "A table was dropped while the batch ran. Try again: the next batch makes it anew"
+    todo = "A table was dropped while the batch ran. Try again: the next batch makes it again"
     return DatabaseFailed(error.where, error.what, todo, retryable=True, sqlstate=error.sqlstate)
 
 

@@ -15,7 +15,7 @@ from merge_jobs.sql import composed
 
 
 class RowsMoved(Exception):
-    """Somebody else changed the rows of a change in between: it is to be rolled back and chosen anew."""
+    """Somebody else changed the rows of a change in between: it is to be rolled back and chosen again."""
 
 
 def create_tables(connection: Connection) -> bool:

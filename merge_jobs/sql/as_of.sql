@@ -49,7 +49,7 @@ COMMENT ON FUNCTION {function}(integer) IS {comment};
 COMMENT ON FUNCTION {function}(timestamptz) IS {comment}
 
 -- name: back_to_before_functions
--- The columns are others: the functions are made anew, and the rights on them given again.
+-- The columns are others: the functions are made again, and the rights on them given again.
 ROLLBACK TO SAVEPOINT before_functions
 
 -- name: rights

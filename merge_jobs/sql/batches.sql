@@ -43,7 +43,7 @@ UPDATE {metrics} SET state = state || jsonb_build_object('source_position', %(po
 WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'committed'
 
 -- name: start_batch
--- A batch that was left started, ingested or failed is begun anew under its id.
+-- A batch that was left started, ingested or failed is begun again under its id.
 INSERT INTO {metrics} AS batch (key, batch_id, batch_start_time, batch_status, state, run_id, model_commit)
 VALUES (%(key)s, %(batch_id)s, clock_timestamp(), 'started', %(state)s, %(run_id)s, %(model_commit)s)
 ON CONFLICT (key, batch_id) DO UPDATE SET
@@ -176,7 +176,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid = %(pid
     AND (l.classid::bigint << 32 | l.objid::bigint) = %(lock)s
 
 -- name: store_stats_reset
--- A crash of the server, which empties unlogged tables, starts the statistics anew.
+-- A crash of the server, which empties unlogged tables, starts the statistics again.
 SELECT stats_reset FROM pg_stat_archiver
 
 -- name: recorded_commit

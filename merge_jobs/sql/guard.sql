@@ -7,7 +7,7 @@ FROM unnest(ARRAY['pg_control_system()', 'pg_current_wal_lsn()', 'pg_last_wal_re
     AS needed (function)
 
 -- name: server
--- A crash restarts the server without a new start time; it starts the statistics anew.
+-- A crash restarts the server without a new start time; it starts the statistics again.
 SELECT
     (SELECT system_identifier::text FROM pg_control_system()),
     CASE WHEN pg_is_in_recovery() THEN 'standby'

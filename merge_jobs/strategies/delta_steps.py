@@ -11,7 +11,7 @@ from merge_jobs.strategies.strategy import Applying
 
 MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
 # The merge table is brought to a changed model; as-of functions and consumers' views follow.
-BROUGHT_TO_MODEL = ("drift", "as_of", "views", "leftovers.readers")
+ALTERED_TO_MODEL = ("drift", "as_of", "views", "leftovers.readers")
 
 
 def count_rows(state: Applying) -> None:

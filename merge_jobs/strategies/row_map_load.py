@@ -50,7 +50,7 @@ MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_k
 
 
 def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
-    """Return the steps that load every row, and map it if a map is wanted.
+    """Return the steps that load every row, and map it if a map is needed.
 
     Row versions take a second pass: what has them is covered by the source's snapshot.
     """

@@ -174,7 +174,7 @@ class _VersionSource:
 
     @cached_property
     def _transaction(self) -> sql.Composable:
-        # Those of rows that came with an upgrade from before 9.4 appear anew at each look: they are read each time.
+        # Those of rows that came with an upgrade from before 9.4 appear again at each look: they are read each time.
         return sql.SQL("{}::bigint - (age(xmin)::bigint + {}) % {}").format(
             sql.Literal(self.sight.next_transaction), sql.Literal(WRAP), sql.Literal(WRAP)
         )

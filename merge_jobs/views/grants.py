@@ -79,7 +79,7 @@ def right_changes(
 ) -> Iterator[ServerChange]:
     """Give the roles what they lack, take from our other roles what they have, and leave all others' rights alone.
 
-    An object that was dropped and made anew gets back what others had on it.
+    An object that was dropped and made again gets back what others had on it.
     """
     privilege = PRIVILEGE[on.kind]
     ours = {role for role, of in server.roles.items() if of is not None}
@@ -96,7 +96,7 @@ def right_changes(
 
 
 def regranted(on: Object, rights: Iterable[Right]) -> Iterator[ServerChange]:
-    """Yield the rights that others had on an object that is made anew."""
+    """Yield the rights that others had on an object that is made again."""
     for right in rights:
         what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
         yield ServerChange(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))

@@ -79,7 +79,7 @@ class WantedViews:
 
     @property
     def names(self) -> set[str]:
-        """Return the names of the views and functions that are wanted, now or later."""
+        """Return the names of the views and functions that are needed, now or later."""
         return self.awaited | {view.name for view in self.views} | {function.name for function in self.functions}
 
 

@@ -1,4 +1,4 @@
-"""A view or function brought to its definition: left, replaced where it stands, or made anew. Pure.
+"""A view or function brought to its definition: left, replaced where it stands, or made again. Pure.
 
 What others have built on it is never dropped: columns that must stay for them are NULL, or it is said what is in the
 way.
@@ -44,7 +44,7 @@ def view_steps(
             return
         drop = composed("views.drop_view", {"view": sql.Identifier(schema, view.name)}, {})
         made = _made("create", schema, view, list(view.columns), {}, text)
-        yield ServerChange(f"make view {view.name} anew ({view.about})", (drop, *made.statements))
+        yield ServerChange(f"make view {view.name} again ({view.about})", (drop, *made.statements))
         yield from right_changes(on, roles, standing.rights, server, made_anew=True)
         return
     if gone:
@@ -90,7 +90,7 @@ def function_steps(
         yield _in_use(f"function {function.name} in {schema}", "its columns are to change", standing)
         yield from right_changes(on, roles, standing.rights, server)
     else:
-        yield ServerChange(f"make function {function.name} anew ({function.about})", (_dropped(on), made))
+        yield ServerChange(f"make function {function.name} again ({function.about})", (_dropped(on), made))
         yield from right_changes(on, roles, standing.rights, server, made_anew=True)
 
 

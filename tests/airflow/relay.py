@@ -1,4 +1,4 @@
-"""A relay in front of a database, for tests of one that hangs or is away: it can be held up, or let nobody in."""
+"""A relay in front of a database, for tests of one that hangs or is down: it can be held up, or let nobody in."""
 
 from __future__ import annotations
 

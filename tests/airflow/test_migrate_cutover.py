@@ -234,7 +234,7 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
     queued = world.airflow.api.trigger(dag_id)
     until(lambda: (world.flags / "Store1.started").exists())
     for step in STEPS:
-        if step == "drain":  # its task is at work: a cutover waits for it, and says so if that takes too long
+        if step == "drain":  # its task is running: a cutover waits for it, and says so if that takes too long
             late = world.migrate(*given[:-1], 3, "--yes")
             assert late.returncode == 1
             assert "tasks of yellowlive__Store1_ingestion are still at work, after 3 s" in late.stderr

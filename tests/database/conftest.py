@@ -287,7 +287,7 @@ def check_history(before: Any, after: Any, batch_id: int) -> None:
 
 @contextmanager
 def _looking(at: Any) -> Iterator[Any]:
-    """Yield a cursor of a transaction in a database; producers of other kinds, and of other encodings, connect anew."""
+    """Yield a cursor of a transaction in a database; producers of other kinds and encodings connect again."""
     if type(at) is FreshDatabase:
         with kept_session(at.dsn) as cursor:
             yield cursor

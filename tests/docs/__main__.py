@@ -1,4 +1,4 @@
-"""`make docs`: write docs/reference/ and the tree of commands in README.md anew."""
+"""`make docs`: write docs/reference/ and the tree of commands in README.md again."""
 
 from __future__ import annotations
 

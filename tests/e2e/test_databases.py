@@ -1,4 +1,4 @@
-"""The demo's databases on a server of the user's: made with few rights, made anew, and nobody else's touched."""
+"""The demo's databases on a server of the user's: made with few rights, made again, and nobody else's touched."""
 
 from __future__ import annotations
 

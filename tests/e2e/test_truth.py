@@ -36,7 +36,7 @@ WRONG = {
     "a version written twice": VERSIONS + Counter([(NEW, 2, OPEN)]),
     "an unchanged row with a new version": VERSIONS - Counter([(KEPT, 1, OPEN)]) + Counter([(KEPT, 2, OPEN)]),
     "a version closed by another batch": VERSIONS - Counter([(GONE, 1, 2)]) + Counter([(GONE, 1, 3)]),
-    "history written anew": VERSIONS - Counter([(OLD, 1, 2)]) + Counter([(OLD, 0, 2)]),
+    "history written again": VERSIONS - Counter([(OLD, 1, 2)]) + Counter([(OLD, 0, 2)]),
 }
 
 

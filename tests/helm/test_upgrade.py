@@ -113,5 +113,5 @@ def test_what_was_made_up_is_kept_by_an_upgrade_and_found_again_after_an_uninsta
     upgraded = rendered_with(helm, {name: stored(secret) for name, secret in kept.items()})
     assert secret_values(upgraded) == secret_values(installed)
     assert by_kind(upgraded, "ConfigMap") == by_kind(installed, "ConfigMap")
-    anew = secret_values(rendered_with(helm, {}))
-    assert [anew[place(secret)] == secret["stringData"] for secret in kept.values()] == [False, False]
+    again = secret_values(rendered_with(helm, {}))
+    assert [again[place(secret)] == secret["stringData"] for secret in kept.values()] == [False, False]

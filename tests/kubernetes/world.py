@@ -223,7 +223,7 @@ def _mappings() -> list[dict[str, Any]]:
 
 
 def trigger_event(trigger: Any) -> dict[str, Any]:
-    """Run a trigger to its event in an event loop, made anew from what is stored of it."""
+    """Run a trigger to its event in an event loop, made again from what is stored of it."""
     path, arguments = trigger.serialize()
     module, _, name = path.rpartition(".")
     again = getattr(importlib.import_module(module), name)(**arguments)

@@ -1,4 +1,4 @@
-"""A merge store that is away, or cuts connections, or is locked: said soon and in words, and over as soon as it is."""
+"""A merge store that is down, or cuts connections, or is locked: said soon and in words, and over as soon as it is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SERVER = (USER, "127.0.0.1", "nowhere.invalid")  # users and hosts of the DSNs
 
 
 def texts_of(client, away: str) -> dict[str, str]:
-    """What each way to ask for a platform that is away answers, by its name."""
+    """What each way to ask for a platform that is down answers, by its name."""
     found = {
         f"{route.method} {route.described}": client.request(
             route.method, route.path.replace("yellowlive", away).replace("yellowforensic", away), json=route.body

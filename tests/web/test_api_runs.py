@@ -60,7 +60,7 @@ def test_a_run_is_reported_with_each_dataset_and_where_its_log_is(client):
 def test_a_run_that_failed_says_what_to_do(client):
     reported = client().get("/api/runs/yellowforensic__Failing_ingestion/run_Failing_1").json()
     assert reported["result"] == "error"
-    assert reported["error"] == {"what": "the source is away", "todo": "Correct that, then trigger the stream again"}
+    assert reported["error"] == {"what": "the source is down", "todo": "Correct that, then trigger the stream again"}
 
 
 @pytest.mark.parametrize(

@@ -235,7 +235,7 @@ def test_batches_are_reported_newest_first_and_paged(client):
     )
     assert [one["batch_id"] for one in client().get(f"{path}?before=4").json()["batches"]] == [3, 2, 1]
     failed = client().get("/api/streams/yellowforensic/Failing/batches").json()["batches"]
-    assert [(one["state"], one["error"], one["end"]) for one in failed] == [("failed", "the source is away", None)]
+    assert [(one["state"], one["error"], one["end"]) for one in failed] == [("failed", "the source is down", None)]
 
 
 def test_the_schema_is_that_of_config_json(client):

@@ -80,7 +80,7 @@ class _Passwords:
 def _password_again(
     session: ControlSession, dsn: str, role: Role, passwords: _Passwords, *, dry_run: bool
 ) -> Iterator[str]:
-    """Set a role's password to the one that is wanted, unless that opens the door already."""
+    """Set a role's password to the one that is needed, unless that opens the door already."""
     password = passwords.of(role)
     if password is None or not role.may_log_in:
         return

@@ -97,4 +97,4 @@ def _parsed(dsn: str, where: str) -> dict[str, str]:
 def _needed(settings: PlatformSettings, key: str, where: str) -> str:
     if value := getattr(settings, key):
         return str(value)
-    raise FileMalformed(where, f"it lacks {key}", "Write the file anew with dagfactory bootstrap")
+    raise FileMalformed(where, f"it lacks {key}", "Write the file again with dagfactory bootstrap")

@@ -64,7 +64,7 @@ class ShardFolder:
         return found if found and text == bundle_file(self.original, str(found)) else None
 
     def write(self, number: int, part: Shard) -> None:
-        """Write the file, or write it anew, so that Airflow parses it."""
+        """Write the file, or write it again, so that Airflow parses it."""
         self._write(self.path(number), str(part))
 
     def write_platform(self) -> bool:

@@ -1,6 +1,6 @@
 """Which file Airflow has stored for each DAG. Airflow's own tables, which are not public.
 
-Asked only while streams move between files, and while the control database is away. Where these tables are not to be
+Asked only while streams move between files, and while the control database is down. Where these tables are not to be
 had any more (AIP-92 takes them from the dag-processor), moves take a minute longer.
 """
 

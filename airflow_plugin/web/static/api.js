@@ -48,7 +48,7 @@ function wordFor(status, detail) {
   return typeof detail === "string" ? detail : `The api-server answered with ${status}`;
 }
 
-// Airflow makes a page anew at each path: what was read last is shown until it is read again.
+// Airflow makes a page again at each path: what was read last is shown until it is read again.
 const LAST = new Map();
 const MOST_KEPT = 40;
 

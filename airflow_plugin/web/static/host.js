@@ -25,7 +25,7 @@ export function withQuery(path, query) {
   return text ? `${path}?${text}` : path;
 }
 
-/** The query of the address bar as an object, and a function that changes some of it; paging begins anew. */
+/** The query of the address bar as an object, and a function that changes some of it; paging begins again. */
 export function useQuery() {
   const [params, setParams] = Router.useSearchParams();
   const query = Object.fromEntries(params);

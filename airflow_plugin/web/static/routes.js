@@ -27,7 +27,7 @@ function decoded(params) {
   }
 }
 
-/** The page at the address bar's path. Airflow makes this component anew at each path. */
+/** The page at the address bar's path. Airflow makes this component again at each path. */
 export function Routed() {
   const { pathname } = Router.useLocation();
   for (const [path, Found] of ROUTES) {

@@ -5,7 +5,7 @@ import { Routed } from "./routes.js";
 let settled = false;
 
 /**
- * Airflow holds a component that it has just loaded in another place than later, and makes it anew when the address
+ * Airflow holds a component that it has just loaded in another place than later, and makes it again when the address
  * changes for the first time: what is being typed would be lost. So the address is set once, to itself, before that.
  */
 function Streams() {

@@ -88,7 +88,7 @@ class PostgresSource:
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
         """Take one snapshot of all datasets, with their tables protected from rewrites, and return its time."""
-        with self._worded():
+        with self._translate_errors():
             found = {dataset.name: self._check_table(dataset) for dataset in datasets}
             held = [(of, found[of.name]) for of in datasets]
             held += [(of, Hold.READ) for of in self._made_of_materialized(datasets)]
@@ -128,7 +128,7 @@ class PostgresSource:
 
     def check_snapshot(self) -> None:
         """Raise PoolingRefused if what was read was not read in one transaction, or SettingRefused."""
-        with self._worded():
+        with self._translate_errors():
             self._session.check()
 
     @property
@@ -138,13 +138,13 @@ class PostgresSource:
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         """Return the columns of the dataset's table, as they are in the snapshot."""
-        with self._worded():
+        with self._translate_errors():
             rows = self._rows("columns", self.named(dataset))
         return {name: SourceColumn(kind, portable) for name, kind, portable in rows}
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """Return the planner's estimate of the dataset's rows; None if it has none."""
-        with self._worded():
+        with self._translate_errors():
             ((estimate,),) = self._rows("estimated_rows", self.named(dataset))
         return None if estimate is None else int(estimate)
 
@@ -186,7 +186,7 @@ class PostgresSource:
 
     def begin_anew(self) -> None:
         """End the snapshot, also after an error; what is asked for next has one of its own, with the same settings."""
-        with self._worded():
+        with self._translate_errors():
             self._session.rollback()
 
     def copy_query(self, statement: sql.Composable, into: BinaryIO, names: Names = Names.OF_ROLE) -> int:
@@ -198,7 +198,7 @@ class PostgresSource:
         Not on a standby: in a subtransaction its recovery ends the session where it would cancel the statement.
         """
         gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
-        with self._worded(), self._session.cursor() as cursor:
+        with self._translate_errors(), self._session.cursor() as cursor:
             before = [composed("postgres_source.before_a_copy", {}, {})] if gives_back else []
             cursor.execute(SEPARATOR.join([NAMES[names], *before]))
             cursor.copy_expert(statement, into)
@@ -211,12 +211,12 @@ class PostgresSource:
         self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None
     ) -> list[tuple[Any, ...]]:
         """Return what the statement `file.name` gives in the snapshot."""
-        with self._worded():
+        with self._translate_errors():
             return self._executed(name, values or {}, parts or {}).fetchall()
 
     def rollback(self) -> None:
         """End the transaction, and with it the snapshot."""
-        with self._worded():
+        with self._translate_errors():
             self._session.rollback()
 
     def cancel(self) -> None:
@@ -266,7 +266,7 @@ class PostgresSource:
         return cursor
 
     @contextlib.contextmanager
-    def _worded(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except psycopg2.Error as error:

@@ -99,12 +99,12 @@ class SqlAlchemySource:
                 f"{self.place.kind.value} has no one snapshot of several tables",
                 "Make the datastore single_dataset",
             )
-        with self._worded():
+        with self._translate_errors():
             known = self._known_tables()
         for dataset in datasets:
-            with self._worded(dataset):
+            with self._translate_errors(dataset):
                 self._check_table(dataset, known)
-        with self._worded():
+        with self._translate_errors():
             self._session.rollback()
             for statement in self._dialect.snapshot:
                 self._session.exec_driver_sql(statement)
@@ -191,7 +191,7 @@ class SqlAlchemySource:
     def _types_of(self, dataset: Dataset) -> list[tuple[str, sa.types.TypeEngine[Any]]]:
         """Return the columns of the dataset's table with their types, read once."""
         if dataset.name not in self._types:
-            with self._worded(dataset):
+            with self._translate_errors(dataset):
                 found = reflected_columns(self._session, self.place.kind, dataset.source_table, self._schema)
             self._types[dataset.name] = {column.name: column.type for column in found}
         return list(self._types[dataset.name].items())
@@ -206,18 +206,18 @@ class SqlAlchemySource:
 
     def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:
         """Yield the rows in parts. Raises for what the driver cannot read, and for what the server cut."""
-        with self._worded(dataset):
+        with self._translate_errors(dataset):
             at_once = LONG_ROWS_AT_ONCE if self._has_long_values(dataset) else ROWS_AT_ONCE
             streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once)
             parts = iter(streamed.execute(statement).partitions(at_once))
         while True:
-            with self._worded(dataset):
+            with self._translate_errors(dataset):
                 part = next(parts, None)
             if part is None:
                 break
             yield part
         if self.place.kind is SourceKind.MYSQL:
-            with self._worded(dataset):
+            with self._translate_errors(dataset):
                 warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
             if warned & CUT_BY_SERVER:
                 raise ValuesCut(self._where(dataset))
@@ -238,7 +238,7 @@ class SqlAlchemySource:
             raise SettingRefused(self._where(dataset), changed)
 
     @contextlib.contextmanager
-    def _worded(self, dataset: Dataset | None = None) -> Iterator[None]:
+    def _translate_errors(self, dataset: Dataset | None = None) -> Iterator[None]:
         try:
             yield
         except StreamFactoryError:

@@ -95,7 +95,7 @@ class Batch:
         if self.tables:
             tables = {name: asdict(of) for name, of in self.tables.items()}
             state["staging"] = {"tables": tables, "store_stats_reset": self.store_stats_reset}
-            # A job of an older version knows the usual names only, under which older rows may be: it begins anew.
+            # A job of an older version knows the usual names only, under which older rows may be: it begins again.
             state["store_stats_reset"] = "see staging"
         return state
 
@@ -123,7 +123,7 @@ def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
 
 
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
-    """Begin a batch; one left under this id by a job that died or failed is begun anew. Commits."""
+    """Begin a batch; one left under this id by a job that died or failed is begun again. Commits."""
     of = {"key": store.stream.key, "batch_id": batch_id}
     accepted = bool(store.value("batches.source_is_accepted", of, **_tables(store, "metrics")))
     batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)

@@ -67,7 +67,7 @@ def _tell(tables: DatasetTables, expected: int | None, kind: str, over: threadin
     began, store = time.monotonic(), tables.store
     if over.wait(EVERY_SECONDS):
         return
-    # Whatever goes wrong here, the batch goes on: this only tells of it.
+    # Whatever goes wrong here, the batch goes on: this only reports it.
     with contextlib.suppress(psycopg2.Error, StreamFactoryError):
         pid = store.session.verified.backend if store.session.verified else store.session.info.backend_pid
         with closing(connect(store.place, "merge-job progress", store.where, 1)) as session:

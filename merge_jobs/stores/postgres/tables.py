@@ -230,7 +230,7 @@ class TypeUnknown(CommandWrong):
 class MergeTableBroken(StoreMismatch):
     """A merge table is not as merges leave it: its index or its batches are missing, or its rows do not add up.
 
-    Do what the error says: restore what is missing, or move the table away, and the stream is loaded anew.
+    Do what the error says: restore what is missing, or move the table away, and the stream is loaded again.
     """
 
     code = "DF5215"

@@ -120,7 +120,7 @@ def _columns(table: str, *more: str) -> sql.Composable:
 
 
 def _by_key(rows: Sequence[Row]) -> dict[str, Row]:
-    """By key; a key that stands there twice is reported by a row more."""
+    """By key; a key that is given twice is reported by a row more."""
     found: dict[str, Row] = {}
     for row in rows:
         found[row[0] if row[0] not in found else f"{row[0]}, once more"] = row

@@ -70,7 +70,7 @@ def digest(state: Mapping[str, Mapping[str, Row]]) -> int:
 
 
 def digest_of(rows: Iterable[tuple[str, Row]]) -> int:
-    """Of tables' rows: a sum, so that a row which stands there twice counts twice."""
+    """Of tables' rows: a sum, so that a row which is given twice counts twice."""
     return sum(_of_row(table, row) for table, row in rows)
 
 

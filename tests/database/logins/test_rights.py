@@ -316,7 +316,7 @@ def test_tables_that_stood_before_their_logins_and_those_that_an_upgrade_makes_g
     with closing(psycopg2.connect(store.owner)) as connection, connection:
         assert StreamTable(ControlSession(connection, "yellowforensic")).widen_config() == 2048
         connection.cursor().execute("DROP TABLE yellowforensic_batch_counter, yellowforensic_model_state")
-    world.merging.run(Milestoning.FORENSIC)  # a job makes its table anew
+    world.merging.run(Milestoning.FORENSIC)  # a job makes its table again
     sync_tables = [table for table in expected if not table.endswith("model_state")]
     assert sorted(world.can(Duty.READER, "yellowforensic")) == sorted(sync_tables)
     with closing(psycopg2.connect(store.owner)) as connection, connection:

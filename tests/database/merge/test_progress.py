@@ -68,7 +68,7 @@ def test_estimates_are_those_of_all_partitions(case):
 
 
 def parts_reported(caplog, kind: str) -> list[int]:
-    """The percentages that the log tells of a kind of work."""
+    """The percentages that the log says about a kind of work."""
     line = re.compile(rf"^YellowLive Store1 t: \d+ of \d+ {kind} \((\d+) %\) in \d+ s$")
     return [int(found[1]) for found in map(line.match, caplog.messages) if found]
 

@@ -89,7 +89,7 @@ def test_a_merge_store_that_crashes_in_the_merge_keeps_the_last_batch(merging, s
     assert {dataset.name: sorted(case.versions(kind, dataset)) for dataset in case.datasets} == before
 
     result = case.merge(kind, lock_wait=30)
-    assert "begun anew, because" in caplog.text  # unlogged staging is empty after a crash
+    assert "begun again, because" in caplog.text  # unlogged staging is empty after a crash
     assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
 
 
@@ -115,7 +115,7 @@ def test_a_merge_store_that_was_a_standby_for_a_while_goes_on_from_no_emptied_ta
         cursor.execute("SELECT pg_promote()")
     assert case.query("SELECT stats_reset FROM pg_stat_archiver") == since
     result = case.merge(kind, lock_wait=30)
-    assert "begun anew, because the staged map of big has other rows" in caplog.text
+    assert "begun again, because the staged map of big has other rows" in caplog.text
     assert result.datasets["big"].counts.deleted == 1
 
 

@@ -1,7 +1,7 @@
 """Transactions' numbers that have wrapped: rows carry 32 bits of them, and a row map keeps 64.
 
 Driven on a server of its own: everything is frozen, the server is stopped, pg_resetwal sets the next number close to
-the end of the 32 bits (with the segment of pg_xact that it falls into, and an epoch where that is wanted), and it goes
+the end of the 32 bits (with the segment of pg_xact that it falls into, and an epoch where that is needed), and it goes
 on from there.
 """
 

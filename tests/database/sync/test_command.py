@@ -306,7 +306,7 @@ def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_databa
         text=True,
     )
     assert process.stdout is not None
-    said = [process.stdout.readline() for _ in range(3)]  # it is at work
+    said = [process.stdout.readline() for _ in range(3)]  # it is running
     process.send_signal(signal.SIGINT)
     said.append(process.communicate(timeout=60)[0])
     assert process.returncode == 0, said
@@ -344,7 +344,7 @@ def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
         absent,
     ]
     assert synced.tables() == sorted([*tables, "yellowlive_schema_version"])
-    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, as wanted", absent]
+    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, as needed", absent]
     assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == again
     status = dagfactory("db", "status", *of_live)
     assert (status.returncode, status.stdout.splitlines()) == (0, again)

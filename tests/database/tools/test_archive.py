@@ -145,7 +145,7 @@ def test_a_stream_that_a_job_works_on_is_left_and_the_others_are_done(case, merg
         cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", SHORT, "Store1#customers"),))
         done = merge_job(case, "archive", PLATFORM)
     assert done.returncode == 1
-    assert "a job is at work on the stream. Do it again when that has ended" in done.stderr
+    assert "a job is running on the stream. Do it again when that has ended" in done.stderr
     assert where_tables_are(case) == {CUSTOMERS: "public", ORDERS: ARCHIVE}
     assert merge_job(case, "archive", PLATFORM).returncode == 0
 

@@ -135,7 +135,7 @@ def test_a_batch_that_a_killed_job_left_is_reported(case, reported, merge_job, l
     assert " by run killed, and no job is at it: the next run goes on from there\n" in shown
     merge_job(case, "reset", "--platform=YellowLive", "--store=Store1")
     shown = merge_job(case, "status", "--platform=YellowLive").stdout
-    assert " by run killed, and no job is at it: the next run begins it anew\n" in shown
+    assert " by run killed, and no job is at it: the next run begins it again\n" in shown
 
 
 def test_a_stream_that_a_job_holds_is_running(case, reported, merge_job):

@@ -89,7 +89,7 @@ def test_a_stream_that_a_job_holds_is_left(case, merge_job):
         cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", "yellowlive", "Store1"),))
         done = merge_job(case, "tables", "--platform=YellowLive")
     assert done.returncode == 0
-    assert "Store1: a job is at work on it, and looks itself" in done.stdout
+    assert "Store1: a job is running on it, and looks itself" in done.stdout
 
 
 def test_a_column_that_is_new_is_left_to_the_next_batch(case, merge_job):

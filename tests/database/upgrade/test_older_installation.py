@@ -143,8 +143,8 @@ def test_an_upgrade_keeps_every_row_and_a_second_one_has_nothing_to_do(older):
     assert older.query("SELECT count(*) FROM pg_class WHERE relname LIKE '%metrics_told'") == [(0,)]
     again = older.dagfactory("db", "upgrade", "--model", str(older.synced))
     assert " run" not in again
-    assert again.count("as wanted") == 4
-    assert older.dagfactory("db", "status", "--model", str(older.synced)).count("as wanted") == 4
+    assert again.count("as needed") == 4
+    assert older.dagfactory("db", "status", "--model", str(older.synced)).count("as needed") == 4
 
 
 @pytest.mark.parametrize("first", ["upgrade", "sync", "job"])
@@ -186,7 +186,7 @@ def test_an_upgraded_installation_goes_on_where_it_stood(older, first):
                 assert open_rows(older, platform, stream, dataset) == now
                 if (
                     stream != "Store1" or platform == "YellowLive"
-                ):  # there a batch was open: it is merged, or begun anew
+                ):  # there a batch was open: it is merged, or begun again
                     was = {row[0]: row for row in before[dataset]}
                     counts = result.datasets[dataset].counts
                     assert counts.inserted == len({row[0] for row in now} - was.keys())

@@ -108,7 +108,7 @@ def test_text_that_is_no_yaml_is_said_with_its_line(folder):
 
 def test_a_key_given_twice_is_refused(folder):
     (folder / "ecosystem.yaml").write_text("name: a\nname: b\n")
-    assert any(":2: not YAML: the key 'name' stands there twice" in problem for problem in problems(folder))
+    assert any(":2: not YAML: the key 'name' is given twice" in problem for problem in problems(folder))
 
 
 def test_problems_of_both_files_come_at_once(folder):
@@ -134,7 +134,7 @@ def column(eco, index=0):
             "state, streetName, zipCode",
         ),
         (lambda eco: column(eco).update(nullable=True), "'id' may be NULL, and a key may not"),
-        (lambda eco: column(eco, 1).update(name="id"), "datasets[0].columns[1].name: 'id' stands there twice"),
+        (lambda eco: column(eco, 1).update(name="id"), "datasets[0].columns[1].name: 'id' is given twice"),
         (lambda eco: column(eco).pop("type"), "columns[0].type: the key is missing. Its PostgreSQL type"),
         (lambda eco: column(eco).update(type="int; DROP TABLE x"), "columns[0].type: 'int; DROP TABLE x' is not"),
         (lambda eco: eco["platforms"][0].update(schedule="* * * *"), "platforms[0].schedule: '* * * *' is not well"),
@@ -177,7 +177,7 @@ def test_a_broken_rule_of_the_ecosystem_is_named(folder, change, expected):
     [
         (lambda m: m[0].update(workspace="Consumer"), "[0].workspace: 'Consumer' is no workspace. Did you mean"),
         (lambda m: m[0].update(dsgName="LiveDS"), "[0].dsgName: 'LiveDS' is no dataset group of Consumer1"),
-        (lambda m: m.append(m[0]), "[2]: 'LiveDSG' of 'Consumer1' stands there twice"),
+        (lambda m: m.append(m[0]), "[2]: 'LiveDSG' of 'Consumer1' is given twice"),
         (
             lambda m: m[1]["assignments"][0].update(dataPlatform="YellowLive"),
             "[1].assignments[0].dataPlatform: ForensicDSG needs forensic retention, and YellowLive keeps live rows",

@@ -142,7 +142,7 @@ def test_two_checks_of_one_name_are_refused(tmp_path):
     eco["datastores"][0]["datasets"][0]["checks"] = [check, check]
     (tmp_path / "ecosystem.yaml").write_text(yaml.safe_dump(eco))
     shutil.copy(EXAMPLES / "dsg_platform_mapping.json", tmp_path)
-    with pytest.raises(ProblemsFound, match=r"checks\[1\].name: 'c' stands there twice"):
+    with pytest.raises(ProblemsFound, match=r"checks\[1\].name: 'c' is given twice"):
         load_model(tmp_path)
 
 

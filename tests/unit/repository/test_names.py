@@ -28,10 +28,17 @@ PRIVATE = {
     "lets go": "releases or retires",
     "let it go": "release or retire it",
     "whence": "where from",
+    "anew": "again",
+    "stands there twice": "is given twice",
+    "lets through": "allows",
+    "is away": "is down, cannot be reached, or does not answer",
+    "tells of": "says about, or reports",
+    "comes of it": "results from it",
+    "worded": "printed, translated, or written as text",
 }
 WORDS = re.compile(rf"\b({'|'.join(PRIVATE)})\b", re.IGNORECASE)
 # The word in a name of several, as `told_by`. Metrics, fields of the API and tables keep the names that others know.
-PARTS = re.compile(r"(?<![a-zA-Z])(told|mend|mended|telling)(?![a-zA-Z])", re.IGNORECASE)
+PARTS = re.compile(r"(?<![a-zA-Z])(told|mend|mended|telling|worded|brought)(?![a-zA-Z])", re.IGNORECASE)
 KNOWN_TO_OTHERS = {"batch_told_index", "told_index"}
 # What a docstring of a function cannot begin with: it says what the function does, not what there is.
 NO_VERBS = frozenset(

@@ -112,9 +112,9 @@ def answered(page: Page, path: str, status: int, what: str) -> None:
 def test_a_refusal_is_shown_with_what_to_do(looking):
     seen = looking()
     for status in (401, 403, 503):
-        answered(seen.page, "overview", status, f"it is away: {status}")
+        answered(seen.page, "overview", status, f"it is down: {status}")
         seen.page.goto(seen.site.address("/plugin/streams"))
-        expect(seen.page.get_by_text(f"it is away: {status}")).to_be_visible()
+        expect(seen.page.get_by_text(f"it is down: {status}")).to_be_visible()
         expect(seen.page.get_by_text("Look at it")).to_be_visible()
         again = seen.page.get_by_role("link", name="Log in") if status == 401 else seen.page.get_by_text("Try again")
         expect(again).to_be_visible()
@@ -125,8 +125,8 @@ def test_a_refusal_is_shown_with_what_to_do(looking):
 def test_what_was_read_stays_while_the_merge_store_is_away(looking):
     seen = looking()
     seen.go(STREAM)
-    answered(seen.page, f"streams/{LIVE}/Store1$", 503, "the merge store is away")
-    expect(seen.page.get_by_text("the merge store is away (what is shown may be old)")).to_be_visible()
+    answered(seen.page, f"streams/{LIVE}/Store1$", 503, "the merge store is down")
+    expect(seen.page.get_by_text("the merge store is down (what is shown may be old)")).to_be_visible()
     expect(seen.page.get_by_role("button", name="Trigger")).to_be_visible()
 
 

@@ -1,4 +1,4 @@
-// The frame of a chart: its width, a scale with round numbers, grid, axis texts and a box that tells of one place.
+// The frame of a chart: its width, a scale with round numbers, grid, axis texts and a box that describes one place.
 import { Chakra, h, React } from "../host.js";
 
 export const MARGIN = { top: 6, right: 6, bottom: 18, left: 44 };

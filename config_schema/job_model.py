@@ -80,14 +80,14 @@ class StreamModel:
 class JobModelBroken(StreamFactoryError):
     """A row of the job model is not as sync writes it: somebody else wrote there, or the table was restored apart.
 
-    Run dagfactory sync, which writes it anew. Find out who wrote there: only sync's login should.
+    Run dagfactory sync, which writes it again. Find out who wrote there: only sync's login should.
     """
 
     code = "DF1701"
 
     def __init__(self, table: str, row: str, what: str) -> None:
         self.row = row
-        super().__init__(f"{table}, {row}", what, "Run dagfactory sync, which writes it anew, and find out who did")
+        super().__init__(f"{table}, {row}", what, "Run dagfactory sync, which writes it again, and find out who did")
 
 
 def state_of(rows: Iterable[JobModelRow], commit: str, repository: GitRepository) -> JobModelState:

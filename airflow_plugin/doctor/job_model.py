@@ -37,7 +37,7 @@ def job_model_findings(connection: Connection, settings: PlatformSettings) -> It
         yield area.warning(JOB_MODEL_IS_READ, f"{fault}: {BY_GIT}", SYNC)
     elif state.digest != table.digest():
         what = "its rows are not as sync wrote them, and jobs refuse those that were changed"
-        todo = "Run dagfactory sync, which writes them anew, and find out who wrote there"
+        todo = "Run dagfactory sync, which writes them again, and find out who wrote there"
         yield area.error(JOB_MODEL_IS_OF_SYNC, what, todo)
     else:
         yield from _of_streams(area, table, state)

@@ -12,7 +12,7 @@ from airflow_plugin.operators.task_log import EscapingLog
 
 
 class JobPodTrigger(KubernetesPodTrigger):
-    """Tells of events and errors in the task's log, in which nothing that a node or a registry says forges a line."""
+    """Reports events and errors in the task's log, in which nothing that a node or a registry says forges a line."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the provider's trigger stores, under the name of this class."""

@@ -221,7 +221,7 @@ class SqlAlchemySource:
                 warned = {code for _, code, _ in self._session.exec_driver_sql("SHOW WARNINGS LIMIT 1000")}
             if warned & CUT_BY_SERVER:
                 raise ValuesCut(self._where(dataset))
-        with self._worded(dataset):
+        with self._translate_errors(dataset):
             self._check_settings(dataset)
 
     def _settings_now(self) -> Mapping[str, Any]:

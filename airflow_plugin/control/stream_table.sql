@@ -77,24 +77,29 @@ FROM {stream_table} WHERE stream_key = %(stream_key)s
 -- Rows that are not as the last sync left them, and who changed them: NULL where that was not written down.
 -- Pausing counts as no change; a row without history is one that the first sync takes over. What was only asked for, a
 -- run or a reset, stands in the history too, and is no change either.
-WITH synced AS (
-    SELECT DISTINCT ON (stream_key) stream_key, after_config_json AS config_json, after_status AS status
-    FROM {history_table} WHERE model_commit IS NOT NULL
-    ORDER BY stream_key, id DESC
-), newest AS (
-    SELECT DISTINCT ON (stream_key) stream_key, changed_by, changed_at, after_config_json, after_status
-    FROM {history_table}
-    WHERE model_commit IS NOT NULL
-       OR (before_config_json, before_status) IS DISTINCT FROM (after_config_json, after_status)
-    ORDER BY stream_key, id DESC
-)
+-- Each stream's last changes by the index: a history holds up to 2,000 of each.
 SELECT stream.stream_key,
        CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
             THEN newest.changed_by END,
        CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
             THEN newest.changed_at ELSE stream.updated_at END
-FROM {stream_table} AS stream JOIN newest USING (stream_key) LEFT JOIN synced USING (stream_key)
-WHERE synced.stream_key IS NULL
+FROM {stream_table} AS stream
+JOIN LATERAL (
+    SELECT changed_by, changed_at, after_config_json, after_status
+    FROM {history_table} AS h
+    WHERE h.stream_key = stream.stream_key AND (
+        model_commit IS NOT NULL
+        OR (before_config_json, before_status) IS DISTINCT FROM (after_config_json, after_status)
+    )
+    ORDER BY h.id DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT after_config_json AS config_json, after_status AS status
+    FROM {history_table} AS h
+    WHERE h.stream_key = stream.stream_key AND model_commit IS NOT NULL
+    ORDER BY h.id DESC LIMIT 1
+) AS synced ON true
+WHERE synced.config_json IS NULL
    OR synced.config_json <> stream.config_json::text
    OR (synced.status = 'retired') <> (stream.status = 'retired')
 

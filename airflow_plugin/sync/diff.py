@@ -85,7 +85,10 @@ def _marked(change: StreamChange, by_hand: HandChange | None, overwrite_drift: b
 
 
 def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
-    text, after = config.to_json(), config.to_dict()
+    text = config.to_json()
+    if row is not None and row.config_json == text and row.status != "retired":
+        return StreamChange(SyncAction.UNCHANGED, config.stream_key, row.status, text)  # nearly all, most of the time
+    after = config.to_dict()
     if row is None:
         return StreamChange(SyncAction.CREATE, config.stream_key, "active", text, field_changes({}, after))
     differing = field_changes(parsed(row.config_json), after)

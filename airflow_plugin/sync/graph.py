@@ -9,6 +9,7 @@ from typing import Any
 
 from config_schema import names
 from config_schema.errors import ProblemsFound
+from config_schema.gc_paused import gc_paused
 from config_schema.model import Consistency, Datastore, Ecosystem, Platform, StreamDefaults
 from config_schema.model.mapping import DsgMapping, ingested_groups
 from config_schema.problem import Problem
@@ -20,6 +21,7 @@ Streams = dict[str, StreamConfig]  # by stream_key
 Wanted = dict[str, list[int | None]]  # dataset -> the latency needs of the groups that want it
 
 
+@gc_paused()
 def stream_graph(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> dict[str, Streams]:
     """Return the streams of each platform, by its model name; a platform that serves nobody has none.
 

@@ -15,6 +15,7 @@ from airflow_plugin.sync.diff import StreamChange, SyncAction, stream_changes
 from airflow_plugin.sync.graph import Streams
 from airflow_plugin.sync.stores import ConnectedStore
 from config_schema import names
+from config_schema.gc_paused import gc_paused
 from config_schema.model import Platform
 
 
@@ -124,6 +125,7 @@ def plan_against(
     return Plan(commit, tuple(found))
 
 
+@gc_paused()
 def platform_plan(
     session: ControlSession, platform: str, wanted: Streams, commit: str, *, overwrite_drift: bool = False
 ) -> PlatformPlan:

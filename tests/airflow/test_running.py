@@ -22,6 +22,7 @@ from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.demo.airflow import DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes
+from airflow_plugin.factory.bundle_config import DAGS_FOLDER, with_streams
 from airflow_plugin.settings import Allowed
 from config_schema import names
 from tests.airflow.slack import Slack
@@ -85,6 +86,14 @@ PAUSED = ("Paused", "Always")
 # How often each is triggered by hand, where it is not once: these are left to their schedules.
 TRIGGERS = {"Busy": 0, "Follower": 0, "Reported": 0, "Always": 0, "Crowded": 2}
 
+# The same of another platform, whose DAGs are in the bundle and in no factory file.
+BUNDLED: dict[str, dict[str, Any]] = {
+    "BundledChain": {"git_repo_branch": "keep2"},
+    "BundledAway": {"git_repo_branch": "is_away"},
+    "BundledFollower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowForensic/BundledChain/customers"]},
+}
+TRIGGERS["BundledFollower"] = 0
+
 # What others have: a DAG for each of two datasets, which runs when that has changed and returns what it received.
 CONSUMERS = """
 from airflow.sdk import DAG, Asset, task
@@ -143,11 +152,17 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
     metadata, merge = (postgres.dsn(name, name, "word") for name in ("running_airflow", "running_merge"))
     slack, statsd = Slack(), Statsd()
     write_rows(merge, [config("YellowLive", store, **row) for store, row in STREAMS.items()])
-    settle(folder, config("YellowLive"))
+    write_rows(merge, [config("YellowForensic", store, **row) for store, row in BUNDLED.items()])
+    for platform in ("YellowLive", "YellowForensic"):
+        settle(folder, config(platform))
     processes = Processes(folder)
     environment = {
         "DAGFACTORY_SETTINGS_DIR": str(folder),
         "DAGFACTORY_YELLOWLIVE_DSN": merge,
+        "DAGFACTORY_YELLOWFORENSIC_DSN": merge,
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(with_streams([DAGS_FOLDER], ["YellowForensic"])),
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(folder / "bundles"),
         "AIRFLOW_CONN_SLACK_OPS": slack.webhook,
         "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
         **statsd.environment,
@@ -161,11 +176,14 @@ def running(postgres, tmp_path_factory, config) -> Iterator[Running]:
         for _ in airflow.becoming_healthy():
             pass
         started = Running(airflow, metadata, merge, slack, statsd)
-        for dag in ("after_Chain", "after_Same", *map(dag_id, STREAMS)):
+        for dag in ("after_Chain", "after_Same", *map(dag_id, STREAMS), *map(bundled_dag_id, BUNDLED)):
             until(lambda dag=dag: airflow.api.dag(dag) is not None)
         for store in STREAMS:
             for _ in range(TRIGGERS.get(store, 1)):
                 airflow.api.trigger(dag_id(store))
+        for store in BUNDLED:
+            for _ in range(TRIGGERS.get(store, 1)):
+                airflow.api.trigger(bundled_dag_id(store))
         yield started
     finally:
         airflow.api.close()
@@ -196,6 +214,24 @@ def test_keep_working_triggers_the_next_run_until_the_job_is_done(running):
     }
     last = running.tasks(chain, others[1][0])
     assert (last["reschedule_immediately"], last["wait_for_trigger"]) == ("skipped", "success")
+
+
+def test_streams_run_from_the_bundle_alone(running):
+    chain, away, follower = map(bundled_dag_id, BUNDLED)
+    until(lambda: len(running.runs(chain)) == 3 and ended(running, chain))
+    ids = [run[0] for run in running.runs(chain)]
+    assert ids[1:] == ["keep_working__BundledChain__1", "keep_working__BundledChain__2"]
+    assert [running.airflow.api.returned(chain, one, "snapshot_merge_job")["code"] for one in ids] == [1, 1, 0]
+    ((failed, *_),) = running.runs(away)
+    until(lambda: running.tasks(away, failed)["snapshot_merge_job"] == "up_for_retry")
+    until(lambda: len(running.runs(follower)) == 1 and ended(running, follower))
+    ((by, state, *_),) = running.runs(follower)
+    assert (by.partition("__")[0], state) == ("asset_triggered", "success")
+    of_chain = "airflow.stream_factory.yellowforensic.stream.BundledChain."
+    sums = {name.removeprefix(of_chain): value for name, value in running.statsd.sums.items() if of_chain in name}
+    assert sums == {"batches": 3, "inserted": 6, "updated": 0, "deleted": 0}
+    places = running.query("SELECT DISTINCT bundle_name FROM dag WHERE dag_id = ANY(%s)", [chain, away, follower])
+    assert places == [("streams",)]
 
 
 def test_each_run_tells_its_metrics(running):
@@ -439,18 +475,18 @@ def settle(folder: Path, config: dict[str, Any]) -> None:
         max_chain=MAX_CHAIN,
         notifiers={"slack": {"connection": "slack_ops"}},
         allowed=Allowed(
-            git_repo_branch=tuple({row["git_repo_branch"] for row in STREAMS.values()}),
+            git_repo_branch=tuple({row["git_repo_branch"] for row in (*STREAMS.values(), *BUNDLED.values())}),
             shortest_schedule=0,
             schedule_assets=("s3://landing/report",),
         ),
     )
-    (folder / names.settings_file("yellowlive")).write_text(settings.to_json())
+    (folder / names.settings_file(settings.platform_name)).write_text(settings.to_json())
 
 
 def write_rows(dsn: str, configs: list[dict[str, Any]], status: str | None = None) -> None:
     connection = psycopg2.connect(dsn)
     with connection:
-        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table = StreamTable(ControlSession(connection, configs[0]["platform_name"]))
         table.create_tables()
         changes = [
             RowChange(
@@ -467,6 +503,10 @@ def write_rows(dsn: str, configs: list[dict[str, Any]], status: str | None = Non
 
 def dag_id(store: str) -> str:
     return names.dag_id("yellowlive", store)
+
+
+def bundled_dag_id(store: str) -> str:
+    return names.dag_id("yellowforensic", store)
 
 
 def reported(running: Running, dag: str) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ DAGS_FOLDER: dict[str, Any] = {
 SECTION, LIST = "dag_processor", "dag_bundle_config_list"
 # A file that has changed is parsed at once whatever the interval; looks at the bundle are that often at most.
 INTERVALS = {"min_file_process_interval": 3600, "bundle_refresh_check_interval": 1}
+# For the start that moves DAGs from factory files: in seconds, longer than Airflow is away and then parses all.
+FIRST_STALE_DAG_THRESHOLD = 3600
 SORT_MODE = ("file_parsing_sort_mode", "modified_time")  # Airflow's default; with others only the interval counts
 
 NOTES = """\
@@ -23,6 +25,8 @@ NOTES = """\
 # (AIRFLOW__DAG_PROCESSOR__...), and start them again. What it means for other DAG files: one that has changed is parsed
 # at once, as before; one that has not, but makes DAGs of something outside of it, is parsed once an hour instead of
 # each 30 s. For the sake of such files leave min_file_process_interval out: then streams are parsed as often, too.
+# Where factory files had the DAGs, set stale_dag_threshold = 3600 too for the first start, and take it out when all
+# DAGs are parsed: until a DAG's first parse in the bundle the file that Airflow knows of has it no more.
 """
 
 

@@ -21,6 +21,9 @@ import pytest
 
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
+from airflow_plugin.factory.bundle_config import DAGS_FOLDER, FIRST_STALE_DAG_THRESHOLD, with_streams
+from airflow_plugin.factory.factory_file import bundle_file
+from airflow_plugin.factory.shard_files.folder import modified
 from airflow_plugin.factory.shard_files.layout import file_count, file_of
 from config_schema import names
 from tests.airflow.conftest import Streams, config
@@ -30,7 +33,7 @@ from tests.airflow.running_processor import RunningProcessor, bundle_settings, r
 
 TABLE = "yellowlive_airflow_dsg"
 AWAY, REFRESH = "the stream table cannot be read", "Refreshing bundle"  # in the dag-processor's log
-MANY = int(os.environ.get("DAGFACTORY_TEST_MANY_STREAMS", "200"))
+MANY = int(os.environ.get("DAGFACTORY_TEST_MANY_STREAMS", "1000"))
 STORED = 120.0  # seconds that a change may take on a machine that does much else
 # Whatever was ever taken for deleted, though it was there a moment later.
 WATCH_STALE = """
@@ -78,6 +81,10 @@ class World:
     def files(self) -> dict[str, str]:
         rows = self.real.query("SELECT dag_id, relative_fileloc FROM dag WHERE NOT is_stale")
         return {one: file for one, file in rows if not one.endswith(OF_PLATFORM)}
+
+    def bundles(self, dag_ids: list[str]) -> set[str]:
+        """The bundles that Airflow has these DAGs of."""
+        return {one for (one,) in self.real.query("SELECT bundle_name FROM dag WHERE dag_id = ANY(%s)", dag_ids)}
 
     def stale(self) -> set[str]:
         return {one for (one,) in self.real.query("SELECT dag_id FROM went_stale")}
@@ -245,6 +252,55 @@ def test_changes_come_while_there_are_two_dag_processors_and_when_one_is_killed_
         other.process.kill()
         world.wait("the change by the one that is left", lambda: world.minute(15) == "15 1 * * *")
     assert world.stale() == set()
+
+
+def test_started_again_after_the_clock_was_set_back_a_dag_processor_stores_changes_and_rests(world, tmp_path):
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+    if library is None:
+        pytest.skip("there is no libfaketime on this machine (the package faketime)")
+    environment = bundle_settings("YellowLive") | {names.dsn_variable("yellowlive"): world.streams.dsn}
+    slow = {"LD_PRELOAD": str(library), "FAKETIME": "-3h", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+    world.relay.refuse()  # the other dag-processor does not see what is changed
+    with running_processor(world.real, tmp_path, environment, "back") as before:
+        before.wait("its first pass", lambda: len(list(before.files.glob(".parses/*.done"))) >= 3, 600)
+    with running_processor(world.real, tmp_path, environment | slow, "back") as after:
+        files = list(after.files.glob("*.py"))
+        after.wait(
+            "no file is of the future", lambda: all(modified(one) / 1e9 < time.time() - 9000 for one in files), 600
+        )
+        for minute in (17, 18):
+            world.write(17, schedule=f"{minute} 3 * * *")
+            after.wait("the change", lambda minute=minute: world.minute(17) == f"{minute} 3 * * *", STORED)
+        before_rest = world.parsed()
+        time.sleep(3)
+        assert world.parsed() == before_rest
+    assert world.stale() == set()
+
+
+def test_a_platform_moves_from_its_factory_file_to_the_bundle_and_no_dag_is_stale_for_a_moment(world, tmp_path):
+    moved = [names.dag_id("yellowforensic", f"Moved{number}") for number in range(3)]
+    world.streams.settle("YellowForensic", runners=("process",))
+    world.streams.write("YellowForensic", *(config("YellowForensic", f"Moved{number}") for number in range(3)))
+    factory_file = world.real.dags_folder / names.factory_file("yellowforensic")
+    before, after = (bundles_beside_the_dags_folder("YellowLive", *more) for more in ([], ["YellowForensic"]))
+    try:
+        world.real.parse(**before)
+        assert world.bundles(moved) == {"dags-folder"}
+        # As if Airflow had been away for longer than its own stale_dag_threshold.
+        world.real.query("UPDATE dag SET last_parsed_time = now() - interval '5 minutes' WHERE dag_id = ANY(%s)", moved)
+        factory_file.write_text(bundle_file("YellowForensic", None))
+        environment = {**after, "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": str(FIRST_STALE_DAG_THRESHOLD)}
+        with running_processor(world.real, tmp_path, environment, "moving") as other:
+            other.wait("the DAGs in the bundle", lambda: world.bundles(moved) == {"streams"}, 600)
+        assert world.stale() & set(moved) == set()
+    finally:
+        factory_file.unlink()
+        world.real.query("DELETE FROM dag WHERE dag_id LIKE 'yellowforensic%%' AND %s", True)
+
+
+def bundles_beside_the_dags_folder(*platforms: str) -> dict[str, str]:
+    found = with_streams([DAGS_FOLDER], platforms)
+    return bundle_settings(*platforms) | {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(found)}
 
 
 WORKER = """

@@ -21,6 +21,7 @@ from config_schema.errors import StreamFactoryError
 STAMPS = ".parses"  # beside the files; Airflow looks at *.py only
 BEGUN, DONE = "begun", "done"
 PLATFORM = "platform"  # the part of the file that has the platform's own DAGs
+FINISHED_WITHIN = 3600  # seconds after a parse began; more than any timeout that is set
 PART = re.compile(r'part="([^"]+)"')
 
 
@@ -156,10 +157,28 @@ def _stamp(path: Path, kind: str) -> Path:
     return path.parent / STAMPS / f"{path.name}.{kind}"
 
 
+def take_from_future(path: Path) -> None:
+    """Give a parsed file a time that is not ahead of the clock, else Airflow parses it until the clock is there.
+
+    It is ahead where the clock was set back before the file was touched, or before the dag-processor was started again.
+    """
+    at, now = int(done_at(path) * 1e9), time.time_ns()
+    if at < now < modified(path):
+        os.utime(path, ns=(at, at))
+        for kind in (BEGUN, DONE):
+            os.utime(_stamp(path, kind), ns=(at, at))
+
+
 def _set_modified(path: Path, before: int) -> None:
-    # Never back: after the clock was set back the time must still be another one.
-    now = max(time.time_ns(), before + 1)
+    # Never back, and after the last parse: the clock may have been set back since.
+    now = max(time.time_ns(), before + 1, _after_last_parse(path))
     os.utime(path, ns=(now, now))
+
+
+def _after_last_parse(path: Path) -> int:
+    """Return a time at which Airflow has counted the last parse as finished, if that is ahead of the clock; else 0."""
+    last = max(begun_at(path), done_at(path))
+    return int((last + FINISHED_WITHIN) * 1e9) if last > time.time() else 0
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from airflow_plugin.control.stream_changes import Looked
-from airflow_plugin.factory.shard_files.folder import ShardFolder, begun_at, done_at, modified, parses, touch
+from airflow_plugin.factory.shard_files.folder import (
+    ShardFolder,
+    begun_at,
+    done_at,
+    modified,
+    parses,
+    take_from_future,
+    touch,
+)
 from airflow_plugin.factory.shard_files.layout import file_count, file_of, holds, shard_of
 from airflow_plugin.factory.shard_files.watch import News
 from airflow_plugin.factory.shards import Shard
@@ -193,14 +201,14 @@ class Keeper:
     def _touch_unanswered(self, waiting: set[int]) -> None:
         """Touch once more what was touched during a parse, or parsed while the table could not be read."""
         due = []
-        for number in self._parts.keys() - waiting:
-            path = self.folder.path(number)
+        for path in (self.folder.platform_path, *(self.folder.path(number) for number in self._parts.keys() - waiting)):
             now, begun, done = parses(path)
             if done >= now:
                 self._again.pop(path, None)
+                take_from_future(path)
                 continue
             at, tries = self._again.setdefault(path, (time.monotonic(), 0))
-            is_parsed_now = begun > done and time.time() - begun_at(path) < self._parse_seconds and begun >= now
+            is_parsed_now = begun > done and 0 <= time.time() - begun_at(path) < self._parse_seconds and begun >= now
             if not is_parsed_now and time.monotonic() - at > AGAIN_SECONDS[min(tries, len(AGAIN_SECONDS) - 1)]:
                 due.append(path)
         for path in due:

@@ -39,7 +39,7 @@ def test_the_imports_that_the_dag_processor_is_to_load_once_stand_there_literall
         # A factory file imports it before Airflow has said what it wants.
         ("airflow_plugin.factory", 2),
         # Airflow reads it while it sets itself up, in each of its processes.
-        ("airflow_plugin.provider", 9),
+        ("airflow_plugin.provider", 10),
     ],
 )
 def test_little_of_ours_and_nothing_of_others_is_loaded_before_airflow(module, ours):

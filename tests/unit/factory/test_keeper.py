@@ -97,6 +97,42 @@ def test_only_the_files_of_changed_streams_are_touched(world):
     assert world.keep({"Store8"}) == {world.file(8, 3)}
 
 
+def set_back(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    """Set this machine's clock back."""
+    now, now_ns = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: now() - seconds)
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns() - seconds * 10**9)
+
+
+def test_after_the_clock_was_set_back_a_changed_file_is_newer_than_its_last_parse_and_then_of_now(world, monkeypatch):
+    world.keep(world.rows(*range(120)))
+    world.parse()
+    last_finish = time.time() + 1  # by Airflow, which parses what is newer
+    file = world.folder.folder / world.file(7, 3)
+    set_back(monkeypatch, 3600)
+    assert world.keep() == set()
+    assert world.keep(world.rows(7, digest=2)) == {file.name}
+    assert modified(file) / 1e9 > last_finish
+    world.parse(file.name)
+    world.keep()
+    assert modified(file) / 1e9 <= time.time()  # else Airflow would parse it again and again
+    assert world.keep() == set()
+    assert world.keep(world.rows(7, digest=3)) == {file.name}
+    assert abs(modified(file) / 1e9 - time.time()) < 60
+
+
+def test_files_of_the_future_are_of_now_once_a_dag_processor_that_was_started_again_has_parsed_them(world, monkeypatch):
+    world.keep(world.rows(*range(120)))
+    world.parse()
+    set_back(monkeypatch, 3600)
+    world.start()
+    world.keep()
+    world.parse()
+    world.keep()
+    assert all(at / 1e9 <= time.time() for at in world.times().values())
+    assert world.keep() == set()
+
+
 def test_a_retired_stream_is_parsed_again_when_airflow_can_take_its_dag_for_deleted(world):
     world.keep(world.rows(*range(120)))
     world.parse()
@@ -210,7 +246,7 @@ def test_a_parse_that_could_not_read_the_rows_is_followed_by_another(world, monk
     world.start(parse_seconds=0)
     world.keep(world.rows(*range(40)))
     world.parse(done=False)
-    assert world.keep() == {world.name(0)}
+    assert world.keep() == {world.name(0), PLATFORM_FILE}
     world.parse()
     assert world.keep() == set()
 

@@ -46,6 +46,7 @@ def test_each_way_is_measured_or_says_why_not(tiny_run):
 
 def test_of_ours_the_own_share_and_a_parse_that_finds_nothing_changed_are_distinguished(tiny_run):
     rows, _ = tiny_run
+    assert "worker_of_bundle" in phases(rows, "ours")
     for kind in OURS:
         assert phases(rows, kind) >= {"own", "judge", "keep", "own_again", "read_again"}
 
@@ -59,10 +60,12 @@ def test_a_pass_of_the_dag_processor_stores_every_dag(tiny_run):
 
 def test_a_dag_processor_that_goes_on_is_measured_while_nothing_changes_and_over_a_change(tiny_run):
     rows, text = tiny_run
-    assert phases(rows, "bundle") == {"idle", "change one"}
+    assert phases(rows, "bundle") == {"first pass", "idle", "change one"}
     (idle,) = (row for row in rows if row["phase"] == "idle")
+    (first,) = (row for row in rows if row["phase"] == "first pass")
     (change,) = (row for row in rows if row["phase"] == "change one")
     assert idle["cores"] > 0
+    assert first["seconds"] > 0
     assert 0 < change["p95"] < 120
     assert f"At {STREAMS} streams, bundle, a dag-processor that goes on" in text
 

@@ -126,8 +126,12 @@ def _of_standing(one: Measured) -> str:
         )
         if seconds
     ]
+    first = f"the first pass took {one.first_pass:.0f} s"
+    if one.busy:
+        first += f" on {one.busy} busy cores, and {one.killed} files were killed"
     idle = f"{one.idle_cores:.1%} of a core while nothing changes ({one.idle_seconds:.0f} s)"
-    return f"At {one.streams:,} streams, {one.way.value}, a dag-processor that goes on: {'; '.join([idle, *changes])}"
+    found = "; ".join([first, idle, *changes])
+    return f"At {one.streams:,} streams, {one.way.value}, a dag-processor that goes on: {found}"
 
 
 def _said(target: Target) -> str:

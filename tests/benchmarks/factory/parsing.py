@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_plugin.factory.factory_file import bundle_file
+from tests.benchmarks.factory import streams
 from tests.benchmarks.factory.dag_files import DagFiles, Kind
 
 ROOT = Path(__file__).parents[3]
@@ -61,12 +63,13 @@ class Parsed:
 @dataclass(frozen=True)
 class Costs:
     """Of one way: a parse as if for the first time; one after it that finds nothing changed, measured for ours only;
-    and what a worker needs to have one DAG, in wall and CPU seconds.
+    and what a worker needs to have one DAG, in wall and CPU seconds; for ours also from a file of the bundle.
     """
 
     first: Parsed
     again: Parsed | None
     worker: tuple[float, float]
+    bundle_worker: tuple[float, float] | None = None
 
 
 def costs(ways: Sequence[DagFiles], environment: Mapping[str, str], parses: int, workers: int) -> dict[Kind, Costs]:
@@ -78,6 +81,7 @@ def costs(ways: Sequence[DagFiles], environment: Mapping[str, str], parses: int,
         if "publish" in WATCHED[way.kind]:
             turn[way.kind, True] = _parse(way, removed=[])
     works = [_work(way) for way in ways]
+    works += [_work(way, of_bundle=True) for way in ways if way.kind is Kind.OURS]
     answers = _measured([*turn.values()] * parses + works * workers, environment)
     end = len(turn) * parses
     parsed = {
@@ -87,7 +91,8 @@ def costs(ways: Sequence[DagFiles], environment: Mapping[str, str], parses: int,
         way.kind: Costs(
             first=parsed[way.kind, False],
             again=parsed.get((way.kind, True)),
-            worker=_middle(answers[end + at :: len(ways)]),
+            worker=_middle(answers[end + at :: len(works)]),
+            bundle_worker=_middle(answers[end + len(ways) :: len(works)]) if way.kind is Kind.OURS else None,
         )
         for at, way in enumerate(ways)
     }
@@ -105,11 +110,16 @@ def _parse(way: DagFiles, removed: list[str]) -> dict[str, Any]:
     }
 
 
-def _work(way: DagFiles) -> dict[str, Any]:
+def _work(way: DagFiles, *, of_bundle: bool = False) -> dict[str, Any]:
+    file = way.file
+    if of_bundle:
+        file = file.parent.with_name(f"{file.parent.name}_bundle") / "of_any_shard.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(bundle_file(streams.PLATFORM, None))
     return {
         "what": "work",
         "python_path": list(map(str, way.python_path)),
-        "file": str(way.file),
+        "file": str(file),
         "dag_id": way.dag_id,
     }
 

@@ -39,8 +39,9 @@ class Result:
             for phase, seconds in parsed.seconds.items() if parsed else ():
                 yield {**which, "phase": phase + suffix, "seconds": seconds, "cpu_seconds": parsed.cpu_seconds[phase]}
         yield {**which, "phase": "memory", "rss_mb": self.costs.first.rss_mb}
-        wall, cpu = self.costs.worker
-        yield {**which, "phase": "worker", "seconds": wall, "cpu_seconds": cpu}
+        for phase, worked in (("worker", self.costs.worker), ("worker_of_bundle", self.costs.bundle_worker)):
+            if worked is not None:
+                yield {**which, "phase": phase, "seconds": worked[0], "cpu_seconds": worked[1]}
         for phase, done in (("pass", self.first_pass), ("pass_again", self.pass_again)):
             if done is not None:
                 yield {**which, "phase": phase, **vars(done)}
@@ -92,6 +93,9 @@ def _of_standing(one: Measured) -> Iterator[Target]:
             "bundle: cores while nothing changes", one.streams, one.idle_cores, IDLE[one.streams], at_most=True
         )
         yield Target("bundle: p95 of change -> stored", one.streams, p95(one.one), STORED[one.streams], at_most=True)
+    if one.busy:
+        name = f"bundle: files killed in the first pass on {one.busy} busy cores"
+        yield Target(name, one.streams, one.killed, 0, at_most=True)
     if one.streams == TARGET_STREAMS:
         for name, seconds, limit in (
             ("a hundred of a file", one.hundred_of_a_file, HUNDRED_OF_A_FILE),
@@ -125,6 +129,11 @@ def _ratios(one: tuple[float, float], other: tuple[float, float]) -> tuple[float
 
 def _at_scale(found: Mapping[tuple[Kind, int], Result]) -> Iterator[Target]:
     few, many = found.get((Kind.OURS, FEW)), found.get((Kind.OURS, MANY))
+    for size in (TARGET_STREAMS, MANY):
+        if (ours := found.get((Kind.OURS, size))) and ours.costs.bundle_worker:
+            wall, cpu = (of / by for of, by in zip(ours.costs.bundle_worker, ours.costs.worker, strict=True))
+            name = "bundle: a worker's time, as a part of that from a factory file"
+            yield Target(name, size, wall, 1.1, at_most=True, cpu_value=cpu)
     if few and many:
         wall, cpu = (later - before for later, before in zip(many.costs.worker, few.costs.worker, strict=True))
         name = f"ours: seconds that a worker takes longer than at {FEW}"

@@ -7,10 +7,13 @@ all its children, over time; a change is timed from its commit, or the writing o
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,6 +36,8 @@ from tests.benchmarks.factory.full_pass import metadata
 AIRFLOW_INTERVAL = 30  # Airflow's own min_file_process_interval
 FIRST_PASS_SECONDS, CHANGE_SECONDS = 1800, 120
 PAUSE = 0.05
+MANY = 10_000  # so many, with Airflow's own timeouts, have their first pass on a machine that is busy otherwise
+KILLED = "Killing it!"  # in the dag-processor's log
 SCHEDULES = ("7 3 * * *", "8 4 * * *")  # which no stream has by itself
 
 
@@ -47,10 +52,16 @@ class Way(Enum):
 
 @dataclass(frozen=True)
 class Measured:
-    """`idle_cores` is CPU seconds a second; the others are seconds, one for each change. Empty: not measured."""
+    """`idle_cores` is CPU seconds a second; the others are seconds, one for each change. Empty: not measured.
+
+    `killed` are the files that Airflow ended at its timeout in the first pass, which found so many cores busy.
+    """
 
     streams: int
     way: Way
+    first_pass: float
+    busy: int
+    killed: int
     idle_seconds: float
     idle_cores: float
     one: Sequence[float]
@@ -60,6 +71,8 @@ class Measured:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Rows for JSON."""
         which = {"streams": self.streams, "kind": self.way.value}
+        first = {"seconds": self.first_pass, "busy": self.busy, "killed": self.killed}
+        yield {**which, "phase": "first pass", **first}
         yield {**which, "phase": "idle", "seconds": self.idle_seconds, "cores": self.idle_cores}
         for phase in ("one", "hundred_of_a_file", "hundred_scattered"):
             if seconds := getattr(self, phase):
@@ -96,7 +109,11 @@ class Standing:
             metadata(self.real, f"standing_{way.value}_{size}") as fresh,
             running_processor(fresh, folder, _environment(fresh, files)) as processor,
         ):
-            processor.wait("the first pass", lambda: _stored(fresh) == size, FIRST_PASS_SECONDS)
+            others = (os.cpu_count() or 1) if size >= MANY else 0
+            began = time.monotonic()
+            with _busy(others):
+                processor.wait("the first pass", lambda: _stored(fresh) == size, FIRST_PASS_SECONDS)
+            first = time.monotonic() - began, others, processor.log.read_text().count(KILLED)
             time.sleep(AIRFLOW_INTERVAL / 3)
             cores = self._idle_cores(processor)
             change = _Changes(processor, way, files, self.real.environment)
@@ -105,13 +122,25 @@ class Standing:
             if way is Way.BUNDLE and size >= 1000:
                 of_a_file = (change.seconds(_of_one_file(size), self.changes),)
                 scattered = (change.seconds(range(1, size + 1, size // 100), self.changes + 1),)
-        return Measured(size, way, self.idle_seconds, cores, one, of_a_file, scattered)
+        return Measured(size, way, *first, self.idle_seconds, cores, one, of_a_file, scattered)
 
     def _idle_cores(self, processor: RunningProcessor) -> float:
         before = _cpu_seconds(processor)
         began = time.monotonic()
         time.sleep(self.idle_seconds)
         return (_cpu_seconds(processor) - before) / (time.monotonic() - began)
+
+
+@contextmanager
+def _busy(cores: int) -> Iterator[None]:
+    """Keep so many cores busy with other work, until the end of the block."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cores)]
+    try:
+        yield
+    finally:
+        for one in others:
+            one.kill()
+            one.wait()
 
 
 @dataclass(frozen=True)

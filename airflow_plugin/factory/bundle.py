@@ -24,6 +24,9 @@ from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import News, Watch
 from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 
+# For Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the clock of
+# that one: a dag-processor whose clock is behind would never look.
+ALWAYS = -(10**9)
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
 TELL_SECONDS = 60.0  # between warnings of the same trouble
@@ -41,7 +44,8 @@ class StreamBundle(BaseDagBundle):
 
     def __init__(self, *, platforms: Sequence[str], refresh_interval: int = 0, **kwargs: Any) -> None:
         """Take the platforms by name. Raise StreamFactoryError where `platforms` names none."""
-        super().__init__(refresh_interval=refresh_interval, **kwargs)
+        super().__init__(refresh_interval=ALWAYS, **kwargs)
+        self._interval, self._refreshed = refresh_interval, float("-inf")
         if isinstance(platforms, str) or not platforms or not all(isinstance(one, str) and one for one in platforms):
             todo = 'Write "kwargs": {"platforms": ["YellowLive"]}, with the names that the platforms have in the model'
             raise ValueWrong(f"bundle {self.name}: platforms", platforms, "names no platforms", todo)
@@ -72,6 +76,10 @@ class StreamBundle(BaseDagBundle):
         Raises StreamFactoryError where nothing is known of a platform and Airflow cannot be asked what it has stored:
         Airflow then leaves all DAGs as they are.
         """
+        now = time.monotonic()
+        if now - self._refreshed < self._interval:
+            return
+        self._refreshed = now
         errors = self._keep(WAIT)
         for error in errors[1:]:
             log.error("%s", error)

@@ -304,7 +304,8 @@ def test_a_platform_moves_from_its_factory_file_to_the_bundle_and_no_dag_is_stal
         assert world.stale() & set(moved) == set()
     finally:
         factory_file.unlink()
-        world.real.query("DELETE FROM dag WHERE dag_id LIKE 'yellowforensic%%' AND %s", True)
+        for table in ("dag_version", "dag"):
+            world.real.query(f"DELETE FROM {table} WHERE starts_with(dag_id, %s)", "yellowforensic")
 
 
 def with_bundles(*more: dict[str, Any]) -> dict[str, str]:

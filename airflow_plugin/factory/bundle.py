@@ -24,8 +24,8 @@ from airflow_plugin.factory.shard_files.stored import stored_dags
 from airflow_plugin.factory.shard_files.watch import News, Watch
 from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 
-# For Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the clock of
-# that one: a dag-processor whose clock is behind would never look.
+# For Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the clock
+# of that one: a dag-processor whose clock is behind would never look.
 ALWAYS = -(10**9)
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds

@@ -279,7 +279,7 @@ def test_started_again_after_the_clock_was_set_back_a_dag_processor_stores_chang
         before_rest = world.parsed()
         time.sleep(3)
         assert world.parsed() == before_rest
-    # Of two dag-processors whose clocks are so far apart each takes what the other has parsed for stale: Airflow itself.
+    # Two dag-processors whose clocks are so far apart mark the DAGs of each other as stale: that is Airflow itself.
     world.relay.release()
     for file in world.processor.files.glob("*.py"):
         touch(file)

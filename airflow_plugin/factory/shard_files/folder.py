@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from airflow_plugin.factory.factory_file import bundle_file
@@ -164,9 +165,9 @@ def take_from_future(path: Path) -> None:
     """
     at, now = int(done_at(path) * 1e9), time.time_ns()
     if at < now < modified(path):
-        os.utime(path, ns=(at, at))
-        for kind in (BEGUN, DONE):
-            os.utime(_stamp(path, kind), ns=(at, at))
+        for one in (_stamp(path, BEGUN), _stamp(path, DONE), path):
+            with suppress(FileNotFoundError):  # deleted meanwhile: the next look writes it again
+                os.utime(one, ns=(at, at))
 
 
 def _set_modified(path: Path, before: int) -> None:

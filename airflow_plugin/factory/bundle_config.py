@@ -16,7 +16,7 @@ DAGS_FOLDER: dict[str, Any] = {
 SECTION, LIST = "dag_processor", "dag_bundle_config_list"
 # A file that has changed is parsed at once whatever the interval; looks at the bundle are that often at most.
 INTERVALS = {"min_file_process_interval": 3600, "bundle_refresh_check_interval": 1}
-# For the start that moves DAGs from factory files: in seconds, longer than Airflow is away and then parses all.
+# For the start that moves DAGs from factory files: in seconds, longer than Airflow is stopped and then parses all.
 FIRST_STALE_DAG_THRESHOLD = 3600
 SORT_MODE = ("file_parsing_sort_mode", "modified_time")  # Airflow's default; with others only the interval counts
 

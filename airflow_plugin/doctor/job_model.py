@@ -50,7 +50,7 @@ def _fault(state: JobModelState | None, commit: str, settings: PlatformSettings)
     if state.commit != commit:
         return f"it is of commit {state.commit[:SHORT]}, and streams run {commit[:SHORT]}"
     if state.format != FORMAT:
-        return f"it has format {state.format}, and this reads {FORMAT}"
+        return f"it has format {state.format}, and this program reads {FORMAT}"
     wanted = settings.git_repo_url, settings.git_repo_branch
     if None not in wanted and (state.repository, state.branch) != wanted:
         return f"it is of branch {state.branch} of {state.repository}, which the settings do not name"

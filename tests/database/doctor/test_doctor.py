@@ -467,7 +467,7 @@ def test_the_models_repository_is_fetched_and_a_change_that_is_not_committed_is_
     assert of_model() == []
     (model / "dsg_platform_mapping.json").write_text((model / "dsg_platform_mapping.json").read_text() + "\n")
     ((level, _, text),) = of_model()
-    assert (level, "and sync refuses it so" in text) == ("warning", True)
+    assert (level, "and sync refuses that" in text) == ("warning", True)
     git("branch", "-m", "other")
     assert [level for level, _, _ in of_model()] == ["warning", "error"]
 

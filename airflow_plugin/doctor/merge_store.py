@@ -67,7 +67,7 @@ def merge_store_findings(
             yield from _of_tables(connection, settings, tables)
             yield from _of_revisions(connection, settings, tables)
             yield from _of_versions(connection, settings, tables)
-            if all(tables.get(table, (True, False))[0] for table in _model_tables(settings.platform_name)):
+            if _may_read_job_model(connection, settings, tables):
                 yield from job_model_findings(connection, settings)
     except StreamFactoryError as error:
         yield from area.of_error(error)
@@ -120,8 +120,7 @@ def _of_public(area: Area, connection: Connection, schema: str) -> Iterator[Find
 def _tables(connection: Connection, settings: PlatformSettings) -> dict[str, tuple[bool, bool]]:
     """Return the existing tables, and whether the user may read and write them."""
     platform = settings.platform_name
-    others = names.schema_version_table(platform), names.job_model_table(platform)
-    wanted = [*_own_tables(platform), *_batch_tables(platform), *others]
+    wanted = [*_own_tables(platform), *_batch_tables(platform), names.schema_version_table(platform)]
     rows = fetch(connection, "tables", {"schema": settings.merge_store_schema, "tables": wanted})
     return {table: (read, write) for table, read, write in rows}
 
@@ -219,5 +218,11 @@ def _batch_tables(platform: str) -> tuple[str, str]:
     return names.batch_counter_table(platform), names.batch_metrics_table(platform)
 
 
-def _model_tables(platform: str) -> tuple[str, str]:
-    return names.model_state_table(platform), names.job_model_table(platform)
+def _may_read_job_model(
+    connection: Connection, settings: PlatformSettings, tables: Mapping[str, tuple[bool, bool]]
+) -> bool:
+    """Return whether the user may read the job model, which workers have no use for, or there is none to read."""
+    if not tables.get(names.model_state_table(settings.platform_name), (False, False))[0]:
+        return False
+    wanted = {"schema": settings.merge_store_schema, "tables": [names.job_model_table(settings.platform_name)]}
+    return all(may_read for _, may_read, _ in fetch(connection, "tables", wanted))

@@ -39,7 +39,7 @@ EXAMPLES = Path(config_schema.__file__).parent / "examples"
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 CODE = re.compile(r"DF\d{4}")
 TABLE = "yellowlive_airflow_dsg"
-OTHERS = ("model_state", "schema_version", "job_model")
+OTHERS = ("model_state", "schema_version")
 Found = list[tuple[str, str, str]]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from airflow_plugin.control.session import ControlSession
-from config_schema.sql import upgrade
+from config_schema import names
+from config_schema.sql import upgrade, versions
 from config_schema.sql.component_logins import ComponentRights
 from config_schema.sql.upgrade import ControlDatabase
 from config_schema.sql.versions import Migration, Part, Standing
@@ -14,6 +15,17 @@ from config_schema.sql.versions import Migration, Part, Standing
 def standing(session: ControlSession, part: Part) -> Standing:
     """Return which migrations a part of the platform's tables has. Raises MergeStoreError; never commits."""
     return upgrade.standing(_database(session), part)
+
+
+def refuse_tables_of_others(session: ControlSession) -> None:
+    """Raise TablesOfAnother if a login that makes tables is not to read one of the platform's: another has made it.
+
+    The stream table may be one made elsewhere.
+    """
+    made = [table for part in Part for table in versions.tables(session.platform, part)]
+    tables = {*made, names.schema_version_table(session.platform)} - {names.stream_table(session.platform)}
+    database = _database(session)
+    upgrade.refuse_tables_of_others(database.run, database.where, session.schema, sorted(tables))
 
 
 def run_missing_migrations(session: ControlSession, part: Part) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.connection import connect, place
-from airflow_plugin.control.migrations import standing
+from airflow_plugin.control.migrations import refuse_tables_of_others, standing
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_changes import trigger_statement
@@ -63,6 +63,7 @@ def merge_store_findings(
             yield from _of_public(Area("rights", area.platform), connection, settings.merge_store_schema)
             if streams:
                 yield from login_findings(settings, connection, (dsn, where), in_airflow=airflow_is_here())
+            refuse_tables_of_others(ControlSession.of(connection, settings))
             tables = _tables(connection, settings)
             yield from _of_tables(connection, settings, tables)
             yield from _of_revisions(connection, settings, tables)

@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.control.connection import connect, identity
+from airflow_plugin.control.migrations import refuse_tables_of_others
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
@@ -51,6 +52,9 @@ def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) 
             where, dsn, _ = members[0]
             in_order = sorted((platform for _, _, platform in members), key=lambda platform: platform.name)
             stores.append(ConnectedStore(where, connect(dsn, where), tuple(in_order)))
+            for platform in in_order:
+                refuse_tables_of_others(stores[-1].session(platform))
+            stores[-1].connection.rollback()
         yield stores
     finally:
         for store in stores:

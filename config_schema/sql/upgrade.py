@@ -7,7 +7,7 @@ the platform's versions, so that of several that start at once one does it and t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from config_schema.sql.versions import Migration, Part, Standing, TablesOfAnothe
 
 STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
 NO_VALUES: Mapping[str, Any] = {}
-UNDEFINED_TABLE, NO_RIGHT, LOCK_HELD = "42P01", "42501", "55P03"
+NO_RIGHT, LOCK_HELD = "42501", "55P03"
 TRY_SECONDS = 60.0  # for the locks of one migration
+Run = Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]  # a statement and its values; gives its rows, if any
 PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go first
 
 
@@ -31,28 +32,38 @@ class ControlDatabase:
     where: str
     platform: str
     schema: str
-    run: Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]  # gives the rows, if there are any
+    run: Run
     commit: Callable[[], None]
     rollback: Callable[[], None]
     pause: Callable[[float], None]
 
 
-def standing(database: ControlDatabase, part: Part) -> Standing:
-    """Return what the database has of a part, in one round trip. Nothing is changed, and no transaction ends.
+def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
+    """Return those of the tables that are there. Raise TablesOfAnother, and read none of them, if one is another's."""
+    found: dict[str, bool] = dict(run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)}))
+    if others := sorted(table for table, is_another_s in found.items() if is_another_s):
+        raise TablesOfAnother(where, others)
+    return frozenset(found)
 
-    Raise TablesOfAnother where the login may not read the table of versions.
+
+def standing(database: ControlDatabase, part: Part) -> Standing:
+    """Return what the database has of a part. Nothing is changed, and no transaction ends.
+
+    Raise TablesOfAnother where the table of versions is another's, or where the login may not read it.
     """
     tables = list(versions.tables(database.platform, part))
-    versions_table = versions.identifiers(database.platform, database.schema)["versions"]
-    values = {"schema": database.schema, "tables": tables, "versions": versions_table}
+    versions_table = names.schema_version_table(database.platform)
+    values: dict[str, Any] = {"schema": database.schema, "tables": tables}
     try:
-        ((there, applied, of_others),) = _run(database, "standing", {**values, "part": part.value})
+        if refuse_tables_of_others(database.run, database.where, database.schema, [versions_table]):
+            values |= {"versions": versions_table, "part": part.value}
+            ((there, applied, of_others),) = _run(database, "standing", values)
+        else:
+            ((there, applied, of_others),) = _run(database, "without_versions", values)
     except Exception as error:
         if getattr(error, "pgcode", None) == NO_RIGHT:
-            raise TablesOfAnother(database.where, [names.schema_version_table(database.platform)]) from error
-        if getattr(error, "pgcode", None) != UNDEFINED_TABLE:
-            raise
-        ((there, applied, of_others),) = _run(database, "without_versions", values)
+            raise TablesOfAnother(database.where, [versions_table]) from error
+        raise
     return versions.standing_of(database.platform, part, there, applied, of_others)
 
 
@@ -62,6 +73,7 @@ def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standi
     Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
     """
     found.check(database.where)
+    found.check_owner(database.where)
     if not found.needed:
         return found
     _lock(database)

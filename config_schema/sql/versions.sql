@@ -1,10 +1,17 @@
 -- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
 
+-- name: whose
+-- The tables that are there, and whether each is another's: its owner has neither the login's rights nor all that the
+-- login has, and the login is one that makes tables. Asked before they are read: what stands under the name may be a
+-- view, or have columns and policies whose functions are called with the rights of whoever reads it.
+SELECT c.relname::text, NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(c.relowner, current_user, 'USAGE')
+    AND has_schema_privilege(n.oid, 'CREATE')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
+
 -- name: standing
--- In one round trip: which tables are there, which migrations they have, and which tables are another's, if the
--- login is one that makes tables. The table of versions may not be there yet, or not be readable: the savepoint keeps the
--- transaction.
-SAVEPOINT before_versions;
+-- Which tables are there, which migrations they have, and which tables are another's, if the login is one that makes
+-- tables.
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])),
        ARRAY(SELECT json_build_array(number, name, checksum, older_may_run)
@@ -15,11 +22,10 @@ SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid
 
 -- name: without_versions
 -- The same where there is no table of versions.
-ROLLBACK TO SAVEPOINT before_versions;
 SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[],
        ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
+             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
                  AND NOT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'))
 
 -- name: lock

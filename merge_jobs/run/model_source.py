@@ -31,6 +31,7 @@ from config_schema.job_model import (
 )
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 from config_schema.model.mapping import Model
+from config_schema.sql.upgrade import refuse_tables_of_others
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import database_failed
 from merge_jobs.sql import execute
@@ -176,7 +177,7 @@ def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: st
 
 
 def _read(
-    store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Composable
+    store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Identifier
 ) -> str | None:
     """Return the text that a statement gives; None for no row, or no such table."""
     rows = _fetch(store, platform, name, values, (psycopg2.errors.UndefinedTable,), **parts)
@@ -189,12 +190,21 @@ def _fetch(
     name: str,
     values: Mapping[str, Any],
     absent: tuple[type[psycopg2.Error], ...],
-    **parts: sql.Composable,
+    **parts: sql.Identifier,
 ) -> list[tuple[Any, ...]]:
     """Return the rows that a statement gives; none where its tables are `absent` by one of these errors."""
     where = f"merge store {store}"
     with closing(connect(store, f"merge-job {platform}", where, LOCK_SECONDS)) as session, session.cursor() as cursor:
+
+        def run(query: str, of_query: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            cursor.execute(query, of_query)
+            return cursor.fetchall()
+
         try:
+            # A job has the owner's rights: it reads nothing that a stranger has made under these names.
+            tables = [part.strings[-1] for part in parts.values()]
+            if refuse_tables_of_others(run, where, store.schema, tables) != frozenset(tables):
+                return []
             execute(cursor, name, parts, values)
             return cursor.fetchall()
         except absent:

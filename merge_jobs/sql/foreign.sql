@@ -7,7 +7,8 @@ SELECT w.oid IS NOT NULL, coalesce(has_foreign_data_wrapper_privilege(w.oid, 'US
 FROM (SELECT) one LEFT JOIN pg_foreign_data_wrapper w ON w.fdwname = 'postgres_fdw'
 
 -- name: server
-SELECT obj_description(s.oid, 'pg_foreign_server'), s.srvoptions, m.umoptions, m.umid IS NOT NULL
+-- Only the owner's word says whose a server is: who owns it can send our password to another host.
+SELECT CASE WHEN pg_has_role(s.srvowner, 'USAGE') THEN obj_description(s.oid, 'pg_foreign_server') END, s.srvoptions, m.umoptions, m.umid IS NOT NULL
 FROM pg_foreign_server s LEFT JOIN pg_user_mappings m ON m.srvid = s.oid AND m.usename = current_user
 WHERE s.srvname = %(server)s
 

@@ -58,11 +58,14 @@ SELECT set_config('lock_timeout', %(timeout)s, true)
 SELECT pg_advisory_xact_lock(%(lock)s)
 
 -- name: tables
--- The columns of tables as they are, and their comments.
+-- The columns of tables as they are, and their comments; but not of what somebody else has made who may create in the
+-- schema: functions of its policies, or of a view in its place, would be called as who reads our view.
 SELECT c.relname, c.oid::bigint, a.attname, format_type(a.atttypid, a.atttypmod), obj_description(c.oid, 'pg_class')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+    AND (pg_has_role(c.relowner, 'USAGE') OR pg_has_role(c.relowner, current_user, 'USAGE')
+         OR NOT has_schema_privilege(n.oid, 'CREATE'))
 ORDER BY c.relname, a.attnum
 
 -- name: schemas

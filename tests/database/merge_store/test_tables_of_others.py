@@ -17,7 +17,9 @@ from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.sql.versions import TablesOfAnother
+from merge_jobs.database.connections import ConnectionInfo, place_of
 from merge_jobs.errors import TypeOfAnother
+from merge_jobs.run.model_source import recorded_commit
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, 'a')"
@@ -144,6 +146,72 @@ def test_the_trigger_function_of_the_stream_table_works_for_no_other_table(case,
             cursor.execute("RELEASE SAVEPOINT before; SAVEPOINT before")
         cursor.execute("ROLLBACK TO SAVEPOINT before")
     assert heard(case) == []
+
+
+# What a stranger's relation calls when it is read, with the rights of whoever reads it. A sequence is not rolled back.
+SPY = """
+    CREATE SEQUENCE calls;
+    GRANT UPDATE ON calls TO PUBLIC;
+    CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT nextval('public.calls') $$;
+    CREATE TABLE {rows} AS {query};
+    GRANT SELECT ON {rows} TO PUBLIC;
+"""
+READ = {
+    "view": SPY + "ALTER TABLE {rows} RENAME TO made; CREATE VIEW {rows} AS SELECT m.* FROM made m WHERE spy() > 0;"
+    "GRANT SELECT ON {rows} TO PUBLIC",
+    "policy": SPY + "ALTER TABLE {rows} ENABLE ROW LEVEL SECURITY;CREATE POLICY spying ON {rows} USING (spy() > 0)",
+}
+
+
+def spied(case, stranger: str, how: str, table: str, query: str) -> None:
+    """Let the stranger make something that is read like the table, gives what the query gives, and calls a function."""
+    with superuser(case) as cursor:
+        parts = {"rows": sql.Identifier("public", table), "query": sql.SQL(query)}
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(stranger)))
+        cursor.execute(sql.SQL(READ[how]).format(**parts))
+
+
+def is_called(case) -> bool:
+    with superuser(case) as cursor:
+        cursor.execute("SELECT is_called FROM public.calls")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("how", READ)
+def test_a_table_of_versions_that_a_stranger_has_made_is_not_read(case, stranger, how):
+    rows = (
+        "SELECT n AS number, part, 'a' AS name, 'b' AS checksum, true AS older_may_run"
+        " FROM (VALUES (2, 'batches'), (1, 'streams')) AS v (n, part)"
+    )
+    spied(case, stranger, how, names.schema_version_table("yellowlive"), rows)
+    with pytest.raises(TablesOfAnother, match="yellowlive_schema_version"):
+        case.run(LIVE)
+    with closing(connect(case.target.dsn, "here")) as connection, pytest.raises(TablesOfAnother):
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
+    assert not is_called(case)
+
+
+@pytest.mark.parametrize("how", READ)
+def test_a_job_reads_no_model_that_a_stranger_has_recorded(case, stranger, how):
+    rows = f"SELECT 1::smallint AS id, '{'a' * 40}' AS model_commit"
+    spied(case, stranger, how, names.model_state_table("yellowlive"), rows)
+    with pytest.raises(TablesOfAnother, match="yellowlive_model_state"):
+        recorded_commit(place(case), "YellowLive")
+    assert not is_called(case)
+
+
+def place(case) -> ConnectionInfo:
+    return place_of(case.ecosystem.platforms[0].merge_store, None, case.secrets)
+
+
+def test_sync_writes_to_no_table_of_a_stranger_s_whatever_versions_are_recorded(case, stranger):
+    with closing(connect(case.target.dsn, "here")) as connection:
+        table = StreamTable(ControlSession(connection, "yellowlive"))
+        table.create_tables()
+        connection.commit()
+        give(case, stranger, names.stream_history_table("yellowlive"))
+        with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
+            table.create_tables()
 
 
 def test_tables_of_a_role_that_the_login_is_a_member_of_are_its_own(case, stranger):

@@ -19,7 +19,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.sql import versions
 from config_schema.sql.statements import Statement
-from config_schema.sql.versions import Migration, Part, State, TablesOfAnother, TablesTooNew
+from config_schema.sql.versions import Migration, Part, State, TablesOfAnother, TablesTooNew, TablesTooOld
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.trust import trust_again
@@ -285,7 +285,7 @@ def test_a_login_without_rights_meets_new_tables_without_trying_to_change_them(c
 
 
 @pytest.mark.parametrize("older", ["versions", "migration", "table"])
-def test_a_login_that_does_not_own_older_tables_changes_nothing_and_gets_that_error(case, stranger, next_ones, older):
+def test_a_login_without_rights_gets_an_error_that_names_who_can_upgrade_older_tables(case, stranger, next_ones, older):
     first_start(case)
     match older:
         case "versions":
@@ -295,8 +295,10 @@ def test_a_login_that_does_not_own_older_tables_changes_nothing_and_gets_that_er
             next_ones("ALTER TABLE {schema}.{stream_table} ADD COLUMN IF NOT EXISTS more text", part=Part.STREAMS)
         case "table":
             case.execute("DROP TABLE yellowlive_model_state", on=case.target)
-    with stranger() as connection, pytest.raises(TablesOfAnother, match="another role than this login"):
+    with stranger() as connection, pytest.raises(TablesTooOld) as raised:
         StreamTable(ControlSession(connection, SHORT)).create_tables()
+    assert "this login may not change that" in raised.value.what
+    assert "dagfactory db upgrade with the login that owns the tables" in raised.value.todo
 
 
 def test_a_second_owner_is_asked_to_become_a_member_of_the_first_and_then_makes_its_own_part(case, postgres):

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 
 from config_schema.model import Milestoning
 from tests.hostile_names import PATH, add_doubles
@@ -124,3 +125,18 @@ def test_an_as_of_function_calls_nothing_that_another_has_made_in_the_reader_s_s
         cursor.execute(f"SET search_path = {PATH}")
         cursor.execute(f"SELECT word FROM {function}(pg_catalog.now())")
         assert cursor.fetchall() == [("second-word",)]
+
+
+def test_no_view_reads_what_a_stranger_has_made_under_the_name_of_a_merge_table(case):
+    """Functions of a policy, or of a view in the table's place, would be called as the reader of our view."""
+    table, view, stranger = '"yellowlive_Store1_t_merge"', case.name(LIVE, "live"), f"{case.home.user}_stranger"
+    with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+        cursor.execute(f"GRANT CREATE ON SCHEMA public TO PUBLIC; DROP VIEW {view} CASCADE")
+        cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(stranger)))
+        cursor.execute(f'ALTER TABLE {table} OWNER TO "{stranger}"; GRANT ALL ON {table} TO PUBLIC')
+    try:
+        case.reconcile()
+        assert case.query(f"SELECT to_regclass('{view}')") == [(None,)]
+    finally:
+        with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+            cursor.execute(f'DROP OWNED BY "{stranger}" CASCADE; DROP ROLE "{stranger}"')

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import psycopg2
 import pytest
+from psycopg2 import sql
 
 from config_schema.model import Milestoning
 
@@ -117,3 +118,33 @@ def test_one_platform_alone_has_nothing_against_the_foreign_tables_of_the_other(
     case.bring("YellowLive")
     assert case.reader().query(f"SELECT * FROM {case.name(LIVE, 'live')} WHERE id = 1") == [(1, "one", 3)]
     assert case.reader().query(f"SELECT * FROM {case.name(FORENSIC, 'live')} WHERE id = 1") == [(1, "one")]
+
+
+def test_a_server_that_a_stranger_has_made_gets_no_login_of_ours(apart):
+    """Its owner could let it be another host, which would then be sent the password."""
+    case = apart()
+    case.bring()
+    ((mark, options),) = case.query(
+        "SELECT obj_description(oid, 'pg_foreign_server'), srvoptions FROM pg_foreign_server"
+        " WHERE srvname = 'yellowlive_merge_store'"
+    )
+    same = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(value))
+        for key, value in (option.split("=", 1) for option in options)
+    )
+    stranger = sql.Identifier(f"{case.home.user}_stranger")
+    mine = "SELECT count(*) FROM pg_user_mappings WHERE usename = current_user AND srvname = 'yellowlive_merge_store'"
+    with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+        cursor.execute("DROP SERVER yellowlive_merge_store CASCADE")
+        cursor.execute(
+            sql.SQL(
+                "CREATE ROLE {0}; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO {0}; SET ROLE {0};"
+                "CREATE SERVER yellowlive_merge_store FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({1});"
+                "GRANT USAGE ON FOREIGN SERVER yellowlive_merge_store TO PUBLIC;"
+                "COMMENT ON SERVER yellowlive_merge_store IS {2}; RESET ROLE"
+            ).format(stranger, same, sql.Literal(mark))
+        )
+    assert "server yellowlive_merge_store" in "\n".join(case.problems())
+    assert case.query(mine) == [(0,)]
+    with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(stranger))

@@ -4,8 +4,8 @@
 -- called as the caller.
 
 -- name: comments
--- What stands under the function's name, by its comment.
-SELECT obj_description(p.oid, 'pg_proc') FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+-- What stands under the function's name, by its comment. Only the owner's word says whose a function is.
+SELECT CASE WHEN pg_has_role(p.proowner, 'USAGE') THEN obj_description(p.oid, 'pg_proc') END FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %(schema)s AND p.proname = %(function)s
 
 -- name: create_past_index

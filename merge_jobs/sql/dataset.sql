@@ -12,7 +12,7 @@ SELECT pg_catalog.to_regtype(%(type)s)::pg_catalog.oid::pg_catalog.int8
 -- name: schemas_of_type
 -- Of the type, unless it was named with one, and of the operator that its indexes find equal values by. An array has
 -- the equality of all arrays. And whether the type was made by whom the login trusts anyway: a domain's check is called
--- by who writes a value.
+-- by who writes a value. Who may create in the database may make some extensions, and put a type of theirs into them.
 SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN quote_ident(n.nspname) END,
     (SELECT quote_ident(s.nspname) FROM pg_opclass c
      JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
@@ -24,8 +24,9 @@ SELECT CASE WHEN n.nspname <> 'pg_catalog' AND to_regtype(%(text)s) IS NULL THEN
     pg_has_role(t.typowner, 'USAGE') OR t.typowner = n.nspowner
         OR EXISTS (SELECT FROM pg_roles r WHERE r.oid = t.typowner AND r.rolsuper)
         OR EXISTS (SELECT FROM pg_database d WHERE d.datname = current_database() AND d.datdba = t.typowner)
-        OR EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.deptype = 'e'
-                   AND e.objid IN (t.oid, t.typelem))
+        OR EXISTS (SELECT FROM pg_depend e JOIN pg_extension x ON x.oid = e.refobjid
+                   WHERE e.classid = 'pg_type'::regclass AND e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
+                       AND e.objid IN (t.oid, t.typelem) AND x.extowner <> t.typowner)
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid = %(type)s
 
 -- name: describe

@@ -18,7 +18,7 @@ from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.sql.versions import TablesOfAnother
 from merge_jobs.database.connections import ConnectionInfo, place_of
-from merge_jobs.errors import TypeOfAnother
+from merge_jobs.errors import NotOurs, TypeOfAnother
 from merge_jobs.run.model_source import recorded_commit
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
@@ -225,16 +225,23 @@ def test_tables_of_a_role_that_the_login_is_a_member_of_are_its_own(case, strang
     assert case.run(LIVE).total.updated == 1
 
 
+@pytest.mark.parametrize("extension", [False, True])
 @pytest.mark.parametrize("kind", ["id", "id[]"])
-def test_a_type_that_a_stranger_has_made_is_not_taken_for_that_of_the_model(case, stranger, kind):
-    """A domain's check is a function of whoever made it, called by who writes a value."""
+def test_a_type_that_a_stranger_has_made_is_not_taken_for_that_of_the_model(case, stranger, kind, extension):
+    """A domain's check is a function of whoever made it, called by who writes a value.
+
+    Whoever may create in the database may make an extension, and put a domain of theirs into it.
+    """
     with superuser(case) as cursor:
+        cursor.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO PUBLIC").format(sql.Identifier(case.target.name)))
         cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(stranger)))
         cursor.execute(
             "CREATE FUNCTION checked(text) RETURNS boolean LANGUAGE plpgsql AS"
             " $$ BEGIN INSERT INTO public.heard VALUES (current_user); RETURN true; END $$;"
             "CREATE DOMAIN mytype AS text CHECK (checked(value))"
         )
+        if extension:
+            cursor.execute("CREATE EXTENSION citext; ALTER EXTENSION citext ADD DOMAIN mytype")
     (table,) = case.datasets
     columns = (table.columns[0], replace(table.columns[1], type=kind.replace("id", "mytype")))
     case.execute("ALTER TABLE t DROP word, ADD word text" + kind[2:])
@@ -245,3 +252,19 @@ def test_a_type_that_a_stranger_has_made_is_not_taken_for_that_of_the_model(case
     with superuser(case) as cursor:
         cursor.execute(sql.SQL("ALTER DOMAIN mytype OWNER TO {}").format(sql.Identifier(case.target.user)))
     case.run(LIVE)
+
+
+def test_a_job_does_not_take_a_function_that_a_stranger_has_made_for_the_as_of_function(case, stranger):
+    """It would stay as it is, and be called by who reads the past."""
+    case.run(FORENSIC)
+    function = names.as_of_function("yellowforensic_Store1_t_merge")
+    with superuser(case) as cursor:
+        for argument in ("integer", "timestamptz"):
+            cursor.execute(
+                sql.SQL("ALTER FUNCTION {}({}) OWNER TO {}").format(
+                    sql.Identifier("public", function), sql.SQL(argument), sql.Identifier(stranger)
+                )
+            )
+    case.execute("UPDATE t SET word = 'b'")
+    with pytest.raises(NotOurs, match="Rename that function"):
+        case.run(FORENSIC)

@@ -159,9 +159,9 @@ def test_a_wrong_or_missing_secret_is_one_clear_error(case, merge_job, variable,
             "merge store datasurface?sslmode=disable: the database does not exist",
         ),
         (["--postgres-credential=other"], "OTHER_USERNAME is not set"),
-        (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
+        (["--git-repo-url=file:///x"], "it is given together with"),
         (["--run-id=a\nb"], "printable characters"),
-        (["--max-delete-fraction=50"], "Give 0 to 1"),
+        (["--max-delete-fraction=50"], "Give a number from 0 to 1"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(merge_job, flags, what):
@@ -260,8 +260,8 @@ def test_the_commit_that_was_synced_is_what_runs(case, git_job):
             "the row names the secret 'postgres', and the model 'producer'",
             True,
         ),
-        (["--source-hosts=evil:5432"], "and the platform's settings do not have it", False),
-        (["--source-hosts="], "and the platform's settings do not have it", False),
+        (["--source-hosts=evil:5432"], "is not allowed by the platform's settings", False),
+        (["--source-hosts="], "is not allowed by the platform's settings", False),
         (["--datasets=customers,salaries"], "YellowLive serves no dataset group with salaries of Store1", True),
     ],
 )

@@ -250,7 +250,7 @@ def test_the_model_may_be_the_commit_that_sync_recorded(case, tmp_path):
         (["--platform=Yellow"], "--platform: there is no platform 'Yellow'. "),
         (["--postgres-database=nowhere"], 'database "nowhere" does not exist'),
         (["--postgres-credential=other"], "OTHER_USERNAME is not set"),
-        (["--git-repo-url=file:///x"], "Give --model or --git-repo-url"),
+        (["--git-repo-url=file:///x"], "it is given together with"),
     ],
 )
 def test_what_does_not_exist_is_named(case, merge_job, flags, what):

@@ -7,6 +7,12 @@ PYTEST = $(BIN)/python -m pytest
 # One more than there are cores: a test waits for its server, and now and then for a lock, a signal or an Airflow.
 JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 SUPPORTED := 3.11 3.14
+# Older versions of Airflow, each with the packages of its time (tests/airflow/airflow-3.1.txt): an environment for each.
+OLDER_AIRFLOWS := 3.1 3.2
+TEST_PACKAGES := apache-airflow-providers-slack pytest pytest-xdist statsd
+# Of their own code and their packages' of the time: not ours to mend.
+OLDER_WARNINGS := -W default
+SMOKE := tests/airflow/test_parse.py
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 MINUTES ?= 10
@@ -18,7 +24,7 @@ SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=t
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +76,15 @@ test-oldest: $(VENV)/dev  ## The strategies, on the oldest PostgreSQL of the sys
 
 test-airflow: $(VENV)/dev  ## On a real Airflow
 	$(PYTEST) tests/airflow -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/test)  ## On each older Airflow that is supported; ARGS=FILES for less
+	@for version in $(OLDER_AIRFLOWS); do \
+		echo "Airflow $$version"; \
+		.venv-airflow-$$version/bin/python -m pytest $(OLDER_WARNINGS) $(if $(ARGS),$(ARGS),tests/airflow -n $(JOBS) --dist loadfile --no-loadscope-reorder) || exit 1; \
+	done
+
+test-airflow-smoke:  ## One file of tests on each older Airflow: rows become DAGs in its dag-processor
+	@$(MAKE) --no-print-directory test-airflow-versions ARGS=$(SMOKE)
 
 test-kubernetes: $(VENV)/dev  ## Jobs in pods, on a stand-in for the API server; KUBECONFIG and DAGFACTORY_TEST_IMAGE for a real one
 	$(PYTEST) tests/kubernetes $(ARGS)
@@ -133,6 +148,13 @@ $(VENV)/demo $(VENV)/dev: $(VENV)/%: pyproject.toml constraints.txt | $(BIN)/pyt
 	else \
 		$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'; \
 	fi
+	@touch $@
+
+.venv-airflow-%/test: tests/airflow/airflow-%.txt pyproject.toml | $(BIN)/python
+	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "Installing Airflow $* into $(@D)"
+	@$(UV) venv --quiet --clear --python 3.11 $(@D)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --constraint $< --editable '.[demo,openlineage]' $(TEST_PACKAGES)
 	@touch $@
 
 $(BIN)/python:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import ModuleType
 
-from airflow.sdk.configuration import conf
+from airflow_plugin.airflow_versions import Stats, conf, task_stats
 
 SWITCHES = ("statsd_on", "statsd_datadog_enabled", "otel_on")
 NO_PART_OF_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -99,9 +98,10 @@ def of_stream(platform: str, stream_key: str) -> str:
     return f"stream_factory.{platform}.stream.{NO_PART_OF_A_NAME.sub('_', stream_key)}."
 
 
-def send(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
-    """Send values by Airflow's `stats`: the scheduler's and dag-processor's, or the workers'. Never raises."""
+def send(client: Callable[[], Stats], prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
+    """Send values by Airflow's metrics client: that of servers, or that of tasks. Never raises."""
     try:
+        stats = client()
         for metric, value in values.items():
             match metric.kind:
                 case MetricKind.GAUGE:
@@ -116,6 +116,4 @@ def send(stats: ModuleType, prefix: str, values: Mapping[Metric, float], tags: M
 
 def send_from_task(prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:
     """Send values by the metrics client that Airflow gives to tasks. Never raises."""
-    from airflow.sdk.observability import stats
-
-    send(stats, prefix, values, tags)
+    send(task_stats, prefix, values, tags)

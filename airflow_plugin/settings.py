@@ -260,7 +260,7 @@ def _of_another_platform(data: dict[str, Any], original: str, where: str) -> lis
 
 def _airflow_option(key: str) -> str | None:
     try:
-        from airflow.sdk.configuration import conf
+        from airflow_plugin.airflow_versions import conf
     except ImportError:  # a machine that only syncs has no Airflow
         return None
     value: str | None = conf.get(SECTION, key, fallback=None)
@@ -271,7 +271,9 @@ def _airflow_connection(connection_id: str) -> str | None:
     """Return the connection as a libpq DSN; None without the connection, or without Airflow."""
     try:
         from airflow.sdk import BaseHook
-        from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        from airflow_plugin.airflow_versions import AirflowNotFoundException
     except ImportError:
         return None
     try:

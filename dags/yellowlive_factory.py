@@ -1,8 +1,6 @@
 """The ingestion DAGs of platform YellowLive, from the rows of its stream table."""
 
-import airflow.sdk.bases.branch
 import airflow.sdk.definitions.dag
-import airflow.sdk.definitions.timetables.trigger
 
 from airflow_plugin.factory import publish
 

@@ -72,7 +72,7 @@ def settings_to_print(platforms: Sequence[str]) -> str:
 
 def _set_now() -> str | None:
     try:
-        from airflow.sdk.configuration import conf
+        from airflow_plugin.airflow_versions import conf
     except ImportError:  # a machine that only syncs has no Airflow
         return None
     found: str | None = conf.get(SECTION, LIST, fallback=None)

@@ -31,7 +31,7 @@ AREA = "bundle"
 def bundles() -> list[dict[str, Any]]:
     """Return the bundles that are configured in the Airflow here; empty without one. Raises ValueError."""
     try:
-        from airflow.sdk.configuration import conf
+        from airflow_plugin.airflow_versions import conf
     except ImportError:
         return []
     return configured(conf.get(SECTION, LIST, fallback=None))
@@ -54,7 +54,7 @@ def bundle_findings(settings: PlatformSettings, found: list[dict[str, Any]]) -> 
 
 
 def _settings_findings(area: Area, bundle: dict[str, Any]) -> Iterator[Finding]:
-    from airflow.sdk.configuration import conf
+    from airflow_plugin.airflow_versions import conf
 
     mode = conf.get(SECTION, SORT_MODE[0], fallback=SORT_MODE[1])
     if mode != SORT_MODE[1]:

@@ -25,7 +25,7 @@ BOOTSTRAP = "Run dagfactory bootstrap, and put its factory files there"
 def dags_folder() -> Path | None:
     """Return Airflow's dags folder; None without Airflow."""
     try:
-        from airflow.sdk.configuration import conf
+        from airflow_plugin.airflow_versions import conf
     except ImportError:
         return None
     return Path(conf.get("core", "dags_folder"))

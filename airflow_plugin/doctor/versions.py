@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
+from airflow_plugin.airflow_versions import TESTED, unknown_version
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.provider import DISTRIBUTION
 from airflow_plugin.settings import PlatformSettings
@@ -15,6 +16,7 @@ from config_schema.problem import Rule
 AIRFLOW_IS_INSTALLED = Rule("DF3601", "Airflow is installed where the factory runs.")
 PACKAGE_FITS = Rule("DF3602", "Airflow and its providers are installed, in versions that this distribution supports.")
 NOTIFIER_IS_INSTALLED = Rule("DF3603", "The package of the notifiers that the settings name is installed.")
+AIRFLOW_IS_KNOWN = Rule("DF3604", "Airflow is of a version that this distribution was tested on.")
 
 AREA = Area("versions")
 AIRFLOW = "apache-airflow"
@@ -42,6 +44,11 @@ def version_findings() -> Iterator[Finding]:
     for requirement in requires(DISTRIBUTION) or ():
         if match := REQUIREMENT.match(requirement):
             yield _of_package(match[1], match[2].strip())
+    if (unknown := unknown_version()) is not None:
+        what = f"Airflow {unknown} is not known to this version of {DISTRIBUTION}, {TESTED}"
+        yield AREA.warning(
+            AIRFLOW_IS_KNOWN, what, f"See whether there is a newer {DISTRIBUTION}, or try it before others use it"
+        )
 
 
 def notifier_findings(settings: PlatformSettings) -> Iterator[Finding]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.definitions.asset import Asset, AssetAny, AssetUriRef, BaseAsset
-from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.dag import DAG
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from airflow_plugin.airflow_versions import AsyncCallback
 from airflow_plugin.jobs.merge_job import (
     CHECK_TASK,
     MERGE_TASK,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-# The airflow imports stand here literally because the dag-processor loads those, and only those, once for all parses.
+# An import of airflow stands here literally because the dag-processor loads such, and only such, once for all parses
+# (listener.py has it load the rest). The text is one for all versions of Airflow, because a file outlives upgrades.
 TEXT = '''\
 """The ingestion DAGs of platform {platform}, from the rows of its stream table."""
 
-import airflow.sdk.bases.branch
 import airflow.sdk.definitions.dag
-import airflow.sdk.definitions.timetables.trigger
 
 from airflow_plugin.factory import publish
 

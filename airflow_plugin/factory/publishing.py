@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import get_parsing_context
-from airflow.sdk.configuration import conf
 from airflow.sdk.definitions.dag import DAG
 
 from airflow_plugin import metrics
+from airflow_plugin.airflow_versions import conf, server_stats
 from airflow_plugin.factory import build
 from airflow_plugin.factory.shards import WHOLE, Shard, shard
 from airflow_plugin.metrics import LOAD, Metric, of_platform, send, switched_on
@@ -181,8 +181,6 @@ def report_load(platform: str, part: Shard, *, seconds: float, gauges: Mapping[M
     """
     if not switched_on():
         return
-    from airflow.observability import stats
-
     shard = "" if part == WHOLE else f"{part.number}_of_{part.count}"
     tags = {"platform": platform, "shard": str(part)}
-    send(stats, of_platform(platform, shard), {LOAD: seconds * 1000, **gauges}, tags)
+    send(server_stats, of_platform(platform, shard), {LOAD: seconds * 1000, **gauges}, tags)

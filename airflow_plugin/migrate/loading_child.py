@@ -24,7 +24,6 @@ def main(path: str, mark: str) -> None:
 
 def _loaded(path: str) -> list[Any]:
     """Return the DAGs that a DAG processor would find: in the module's names, and after `with` blocks."""
-    from airflow.sdk.definitions._internal.contextmanager import DagContext
     from airflow.sdk.definitions.dag import DAG
 
     sys.path.append(str(Path(path).parent))  # as Airflow has its dags folder
@@ -33,11 +32,23 @@ def _loaded(path: str) -> list[Any]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE] = module
-    DagContext.current_autoregister_module_name = MODULE
+    context = _dag_context()
+    if context is not None:
+        context.current_autoregister_module_name = MODULE
     spec.loader.exec_module(module)
     named = [one for one in vars(module).values() if isinstance(one, DAG)]
-    found = {dag.dag_id: dag for dag in (*named, *(dag for dag, _ in DagContext.autoregistered_dags))}
+    without_name = () if context is None else (dag for dag, _ in context.autoregistered_dags)
+    found = {dag.dag_id: dag for dag in (*named, *without_name)}
     return list(found.values())
+
+
+def _dag_context() -> Any:
+    """Return what keeps the DAGs of `with` blocks. Not public: None where it is gone, and then DAGs need a name."""
+    try:
+        from airflow.sdk.definitions._internal.contextmanager import DagContext
+    except ImportError:
+        return None
+    return DagContext
 
 
 def _dag(dag: Any) -> dict[str, Any]:

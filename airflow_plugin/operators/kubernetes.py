@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.airflow_versions import AirflowTaskTimeout
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.pod_failure import cause_of, in_words

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.airflow_versions import AirflowTaskTimeout
 from airflow_plugin.jobs.merge_job import PodPlace
 from airflow_plugin.jobs.platform_job import DAGFACTORY, LastWords, PlatformJob
 from airflow_plugin.operators.compile_first import compile_first, read_compiled

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
+from airflow_plugin.airflow_versions import AirflowFailException
 from config_schema.errors import StreamFactoryError
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
+from airflow_plugin.airflow_versions import AirflowFailException
 from airflow_plugin.jobs.merge_job import PodPlace
 from airflow_plugin.jobs.platform_job import (
     DAGFACTORY,

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException, PodNotFoundException
-from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from airflow_plugin.airflow_versions import AirflowTaskTimeout
 from config_schema.printable import printable
 
 SPECIFIC = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutException, ApiException, HTTPError)

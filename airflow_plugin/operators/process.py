@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
+from airflow_plugin.airflow_versions import AirflowFailException
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.lineage import ReportsLineage

@@ -6,8 +6,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException
 
+from airflow_plugin.airflow_versions import AirflowFailException, AirflowSkipException
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.settings import merge_store_dsn
 from config_schema.errors import ProblemsFound, StreamFactoryError

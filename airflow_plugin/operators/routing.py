@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.bases.branch import BaseBranchOperator
 from airflow.sdk.bases.operator import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
+from airflow_plugin.airflow_versions import (
+    AirflowFailException,
+    AirflowSkipException,
+    BaseBranchOperator,
+    DagRunTriggerException,
+)
 from airflow_plugin.jobs.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
 from config_schema import names
 

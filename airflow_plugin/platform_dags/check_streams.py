@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException
-
+from airflow_plugin.airflow_versions import AirflowFailException, conf
 from airflow_plugin.operators.platform_operator import OfPlatform
 from config_schema.errors import StreamFactoryError
 

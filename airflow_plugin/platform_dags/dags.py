@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.asset import Asset
 from airflow.sdk.definitions.dag import DAG
 
@@ -27,6 +26,9 @@ from airflow_plugin.rows import platform_jobs
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.cron import schedule_fault
+
+if TYPE_CHECKING:
+    from airflow.sdk.bases.timetable import BaseTimetable  # its name from Airflow 3.2 on
 
 HEALTH_DOC = "Fails where streams of platform `{}` need attention: rows quarantined or gone, data that is late."
 OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a conf such as

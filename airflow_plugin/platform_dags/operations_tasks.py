@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from airflow.sdk.exceptions import AirflowFailException, DagRunTriggerException
-
+from airflow_plugin.airflow_versions import AirflowFailException, DagRunTriggerException
 from airflow_plugin.jobs.operations import (
     ALLOW_DELETES,
     BY,

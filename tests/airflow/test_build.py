@@ -13,6 +13,7 @@ from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
 from config_schema.result import TOKEN_VARIABLE
+from tests.airflow.of_version import cron_of, serialized
 from tests.row_settings import settings_of_row
 
 ALLOWED = Allowed(
@@ -43,9 +44,7 @@ def dag(airflow_here, config):
 @pytest.fixture
 def stored(airflow_here):
     """What Airflow stores of a DAG."""
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    return lambda dag: json.loads(json.dumps(DagSerialization.to_dict(dag), sort_keys=True))["dag"]
+    return serialized
 
 
 @pytest.mark.parametrize("runner", ["process", "kubernetes"])
@@ -60,7 +59,7 @@ def test_a_row_is_a_dag_of_four_tasks_that_runs_once_at_a_time(dag, runner):
         "wait_for_trigger": set(),
     }
     assert (built.max_active_runs, built.catchup, built.is_paused_upon_creation) == (1, False, False)
-    assert (built.timetable.expression, str(built.timetable.timezone)) == ("0 * * * *", "Europe/Zurich")
+    assert cron_of(built.timetable) == ("0 * * * *", "Europe/Zurich")
     assert {task.owner for task in built.tasks} == {"team-yellow"}
     merge = built.get_task("snapshot_merge_job")
     assert (merge.pool, merge.priority_weight, merge.retries) == ("ingest", 7, 2)
@@ -233,7 +232,8 @@ def test_the_parse_path_loads_nothing_heavy_that_airflow_has_not_loaded_itself(a
     rows = [(json.dumps(one), settings_of_row(one).to_json()) for one in configs]
     program = f"""
 import json, sys
-import airflow.dag_processing.processor, airflow.sdk.bases.branch
+import airflow.dag_processing.processor, airflow.sdk.definitions.dag
+from airflow_plugin.airflow_versions import BaseBranchOperator, CronTriggerTimetable
 before = set(sys.modules)
 from airflow_plugin.factory.publishing import build, evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row

@@ -321,16 +321,16 @@ WORKER = """
 import sys
 from pathlib import Path
 from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import BundleDagBag
 from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 from airflow.sdk.execution_time import task_runner
+from tests.airflow.of_version import dag_bag
 
 task_runner.SUPERVISOR_COMMS = None  # as in the process of a task
 bundle = DagBundlesManager().get_bundle(name="streams")
 bundle.initialize()
 for file in sys.argv[2:]:
     with _airflow_parsing_context_manager(dag_id=sys.argv[1], task_id="snapshot_merge_job"):
-        bag = BundleDagBag(dag_folder=str(Path(bundle.path, file)), bundle_path=bundle.path, bundle_name="streams")
+        bag = dag_bag(Path(bundle.path, file), bundle.path)
     print(file, sorted(bag.dags), bag.import_errors)
 """
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import config_schema
 from airflow_plugin.cli.program import app
 from airflow_plugin.preview.shown import next_times
+from tests.airflow.of_version import core_timetable
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 
@@ -61,11 +62,10 @@ def test_the_pod_is_the_one_that_the_merge_task_asks_kubernetes_for(shown, confi
 @pytest.mark.parametrize("timezone", ["UTC", "Europe/Zurich", "America/St_Johns", "Australia/Lord_Howe"])
 def test_the_next_times_are_airflows_also_where_clocks_change(airflow_here, cron, timezone):
     import pendulum
-    from airflow.serialization.encoders import coerce_to_core_timetable
 
     from airflow_plugin.operators.schedule import timetable
 
-    airflows = coerce_to_core_timetable(timetable(cron, timezone))
+    airflows = core_timetable(timetable(cron, timezone))
     for start in ("2027-03-13", "2027-03-27", "2027-04-03", "2027-10-02", "2027-10-30", "2027-11-06"):
         after = datetime.fromisoformat(start).replace(tzinfo=UTC)
         expected, at = [], pendulum.instance(after)

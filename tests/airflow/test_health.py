@@ -106,7 +106,7 @@ def test_check_streams_says_in_one_line_what_is_fine(platform, config, capsys):
 
 
 def test_check_streams_fails_with_a_line_for_each_problem(platform, config, capsys):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     late = config("YellowLive", "Store2", latency_seconds=60)
     platform.write(
@@ -125,7 +125,7 @@ def test_check_streams_fails_with_a_line_for_each_problem(platform, config, caps
 
 
 def test_a_merge_store_that_is_away_is_one_problem_without_a_secret(platform, capsys):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     platform.monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", NOBODY)
     with pytest.raises(AirflowFailException) as raised:
@@ -136,8 +136,7 @@ def test_a_merge_store_that_is_away_is_one_problem_without_a_secret(platform, ca
 
 
 def test_check_streams_names_the_static_file_that_has_a_streams_dag_id(platform, config, capsys, tmp_path):
-    from airflow.sdk.configuration import conf
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException, conf
 
     platform.write(Store1=json.dumps(config("YellowLive")))
     file = tmp_path / "dags" / "victim.py"
@@ -155,7 +154,7 @@ def test_check_streams_names_the_static_file_that_has_a_streams_dag_id(platform,
 
 
 def test_the_key_of_a_row_forges_no_line_of_a_log(platform, capsys, caplog):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     platform.write(**{"Store1\nforged \x1b[2J": "{"})
     platform.published()

@@ -17,6 +17,7 @@ from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
 from config_schema.load import load_model
 from config_schema.schemas import json_schema
+from tests.airflow.of_version import serialized
 from tests.row_settings import settings_of_row
 
 MODEL = load_model(Path(config_schema.__file__).parent / "examples")
@@ -242,9 +243,7 @@ def test_the_dag_processor_stores_the_good_row_and_names_each_that_tries(real_ai
 
 @pytest.fixture
 def stored_dag(airflow_here):
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    return lambda dag: json.loads(json.dumps(DagSerialization.to_dict(dag)))["dag"]
+    return serialized
 
 
 def rendered_differently(dag) -> list[str]:

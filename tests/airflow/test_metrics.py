@@ -15,6 +15,7 @@ import pytest
 from airflow_plugin.health.freshness import Age
 from airflow_plugin.health.streams import Health
 from airflow_plugin.jobs.merge_job import MergeJob
+from tests.airflow.of_version import statsd_of_tasks
 from tests.airflow.statsd_receiver import Statsd
 
 WHOLE = "airflow.stream_factory.yellowlive."
@@ -114,19 +115,12 @@ def _packet(receiver: socket.socket) -> str | None:
 @pytest.fixture
 def statsd(airflow_here, monkeypatch):
     """Metrics of this process sent to a receiver, as a worker has it."""
-    from airflow.sdk.observability import stats
-    from airflow.sdk.observability.metrics import stats_utils
-
     server = Statsd()
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    sender = stats_utils.get_stats_factory()()
-    stats.initialize(factory=lambda: sender, export_legacy_names=False)
-    yield server
+    with statsd_of_tasks():
+        yield server
     server.close()
-    sender.statsd.close()
-    monkeypatch.undo()
-    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
 
 
 def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(statsd):

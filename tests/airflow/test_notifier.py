@@ -42,7 +42,7 @@ def failed(error: BaseException | str, before: str | None = None) -> dict[str, A
 
 
 def test_a_failure_is_reported_with_the_stream_the_error_and_the_place_of_its_log(slack):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     NOTICE(failed(AirflowFailException("YellowLive Store1: customers: no such table")))
     ((path, body),) = slack.posted

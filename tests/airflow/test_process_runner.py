@@ -206,8 +206,9 @@ def test_ending_the_task_ends_the_job_even_one_that_does_not_listen(run, airflow
 
 
 def test_a_task_that_runs_out_of_time_takes_its_job_along(run, tmp_path):
-    from airflow.sdk.exceptions import AirflowTaskTimeout
     from airflow.sdk.execution_time.timeout import timeout
+
+    from airflow_plugin.airflow_versions import AirflowTaskTimeout
 
     pid_file = tmp_path / "pid"
     program = f"import time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"

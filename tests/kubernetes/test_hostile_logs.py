@@ -96,9 +96,9 @@ def test_what_a_node_says_in_events_and_states_forges_no_line_of_the_tasks_log(
 def test_events_and_errors_are_one_line_in_the_triggerer_too(capsys):
     from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
     from airflow.providers.cncf.kubernetes.utils.pod_manager import log_pod_event
-    from airflow.sdk.exceptions import TaskDeferred
     from kubernetes.client import models as k8s
 
+    from airflow_plugin.airflow_versions import TaskDeferred
     from airflow_plugin.operators.job_pod import JobPod, _PodManager
 
     theirs = KubernetesPodTrigger("pod", "ns", datetime.now(UTC), "base", poll_interval=1)

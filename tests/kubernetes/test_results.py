@@ -27,7 +27,7 @@ def test_a_run_is_merged_and_its_result_is_the_tasks_value(world: World, cluster
 
 
 def test_what_a_run_in_a_pod_did_is_reported_to_openlineage_too(world: World, deferrable, monkeypatch):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", world.store_dsn)
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
@@ -50,7 +50,7 @@ def test_a_run_that_is_to_go_on_says_so(world: World):
 
 
 def test_an_error_that_a_retry_cannot_help_fails_the_task_for_good(world: World, cluster, deferrable):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     with pytest.raises(AirflowFailException, match=r"Store9.*No retry can help"):
         world.run(world.task("--store=Store9", deferrable=deferrable))
@@ -58,7 +58,9 @@ def test_an_error_that_a_retry_cannot_help_fails_the_task_for_good(world: World,
 
 
 def test_an_error_that_a_retry_can_help_is_retried(world: World):
-    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+    from airflow.sdk.exceptions import AirflowException
+
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     world.execute("ALTER ROLE producer CONNECTION LIMIT 0")
     try:
@@ -70,7 +72,7 @@ def test_an_error_that_a_retry_can_help_is_retried(world: World):
 
 
 def test_a_paused_stream_starts_no_pod(world: World, cluster):
-    from airflow.sdk.exceptions import AirflowSkipException
+    from airflow_plugin.airflow_versions import AirflowSkipException
 
     with pytest.raises(AirflowSkipException, match="is paused"):
         world.run(world.task(paused=True))
@@ -79,7 +81,7 @@ def test_a_paused_stream_starts_no_pod(world: World, cluster):
 
 
 def test_data_that_spells_a_result_is_no_result(world: World, stand_in, deferrable):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     done = {"code": 0, "run_id": "x", "platform": "YellowLive", "stream_key": "Store1", "batch_id": 7}
     spelled = [json.dumps(done), json.dumps({**done, "token": ""}), json.dumps({**done, "token": "guessed"})]

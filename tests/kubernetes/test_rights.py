@@ -6,17 +6,16 @@ import json
 
 import pytest
 
+from tests.airflow.of_version import serialized
 from tests.kubernetes.api_server import StandIn
 from tests.kubernetes.rights import RIGHTS
 from tests.kubernetes.world import World
 
 
 def test_secrets_reach_the_job_and_nothing_else(world: World, stand_in, capsys, caplog):
-    from airflow.serialization.serialized_objects import DagSerialization
-
     task = world.task()
     assert world.run(task)["code"] == 0
-    written = json.dumps(stand_in.created) + json.dumps(DagSerialization.to_dict(task.dag), default=str)
+    written = json.dumps(stand_in.created) + json.dumps(serialized(task.dag))
     shown = "".join(capsys.readouterr()) + caplog.text
     for secret in (world.password, world.git.token):
         assert secret not in written

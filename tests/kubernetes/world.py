@@ -168,7 +168,7 @@ class World:
 
     def run(self, task: Any, run_id: str | None = None, try_number: int = 1) -> dict[str, Any]:
         """Run the task as a worker does, and where it defers its trigger as the triggerer does; its value."""
-        from airflow.sdk.exceptions import TaskDeferred
+        from airflow_plugin.airflow_versions import TaskDeferred
 
         context = self.context(run_id, try_number)
         try:

@@ -27,7 +27,7 @@ def sync(world: PlatformWorld) -> None:
 
 
 def refused(world: PlatformWorld, conf: object) -> str:
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     with pytest.raises(AirflowFailException) as raised:
         world.run(world.task("operations", "check_request"), conf)
@@ -54,7 +54,7 @@ def test_a_stream_that_is_not_there_fails_the_first_task(merged):
 
 
 def test_the_second_task_checks_its_conf_too(world):
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow_plugin.airflow_versions import AirflowFailException
 
     with pytest.raises(AirflowFailException, match="is no action"):
         world.run(world.task("operations", "perform"), {"action": "rm -rf", "by": "alice"})
@@ -87,7 +87,7 @@ def test_what_the_job_refuses_is_the_message_of_the_failed_task(merged):
 
 
 def test_large_deletes_are_let_through_by_a_run_of_the_stream_itself(merged):
-    from airflow.sdk.exceptions import DagRunTriggerException
+    from airflow_plugin.airflow_versions import DagRunTriggerException
 
     merged.produce("INSERT INTO customers SELECT i, '' FROM generate_series(11, 1000) i")
     merged.merge()

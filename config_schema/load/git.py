@@ -175,10 +175,11 @@ class _Git:
         environment: dict[str, str],
         where: str,
         token: str | None = None,
-        seconds: float = TIME_LIMIT_SECONDS,
+        seconds: float | None = None,
     ) -> None:
         self._folder, self._environment, self._where, self._token = folder, environment, where, token
-        self._seconds, self._end = seconds, time.monotonic() + seconds
+        self._seconds = TIME_LIMIT_SECONDS if seconds is None else seconds
+        self._end = time.monotonic() + self._seconds
 
     def __call__(self, *arguments: str) -> str:
         """Return what git prints. Raise GitError if it fails."""

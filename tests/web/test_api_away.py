@@ -31,7 +31,8 @@ def away(request, world) -> Iterator[str]:
 
 def test_every_route_of_a_platform_that_is_away_says_so_soon(client, away):
     for route in ROUTES:
-        if "{platform}" not in route.described or route.described.endswith("/config"):
+        # What Airflow has of streams (seen) is asked of Airflow's own database.
+        if "{platform}" not in route.described or route.described.endswith(("/config", "/seen")):
             continue
         path = route.path.replace("yellowlive", away).replace("yellowforensic", away)
         began = time.monotonic()

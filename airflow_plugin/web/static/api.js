@@ -34,9 +34,20 @@ export async function call(method, path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, NO_ANSWER);
   }
-  const said = await answer.json().catch(() => null);
+  const said = await bodyOf(answer);
   if (answer.ok) return said;
   throw new ApiError(answer.status, isOurs(said) ? { ...said, what: said.detail } : { what: wordFor(answer.status, said?.detail) });
+}
+
+/** The JSON of an answer; null for a refusal without any. A good answer that was cut off is no answer. */
+async function bodyOf(answer) {
+  try {
+    return await answer.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error; // the page is gone, and must not keep null for what it read
+    if (answer.ok) throw new ApiError(0, NO_ANSWER);
+    return null;
+  }
 }
 
 /** Problem details with a code are ours; Airflow and proxies before it have other answers. */

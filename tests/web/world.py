@@ -36,7 +36,6 @@ from config_schema.sql.versions import Part
 from tests.airflow.conftest import DAGS, config
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.row_settings import settings_of_row
-from tests.warm_python import LIBRARIES_OF_AIRFLOW, preload
 
 ROOT = Path(__file__).parents[2]
 PLATFORMS = ("YellowLive", "YellowForensic")

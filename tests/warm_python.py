@@ -13,21 +13,10 @@ from pathlib import Path
 
 # pytest too: each process imports the main module of the one that wants it.
 PRELOADED = ("pytest", "merge_jobs.cli", "merge_jobs.cli.app", "airflow_plugin.cli", "airflow_plugin.cli.program")
-# What Airflow's commands import of others, a third of their start. Airflow itself reads its settings as it is imported.
-LIBRARIES_OF_AIRFLOW = (
-    *("sqlalchemy.orm", "sqlalchemy.ext.asyncio", "sqlalchemy.dialects.postgresql", "psycopg2", "alembic.command"),
-    *("pydantic", "fastapi", "jinja2", "structlog", "httpx", "pendulum", "dill", "psutil", "fsspec", "upath", "yaml"),
-    *("libcst", "rich.console", "rich.traceback", "pygments", "cryptography.fernet", "opentelemetry.sdk.trace"),
-)
 SECONDS = 120
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(list(PRELOADED))
-
-
-def preload(*modules: str) -> None:
-    """Import these too in the process that others are forked from; to be called before the first command."""
-    _forks.set_forkserver_preload([*PRELOADED, *modules])
 
 
 def run_module(
@@ -55,7 +44,6 @@ def run_module(
 def _become(command: Sequence[str], environment: Mapping[str, str], cwd: Path | None, output: Sequence[Path]) -> None:
     for number, file in enumerate(output, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    assert "airflow" not in sys.modules  # it would have read the settings of another environment
     os.environ.clear()
     os.environ.update(environment)
     if cwd is not None:

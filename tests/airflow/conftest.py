@@ -21,7 +21,6 @@ from config_schema import names
 from config_schema.schemas import json_schema
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
 from tests.row_settings import settings_of_row
-from tests.warm_python import LIBRARIES_OF_AIRFLOW, preload
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
 DAGS = Path(__file__).parents[2] / "dags"
@@ -38,8 +37,7 @@ def migrated_airflow(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPa
     postgres.create_database("airflow", "airflow")
     dsn = postgres.dsn("airflow", "airflow", "airflow's word")
     home = tmp_path_factory.mktemp("airflow")
-    preload(*LIBRARIES_OF_AIRFLOW)
-    real = RealAirflow(home, dsn, airflow_environment(home, dsn), warm=True)
+    real = RealAirflow(home, dsn, airflow_environment(home, dsn))
     real.airflow("db", "migrate")
     return real
 

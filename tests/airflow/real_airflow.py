@@ -12,9 +12,6 @@ from typing import Any
 
 import psycopg2
 
-from tests.warm_python import run_module
-
-COMMAND_SECONDS = 120
 OF_PLATFORM = ("_health", "_infrastructure", "_operations")
 
 
@@ -25,7 +22,6 @@ class RealAirflow:
     home: Path
     dsn: str
     environment: dict[str, str] = field(default_factory=dict)
-    warm: bool = False  # commands in processes that have imported Airflow's libraries: see tests/warm_python.py
 
     @property
     def dags_folder(self) -> Path:
@@ -33,14 +29,10 @@ class RealAirflow:
 
     def airflow(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run an airflow command to its end; its output is printed, so that a failing test shows it."""
-        env = self.environment | environment
-        if self.warm:
-            done = run_module("airflow", *arguments, env=env, timeout=COMMAND_SECONDS)
-        else:
-            command = [sys.executable, "-m", "airflow", *arguments]
-            done = subprocess.run(
-                command, env=env, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
-            )
+        command = [str(Path(sys.executable).with_name("airflow")), *arguments]
+        done = subprocess.run(
+            command, env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False
+        )
         print(done.stdout, done.stderr)
         assert done.returncode == 0, f"airflow {' '.join(arguments)} ended with {done.returncode}"
         return done

@@ -258,8 +258,7 @@ def airflow_with_plugin(postgres: EmbeddedPostgres, home: Path, port: int = 0, *
     web = postgres.dsn(f"{label}_merge", web_role, password)
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(USERS, PASSWORD)))
     (home / "dags").mkdir()
-    preload(*LIBRARIES_OF_AIRFLOW)
-    real = RealAirflow(home, metadata, airflow_environment(home, metadata), warm=True)
+    real = RealAirflow(home, metadata, airflow_environment(home, metadata))
     real.environment |= {
         "PYTHONPATH": str(ROOT),
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.web.per_dag_rights.PerDagAuthManager",

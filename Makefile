@@ -10,7 +10,7 @@ SUPPORTED := 3.11 3.14
 # Older versions of Airflow, each with the packages of its time (tests/airflow/airflow-3.1.txt): an environment for each.
 OLDER_AIRFLOWS := 3.1 3.2
 TEST_PACKAGES := apache-airflow-providers-slack pytest pytest-xdist statsd
-# Of their own code and their packages' of the time: not ours to mend.
+# Warnings of their own code and of the packages of their time are not errors of ours.
 OLDER_WARNINGS := -W default
 SMOKE := tests/airflow/test_parse.py
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))

@@ -76,7 +76,7 @@ def wait_until_stored(
 ) -> float:
     """Have the files of changed streams parsed, and wait until Airflow has stored them; return how long that took.
 
-    `tell` gets each look. Raises NotStored after so many seconds, or sooner where no stream left can come by itself;
+    `report` gets each look. Raises NotStored after so many seconds, or sooner where no stream left can come by itself;
     and what the API raises, if it does not answer in all that time.
     """
     began = unblocked_at = time.monotonic()

@@ -36,7 +36,7 @@ class Notifier:
         post(self._message(self._hook().get_conn(), text), SECONDS)
 
     async def send_async(self, text: str) -> None:
-        """Do as `tell`, in an event loop."""
+        """Do as `send`, in an event loop."""
         from airflow_plugin.operators.slack import post_async
 
         await post_async(self._message(await self._hook().get_async_client(), text), SECONDS)

@@ -221,7 +221,7 @@ class Standing:
             case State.NEWER:
                 return f"{said}, which may work on newer ones"
             case State.CURRENT:
-                return f"version {self.version} of the tables of {self.part.value}, as needed"
+                return f"version {self.version} of the tables of {self.part.value}, up to date"
         assert_never(self.state)
 
 

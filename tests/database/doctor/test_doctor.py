@@ -385,7 +385,7 @@ def test_rows_of_the_model_that_somebody_else_wrote_are_an_error(well, statement
 def test_tables_of_another_version_are_reported_with_what_is_wanted(well):
     last = of_part(Part.STREAMS)[-1]
     done = CliRunner().invoke(app, ["doctor", "--dags", str(well.dags)])
-    assert f"version {last.number} of the tables of streams, as needed" in done.stdout
+    assert f"version {last.number} of the tables of streams, up to date" in done.stdout
     well.execute(f"DELETE FROM yellowlive_schema_version WHERE number = {last.number}")
     level, area, text = well.only()
     assert (level, area) == ("warning", "tables")

@@ -344,7 +344,7 @@ def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
         absent,
     ]
     assert synced.tables() == sorted([*tables, "yellowlive_schema_version"])
-    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, as needed", absent]
+    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, up to date", absent]
     assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == again
     status = dagfactory("db", "status", *of_live)
     assert (status.returncode, status.stdout.splitlines()) == (0, again)

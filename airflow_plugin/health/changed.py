@@ -88,7 +88,7 @@ def wait_until_stored(
         except StreamFactoryError as error:
             if not error.retryable:
                 raise
-            failure = error
+            failure, unblocked_at = error, time.monotonic()  # what it would say is not known
         else:
             report(found)
             if not found.unseen:

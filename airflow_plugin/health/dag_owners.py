@@ -22,7 +22,7 @@ from config_schema.problem import Problem, Rule
 DAG_ID_IS_FREE = Rule("DF2604", "No static file has a DAG with the id of a stream's DAG.")
 
 URL_VARIABLE = "DAGFACTORY_AIRFLOW_URL"
-TODO = "Retire the stream, or take the static file away; dagfactory migrate cutover does it without a gap"
+ADVICE = "Retire the stream, or take the static file away; dagfactory migrate cutover does it without a gap"
 
 Owner = Callable[[str], str | None]  # from a DAG id to the file that has it, None where no DAG is there
 
@@ -61,7 +61,7 @@ def clashes(platform: str, stream_keys: Iterable[str], owner: Owner) -> Iterator
         file = owner(dag_id)
         if file is not None and not is_of_factory(platform, file):
             what = f"the DAG id {dag_id} is that of a DAG in {file}, which the stream's would take over"
-            yield key, DAG_ID_IS_FREE.problem(row_place(platform, key), "stream_key", what, TODO)
+            yield key, DAG_ID_IS_FREE.problem(row_place(platform, key), "stream_key", what, ADVICE)
 
 
 def owners_in(folder: Path, platform: str) -> Mapping[str, str]:

@@ -114,6 +114,14 @@ def test_an_airflow_that_is_away_for_a_moment_is_asked_again_for_what_it_did_not
     assert [body["ask"] for _, body in pages.asked] == [True, True, False, False]
 
 
+def test_an_airflow_that_is_away_for_longer_is_waited_for_all_the_same(pages, monkeypatch):
+    monkeypatch.setattr(changed_module, "BLOCKED_SECONDS", 0.05)
+    pages.answers = [(503, {"detail": "starting"})] * 10
+    pages.unseen()
+    monkeypatch.setattr(changed_module, "POLL_SECONDS", 0.02)
+    assert wait_until_stored(pages.api, {"yellowlive": {"Store1": "a"}}, 30, lambda _: None) >= 0.2
+
+
 def test_an_airflow_without_the_pages_is_named_at_once(pages):
     pages.answers.append((404, {}))
     with pytest.raises(AirflowRefused) as raised:

@@ -93,16 +93,16 @@ class StreamConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, without optional keys that have their default."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._said().items()}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self._given().items()}
 
     def to_json(self) -> str:
         """Return the text for the row; equal configs give equal texts."""
-        return ENCODER.encode(self._said())  # which writes a tuple as it does a list
+        return ENCODER.encode(self._given())  # which writes a tuple as it does a list
 
-    def _said(self) -> dict[str, Any]:
-        unsaid = _left_out()
+    def _given(self) -> dict[str, Any]:
+        left_out = _left_out()
         # Most are the default itself, and comparing by identity first halves the time; each parse asks for each row.
-        return {key: value for key, value in vars(self).items() if value is not unsaid[key] and value != unsaid[key]}
+        return {key: value for key, value in vars(self).items() if value is not left_out[key] and value != left_out[key]}
 
 
 def stream_config(config_json: str, where: str = "") -> StreamConfig:

@@ -102,7 +102,9 @@ class StreamConfig:
     def _given(self) -> dict[str, Any]:
         left_out = _left_out()
         # Most are the default itself, and comparing by identity first halves the time; each parse asks for each row.
-        return {key: value for key, value in vars(self).items() if value is not left_out[key] and value != left_out[key]}
+        return {
+            key: value for key, value in vars(self).items() if value is not left_out[key] and value != left_out[key]
+        }
 
 
 def stream_config(config_json: str, where: str = "") -> StreamConfig:

@@ -39,32 +39,37 @@ class ControlDatabase:
 
 
 def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, and read none of them, if one is another's."""
-    found: dict[str, bool] = dict(run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)}))
-    if others := sorted(table for table, is_another_s in found.items() if is_another_s):
-        raise TablesOfAnother(where, others)
-    return frozenset(found)
+    """Return those of the tables that are there. Raise TablesOfAnother, and read none of them, if one is a stranger's."""
+    return frozenset(_whose(run, where, schema, tables, tables))
+
+
+def _whose(
+    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
+) -> dict[str, bool]:
+    """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
+    found = run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)})
+    if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
+        raise TablesOfAnother(where, refused)
+    return {table: of_another for table, of_another, _ in found}
 
 
 def standing(database: ControlDatabase, part: Part) -> Standing:
     """Return what the database has of a part. Nothing is changed, and no transaction ends.
 
-    Raise TablesOfAnother where the table of versions is another's, or where the login may not read it.
+    Raise TablesOfAnother where the table of versions is a stranger's, or where the login may not read it.
     """
-    tables = list(versions.tables(database.platform, part))
+    tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
-    values: dict[str, Any] = {"schema": database.schema, "tables": tables}
+    asked = [*tables, versions_table]
+    found = _whose(database.run, database.where, database.schema, asked, [versions_table])
     try:
-        if refuse_tables_of_others(database.run, database.where, database.schema, [versions_table]):
-            values |= {"versions": versions_table, "part": part.value}
-            ((there, applied, of_others),) = _run(database, "standing", values)
-        else:
-            ((there, applied, of_others),) = _run(database, "without_versions", values)
+        applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:
         if getattr(error, "pgcode", None) == NO_RIGHT:
             raise TablesOfAnother(database.where, [versions_table]) from error
         raise
-    return versions.standing_of(database.platform, part, there, applied, of_others)
+    others = [table for table, of_another in found.items() if of_another]
+    return versions.standing_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
 
 
 def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standing:

@@ -298,7 +298,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
 def standing_of(
     platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]], of_others: Sequence[str]
 ) -> Standing:
-    """Return what a database has, from the row that the statement `standing` gives."""
+    """Return what a database has: its tables, rows of the statement `applied`, and which tables are of others."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
         AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))

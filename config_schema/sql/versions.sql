@@ -1,32 +1,24 @@
 -- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
 
 -- name: whose
--- The tables that are there, and whether each is another's: its owner has neither the login's rights nor all that the
--- login has, and the login is one that makes tables. Asked before they are read: what stands under the name may be a
--- view, or have columns and policies whose functions are called with the rights of whoever reads it.
-SELECT c.relname::text, NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(c.relowner, current_user, 'USAGE')
-    AND has_schema_privilege(n.oid, 'CREATE')
+-- The tables that are there, whether each is another's (the login, if it is one that makes tables, neither owns it nor
+-- owns it through a role), and whether it is a stranger's: its owner has not all that the login has either. A
+-- component's login (component_logins.py) makes no tables, though it may where everybody may create, as up to
+-- PostgreSQL 14 by default. Asked before they are read: what stands under the name may be a view, or have columns and
+-- policies whose functions are called with the rights of whoever reads it.
+SELECT c.relname::text, makes.tables AND NOT pg_has_role(c.relowner, 'USAGE'),
+    makes.tables AND NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(c.relowner, current_user, 'USAGE')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT has_schema_privilege(n.oid, 'CREATE')
+        AND coalesce(shobj_description(r.oid, 'pg_authid'), '') NOT LIKE '_"kind": "component login"%%'
+    FROM pg_roles r WHERE r.rolname = current_user
+) makes (tables)
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
 
--- name: standing
--- Which tables are there, which migrations they have, and which tables are another's, if the login is one that makes
--- tables.
-SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])),
-       ARRAY(SELECT json_build_array(number, name, checksum, older_may_run)
-             FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number),
-       ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[] || %(versions)s::text)
-                 AND NOT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'))
-
--- name: without_versions
--- The same where there is no table of versions.
-SELECT ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])), ARRAY[]::json[],
-       ARRAY(SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
-                 AND NOT pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'))
+-- name: applied
+-- The migrations that a part's tables have.
+SELECT number, name, checksum, older_may_run FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number
 
 -- name: lock
 -- Nobody else changes the platform's tables until the transaction ends.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -253,6 +254,23 @@ def test_sync_writes_rows_commit_and_what_code_gave_and_a_second_one_nothing(wor
             state = ModelState(ControlSession(connection, platform))
             assert state.commit() == "c2"
             assert state.compiled("c2") == [compiled]
+
+
+@pytest.fixture
+def everybody_creates(world) -> Iterator[None]:
+    """Everybody may create tables in the schema, as up to PostgreSQL 14."""
+    admin = world.store.server.dsn(world.store.name)
+    world.store.run(admin, "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    yield
+    world.store.run(admin, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+
+
+@pytest.mark.parametrize("duty", [Duty.SYNC, Duty.PAGES])
+def test_a_login_takes_the_owner_s_tables_for_the_platform_s_where_everybody_creates(world, everybody_creates, duty):
+    with closing(psycopg2.connect(world.dsn(duty))) as connection:
+        assert StreamTable(ControlSession(connection, "yellowforensic")).create_tables() == []
+    if duty is Duty.SYNC:
+        assert not sync(world, "c2").changes_anything
 
 
 def test_the_pages_read_and_change_a_stream_and_write_down_who_did(world):

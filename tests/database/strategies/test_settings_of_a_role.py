@@ -9,6 +9,7 @@ import pytest
 from psycopg2 import sql
 
 from config_schema.model import Column, Milestoning
+from merge_jobs.errors import SettingRefused
 from merge_jobs.strategies.selection import StrategyOption
 
 LIVE = Milestoning.LIVE
@@ -81,8 +82,9 @@ def test_a_role_with_settings_of_its_own_reads_and_writes_the_same(case, strateg
 
 def test_a_setting_that_hides_damaged_rows_is_refused(case):
     with_settings(case, case.source, {"zero_damaged_pages": "on"})
-    with pytest.raises(Exception, match="zero_damaged_pages is on"):
+    with pytest.raises(SettingRefused) as caught:
         case.run(LIVE)
+    assert caught.value.settings == ("zero_damaged_pages",)
 
 
 def test_no_function_of_another_schema_is_called_in_the_merge_store(case):

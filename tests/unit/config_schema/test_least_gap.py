@@ -55,7 +55,7 @@ def field(low: int, high: int) -> st.SearchStrategy[str]:
 FEW_HOURS = st.lists(st.integers(0, 23), min_size=1, max_size=3).map(lambda hours: ",".join(map(str, hours)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(minute=field(0, 59), hour=FEW_HOURS, day=field(1, 28), month=field(1, 12), weekday=field(0, 6))
 def test_no_two_times_that_croniter_finds_are_nearer_than_the_least_gap_and_some_are_as_near(
     minute, hour, day, month, weekday

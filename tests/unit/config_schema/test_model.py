@@ -72,7 +72,7 @@ def values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.sampled_from(schema.get("examples", [])[:1] or ["id"]).map(str)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(document=values(SCHEMA))
 def test_what_the_schema_admits_is_an_ecosystem_and_the_ecosystem_is_it(document):
     assert validator(SCHEMA)(document)

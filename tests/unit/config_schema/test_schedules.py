@@ -45,7 +45,7 @@ days = st.just("*") | field(1, 28, 3)
 weekdays = st.just("*") | field(0, 6, 3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.tuples(field(0, 59, 1), field(0, 23, 2), days, st.just("*"), weekdays).map(" ".join))
 def test_runs_are_never_further_apart_than_that_and_nearly_so_once_in_a_year(schedule):
     runs = croniter(schedule, START)

@@ -50,7 +50,7 @@ values = st.recursive(
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_a_changed_document_is_valid_for_both_or_for_none(name, data):
     document = copy.deepcopy(DOCUMENTS[name])

@@ -117,7 +117,11 @@ def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
     ("found", "state", "said"),
     [
         (standing(Part.STREAMS, lost=versions.tables(PLATFORM, Part.STREAMS)), State.ABSENT, "are not made yet"),
-        (standing(Part.STREAMS, *STREAMS), State.CURRENT, f"version {STREAMS[-1]} of the tables of streams, up to date"),
+        (
+            standing(Part.STREAMS, *STREAMS),
+            State.CURRENT,
+            f"version {STREAMS[-1]} of the tables of streams, up to date",
+        ),
         (standing(Part.BATCHES), State.OLD, "version 0 of the tables of batches, .* 0003 results_index is missing"),
         (standing(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
     ],

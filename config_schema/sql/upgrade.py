@@ -39,7 +39,7 @@ class ControlDatabase:
 
 
 def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, and read none of them, if one is a stranger's."""
+    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
     return frozenset(_whose(run, where, schema, tables, tables))
 
 

@@ -49,8 +49,8 @@
 {{- end -}}
 
 {{/*
-The Airflow connections that the platforms' notifiers name, with the token of the secret that the rows name. A secret
-that is not there leaves people untold; it does not keep Airflow from starting.
+The Airflow connections that the platforms' notifiers name, with the token of the secret that the rows name. If a
+secret is missing, nobody is notified; Airflow starts nevertheless.
 */}}
 {{- define "streamFactory.notifierEnvironment" -}}
 {{- $connections := dict -}}

@@ -148,8 +148,9 @@ def choose_from(wrong: str, right: Iterable[str]) -> str:
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """Return a question with the nearest name and a trailing space; an empty text if no name is near."""
-    near = get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}? " if near else ""
+    known = {one.casefold(): one for one in sorted(right)}
+    near = get_close_matches(wrong.casefold(), known, n=1, cutoff=0.6)
+    return f"Did you mean {known[near[0]]!r}? " if near else ""
 
 
 class CommandWrong(StreamFactoryError):

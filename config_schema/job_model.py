@@ -231,7 +231,7 @@ def stream_model(rows: Iterable[JobModelRow], platform: str, table: str) -> Stre
     ecosystem, served = _checked(data, [], _named(row), table).ecosystem, of_stream.get("served")
     if not isinstance(served, list) or not all(isinstance(name, str) for name in served):
         raise JobModelBroken(table, _named(row), "it does not say which datasets are served")
-    if ecosystem.platforms[0].name != platform or _key_of(ecosystem.datastores[0]) != row.key:
+    if not names.is_platform(platform, ecosystem.platforms[0].name) or _key_of(ecosystem.datastores[0]) != row.key:
         raise JobModelBroken(table, _named(row), "it is of another stream")
     return StreamModel(ecosystem, frozenset(DatasetSink(ecosystem.datastores[0].name, name) for name in served))
 
@@ -255,7 +255,7 @@ def platform_model(rows: Iterable[JobModelRow], platform: str, table: str) -> Mo
         return None
     mappings = consumers.pop("mappings", None)
     model = _checked({**consumers, "datastores": list(stores.values())}, mappings, "consumers", table)
-    if platform not in [one.name for one in model.ecosystem.platforms]:
+    if not any(names.is_platform(platform, one.name) for one in model.ecosystem.platforms):
         raise JobModelBroken(table, "consumers", "it is of other platforms")
     return model
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -40,6 +40,17 @@ def dns_label(name: str) -> str:
 def platform_name(original: str) -> str:
     """Return the name in DAG ids, tables and Kubernetes objects: `YellowLive` -> `yellowlive`."""
     return dns_label(original)
+
+
+def is_platform(name: str, original: str) -> bool:
+    """Return whether a person who writes `name` means the platform: by its name in the model, or by the derived one."""
+    return name in (original, platform_name(original))
+
+
+def meant_platform(name: str, originals: Iterable[str]) -> str:
+    """Return which of the platforms a person means by either of its names; `name` itself if it is none of them."""
+    known = list(originals)
+    return name if name in known else next((one for one in known if is_platform(name, one)), name)
 
 
 def stream_key(store: str, dataset: str | None = None) -> str:

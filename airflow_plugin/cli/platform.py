@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.last_good import last_good
+from airflow_plugin.cli.options import PlatformArgument
 from config_schema.echo import echo
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 platform = typer.Typer(help="Manage a platform as a whole.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="PLATFORM", help="The platform's name in the model.")]
 Drop = Annotated[
     str | None,
     typer.Option(
@@ -37,7 +37,7 @@ platform.command("last-good")(last_good)
 
 
 @platform.command()
-def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
+def retire(name: PlatformArgument, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Retire a platform: retire its streams, and move their merge tables to an archive.
 
     The archive is the schema <platform>_archive. Nothing is lost, and streams can be brought back. Only --drop, in a
@@ -49,11 +49,12 @@ def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = Fa
 
     Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
     """
+    from config_schema import names
     from config_schema.errors import ValueWrong
 
     if drop is None:
         _retire(name, dry_run, yes)
-    elif drop != name:
+    elif not names.is_platform(drop, name):
         raise ValueWrong("--drop", drop, f"is not {name!r}", f"To drop all its tables: --drop {name}")
     else:
         _drop(name, dry_run, yes)

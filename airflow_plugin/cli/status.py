@@ -27,13 +27,13 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
     Exit codes: 0 no stream is late, 1 one is, or an error, which is named.
     """
     from airflow_plugin.cli.messages import print_error
-    from airflow_plugin.doctor.settings_files import platforms_with_settings
     from airflow_plugin.health.streams import read_stored
+    from airflow_plugin.platforms_here import platform_called, platforms_with_settings, unknown_platform
     from airflow_plugin.quiet_airflow import quiet_airflow
     from airflow_plugin.settings import SettingsMissing, platform_settings, settings_dir
     from config_schema.errors import StreamFactoryError
 
-    names = platform or platforms_with_settings()
+    names = [platform_called(name) for name in platform] if platform else platforms_with_settings()
     if not names:
         todo = "Run dagfactory bootstrap and put its settings files there, or name a platform"
         raise SettingsMissing("settings", f"there is no settings file in {settings_dir()}", todo)
@@ -45,7 +45,7 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
                 stored = read_stored(platform_settings(name))
             lines += streams_of(name, stored, stored.now or datetime.now(UTC))
         except StreamFactoryError as error:
-            print_error(error)  # the other platforms may be on another server
+            print_error(unknown_platform(name) or error)  # the other platforms may be on another server
             failed = True
     if as_json:
         echo_text(json.dumps(lines, indent=2))

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli import streams_change
-from airflow_plugin.cli.options import Json, PlatformName
+from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.options import Json, PlatformName, PlatformNames
 from airflow_plugin.cli.streams_preview import preview
 from config_schema.echo import echo_text
 
@@ -23,7 +24,6 @@ Where = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="So many changes, the newest first.")]
 Version = Annotated[int | None, typer.Option("--version", help="A change's number, as history shows it.")]
-Exported = Annotated[list[str], typer.Option("--platform", help="A platform's name in the model; may be given again.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Compare with what sync would write for this model.")]
 
 
@@ -132,13 +132,13 @@ def diff(
         print_difference(found)
 
 
-@streams.command()
-def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None:
+@streams.command(cls=with_old_options({"--file": "--out"}))
+def export(platform: PlatformNames, out: streams_change.Out = Path("-")) -> None:
     """Write all rows of platforms as YAML.
 
     The file is a backup; it can be edited and imported, and plan --against reads it without a database.
 
-    Example: dagfactory streams export --platform YellowLive --file streams.yaml
+    Example: dagfactory streams export --platform YellowLive --out streams.yaml
 
     Exit codes: 0 done; 1 an error.
     """
@@ -149,7 +149,7 @@ def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None
     for name in dict.fromkeys(platform):
         with reading(name) as table:
             rows[name] = list(table.rows().values())
-    write(file, exported(rows))
+    write(out, exported(rows))
 
 
 for command in streams_change.COMMANDS:

@@ -23,7 +23,7 @@ Assignments = Annotated[
 Editor = Annotated[bool, typer.Option("--editor", help="Edit the whole config in $EDITOR.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, show, and change nothing.")]
 InFile = Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote; - is stdin.")]
-OutFile = Annotated[Path, typer.Option("--file", help="Where to write; - is stdout.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write; - is stdout.")]
 To = Annotated[int, typer.Option("--to", help="The number of a change: the row becomes what it was after it.")]
 
 Changing = Callable[["PlatformStreams"], Sequence["RowChange"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
 from dataclasses import fields
@@ -22,18 +21,6 @@ PLATFORM_IS_IN_MODEL = Rule("DF3663", "The platform of a settings file is in the
 SETTINGS_EQUAL_MODEL = Rule("DF3664", "A settings file says the same as the model.")
 
 BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
-
-
-def platforms_with_settings() -> list[str]:
-    """Return the model's names of the platforms whose settings files can be read."""
-    found = []
-    for path in sorted(settings_dir().glob(names.settings_file("*"))):
-        try:
-            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
-        except (OSError, ValueError, KeyError, TypeError):
-            original = path.name.removesuffix(names.settings_file(""))
-        found.append(str(original))
-    return found
 
 
 def settings_findings(original: str, model: Model | None) -> tuple[PlatformSettings | None, list[Finding]]:

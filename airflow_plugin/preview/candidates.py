@@ -60,7 +60,11 @@ def candidates_of_file(path: Path, platforms: Sequence[str] = ()) -> list[Candid
     """Return the configs of a JSON file with one or a list of them; `-` is stdin. Raises StreamFactoryError."""
     data = _read(path)
     found = [_of_data(config, path, None) for config in (data if isinstance(data, list) else [data])]
-    return [one for one in found if not platforms or one.settings.original_platform_name in platforms]
+    return [one for one in found if not platforms or _is_one_of(platforms, one.settings)]
+
+
+def _is_one_of(platforms: Sequence[str], settings: PlatformSettings) -> bool:
+    return any(names.is_platform(name, settings.original_platform_name) for name in platforms)
 
 
 def candidate_of_file(path: Path, model: Model | None = None) -> Candidate:

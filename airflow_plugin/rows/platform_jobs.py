@@ -63,7 +63,7 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
     options = {
         "platform": settings.original_platform_name,
         "git-repo-url": settings.git_repo_url,
-        "branch": settings.git_repo_branch,
+        "branch": settings.git_repo_branch,  # its former name: images of earlier versions know no other
         "git-credential": settings.git_credential_secret_name,
         **({"least-tls": settings.least_tls} if settings.least_tls else {}),
     }

@@ -49,8 +49,9 @@ class CommittedModel:
 
 
 def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-    """Return the platforms of these names, in the model's order, or all. Raises UnknownName if unknown."""
-    wanted, known = set(chosen), [platform.name for platform in model.ecosystem.platforms]
+    """Return the platforms of these names, either of each, in the model's order, or all. Raises UnknownName."""
+    known = [platform.name for platform in model.ecosystem.platforms]
+    wanted = {names.meant_platform(name, known) for name in chosen}
     for name in sorted(wanted.difference(known)):
         raise UnknownName("--platform", "platform", name, known, "the model")
     return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from config_schema import names
 from config_schema.model.quality import QualityCheck
 from config_schema.tls import Tls
 
@@ -237,8 +238,8 @@ class Ecosystem:
     owner: str | None = None  # the team that owns what has no other owner, and the list of teams
 
     def platform(self, name: str) -> Platform:
-        """Return the platform of that name. Raises KeyError if there is none."""
-        return _named(self.platforms, name)
+        """Return the platform of that name, or of that derived name. Raises KeyError if there is none."""
+        return _named(self.platforms, names.meant_platform(name, [one.name for one in self.platforms]))
 
     def datastore(self, name: str) -> Datastore:
         """Return the datastore of that name. Raises KeyError if there is none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from config_schema import names
 from config_schema.model import DatasetGroup, DatasetSink, Ecosystem, ProductionStatus
 
 
@@ -103,7 +104,7 @@ def ingested_datasets(
     wanted = {
         sink.dataset
         for on, group in ingested_groups(ecosystem, mappings)
-        if on == platform
+        if names.is_platform(platform, on)
         for sink in group.sinks
         if sink.datastore == store
     }
@@ -113,4 +114,4 @@ def ingested_datasets(
 def served_sinks(model: Model, platform: str) -> frozenset[DatasetSink]:
     """Return the datasets that the platform ingests."""
     groups = ingested_groups(model.ecosystem, model.mappings)
-    return frozenset(sink for on, group in groups if on == platform for sink in group.sinks)
+    return frozenset(sink for on, group in groups if names.is_platform(platform, on) for sink in group.sinks)

@@ -7,6 +7,8 @@ import sys
 
 from merge_jobs.process.signal_mask import block_signals
 
+CALLED_AS_VARIABLE = "DATASURFACE_CALLED_AS"  # set by dagfactory where one of its commands is one of these
+
 
 def main() -> None:
     """Run the command; `merge` with plain options is read without typer, which takes long to import."""
@@ -18,6 +20,11 @@ def main() -> None:
         options = plain_options(merge, sys.argv[2:], os.environ)
         if options is not None:
             merge(**options)
+
+    if called_as := os.environ.pop(CALLED_AS_VARIABLE, None):
+        from merge_jobs.cli.called_as import run_as
+
+        run_as(called_as, sys.argv[1:])
 
     from merge_jobs.cli.app import app
 

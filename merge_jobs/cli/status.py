@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from config_schema import names
 from config_schema.echo import echo_text
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Ecosystem, Platform
@@ -62,7 +63,7 @@ def _check_store(ecosystem: Ecosystem, store: str | None) -> None:
 
 
 def _platforms(ecosystem: Ecosystem, name: str | None) -> tuple[Platform, ...]:
-    chosen = tuple(one for one in ecosystem.platforms if name in (None, one.name))
+    chosen = tuple(one for one in ecosystem.platforms if name is None or names.is_platform(name, one.name))
     if not chosen:
         known = [one.name for one in ecosystem.platforms]
         raise UnknownName("--platform", "platform", name or "", known)

@@ -127,10 +127,12 @@ def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> Conne
     if store.host is not None and store.database is not None and store.credential is not None:
         return store_place(store, Database(store.host, store.database, store.credential))
     ecosystem, _ = model_of(model, store, platform)
-    known = {one.name: one for one in ecosystem.platforms}
-    if platform not in known:
-        raise UnknownName("--platform", "platform", platform, known, "the model")
-    return store_place(store, known[platform].merge_store)
+    try:
+        found = ecosystem.platform(platform)
+    except KeyError:
+        known = [one.name for one in ecosystem.platforms]
+        raise UnknownName("--platform", "platform", platform, known, "the model") from None
+    return store_place(store, found.merge_store)
 
 
 def store_place(flags: StoreFlags, modelled: Database) -> ConnectionInfo:

@@ -64,6 +64,7 @@ def reconcile(
     alone. With `rights_only` no view is touched and no merge store read.
     """
     known = {one.name: one for one in model.ecosystem.platforms}
+    only = [names.meant_platform(name, known) for name in only]
     for name in only:
         if name not in known:
             raise UnknownName("--platform", "platform", name, known)

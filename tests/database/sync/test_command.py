@@ -203,6 +203,8 @@ def test_one_platform_can_be_synced_alone(dagfactory, model, synced):
     assert dagfactory("sync", model, "--platform", "YellowForensic").returncode == 0
     assert {table.split("_")[0] for table in synced.tables()} == {"yellowforensic"}
     assert_one_clear_error(dagfactory("sync", model, "--platform", "YellowLife"), "Did you mean 'YellowLive'?")
+    assert_one_clear_error(dagfactory("sync", model, "--platform", "yelowlive"), "Did you mean 'YellowLive'?")
+    assert json.loads(dagfactory("plan", model, "--platform", "yellowforensic", "--json").stdout)["platforms"]
 
 
 def test_a_model_comes_from_a_branch_of_a_repository(dagfactory, model, synced):

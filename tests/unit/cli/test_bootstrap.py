@@ -47,6 +47,29 @@ def test_it_writes_each_platforms_files_and_the_second_time_leaves_them_alone(tm
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
 
 
+def test_it_says_what_is_left_to_do_once_it_has_written_something(tmp_path):
+    said = bootstrap(tmp_path, "--platform", "yellowlive").stderr.splitlines()
+    assert said[0] == "Next:"
+    steps = "\n".join(said)
+    for step in (
+        f"1. Put {tmp_path}/dags/*_factory*.py into Airflow's dags folder, and {tmp_path}/settings/*.json into",
+        f"2. Create the secrets of {tmp_path}/kubernetes/yellowlive.secrets.md",
+        "3. export DAGFACTORY_YELLOWLIVE_DSN=postgresql://USER:PASSWORD@pg-data:5432/datasurface_merge",
+        f"4. dagfactory sync {EXAMPLES}",
+        f"5. dagfactory doctor --model {EXAMPLES}",
+    ):
+        assert step in steps
+    assert bootstrap(tmp_path, "--platform", "YellowLive").stderr == ""
+    assert bootstrap(tmp_path, "--diff").stderr == ""
+
+
+def test_a_step_that_is_done_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://anybody@localhost/merge")
+    said = bootstrap(tmp_path, "--platform", "YellowLive", "--bundle").stderr
+    assert "export" not in said
+    assert "1. Set in Airflow what is printed above" in said
+
+
 def test_only_the_platforms_asked_for(tmp_path):
     bootstrap(tmp_path, "--platform", "YellowForensic")
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(FILES[4:])

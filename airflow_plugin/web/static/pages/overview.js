@@ -117,7 +117,7 @@ function hourly(moved) {
 }
 
 function Worries({ worries }) {
-  if (!worries.length) return h(Nothing, { title: "Nothing: no stream is late, failing or quarantined" });
+  if (!worries.length) return h(Nothing, { title: "No stream is late, failing or quarantined" });
   const lines = worries.map((stream, index) =>
     h(
       Chakra.Flex,
@@ -141,7 +141,7 @@ const More = ({ count }) =>
 export function worry({ state, problem, freshness }) {
   if (problem) return problem;
   if (state === "late" && freshness) {
-    return `Fresh ${duration(freshness.age_seconds)} ago; consumers need ${duration(freshness.latency_seconds)}`;
+    return `The data is ${duration(freshness.age_seconds)} old; consumers need at most ${duration(freshness.latency_seconds)}`;
   }
-  return "See its last run";
+  return "See the last run";
 }

@@ -60,7 +60,7 @@ function Content({ run }) {
       ],
     }),
     run.error ? h(Notice, { status: "error", title: run.error.what }, run.error.todo) : null,
-    run.state === "running" ? h(Notice, { status: "info", title: "Still running" }, "The counts come with its end.") : null,
+    run.state === "running" ? h(Notice, { status: "info", title: "Still running" }, "Counts are shown when the run has ended.") : null,
     h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets })),
     run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
   );

@@ -36,7 +36,7 @@ export function Runs() {
             h(DataTable, { label: "Runs", columns: COLUMNS, rows: runs, keyOf: (run) => `${run.dag_id}/${run.run_id}`, sort, onSort: (order) => change({ sort: order }) }),
             h(Pages, { total, offset: Number(offset), count: runs.length, onOffset: (to) => change({ offset: to || "" }) }),
           )
-        : h(Nothing, { title: "No run is like that" }, "Change the filters, or trigger a stream."),
+        : h(Nothing, { title: "No run matches" }, "Change the filters, or trigger a stream."),
     ),
   );
 }

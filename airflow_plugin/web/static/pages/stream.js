@@ -29,11 +29,11 @@ export function Stream({ platform, streamKey, tab = false }) {
   const navigate = Router.useNavigate();
   const [done, setDone] = React.useState(location.state?.saved ?? null);
   React.useEffect(() => {
-    if (location.state?.saved) navigate(location, { replace: true, state: null }); // said once, not at each reload
+    if (location.state?.saved) navigate(location, { replace: true, state: null }); // shown once, not at each reload
   }, [location, navigate]);
   React.useEffect(() => setSeconds(refreshSeconds(answer.data, REFRESH_SECONDS)), [answer.data]);
-  const after = (said) => {
-    setDone(said);
+  const after = (result) => {
+    setDone(result);
     answer.reload();
   };
   const stream = answer.data;
@@ -46,7 +46,7 @@ export function Stream({ platform, streamKey, tab = false }) {
       crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
       actions: stream ? [tab ? null : h(DagLink, { key: "dag", stream }), h(Actions, { key: "actions", card: stream, onDone: after })] : null,
     },
-    done ? h(Done, { said: done, onClose: () => setDone(null) }) : null,
+    done ? h(Done, { result: done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
   );
 }
@@ -54,9 +54,9 @@ export function Stream({ platform, streamKey, tab = false }) {
 const DagLink = ({ stream }) =>
   h(Chakra.Button, { asChild: true, size: "sm", variant: "ghost" }, h(Router.Link, { to: paths.dag(stream.dag_id) }, "DAG"));
 
-function Done({ said, onClose }) {
-  const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
-  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run ?? said.parse?.note);
+function Done({ result, onClose }) {
+  const run = result.run_id && result.dag_id ? h(PageLink, { to: paths.run(result.dag_id, result.run_id) }, "See the run") : null;
+  return h(Notice, { status: "success", title: result.what ?? "Done", onClose }, run ?? result.parse?.note);
 }
 
 function Content({ stream, tab, onDone }) {
@@ -94,7 +94,7 @@ function Summary({ stream }) {
       ["Success (25 runs)", percent(stream.success_rate)],
       ["Rows", number(stream.counts?.total)],
       ["Schedule", stream.schedule ? h(Chakra.Code, { variant: "subtle" }, stream.schedule) : "when triggered"],
-      ["Kept", stream.by_hand ? "by hand" : "by the model"],
+      ["Maintained", stream.by_hand ? "by hand" : "by the model"],
     ],
   });
 }

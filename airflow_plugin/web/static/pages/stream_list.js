@@ -39,7 +39,7 @@ export function StreamList() {
 }
 
 function Found({ total, streams, view, sort, offset, change }) {
-  if (!streams.length) return h(Nothing, { title: "No stream is like that" }, "Change the filters, or make a new stream.");
+  if (!streams.length) return h(Nothing, { title: "No stream matches" }, "Change the filters, or create a stream.");
   const list =
     view === "cards"
       ? h(Cards, { streams })

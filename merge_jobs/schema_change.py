@@ -65,13 +65,13 @@ class Drift:
         return "; ".join(parts)
 
 
-def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTable) -> Drift:
+def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTable) -> Drift:
     """Return how the merge table differs from a table made by the model.
 
     Raises TypesNarrowed with both definitions of every column whose type cannot be widened to the model's.
     """
     batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
-    theirs = {name: kind for name, kind in standing.columns.items() if name not in batch}
+    theirs = {name: kind for name, kind in existing.columns.items() if name not in batch}
     ours = modelled.columns
     retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
     lossy = {name: types for name, types in retyped.items() if not widens(*types)}
@@ -120,10 +120,10 @@ def alter_to_model(tables: DatasetTables) -> DatasetTables:
 
 
 def _drift_of(tables: DatasetTables) -> Drift:
-    standing, staged = merge_table(tables), described(tables, tables.staging_name)
-    assert standing is not None
+    existing, staged = merge_table(tables), described(tables, tables.staging_name)
+    assert existing is not None
     assert staged is not None
-    return drift(tables, standing, staged)
+    return drift(tables, existing, staged)
 
 
 def _alter_in_tries(changed: Changes) -> None:

@@ -106,9 +106,9 @@ def _files(
     changed = False
     for one in platforms:
         before = settings_in(out / settings_path(one), one.name)
-        standing = in_bundle(out, one)
-        files = platform_files(one, loaded, shards, before, bundle=bundle or standing.chart)
-        if bundle or standing.dags:
+        existing = in_bundle(out, one)
+        files = platform_files(one, loaded, shards, before, bundle=bundle or existing.chart)
+        if bundle or existing.dags:
             files = bundled_files(out, one, files)
         for change in file_changes(out, files):
             if diff:

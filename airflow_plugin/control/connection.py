@@ -224,8 +224,8 @@ def identity(dsn: str, where: str) -> tuple[str, ...]:
         parts = psycopg2.extensions.parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):
         raise _malformed(where) from None
-    standing_in = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
-    return tuple(parts.get(key) or standing_in.get(key, "") for key in ("host", "port", "dbname", "user"))
+    defaults = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
+    return tuple(parts.get(key) or defaults.get(key, "") for key in ("host", "port", "dbname", "user"))
 
 
 def place(dsn: str) -> str:

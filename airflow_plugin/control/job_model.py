@@ -61,17 +61,17 @@ class JobModelTable:
 
     def write(self, rows: Sequence[JobModelRow], state: JobModelState) -> JobModelChange:
         """Write the rows that differ from those that are there, delete those that are gone, and record the state."""
-        standing = {
+        existing = {
             (kind, key): digest if digest == of_document else None
             for kind, key, digest, of_document in self.session.run(STATEMENTS["select_job_model_digests"])
         }
-        changed = [row for row in rows if standing.pop((row.kind.value, row.key), None) != row.digest]
+        changed = [row for row in rows if existing.pop((row.kind.value, row.key), None) != row.digest]
         self.session.run_for_each(STATEMENTS["write_job_model_row"], [_values(row, state.commit) for row in changed])
-        if standing:
-            kinds, keys = zip(*standing, strict=True)
+        if existing:
+            kinds, keys = zip(*existing, strict=True)
             self.session.run(STATEMENTS["delete_job_model_rows"], {"kinds": list(kinds), "keys": list(keys)})
         self.session.run(STATEMENTS["record_job_model_state"], asdict(state))
-        return JobModelChange(len(rows), len(changed), len(standing))
+        return JobModelChange(len(rows), len(changed), len(existing))
 
 
 def _values(row: JobModelRow, commit: str) -> dict[str, str]:

@@ -138,7 +138,7 @@ class StreamTable:
 
     def missing_tables(self) -> list[str]:
         """Return the names of the tables that do not exist yet."""
-        return list(migrations.standing(self.session, Part.STREAMS).lost)
+        return list(migrations.tables_version(self.session, Part.STREAMS).lost)
 
     def create_tables(self) -> list[str]:
         """Bring the tables up to the version that this program wants; return the names of those that were created.

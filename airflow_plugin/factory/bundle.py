@@ -21,7 +21,7 @@ from airflow_plugin.factory.shard_files.keeper import Keeper
 from airflow_plugin.factory.shard_files.layout import MOST_FILES
 from airflow_plugin.factory.shard_files.owner import make_folder
 from airflow_plugin.factory.shard_files.stored import stored_dags
-from airflow_plugin.factory.shard_files.watch import News, Watch
+from airflow_plugin.factory.shard_files.watch import SeenChanges, Watch
 from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 
 # For Airflow, which compares its clock with the time at which any dag-processor last refreshed a bundle, by the clock
@@ -29,7 +29,7 @@ from config_schema.errors import FileUnwritable, StreamFactoryError, ValueWrong
 ALWAYS = -(10**9)
 FIRST_WAIT = 0.9  # seconds that the dag-processor waits for the first look
 WAIT = 0.25  # and for later ones, which a database nearby answers in some milliseconds
-TELL_SECONDS = 60.0  # between warnings of the same trouble
+REPORT_SECONDS = 60.0  # between warnings of the same trouble
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +103,10 @@ class StreamBundle(BaseDagBundle):
         errors = []
         for (watch, keeper), wish in zip(self._kept, wishes, strict=True):
             watch.wait(wish, until)
-            news = watch.news()
-            self._tell(watch.original, news)
+            seen = watch.take_seen()
+            self._report(watch.original, seen)
             try:
-                keeper.keep(news, lambda: stored_dags(self.name))
+                keeper.keep(seen, lambda: stored_dags(self.name))
             except StreamFactoryError as error:
                 errors.append(error)
             except OSError as error:
@@ -122,15 +122,15 @@ class StreamBundle(BaseDagBundle):
             store_seconds=conf.getint("core", "min_serialized_dag_update_interval", fallback=30),
         )
 
-    def _tell(self, platform: str, news: News) -> None:
-        said, at = self._warned.get(platform, ("", 0.0))
-        trouble = "" if news.trouble is None else str(news.trouble)
-        if trouble and (trouble != said or time.monotonic() - at > TELL_SECONDS):
+    def _report(self, platform: str, seen: SeenChanges) -> None:
+        warned, at = self._warned.get(platform, ("", 0.0))
+        trouble = "" if seen.trouble is None else str(seen.trouble)
+        if trouble and (trouble != warned or time.monotonic() - at > REPORT_SECONDS):
             log.warning("%s: the stream table cannot be read; the DAGs stay as they are: %s", platform, trouble)
-            if news.trouble is not None and news.trouble.private:
-                log.warning("%s: the control database that is down: %s", platform, news.trouble.private)
+            if seen.trouble is not None and seen.trouble.private:
+                log.warning("%s: the control database that is down: %s", platform, seen.trouble.private)
             self._warned[platform] = (trouble, time.monotonic())
-        elif said and not trouble:
+        elif warned and not trouble:
             log.info("%s: the stream table can be read again", platform)
             del self._warned[platform]
 

@@ -41,11 +41,11 @@ def configured(text: str | None) -> list[dict[str, Any]]:
 def with_streams(bundles: Sequence[dict[str, Any]], platforms: Sequence[str]) -> list[dict[str, Any]]:
     """Return the bundles with one that has the platforms (their names in the model) too; other platforms stay in it."""
     new: dict[str, Any] = {"name": NAME}
-    standing = next((one for one in bundles if one.get("classpath") == CLASSPATH), new)
-    before = standing.get("kwargs") or {}
+    existing = next((one for one in bundles if one.get("classpath") == CLASSPATH), new)
+    before = existing.get("kwargs") or {}
     kwargs = {**before, "platforms": list(dict.fromkeys([*before.get("platforms", []), *platforms]))}
-    streams = {**standing, "classpath": CLASSPATH, "kwargs": kwargs}
-    others = [one for one in bundles if one is not standing]
+    streams = {**existing, "classpath": CLASSPATH, "kwargs": kwargs}
+    others = [one for one in bundles if one is not existing]
     return [*others, streams]
 
 

@@ -53,13 +53,13 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     if stream.status != "active":
         raise Conflict(f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
     user.must_trigger(stream.dag_id)
-    resting = _standing(stream.dag_id, 409)
+    paused = _is_paused(stream.dag_id, 409)
     with writing(settings) as table:
         refuse_frequent_changes(table, [stream.stream_key])
         queries.note_action(table.session, stream.stream_key, "trigger", user.name)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
-    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+    return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id
 
 
 def operate(
@@ -70,16 +70,16 @@ def operate(
     asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
     conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
-    resting = _standing(dag_id, 503)
+    paused = _is_paused(dag_id, 503)
     with writing(settings) as table:  # so that two who ask at once are not both the first
         refuse_frequent_changes(table, [stream.stream_key])
         _refuse_what_waits(dag_id, conf)
         run_id = _triggered(user, dag_id, conf)
     what = f"{dag_id} is asked for {action} of {stream.stream_key}"
-    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+    return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id
 
 
-def _standing(dag_id: str, status: int) -> bool:
+def _is_paused(dag_id: str, status: int) -> bool:
     """Return whether the DAG is paused. Raises Refused if Airflow has no such DAG."""
     with create_session(scoped=False) as session:
         dag = session.get(DagModel, dag_id)

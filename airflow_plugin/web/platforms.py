@@ -69,7 +69,7 @@ def named_platform(platform: str) -> PlatformSettings:
     return found[platform]
 
 
-def standings(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
+def platform_states(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
     """Return each platform of which the user may see anything, queried in parallel: one outage delays no other."""
     dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:

@@ -13,7 +13,7 @@ from airflow_plugin.web import schemas
 from airflow_plugin.web.error_responses import outage
 from airflow_plugin.web.errors import NothingAnswers
 from airflow_plugin.web.permissions import UserDep
-from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
+from airflow_plugin.web.platforms import PlatformState, known_platforms, platform_states
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.seen import Seen, seen_of
 from airflow_plugin.web.serializers import fitting, page
@@ -43,17 +43,17 @@ def me(user: UserDep) -> dict[str, Any]:
 @router.get("/platforms", response_model=schemas.Platforms)
 def platforms(user: UserDep) -> dict[str, Any]:
     """Return the platforms of which the user may see anything."""
-    return {"platforms": [one.to_dict() for one in standings(user, known_platforms().values())]}
+    return {"platforms": [one.to_dict() for one in platform_states(user, known_platforms().values())]}
 
 
 @router.get("/overview", response_model=schemas.Overview)
 def overview(user: UserDep) -> dict[str, Any]:
     """Return how many streams are in each state, those that need attention, and what was moved in the last day."""
-    found = standings(user, known_platforms().values())
+    found = platform_states(user, known_platforms().values())
     by_state: dict[State, list[tuple[Card, PlatformState]]] = defaultdict(list)
-    for standing in found:
-        for one in standing.cards:
-            by_state[one.state].append((one, standing))
+    for platform in found:
+        for one in platform.cards:
+            by_state[one.state].append((one, platform))
     return {
         "platforms": [one.to_dict() | {"streams": count_states(one.cards)} for one in found],
         "late": fitting(_shown(by_state["late"][:FIRST])),
@@ -80,12 +80,12 @@ def streams(
     `dag_id` is that of one stream's DAG.
     """
     asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
-    found = standings(user, asked)
+    found = platform_states(user, asked)
     _raise_if_all_are_away(found)
     wanted = [
-        (one, standing)
-        for standing in found
-        for one in standing.cards
+        (one, platform)
+        for platform in found
+        for one in platform.cards
         if dag_id in ("", one.stream.dag_id)
         and _like(one, q.casefold())
         and status in ("", one.stream.status)
@@ -98,9 +98,9 @@ def streams(
 @router.get("/status", response_model=schemas.StatusList)
 def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, Any]:
     """Return how fresh each active stream is, and whether that meets its need; `total` is how many there are."""
-    found = standings(user, known_platforms().values())
+    found = platform_states(user, known_platforms().values())
     _raise_if_all_are_away(found)
-    active = [one for standing in found for one in standing.cards if one.stream.status == "active"]
+    active = [one for platform in found for one in platform.cards if one.stream.status == "active"]
     asked = [
         {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
         for one in active[offset : offset + limit]

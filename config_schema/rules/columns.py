@@ -95,10 +95,10 @@ def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
         table = source_table(store, dataset)
         for k, column in enumerate(dataset.columns):
             key = (*table, column.name.casefold())
-            whose, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
+            elsewhere, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
             if before.classification is not column.classification:
                 now, was = column.classification.value, before.classification.value
-                what = f"the same column of the same table is {now} here and {was} in {whose}"
+                what = f"the same column of the same table is {now} here and {was} in {elsewhere}"
                 yield f"{path}.columns[{k}].classification", what, "Give it one classification wherever it is declared"
 
 

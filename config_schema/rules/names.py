@@ -9,7 +9,7 @@ from config_schema import names
 from config_schema.model import Consistency, Datastore, Ecosystem, Platform, Workspace
 from config_schema.problem import Finding
 
-Derived = tuple[str, str, str, str]  # the path of whose it is, what kind of name, the name, whose it is
+Derived = tuple[str, str, str, str]  # the path of the owner, what kind of name, the name, the owner
 
 
 def names_stand_once(ecosystem: Ecosystem) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from typing import Any
 from config_schema import names
 from config_schema.sql import versions
 from config_schema.sql.statements import SqlFile, Statement, quoted
-from config_schema.sql.versions import Migration, Part, Standing, TablesOfAnother, TablesTooOld
+from config_schema.sql.versions import Migration, Part, TablesOfAnother, TablesTooOld, TablesVersion
 
 STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
 NO_VALUES: Mapping[str, Any] = {}
@@ -40,20 +40,20 @@ class ControlDatabase:
 
 def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
     """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
-    return frozenset(_whose(run, where, schema, tables, tables))
+    return frozenset(_owned_by_others(run, where, schema, tables, tables))
 
 
-def _whose(
+def _owned_by_others(
     run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
 ) -> dict[str, bool]:
     """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
-    found = run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)})
+    found = run(STATEMENTS["owners"].text, {"schema": schema, "tables": list(tables)})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
     return {table: of_another for table, of_another, _ in found}
 
 
-def standing(database: ControlDatabase, part: Part) -> Standing:
+def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
     """Return what the database has of a part. Nothing is changed, and no transaction ends.
 
     Raise TablesOfAnother where the table of versions is a stranger's, or where the login may not read it.
@@ -61,7 +61,7 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
     asked = [*tables, versions_table]
-    found = _whose(database.run, database.where, database.schema, asked, [versions_table])
+    found = _owned_by_others(database.run, database.where, database.schema, asked, [versions_table])
     try:
         applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:
@@ -69,10 +69,10 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
             raise TablesOfAnother(database.where, [versions_table]) from error
         raise
     others = [table for table, of_another in found.items() if of_another]
-    return versions.standing_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
+    return versions.tables_version_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
 
 
-def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standing:
+def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> TablesVersion:
     """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
 
     Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
@@ -82,7 +82,7 @@ def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standi
     if not found.needed:
         return found
     _lock(database)
-    before = standing(database, found.part)  # another may have done it meanwhile
+    before = tables_version(database, found.part)  # another may have done it meanwhile
     before.check(database.where)
     before.check_owner(database.where)
     for migration in before.needed:
@@ -90,7 +90,7 @@ def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standi
     return before
 
 
-def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
+def upgrade(database: ControlDatabase, found: TablesVersion, seconds: float = TRY_SECONDS) -> list[Migration]:
     """Run what `found` lacks, and commit each; return what was run.
 
     Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those
@@ -102,7 +102,7 @@ def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SEC
     return [one for one in found.needed if _migrated(database, found, one, seconds)]
 
 
-def _migrated(database: ControlDatabase, found: Standing, migration: Migration, seconds: float) -> bool:
+def _migrated(database: ControlDatabase, found: TablesVersion, migration: Migration, seconds: float) -> bool:
     """Run one migration and commit it, in short tries; return whether it had to be run."""
     give_up = time.monotonic() + seconds
     while True:
@@ -110,7 +110,7 @@ def _migrated(database: ControlDatabase, found: Standing, migration: Migration, 
             _run(database, "short_lock_timeout")
             _lock(database)
             # One that `found` has already is run again for the sake of a table that was lost.
-            needed = migration not in found.missing or migration in standing(database, found.part).missing
+            needed = migration not in found.missing or migration in tables_version(database, found.part).missing
             if needed:
                 _migrate(database, found, migration)
             database.commit()
@@ -126,7 +126,7 @@ def _lock(database: ControlDatabase) -> None:
     _run(database, "lock", {"schema": database.schema, "platform": database.platform})
 
 
-def _migrate(database: ControlDatabase, found: Standing, migration: Migration) -> None:
+def _migrate(database: ControlDatabase, found: TablesVersion, migration: Migration) -> None:
     values = {
         "number": migration.number,
         "part": migration.part.value,

@@ -84,9 +84,9 @@ class TablesTooOld(StreamFactoryError):
 
     code = "DF1201"
 
-    def __init__(self, where: str, standing: Standing, said: str) -> None:
-        self.standing = standing
-        what = f"{standing}, and this login may not change that ({said})"
+    def __init__(self, where: str, tables_version: TablesVersion, said: str) -> None:
+        self.tables_version = tables_version
+        what = f"{tables_version}, and this login may not change that ({said})"
         todo = (
             "Run dagfactory db upgrade with the login that owns the tables and may create tables in their schema; "
             "dagfactory bootstrap --roles, with the same login, gives each component what it needs"
@@ -102,9 +102,11 @@ class TablesTooNew(StreamFactoryError):
 
     code = "DF1202"
 
-    def __init__(self, where: str, standing: Standing) -> None:
-        self.standing = standing
-        super().__init__(where, str(standing), "Use the version of plugin and image that changed them, or a newer one")
+    def __init__(self, where: str, tables_version: TablesVersion) -> None:
+        self.tables_version = tables_version
+        super().__init__(
+            where, str(tables_version), "Use the version of plugin and image that changed them, or a newer one"
+        )
 
 
 class TablesOfAnother(StreamFactoryError):
@@ -127,7 +129,7 @@ class TablesOfAnother(StreamFactoryError):
 
 
 @dataclass(frozen=True)
-class Standing:
+class TablesVersion:
     """What a database has of a part: its tables that are there, and its migrations, in order of their numbers."""
 
     part: Part
@@ -295,14 +297,14 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
     }
 
 
-def standing_of(
+def tables_version_of(
     platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]], of_others: Sequence[str]
-) -> Standing:
+) -> TablesVersion:
     """Return what a database has: its tables, rows of the statement `applied`, and which tables are of others."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
         AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))
         for number, name, checksum, older in applied
     )
-    standing = tuple(one for one in wanted_tables if one in there)
-    return Standing(part, standing, recorded, wanted_tables, of_part(part), tuple(sorted(of_others)))
+    present = tuple(one for one in wanted_tables if one in there)
+    return TablesVersion(part, present, recorded, wanted_tables, of_part(part), tuple(sorted(of_others)))

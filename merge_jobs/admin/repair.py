@@ -89,12 +89,12 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
         try:
             store.lock_stream(0)
             repaired = list(_batch_tables(store, dry_run))
-            created = not migrations.standing(store).lost
+            created = not migrations.tables_version(store).lost
             looked_at, lost = 0, row_maps.forget_lost(_all(store)) if created else ()
             for tables in _all(store):
-                standing = described(tables, tables.merge_name)
-                if standing is not None:
-                    repaired += _repaired(tables, standing)
+                existing = described(tables, tables.merge_name)
+                if existing is not None:
+                    repaired += _repaired(tables, existing)
                     looked_at += 1
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store) if created else []
@@ -116,7 +116,7 @@ def _all(store: MergeStore) -> Iterator[DatasetTables]:
 
 
 def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
-    found = migrations.standing(store)
+    found = migrations.tables_version(store)
     found.check(store.where)
     if found.needed:
         if not dry_run:
@@ -127,20 +127,20 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         yield f"grant of {grant}"
 
 
-def _repaired(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
+def _repaired(tables: DatasetTables, existing: DescribedTable) -> Iterator[str]:
     """Repair the index and the functions of a merge table, and yield what was missing.
 
     Raises StoreMismatch if the table is not this stream's, or if two of its rows share a key.
     """
-    refuse_another_owner(tables, standing)
+    refuse_another_owner(tables, existing)
     if not key_index_stands(tables):
         _make_index(tables)
         yield f"index {names.merge_key_index(tables.merge_name)}"
-    if any(column.name not in standing.columns for column in tables.dataset.columns):
+    if any(column.name not in existing.columns for column in tables.dataset.columns):
         return  # the next batch brings them, and makes the functions then
-    before = as_of.standing_functions(tables)
+    before = as_of.existing_functions(tables)
     as_of.keep_functions(tables)
-    if as_of.standing_functions(tables) != before:
+    if as_of.existing_functions(tables) != before:
         yield f"function {names.as_of_function(tables.merge_name)}"
 
 

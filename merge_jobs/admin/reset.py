@@ -63,7 +63,7 @@ def _reset(
     store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool, asked_by: str | None
 ) -> Reset | None:
     store.lock_stream(lock_wait)
-    migrations.standing(store).check(store.where)
+    migrations.tables_version(store).check(store.where)
     if not _has_batches(store):
         return None
     last = batches.last_batch(store)

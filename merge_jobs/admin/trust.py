@@ -32,7 +32,7 @@ def trust_again(
     with MergeStore(place, stream, SESSION) as store:
         try:
             store.lock_stream(lock_wait)
-            found = migrations.standing(store)
+            found = migrations.tables_version(store)
             found.check(store.where)
             if found.lost:
                 return {}

@@ -201,6 +201,6 @@ DROP_STEPS: tuple[Step[Merging], ...] = (
             ),
             on_store("that is all", ends="COMMIT", strategies=LATER),
         ),
-        also=("leftovers.standing", "leftovers.maps_in_use"),
+        also=("leftovers.existing_tables", "leftovers.maps_in_use"),
     ),
 )

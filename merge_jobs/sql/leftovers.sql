@@ -1,6 +1,6 @@
 -- Staging tables and row maps that no batch needs any more.
 
--- name: standing
+-- name: existing_tables
 -- What stands under the names, with its comment.
 SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s)

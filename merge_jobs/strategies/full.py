@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 def _staging_that_fits(state: Staging) -> None:
     state.made = create_staging(state.tables)
-    standing = merge_table(state.tables)
-    if standing is not None:
-        drift(state.tables, standing, state.made)  # refused before the source is read
+    existing = merge_table(state.tables)
+    if existing is not None:
+        drift(state.tables, existing, state.made)  # refused before the source is read
 
 
 def _map_to_come(state: Staging) -> None:

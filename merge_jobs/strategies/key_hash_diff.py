@@ -38,7 +38,7 @@ class Look:
     """What the first pass has found: rows of the source, new or changed hashes, keys that are gone, and new ones."""
 
     rows: int
-    standing: int
+    changed: int
     gone: int
     new: int
 
@@ -80,7 +80,7 @@ def _hash(state: HashStaging) -> None:
     found = tables.run("key_hash_diff.stage_changes").fetchone()
     assert found is not None
     state.look = look = Look(state.rows, *found)
-    changed, seconds = look.standing + look.gone, time.monotonic() - began
+    changed, seconds = look.changed + look.gone, time.monotonic() - began
     log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, state.rows, seconds)
     _check_that_it_adds_up(tables, look)
 
@@ -88,8 +88,8 @@ def _hash(state: HashStaging) -> None:
 def _read(state: HashStaging) -> None:
     """Stage a row for each new hash. Raises Doubt or MapWrong if one has none."""
     began, look = time.monotonic(), state.look
-    many = look.standing > look.rows * MANY
-    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.standing)
+    many = look.changed > look.rows * MANY
+    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.changed)
     log.info("%s: copied %d rows in %.1f s", state.tables.where, state.staged, time.monotonic() - began)
     if unread:
         _refuse_or_doubt(state.source, unread)
@@ -176,7 +176,7 @@ KEY_HASH_DIFF = Strategy(
                 ),
             ),
             also=(*BY_ONE_LOOK, "key_hash_diff.may_change_meanwhile"),
-            when=Condition("where hashes are new", lambda state: state.look.standing > 0),
+            when=Condition("where hashes are new", lambda state: state.look.changed > 0),
         ),
         Step(_end_look, (on_store("the look is over", "key_hash_diff.drop_look"),)),
     ),

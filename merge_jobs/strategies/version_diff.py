@@ -37,7 +37,7 @@ class VersionStaging(Staging):
     """A dataset while it is staged by row versions: blocks that are not as they were, and those of them not gone."""
 
     changed: int = 0
-    standing: int = 0
+    remaining: int = 0
 
     @cached_property
     def source(self) -> _VersionSource:
@@ -51,7 +51,7 @@ def _digest(state: VersionStaging) -> None:
     source.take_digests()
     state.rows = int(tables.value("version_diff.count_versions"))
     tables.run("version_diff.find_changed_blocks")
-    state.changed, state.standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
+    state.changed, state.remaining = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
     blocks, seconds = sum(leaf.blocks for leaf in source.sight.leaves), time.monotonic() - began
     log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, state.changed, blocks, seconds)
 
@@ -194,7 +194,7 @@ def _array(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
-STANDING: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.standing > 0)
+BLOCKS_CHANGED: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.remaining > 0)
 
 VERSION_DIFF = Strategy(
     name="version_diff",
@@ -229,7 +229,7 @@ VERSION_DIFF = Strategy(
                 on_source("the versions in these blocks", "version_diff.versions"),
                 on_store("into the table of what is to change", "version_diff.copy_to_staged_map"),
             ),
-            when=STANDING,
+            when=BLOCKS_CHANGED,
         ),
         Step(
             _read,
@@ -243,7 +243,7 @@ VERSION_DIFF = Strategy(
                 on_source("their rows, in pieces", "version_diff.rows"),
                 INTO_STAGING,
             ),
-            when=STANDING,
+            when=BLOCKS_CHANGED,
         ),
         Step(_end_look, (on_store("the look is over", "version_diff.drop_look"),)),
     ),

@@ -96,9 +96,9 @@ def update_foreign_tables(
     for change in changes:
         _do(session, change)
         yield change
-    standing = read_tables(session, store.server, remote)
+    existing = read_tables(session, store.server, remote)
     for name, table in remote.items():
-        yield from _table_changes(session, store, table, standing.get(name))
+        yield from _table_changes(session, store, table, existing.get(name))
     oids = read_tables(session, store.server, remote)
     yield MergeTables(
         store.server, {name: CatalogTable(name, oids[name].oid, of.columns, of.comment) for name, of in remote.items()}
@@ -136,8 +136,8 @@ def _server_changes(
         yield ServerChange(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
         yield _mapping("create", store)
         return
-    _, standing, login, mapped = found[0]
-    there = dict(one.split("=", 1) for one in standing or ())
+    _, existing, login, mapped = found[0]
+    there = dict(one.split("=", 1) for one in existing or ())
     differing = {key: value for key, value in wanted.items() if there.get(key) != value}
     # A mode by hand stays where the model says nothing; what refuses a mode's password must not outlive it.
     over = sorted({"require_auth"} & there.keys() - wanted.keys())
@@ -171,10 +171,10 @@ def _schema_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator
 
 
 def _table_changes(
-    session: Connection, store: MergeStoreElsewhere, remote: CatalogTable, standing: CatalogTable | None
+    session: Connection, store: MergeStoreElsewhere, remote: CatalogTable, existing: CatalogTable | None
 ) -> Iterator[ServerChange]:
     table = sql.Identifier(store.server, remote.name)
-    if standing is None:
+    if existing is None:
         parts = {
             "table": table,
             "definitions": COMMA.join(_column("{} {}", name, kind) for name, kind in remote.columns.items()),
@@ -187,8 +187,8 @@ def _table_changes(
         _do(session, change)
         yield change
         return
-    new = {name: kind for name, kind in remote.columns.items() if name not in standing.columns}
-    retyped = {name: kind for name, kind in remote.columns.items() if standing.columns.get(name, kind) != kind}
+    new = {name: kind for name, kind in remote.columns.items() if name not in existing.columns}
+    retyped = {name: kind for name, kind in remote.columns.items() if existing.columns.get(name, kind) != kind}
     if new or retyped:
         alterations = [_column("ADD COLUMN {} {}", name, kind) for name, kind in new.items()]
         alterations += [_column("ALTER COLUMN {} TYPE {}", name, kind) for name, kind in retyped.items()]

@@ -75,7 +75,7 @@ def usable_roles(wanted: Iterable[str], server: Server) -> frozenset[str]:
 
 
 def right_changes(
-    on: Object, wanted: Collection[str], standing: Sequence[Right], server: Server, *, made_anew: bool = False
+    on: Object, wanted: Collection[str], existing: Sequence[Right], server: Server, *, made_anew: bool = False
 ) -> Iterator[ServerChange]:
     """Give the roles what they lack, take from our other roles what they have, and leave all others' rights alone.
 
@@ -83,14 +83,14 @@ def right_changes(
     """
     privilege = PRIVILEGE[on.kind]
     ours = {role for role, of in server.roles.items() if of is not None}
-    held = {right.role for right in standing if right.privilege == privilege}
+    held = {right.role for right in existing if right.privilege == privilege}
     for role in sorted(wanted):
         if made_anew or role not in held:
             yield ServerChange(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
     if made_anew:
-        yield from regranted(on, [right for right in standing if right.role not in ours])
+        yield from regranted(on, [right for right in existing if right.role not in ours])
         return
-    for role in sorted({right.role for right in standing if right.role in ours and right.role not in wanted} - {None}):
+    for role in sorted({right.role for right in existing if right.role in ours and right.role not in wanted} - {None}):
         parts = {"object": on.identifier, "role": sql.Identifier(role)}
         yield ServerChange(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
 

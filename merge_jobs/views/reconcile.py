@@ -115,11 +115,11 @@ def _reconcile_database(
         # To plan views of tables that are yet to be made they are made, and taken back.
         session.read_only = dry_run and all(isinstance(store, str) for store in stores.values())
         try:
-            standing = existing_workspaces(session, ecosystem)
+            existing = existing_workspaces(session, ecosystem)
             session.rollback()
         except psycopg2.Error as error:
             raise database_failed(error, where) from error
-        for name in sorted({*wanted, *standing}):
+        for name in sorted({*wanted, *existing}):
             workspace = wanted.get(name, WantedWorkspace(ecosystem, name))
             for timeout, is_last in lock_tries(LOCK_SECONDS):
                 done = _reconcile_workspace(session, place, workspace, stores, scope, dry_run, rights_only, timeout)
@@ -198,11 +198,11 @@ def _tables(
 def _plan(
     session: Connection, wanted: WantedWorkspace, tables: Mapping[str, MergeTables] | None, scope: PlatformScope
 ) -> WorkspacePlan:
-    standing = read_workspace(session, wanted.schema, wanted.ecosystem)
+    existing = read_workspace(session, wanted.schema, wanted.ecosystem)
     server = read_server(session, wanted.ecosystem, wanted.roles)
     if tables is None:
-        return rights_plan(wanted, standing, server, scope)
-    return workspace_plan(wanted, standing, server, tables, scope, lambda part: part.as_string(session))
+        return rights_plan(wanted, existing, server, scope)
+    return workspace_plan(wanted, existing, server, tables, scope, lambda part: part.as_string(session))
 
 
 def _text(session: Connection, change: ServerChange) -> str:

@@ -19,23 +19,23 @@ from merge_jobs.views.reconcile_steps import Step
 
 
 def rights_plan(
-    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, existing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> WorkspacePlan:
     """Return the steps for roles and rights on existing objects; no view is changed, no merge table read."""
-    return plan_of(wanted.name, _steps(wanted, standing, server, scope))
+    return plan_of(wanted.name, _steps(wanted, existing, server, scope))
 
 
 def _steps(
-    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, existing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> Iterator[Step]:
-    if standing.schema_mark is None:
+    if existing.schema_mark is None:
         return
     yield from role_changes(wanted.roles, server)
     roles = usable_roles(wanted.roles, server)
-    staying = roles_out_of_scope(wanted, standing, scope)
+    staying = roles_out_of_scope(wanted, existing, scope)
     yield from connect_changes(wanted.name, roles, staying, server)
-    yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, standing.schema_rights, server)
-    for kind, those in (("TABLE", standing.views), ("FUNCTION", standing.functions)):
+    yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, existing.schema_rights, server)
+    for kind, those in (("TABLE", existing.views), ("FUNCTION", existing.functions)):
         for one in those.values():
             if one.mark is not None and scope.has(one.mark.get("platform")):
                 readers = _readers(wanted, one.mark) & roles

@@ -23,7 +23,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
-from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
+from airflow_plugin.bootstrap.logins.roles import existing_roles, make_role
 from airflow_plugin.control import migrations
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
@@ -147,7 +147,7 @@ class World:
         with closing(admin) as connection, connection, connection.cursor() as cursor:
             for platform in map(names.platform_name, PLATFORMS):
                 session = ControlSession(connection, platform)
-                for role in standing_roles(session):
+                for role in existing_roles(session):
                     list(make_role(session, role, dry_run=False))
                     if role.duty is Duty.PAGES:
                         cursor.execute(member.format(sql.Identifier(role.name), sql.Identifier(self.web_role)))

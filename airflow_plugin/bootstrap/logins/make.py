@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.bootstrap.logins.files import LoginFiles
-from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
+from airflow_plugin.bootstrap.logins.roles import Role, existing_roles, make_role, set_password
 from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, LoginStore
 from airflow_plugin.control.connection import MergeStoreError, connect
 from airflow_plugin.control.session import ControlSession, control_session
@@ -30,7 +30,7 @@ def make_logins(
     """
     where, dsn = target.admin(environment)
     with control_session(dsn, where, target.platform, target.store.schema) as session:
-        roles = standing_roles(session)
+        roles = existing_roles(session)
         passwords = _Passwords(target, environment, files)
         for role in roles:
             yield from passwords.generate_password(role, dry_run=dry_run)
@@ -107,7 +107,7 @@ class GrantMissing(StreamFactoryError):
 
 def _check_ways_in(session: ControlSession, target: LoginStore) -> None:
     """Raise GrantMissing where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
-    for role in standing_roles(session):
+    for role in existing_roles(session):
         for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
             if not may:
                 todo = f"Let the owner of {target.store.database} and of schema {target.store.schema} grant it"

@@ -64,11 +64,11 @@ class LoginMissing(StreamFactoryError):
         super().__init__(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
 
 
-def standing_roles(session: ControlSession) -> list[Role]:
+def existing_roles(session: ControlSession) -> list[Role]:
     """Return the platform's logins as they stand. Raises LoginTaken if a name is somebody else's."""
     database = logins.database_of(session.execute)
     wanted = {names.component_login(database, session.platform, duty.value): duty for duty in Duty}
-    rows = session.run(STATEMENTS["standing"], {"schema": session.schema, "roles": list(wanted)})
+    rows = session.run(STATEMENTS["existing_roles"], {"schema": session.schema, "roles": list(wanted)})
     found = {name: rest for name, *rest in rows}
     for name, (comment, *_) in found.items():
         if comment != logins.comment(session.platform, wanted[name]):

@@ -22,7 +22,7 @@ from airflow_plugin.factory.shard_files.folder import (
     touch,
 )
 from airflow_plugin.factory.shard_files.layout import file_count, file_of, holds, shard_of
-from airflow_plugin.factory.shard_files.watch import News
+from airflow_plugin.factory.shard_files.watch import SeenChanges
 from airflow_plugin.factory.shards import Shard
 from airflow_plugin.rows.last_good_file import forgotten_file
 from airflow_plugin.settings import settings_dir, snapshot_path
@@ -61,18 +61,21 @@ class Keeper:
         """Return whether there are no files for streams."""
         return not self._parts
 
-    def keep(self, news: News, stored: Stored) -> None:
-        """Write and touch the files that the news want. Raises OSError, after which the next call does what is left."""
-        self._changed |= news.changed
+    def keep(self, seen: SeenChanges, stored: Stored) -> None:
+        """Write and touch the files that the changes require.
+
+        Raises OSError, after which the next call does the rest.
+        """
+        self._changed |= seen.changed
         self.folder.write_platform()
         self._see_files()
-        if news.looked is None or not news.is_current:
-            self._keep_what_is_stored(news, stored)
+        if seen.looked is None or not seen.is_current:
+            self._keep_what_is_stored(seen, stored)
         else:
             if self.is_empty:
-                self._write_all(_count(self._stored_numbers(stored() or {})) or file_count(news.looked.counting))
-            waiting = self._reshape(file_count(news.looked.counting), stored)
-            self._touch_changed(news.looked, waiting)
+                self._write_all(_count(self._stored_numbers(stored() or {})) or file_count(seen.looked.counting))
+            waiting = self._reshape(file_count(seen.looked.counting), stored)
+            self._touch_changed(seen.looked, waiting)
             self._touch_unanswered(waiting)
         self._touch_for_settings()
         self._touch_for_snapshot()
@@ -94,18 +97,18 @@ class Keeper:
                 self._parts[number] = part
         self._seen = there
 
-    def _keep_what_is_stored(self, news: News, stored: Stored) -> None:
+    def _keep_what_is_stored(self, seen: SeenChanges, stored: Stored) -> None:
         """While the table cannot be read: have all files that Airflow has DAGs of, also those of other dag-processors.
 
         Airflow takes all DAGs of a file that it does not find for deleted.
         """
         placed = stored()
-        if placed is None and self.is_empty and news.trouble is not None:
-            raise news.trouble
+        if placed is None and self.is_empty and seen.trouble is not None:
+            raise seen.trouble
         numbers = self._stored_numbers(placed or {})
         for number in numbers - self._parts.keys():
             self._write(number, shard_of(number, max(_count(numbers), _count(self._parts))))
-        if self.is_empty and news.trouble is not None:  # so that its import error says what is wrong
+        if self.is_empty and seen.trouble is not None:  # so that its import error says what is wrong
             self._write_all(1)
 
     def _stored_numbers(self, placed: Mapping[str, str]) -> set[int]:
@@ -130,8 +133,8 @@ class Keeper:
         if self._parts == wanted:
             return set()
         for number, part in wanted.items():
-            standing = self._parts.get(number)
-            if standing is None or (standing != part and not holds(standing, part)):
+            existing = self._parts.get(number)
+            if existing is None or (existing != part and not holds(existing, part)):
                 self._write(number, part)
         losing = {number for number, part in self._parts.items() if wanted.get(number) != part}
         placed = stored()

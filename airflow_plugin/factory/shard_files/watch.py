@@ -1,6 +1,6 @@
 """A thread for each platform that looks at the control database, so that the dag-processor never waits for it.
 
-The dag-processor asks for a look (`ask`) and takes what has been seen (`news`), however long a look takes.
+The dag-processor asks for a look (`ask`) and takes what has been seen (`take_seen`), however long a look takes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class News:
+class SeenChanges:
     """What was seen since the last time: streams whose rows have changed, or all; and how it stands now.
 
     `looked` is the last look that succeeded, `trouble` what the last one failed with; both None before the first.
@@ -59,7 +59,7 @@ class Watch:
         self.original, self.platform = original, names.platform_name(original)
         self._state = threading.Condition()
         self._asked = self._answered = 0
-        self._news = News()
+        self._seen = SeenChanges()
         self._connection: Connection | None = None
         self._place: tuple[str, str] | None = None  # where the DSN is from, and the schema
         self._next_all = 0.0
@@ -83,11 +83,11 @@ class Watch:
         with self._state:
             return self._state.wait_for(lambda: self._answered >= wish, max(0.0, until - time.monotonic()))
 
-    def news(self) -> News:
+    def take_seen(self) -> SeenChanges:
         """Return what was seen since the last call."""
         with self._state:
-            found = self._news
-            self._news = News(looked=found.looked, trouble=found.trouble)
+            found = self._seen
+            self._seen = SeenChanges(looked=found.looked, trouble=found.trouble)
             return found
 
     def _run(self) -> None:
@@ -103,20 +103,20 @@ class Watch:
 
     def _look(self) -> None:
         try:
-            before, after = self._news.looked, self._looked(self._news.looked)
+            before, after = self._seen.looked, self._looked(self._seen.looked)
         except Exception as error:  # whatever it is, the next look may succeed
             self._close()
             self._failures += 1
             self._not_before = time.monotonic() + PAUSES[min(self._failures, len(PAUSES)) - 1]
             trouble = error if isinstance(error, StreamFactoryError) else LookFailed(self.platform, error)
             with self._state:
-                self._news.trouble = trouble
+                self._seen.trouble = trouble
             return
         self._failures = 0
         changed = set(after.streams) if before is None else changed_keys(before, after)
         with self._state:
-            self._news.changed |= changed
-            self._news.looked, self._news.trouble = after, None
+            self._seen.changed |= changed
+            self._seen.looked, self._seen.trouble = after, None
 
     def _looked(self, known: Looked | None) -> Looked:
         """Return the streams as they are. Raises StreamFactoryError, and what Airflow raises for a connection."""

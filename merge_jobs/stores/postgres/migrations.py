@@ -8,7 +8,7 @@ from typing import Any
 
 from config_schema.sql import upgrade
 from config_schema.sql.upgrade import ControlDatabase
-from config_schema.sql.versions import Part, Standing
+from config_schema.sql.versions import Part, TablesVersion
 from merge_jobs.process import shutdown
 from merge_jobs.stores.postgres.component_rights import component_rights
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -16,9 +16,9 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 log = logging.getLogger(__name__)
 
 
-def standing(store: MergeStore) -> Standing:
+def tables_version(store: MergeStore) -> TablesVersion:
     """Return which migrations the platform's batch tables have, in one round trip. Ends no transaction."""
-    return upgrade.standing(_database(store), Part.BATCHES)
+    return upgrade.tables_version(_database(store), Part.BATCHES)
 
 
 def run_missing_migrations(store: MergeStore) -> None:
@@ -26,7 +26,7 @@ def run_missing_migrations(store: MergeStore) -> None:
 
     Raises TablesTooOld where the login may not, TablesTooNew, or TablesOfAnother.
     """
-    found = standing(store)
+    found = tables_version(store)
     found.check_owner(store.where)  # who owns a table has their triggers called by who writes to it
     run = upgrade.upgrade(_database(store), found)
     for migration in run:

@@ -274,22 +274,22 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
 
 def merge_table(tables: DatasetTables) -> DescribedTable | None:
     """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
-    standing = described(tables, tables.merge_name)
-    if standing is None:
+    existing = described(tables, tables.merge_name)
+    if existing is None:
         return None
-    refuse_another_owner(tables, standing)
+    refuse_another_owner(tables, existing)
     if not key_index_stands(tables):
         raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
             "Let merge-job tables make it again",
         )
-    return standing
+    return existing
 
 
-def refuse_another_owner(tables: DatasetTables, standing: DescribedTable) -> None:
+def refuse_another_owner(tables: DatasetTables, existing: DescribedTable) -> None:
     """Raise StoreMismatch if the merge table is not this stream's, or was made for another key."""
-    check_owner(tables, tables.merge_name, standing.comment, "merge")
+    check_owner(tables, tables.merge_name, existing.comment, "merge")
 
 
 def key_index_stands(tables: DatasetTables) -> bool:

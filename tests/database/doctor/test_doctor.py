@@ -19,7 +19,7 @@ from psycopg2.extensions import make_dsn
 from typer.testing import CliRunner
 
 import config_schema
-from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
+from airflow_plugin.bootstrap.logins.roles import existing_roles, make_role, set_password
 from airflow_plugin.cli.program import app
 from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.model_state import ModelState
@@ -134,7 +134,7 @@ def give_logins(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> 
     """The dag-processor's and the pages' own, as bootstrap --roles makes them."""
     with closing(psycopg2.connect(installation.database.superuser_dsn)) as admin, admin:
         session = ControlSession(admin, "yellowlive")
-        roles = standing_roles(session)
+        roles = existing_roles(session)
         for role in roles:
             list(make_role(session, role, dry_run=False))
             set_password(session, role, "own")

@@ -244,10 +244,10 @@ def test_a_new_platform_is_reached_in_tls_and_one_that_stands_as_before(tmp_path
 
     assert written(None, tls=None).postgres_tls == "require"
     assert [written(None, tls=None, host=host).postgres_tls for host in ("localhost", "127.0.0.1", "::1")] == [None] * 3
-    standing = written(None, tls=None, host="localhost")
-    assert written(standing, tls=None).to_json() == replace(standing, postgres_hostname="pg-data").to_json()
-    assert "tls" not in standing.to_json()
-    full = written(standing, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
+    existing = written(None, tls=None, host="localhost")
+    assert written(existing, tls=None).to_json() == replace(existing, postgres_hostname="pg-data").to_json()
+    assert "tls" not in existing.to_json()
+    full = written(existing, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
     assert (full.postgres_tls, full.postgres_tls_ca, full.tls_ca_names) == ("verify-full", "pg-ca", ("pg-ca",))
     assert settings_from_json(full.to_json(), platform.name, "test") == full
     assert written(full, tls=Tls.DISABLE).postgres_tls == "disable"

@@ -24,6 +24,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.control.name_lookup import lookup
 from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
 from config_schema.errors import WELL_FORMED, StreamFactoryError
+from config_schema.sql.known_tables import KnownTables
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
 
@@ -123,15 +124,21 @@ def _fetch_until(
     values: Mapping[str, Any],
 ) -> list[tuple[Any, ...]]:
     with translate_db_errors(where), connection.cursor() as cursor:
-        # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
-        # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
-        milliseconds = max(1, round((until - time.monotonic()) * 1000))
-        begin = sql.SQL("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; ").format(
-            sql.Literal(milliseconds)
-        )
-        cursor.execute(begin + sql.SQL(PINNED) + query, values)
-        _wait(connection, until, late)
-        return cursor.fetchall()
+
+        def run(query: str | sql.Composable, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
+            # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
+            milliseconds = max(1, round((until - time.monotonic()) * 1000))
+            begin = sql.SQL("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+                sql.Literal(milliseconds)
+            )
+            wanted = sql.SQL(query) if isinstance(query, str) else query
+            cursor.execute(begin + sql.SQL(PINNED) + wanted, values)
+            _wait(connection, until, late)
+            return cursor.fetchall()
+
+        KnownTables().check(query.as_string(cursor).replace("%%", "%"), run, where)
+        return run(query, values)
 
 
 def _late(dsn: str, where: str, seconds: float) -> MergeStoreError:

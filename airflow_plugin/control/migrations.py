@@ -18,12 +18,9 @@ def tables_version(session: ControlSession, part: Part) -> TablesVersion:
 
 
 def refuse_tables_of_others(session: ControlSession) -> None:
-    """Raise TablesOfAnother if a login that makes tables is not to read one of the platform's: another has made it.
-
-    The stream table may be one made elsewhere.
-    """
+    """Raise TablesOfAnother if a stranger has made a table of the platform's, for a login that makes tables."""
     made = [table for part in Part for table in versions.tables(session.platform, part)]
-    tables = {*made, names.schema_version_table(session.platform)} - {names.stream_table(session.platform)}
+    tables = {*made, names.schema_version_table(session.platform)}
     database = _database(session)
     upgrade.refuse_tables_of_others(database.run, database.where, session.schema, sorted(tables))
 

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_batch
 
 from airflow_plugin.control.connection import MergeStoreError, connect, translate_db_errors
+from airflow_plugin.control.pinned_session import PinnedCursor
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.sql.statements import SqlFile, Statement, quoted
@@ -82,6 +83,8 @@ class ControlSession:
             return
         query = composed(statement, self.platform, self.schema, rows[0])
         with translate_db_errors(self.where), self.connection.cursor() as cursor:
+            if isinstance(cursor, PinnedCursor):
+                cursor.ask_for_tables(query, has_values=True)
             execute_batch(cursor, query.as_string(cursor), rows, page_size=ROWS_A_ROUND_TRIP)
 
     def execute(

@@ -4,16 +4,17 @@
 SELECT set_config('lock_timeout', %(milliseconds)s, true)
 
 -- name: tables
--- Each with its comment, which says whose it is.
+-- Those of the login's own, each with its comment, which says what it is of.
 SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relkind = 'r' AND starts_with(obj_description(c.oid, 'pg_class'), '{{"kind":')
+WHERE n.nspname = %(schema)s AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+    AND starts_with(obj_description(c.oid, 'pg_class'), '{{"kind":')
 ORDER BY 1
 
 -- name: functions
 -- Those that give a forensic table as it was, with the arguments that tell two of a name apart.
 SELECT p.proname, pg_get_function_identity_arguments(p.oid), obj_description(p.oid, 'pg_proc')
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname = %(schema)s AND starts_with(obj_description(p.oid, 'pg_proc'), '{{"kind":')
+WHERE n.nspname = %(schema)s AND pg_has_role(p.proowner, 'USAGE') AND starts_with(obj_description(p.oid, 'pg_proc'), '{{"kind":')
 ORDER BY 1, 2
 
 -- name: drop_table

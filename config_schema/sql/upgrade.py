@@ -56,12 +56,14 @@ def _owned_by_others(
 def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
     """Return what the database has of a part. Nothing is changed, and no transaction ends.
 
-    Raise TablesOfAnother where the table of versions is a stranger's, or where the login may not read it.
+    Raise TablesOfAnother where the table of versions or the stream table is a stranger's, or where the login may not
+    read that of versions.
     """
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
     asked = [*tables, versions_table]
-    found = _owned_by_others(database.run, database.where, database.schema, asked, [versions_table])
+    not_of_strangers = [versions_table, names.stream_table(database.platform)]
+    found = _owned_by_others(database.run, database.where, database.schema, asked, not_of_strangers)
     try:
         applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:

@@ -131,7 +131,7 @@ def _opened(place: ConnectionInfo, application_name: str, where: str, lock_secon
         session.close()
         session = _connected(place, application_name, where, options="-c standard_conforming_strings=on")
     try:
-        session.open(where, side, lock_seconds)
+        session.open(where, place.schema, side, lock_seconds)
         session.pooled = not keep_waiting(session, session.info.backend_pid)
     except psycopg2.Error as error:
         session.close()

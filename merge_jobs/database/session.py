@@ -1,11 +1,12 @@
 """A session with PostgreSQL whose every transaction begins with the settings that a batch relies on, and verifies them.
 
 The settings are sent with BEGIN, in one round trip, so that they hold for whatever server process a pooler gives us.
+A session with a database of ours asks whose the tables are that a statement names, once in a transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,6 +17,7 @@ from psycopg2 import extensions, sql
 from psycopg2.errors import FeatureNotSupported
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from config_schema.sql.known_tables import KnownTables
 from merge_jobs.errors import PoolingRefused, SettingRefused
 from merge_jobs.sql import composed
 
@@ -64,19 +66,34 @@ class Session(extensions.connection):
     locked_to: int | None = None  # the server process that holds a lock of the session, if it holds one
     verified: Verified | None = None  # of the last transaction that was verified
     _settings: sql.Composable
+    _tables: KnownTables | None = None  # of a database of ours
     _began = False  # whether a transaction of ours is open
     _side = SessionSide.OURS
     _access = "READ WRITE"
 
-    def open(self, where: str, side: SessionSide, lock_seconds: int) -> None:
-        """Prepare a new session: the settings that each of its transactions begins with."""
+    def open(self, where: str, schema: str, side: SessionSide, lock_seconds: int) -> None:
+        """Prepare a new session: the settings that each of its transactions begins with.
+
+        `schema` is that of the tables whose owners a session with a database of ours asks for.
+        """
         self.where, self._side = where, side
+        self._tables = None if side is SessionSide.PRODUCER else KnownTables(schema)
         self.autocommit = True  # of the driver, which would begin transactions without settings
         self.cursor_factory = BeginningCursor
         parts = [composed("session.settings", {"lock_timeout": sql.Literal(f"{lock_seconds}s")}, {})]
         parts += [composed(f"session.{name}", {}, {}) for name in self._more_settings()]
         parts.append(NAMES[Names.OF_POSTGRESQL])
         self._settings = SEPARATOR.join(parts)
+
+    def expect_tables(self, schema: str, likely: Iterable[str]) -> None:
+        """Ask for these tables together with the first that a transaction names."""
+        self._tables = KnownTables(schema, likely)
+
+    def ask_for_tables(self, query: str | sql.Composable, *, has_values: bool = False) -> None:
+        """Raise TablesOfAnother if a statement, its values not yet put in, names a table that a stranger has made."""
+        if self._tables is not None:
+            text = query.as_string(self) if isinstance(query, sql.Composable) else query
+            self._tables.check(text.replace("%%", "%") if has_values else text, self._rows, self.where)
 
     def begin(self) -> None:
         """Begin a transaction in which the settings hold, unless one is open."""
@@ -150,6 +167,8 @@ class Session(extensions.connection):
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
         self._began = False
+        if self._tables is not None:
+            self._tables.forget()
         if self.get_transaction_status() != TRANSACTION_STATUS_IDLE:
             with extensions.cursor(self) as cursor:
                 cursor.execute(statement)
@@ -159,6 +178,11 @@ class Session(extensions.connection):
         with extensions.cursor(self) as cursor:
             cursor.execute(SEPARATOR.join(statements))
             return cursor.fetchall() if cursor.description else []
+
+    def _rows(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with extensions.cursor(self) as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
 
     def _more_settings(self) -> list[str]:
         major, minor = divmod(self.server_version, 10000)
@@ -181,9 +205,11 @@ class BeginningCursor(extensions.cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
         """Execute a statement, in a transaction that begins with the session's settings."""
         self.connection.begin()
+        self.connection.ask_for_tables(query, has_values=bool(vars))
         super().execute(query, vars)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run COPY, in a transaction that begins with the session's settings."""
         self.connection.begin()
+        self.connection.ask_for_tables(sql)
         super().copy_expert(sql, file, size)

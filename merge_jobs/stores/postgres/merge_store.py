@@ -42,6 +42,7 @@ class MergeStore:
         self._title = title
         self._types: dict[str, tuple[str | None, str | None]] = {}
         self.session = connect(place, title, self.where, lock_seconds)
+        self.session.expect_tables(place.schema, _tables_of(stream))
         self._lock_number = stream_lock(place.schema, stream.platform_name, stream.key)
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
@@ -151,6 +152,17 @@ class MergeStore:
         return StreamBusy(
             f"{self.stream}", f"the stream is held by {holder}", "Wait for that run to end, or give --lock-wait"
         )
+
+
+def _tables_of(stream: Stream) -> list[str]:
+    """Return the tables of the platform and of the stream's datasets that a batch comes to, where they are there."""
+    platform, store = stream.platform_name, stream.store.name
+    kinds = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
+    of_datasets = (kind(platform, store, one.name) for one in stream.datasets for kind in _KINDS)
+    return [*(kind(platform) for kind in kinds), *of_datasets]
+
+
+_KINDS = (names.merge_table, names.row_map_table)
 
 
 def stream_lock(schema: str, platform: str, stream: str) -> int:

@@ -28,7 +28,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from config_schema.problem import Problem, in_one_line
+from config_schema.problem import Problem, bounded, in_one_line
 
 # In the environment of a program whose output others read than those who started it, as of a job in a task's log.
 SHARED_LOG_VARIABLE = "DAGFACTORY_SHARED_LOG"
@@ -59,7 +59,7 @@ class StreamFactoryError(Exception):
             raise TypeError(f"{cls.__name__} needs a code of its own")
 
     def __init__(self, where: str, what: str, todo: str) -> None:
-        where, what, todo = in_one_line(where), in_one_line(what), in_one_line(todo)
+        where, what, todo = bounded(where), bounded(what), in_one_line(todo)  # the last may be a list of problems
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
 
@@ -86,7 +86,7 @@ class StreamFactoryError(Exception):
     def reworded(self, what: str, todo: str | None = None) -> Self:
         """Return a copy that says something else: its class, its fields and its private part stay."""
         again = copy(self)
-        again.what, again.todo = in_one_line(what), self.todo if todo is None else in_one_line(todo)
+        again.what, again.todo = bounded(what), self.todo if todo is None else in_one_line(todo)
         return again
 
     def as_problem(self, file: str, path: str = "") -> Problem:

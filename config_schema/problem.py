@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
+LONGEST = 2000  # characters of one part of an error: a name or a value in it may be of any length
+
 RULES: dict[str, Rule] = {}  # every rule of the modules that are loaded, by its code
 
 
@@ -19,6 +21,14 @@ def in_one_line(text: str) -> str:
     from config_schema.printable import printable  # a parse of DAG files loads as few modules as it can
 
     return printable(text)
+
+
+def bounded(text: str) -> str:
+    """Return the text in one line, cut where it is too long for people to read."""
+    over = len(text) - LONGEST
+    return in_one_line(
+        text if over <= 0 else f"{text[: LONGEST - 200]} ... ({over:,} characters left out) ... {text[-200:]}"
+    )
 
 
 @dataclass(frozen=True, order=True)
@@ -37,8 +47,8 @@ class Problem:
 
     def __str__(self) -> str:
         file = self.file if self.line is None else f"{self.file}:{self.line}"
-        where = ": ".join(part for part in (file, self.path) if part)
-        return in_one_line(f"{where}: {self.what}. {self.todo} [{self.code}]")  # names of files may hold anything, too
+        where = ": ".join(bounded(part) for part in (file, self.path) if part)  # names of files may hold anything, too
+        return f"{where}: {bounded(self.what)}. {bounded(self.todo)} [{self.code}]"
 
 
 @dataclass(frozen=True)

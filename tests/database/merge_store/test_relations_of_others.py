@@ -53,7 +53,7 @@ TABLES = (
 TRAP = """
     ALTER TABLE {table} RENAME TO moved;
     CREATE SEQUENCE calls;
-    GRANT UPDATE ON calls TO PUBLIC;
+    GRANT ALL ON calls TO PUBLIC;
     CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql VOLATILE AS $$ SELECT nextval('public.calls') $$;
     CREATE TABLE made AS SELECT * FROM moved;
     ALTER TABLE made OWNER TO {stranger};

@@ -44,7 +44,8 @@ class PinnedCursor(extensions.cursor):
         if self.connection.autocommit or self.connection.info.transaction_status == TRANSACTION_STATUS_IDLE:
             known.forget()
         text = query.as_string(self) if isinstance(query, sql.Composable) else query
-        known.check(text.replace("%%", "%") if has_values else text, self._rows, "merge store")
+        text = text.replace("%%", "%") if has_values else text
+        known.check(text, self._rows, "merge store", surely=True)
 
     def _pinned(self, query: Any, vars: Any) -> None:
         if self.connection.autocommit:

@@ -43,13 +43,16 @@ class KnownTables:
         """Forget them all: the transaction has ended."""
         self._known.clear()
 
-    def check(self, query: str, run: Run, where: str) -> None:
-        """Ask for the tables that the statement names. Raise TablesOfAnother if one is a stranger's."""
+    def check(self, query: str, run: Run, where: str, *, surely: bool = False) -> None:
+        """Ask for the tables that the statement names. Raise TablesOfAnother if one is a stranger's.
+
+        `surely` is for logins of which nobody knows whether they make tables, as refuse_tables_of_others has it.
+        """
         if made := CREATES.match(query):
             self._known |= set(qualified_names(made[0]))
             return
         asked = set(qualified_names(query)) - self._known
         for schema in sorted({schema for schema, _ in asked if self._schema in (None, schema)}):
             tables = {name for of, name in asked if of == schema} | (set() if self._known else self._likely)
-            there = refuse_tables_of_others(run, where, schema, sorted(tables))
+            there = refuse_tables_of_others(run, where, schema, sorted(tables), surely=surely)
             self._known |= {(schema, name) for name in there}

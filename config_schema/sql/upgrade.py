@@ -38,16 +38,22 @@ class ControlDatabase:
     pause: Callable[[float], None]
 
 
-def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
-    return frozenset(_owned_by_others(run, where, schema, tables, tables))
+def refuse_tables_of_others(
+    run: Run, where: str, schema: str, tables: Sequence[str], *, surely: bool = False
+) -> frozenset[str]:
+    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's.
+
+    With `surely` a login that may create only because everybody may, and owns nothing there, knows no strangers: it may
+    be one that was given the right to read.
+    """
+    return frozenset(_owned_by_others(run, where, schema, tables, tables, surely))
 
 
 def _owned_by_others(
-    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
+    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str], surely: bool = False
 ) -> dict[str, bool]:
     """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
-    found = run(STATEMENTS["owners"].text, {"schema": schema, "tables": list(tables)})
+    found = run(STATEMENTS["owners"].text, {"schema": schema, "tables": list(tables), "surely": surely})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
     return {table: of_another for table, of_another, _ in found}

@@ -166,7 +166,7 @@ def test_nothing_reads_what_stands_in_the_place_of_a_table_of_ours(case, table):
 
 def test_who_would_read_it_without_asking_is_found(case, monkeypatch):
     """So that the test above can fail."""
-    monkeypatch.setattr(KnownTables, "check", lambda *_: None)
+    monkeypatch.setattr(KnownTables, "check", lambda *_, **__: None)
     replaced(case, names.batch_metrics_table(SHORT))
     assert readers(case) != []
 
@@ -176,3 +176,28 @@ def test_the_error_says_whose_table_it_is_and_what_to_do(case):
     store = place_of(case.ecosystem.platforms[0].merge_store, None, case.secrets)
     with pytest.raises(TablesOfAnother, match="table yellowlive_batch_metrics: it belongs to another role"):
         platform_status(store, "YellowLive", (STREAM,))
+
+
+def test_a_login_that_was_only_given_the_right_to_read_goes_on_where_everybody_may_create(case, postgres):
+    """As in databases that PostgreSQL 14 has made: it owns nothing, and knows no owner from a stranger."""
+    reader = f"{case.target.name}_reader"
+    postgres.create_role(reader, "word")
+    try:
+        with (
+            closing(psycopg2.connect(case.target.superuser_dsn)) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f'GRANT CONNECT ON DATABASE {case.target.name} TO "{reader}"')
+            cursor.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{reader}"')
+        with closing(connect(postgres.dsn(case.target.name, reader, "word"), "here")) as connection:
+            session = ControlSession(connection, SHORT)
+            assert [row.stream_key for row in StreamTable(session).select()] == [STREAM]
+            assert BatchTables(session).last_looks([STREAM])[STREAM].last_batch == 1
+    finally:
+        with (
+            closing(psycopg2.connect(case.target.superuser_dsn)) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(f'DROP OWNED BY "{reader}"; DROP ROLE "{reader}"')

@@ -49,7 +49,7 @@ ALLOWED = {
     "views.sql roles": ROLES,
     "views.sql may": ROLES,
     "foreign.sql wrapper": "only a superuser makes a foreign data wrapper",
-    "roles.sql standing": ROLES,
+    "roles.sql existing_roles": ROLES,
     "roles.sql may_create_roles": ROLES,
     "script.sql role": ROLES,
     "script.sql grant": "what a DBA reads and runs: it grants to components what is theirs to read",

@@ -132,11 +132,12 @@ KERNEL = {
 }
 REFUSED = CONNECTIONS | PROCESSES | OTHER_PROCESSES | FILES | KERNEL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-# Refused where the argument of that position has one of these bits: their flags ask for more than reading.
-OPENING = {"open": ((2, None), 1, WRITING), "openat": ((257, 56), 2, WRITING)}
-# Refused where the argument of that position is one of these: the system then sends signals to another process, as it
-# does for a pipe that has something to be read. F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP.
-SIGNALLING = {"fcntl": ((72, 25), 1, (8, 10, 15)), "ioctl": ((16, 29), 1, (0x8901, 0x8902))}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+# Refused where the argument of that position has one of the bits: their flags ask for more than reading.
+OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}
+# Refused where their second argument is one of these: the system then sends signals to another process, as it does for
+# a pipe that has something to be read. F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP.
+SIGNALLING = {"fcntl": ((72, 25), (8, 10, 15)), "ioctl": ((16, 29), (0x8901, 0x8902))}
 OTHER_CONVENTION = 0x40000000  # calls of x86's x32 have numbers from here
 
 # A filter's instructions, what it says of a call, and where it finds what in <linux/seccomp.h>'s seccomp_data.
@@ -175,8 +176,8 @@ def refuse_system_calls() -> bool:
 def _program(column: int, machine: int) -> list[_Instruction]:
     refused = [numbers[column] for numbers in REFUSED.values() if numbers[column] is not None]
     ways = [(IF_AT_LEAST, OTHER_CONVENTION), *((IF_EQUAL, number) for number in refused)]
-    blocks = [_opening(numbers[column], *of) for numbers, *of in OPENING.values() if numbers[column] is not None]
-    blocks += [_signalling(numbers[column], *of) for numbers, *of in SIGNALLING.values()]
+    blocks = [_block(numbers[column], flags, [(IF_ANY_BIT, WRITING)]) for numbers, flags in OPENING.values()]
+    blocks += [_block(numbers[column], 1, [(IF_EQUAL, of) for of in values]) for numbers, values in SIGNALLING.values()]
     found = [
         _Instruction(LOAD, 0, 0, MACHINE_AT),
         _Instruction(IF_EQUAL, 1, 0, machine),
@@ -193,16 +194,10 @@ def _program(column: int, machine: int) -> list[_Instruction]:
     return found
 
 
-def _opening(number: int, argument: int, bits: int) -> list[_Instruction]:
-    return _block(number, argument, [(IF_ANY_BIT, bits)])
-
-
-def _signalling(number: int, argument: int, values: tuple[int, ...]) -> list[_Instruction]:
-    return _block(number, argument, [(IF_EQUAL, value) for value in values])
-
-
-def _block(number: int, argument: int, ways: list[tuple[int, int]]) -> list[_Instruction]:
+def _block(number: int | None, argument: int, ways: list[tuple[int, int]]) -> list[_Instruction]:
     """Return what refuses a call where its argument is one of these, and otherwise allows it; others go on after it."""
+    if number is None:
+        return []
     return [
         _Instruction(IF_EQUAL, 0, len(ways) + 2, number),
         _Instruction(LOAD, 0, 0, ARGUMENTS_AT + ARGUMENT_BYTES * argument),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 from rich.console import Console
@@ -18,8 +19,29 @@ def print_message(text: str) -> None:
     _console().print(Text(text), soft_wrap=True)
 
 
-def confirm(question: str) -> None:
-    """Ask on stderr; a no ends the command with exit code 1."""
+class NotConfirmed(StreamFactoryError):
+    """A command that asks before it changes anything runs where there is no terminal to ask on.
+
+    Look at what it shows, then give --yes, or set DAGFACTORY_YES=1 where programs run it.
+    """
+
+    code = "DF3007"
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        what = "nothing was changed: there is no terminal to ask on"
+        super().__init__(question, what, "Give --yes, or set DAGFACTORY_YES=1")
+
+
+def confirm(question: str, *, yes: bool = False) -> None:
+    """Ask on stderr unless the answer is `yes`; a no ends the command with exit code 1.
+
+    Raises NotConfirmed without a terminal.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmed(question)
     typer.confirm(printable(question), abort=True, err=True)
 
 

@@ -47,7 +47,7 @@ def retire(name: PlatformArgument, drop: Drop = None, dry_run: DryRun = False, y
 
     Example: dagfactory platform retire YellowLive
 
-    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question, or no terminal to ask on.
     """
     from config_schema import names
     from config_schema.errors import ValueWrong
@@ -69,7 +69,7 @@ def _retire(name: str, dry_run: bool, yes: bool) -> None:
     with opening.changing(name) as table:
         rows, settings = table.rows(), table.settings
         written = apply(table, status_changes(table, rows, "retire"), author())
-        if dry_run or (written and not yes and sys.stdin.isatty()):
+        if dry_run or (written and not yes):
             print_changes(rows, written, done=False)
         if dry_run:
             table.connection.rollback()
@@ -129,11 +129,10 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _ask(question: str, yes: bool) -> None:
-    """Ask before going on; a no rolls back what was changed so far."""
-    if not yes and sys.stdin.isatty():
-        from airflow_plugin.cli.messages import confirm
+    """Ask before going on; a no, or no terminal, rolls back what was changed so far."""
+    from airflow_plugin.cli.messages import confirm
 
-        confirm(question)
+    confirm(question, yes=yes)
 
 
 def _say_what_is_left(settings: PlatformSettings) -> None:

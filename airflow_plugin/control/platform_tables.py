@@ -40,6 +40,12 @@ def platform_tables(session: ControlSession) -> PlatformTables:
     return PlatformTables(_of_platform(session, session.schema), archived, others, archive if archived else None)
 
 
+def tables_there(session: ControlSession, tables: Sequence[str]) -> frozenset[str]:
+    """Return which of these tables the session's schema has. Raises MergeStoreError."""
+    wanted = {"schema": session.schema, "tables": list(tables)}
+    return frozenset(name for name, _ in session.run(STATEMENTS["select_there"], wanted, where=session.platform))
+
+
 class TablesNotArchived(StreamFactoryError):
     """A platform's tables are to be dropped while merge tables of it are not in its archive.
 

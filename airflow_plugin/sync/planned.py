@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 
 from airflow_plugin.sync.apply import compiled_by_platform
+from airflow_plugin.sync.effects_found import Effects, read_effects
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
@@ -29,6 +31,7 @@ class Planned:
     left: tuple[str, ...]
     lacks_compiled: bool
     model_at: Callable[[str], Model]
+    effects: Effects
 
 
 @contextmanager
@@ -47,14 +50,17 @@ def planned(
         model_at = _model_at(plan, source, stores)
         left = () if names else tuple(_left(plan, source, model_at))
         if not left:
-            yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at)
+            effects = read_effects(plan, source.model, model_at, stores)
+            yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at, effects)
             return
     # Opened again: all of a sync's stores are locked in one order.
     graph |= {platform.name: {} for platform in left}
     with merge_stores((*platforms, *left), environment) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
         gone = tuple(platform.name for platform in left)
-        yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), _model_at(plan, source, stores))
+        model_at = _model_at(plan, source, stores)
+        effects = read_effects(plan, source.model, model_at, stores)
+        yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), model_at, effects)
 
 
 def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[ConnectedStore]) -> Callable[[str], Model]:
@@ -63,7 +69,7 @@ def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[ConnectedStor
     known = {
         commit: [one for found in compiled_by_platform(stores, commit).values() for one in found] for commit in commits
     }
-    return lambda commit: source.model_at(commit, known.get(commit, ()))
+    return cache(lambda commit: source.model_at(commit, known.get(commit, ())))
 
 
 def _lacks_compiled(source: CommittedModel, stores: Iterable[ConnectedStore]) -> bool:

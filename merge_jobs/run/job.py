@@ -24,6 +24,7 @@ from merge_jobs.stores.postgres import (
     row_maps,
 )
 from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
@@ -49,6 +50,7 @@ class MergeOptions:
     asked_by: str | None = None  # who allowed it
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS  # compare every row once in so long; 0 is never
+    dry_run: bool = False  # do all of one batch, and undo it
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     if result.batch_id == last:
         log.info("%s: nothing has changed since batch %d", job.stream, last)
     else:
-        log.info("%s batch %d: committed", job.stream, batch.batch_id)
+        done = "not committed: it was a dry run" if job.options.dry_run else "committed"
+        log.info("%s batch %d: %s", job.stream, batch.batch_id, done)
     return result
 
 
@@ -287,4 +290,5 @@ def _forget_map(store: MergeStore, name: str) -> None:
 
 
 def _open(job: Job, lock_seconds: int = LOCK_SECONDS) -> MergeStore:
-    return MergeStore(job.store, job.stream, job.run_id, lock_seconds)
+    kind = DryRunStore if job.options.dry_run else MergeStore
+    return kind(job.store, job.stream, job.run_id, lock_seconds)

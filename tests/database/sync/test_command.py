@@ -107,7 +107,7 @@ def test_a_commit_that_does_not_descend_from_the_one_applied_last_is_refused_unl
     warned = dagfactory("plan", model)
     assert warned.returncode == 0
     assert "warning: YellowLive: the model at" in warned.stderr
-    for source in ([model], ["--git-repo-url", f"file://{model}", "--branch", first]):
+    for source in ([model], ["--git-repo-url", f"file://{model}", "--git-repo-branch", first]):
         assert_one_clear_error(dagfactory("sync", *source), "does not descend from", "--force-rollback", show="plan")
     assert synced.commit_recorded() == second
     assert dagfactory("sync", model, "--force-rollback").returncode == 0
@@ -270,11 +270,11 @@ def test_a_model_comes_from_a_branch_of_a_repository(dagfactory, model, synced):
     edit(model, '"* * * * *"', '"@continuous"')
     commit = git(model, "rev-parse", "HEAD")
     git(model, "checkout", "--quiet", "main")
-    done = dagfactory("sync", "--git-repo-url", model, "--branch", "release")
+    done = dagfactory("sync", "--git-repo-url", model, "--git-repo-branch", "release")
     assert done.returncode == 0
     assert synced.commit_recorded() == commit
     assert json.loads(synced.rows()[0].config_json)["schedule"] == "@continuous"
-    gone = dagfactory("sync", "--git-repo-url", model, "--branch", "gone")
+    gone = dagfactory("sync", "--git-repo-url", model, "--git-repo-branch", "gone")
     assert_one_clear_error(gone, "no such branch")
 
 

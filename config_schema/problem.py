@@ -1,6 +1,6 @@
 """Problem, one broken rule of a model, a row, a setting or a request, and Rule, which gives it its code.
 
-A rule stands beside the code that checks it. docs/reference/errors.md lists the rules, made from RULES.
+A rule is defined beside the code that checks it. docs/reference/errors.md lists the rules in RULES.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RULES: dict[str, Rule] = {}  # every rule of the modules that are loaded, by its
 
 
 def in_one_line(text: str) -> str:
-    """Return the text with escapes for what could begin another line of a log."""
+    """Return the text, with escapes for characters that could begin a new line of a log."""
     if text.isprintable():
         return text
     from config_schema.printable import printable  # a parse of DAG files loads as few modules as it can
@@ -33,9 +33,9 @@ def bounded(text: str) -> str:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line.
+    """One thing that is wrong: file, path in it, what (with the value), what to do, line.
 
-    `code` is that of the broken rule, or of the error that was found where one thing of several was checked.
+    `code` is that of the broken rule, or of the error that was found while several things were checked.
     """
 
     file: str

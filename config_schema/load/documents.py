@@ -1,4 +1,4 @@
-"""Files to plain data; plain data to and from the model's dataclasses as plain_data.py does it."""
+"""Files to plain data, and plain data to and from the model's dataclasses (by plain_data.py)."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
 
 def yaml_document(path: Path, folder: Path | None = None) -> Any:
-    """Return the data of a file in the model's `folder`, which is the file's own if it is not given.
+    """Return the data of a file; `folder` is the model's folder, by default the file's own.
 
-    None if there is nothing in the file. Raise ProblemsFound with the line where it is no YAML.
+    Returns None if the file is empty. Raises ProblemsFound, with the line, if it is not YAML.
     """
     text = _text(path, folder or path.parent)
     try:
@@ -75,7 +75,7 @@ def json_document(path: Path) -> Any:
 
 
 class _NotOurs(ValueError):
-    """What Python takes for JSON and we do not; `text` is a word by which its line is found."""
+    """Something that Python reads as JSON and we do not; `text` is a word by which its line is found."""
 
     def __init__(self, what: str, text: str) -> None:
         super().__init__(what)
@@ -96,7 +96,7 @@ def _no_number(word: str) -> None:
 
 
 def _line_of(text: str, word: str) -> int | None:
-    """Return the line of a key that a mapping has twice, or else the only line where the word stands."""
+    """Return the line of a key that a mapping has twice, otherwise the only line that contains the word."""
     try:
         model_yaml.load(text)
     except yaml.MarkedYAMLError as error:
@@ -106,7 +106,7 @@ def _line_of(text: str, word: str) -> int | None:
 
 
 def _text(path: Path, folder: Path) -> str:
-    """Return the file's text, without the mark that some editors put before it. Raise ProblemsFound."""
+    """Return the file's text, without a byte order mark. Raises ProblemsFound."""
     try:
         data = read_inside(path, folder)
     except NotInside as error:

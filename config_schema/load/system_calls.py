@@ -1,7 +1,7 @@
-"""A filter of system calls: what a process needs to reach others, the network or the file system is refused to it.
+"""A filter of system calls: a process is refused those that reach other processes, the network or files.
 
-It holds in every container, with or without namespaces and Landlock: <linux/seccomp.h>, <linux/filter.h>. A refused
-call fails as one without the right to it (EPERM).
+It works in every container, with or without namespaces and Landlock: <linux/seccomp.h>, <linux/filter.h>. A refused
+call fails like one without the right to it (EPERM).
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse_system_calls() -> bool:
-    """Refuse this process all of REFUSED for good. Return False where the machine or the system has no such filter.
+    """Refuse this process all of REFUSED, permanently. Return False if the machine has no such filter.
 
     The process must have given up new privileges (PR_SET_NO_NEW_PRIVS), or be root.
     """

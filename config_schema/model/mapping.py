@@ -12,7 +12,7 @@ from config_schema.model import DatasetGroup, DatasetSink, Ecosystem, Production
 
 
 class AssignmentStatus(Enum):
-    """A platform's way with a dataset group, from the first batch to the last."""
+    """The states of an assignment of a dataset group to a platform, from the first batch to the last."""
 
     PROVISIONING = "PROVISIONING"  # its streams run, consumers have no views of it yet
     PROVISIONED = "PROVISIONED"  # its streams run, and it is the one that consumers are served by
@@ -67,7 +67,7 @@ class DsgMapping:
 
 @dataclass(frozen=True)
 class Model:
-    """A checked model: what there is, and which platform serves which dataset group."""
+    """A checked model: the ecosystem, and which platform serves which dataset group."""
 
     ecosystem: Ecosystem
     mappings: tuple[DsgMapping, ...]
@@ -75,7 +75,7 @@ class Model:
 
 
 def mapping_of(entry: Mapping[str, Any]) -> DsgMapping:
-    """Return the mapping of an entry of the mapping's file that has passed its schema."""
+    """Return the mapping of an entry of the mapping file that has passed its schema."""
     assignments = tuple(
         Assignment(
             data_platform=one["dataPlatform"],

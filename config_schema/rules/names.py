@@ -1,4 +1,4 @@
-"""A name stands once, and names that are derived from names do too."""
+"""Names are unique, and so are the names that are derived from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Derived = tuple[str, str, str, str]  # the path of the owner, what kind of name,
 
 
 def names_stand_once(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Yield names that stand twice where they must be unique."""
+    """Yield names that occur twice where they must be unique."""
     yield from _once("teams", ecosystem.teams)
     yield from _once("platforms", ecosystem.platforms)
     yield from _once("datastores", ecosystem.datastores)

@@ -1,7 +1,7 @@
-"""Run the migrations that a platform's tables lack, for Airflow's side and for jobs; each gives its session.
+"""Runs the migrations that a platform's tables lack, for Airflow's side and for jobs; each side gives its session.
 
-`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of
-the platform's versions, so that of several that start at once one does it and the others find it done.
+`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in its own. Both hold the lock of the
+platform's versions: if several start at once, one runs the migrations and the others find them done.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go fir
 
 @dataclass(frozen=True)
 class ControlDatabase:
-    """A session on a platform's control database, as a side has it. Its errors have PostgreSQL's code as `pgcode`."""
+    """A session on a platform's control database, of either side. Its errors have PostgreSQL's code as `pgcode`."""
 
     where: str
     platform: str
@@ -52,7 +52,7 @@ def refuse_tables_of_others(
 def _owned_by_others(
     run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str], surely: bool = False
 ) -> dict[str, bool]:
-    """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
+    """Return, for each existing table, whether another role owns it. Raises TablesOfAnother as above."""
     found = run(STATEMENTS["owners"].text, {"schema": schema, "tables": list(tables), "surely": surely})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
@@ -60,10 +60,10 @@ def _owned_by_others(
 
 
 def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
-    """Return what the database has of a part. Nothing is changed, and no transaction ends.
+    """Return the version of a part's tables. Changes nothing, and ends no transaction.
 
-    Raise TablesOfAnother where the table of versions or the stream table is a stranger's, or where the login may not
-    read that of versions.
+    Raises TablesOfAnother if the table of versions or the stream table belongs to a stranger, or if the login may not
+    read the table of versions.
     """
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
@@ -81,9 +81,9 @@ def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
 
 
 def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> TablesVersion:
-    """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
+    """Run the migrations that `found` lacks, in the caller's transaction; return the version before that.
 
-    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
+    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right.
     """
     found.check(database.where)
     found.check_owner(database.where)
@@ -99,10 +99,10 @@ def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> T
 
 
 def upgrade(database: ControlDatabase, found: TablesVersion, seconds: float = TRY_SECONDS) -> list[Migration]:
-    """Run what `found` lacks, and commit each; return what was run.
+    """Run the migrations that `found` lacks, and commit each; return those that were run.
 
-    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those
-    before it committed.
+    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right. Migrations before a failed
+    one stay committed.
     """
     found.check(database.where)
     if found.needed:

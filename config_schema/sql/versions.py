@@ -1,8 +1,9 @@
-"""The versions of a platform's tables: which migrations there are, and which of them a database has. Pure.
+"""The versions of a platform's tables: which migrations exist, and which of them a database has. Pure.
 
-A migration is a file of migrations/, `0003_results_index.sql`. Its first two lines say whose tables it changes
-(`part`), and whether programs that do not know it may work on them (`older programs: go on`, or `stop`). It is never
-changed once it is released, and does no harm to tables that have it already: all are run again where a table was lost.
+A migration is a file of migrations/, `0003_results_index.sql`. Its first two lines name the part that it changes
+(`part`), and say whether programs that do not know it may work on the tables (`older programs: go on`, or `stop`). It
+is never changed after its release, and does no harm to tables that have it already: if a table is lost, all migrations
+run again.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ HEAD = re.compile(r"-- part: (streams|batches)\n-- older programs: (go on|stop)\
 
 
 class Part(Enum):
-    """Tables that are made and changed together, by their owner."""
+    """Tables that are created and changed together, by their owner."""
 
     STREAMS = "streams"  # made by sync: rows, their history, the model
     BATCHES = "batches"  # made by the first job: batches and row maps
 
 
 class State(Enum):
-    """How tables stand to what a program wants."""
+    """How the version of tables compares with the version that a program wants."""
 
     ABSENT = "not made"
     CURRENT = "current"
@@ -45,7 +46,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Migration:
-    """A change of a part's tables. `older_may_run`: programs that do not know it do no harm to the changed tables."""
+    """A change of a part's tables. `older_may_run`: programs that do not know it may work on the changed tables."""
 
     number: int
     name: str
@@ -55,7 +56,7 @@ class Migration:
 
     @cached_property
     def checksum(self) -> str:
-        """The SHA-256 of its SQL, whatever its comments and its layout are."""
+        """The SHA-256 of its SQL, without its comments and layout."""
         lines = (line.partition("--")[0] for line in self.statement.text.splitlines())
         return hashlib.sha256(" ".join(" ".join(lines).split()).encode()).hexdigest()
 
@@ -65,7 +66,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class AppliedMigration:
-    """A migration as a database has it recorded; a newer program may have run it."""
+    """A migration that a database has recorded; a newer program may have run it."""
 
     number: int
     name: str
@@ -95,7 +96,7 @@ class TablesTooOld(StreamFactoryError):
 
 
 class TablesTooNew(StreamFactoryError):
-    """The tables of a platform were changed by a newer program, in a way that this one would do harm to.
+    """A newer program has changed the platform's tables in a way that this program would damage.
 
     Use the version of plugin and image that changed them, or a newer one.
     """
@@ -130,7 +131,7 @@ class TablesOfAnother(StreamFactoryError):
 
 @dataclass(frozen=True)
 class TablesVersion:
-    """What a database has of a part: its tables that are there, and its migrations, in order of their numbers."""
+    """The version of a part's tables in a database: existing tables, and migrations in order of their numbers."""
 
     part: Part
     tables: tuple[str, ...]
@@ -141,7 +142,7 @@ class TablesVersion:
 
     @property
     def version(self) -> int:
-        """The number of its last migration; 0 where none is recorded, as none was by older programs."""
+        """The number of its last migration; 0 if none is recorded, because older programs recorded none."""
         return max((one.number for one in self.applied), default=0)
 
     @property
@@ -151,7 +152,7 @@ class TablesVersion:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """The tables that are not there."""
+        """The tables that do not exist."""
         return tuple(table for table in self.wanted_tables if table not in self.tables)
 
     @property
@@ -162,7 +163,7 @@ class TablesVersion:
 
     @property
     def needed(self) -> tuple[Migration, ...]:
-        """The migrations to run: those that it lacks, and all where a table was lost."""
+        """The migrations to run: those that it lacks, or all of them if a table was lost."""
         return self.wanted if self.lost else self.missing
 
     @property
@@ -173,12 +174,12 @@ class TablesVersion:
 
     @property
     def stopping(self) -> tuple[AppliedMigration, ...]:
-        """Those of the newer ones after which this program must not work on the tables."""
+        """The newer migrations after which this program must not work on the tables."""
         return tuple(one for one in self.newer if not one.older_may_run)
 
     @property
     def changed(self) -> tuple[AppliedMigration, ...]:
-        """The migrations that were other ones when they were run."""
+        """The migrations that were different when they were run."""
         checksums = {one.number: one.checksum for one in self.wanted}
         return tuple(one for one in self.applied if checksums.get(one.number, one.checksum) != one.checksum)
 
@@ -194,7 +195,7 @@ class TablesVersion:
 
     @property
     def state(self) -> State:
-        """What of all this counts."""
+        """The state that follows from all this."""
         if not self.tables:
             return State.ABSENT
         if self.stopping:
@@ -233,7 +234,7 @@ def _listed(these: Iterable[Migration | AppliedMigration]) -> str:
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """Return all migrations by their numbers. Raises ValueError for a file that is none, or a number given twice."""
+    """Return all migrations by their numbers. Raises ValueError for an invalid file, or a number given twice."""
     return read_migrations(FOLDER)
 
 
@@ -274,7 +275,7 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
 
 
 def identifiers(platform: str, schema: str) -> Mapping[str, str]:
-    """Return what stands in migrations for which name of a platform."""
+    """Return the identifiers that the placeholders in migrations stand for, for a platform."""
     return {
         "schema": schema,
         "versions": names.schema_version_table(platform),
@@ -300,7 +301,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
 def tables_version_of(
     platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]], of_others: Sequence[str]
 ) -> TablesVersion:
-    """Return what a database has: its tables, rows of the statement `applied`, and which tables are of others."""
+    """Return the version of tables from rows of the statement `applied` and the tables of other owners."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
         AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))

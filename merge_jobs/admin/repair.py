@@ -1,4 +1,4 @@
-"""What runs rely on in the merge store, checked and repaired: batch tables, whose each merge table is, its indexes.
+"""Checks and repairs what runs need in the merge store: batch tables, the owners of merge tables, indexes.
 
 Columns are left to the next batch, which changes a table together with its rows.
 """
@@ -43,10 +43,10 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is running on it.
+    """What was repaired for a stream; `failed` says what could not be, `busy` that a job is running on it.
 
-    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
-    gone: the next batch reads all of their rows.
+    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets that have
+    lost their row map: the next batch reads all of their rows.
     """
 
     stream: str
@@ -59,7 +59,7 @@ class RepairResult:
 
 
 def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[str]:
-    """Return the streams that are not retired, by the stream table or, where nothing is synced, by the model."""
+    """Return the streams that are not retired, from the stream table or, if nothing is synced, from the model."""
     synced = [one for one in status.streams if one.synced is not None]
     if not synced:
         return list(modelled)
@@ -69,9 +69,9 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
 def repair_tables(
     place: ConnectionInfo, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
 ) -> Iterator[RepairResult]:
-    """Yield what was repaired of each stream, in a transaction of its own.
+    """Yield what was repaired for each stream, each in its own transaction.
 
-    A stream that a job holds is skipped: the job looks itself.
+    A stream that a job holds is skipped, because the job checks its tables itself.
     """
     for key in streams:
         store, _, dataset = key.partition("#")
@@ -105,7 +105,7 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
 
 
 def _unneeded(store: MergeStore) -> list[LeftoverStep]:
-    """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
+    """Return the drops of tables that no batch needs; none while an ingested batch waits to be merged."""
     if batches.ingested_batch(store, batches.last_batch(store) + 1):
         return []
     return [step for step in leftovers.steps_for_all(store) if step.usual is None]

@@ -1,4 +1,4 @@
-"""Taking an open batch back to its start: its staging goes, and the next run reads the source by the present model."""
+"""Resetting an open batch: its staging is dropped, and the next run reads the source by the current model."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SESSION = "reset"  # stands for the run id where another command tells who holds
 
 @dataclass(frozen=True)
 class Reset:
-    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped.
+    """A batch that was reset: its status and run before, and the staging tables that were dropped.
 
-    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets whose row map is
-    gone: the next batch reads all of their rows.
+    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets that have
+    lost their row map: the next batch reads all of their rows.
     """
 
     batch_id: int
@@ -48,7 +48,7 @@ def reset_batch(
     dry_run: bool = False,
     asked_by: str | None = None,
 ) -> Reset | None:
-    """Reset the stream's open batch; None if the stream never had a batch. `dry_run` only looks.
+    """Reset the stream's open batch; return None if the stream never had one. `dry_run` changes nothing.
 
     Raises BatchCommitted if the last batch is committed and none is open, StreamBusy if a job is running.
     """

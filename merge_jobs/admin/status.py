@@ -1,4 +1,4 @@
-"""What an operator wants to know of a platform's streams: the last batch, what is open, and who is running."""
+"""The state of a platform's streams for operators: the last batch, the open batch, and running jobs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class LastBatch:
 
 @dataclass(frozen=True)
 class OpenBatch:
-    """A batch that is not committed: `started`, `ingested` or `failed`; `since` is its start, or when it failed."""
+    """A batch that is not committed: `started`, `ingested` or `failed`; `since` is the time of its start or failure."""
 
     batch_id: int
     status: str
@@ -61,8 +61,8 @@ class OpenBatch:
 class StreamStatus:
     """A stream; `synced` is its status in the stream table, `job` the session of the job that holds it now.
 
-    `version_diff_off` and `key_hash_diff_off` say, by dataset, why an audit has put that strategy off.
-    `lost_maps` are the datasets whose row map is gone: their next batch reads every row.
+    `version_diff_off` and `key_hash_diff_off` say, by dataset, why an audit has switched that strategy off.
+    `lost_maps` are the datasets that have lost their row map: their next batch reads every row.
     """
 
     key: str
@@ -78,7 +78,7 @@ class StreamStatus:
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """The streams of a platform; without `batch_tables` none has ever had a batch."""
+    """The streams of a platform; without `batch_tables` there has never been a batch."""
 
     platform: str
     merge_store: str
@@ -86,13 +86,13 @@ class PlatformStatus:
     streams: tuple[StreamStatus, ...]
 
     def of_store(self, store: str | None) -> PlatformStatus:
-        """Return the status with the streams of one datastore only; with all for None."""
+        """Return the status with the streams of one datastore; with all of them for None."""
         of_it = (one for one in self.streams if store is None or one.key.partition("#")[0] == store)
         return replace(self, streams=tuple(of_it))
 
 
 def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
-    """Return the streams that have batches or are synced; the model's where nothing is synced yet.
+    """Return the streams that have batches or are synced; if nothing is synced yet, those of the model.
 
     Raises StreamFactoryError.
     """
@@ -105,7 +105,7 @@ def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, .
 
 
 def modelled_streams(ecosystem: Ecosystem) -> tuple[str, ...]:
-    """Return the keys of the streams that a model's datastores give."""
+    """Return the keys of the streams of a model's datastores."""
     keys: list[str] = []
     for store in ecosystem.datastores:
         if store.consistency is Consistency.SINGLE_DATASET:
@@ -144,7 +144,7 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
 
 @dataclass
 class _Maps:
-    """The row maps of a stream, by dataset: why strategies are off, and those whose table is gone."""
+    """The row maps of a stream, by dataset: why strategies are off, and which tables are missing."""
 
     distrusted: dict[str, Mapping[MapKind, str]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)

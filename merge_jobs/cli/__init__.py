@@ -1,4 +1,4 @@
-"""Where `merge-job` begins. Signals wait from here on: loading the rest takes a third of a second on a busy machine."""
+"""The start of `merge-job`. Signals are blocked first: loading the rest takes a third of a second on a busy machine."""
 
 from __future__ import annotations
 

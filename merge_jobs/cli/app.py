@@ -1,4 +1,4 @@
-"""`merge-job`: what DAGs and the jobs of a platform run, and, hidden from --help, what `dagfactory` calls."""
+"""`merge-job`: what DAGs and the jobs of a platform run, and, hidden in --help, what `dagfactory` calls."""
 
 from __future__ import annotations
 

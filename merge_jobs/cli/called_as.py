@@ -1,4 +1,4 @@
-"""A command that `dagfactory` has under a name of its own, which then stands in its help and in its mistakes."""
+"""A command that `dagfactory` offers under its own name, which its help and its errors then show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from merge_jobs.process.signal_mask import unblock_signals
 
 
 def run_as(name: str, arguments: Sequence[str]) -> Never:
-    """Run the command that the first arguments name, as if it were called `name`, and end the process."""
+    """Run the command that the first arguments name, as if its name were `name`, and end the process."""
     command, rest = _found(arguments)
     own = " ".join(["merge-job", *arguments[: len(arguments) - len(rest)]])
     command.help = (command.help or "").replace(f"Example: {own}", f"Example: {name}")
@@ -22,7 +22,7 @@ def run_as(name: str, arguments: Sequence[str]) -> Never:
 
 
 def _found(arguments: Sequence[str]) -> tuple[Any, list[str]]:
-    """Return the command, and the arguments behind its name."""
+    """Return the command, and the arguments after its name."""
     command: Any = get_command(app)
     rest = list(arguments)
     while hasattr(command, "commands"):

@@ -1,4 +1,4 @@
-"""Streams and their batches as a person reads them: a table for each platform, and a line for what is open."""
+"""Streams and their batches as a person reads them: a table for each platform, and a line for each open batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEXT_RUN = {"started": "the next run begins it again", "ingested": "the next run
 
 
 def print_status(platforms: Sequence[PlatformStatus]) -> None:
-    """Print the platforms' streams, in colours where the terminal has them. Times are in UTC."""
+    """Print the platforms' streams, in colours if the terminal has them. Times are in UTC."""
     console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE

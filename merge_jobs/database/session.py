@@ -1,7 +1,7 @@
-"""A session with PostgreSQL whose every transaction begins with the settings that a batch relies on, and verifies them.
+"""A session with PostgreSQL in which each transaction begins with the settings that a batch needs, and verifies them.
 
-The settings are sent with BEGIN, in one round trip, so that they hold for whatever server process a pooler gives us.
-A session with a database of ours asks whose the tables are that a statement names, once in a transaction.
+The settings are sent with BEGIN, in one round trip, so that they hold for any server process that a pooler gives us.
+A session with a database of ours checks the owners of the tables that a statement names, once per transaction.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SEPARATOR = sql.SQL(";\n")
 
 
 class SessionSide(Enum):
-    """Whose database a session is with."""
+    """Who owns the database of a session."""
 
     PRODUCER = "producer"
     OURS = "ours"
 
 
 class Names(Enum):
-    """How the names in a statement are found that do not say their schema: by which search_path."""
+    """Which search_path resolves the names in a statement that have no schema."""
 
     OF_POSTGRESQL = "names_of_postgresql"
     OF_ROLE = "names_of_role"
@@ -46,7 +46,7 @@ NAMES = {names: composed(f"session.{names.value}", {}, {}) for names in Names}
 
 @dataclass(frozen=True)
 class Verified:
-    """The server process of a transaction, and when it began: together they tell it from any other."""
+    """The server process of a transaction and its start: together they identify it."""
 
     backend: int
     began: datetime
@@ -55,9 +55,9 @@ class Verified:
 class Session(extensions.connection):
     """A connection that begins its transactions itself; commit and rollback end them as the driver's would.
 
-    The driver knows of no transaction, so that a server-side cursor has to be opened `withhold`.
-    `open` must be called once before any statement. Statements raise SettingRefused or PoolingRefused where a
-    transaction cannot have what it has to have.
+    The driver does not know of the transaction, so a server-side cursor must be opened `withhold`. `open` must be
+    called once before any statement. Statements raise SettingRefused or PoolingRefused if a transaction cannot have
+    its settings.
     """
 
     where = ""
@@ -96,7 +96,7 @@ class Session(extensions.connection):
             self._tables.check(text.replace("%%", "%") if has_values else text, self._rows, self.where)
 
     def begin(self) -> None:
-        """Begin a transaction in which the settings hold, unless one is open."""
+        """Begin a transaction with the settings, unless one is open."""
         if self.get_transaction_status() != TRANSACTION_STATUS_IDLE:
             return
         if self._began:
@@ -118,13 +118,13 @@ class Session(extensions.connection):
         self._judge(row)
 
     def begin_snapshot(self) -> None:
-        """Begin a transaction for one snapshot, which its first query takes: let that be `take_snapshot`."""
+        """Begin a transaction for one snapshot, which its first query takes; that must be `take_snapshot`."""
         self.rollback()
         self._plain(composed("session.begin_snapshot", {}, {}), self._settings)
         self._began = True
 
     def take_snapshot(self) -> datetime:
-        """Verify the transaction that has begun; return the time of its snapshot, if this is its first query."""
+        """Verify the transaction; return the time of its snapshot, if this is its first query."""
         (row,) = self._plain(NAMES[Names.OF_POSTGRESQL], composed("session.verify", {}, {}))
         self._judge(row)
         taken: datetime = row[3]
@@ -138,7 +138,7 @@ class Session(extensions.connection):
             raise self._gone("the transaction is another one than the one that began")
 
     def _judge(self, row: Sequence[Any]) -> Verified:
-        """Keep what session.verify gave. Raises SettingRefused, or PoolingRefused if a lock stayed elsewhere."""
+        """Check and store the result of session.verify. Raises SettingRefused; PoolingRefused for a leftover lock."""
         wrong, backend, began, _ = row
         if wrong:
             self.rollback()
@@ -198,7 +198,7 @@ class Session(extensions.connection):
 
 
 class BeginningCursor(extensions.cursor):
-    """A cursor of a Session: its statements run in a transaction that has the settings."""
+    """A cursor of a Session: its statements run in a transaction with the settings."""
 
     connection: Session
 

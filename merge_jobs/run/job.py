@@ -1,4 +1,4 @@
-"""One run of the merge job on one stream: options, lock, batches for as long as its time slice lasts, result."""
+"""One run of the merge job on one stream: options, lock, batches until its time slice ends, result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lo
 
 @dataclass(frozen=True)
 class MergeOptions:
-    """How a run merges its stream; times are in seconds."""
+    """Options for the merge of a stream; times are in seconds."""
 
     strategy: StrategyOption = StrategyOption.AUTO
     time_slice_seconds: float = 0  # repeat batches so long; 0 is one batch
@@ -55,7 +55,7 @@ class MergeOptions:
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is asked to do."""
+    """What a run must do."""
 
     stream: Stream
     source: ConnectionInfo
@@ -66,12 +66,12 @@ class Job:
 
 
 def run(job: Job) -> MergeResult:
-    """Do the run, or give back what it did if it has been done already. Raises StreamFactoryError."""
+    """Perform the run, or return its result if its id has committed already. Raises StreamFactoryError."""
     return Run(job).perform()
 
 
 class Run:
-    """One run of a job. `so_far` is what it has committed, also when it fails after that."""
+    """One run of a job. `so_far` is what it has committed, also if it fails afterwards."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -165,7 +165,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
 
 
 def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> MergeResult:
-    """Return the run's result with this batch: sums over the batches before it in the run's time slice."""
+    """Return the run's result with this batch: sums over the batches of the run's time slice."""
     batch, last, applied = merging.batch, merging.last, merging.applied
     changed = any(dataset.counts.changed for dataset in applied.values())
     takes_id = changed or any(staged.strategy == "initial" for staged in batch.staged.values())
@@ -192,7 +192,7 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
 
 
 def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
-    """Commit; if the connection is lost in it, find out what became of it. The session may be closed afterwards."""
+    """Commit; if the connection is lost meanwhile, find out the outcome. The session may be closed afterwards."""
     try:
         store.commit()
     except psycopg2.Error as error:
@@ -205,7 +205,7 @@ def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
 
 
 def _drop_leftovers(merging: Merging) -> None:
-    """Drop what the batch staged. What goes wrong is left to the next batch: this one is committed."""
+    """Drop what the batch staged. Errors are left to the next batch, because this one is committed."""
     store = merging.store
     if store.session.closed:
         return
@@ -246,14 +246,14 @@ def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
 
 
 def _is_from_ending(error: Exception) -> bool:
-    """Return whether the error comes from ending the job, which cancels what the job is doing."""
+    """Return whether the error comes from the shutdown of the job, which cancels its statements."""
     if isinstance(error, psycopg2.Error):
         error = database_failed(error, "")
     return isinstance(error, StreamFactoryError) and error.retryable
 
 
 def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
-    """Write the failure into the batch's row; that this may fail too must not hide the error."""
+    """Record the failure in the batch's row; if this fails too, it must not hide the error."""
     if isinstance(error, psycopg2.Error):
         error = database_failed(error, store.where)
     foreseen = isinstance(error, StreamFactoryError)
@@ -275,7 +275,7 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
 
 
 def _said(error: BaseException | None) -> str | None:
-    """Return what a producer's server said, of the error or of one that led to it."""
+    """Return the text of a producer's server, from the error or from one that led to it."""
     while error is not None:
         if isinstance(error, DatabaseFailed) and error.said:
             return error.said

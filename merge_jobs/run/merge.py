@@ -1,4 +1,4 @@
-"""From staged rows to a committed batch: all datasets are merged in one transaction, and judged before the commit."""
+"""From staged rows to a committed batch: all datasets are merged in one transaction, and checked before the commit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Merging:
-    """What the steps hand on: whether consumers' views must follow, tables to alter, and what was done to each dataset.
+    """What the steps pass on: whether views must follow, tables to alter, and the changes of each dataset.
 
     `result` is the run's with this batch, once that is known.
     """
@@ -44,7 +44,7 @@ class Merging:
 
 
 def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
-    """Merge what is staged of all datasets. The caller commits."""
+    """Merge the staged rows of all datasets. The caller commits."""
     perform(PREPARE_STEPS, state)
     for dataset in state.store.stream.datasets:
         shutdown.check()
@@ -60,7 +60,7 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
 
 
 def write_result(state: Merging, result: MergeResult) -> None:
-    """Write the batch and the stream's counter; a batch that found nothing is taken back. The caller commits."""
+    """Write the batch and the stream's counter; a batch that found nothing is removed. The caller commits."""
     state.result = result
     perform(WRITE_STEPS, state)
 

@@ -1,4 +1,4 @@
-"""From what the command says to a job, from a job or its error to a result, and the result in the log: no traces."""
+"""From the command line to a job, from a job or its error to a result, and the result in the log: no tracebacks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Request:
 
 
 def perform(request: Request) -> MergeResult:
-    """Do what is asked; whatever goes wrong is a result with ERROR, and with what was committed before it."""
+    """Perform the request; any error becomes a result with ERROR, with what was committed before it."""
     began = time.monotonic()
     stream_key = tables_key(request.store, request.dataset, request.tables)
     so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
@@ -77,7 +77,7 @@ def perform(request: Request) -> MergeResult:
 
 
 def job_of(request: Request) -> Job:
-    """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
+    """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks something."""
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
         todo = f"Give 1 to {LONGEST_RUN_ID} printable characters that name this run"
         raise ValueWrong("--run-id", request.run_id[:LONGEST_RUN_ID], "is no run id", todo)
@@ -101,7 +101,7 @@ def job_of(request: Request) -> Job:
 
 
 def _keys(request: Request) -> list[str]:
-    """Return the keys that the stream may have; none of a trial, whose tables must be no other store's of the model."""
+    """Return the keys that the stream may have; none for a trial, whose tables must not be another datastore's."""
     if request.tables is not Tables.OWN:
         return []
     if request.dataset is not None:
@@ -111,7 +111,7 @@ def _keys(request: Request) -> list[str]:
 
 
 def report(result: MergeResult, token: str) -> None:
-    """Write the termination message where a container wants one, then the result's lines to stdout."""
+    """Write the termination message if a container wants one, then the result's lines to stdout."""
     path = Path(os.environ.get(names.TERMINATION_MESSAGE_VARIABLE, DEFAULT_TERMINATION_MESSAGE))
     if path.exists() and os.access(path, os.W_OK):
         try:

@@ -1,4 +1,4 @@
-"""A dataset of the source into a new table of the merge store, by the fastest form of COPY that is exact."""
+"""Copies a dataset of the source into a new table of the merge store, by the fastest exact form of COPY."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy: str) -> int:
-    """Copy the dataset by the statement `copy`; gives back the number of rows.
+    """Copy the dataset by the statement `copy`; return the number of rows.
 
     Raises SourceColumnMissing naming every column that the source lacks.
     """
@@ -52,7 +52,7 @@ def is_exact_in_binary(
 
 
 def warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: DescribedTable) -> None:
-    """Log each column whose type is another one in the model than in the source."""
+    """Log each column with another type in the model than in the source."""
     for column in tables.dataset.columns:
         theirs, ours = columns[column.name].type, made.columns[column.name]
         if theirs != ours:

@@ -41,7 +41,7 @@ def _compare(state: Applying) -> None:
 
 
 def _audit(state: Applying) -> None:
-    """Put the map's strategy off if it would have missed a change. That is no error: this batch merges them all."""
+    """Switch the map's strategy off if it would have missed a change. No error: this batch merges all changes."""
     kind = MapKind(state.staged.map_kind)
     missed = int(state.tables.value(f"{kind.value}.count_missed"))
     if missed:

@@ -1,4 +1,4 @@
-"""The functions that tell what a forensic merge table looked like at a batch, or at a time."""
+"""The functions that show a forensic merge table as it was at a batch, or at a time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ KIND = "as-of"
 
 
 def keep_functions(tables: DatasetTables) -> None:
-    """Make the functions where they are missing, or give back other columns than the model's. The caller commits.
+    """Create the functions if they are missing or return other columns than the model's. The caller commits.
 
-    Raises StoreMismatch if the name is taken, or if something that uses the functions is in the way of a change.
+    Raises StoreMismatch if the name is taken, or if something that uses the functions prevents the change.
     """
     if tables.milestoning is not Milestoning.FORENSIC:
         return

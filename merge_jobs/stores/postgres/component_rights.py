@@ -1,4 +1,4 @@
-"""The logins of Airflow's components get their rights on tables that a job has made, or that lack them."""
+"""Gives the logins of Airflow's components their rights on tables that a job has created, or that lack them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 
 
 def component_rights(store: MergeStore) -> ComponentRights:
-    """Return the rights on the platform's tables, to be looked at and changed in the store's transaction."""
+    """Return the rights on the platform's tables, to read and change in the store's transaction."""
 
     def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor = store.session.cursor()

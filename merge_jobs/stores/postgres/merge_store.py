@@ -46,23 +46,23 @@ class MergeStore:
         self._lock_number = stream_lock(place.schema, stream.platform_name, stream.key)
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
-        """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
+        """Run the statement `file.name`. Raises psycopg2.Error, which the edge of the job translates."""
         cursor = self.session.cursor()
         execute(cursor, name, parts, values or {})
         return cursor
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:
-        """Return the first column of the first row that a statement gives."""
+        """Return the first column of the first row of a statement."""
         row = self.run(name, values, **parts).fetchone()
         return None if row is None else row[0]
 
     def type_text(self, text: str) -> sql.SQL:
-        """Return a type of the model as a statement has to name it: one of an extension with its schema."""
+        """Return a type of the model as a statement must name it: a type of an extension with its schema."""
         schema = self._of_type(text)[0]
         return sql.SQL(text if schema is None else f"{schema}.{text}")
 
     def equals(self, text: str) -> sql.SQL:
-        """Return the operator by which two values of a model's type are the same key."""
+        """Return the operator that compares two values of a key of the model's type."""
         schema = self._of_type(text)[1]
         return sql.SQL("=" if schema is None else f"OPERATOR({schema}.=)")
 
@@ -96,9 +96,9 @@ class MergeStore:
         self.session.rollback()
 
     def lock_stream(self, wait: float) -> None:
-        """Hold the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
+        """Lock the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
 
-        Raises PoolingRefused if a pooler stands between that keeps no server process for the session.
+        Raises PoolingRefused if a pooler in between keeps no server process for the session.
         """
         if self.session.pooled:
             self._check_pool()
@@ -122,7 +122,7 @@ class MergeStore:
             )
 
     def close(self) -> None:
-        """Release the stream's lock where a pooler would keep it, and close the session."""
+        """Release the stream's lock if a pooler would keep it, and close the session."""
         if self.session.pooled and self.session.locked_to is not None and not self.session.closed:
             # Where the pooler does not reset a session that has ended, its lock would stay.
             with contextlib.suppress(psycopg2.Error, StreamFactoryError):

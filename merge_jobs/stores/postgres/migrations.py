@@ -1,4 +1,4 @@
-"""The batch tables of a platform, brought to the version that this job wants, as config_schema.sql.upgrade does it."""
+"""Brings the batch tables of a platform to the version that this job wants, with config_schema.sql.upgrade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person asked for by hand stands in the history of the stream's row, beside the changes of the row itself."""
+"""Records what a person requested by hand in the history of the stream's row, beside the changes of the row itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def record_action(store: MergeStore, action: str, by: str | None) -> None:
-    """Record an operator's action in the history of the stream's row; nothing if nobody is named.
+    """Record an operator's action in the history of the stream's row; nothing if no name is given.
 
-    `action` is its word, `reset_batch` for example. The caller commits.
+    `action` is its name, for example `reset_batch`. The caller commits.
     """
     if by is None:
         return

@@ -1,6 +1,6 @@
-"""How far long work is, logged every few seconds; short work logs nothing.
+"""Logs the progress of long work every few seconds; short work logs nothing.
 
-Of one long COPY a session of its own tells; of work in pieces the job itself does, between them.
+A second session observes one long COPY; the job itself counts work in pieces, between them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JOIN_SECONDS = 1.0  # for a session that hangs; the batch does not wait for it
 
 @dataclass
 class Pieces:
-    """Work on `whole` pieces of a kind, of which `did` tells."""
+    """Work on `whole` pieces of a kind; `did` counts them."""
 
     where: str
     kind: str
@@ -51,7 +51,7 @@ class Pieces:
 
 @contextlib.contextmanager
 def progress_logged(tables: DatasetTables, expected: int | None, kind: str = "rows") -> Iterator[None]:
-    """Tell how many rows the merge store's session has taken in, as a part of those `expected` where that is known."""
+    """Log how many rows the merge store's session has read, relative to `expected` if that is known."""
     over = threading.Event()
     asked = (tables, expected, kind, over)
     reporter = threading.Thread(target=_tell, args=asked, name=f"progress {tables.name}", daemon=True)

@@ -53,7 +53,7 @@ def _audit(state: Applying) -> None:
 
 
 def _check(state: Applying) -> None:
-    """Raise KeysRejected or MergeTableBroken if the rows do not add up: they do unless the source has a key twice."""
+    """Raise KeysRejected or MergeTableBroken if the row counts do not match, as when the source repeats a key."""
     wrong, tables = wrong_sum(state), state.tables
     if wrong is not None:
         refuse_bad_keys(tables, tables.store.table(tables.staging_name))

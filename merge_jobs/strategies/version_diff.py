@@ -1,4 +1,4 @@
-"""Version diff: only rows whose versions are new are read, found by a digest of the versions in each block."""
+"""Version diff: reads only new row versions, found by a digest of the versions in each block."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks
 
 @dataclass
 class VersionStaging(Staging):
-    """A dataset while it is staged by row versions: blocks that are not as they were, and those of them not gone."""
+    """A dataset while it is staged by row versions: the blocks that have changed, and how many of them remain."""
 
     changed: int = 0
     remaining: int = 0
@@ -46,7 +46,7 @@ class VersionStaging(Staging):
 
 
 def _digest(state: VersionStaging) -> None:
-    """Find the blocks that are not as they were."""
+    """Find the blocks that have changed."""
     tables, source, began = state.tables, state.source, time.monotonic()
     source.take_digests()
     state.rows = int(tables.value("version_diff.count_versions"))
@@ -122,7 +122,7 @@ class _VersionSource:
                 self._copy("versions", parts, "version_diff.copy_to_staged_map", self.binary_keys)
 
     def copy_new_versions(self) -> int:
-        """Stage the rows of versions that the map does not have; gives back their number."""
+        """Stage the rows of versions that the map does not have; return their number."""
         tables, began = self.tables, time.monotonic()
         tables.run("dataset.work_memory", {"memory": MEMORY})
         progress = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)

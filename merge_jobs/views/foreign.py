@@ -1,6 +1,7 @@
 """A merge store in another database: a server, its login, and a foreign table for each table that views read.
 
-Consumers have no rights on any of it: views are read with the rights of their owner, who alone has a login there.
+Consumers have no rights on any of it: views are read with the rights of their owner, and only the owner has a login
+there.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ HIDDEN = sql.SQL("'...'")
 
 @dataclass(frozen=True)
 class MergeStoreElsewhere:
-    """A platform's merge store, and how the consumers' database gets in."""
+    """A platform's merge store, and how the consumers' database connects to it."""
 
     ecosystem: str
     platform: Platform
@@ -83,7 +84,7 @@ class MergeStoreElsewhere:
 def update_foreign_tables(
     session: Connection, store: MergeStoreElsewhere, wanted: Collection[str]
 ) -> Iterator[ServerChange | MergeTables]:
-    """Do what is missing, in the caller's transaction, and tell each change; at the end the tables for views to read.
+    """Create what is missing, in the caller's transaction; yield each change, at the end the tables for views.
 
     Raises StreamFactoryError.
     """

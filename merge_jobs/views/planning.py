@@ -1,4 +1,4 @@
-"""From a workspace's schema as it stands to what the model asks for. Pure; what is not ours is never touched."""
+"""From a workspace's schema as it is to the one that the model asks for. Pure; what is not ours is never changed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from merge_jobs.views.reconcile_steps import (
 
 @dataclass(frozen=True)
 class WorkspacePlan:
-    """What is to do for a workspace, in order; what cannot be done; and what a person may want to know."""
+    """The steps for a workspace, in order; what cannot be done; and what a person may want to know."""
 
     workspace: str
     changes: tuple[ServerChange, ...]
@@ -58,19 +58,19 @@ class WorkspacePlan:
 
 @dataclass(frozen=True)
 class PlatformScope:
-    """Whose views are touched: those of platforms that are `here`, and, where all are `known`, of those unknown."""
+    """The views that may change: those of platforms in `here` and, if all are `known`, those of unknown platforms."""
 
     here: frozenset[str]
     known: frozenset[str] | None = None
 
     def has(self, platform: str | None) -> bool:
-        """Return whether the platform's views may be touched."""
+        """Return whether the platform's views may be changed."""
         return platform is None or platform in self.here or (self.known is not None and platform not in self.known)
 
 
 @dataclass(frozen=True)
 class WantedViews:
-    """The views and functions in scope that can be made now."""
+    """The views and functions in scope that can be created now."""
 
     views: list[Definition]
     functions: list[FunctionDefinition]
@@ -180,7 +180,7 @@ def _is_merge_table(noted: str | None, one: Served) -> bool:
 
 
 def roles_out_of_scope(wanted: WantedWorkspace, existing: ExistingWorkspace, scope: PlatformScope) -> frozenset[str]:
-    """Return the roles of dataset groups whose views are not touched: these keep their rights."""
+    """Return the roles of dataset groups with views out of scope: these keep their rights."""
     marks = [one.mark for one in existing.views.values() if one.mark is not None]
     return frozenset(
         names.consumer_role(wanted.ecosystem, wanted.name, of["group"])

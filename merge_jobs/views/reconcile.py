@@ -1,4 +1,4 @@
-"""Bring consumers' databases to the model, a workspace at a time, each in a transaction of its own."""
+"""Brings consumers' databases in line with the model, a workspace at a time, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LOCK_SECONDS = 10  # a consumer's long query holds a view; the reconciler does n
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What was to do for a workspace, as text too; `failed` is why nothing of it was done."""
+    """What was done for a workspace, also as text; `failed` says why nothing of it was done."""
 
     database: str
     plan: WorkspacePlan
@@ -58,10 +58,10 @@ def reconcile(
     dry_run: bool = False,
     rights_only: bool = False,
 ) -> Iterator[Reconciled]:
-    """Yield each workspace once it is done, or with `dry_run` as it would be. Raises StreamFactoryError.
+    """Yield each workspace when it is done; with `dry_run`, as it would be. Raises StreamFactoryError.
 
-    `store_of` gives a platform's merge store. `only` limits the platforms: others' views and merge stores are left
-    alone. With `rights_only` no view is touched and no merge store read.
+    `store_of` returns a platform's merge store. `only` limits the platforms: views and merge stores of others are
+    not changed. With `rights_only` no view is changed and no merge store read.
     """
     known = {one.name: one for one in model.ecosystem.platforms}
     only = [names.meant_platform(name, known) for name in only]
@@ -170,7 +170,7 @@ def _reconcile_workspace(
 def _tables(
     session: Connection, wanted: WantedWorkspace, stores: Mapping[str, Store]
 ) -> tuple[dict[str, MergeTables], list[ServerChange]]:
-    """Return the tables that the workspace's views read, and what was done to have them here."""
+    """Return the tables that the workspace's views read, and what was done to make them readable here."""
     by_platform: dict[str, set[str]] = {}
     for one in wanted.served:
         by_platform.setdefault(one.platform.name, set()).update(

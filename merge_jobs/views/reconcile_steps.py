@@ -1,7 +1,7 @@
-"""A view or function brought to its definition: left, replaced where it stands, or made again. Pure.
+"""Brings a view or function to its definition: kept, replaced, or created again. Pure.
 
-What others have built on it is never dropped: columns that must stay for them are NULL, or it is said what is in the
-way.
+What others have built on it is never dropped: columns that must stay for it are NULL, or the plan says what prevents
+the change.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def function_steps(
 
 
 def departure(schema: str, kind: str, existing: CatalogView, server: Server) -> Iterator[Step]:
-    """Yield the steps for an object of ours that left the model: dropped, or closed if others depend on it."""
+    """Yield the steps for an object of ours that has left the model: dropped, or closed if others depend on it."""
     on = Object(kind, existing.name, schema)
     what = f"{'view' if kind == 'TABLE' else 'function'} {existing.name}"
     if existing.users:

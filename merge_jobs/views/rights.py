@@ -1,4 +1,4 @@
-"""Rights on what stands in a workspace's schema, without its views: taking them away waits for nothing. Pure."""
+"""Rights on the existing objects of a workspace's schema, without its views: a revoke waits for nothing. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _steps(
 
 
 def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]:
-    """Return the roles that may read what has this mark, by the model; none for what left the model."""
+    """Return the roles that may read an object with this mark, by the model; none if it has left the model."""
     if mark["is"] == ViewKind.FRESHNESS.value:
         return frozenset(wanted.roles)
     of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]

@@ -1,4 +1,4 @@
-"""What is left to do by hand once bootstrap has written its files: from there to the first run."""
+"""The steps that remain after bootstrap has written its files, up to the first run."""
 
 from __future__ import annotations
 

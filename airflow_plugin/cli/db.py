@@ -1,4 +1,4 @@
-"""`dagfactory db`: the tables that the product itself has for a platform, and their versions."""
+"""`dagfactory db`: the product's own tables of a platform, and their versions."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def last_good(platform: PlatformName, streams: Streams = None, forget: Forget = 
 
 
 def show(platform: PlatformName, as_json: Json = False) -> None:
-    """Print the streams of the last-good file: their status, and whether the row is gone or was never good."""
+    """Print the streams of the last-good file: their status, and whether the row is missing or was never good."""
     from airflow_plugin.platforms_here import unknown_platform
     from airflow_plugin.rows.last_good_file import LastGoodMissing, snapshot_here
     from airflow_plugin.settings import snapshot_path
@@ -77,7 +77,7 @@ def _as_dict(key: str, stream: KnownStream) -> dict[str, Any]:
 
 
 def forget_lost(platform: PlatformName, streams: Streams = None, as_json: Json = False) -> None:
-    """Forget streams whose rows are gone though they were never retired."""
+    """Forget streams of which the row is missing though they were never retired."""
     from airflow_plugin.rows.last_good_file import forget_streams
     from airflow_plugin.settings import snapshot_path
     from config_schema import names

@@ -1,4 +1,4 @@
-"""The merge job as a child process, known by its command line only, and the commands that only call it."""
+"""The merge job as a child process, called by its command line, and the commands that only call it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "hel
 
 
 def run_merge_job(*arguments: str, handed_on: Sequence[str], called_as: str = "") -> Never:
-    """End this program with what `merge-job` ends with; its help has the name of the command that called it."""
+    """End this program with the exit code of `merge-job`; its help shows the name of the calling command."""
     environment = os.environ | ({CALLED_AS_VARIABLE: called_as} if called_as else {})
     command = [sys.executable, "-m", "merge_jobs", *arguments, *handed_on]
     if os.name == "posix":

@@ -1,4 +1,4 @@
-"""What commands print on stderr: messages, and errors, in red where the terminal has colours."""
+"""What commands print to stderr: messages, and errors in red if the terminal has colours."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def print_message(text: str) -> None:
 
 
 class NotConfirmed(StreamFactoryError):
-    """A command that asks before it changes anything runs where there is no terminal to ask on.
+    """A command asks before it changes anything, but there is no terminal to ask on.
 
-    Look at what it shows, then give --yes, or set DAGFACTORY_YES=1 where programs run it.
+    Look at what it shows, then give --yes, or set DAGFACTORY_YES=1 if programs run it.
     """
 
     code = "DF3007"
@@ -34,7 +34,7 @@ class NotConfirmed(StreamFactoryError):
 
 
 def confirm(question: str, *, yes: bool = False) -> None:
-    """Ask on stderr unless the answer is `yes`; a no ends the command with exit code 1.
+    """Ask on stderr, unless the answer is `yes`; the answer no ends the command with exit code 1.
 
     Raises NotConfirmed without a terminal.
     """
@@ -46,7 +46,7 @@ def confirm(question: str, *, yes: bool = False) -> None:
 
 
 def print_error(error: StreamFactoryError) -> None:
-    """Print an error, or each of a model's problems on a line of its own."""
+    """Print an error; each problem of a model is on a line of its own."""
     _print("error: ", "bold red", error)
 
 

@@ -1,4 +1,4 @@
-"""`dagfactory model`: a model from a database, and what a model that is code gives."""
+"""`dagfactory model`: a model from a database, and the output of a model that is code."""
 
 from __future__ import annotations
 

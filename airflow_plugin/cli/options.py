@@ -1,4 +1,4 @@
-"""Arguments and options that several sub-commands share, and how a model is found by them."""
+"""Arguments and options that several sub-commands share, and the model that they name."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def committed_model(
     folder: Path, repository: str | None, branch: str, credential: str, compiled: Path | None = None
 ) -> CommittedModel:
-    """Return the model that the options name, and its commit. Raise StreamFactoryError."""
+    """Return the model that the options name, and its commit. Raises StreamFactoryError."""
     import os
 
     from airflow_plugin.sync.source import model_of_folder, model_of_repository

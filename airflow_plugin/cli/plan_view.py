@@ -1,4 +1,4 @@
-"""A plan as a person reads it: what becomes of each row, field by field."""
+"""A plan as a person reads it: the change of each row, field by field."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLOURS = {Sign.NEW: "green", Sign.CHANGED: "yellow", Sign.GONE: "red"}
 
 
 def print_plan(plan: Plan, effects: Effects | None = None, *, on_stderr: bool = False) -> None:
-    """Print a plan, and what follows from it beside rows, in colours where the terminal has them."""
+    """Print a plan, and its effects beside the rows, in colours if the terminal has them."""
     console = PlainConsole(stderr=on_stderr)
     for platform in plan.platforms:
         of_platform = () if effects is None else effects.by_platform.get(platform.platform, ())
@@ -49,7 +49,7 @@ def plan_as_dict(plan: Plan, effects: Effects | None) -> dict[str, Any]:
 
 
 def left_note(platform: str) -> str:
-    """Return what became of a platform that has left the model."""
+    """Return what happened to a platform that has left the model."""
     what = "left the model: its streams are retired, its tables stay"
     return f"{platform} {what}. dagfactory platform retire {platform} archives them"
 
@@ -67,7 +67,7 @@ def summary(plan: Plan, done: bool) -> str:
 
 
 def job_model_lines(models: JobModelSync) -> Iterator[str]:
-    """Yield what jobs read of the model: how many rows were written, or why none."""
+    """Yield lines about the model that jobs read: how many rows were written, or why none."""
     for platform, change in models.changes.items():
         changed = f"{change.written} written, {change.deleted} deleted"
         yield f"{platform}: its jobs read {change.rows} rows of the model, {changed}"

@@ -83,7 +83,7 @@ def _retire(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _archive(settings: PlatformSettings, dry_run: bool) -> None:
-    """Archive the platform's tables by the merge job, which knows them."""
+    """Archive the platform's tables with the merge job."""
     from psycopg2.extensions import parse_dsn
 
     from airflow_plugin.settings import merge_store_dsn
@@ -129,7 +129,7 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _ask(question: str, yes: bool) -> None:
-    """Ask before going on; a no, or no terminal, rolls back what was changed so far."""
+    """Ask before going on; a no, or a missing terminal, rolls back what was changed so far."""
     from airflow_plugin.cli.messages import confirm
 
     confirm(question, yes=yes)

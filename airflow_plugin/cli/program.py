@@ -1,4 +1,4 @@
-"""The sub-commands put together. Their modules import at the top only what --help needs."""
+"""Joins the sub-commands. Their modules import at the top only what --help needs."""
 
 from __future__ import annotations
 

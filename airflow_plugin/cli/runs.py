@@ -1,4 +1,4 @@
-"""`dagfactory runs`: what the merge job did and does, and what people may do between runs."""
+"""`dagfactory runs`: the batches of the merge job, and what people can do between runs."""
 
 from __future__ import annotations
 

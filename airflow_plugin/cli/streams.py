@@ -12,6 +12,7 @@ from airflow_plugin.cli import streams_change
 from airflow_plugin.cli.old_options import with_old_options
 from airflow_plugin.cli.options import Json, PlatformName, PlatformNames
 from airflow_plugin.cli.streams_preview import preview
+from airflow_plugin.cli.streams_purge import purge
 from config_schema.echo import echo_text
 
 streams = typer.Typer(help="Look at a platform's streams, and change them by hand.", no_args_is_help=True)
@@ -19,6 +20,7 @@ streams = typer.Typer(help="Look at a platform's streams, and change them by han
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Match = Annotated[str, typer.Option("--match", help="Only stream keys like this; * and ? stand for anything.")]
 Status = Annotated[list[str] | None, typer.Option("--status", help="active, paused or retired; may be given again.")]
+All = Annotated[bool, typer.Option("--all", help="Retired streams too.")]
 Where = Annotated[
     list[str] | None, typer.Option("--where", metavar="KEY=VALUE", help="Only configs that say so; may be given again.")
 ]
@@ -34,9 +36,16 @@ def group() -> None:
 
 @streams.command("list")
 def list_streams(
-    platform: PlatformName, match: Match = "*", status: Status = None, where: Where = None, as_json: Json = False
+    platform: PlatformName,
+    match: Match = "*",
+    status: Status = None,
+    where: Where = None,
+    all_: All = False,
+    as_json: Json = False,
 ) -> None:
     """List a platform's streams, and which were changed by hand since the last sync.
+
+    Retired ones are left out, unless --all or --status asks for them.
 
     Example: dagfactory streams list --platform YellowLive --status paused --where runner=kubernetes
 
@@ -47,13 +56,14 @@ def list_streams(
     from airflow_plugin.streams.selecting import selected
 
     with reading(platform) as table:
-        found = selected(table.rows().values(), match=match, statuses=status or (), where=where or ())
+        alike = selected(table.rows().values(), match=match, statuses=status or (), where=where or ())
         by_hand = table.changes_by_hand()
+    found = alike if all_ or status else [row for row in alike if row.status != "retired"]
     if as_json:
         rows = [row_as_dict(row, by_hand.get(row.stream_key)) for row in found]
         echo_text(json.dumps({"platform": platform, "streams": rows}, indent=2))
     else:
-        print_streams(found, by_hand)
+        print_streams(found, by_hand, hidden=len(alike) - len(found))
 
 
 @streams.command()
@@ -95,8 +105,9 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
     from airflow_plugin.streams.opening import reading
 
     with reading(platform) as table:
-        table.row(stream)
         versions = table.history(stream, Page(limit))
+        if not versions:  # a purged stream has no row, and its history
+            table.row(stream)
     if as_json:
         echo_text(json.dumps({"stream_key": stream, "history": [version_as_dict(one) for one in versions]}, indent=2))
     else:
@@ -154,4 +165,5 @@ def export(platform: PlatformNames, out: streams_change.Out = Path("-")) -> None
 
 for command in streams_change.COMMANDS:
     streams.command()(command)
+streams.command()(purge)
 streams.command("import")(streams_change.import_)

@@ -28,8 +28,8 @@ SHORT_COMMIT = 12
 COLOURS = {"active": "green", "paused": "yellow", "retired": "dim"}
 
 
-def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) -> None:
-    """Print a table of streams, and how many there are."""
+def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange], *, hidden: int = 0) -> None:
+    """Print a table of streams, and how many there are; `hidden` are retired ones that were not asked for."""
     table = _table("stream", "status", "milestoning", "schedule", "runner", "updated", "by hand")
     for row in rows:
         config = parsed(row.config_json)
@@ -45,7 +45,8 @@ def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) 
     console = _console()
     if rows:
         console.print(table)
-    console.print(f"{len(rows)} stream{'' if len(rows) == 1 else 's'}")
+    left_out = f", {hidden} retired left out (--all)" if hidden else ""
+    console.print(f"{len(rows)} stream{'' if len(rows) == 1 else 's'}{left_out}")
 
 
 def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[Problem]) -> None:

@@ -192,6 +192,10 @@ class StreamTable:
         for stream_key in stream_keys:
             self._run("adopt_row", {"stream_key": stream_key} | author)
 
+    def purge(self, stream_key: str, changed_by: str) -> None:
+        """Delete a retired row; its history stays, and says who did it."""
+        self._run("purge_row", {"stream_key": stream_key, "changed_by": changed_by})
+
     def changes_by_hand(self) -> dict[str, HandChange]:
         """Return, by stream_key, the rows that differ from what the last sync wrote; empty without a history."""
         if not (self._has_history() and self.exists()):

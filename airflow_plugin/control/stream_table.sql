@@ -73,6 +73,18 @@ SELECT stream_key, 'adopt', %(changed_by)s, statement_timestamp(), %(model_commi
        config_json, status, config_json, status
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
+-- name: purge_row
+WITH gone AS (
+    DELETE FROM {stream_table} WHERE stream_key = %(stream_key)s AND status = 'retired'
+    RETURNING stream_key, config_json, status
+)
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, 'purge', %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+FROM gone
+
 -- name: select_by_hand
 -- Rows that are not as the last sync left them, and who changed them: NULL where that was not written down.
 -- Pausing counts as no change; a row without history is one that the first sync takes over. What was only asked for, a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -59,10 +59,15 @@ class LastGood:
         return [key for key, stream in self.streams.items() if stream.row is None]
 
 
-def updated_streams(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) -> dict[str, KnownStream]:
-    """Return the streams of the rows; one whose row is gone without being retired stays, without a row."""
+def updated_streams(
+    known: Mapping[str, KnownStream], rows: Iterable[TableRow], purged: Collection[str] = ()
+) -> dict[str, KnownStream]:
+    """Return the streams of the rows; one whose row is gone without being retired stays, without a row.
+
+    `purged` are streams that had been retired when their rows went.
+    """
     found: dict[str, KnownStream] = {}
-    retired = set()
+    retired = set(purged)
     for key, status, config_json in rows:
         if status == "retired":
             retired.add(key)

@@ -47,6 +47,12 @@ def read_rows(settings: PlatformSettings, stream_keys: Sequence[str]) -> list[Ta
     return [TableRow(*row) for row in _fetch(settings, "read_rows", {"stream_keys": list(stream_keys)})]
 
 
+def retired_before_gone(settings: PlatformSettings, stream_keys: Sequence[str]) -> frozenset[str]:
+    """Return which of these streams, whose rows are gone, had been retired. Raises StreamFactoryError."""
+    found = _fetch(settings, "read_retired_before_gone", {"stream_keys": list(stream_keys)})
+    return frozenset(key for (key,) in found)
+
+
 def candidate_keys(platform: str, dag_id: str) -> list[str]:
     """Return the stream keys that can give the DAG id, in which `#` became `__`. Empty: it can be any stream's."""
     start, end = f"{platform}__", "_ingestion"

@@ -13,6 +13,12 @@ SELECT state.token, stream.stream_key::text, stream.status::text,
 FROM state LEFT JOIN {stream_table} AS stream ON state.token <> %(known)s
 ORDER BY stream.stream_key COLLATE "C"
 
+-- name: read_retired_before_gone
+-- Of streams without a row: those that were retired when it went. The last word in the history, by its index.
+SELECT k.stream_key FROM unnest(%(stream_keys)s::text[]) AS k (stream_key)
+WHERE (SELECT h.after_status FROM {history_table} h WHERE h.stream_key = k.stream_key ORDER BY h.id DESC LIMIT 1)
+      = 'retired'
+
 -- name: read_rows
 SELECT stream_key::text, status::text,
        CASE WHEN status = 'retired' THEN '' ELSE coalesce(left(config_json::text, 500001), '') END

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_plugin.rows.last_good import (
@@ -20,7 +20,7 @@ from airflow_plugin.rows.last_good_file import (
     write_snapshot,
     writing,
 )
-from airflow_plugin.rows.reading import candidate_keys, read_rows, read_table
+from airflow_plugin.rows.reading import TableRow, candidate_keys, read_rows, read_table, retired_before_gone
 from airflow_plugin.settings import (
     PlatformSettings,
     SettingsMissing,
@@ -97,7 +97,7 @@ def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
         return Known(before, before, error)
     seen = before.streams if before else {}
     if table.rows is not None:
-        seen = updated_streams(seen, table.rows)
+        seen = _updated(settings, seen, table.rows)
     return Known(LastGood(table.token, seen, time.time()), before)
 
 
@@ -126,7 +126,25 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
             time.sleep(WORKER_PAUSE)
         else:
             known = _those(keys, snapshot) if snapshot else {}
-            return Known(LastGood("", updated_streams(known, rows), time.time()))
+            return Known(LastGood("", _updated(settings, known, rows), time.time()))
+
+
+def _updated(
+    settings: PlatformSettings, known: Mapping[str, KnownStream], rows: Sequence[TableRow]
+) -> dict[str, KnownStream]:
+    """Return the streams as the rows have them; those are forgotten that were purged once they were retired.
+
+    The history is asked only where a row is gone.
+    """
+    gone = known.keys() - {row.stream_key for row in rows}
+    if not gone:
+        return updated_streams(known, rows)
+    try:
+        purged = retired_before_gone(settings, sorted(gone))
+    except StreamFactoryError as error:  # a table made elsewhere has no history; what is known of the stream stays
+        log.info("%s: whether they were purged is not known: %s", ", ".join(sorted(gone)[:3]), error)
+        purged = frozenset()
+    return updated_streams(known, rows, purged)
 
 
 def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:

@@ -19,12 +19,12 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
+from config_schema.sql.locks import stream_lock
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.locks import lock_tries
-from merge_jobs.stores.postgres.merge_store import stream_lock
 
 LOCK_SECONDS = 10
 

@@ -14,10 +14,10 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.model import Consistency, Ecosystem
+from config_schema.sql.locks import stream_lock
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import database_failed
 from merge_jobs.sql import execute
-from merge_jobs.stores.postgres.merge_store import stream_lock
 from merge_jobs.stores.postgres.row_maps import MapKind, read_distrusted
 
 LOCK_SECONDS = 10

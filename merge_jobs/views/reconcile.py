@@ -14,10 +14,10 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
+from config_schema.sql.locks import lock_number
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
 from merge_jobs.errors import DatabaseFailed, database_failed
 from merge_jobs.stores.postgres.locks import lock_tries
-from merge_jobs.stores.postgres.merge_store import lock_number
 from merge_jobs.views.catalog import (
     existing_workspaces,
     read_server,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model.sql_types import BUILT_IN_TYPES, base_type
+from config_schema.sql.locks import lock_number, stream_lock
 from merge_jobs.database.connections import (
     ConnectionInfo,
     connect,
@@ -163,13 +163,3 @@ def _tables_of(stream: Stream) -> list[str]:
 
 
 _KINDS = (names.merge_table, names.row_map_table)
-
-
-def stream_lock(schema: str, platform: str, stream: str) -> int:
-    """Return the number of the lock that a job on the stream holds."""
-    return lock_number(f"{schema}/{platform}/{stream}")
-
-
-def lock_number(name: str) -> int:
-    """Return the number of an advisory lock: 64 bits of a hash of its name."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -9,7 +9,7 @@ import pytest
 
 from config_schema import names
 from config_schema.model import Milestoning
-from merge_jobs.stores.postgres.merge_store import stream_lock
+from config_schema.sql.locks import stream_lock
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}

@@ -253,3 +253,25 @@ def test_a_platform_has_either_of_its_names_and_one_that_is_near_is_named(stream
         assert "Did you mean 'YellowLive'? Choose from: YellowForensic, YellowLive" in str(done.exception)
     done = CliRunner().invoke(app, ["status", "--platform", "yelowlive"])
     assert (done.exit_code, "Did you mean 'YellowLive'?" in done.stderr) == (1, True)
+
+
+def test_many_streams_are_paused_resumed_and_retired_by_a_pattern(streams, synced):
+    one = synced.rows()[0]
+    for number in range(3):
+        key, dag = f"Shop{number}", json.dumps(json.loads(one.config_json) | {"store_name": f"Shop{number}"})
+        config_json = json.dumps(json.loads(dag) | {"stream_key": key})
+        synced.execute("INSERT INTO yellowlive_airflow_dsg VALUES (%s, %s, 'active')", key, config_json)
+    shown = streams("pause", "--match", "Shop*", "--dry-run")
+    assert shown.count("would pause") == 3
+    streams("pause", "--match", "Shop[12]")
+    assert {row.stream_key: row.status for row in synced.rows()} == {
+        "Shop0": "active",
+        "Shop1": "paused",
+        "Shop2": "paused",
+        "Store1": "active",
+    }
+    assert streams("resume", "Shop1", "--match", "Nobody*", refused=True).startswith("--match: 'Nobody*' is like no")
+    streams("resume", "--match", "*")  # those that are active stay so
+    streams("retire", "--match", "Shop*")
+    assert [row.status for row in synced.rows()] == ["retired", "retired", "retired", "active"]
+    assert streams("list").splitlines()[-1] == "1 stream, 3 retired left out (--all)"

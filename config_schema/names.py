@@ -229,6 +229,26 @@ def row_maps_table(platform: str) -> str:
     return shortened(f"{platform}_row_maps")
 
 
+def run_results_table(platform: str) -> str:
+    """Return the name of the table with the result of each run."""
+    return shortened(f"{platform}_run_results")
+
+
+def run_results_ended_index(platform: str) -> str:
+    """Return the name of the index by which a stream's newest results are found."""
+    return shortened(f"{platform}_run_results_ended")
+
+
+def run_results_kept_index(platform: str) -> str:
+    """Return the name of the index by which results are found that need not be kept any more."""
+    return shortened(f"{platform}_run_results_kept")
+
+
+def progress_table(platform: str) -> str:
+    """Return the name of the table that says what running jobs are at."""
+    return shortened(f"{platform}_progress")
+
+
 def schema_version_table(platform: str) -> str:
     """Return the name of the table that says which migrations a platform's tables have."""
     return shortened(f"{platform}_schema_version")
@@ -247,6 +267,8 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         batch_metrics_table(platform),
         rejected_keys_table(platform),
         row_maps_table(platform),
+        run_results_table(platform),
+        progress_table(platform),
         schema_version_table(platform),
     )
 

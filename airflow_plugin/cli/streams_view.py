@@ -20,6 +20,7 @@ from airflow_plugin.control.stream_table import (
 from airflow_plugin.streams.comparing import RowDifference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.echo import echo_text
+from config_schema.printable import printable
 from config_schema.problem import Problem
 from config_schema.terminal import PlainConsole
 
@@ -70,6 +71,8 @@ def print_history(versions: Iterable[Version]) -> None:
         commit = f"  model {one.model_commit[:SHORT_COMMIT]}" if one.model_commit else "  by hand"
         head = f"  {one.changed_at:%Y-%m-%d %H:%M:%S}  {one.changed_by}{commit}"
         console.print(Text.assemble((f"{one.id:>6} ", "bold"), (one.change, "cyan"), head), soft_wrap=True)
+        if one.reason:
+            console.print(Text(f"       reason: {printable(one.reason)}"), soft_wrap=True)
         if one.before_status is not None:
             _print_status(console, one.before_status, one.after_status)
             _print_fields(console, field_changes(parsed(one.before_config_json or ""), parsed(one.after_config_json)))

@@ -41,6 +41,44 @@ class LastLook:
 
 
 @dataclass(frozen=True)
+class JobProgress:
+    """What a running job is at, as it said last at `written_at`.
+
+    `done` and `expected` are pieces of a `kind`; `expected` is an estimate of rows, and `bytes` what came with them.
+    """
+
+    stream_key: str
+    run_id: str
+    started_at: datetime
+    phase: str
+    phase_started_at: datetime
+    dataset: str | None
+    kind: str | None
+    done: int | None
+    expected: int | None
+    bytes: int | None
+    written_at: datetime
+
+    @property
+    def whole(self) -> int | None:
+        """How many pieces there are; None where that is not known, or the estimate is exceeded."""
+        return self.expected if self.expected and (self.done or 0) <= self.expected else None
+
+    @property
+    def whole_bytes(self) -> int | None:
+        """About how many bytes all pieces have, as those so far have."""
+        if not (self.whole and self.done and self.bytes):
+            return None
+        return round(self.bytes * self.whole / self.done)
+
+    @property
+    def per_second(self) -> float | None:
+        """How many pieces were done in a second, since the phase began."""
+        seconds = (self.written_at - self.phase_started_at).total_seconds()
+        return self.done / seconds if self.done and seconds > 0 else None
+
+
+@dataclass(frozen=True)
 class BatchTables:
     """A platform's batch tables and merge tables behind a session. Methods raise MergeStoreError and never commit."""
 
@@ -57,6 +95,13 @@ class BatchTables:
         values = {"stream_keys": list(stream_keys)}
         rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
         return {key: LastLook(*rest) for key, *rest in rows}
+
+    def progress(self, stream_keys: Sequence[str]) -> list[JobProgress]:
+        """Return what the jobs that are running on the streams are at; none of a job that says nothing any more."""
+        values = {"stream_keys": list(stream_keys)}
+        where = names.progress_table(self.session.platform)
+        rows = self.session.run_if_readable(STATEMENTS["progress"], values, where=where)
+        return [JobProgress(*row) for row in rows]
 
     def origin(self, stream_key: str) -> dict[str, Any] | None:
         """Return where the rows of the stream's newest batch come from, as the merge job wrote it down."""

@@ -42,6 +42,13 @@ LEFT JOIN LATERAL (
     WHERE m.key = wanted.key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
 
+-- name: progress
+-- What jobs are at; they write it every other second. One that has not for a while is dead, or cannot.
+SELECT key::text, run_id, started_at, phase, phase_started_at, dataset, kind, done, expected, bytes, written_at
+FROM {progress}
+WHERE key = ANY (%(stream_keys)s::text[]) AND written_at > clock_timestamp() - interval '20 seconds'
+ORDER BY key, started_at
+
 -- name: clock
 -- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.
 SELECT clock_timestamp()

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+from config_schema import names
 from config_schema.errors import ProblemsFound, choose_from
 from config_schema.problem import Problem, Rule
 
@@ -23,7 +24,7 @@ CONF_DATASET = Rule("DF2707", "Only the action trust names a dataset.")
 CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
 
 WHERE = "conf"
-ALLOW_DELETES, BY = "allow_deletes", "by"  # in the conf of a stream's own run
+ALLOW_DELETES, BY, REASON = "allow_deletes", "by", "reason"  # in the conf of a stream's own run
 LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
 
@@ -87,9 +88,16 @@ def flags_of_run(conf: object) -> tuple[str, ...]:
         problems.append(CONF_ALLOW_DELETES.problem(WHERE, ALLOW_DELETES, what, "Leave it out"))
     if not _is_line(conf.get(BY), LONGEST[BY]):
         problems.append(CONF_TEXTS.problem(WHERE, BY, "it is no line of text", "Say who allows the deletes"))
+    if REASON in conf and not _is_line(conf[REASON], LONGEST[REASON]):
+        problems.append(CONF_TEXTS.problem(WHERE, REASON, "it is no line of text", "Say why, or leave it out"))
     if problems:
         raise ProblemsFound(WHERE, problems)
-    return "--allow-deletes", f"--by={conf[BY]}"
+    return "--allow-deletes", f"--by={conf[BY]}", *([f"--reason={conf[REASON]}"] if REASON in conf else [])
+
+
+def run_id_with_deletes(run_id: str) -> str:
+    """Return the id of the stream's run that a run of the operations DAG starts to let deletes through."""
+    return names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
 
 
 def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from airflow_plugin.jobs.platform_job import (
 )
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.task_log import as_logged
 from config_schema.errors import SHARED_LOG_VARIABLE
 
@@ -60,6 +61,10 @@ class PlatformTask(BaseOperator):
         Raises AirflowException with how the job ended and its last words, AirflowFailException for a wrong command
         line.
         """
+        with failure_kept(context):
+            self._run_to_end(job, context)
+
+    def _run_to_end(self, job: PlatformJob, context: Context) -> None:
         words = LastWords()
         ended = self._in_pod(job, self.place, words, context) if self.place else self._as_process(job, words)
         if self._killed:

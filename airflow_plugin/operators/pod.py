@@ -13,6 +13,7 @@ from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
 from airflow_plugin.operators.run_metrics import send_run_metrics
@@ -50,7 +51,8 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
 
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:
-            value = work()
+            with failure_kept(context):
+                value = work()
         except Exception:
             self._heard(context)
             raise

@@ -9,11 +9,14 @@ from airflow_plugin.airflow_versions import AirflowFailException, DagRunTriggerE
 from airflow_plugin.jobs.operations import (
     ALLOW_DELETES,
     BY,
+    REASON,
     Action,
     Operation,
     operation,
+    run_id_with_deletes,
 )
 from airflow_plugin.jobs.platform_job import PlatformJob
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.routing import run_of
@@ -34,9 +37,10 @@ class CheckRequest(OfPlatform):
 
     def execute(self, context: Context) -> None:
         """Check what the run's conf asks for."""
-        asked = requested_operation(context)
-        with raise_as_airflow(self.platform):
-            self._check_stream(asked)
+        with failure_kept(context):
+            asked = requested_operation(context)
+            with raise_as_airflow(self.platform):
+                self._check_stream(asked)
         self.log.info("%s: %s", self.platform, asked)
 
     def _check_stream(self, asked: Operation) -> None:
@@ -83,7 +87,7 @@ def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
 
 def _command(asked: Operation) -> list[str]:
     store, _, dataset = (asked.stream_key or "").partition("#")
-    of_stream = [f"--store={store}", f"--by={asked.by}"]
+    of_stream = [f"--store={store}", f"--by={asked.by}", *([f"--reason={asked.reason}"] if asked.reason else [])]
     match asked.action:
         case Action.RESET_BATCH:
             return ["reset", *of_stream, *_dataset(dataset)]
@@ -103,8 +107,11 @@ def _dataset(name: str) -> list[str]:
 def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
     """Return a run of the stream's own DAG, so that the tasks after a merge follow this one too."""
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
-    run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
-    return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})
+    return run_of(
+        dag_id,
+        run_id_with_deletes(run_id),
+        {ALLOW_DELETES: True, BY: asked.by} | ({REASON: asked.reason} if asked.reason else {}),
+    )
 
 
 class StreamMissing(StreamFactoryError):

@@ -135,7 +135,11 @@ def problems_of(table: PlatformStreams, row: StreamRow) -> tuple[Problem, ...]:
 
 
 def apply(
-    table: PlatformStreams, changes: Sequence[RowChange], changed_by: str, owner: Owner | None = None
+    table: PlatformStreams,
+    changes: Sequence[RowChange],
+    changed_by: str,
+    owner: Owner | None = None,
+    reason: str | None = None,
 ) -> list[RowChange]:
     """Check and write, in the open transaction; return what was written: rows that are so already are left out.
 
@@ -149,7 +153,7 @@ def apply(
     if problems:
         raise ProblemsFound(table.name, problems)
     refuse_frequent_changes(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
-    table.write(wanted, changed_by=changed_by)
+    table.write(wanted, changed_by=changed_by, reason=reason)
     return wanted
 
 

@@ -32,7 +32,9 @@ from config_schema.errors import UnknownName
 LONGEST_NAME = 200  # of a user, in a conf
 
 
-def change_status(user: User, settings: PlatformSettings, key: str, word: str) -> dict[str, Any]:
+def change_status(
+    user: User, settings: PlatformSettings, key: str, word: str, reason: str | None = None
+) -> dict[str, Any]:
     """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
@@ -44,11 +46,11 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
         except UnknownName as error:  # which lists the others, that the user may not see
             raise Conflict(error.what, "Look at the stream's history") from error
 
-    parse = change_row(user, settings, key, None, changing)
+    parse = change_row(user, settings, key, None, changing, reason)
     return {"what": f"{key} is {after} {'now' if parse else 'already'}", "parse": parse}
 
 
-def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict[str, Any]:
+def trigger(user: User, settings: PlatformSettings, stream: StreamFacts, reason: str | None = None) -> dict[str, Any]:
     """Start a run of the stream's DAG. Raises Refused."""
     if stream.status != "active":
         raise Conflict(f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
@@ -56,7 +58,7 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict
     paused = _is_paused(stream.dag_id, 409)
     with writing(settings) as table:
         refuse_frequent_changes(table, [stream.stream_key])
-        queries.note_action(table.session, stream.stream_key, "trigger", user.name)
+        queries.note_action(table.session, stream.stream_key, "trigger", user.name, reason)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
     return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id

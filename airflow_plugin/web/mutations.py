@@ -37,7 +37,12 @@ Changing = Callable[[PlatformStreams, queries.RowVersion | None], RowChange | No
 
 
 def change_row(
-    user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing
+    user: User,
+    settings: PlatformSettings,
+    key: str,
+    version: int | None,
+    changing: Changing,
+    reason: str | None = None,
 ) -> dict[str, Any] | None:
     """Write what `changing` makes of the row, and have its file parsed; return what came of that, as the API shows it.
 
@@ -49,7 +54,7 @@ def change_row(
         if version is not None and (now is None or now.number != version):
             raise Conflict("the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)
-        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
+        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of, reason)
     forget(settings)
     if not written:
         return None

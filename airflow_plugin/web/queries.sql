@@ -73,8 +73,14 @@ FROM (
 WHERE number = 1 OR size <= 300000
 ORDER BY batch_id DESC
 
+-- name: run_results
+-- What each of some runs did, or why it failed; of runs of an older job nothing.
+SELECT key, run_id, result_json - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
+FROM {run_results}
+WHERE (key, run_id) IN (SELECT * FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]))
+
 -- name: results
--- What each of some runs did; the counter has the newest word on a stream's last one.
+-- The same of batches, also of an older job; the counter has the newest word on a stream's last run.
 SELECT wanted.key, wanted.run_id, coalesce(seen.last_result_json, batch.result_json)
     - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
 FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
@@ -110,11 +116,14 @@ WHERE stream.stream_key = %(stream_key)s
 -- Something was asked for that is no change of the row.
 INSERT INTO {history_table} (
     stream_key, change, changed_by, changed_at, model_commit,
-    before_config_json, before_status, after_config_json, after_status
+    before_config_json, before_status, after_config_json, after_status {reason_column}
 )
 SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL,
-       config_json, status, config_json, status
+       config_json, status, config_json, status {reason}
 FROM {stream_table} WHERE stream_key = %(stream_key)s
+
+-- name: has_distrusted_strategy
+SELECT EXISTS (SELECT FROM {row_maps} WHERE key = %(stream_key)s AND distrusted IS NOT NULL)
 
 -- name: views
 -- The views that read merge tables, and which, through as many views as there are between; with their comments.

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
+
+from airflow_plugin.operators.kept_failure import FAILURE_KEY
 
 JUDGED_RUNS = 25
 FRESH_SECONDS = 1.5
@@ -173,6 +176,16 @@ def run_of(session: Session, dag_id: str, run_id: str) -> DagRunRow | None:
     """Return a run; None if Airflow does not have it."""
     row = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
     return None if row is None else DagRunRow(*row)
+
+
+def failures_of(session: Session, runs: Collection[DagRunRow]) -> dict[tuple[str, str], str]:
+    """Return, by DAG id and run id, why a task of these runs failed at its last try, where the task has kept it."""
+    query = select(XComModel.dag_id, XComModel.run_id, XComModel.value).where(
+        XComModel.key == FAILURE_KEY,
+        XComModel.dag_id.in_({run.dag_id for run in runs}),
+        XComModel.run_id.in_({run.run_id for run in runs}),
+    )
+    return {(dag_id, run_id): value for dag_id, run_id, value in session.execute(query) if isinstance(value, str)}
 
 
 def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, Field, StrictBool
 
 from airflow_plugin.web.seen import SeenState
 from airflow_plugin.web.stream_status import State
@@ -240,8 +240,31 @@ class Lineage(BaseModel):
     consumers: list[str]
 
 
+class ProgressShape(BaseModel):
+    """What a running job is at: a phase, since when, and how many pieces of a `kind` are done, of how many.
+
+    `expected` and `bytes_expected` are estimates, `per_second` is of the phase.
+    """
+
+    run_id: str
+    since: str
+    phase: str
+    phase_since: str
+    dataset: str | None
+    kind: str | None
+    done: int | None
+    expected: int | None
+    bytes: int | None
+    bytes_expected: int | None
+    per_second: float | None
+    seen_at: str
+
+
 class StreamDetail(StreamCard):
-    """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change."""
+    """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change.
+
+    `progress` is of the jobs that are running, `actions` are those that can work on the stream as it is now.
+    """
 
     config: AnyJson
     config_text: str | None
@@ -249,16 +272,19 @@ class StreamDetail(StreamCard):
     by_hand: bool
     problems: list[ProblemShape]
     lineage: Lineage
+    progress: list[ProgressShape]
+    actions: list[str]
     parse: ParseShape | None
 
 
 class HistoryVersion(BaseModel):
-    """A change of a stream's row."""
+    """A change of a stream's row, or something that was asked for; `reason` as whoever did it gave one."""
 
     version: int
     at: str
     by: str
     action: str
+    reason: str | None
     status: Status
     config: AnyJson
 
@@ -320,6 +346,13 @@ class Batches(BaseModel):
     batches: list[BatchShape]
 
 
+class RunError(BaseModel):
+    """Why a run failed; of one that still runs, why its last try did."""
+
+    what: str
+    todo: str
+
+
 class RunShape(BaseModel):
     """A run of a stream's DAG."""
 
@@ -334,6 +367,7 @@ class RunShape(BaseModel):
     run_type: str
     result: Literal["done", "keep_working", "error"] | None
     counts: CountsShape | None
+    error: RunError | None
 
 
 class Runs(BaseModel):
@@ -344,19 +378,12 @@ class Runs(BaseModel):
     runs: list[RunShape]
 
 
-class RunError(BaseModel):
-    """Why a run failed."""
-
-    what: str
-    todo: str
-
-
 class RunDetail(RunShape):
-    """A run, with its datasets and batches."""
+    """A run, with its datasets and batches; `progress` while its job says what it is at."""
 
     result_code: int | None
+    progress: ProgressShape | None
     datasets: list[DatasetShape]
-    error: RunError | None
     log_url: str
     batches: list[BatchShape]
 
@@ -381,10 +408,16 @@ class Rollback(BaseModel):
     version: int
 
 
-class ActionBody(BaseModel):
-    """`reason` stays with the run that does it, in its conf and its log; the user's name stands in the history."""
+def _line(text: str | None) -> str | None:
+    if text is not None and not (text.isprintable() and text.strip()):
+        raise ValueError("it is no line of printable characters")
+    return text
 
-    reason: str | None = Field(default=None, min_length=1, max_length=1000)
+
+class ActionBody(BaseModel):
+    """`reason` and the user's name stand in the history."""
+
+    reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(_line)] = None
 
 
 class ActionAnswer(BaseModel):
@@ -394,6 +427,16 @@ class ActionAnswer(BaseModel):
     parse: ParseShape | None = None
     run_id: str | None = None
     dag_id: str | None = None
+
+
+class RequestState(BaseModel):
+    """The run that does what was asked for; `error` is why it failed."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    ended: bool
+    error: str | None
 
 
 class WantedStreams(BaseModel):

@@ -41,8 +41,9 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     state, compiled = names.model_state_table(platform), names.compiled_model_table(platform)
     job_model = names.job_model_table(platform)
     batches = names.batch_counter_table(platform), names.batch_metrics_table(platform)
+    runs = names.run_results_table(platform), names.progress_table(platform)
     version = names.schema_version_table(platform)
-    read = dict.fromkeys((streams, history, state, *batches, version), READ)
+    read = dict.fromkeys((streams, history, state, *batches, *runs, version), READ)
     # No UPDATE or DELETE of history: what somebody did stays there. The owner's runs prune it.
     rows = {streams: ("SELECT", "INSERT", "UPDATE"), history: ("SELECT", "INSERT")}
     match duty:
@@ -51,7 +52,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
         case Duty.WORKER:
             return read
         case Duty.PAGES:
-            return read | rows
+            return read | rows | {names.row_maps_table(platform): READ}
         case Duty.SYNC:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),

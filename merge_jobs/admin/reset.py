@@ -47,6 +47,7 @@ def reset_batch(
     lock_wait: float = 0,
     dry_run: bool = False,
     asked_by: str | None = None,
+    reason: str | None = None,
 ) -> Reset | None:
     """Reset the stream's open batch; return None if the stream never had one. `dry_run` changes nothing.
 
@@ -54,13 +55,18 @@ def reset_batch(
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
-            return _reset(store, model_commit, lock_wait, dry_run, asked_by)
+            return _reset(store, model_commit, lock_wait, dry_run, asked_by, reason)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 
 
 def _reset(
-    store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool, asked_by: str | None
+    store: MergeStore,
+    model_commit: str | None,
+    lock_wait: float,
+    dry_run: bool,
+    asked_by: str | None,
+    reason: str | None,
 ) -> Reset | None:
     store.lock_stream(lock_wait)
     migrations.tables_version(store).check(store.where)
@@ -79,7 +85,7 @@ def _reset(
     if not dry_run:
         store.check_lock()
         batches.reset(store, last + 1, run_id, model_commit)
-        operator_audit.record_action(store, "reset_batch", asked_by)
+        operator_audit.record_action(store, "reset_batch", asked_by, reason)
         store.commit()
         done = leftovers.take(store, planned)
     held = tuple(step.table for step in planned if step not in done)

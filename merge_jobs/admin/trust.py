@@ -24,6 +24,7 @@ def trust_again(
     datasets: Sequence[Dataset],
     lock_wait: float = 0,
     asked_by: str | None = None,
+    reason: str | None = None,
 ) -> dict[str, dict[MapKind, str]]:
     """Allow every strategy again; return the datasets for which one was off, and why.
 
@@ -43,7 +44,7 @@ def trust_again(
                     row_maps.trust(tables)
                     cleared[tables.name] = dict(known.distrusted)
             if cleared:
-                operator_audit.record_action(store, "trust", asked_by)
+                operator_audit.record_action(store, "trust", asked_by, reason)
             store.commit()
             return cleared
         except psycopg2.Error as error:

@@ -11,12 +11,22 @@ from typing import Annotated
 from config_schema.echo import echo
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode
 from merge_jobs.cli.dry_run_view import dry_run_lines
-from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Option, Places, PlatformName, StoreName, with_places
+from merge_jobs.cli.options import (
+    AskedBy,
+    DatasetName,
+    LockWait,
+    Option,
+    Places,
+    PlatformName,
+    Reason,
+    StoreName,
+    with_places,
+)
 from merge_jobs.process.log_lines import LogFormat, log_to_stdout
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals
 from merge_jobs.run.job import MergeOptions
-from merge_jobs.run.request import Request, perform, report
+from merge_jobs.run.request import Request, keep_failure, perform, report
 from merge_jobs.strategies.selection import StrategyOption
 from merge_jobs.stream import Tables
 
@@ -50,6 +60,7 @@ def merge(
         Tables, Option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
     ] = Tables.OWN,
     by: AskedBy = None,
+    reason: Reason = None,
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
         float, Option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
@@ -94,6 +105,7 @@ def merge(
             max_delete_fraction=max_delete_fraction,
             allow_deletes=allow_deletes,
             asked_by=by,
+            reason=reason,
             lock_wait=lock_wait,
             audit_interval=audit_interval,
             dry_run=dry_run,
@@ -105,6 +117,7 @@ def merge(
         if dry_run:
             _print_dry_run(result, log_format)
         else:
+            keep_failure(request, result)
             report(result, token)
     sys.exit(1 if result.code is ResultCode.ERROR else 0)
 

@@ -39,6 +39,7 @@ OnlyPlatform = Annotated[str | None, Option("--platform", "Only this platform; n
 DatasetName = Annotated[str | None, Option("--dataset", "The dataset, for a single_dataset store only.")]
 LockWait = Annotated[float, Option("--lock-wait", "Seconds to wait for another job on the stream.")]
 AskedBy = Annotated[str | None, Option("--by", "Who asks for it: kept in the history of the stream's row.")]
+Reason = Annotated[str | None, Option("--reason", "Why: kept in the history too, with --by.")]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from config_schema import names
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
@@ -93,6 +94,7 @@ def ingest(
     ends in the transaction that it began.
     """
     state = Ingesting(store, batch, last_batch)
+    store.progress.enter(Phase.CONNECTING)
     perform(NAME_STEPS, state)
     title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
     with open_source(place, title) as source, shutdown.cancelling(source.cancel):
@@ -113,6 +115,7 @@ def ingest(
 def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: float) -> Staged:
     """Stage a dataset with the strategy that suits what is known of it."""
     began, tables = time.monotonic(), looking.tables
+    state.store.progress.enter(Phase.READING, tables.name)
     perform(LOOK_STEPS, looking)
     assert state.now is not None
     case = Case(

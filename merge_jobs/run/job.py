@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from config_schema.result import DatasetResult, MergeResult, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
 from merge_jobs.run.ingest import ingest
@@ -22,10 +24,12 @@ from merge_jobs.stores.postgres import (
     migrations,
     operator_audit,
     row_maps,
+    run_results,
 )
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
+from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
 from merge_jobs.strategies.step import perform
@@ -48,6 +52,7 @@ class MergeOptions:
     max_delete_fraction: float = 0.5  # of a table; a batch that would delete more fails
     allow_deletes: bool = False  # one batch may delete more than that
     asked_by: str | None = None  # who allowed it
+    reason: str | None = None  # why
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS  # compare every row once in so long; 0 is never
     dry_run: bool = False  # do all of one batch, and undo it
@@ -81,17 +86,22 @@ class Run:
         """Return the run's result. Raises StreamFactoryError."""
         job, store = self.job, _open(self.job)
         try:
-            with store, shutdown.cancelling(store.session.cancel):
+            with store, shutdown.cancelling(store.session.cancel), contextlib.ExitStack() as reporters:
                 migrations.run_missing_migrations(store)
+                if not job.options.dry_run:  # which leaves nothing, and so says nothing in a table
+                    reporters.enter_context(reporting(store))
+                store.progress.enter(Phase.WAITING)
                 store.lock_stream(job.options.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
                 self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
                 store.commit()
                 if stored is not None:
+                    run_results.record(store, stored)  # in place of what a try after it may have left
+                    store.commit()
                     log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
                     return stored
                 if job.options.allow_deletes:
-                    operator_audit.record_action(store, "allow_deletes", job.options.asked_by)
+                    operator_audit.record_action(store, "allow_deletes", job.options.asked_by, job.options.reason)
                     store.commit()
                 self._time_slice(store)
                 return self.so_far
@@ -115,6 +125,7 @@ class Run:
             pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
             if time.monotonic() + pause >= end or store.session.closed:
                 return
+            store.progress.enter(Phase.IDLE)
             # What was committed before a signal is no error: the slice is only shorter.
             if not shutdown.pause(pause):
                 log.info("%s: %s", self.job.stream, shutdown.ended().what)
@@ -131,6 +142,7 @@ class Run:
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     """Run one batch, from a snapshot of the source to a committed merge, and return the run's result so far."""
     began = time.monotonic()
+    store.progress.enter(Phase.STARTING)
     batch, last = begin(store, job.run_id, job.model_commit)
     try:
         shutdown.check()
@@ -139,6 +151,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.options.max_delete_fraction)
         result = _result(job, merging, so_far, time.monotonic() - began)
+        store.progress.enter(Phase.COMMITTING)
         write_result(merging, result)
         shutdown.check()
         _commit(job, store, result)

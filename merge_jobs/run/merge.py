@@ -14,10 +14,11 @@ from config_schema.result import Counts, DatasetResult, MergeResult
 from merge_jobs import schema_change
 from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
 from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
-from merge_jobs.stores.postgres import batches, leftovers
+from merge_jobs.stores.postgres import batches, leftovers, run_results
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -50,12 +51,14 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
         shutdown.check()
         began, staged = time.monotonic(), state.batch.staged[dataset.name]
         tables = state.batch.tables_of(state.store, dataset)
+        state.store.progress.enter(Phase.MERGING, dataset.name)
         try:
             counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, max_delete_fraction)
         except psycopg2.Error as error:
             raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began
         state.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    state.store.progress.enter(Phase.CHECKING)
     perform(JUDGE_STEPS, state)
 
 
@@ -95,6 +98,7 @@ def _write_batch(state: Merging) -> None:
     batches.mark_committed(
         state.store, state.batch, state.result, _sums(dataset.counts for dataset in state.applied.values())
     )
+    run_results.record(state.store, state.result)
 
 
 def _remove_batch(state: Merging) -> None:
@@ -103,6 +107,7 @@ def _remove_batch(state: Merging) -> None:
     if state.batch.accept_source:
         batches.move_position(state.store, state.batch, state.last)
     batches.move_counter(state.store, state.last, state.result)
+    run_results.record(state.store, state.result)
 
 
 def _drop_leftovers(state: Merging) -> None:
@@ -155,15 +160,14 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
                 "batches of the same run become one, and old ones go",
                 "batches.fold_run",
                 "batches.forget_old_batches",
-                ends="COMMIT",
                 milestoning=Milestoning.LIVE,
             ),
             on_store(
                 "old batches keep their ids, times and counts",
                 "batches.empty_old_batches",
-                ends="COMMIT",
                 milestoning=Milestoning.FORENSIC,
             ),
+            on_store("the run's result", "run_results.record_result", ends="COMMIT"),
         ),
         when=Condition("", lambda state: not _found_nothing(state)),
     ),
@@ -174,6 +178,7 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
                 "the batch is taken back",
                 "batches.batch_removed",
                 "batches.move_counter",
+                "run_results.record_result",
                 ends="COMMIT",
                 strategies=LATER,
             ),

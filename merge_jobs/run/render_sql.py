@@ -210,6 +210,8 @@ class _Shown:
                 "metrics": store.table(names.batch_metrics_table(platform)),
                 "rejected": store.table(names.rejected_keys_table(platform)),
             }
+        if file == "run_results":
+            return {"run_results": store.table(names.run_results_table(platform))}
         if file == "leftovers":
             tables = (self.tables.staging_name, self.tables.staged_map_name)
             return {

@@ -5,19 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psycopg2
+
 from config_schema import names
 from config_schema.errors import StreamFactoryError, ValueWrong
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
+from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.run.flags import (
     ModelFlags,
     StoreFlags,
+    platform_store,
     store_place,
     stream_model_of,
 )
@@ -28,11 +33,14 @@ from merge_jobs.run.source_policy import (
     check_served,
     check_source_host,
 )
+from merge_jobs.stores.postgres import run_results
 from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 
 log = logging.getLogger(__name__)
 
 LONGEST_RUN_ID = 1000
+KEEP_SECONDS = 2.0  # for the merge store to write a failure down
+KEPT = "kept"
 DEFAULT_TERMINATION_MESSAGE = "/dev/termination-log"
 
 
@@ -74,6 +82,32 @@ def perform(request: Request) -> MergeResult:
     seconds = round(time.monotonic() - began, 3)
     so_far = so_far if run is None else run.so_far
     return replace(so_far, code=ResultCode.ERROR, seconds=seconds, error=text, retryable=retryable)
+
+
+def keep_failure(request: Request, result: MergeResult) -> None:
+    """Write the result of a run that failed into the merge store, if that answers soon; done ones stand there.
+
+    Raises nothing: the run's own error is the one that counts. Whoever asked the job to end waits for its last lines.
+    """
+    if result.code is not ResultCode.ERROR:
+        return
+    kept: list[str] = []
+    writer = threading.Thread(target=_keep, args=(request, result, kept), name="keep failure", daemon=True)
+    writer.start()
+    writer.join(KEEP_SECONDS)
+    if kept != [KEPT]:
+        said = next(iter(kept), "the merge store does not answer")
+        log.warning("the failure of run %s stands in this log only: %s", request.run_id, said)
+
+
+def _keep(request: Request, result: MergeResult, kept: list[str]) -> None:
+    try:
+        run_results.record_failure(platform_store(request.model, request.merge_store, request.platform), result)
+        kept.append(KEPT)
+    except psycopg2.Error as error:
+        kept.append(str(database_failed(error, "merge store")))
+    except StreamFactoryError as error:
+        kept.append(str(error))
 
 
 def job_of(request: Request) -> Job:

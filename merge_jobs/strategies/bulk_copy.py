@@ -11,7 +11,7 @@ from psycopg2 import sql
 from merge_jobs.database.copy_pipe import copy_rows
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources import Source, SourceColumn
-from merge_jobs.stores.postgres.progress import progress_logged
+from merge_jobs.stores.postgres.progress import read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,8 @@ def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy:
     binary = is_exact_in_binary(tables, columns, made, names)
     warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
-    with progress_logged(tables, source.estimated_rows(tables.dataset)):
-        rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
+    read_counted_by_server(tables, source.estimated_rows(tables.dataset))
+    rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     return rows

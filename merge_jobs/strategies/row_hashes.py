@@ -11,7 +11,7 @@ from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.stores.postgres.progress import Pieces, progress_logged
+from merge_jobs.stores.postgres.progress import Pieces, read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
 from merge_jobs.strategies.strategy import Reading
@@ -103,8 +103,8 @@ class RowHashes:
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
-        with progress_logged(self.tables, self._estimated, "rows hashed"):
-            return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
+        read_counted_by_server(self.tables, self._estimated, "rows hashed")
+        return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
 
     def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
         """Fill a new, empty table with all rows and their hashes, in one pass; return the number of rows.
@@ -112,9 +112,9 @@ class RowHashes:
         The table gets a column for the hashes, which the caller drops.
         """
         self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
-        with progress_logged(self.tables, self._estimated):
-            into = "key_hash_diff.copy_with_hashes"
-            return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
+        read_counted_by_server(self.tables, self._estimated)
+        into = "key_hash_diff.copy_with_hashes"
+        return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
 
     def copy_rows_of_new_hashes(self, changed: int) -> int:
         """Fill the staging table with the rows of the staged hashes; return their number.
@@ -122,7 +122,7 @@ class RowHashes:
         It is less than `changed` if a row has changed since it was hashed, and more if two rows have the same
         hash.
         """
-        copied, progress = 0, Pieces(self.tables.where, "new rows", changed)
+        copied, progress = 0, Pieces(self.tables, "new rows", changed)
         with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
             pieces.itersize = 1
             key_hash = self.key_hash or sql.SQL("NULL::integer")

@@ -21,7 +21,7 @@ UNNAMED = frozenset(
     [
         *("session", "lock_room", "batches.lock_is_held", "batches.store_stats_reset"),
         *("dataset.describe", "dataset.key_index_stands", "dataset.types_known"),
-        *("dataset.type_in_sight", "dataset.schemas_of_type", "dataset.copy_progress"),
+        *("dataset.type_in_sight", "dataset.schemas_of_type"),
         *("postgres_source.columns", "postgres_source.types_known", "postgres_source.estimated_rows"),
         *("postgres_source.before_a_copy", "postgres_source.after_a_copy"),
     ]

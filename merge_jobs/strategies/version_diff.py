@@ -125,7 +125,7 @@ class _VersionSource:
         """Stage the rows of versions that the map does not have; return their number."""
         tables, began = self.tables, time.monotonic()
         tables.run("dataset.work_memory", {"memory": MEMORY})
-        progress = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
+        progress = Pieces(tables, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         copied = 0
         with tables.store.session.cursor("new_versions", withhold=True) as pieces:
@@ -153,7 +153,7 @@ class _VersionSource:
 
     def _pieces(self, kind: str) -> Iterator[tuple[Leaf, int, int]]:
         """Yield ranges of blocks of each leaf: the first block, and the one after the last; log the progress."""
-        progress = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
+        progress = Pieces(self.tables, kind, sum(leaf.blocks for leaf in self.sight.leaves))
         for leaf in self.sight.leaves:
             for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):
                 end = min(first + BLOCKS_AT_ONCE, leaf.blocks)

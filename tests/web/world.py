@@ -205,6 +205,23 @@ class World:
             *(dag_id, run_id, start, state, start, end, start),
         )
 
+    def keep_failure(self, dag_id: str, run_id: str, text: str) -> None:
+        """As the merge task of the run keeps why it failed."""
+        of = (dag_id, run_id)
+        self.real.query(
+            "INSERT INTO task_instance (id, task_id, dag_id, run_id, map_index, pool,"
+            " pool_slots, queue, priority_weight, state, try_number, max_tries)"
+            " VALUES (gen_random_uuid(), 'snapshot_merge_job', %s, %s, -1, 'default_pool',"
+            " 1, 'default', 1, 'failed', 1, 0)",
+            *of,
+        )
+        self.real.query(
+            "INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
+            " SELECT id, 'snapshot_merge_job', -1, 'failure', dag_id, run_id, to_jsonb(%s::text), now()"
+            " FROM dag_run WHERE dag_id = %s AND run_id = %s",
+            *(text, *of),
+        )
+
     def start(self) -> None:
         """Start the api-server, and wait until it answers."""
         command = [str(Path(sys.executable).with_name("airflow")), "api-server", "--port", str(self.port)]

@@ -25,6 +25,7 @@ from merge_jobs.database.connections import (
 )
 from merge_jobs.database.pooling import check_may_lock, release
 from merge_jobs.errors import BatchLost, StreamBusy, TypeOfAnother
+from merge_jobs.process.progress import Progress
 from merge_jobs.sql import execute
 from merge_jobs.stream import Stream
 
@@ -36,7 +37,8 @@ class MergeStore:
     """One session on the merge store of a stream. Used as a context it is closed at the end, with a rollback."""
 
     def __init__(self, place: ConnectionInfo, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
-        self.place, self.stream = place, stream
+        self.place, self.stream, self.run_id = place, stream, run_id
+        self.progress = Progress()
         self.where = f"merge store {place}"
         title = names.merge_session(stream.platform_name, stream.key, run_id)
         self._title = title

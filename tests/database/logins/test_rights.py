@@ -43,13 +43,13 @@ CUSTOMERS = "CREATE TABLE customers (id int PRIMARY KEY, word text); INSERT INTO
 MERGED = "yellowforensic_Store1_customers_merge"
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state": "SELECT"} | dict.fromkeys(
-    ("batch_counter", "batch_metrics", "schema_version"), "SELECT"
+    ("batch_counter", "batch_metrics", "run_results", "progress", "schema_version"), "SELECT"
 )
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {
     Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
     Duty.WORKER: READ,
-    Duty.PAGES: READ | ROWS,
+    Duty.PAGES: READ | ROWS | {"row_maps": "SELECT"},
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
     | {"job_model": "SELECT INSERT UPDATE DELETE"}

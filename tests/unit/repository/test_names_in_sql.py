@@ -33,6 +33,8 @@ ALLOWED = {
     "producer.sql": "the simulator plays the producer, in a database of its own",
     "key_hash_diff.sql may_change_meanwhile": A_PRODUCER_S,
     "batches.sql count_tables": SAYS_THAT_IT_STANDS,
+    "operator_audit.sql has_reasons": SAYS_THAT_IT_STANDS,
+    "stream_table.sql has_reasons": SAYS_THAT_IT_STANDS,
     "status.sql tables_there": SAYS_THAT_IT_STANDS,
     "session.sql table_exists": SAYS_THAT_IT_STANDS,
     "statements.sql tables": SAYS_THAT_IT_STANDS,

@@ -3,53 +3,43 @@ import { Chakra, h, paths, React, Router } from "../host.js";
 import { at } from "../api.js";
 import { AskToPost } from "../parts/ask.js";
 
-const RUNS = (card) => card.status === "active";
-
+// In this order; the API says which of them can work on the stream as it is.
 const ACTIONS = [
   {
     name: "trigger",
     label: "Trigger",
-    there: RUNS,
     effect: "Starts a run now, in addition to the schedule. If a run is active, the new run waits until it ends.",
   },
   {
     name: "pause",
     label: "Pause",
-    there: RUNS,
     effect: "Starts no more runs until the stream is resumed. An active run finishes.",
   },
-  { name: "resume", label: "Resume", there: (card) => card.status === "paused", effect: "Starts runs by the schedule again." },
+  { name: "resume", label: "Resume", effect: "Starts runs by the schedule again." },
   {
     name: "allow_deletes",
-    reasoned: true,
     label: "Allow deletes once",
     more: true,
-    there: RUNS,
     danger: true,
     effect: "Lets the next batch delete more rows than max_delete_fraction allows. Use this if the rows were deleted from the source on purpose.",
   },
   {
     name: "reset_batch",
-    reasoned: true,
     label: "Reset batch",
     more: true,
-    there: RUNS,
     danger: true,
     effect: "Resets an open batch to its start and discards what it has staged. Merge tables stay as the last committed batch left them.",
   },
   {
     name: "trust",
-    reasoned: true,
     label: "Trust row versions",
     more: true,
-    there: RUNS,
     effect: "Lets batches read only changed rows again. After an audit has found a change that row versions missed, batches compare every row; use this when the cause is fixed.",
   },
   {
     name: "retire",
     label: "Retire",
     more: true,
-    there: (card) => card.status !== "retired",
     danger: true,
     effect: "Removes the stream's DAG, so it does not run any more. Its row, history and merge tables stay.",
   },
@@ -59,7 +49,7 @@ const ACTIONS = [
 export function Actions({ card, onDone }) {
   const [asked, setAsked] = React.useState(null);
   if (!card.can_edit) return null;
-  const there = ACTIONS.filter((action) => action.there(card));
+  const there = ACTIONS.filter((action) => card.actions.includes(action.name));
   const first = there.filter((action) => !action.more);
   const more = there.filter((action) => action.more);
   return [
@@ -93,7 +83,7 @@ function Question({ card, action, onDone, onClose }) {
       onClose,
     },
     action.effect,
-    action.reasoned ? h(Reason, { value: reason, onChange: setReason }) : null,
+    h(Reason, { value: reason, onChange: setReason }),
   );
 }
 
@@ -101,7 +91,7 @@ function Reason({ value, onChange }) {
   return h(
     Chakra.Field.Root,
     { mt: 3 },
-    h(Chakra.Field.Label, null, "Reason (recorded with the run)"),
+    h(Chakra.Field.Label, null, "Reason (recorded in the history)"),
     h(Chakra.Input, { size: "sm", maxLength: 1000, value, onChange: (event) => onChange(event.target.value) }),
   );
 }

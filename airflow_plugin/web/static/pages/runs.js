@@ -41,6 +41,18 @@ export function Runs() {
   );
 }
 
+/** The result in a word, and why it is no good one. */
+function Outcome({ run }) {
+  const word = run.result ? h(State, { state: run.result }) : NOTHING;
+  if (!run.error) return word;
+  return h(
+    Chakra.Box,
+    { maxW: "48ch", minW: "24ch" },
+    word,
+    h(Chakra.Text, { color: "fg.error", fontSize: "xs", lineClamp: 2, title: run.error.what, wordBreak: "break-word" }, run.error.what),
+  );
+}
+
 const count = (kind) => (run) => number(run.counts?.[kind]);
 
 const COLUMNS = [
@@ -53,7 +65,7 @@ const COLUMNS = [
   { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, run.stream_key) },
   { title: "Platform", cell: (run) => run.platform },
   { title: "State", cell: (run) => h(State, { state: run.state }) },
-  { title: "Result", cell: (run) => (run.result ? h(State, { state: run.result }) : NOTHING) },
+  { title: "Result", cell: (run) => h(Outcome, { run }) },
   { title: "Duration", sort: "duration", end: true, cell: (run) => duration(run.seconds) },
   { title: "Inserted", end: true, cell: count("inserted") },
   { title: "Updated", end: true, cell: count("updated") },

@@ -2,8 +2,10 @@
 import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
+import { Done } from "../parts/done.js";
 import { Facts, Page } from "../parts/page.js";
 import { Problems } from "../parts/problems.js";
+import { Progress } from "../parts/progress.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
 import { duration, fromNow, moment, NOTHING, number, percent } from "../words.js";
@@ -46,7 +48,7 @@ export function Stream({ platform, streamKey, tab = false }) {
       crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
       actions: stream ? [tab ? null : h(DagLink, { key: "dag", stream }), h(Actions, { key: "actions", card: stream, onDone: after })] : null,
     },
-    done ? h(Done, { result: done, onClose: () => setDone(null) }) : null,
+    done ? h(Done, { key: done.run_id ?? done.what, result: done, path: at("streams", platform, streamKey), stream, onEnd: answer.reload, onClose: () => setDone(null) }) : null,
     h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
   );
 }
@@ -54,16 +56,12 @@ export function Stream({ platform, streamKey, tab = false }) {
 const DagLink = ({ stream }) =>
   h(Chakra.Button, { asChild: true, size: "sm", variant: "ghost" }, h(Router.Link, { to: paths.dag(stream.dag_id) }, "DAG"));
 
-function Done({ result, onClose }) {
-  const run = result.run_id && result.dag_id ? h(PageLink, { to: paths.run(result.dag_id, result.run_id) }, "See the run") : null;
-  return h(Notice, { status: "success", title: result.what ?? "Done", onClose }, run ?? result.parse?.note);
-}
-
 function Content({ stream, tab, onDone }) {
   return h(
     "div",
     null,
     h(Summary, { stream }),
+    stream.progress.map((progress) => h(Progress, { key: progress.run_id, progress })),
     stream.problems.length ? null : h(WhyUnseen, { airflow: stream.airflow }),
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))

@@ -76,6 +76,7 @@ function Version({ stream, version, before, isLast, first, onRollback }) {
       h("span", { title: fromNow(version.at) }, moment(version.at)),
       before ? (changes.length ? null : "changed nothing") : isLast ? "oldest recorded version" : "its changes are on the page of older versions",
     ),
+    version.reason ? h(Chakra.Text, { mt: 1, wordBreak: "break-word" }, `Reason: ${version.reason}`) : null,
     open && changes.length ? h(Chakra.Box, { mt: 2 }, h(Changes, { changes })) : null,
   );
 }

@@ -1,4 +1,4 @@
-"""DagPlan -> airflow DAG. Nothing here may differ from one parse to the next: a difference is a new DAG version."""
+"""DagPlan to Airflow DAG. Nothing here may differ from one parse to the next: a difference is a new DAG version."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
 
 
 def _deadline(plan: DagPlan) -> DeadlineAlert | None:
-    """Return an alert for a run that has not succeeded some time after it was queued; None without one."""
+    """Return the alert for a run that has not succeeded a given time after it was queued; None without one."""
     if plan.deadline is None or plan.notifier is None:
         return None
     alert = {
@@ -88,8 +88,8 @@ def _deadline(plan: DagPlan) -> DeadlineAlert | None:
 def any_asset(uris: tuple[str, ...]) -> BaseAsset | None:
     """Return an expression for an event on any of the assets.
 
-    Those of streams are named in full, so that Airflow shows what started a run. Only the URI of others is known, not
-    the name that their owners gave them.
+    Assets of streams are named in full, so that Airflow shows what started a run. Of others only the URI is known,
+    not the name that their owners gave them.
     """
     own = f"{names.ASSET_SCHEME}://"
     assets = [Asset(uri) if uri.startswith(own) else AssetUriRef(uri) for uri in uris]

@@ -1,4 +1,4 @@
-"""Who is notified of failed and late streams: an Airflow connection to Slack, whose provider is imported only then."""
+"""Who is notified of failed and late streams: an Airflow connection to Slack; its provider is imported only then."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Notifier:
         return f"{self.connection} {self.channel}" if self.channel else self.connection
 
     def send(self, text: str) -> None:
-        """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and whatever goes wrong."""
+        """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and any error of posting."""
         from airflow_plugin.operators.slack import post  # a parse loads as few modules as it can
 
         post(self._message(self._hook().get_conn(), text), SECONDS)
@@ -56,7 +56,7 @@ class Notifier:
 
 @dataclass(frozen=True)
 class NotifyFailure:
-    """A task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only.
+    """A task's on_failure_callback: called when no try is left. Errors in here are only logged.
 
     With `once` only the first of consecutive failed runs is reported.
     """
@@ -114,7 +114,7 @@ def _failed_before(context: Context) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return the text, lines as lines, without what Slack takes for links and mentions, and without what controls."""
+    """Return the text, with its lines, but without Slack's links and mentions and without control characters."""
     from config_schema.printable import printable  # a parse loads as few modules as it can
 
     text = "\n".join(map(printable, text.split("\n")))

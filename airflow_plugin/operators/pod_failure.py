@@ -1,4 +1,4 @@
-"""Why a pod gave no result, in words: what went wrong first, not what went wrong while cleaning up after it."""
+"""Why a pod gave no result, in words: the first error, not those of cleaning up after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPECIFIC = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutExcept
 
 
 def cause_of(error: BaseException) -> BaseException:
-    """Return the most telling error of the chain, or else its first AirflowException."""
+    """Return the most informative error of the chain, otherwise its first AirflowException."""
     chain = list(_chain(error))
     for kind in SPECIFIC:
         for one in reversed(chain):
@@ -28,9 +28,9 @@ def cause_of(error: BaseException) -> BaseException:
 
 
 def in_words(error: BaseException) -> str:
-    """Return one line for the task's error; nothing of the pod's own description.
+    """Return one line for the task's error, without the pod's own description.
 
-    A server's, a registry's or a node's words may hold anything: what controls a log is escaped.
+    Texts of a server, a registry or a node may contain anything: control characters are escaped.
     """
     return printable(_words(error))
 

@@ -1,4 +1,4 @@
-"""What waits in the triggerer for the pod of a deferred task: the provider's trigger, with a log that is escaped."""
+"""Waits in the triggerer for the pod of a deferred task: the provider's trigger, with an escaped log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_plugin.operators.task_log import EscapingLog
 
 
 class JobPodTrigger(KubernetesPodTrigger):
-    """Reports events and errors in the task's log, in which nothing that a node or a registry says forges a line."""
+    """Reports events and errors in the task's log, so that no text of a node or a registry forges a line."""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the provider's trigger stores, under the name of this class."""
@@ -26,7 +26,7 @@ class JobPodTrigger(KubernetesPodTrigger):
 
     @cached_property
     def pod_manager(self) -> AsyncPodManager:
-        """What watches the pod and its events."""
+        """The manager that watches the pod and its events."""
         return _PodManager(async_hook=self.hook)
 
 

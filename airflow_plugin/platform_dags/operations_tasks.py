@@ -1,4 +1,4 @@
-"""The two tasks of a platform's operations DAG: what the run's conf asks for is checked, then done."""
+"""The two tasks of a platform's operations DAG: check the request in the run's conf, then perform it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what view
 
 
 class CheckRequest(OfPlatform):
-    """Fails where the conf asks for what there is not, an action or a stream; else says in its log what it asks."""
+    """Fails if the conf names an action or a stream that does not exist; otherwise logs the request."""
 
     ui_color = "#fff6d8"
 
@@ -59,7 +59,7 @@ class CheckRequest(OfPlatform):
 
 
 class Perform(PlatformTask):
-    """Does what the conf asks for, by a job that writes down who asked. `job` has the options that all have."""
+    """Performs the request with a job that records who made it. `job` has the options that all requests share."""
 
     def execute(self, context: Context) -> None:
         """Do what the run's conf asks for."""
@@ -70,7 +70,7 @@ class Perform(PlatformTask):
 
 
 def requested_operation(context: Context) -> Operation:
-    """Return the operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
+    """Return the operation of a run. Raises AirflowFailException with every problem of its conf."""
     run = context["dag_run"]
     if run.run_type == "asset_triggered":
         return BY_ITSELF
@@ -81,7 +81,7 @@ def requested_operation(context: Context) -> Operation:
 
 
 def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
-    """Return the job that does an operation."""
+    """Return the job that performs an operation."""
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
@@ -115,7 +115,7 @@ def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagR
 
 
 class StreamMissing(StreamFactoryError):
-    """An operation is asked for of a stream that has no row.
+    """An operation is requested for a stream that has no row.
 
     Give the stream_key of a row: dagfactory streams list shows them.
     """
@@ -128,7 +128,7 @@ class StreamMissing(StreamFactoryError):
 
 
 class StreamNotActive(StreamFactoryError):
-    """A run is asked for of a stream that is paused or retired.
+    """A run is requested for a stream that is paused or retired.
 
     Set it to active first: dagfactory streams resume.
     """

@@ -102,6 +102,7 @@ class PlatformSettings:
     schedule: str | None = None
     schedule_assets: tuple[str, ...] = ()
     service_account: str | None = None
+    image_pull_policy: str | None = None  # None: as Kubernetes does by the image's tag
     pool: str | None = None
     priority: int | None = None
     time_slice_seconds: int | None = None

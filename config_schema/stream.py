@@ -65,7 +65,7 @@ class StreamConfig:
     timezone: str = "UTC"
     milestoning: str = "live"
     runner: str = "kubernetes"
-    image_pull_policy: str = "Always"
+    image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     service_account: str | None = None
     resources: dict[str, dict[str, str]] | None = None

@@ -88,6 +88,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         schedule=platform.schedule,
         schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
         service_account=streams.service_account,
+        image_pull_policy=streams.image_pull_policy,
         pool=streams.pool,
         priority=streams.priority,
         time_slice_seconds=streams.time_slice_seconds,

@@ -83,7 +83,7 @@ class PodPlace:
     name: str
     namespace: str
     image: str
-    image_pull_policy: str
+    image_pull_policy: str | None  # None: as Kubernetes does by the image's tag
     image_pull_secrets: tuple[str, ...]
     service_account: str | None
     resources: dict[str, dict[str, str]] | None

@@ -24,7 +24,6 @@ from airflow_plugin.static_dags.static_dag import (
     StaticFiles,
     StaticTask,
 )
-from airflow_plugin.static_dags.static_pod import StaticPod, usual_policy
 from airflow_plugin.static_dags.unfollowed import MERGE_TASK
 from config_schema.errors import StreamFactoryError
 
@@ -109,7 +108,7 @@ def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
         max_active_runs=found["max_active_runs"],
         tags=tuple(found["tags"]),
         tasks=tuple(StaticTask(one["task_id"], one["operator"], tuple(one["downstream"])) for one in found["tasks"]),
-        pod=_with_usual(asked, read.pod.others),
+        pod=replace(asked, others=read.pod.others),
         unread=unread,
         **{key: merge[key] for key in ("retries", "owner", "pool", "priority", "execution_timeout")},
     )
@@ -119,10 +118,6 @@ def _is_merge(task: dict[str, Any]) -> bool:
     pod = task["pod"]
     words = pod["spec"]["containers"][0].get("args") or () if pod else ()
     return pod is not None and (task["task_id"] == MERGE_TASK or any(word in MERGES for word in words))
-
-
-def _with_usual(pod: StaticPod, others: tuple[str, ...]) -> StaticPod:
-    return replace(pod, image_pull_policy=pod.image_pull_policy or usual_policy(pod.image), others=others)
 
 
 def _schedule(found: dict[str, Any], line: int) -> tuple[str | None, dict[str, Unread]]:

@@ -182,7 +182,7 @@ def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:
         name=names.pod_name(config.platform_name, config.stream_key),
         namespace=config.namespace_name,
         image=config.datasurface_docker_image,
-        image_pull_policy=config.image_pull_policy,
+        image_pull_policy=config.image_pull_policy or settings.image_pull_policy,
         image_pull_secrets=config.image_pull_secrets,
         service_account=config.service_account,
         resources=config.resources,

@@ -98,7 +98,7 @@ def place(settings: PlatformSettings, task: str) -> PodPlace | None:
         name=names.pod_name(settings.platform_name, task.replace("_", "-")),
         namespace=str(settings.namespace_name),
         image=str(settings.datasurface_docker_image),
-        image_pull_policy="IfNotPresent",
+        image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.allowed.image_pull_secrets,
         service_account=settings.service_account,
         resources=None,

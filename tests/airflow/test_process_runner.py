@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -44,9 +45,15 @@ JOB = MergeJob(
 
 @pytest.fixture
 def airflow_exceptions(airflow_here):
-    from airflow.sdk import exceptions
+    from airflow.sdk.exceptions import AirflowException
 
-    return exceptions
+    from airflow_plugin.airflow_versions import AirflowFailException, AirflowSkipException
+
+    return SimpleNamespace(
+        AirflowException=AirflowException,
+        AirflowFailException=AirflowFailException,
+        AirflowSkipException=AirflowSkipException,
+    )
 
 
 @pytest.fixture

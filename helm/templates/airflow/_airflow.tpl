@@ -76,7 +76,9 @@ secret is missing, nobody is notified; Airflow starts nevertheless.
 {{- define "streamFactory.airflowContainer" -}}
 {{- $context := index . 0 -}}
 image: {{ $context.Values.airflow.image | quote }}
-imagePullPolicy: {{ $context.Values.imagePullPolicy }}
+{{- with $context.Values.imagePullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
 resources:
   {{- toYaml (index . 1) | nindent 2 }}
 {{ include "streamFactory.containerSecurity" $context }}

@@ -228,6 +228,15 @@ def test_a_settings_file_that_is_missing_broken_or_open_to_all(well, change, lev
     assert said in text
 
 
+def test_images_whose_name_may_mean_another_image_tomorrow_are_named(well):
+    settings = json.loads(well.settings_file.read_text())
+    images = {"datasurface_docker_image": "merge-job:latest", "allowed": {"datasurface_docker_image": ["m:1", "m"]}}
+    well.settings_file.write_text(json.dumps({**settings, **images}))
+    found = [text for level, area, text in well.doctor() if (level, area) == ("warning", "settings")]
+    assert [text.partition(":")[0] for text in found] == ["merge-job"]
+    assert "merge-job:latest, m: another image may stand under this name tomorrow" in found[0]
+
+
 def test_settings_that_are_not_what_the_model_says(well):
     settings = json.loads(well.settings_file.read_text())
     well.settings_file.write_text(json.dumps({**settings, "namespace_name": "elsewhere", "max_chain": 7}))

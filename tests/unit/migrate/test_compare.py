@@ -80,6 +80,7 @@ def test_what_a_model_says_otherwise_is_a_difference():
         "dag.retries": (1, 2),
         "dag.owner": ("ingestion", "airflow"),
         "dag.tags": (["ingestion", "yellowlive", "Store1"], ["YellowLive", "live", "Store1"]),
+        "pod.image_pull_policy": ("Always", "IfNotPresent"),
         "pod.resources": ({"requests": {"memory": "256Mi", "cpu": "100m"}}, None),
     }
 

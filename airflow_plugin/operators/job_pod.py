@@ -44,6 +44,12 @@ class JobPod(KubernetesPodOperator):
         """Where the provider reports events and the states of containers."""
         return EscapingLog(super().log)
 
+    def build_pod_request_obj(self, context: Any = None, **kwargs: Any) -> k8s.V1Pod:
+        """Build the pod, without a variable for each Service of its namespace: no argument of the provider says so."""
+        pod: k8s.V1Pod = super().build_pod_request_obj(context, **kwargs)
+        pod.spec.enable_service_links = False
+        return pod
+
     def on_kill(self) -> None:
         """Delete the pod, even if its request was still under way."""
         if self.pod is None:  # ended while the request was under way

@@ -185,7 +185,7 @@ def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:
         image_pull_policy=config.image_pull_policy or settings.image_pull_policy,
         image_pull_secrets=config.image_pull_secrets,
         service_account=config.service_account,
-        resources=config.resources,
+        resources=config.resources or settings.pod_resources,
         node_selector=config.node_selector,
         tolerations=config.tolerations,
         keep_failed=config.on_failed_pod == "keep",

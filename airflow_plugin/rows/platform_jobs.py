@@ -101,7 +101,7 @@ def place(settings: PlatformSettings, task: str) -> PodPlace | None:
         image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.allowed.image_pull_secrets,
         service_account=settings.service_account,
-        resources=None,
+        resources=settings.pod_resources,
         node_selector=None,
         tolerations=(),
         keep_failed=False,

@@ -164,6 +164,7 @@ def test_the_pod_has_the_arguments_the_secrets_by_reference_and_the_least_rights
     )
     spec, container = pod["spec"], pod["spec"]["containers"][0]
     assert container["image"] == "registry.example/merge-job:0.1.0"
+    assert spec["enableServiceLinks"] is False
     assert "imagePullPolicy" not in container  # Kubernetes decides by the tag
     assert container["args"][:2] == ["merge", "--platform=YellowLive"]
     assert "--postgres-database={{ conn.postgres.password }}" in container["args"]

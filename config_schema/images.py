@@ -10,7 +10,7 @@ TAG = re.compile(r":([^:/]+)$")
 def is_mutable(image: str) -> bool:
     """Return whether another image may stand under the name tomorrow: it has no digest, and the tag `latest` or none.
 
-    Kubernetes pulls such an image for each pod, unless it is told otherwise.
+    Kubernetes pulls such an image for each pod, unless its pull policy says otherwise.
     """
     if "@" in image:
         return False

@@ -1,4 +1,4 @@
-"""What people may ask of a platform's operations DAG: the conf of its runs, checked. Pure, for the web pages too.
+"""Requests to a platform's operations DAG: the conf of its runs, checked. Pure, for the web pages too.
 
 {"action": "reset_batch", "stream_key": "Store1", "by": "alice", "reason": "the source was restored"}
 """
@@ -29,7 +29,7 @@ LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
 
 class Action(Enum):
-    """What the operations DAG can be asked to do."""
+    """The actions of the operations DAG."""
 
     RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
     ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
@@ -44,7 +44,7 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """What is asked for, and by whom: an Airflow user, or whatever names a person to others."""
+    """A request and the person who makes it: an Airflow user, or another name."""
 
     action: Action
     by: str
@@ -63,7 +63,7 @@ class Operation:
 
 
 def operation(conf: object) -> Operation:
-    """Return the operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the operation in a conf. Raises ProblemsFound with every problem in it."""
     if not isinstance(conf, Mapping):
         what = f"it is no object but a {type(conf).__name__}"
         raise ProblemsFound(
@@ -76,9 +76,9 @@ def operation(conf: object) -> Operation:
 
 
 def flags_of_run(conf: object) -> tuple[str, ...]:
-    """Return what a run's conf adds to its merge job: large deletes allowed, and who allowed them.
+    """Return the options that a run's conf adds to its merge job: large deletes, and who allowed them.
 
-    Raises ProblemsFound for a conf of another form.
+    Raises ProblemsFound for an invalid conf.
     """
     if not isinstance(conf, Mapping) or ALLOW_DELETES not in conf:
         return ()

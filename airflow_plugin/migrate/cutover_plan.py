@@ -1,4 +1,4 @@
-"""What a cutover finds before its first step: the DAGs of a file, their rows, and whether all it needs is there."""
+"""The checks before the first step of a cutover: the DAGs of a file, their rows, and everything that it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pod that the factory's merge task asks for, in the shape in which a static file's is known."""
+"""The pod that the factory's merge task requests, in the same form as a static file's."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Static DAG files loaded for real, where that is asked for: in a child process with an emptied environment.
+"""Loads static DAG files for real, if that is asked for: in a child process with an empty environment.
 
-What the syntax tree does not tell is known then; what the file reads of its environment it does not find.
+This finds values that the syntax tree does not contain; what a file reads from its environment is missing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHOWN = 300
 
 
 def loaded_files(read: StaticFiles) -> StaticFiles:
-    """Return the same DAGs as they are when their files are loaded; a file that does not load is a Problem."""
+    """Return the same DAGs as loaded from their files; a file that does not load is a Problem."""
     problems = list(read.problems)
     dags: list[StaticDag] = []
     for file in dict.fromkeys(dag.file for dag in read.dags):
@@ -95,7 +95,7 @@ def _loaded(file: Path) -> list[dict[str, Any]]:
 
 
 def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
-    """Return the DAG that was read, completed by its loaded self; what only the tree has in `others` is kept."""
+    """Return the DAG from the syntax tree, completed by the loaded one; `others` come from the tree only."""
     merge = next(task for task in found["tasks"] if _is_merge(task))
     pod = merge["pod"]
     asked = pod_of_manifest(pod, keep_failed=pod["keep_failed"], deferrable=pod["deferrable"])

@@ -1,6 +1,6 @@
-"""A stream run by the factory beside its static DAG, for a trial: its row, and all that it leaves behind.
+"""A stream that the factory runs beside its static DAG for a trial: its row, and everything that it leaves.
 
-Its name has `__shadow`, so its DAG, its merge tables and its batches are its own; nobody else's are touched.
+Its name contains `__shadow`, so its DAG, merge tables and batches are its own; it changes nobody else's.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def shadow_change(config: StreamConfig) -> RowChange:
 
 
 class ModelNotSynced(StreamFactoryError):
-    """No synced model is recorded for the platform, so that no job could run: jobs take theirs from it.
+    """No synced model is recorded for the platform, so no job could run.
 
     Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync.
     """
@@ -58,7 +58,7 @@ class ModelNotSynced(StreamFactoryError):
 
 
 class NotShadow(StreamFactoryError):
-    """A shadow is to be removed, and the row that is named is a stream's own.
+    """The row that should be removed as a shadow is a normal stream.
 
     Name the shadow's stream_key; dagfactory streams retire retires a stream, and keeps its tables.
     """
@@ -72,7 +72,7 @@ class NotShadow(StreamFactoryError):
 
 
 def check_model(table: PlatformStreams) -> None:
-    """Raise ModelNotSynced if no model was synced: a job takes the model of the synced commit."""
+    """Raise ModelNotSynced if no model was synced: a job uses the model of the synced commit."""
     if ModelState(table.session).commit() is None:
         raise ModelNotSynced(table.name, table.platform)
 

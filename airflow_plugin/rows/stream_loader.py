@@ -1,4 +1,4 @@
-"""What settings and streams there are; where file or table is down or lacks them, those of the last-good snapshot."""
+"""Loads settings and streams; if file or table cannot be read or lack them, those of the last-good snapshot."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Known:
-    """The streams, and where they are from: `age` (seconds) and `trouble` where that is the snapshot."""
+    """The streams, and their origin: `age` (seconds) and `trouble` if they are from the snapshot."""
 
     now: LastGood
     before: LastGood | None = None
@@ -53,12 +53,12 @@ class Known:
 
     @property
     def age(self) -> float:
-        """Seconds since the table was last seen to be so."""
+        """Seconds since the table last had this state."""
         return self.now.age
 
 
 def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
-    """Return the platform's settings, or those last parsed by and what is wrong with their file.
+    """Return the platform's settings, or those of the last parse and the error in their file.
 
     Raises StreamFactoryError if the file cannot be used and there is no snapshot.
     """
@@ -102,10 +102,10 @@ def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
 
 
 def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
-    """Return the stream of a DAG id, for a worker, by its row; with `last_good` also by the snapshot.
+    """Return the stream of a DAG id, for a worker, from its row; with `last_good` also from the snapshot.
 
-    The snapshot holds all streams, so that reading it takes longer the more there are. It is read in any case if the
-    table cannot be read. Raises StreamFactoryError if neither has the row.
+    The snapshot contains all streams, so reading it takes longer the more there are. It is always read if the table
+    cannot be read. Raises StreamFactoryError if neither has the row.
     """
     keys = candidate_keys(settings.platform_name, dag_id)
     if not keys:
@@ -132,9 +132,9 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
 def _updated(
     settings: PlatformSettings, known: Mapping[str, KnownStream], rows: Sequence[TableRow]
 ) -> dict[str, KnownStream]:
-    """Return the streams as the rows have them; those are forgotten that were purged once they were retired.
+    """Return the streams of the rows, without those that were purged after they were retired.
 
-    The history is asked only where a row is gone.
+    The history is read only if a row is gone.
     """
     gone = known.keys() - {row.stream_key for row in rows}
     if not gone:
@@ -152,7 +152,7 @@ def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:
 
 
 def keep(settings: PlatformSettings, known: Known, own: Mapping[str, KnownStream]) -> None:
-    """Keep the streams for a parse that finds the table away; `own` are those of this shard, as they were judged."""
+    """Store the streams for a parse that cannot read the table; `own` are the evaluated ones of this shard."""
     platform, path = settings.platform_name, snapshot_path(settings.platform_name)
     try:
         with writing(path):

@@ -1,4 +1,4 @@
-"""What a platform has of a model: the datasets that it loads, and the views that its consumers get of them. Pure."""
+"""What a platform uses of a model: the datasets that it loads, and the views that its consumers get. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIVE_VIEWS, FORENSIC_VIEWS = ("live",), ("live", "full", "asof")
 
 @dataclass(frozen=True)
 class View:
-    """A dataset as a dataset group's consumers see it on a platform."""
+    """A dataset as the consumers of a dataset group see it on a platform."""
 
     workspace: str
     role: str
@@ -25,7 +25,7 @@ class View:
 
 @dataclass(frozen=True)
 class Consumption:
-    """What a platform has of a model: datasets by `Store1.customers`, and views by that and the dataset group."""
+    """What a platform uses of a model: datasets by `Store1.customers`, and views by that and the dataset group."""
 
     platform: Platform | None
     tables: dict[str, tuple[Datastore, Dataset]]

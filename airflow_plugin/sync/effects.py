@@ -1,7 +1,7 @@
-"""What a change of the model does to merge tables, consumers' views, masks, quality checks and rights. Pure.
+"""The effects of a model change on merge tables, consumers' views, masks, quality checks and rights. Pure.
 
-The next batch of a stream changes its tables, and the views that read them follow; here it is said before. What a
-platform's database has by now is not looked at, but for which tables have been loaded: one that was not is made new.
+The next batch of a stream changes its tables, and the views that read them follow; this module tells it before. It does
+not look at a platform's database, except for which tables have been loaded: the others are created new.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from config_schema.model.sql_types import long_name
 
 
 class EffectKind(Enum):
-    """On what a change of the model has an effect."""
+    """The kinds of things that a change of the model affects."""
 
     TABLE = "table"
     VIEW = "view"
@@ -28,7 +28,7 @@ class EffectKind(Enum):
 
 
 class Sign(Enum):
-    """Whether something comes, goes or becomes something else."""
+    """Whether something is added, removed or changed."""
 
     NEW = "+"
     CHANGED = "~"
@@ -37,7 +37,7 @@ class Sign(Enum):
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing that a change of the model does, to the thing of this name, in words."""
+    """One effect of a model change on the thing of this name, in words."""
 
     kind: EffectKind
     sign: Sign
@@ -92,7 +92,7 @@ def _on_merge_store(before: Platform, after: Platform) -> Iterator[Effect]:
 
 
 def _on_columns(table: str, before: Dataset, after: Dataset) -> Iterator[Effect]:
-    """Yield what becomes of a loaded table. Whatever data cannot follow is refused elsewhere (safety.py)."""
+    """Yield the effects on a loaded table. safety.py refuses changes that its data cannot follow."""
     was, is_ = ({one.name: long_name(one.type) for one in of.columns} for of in (before, after))
     changes = [
         f"column {name} {kind} is new: the next batch reads all rows" for name, kind in is_.items() if name not in was

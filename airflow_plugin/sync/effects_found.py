@@ -1,4 +1,4 @@
-"""The effects of a sync beside rows, by platform: from the models before and after, and from which tables exist."""
+"""The effects of a sync beside rows, by platform: from the models before and after, and the existing tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from config_schema.model.mapping import Model
 
 @dataclass(frozen=True)
 class Effects:
-    """What a sync does beside rows, by platform, and the datasets (`Store1.customers`) that any of them has loaded."""
+    """The effects of a sync beside rows, by platform, and the datasets (`Store1.customers`) that any has loaded."""
 
     by_platform: Mapping[str, tuple[Effect, ...]] = field(default_factory=dict)
     loaded: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ def read_effects(
 
 
 def _tables(platform: str, *models: Model) -> dict[str, str]:
-    """Return, by the name of its merge table, each dataset that the platform has or could have loaded."""
+    """Return, by the name of its merge table, each dataset that the platform has loaded or could have."""
     return {
         merge_table(platform, store, dataset): f"{store.name}.{dataset.name}"
         for model in models

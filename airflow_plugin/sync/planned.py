@@ -1,4 +1,4 @@
-"""The merge stores of a sync, opened, and its plan: those of the model's platforms, and of platforms that left it."""
+"""The open merge stores of a sync, and its plan: of the model's platforms, and of platforms that have left it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from config_schema.model import Platform
 
 @dataclass(frozen=True)
 class Planned:
-    """What `apply` takes; `left` are the platforms that the model had at the commit applied last, and has no more.
+    """What `apply` takes; `left` are the platforms that have left the model since the commit applied last.
 
     `lacks_compiled` says that a platform has no compiled model of the commit yet, which its jobs need.
     """
@@ -64,7 +64,7 @@ def planned(
 
 
 def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[ConnectedStore]) -> Callable[[str], Model]:
-    """Return what gives the models that platforms run now: by what was compiled of them where they are code."""
+    """Return a reader of the models that platforms run now: from what was compiled if they are code."""
     commits = commits_before(plan)
     known = {
         commit: [one for found in compiled_by_platform(stores, commit).values() for one in found] for commit in commits
@@ -80,7 +80,7 @@ def _lacks_compiled(source: CommittedModel, stores: Iterable[ConnectedStore]) ->
 
 
 def _left(plan: Plan, source: CommittedModel, model_at: Callable[[str], Model]) -> Iterator[Platform]:
-    """Yield each platform that left once, as the model had it at a commit that platforms still run."""
+    """Yield each platform that has left once, as in the model of a commit that platforms still run."""
     seen = {platform.name for platform in source.model.ecosystem.platforms}
     for commit in commits_before(plan):
         # A commit whose model cannot be had is refused by name before anything is applied (safety.py).

@@ -1,4 +1,4 @@
-"""What a sync refuses unless it is asked to: going back in the model's history, and changes that data cannot follow."""
+"""What a sync refuses by default: going back in the model's history, and changes that data cannot follow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RollbackRefused(StreamFactoryError):
 
 
 class LastModelMissing(StreamFactoryError):
-    """The model that was applied last cannot be had, so that nobody can tell which changes data cannot follow.
+    """The model that was applied last cannot be read, so nobody knows which changes data cannot follow.
 
     Nothing: each job refuses such changes of its own tables.
     """
@@ -52,14 +52,14 @@ class LastModelMissing(StreamFactoryError):
 
 @dataclass(frozen=True)
 class Incompatible:
-    """A dataset (`Store1.customers`) and what of it changes so that its merge tables cannot follow."""
+    """A dataset (`Store1.customers`), and a change that its merge tables cannot follow."""
 
     dataset: str
     what: str
 
 
 def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
-    """Raise RollbackRefused if a platform has a commit that the plan's does not descend from."""
+    """Raise RollbackRefused if the plan's commit does not descend from a platform's commit."""
     for commit, platform in commits_before(plan).items():
         if not descends_from(commit):
             raise RollbackRefused(platform, plan.commit, commit)
@@ -75,11 +75,9 @@ def refuse_incompatible(
 ) -> None:
     """Raise ProblemsFound for incompatible changes of datasets not `allowed` by name (`Store1.customers`).
 
-    Keys and types of a dataset that is not `loaded` anywhere may change: its first load makes the table. None: it is
-    not known which are.
-
-    If the model of the commit applied last is lost, for instance because its branch was rewritten, `warned` is called;
-    if it is None, or if a retry can help, StreamFactoryError is raised.
+    Keys and types of a dataset that is not `loaded` anywhere may change, because its first load creates the table.
+    None: it is not known which are. If the model of the commit applied last is lost, for example because its branch
+    was rewritten, `warned` is called; if it is None, or if a retry can help, StreamFactoryError is raised.
     """
     problems = []
     for commit in commits_before(plan):
@@ -101,7 +99,7 @@ def refuse_incompatible(
 
 
 def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
-    """Raise ProblemsFound for new streams with the DAG id of a static file; with `owner` None nothing is looked up."""
+    """Raise ProblemsFound for new streams with the DAG id of a static file; without `owner` nothing is checked."""
     problems = [
         problem
         for platform in plan.platforms
@@ -118,7 +116,7 @@ def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
 def incompatible_changes(
     before: Ecosystem, after: Ecosystem, loaded: Collection[str] | None = None
 ) -> Iterator[Incompatible]:
-    """Yield changed keys, columns that no longer hold every value, and datasets that are gone though in use.
+    """Yield changed keys, columns that cannot contain every value any more, and missing datasets in use.
 
     Of datasets that are not `loaded`, if that is known, only the last.
     """

@@ -1,6 +1,6 @@
-"""What can be asked of a stream beside another config: by its row's status, or by triggering a DAG.
+"""Actions on a stream other than changing its config: by its row's status, or by triggering a DAG.
 
-The api-server works on no batch and no view itself: the platform's operations DAG does, with a checked conf.
+The api-server itself works on no batch and no view: the platform's operations DAG does, with a checked conf.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LONGEST_NAME = 200  # of a user, in a conf
 def change_status(
     user: User, settings: PlatformSettings, key: str, word: str, reason: str | None = None
 ) -> dict[str, Any]:
-    """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
+    """Pause, resume or retire a stream; return the result. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
     def changing(table: PlatformStreams, now: queries.RowVersion | None) -> RowChange | None:
@@ -91,7 +91,7 @@ def _is_paused(dag_id: str, status: int) -> bool:
 
 
 def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
-    """Refuse a request while a run waits: nobody fills the queue that all streams share. Raises Refused."""
+    """Refuse a request while a run waits, so that nobody fills the queue that all streams share. Raises Refused."""
     with create_session(scoped=False) as session:
         waiting = session.execute(
             select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running")))

@@ -1,4 +1,4 @@
-"""The platforms: those with a settings file here, and how each stands."""
+"""The platforms with a settings file here, and the state of each."""
 
 from __future__ import annotations
 
@@ -70,7 +70,10 @@ def named_platform(platform: str) -> PlatformSettings:
 
 
 def platform_states(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
-    """Return each platform of which the user may see anything, queried in parallel: one outage delays no other."""
+    """Return each platform of which the user may see anything.
+
+    They are queried in parallel, so that one outage delays no other.
+    """
     dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:
         asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]

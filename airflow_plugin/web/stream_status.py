@@ -1,4 +1,4 @@
-"""A stream as a card: its state, and what lists show of it. Pure."""
+"""A stream as a card: its state, and what lists show. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True)
 class Card:
-    """A stream, its DAG if Airflow has one, and how it stands now."""
+    """A stream, its DAG if Airflow has one, and its current state."""
 
     stream: StreamFacts
     dag: DagFacts | None
@@ -87,7 +87,7 @@ class Card:
 
 
 def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
-    """Return a stream's card, whose state is the worst that applies. `now` is by this machine's clock."""
+    """Return a stream's card; its state is the worst that applies. `now` is by this machine's clock."""
     now += stream.clock_ahead
     look, active = stream.last.look, stream.status == "active"
     lateness = late(stream.latency_seconds, look, stream.updated_at, now) if active else None
@@ -111,7 +111,7 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
 
 
 def clash(stream: StreamFacts, dag: DagFacts | None) -> tuple[Problem, ...]:
-    """Return what is wrong where a static file has the stream's DAG at present."""
+    """Return the problem if a static file has the stream's DAG at present."""
     file = None if dag is None or dag.is_stale or stream.status == "retired" else dag.file
     platform = names.platform_name(stream.platform)
     return tuple(problem for _, problem in clashes(platform, [stream.stream_key], lambda _: file))

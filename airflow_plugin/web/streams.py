@@ -1,4 +1,4 @@
-"""A platform's streams as lists show them: read once in a second, judged once in a version of the table."""
+"""A platform's streams as lists show them: read at most once a second, evaluated once per version of the table."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FRESH_SECONDS = 1.5
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """What a row says, as far as it can be read, and what the factory has against it."""
+    """The content of a row, as far as it can be read, and its problems."""
 
     platform: str  # yellowlive
     stream_key: str
@@ -86,7 +86,7 @@ def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
 
 
 def forget(settings: PlatformSettings) -> None:
-    """Read them again for the next request: this one has changed them."""
+    """Read them again for the next request, because this one has changed them."""
     known = _known(settings.platform_name)
     with known.lock:  # whoever reads them now may have begun before the change
         known.read_at = 0.0

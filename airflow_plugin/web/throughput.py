@@ -1,4 +1,4 @@
-"""The rows that a platform's streams moved in each hour of the last day; looked for once in a while."""
+"""The rows that a platform's streams changed in each hour of the last day; computed at intervals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Known:
 
 
 def rows_changed_of(platform: PlatformState) -> list[dict[str, Any]]:
-    """Return what the streams that the user may see moved, by hour. Raises StreamFactoryError."""
+    """Return the rows changed by the streams that the user may see, by hour. Raises StreamFactoryError."""
     seen = {one.stream.stream_key for one in platform.cards}
     known = _fresh(platform.settings)
     # Most users see all streams, and there may be thousands of them in each hour.

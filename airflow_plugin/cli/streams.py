@@ -13,6 +13,7 @@ from airflow_plugin.cli.old_options import with_old_options
 from airflow_plugin.cli.options import Json, PlatformName, PlatformNames
 from airflow_plugin.cli.streams_preview import preview
 from airflow_plugin.cli.streams_purge import purge
+from airflow_plugin.cli.streams_reload import reload
 from config_schema.echo import echo_text
 
 streams = typer.Typer(help="Look at a platform's streams, and change them by hand.", no_args_is_help=True)
@@ -165,5 +166,6 @@ def export(platform: PlatformNames, out: streams_change.Out = Path("-")) -> None
 
 for command in streams_change.COMMANDS:
     streams.command()(command)
+streams.command()(reload)
 streams.command()(purge)
 streams.command("import")(streams_change.import_)

@@ -58,20 +58,25 @@ class StreamData:
         return [*(f"{schema}.{name}" for schema, name in (*self.views, *self.tables)), *functions]
 
 
-def stream_data(session: ControlSession, stream_keys: Collection[str]) -> dict[str, StreamData]:
-    """Return what each of these streams has in the schema, in the archive and in consumers' schemas."""
+def stream_data(
+    session: ControlSession, stream_keys: Collection[str], *, dataset: str | None = None, archived: bool = True
+) -> dict[str, StreamData]:
+    """Return what each of these streams has in the schema, in the archive and in consumers' schemas.
+
+    With a `dataset` only what is of that; not `archived` leaves the archive out.
+    """
     found = {key: StreamData() for key in stream_keys}
     owners: dict[tuple[str, str], StreamData] = {}
-    schemas = [session.schema, names.archive_schema(session.platform)]
+    schemas = [session.schema, *([names.archive_schema(session.platform)] if archived else [])]
     for schema, name, size, comment in session.run(STATEMENTS["tables"], {"schemas": schemas}):
-        one = _of_stream(session, found, comment)
+        one = _of_stream(session, found, comment, dataset)
         if one is not None:
             one.tables.append((schema, name))
             one.bytes += size
             owners[schema, name] = one
     consumed = _add_views(session, owners)
     for schema, name, arguments, comment in session.run(STATEMENTS["functions"]):
-        one = _of_stream(session, found, comment) or consumed.get(_consumed(schema, comment))
+        one = _of_stream(session, found, comment, dataset) or consumed.get(_consumed(schema, comment))
         if one is not None and arguments in FUNCTIONS:
             one.functions.append((schema, name, arguments))
     return found
@@ -99,17 +104,43 @@ def drop(session: ControlSession, stream_key: str, found: StreamData) -> None:
 
     Raises JobOnStream while a job is running on it, TableInUse for what others have built on a table or view of it.
     """
+    lock_stream(session, stream_key)
+    drop_objects(session, found)
+    for table in _tables_with_keys(session):
+        session.run(STATEMENTS["forget"], {"key": stream_key}, of=sql.Identifier(session.schema, table))
+
+
+def lock_stream(session: ControlSession, stream_key: str) -> None:
+    """Keep jobs from the stream until the transaction ends. Raises JobOnStream."""
     lock = stream_lock(session.schema, session.platform, stream_key)
     if not session.run(STATEMENTS["take_stream_lock"], {"lock": lock})[0][0]:
         raise JobOnStream(stream_key)
+
+
+def open_batch(session: ControlSession, stream_key: str) -> int | None:
+    """Return the number of the stream's batch that is staged and not merged; None if there is none."""
+    if not session.has_table(names.batch_metrics_table(session.platform)):
+        return None
+    rows = session.run(STATEMENTS["open_batch"], {"key": stream_key})
+    return int(rows[0][0]) if rows else None
+
+
+def forget_maps(session: ControlSession, stream_key: str, datasets: Collection[str]) -> None:
+    """Use the row maps of datasets no more, so that their next batch reads every row."""
+    table = names.row_maps_table(session.platform)
+    if session.has_table(table):
+        values = {"key": stream_key, "datasets": list(datasets)}
+        session.run(STATEMENTS["forget_maps"], values, row_maps=sql.Identifier(session.schema, table))
+
+
+def drop_objects(session: ControlSession, found: StreamData) -> None:
+    """Drop functions, views and tables. Raises TableInUse for what others have built on one of them."""
     session.run(STATEMENTS["set_lock_timeout"], {"milliseconds": LOCK_MILLISECONDS})
     for schema, name, arguments in found.functions:
         session.run(STATEMENTS[FUNCTIONS[arguments]], of=sql.Identifier(schema, name))
     for kind, of_kind in (("drop_view", found.views), ("drop_table", found.tables)):
         for schema, name in of_kind:
             _drop(session, kind, schema, name)
-    for table in _tables_with_keys(session):
-        session.run(STATEMENTS["forget"], {"key": stream_key}, of=sql.Identifier(session.schema, table))
 
 
 def _drop(session: ControlSession, kind: str, schema: str, name: str) -> None:
@@ -121,10 +152,13 @@ def _drop(session: ControlSession, kind: str, schema: str, name: str) -> None:
         raise TableInUse(f"{schema}.{name}") from error
 
 
-def _of_stream(session: ControlSession, found: Mapping[str, StreamData], comment: str) -> StreamData | None:
+def _of_stream(
+    session: ControlSession, found: Mapping[str, StreamData], comment: str, dataset: str | None
+) -> StreamData | None:
     """Return the stream that a comment names, as those of tables and of as-of functions beside them do."""
     of = parsed_comment(comment)
-    return found.get(str(of.get("stream"))) if of.get("platform") == session.platform else None
+    is_of = of.get("platform") == session.platform and dataset in (None, of.get("dataset"))
+    return found.get(str(of.get("stream"))) if is_of else None
 
 
 def _tables_with_keys(session: ControlSession) -> Iterator[str]:

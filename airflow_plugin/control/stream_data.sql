@@ -51,3 +51,11 @@ DROP FUNCTION {of}(timestamptz)
 
 -- name: forget
 DELETE FROM {of} WHERE key = %(key)s
+
+-- name: open_batch
+SELECT batch_id FROM {metrics} WHERE key = %(key)s AND batch_status = 'ingested' ORDER BY batch_id DESC LIMIT 1
+
+-- name: forget_maps
+-- As a job does it: when the last full batch was, and what is said of strategies, stays.
+UPDATE {row_maps} SET kind = NULL, guard = CASE WHEN jsonb_typeof(guard) = 'object' THEN guard - 'map' END
+WHERE key = %(key)s AND dataset = ANY(%(datasets)s)

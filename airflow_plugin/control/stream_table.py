@@ -217,6 +217,10 @@ class StreamTable:
         for stream_key in stream_keys:
             self._run("adopt_row", {"stream_key": stream_key} | author)
 
+    def note(self, stream_key: str, action: str, changed_by: str) -> None:
+        """Write into the history what was asked for; the row stays as it is."""
+        self._run("note_action", {"stream_key": stream_key, "action": action, "changed_by": changed_by})
+
     def purge(self, stream_key: str, changed_by: str) -> None:
         """Delete a retired row; its history stays, and says who did it."""
         self._run("purge_row", {"stream_key": stream_key, "changed_by": changed_by})

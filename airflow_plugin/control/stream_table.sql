@@ -73,6 +73,15 @@ SELECT stream_key, 'adopt', %(changed_by)s, statement_timestamp(), %(model_commi
        config_json, status, config_json, status
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
+-- name: note_action
+-- Something was asked for that is no change of the row.
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+FROM {stream_table} WHERE stream_key = %(stream_key)s
+
 -- name: purge_row
 WITH gone AS (
     DELETE FROM {stream_table} WHERE stream_key = %(stream_key)s AND status = 'retired'

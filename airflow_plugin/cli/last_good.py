@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Streams = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[STREAM]...", help="With --forget: only these streams; else all whose rows are gone."),
+    typer.Argument(metavar="STREAM", help="With --forget: only these streams; else all whose rows are gone."),
 ]
 Forget = Annotated[
     bool, typer.Option("--forget", help="Forget streams whose rows are gone though they were never retired.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_plugin.streams.opening import PlatformStreams
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
-Streams = Annotated[list[str] | None, typer.Argument(metavar="[STREAM]...", help="Stream keys.")]
+Streams = Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Stream keys.")]
 Match = Annotated[
     str | None, typer.Option("--match", metavar="PATTERN", help="All with keys like this; * and ? stand for anything.")
 ]

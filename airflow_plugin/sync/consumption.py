@@ -18,6 +18,7 @@ class View:
 
     workspace: str
     role: str
+    table: str  # the merge table that it reads
     names: tuple[str, ...]
     columns: tuple[str, ...]
     masked: frozenset[str]
@@ -72,7 +73,8 @@ def _view(platform: Platform, workspace: Workspace, group: str, role: str, store
     short = names.platform_name(platform.name)
     made = (names.consumer_view(short, workspace.name, group, store.name, dataset.name, kind) for kind in kinds)
     hidden = frozenset(one.name for one in dataset.columns if one.classification not in workspace.may_see)
-    return View(workspace.name, role, tuple(made), tuple(one.name for one in dataset.columns), hidden)
+    table = merge_table(platform.name, store, dataset)
+    return View(workspace.name, role, table, tuple(made), tuple(one.name for one in dataset.columns), hidden)
 
 
 def merge_table(platform: str, store: Datastore, dataset: Dataset) -> str:

@@ -56,7 +56,7 @@ def model_effects(before: Model | None, after: Model, platform: str, loaded: Col
     Without a model `before`, everything is new.
     """
     was, is_ = consumption(before, platform), consumption(after, platform)
-    return (*_on_tables(was, is_, platform, loaded), *_on_views(was, is_), *_on_rights(was, is_))
+    return (*_on_tables(was, is_, platform, loaded), *_on_views(was, is_, loaded), *_on_rights(was, is_))
 
 
 def _on_tables(was: Consumption, is_: Consumption, platform: str, loaded: Collection[str]) -> Iterator[Effect]:
@@ -74,7 +74,7 @@ def _on_tables(was: Consumption, is_: Consumption, platform: str, loaded: Collec
             if table in loaded:
                 yield from _on_columns(table, before, dataset)
             yield from _on_checks(key, before, dataset)
-    for key in was.tables.keys() - is_.tables.keys():
+    for key in (key for key in was.tables if key not in is_.tables):
         what = "no dataset group of this platform uses it any more: its rows stay, and no batch writes it"
         yield Effect(EffectKind.TABLE, Sign.GONE, merge_table(platform, *was.tables[key]), what)
 
@@ -119,7 +119,8 @@ def _on_checks(dataset: str, before: Dataset | None, after: Dataset) -> Iterator
             yield Effect(EffectKind.CHECK, Sign.NEW, f"{dataset} {check.name}", what)
         elif was[check.name] != check:
             yield Effect(EffectKind.CHECK, Sign.CHANGED, f"{dataset} {check.name}", _changed(was[check.name], check))
-    for name in was.keys() - {one.name for one in after.checks}:
+    now = {one.name for one in after.checks}
+    for name in (name for name in was if name not in now):
         yield Effect(EffectKind.CHECK, Sign.GONE, f"{dataset} {name}", "no longer checked")
 
 
@@ -138,17 +139,18 @@ def _plain(value: object) -> str:
     return str(value.value if isinstance(value, Enum) else value)
 
 
-def _on_views(was: Consumption, is_: Consumption) -> Iterator[Effect]:
+def _on_views(was: Consumption, is_: Consumption, loaded: Collection[str]) -> Iterator[Effect]:
+    """Yield the effects on views. One whose table was never loaded is not there, so that nothing of it changes."""
     for key, view in is_.views.items():
         before = was.views.get(key)
         if before is None:
             for name in view.names:
                 yield Effect(EffectKind.VIEW, Sign.NEW, name, "made once its table has a batch")
-        else:
+        elif view.table in loaded:
             yield from _on_view(before, view)
         yield from _on_masks(before, view)
-    for key in was.views.keys() - is_.views.keys():
-        for name in was.views[key].names:
+    for key in (key for key in was.views if key not in is_.views):
+        for name in was.views[key].names if was.views[key].table in loaded else ():
             yield Effect(EffectKind.VIEW, Sign.GONE, name, "dropped, unless something of others is built on it")
 
 
@@ -184,7 +186,7 @@ def _on_rights(was: Consumption, is_: Consumption) -> Iterator[Effect]:
             yield Effect(EffectKind.RIGHT, sign, role, f"may read {_some(gained)}")
         if lost:
             yield Effect(EffectKind.RIGHT, Sign.CHANGED, role, f"may no longer read {_some(lost)}")
-    for role in before.keys() - after.keys():
+    for role in (role for role in before if role not in after):
         yield Effect(EffectKind.RIGHT, Sign.GONE, role, f"may no longer read {_some(before[role])}")
 
 

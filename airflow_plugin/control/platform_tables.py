@@ -80,6 +80,8 @@ def drop(session: ControlSession, found: PlatformTables) -> list[str]:
     tables = [*found.archived, *found.others]
     for schema, table in tables:
         _drop(session, f"{schema}.{table}", "drop_table", table=sql.Identifier(schema, table))
+    function = names.stream_revision_trigger(session.platform)
+    _drop(session, function, "drop_revision_trigger", function=sql.Identifier(session.schema, function))
     if found.archive is not None:
         _drop(session, found.archive, "drop_schema", schema=sql.Identifier(found.archive))
     return [f"{schema}.{table}" for schema, table in tables]

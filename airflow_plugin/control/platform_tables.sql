@@ -14,5 +14,9 @@ ORDER BY 1
 -- Without CASCADE: what others have built on it stops this.
 DROP TABLE {table}
 
+-- name: drop_revision_trigger
+-- The function is of no use without the tables, and it has its owner's rights.
+DROP FUNCTION IF EXISTS {function}()
+
 -- name: drop_schema
 DROP SCHEMA {schema} RESTRICT

@@ -274,7 +274,7 @@ class NotOurs(StoreMismatch):
 
 
 class TypeOfAnother(StoreMismatch):
-    """A type of the model is one that a role has made in the merge store which the job has no reason to trust.
+    """A type of the model is one that a role has made in the database which the job has no reason to trust.
 
     Whoever makes a type can have a function of theirs called by who writes a value. Where the role is yours, give the
     type to the job's login; else drop it, and take CREATE on its schema from that role.

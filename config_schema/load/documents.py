@@ -33,6 +33,7 @@ ADVICE = {
     "a key is no text": "Write a name before the colon",
     "mapping values are not allowed": "Put a value with a colon in quotes, and look at the indentation",
 }
+MOST_VALUES = 5_000_000  # of a JSON document: each takes some 60 bytes, where its text may have three
 LONG_NUMBER = re.compile(r"\d{4000}")
 JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
@@ -61,6 +62,8 @@ def yaml_document(path: Path, folder: Path | None = None) -> Any:
 def json_document(path: Path) -> Any:
     """Return a JSON file's data. Raises ProblemsFound, with the line, if it does not exist or is not JSON."""
     text = _text(path, path.parent)
+    if text.count(",") > MOST_VALUES:
+        raise _unreadable(path, f"it has more than {MOST_VALUES} values")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:

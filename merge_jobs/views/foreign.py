@@ -22,7 +22,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import NotOurs, RightMissing, database_failed
+from merge_jobs.errors import NotOurs, RightMissing, TypeOfAnother, database_failed
 from merge_jobs.sql import composed, execute
 from merge_jobs.views.catalog import CatalogTable, read_tables, rows
 from merge_jobs.views.definitions import COMMA, MergeTables, comment
@@ -97,6 +97,7 @@ def update_foreign_tables(
     for change in changes:
         _do(session, change)
         yield change
+    _check_types(session, {kind for table in remote.values() for kind in table.columns.values()})
     existing = read_tables(session, store.server, remote)
     for name, table in remote.items():
         yield from _table_changes(session, store, table, existing.get(name))
@@ -200,6 +201,20 @@ def _table_changes(
         with detached_views(session, store.server, remote.name, retyped):
             _do(session, change)
         yield change
+
+
+def _check_types(session: Connection, kinds: Collection[str]) -> None:
+    """Raise TypeOfAnother for a type that somebody has made here whom the login has no reason to trust.
+
+    A value becomes one of the type where a view is read: a domain's check is called by who reads it.
+    """
+    for kind in sorted(kinds):
+        ((found,),) = _rows(session, "type", {"kind": kind})
+        with session.cursor() as cursor:
+            execute(cursor, "dataset.schemas_of_type", {}, {"type": found, "text": kind})
+            judged = cursor.fetchone()
+        if judged is not None and not judged[2]:
+            raise TypeOfAnother("consumers' database", kind)
 
 
 def _option(verb: str, key: str, value: str) -> sql.Composed:

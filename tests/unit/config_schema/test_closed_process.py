@@ -326,6 +326,13 @@ name = "written"
     assert "it gave more than 1 MB" in problem(path)
 
 
+def test_an_answer_of_many_small_values_takes_no_memory_here(model, monkeypatch):
+    """64 MB of `{},` would take 1.9 GB."""
+    monkeypatch.setattr(closed_process, "ANSWER_VALUES", 1000)
+    path = model("import os; os.write(3, b'[' + b'{},' * 1001 + b'{}]'); os._exit(0)")
+    assert "it gave more than 1000 values" in problem(path)
+
+
 def test_a_model_that_differs_each_time_is_refused(model):
     path = model("import random; name = f'N{random.random()}'")
     assert "it gives another ecosystem each time that it runs" in problem(path)

@@ -50,6 +50,7 @@ ALLOWED = {
     "views.sql rights": "`schemas` has asked for the schema's owner, and `relations` and `functions` for those in it",
     "views.sql roles": ROLES,
     "views.sql may": ROLES,
+    "foreign.sql type": "schemas_of_type, which runs next, asks for the owner",
     "foreign.sql wrapper": "only a superuser makes a foreign data wrapper",
     "roles.sql existing_roles": ROLES,
     "roles.sql may_create_roles": ROLES,

@@ -1,7 +1,7 @@
 -- What the factory reads of the stream table.
 
 -- name: read_table
--- All rows in one round trip, or only the token where it is the known one. The token is made of what the rows say,
+-- All rows in one query, or only the token where it is the known one. The token is made of what the rows say,
 -- so that it also finds a change by hand that left updated_at alone. Of a text without bounds no more is read than
 -- shows that it is too long (stream.LONGEST).
 WITH state AS (

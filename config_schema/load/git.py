@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import selectors
 import signal
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from config_schema.load.folder import MODEL_FILES
 
 TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
 LOOK_SECONDS = 20.0  # for a look at a branch that sync can do without
+MOST_COMPLAINTS = 1 << 16  # bytes of git's standard error that are kept from its beginning, and from its end
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
 TRANSPORT = re.compile(r"[A-Za-z0-9+.-]+::")  # git's way to name the program for an address that has another scheme
@@ -219,19 +221,46 @@ class _Git:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
                 start_new_session=True,
             )
         except FileNotFoundError as error:
             raise GitNotStarted from error
         try:
-            printed, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
-        except subprocess.TimeoutExpired as error:
+            printed, complained = _outputs(process, self._end)
+        except TimeoutError as error:
             raise GitTooSlow(self._where, arguments[0], self._seconds) from error
         finally:
             _end_group(process)
-        return printed.strip(), complained.strip(), process.returncode != 0
+        return printed, complained, process.returncode != 0
+
+
+def _outputs(process: subprocess.Popen[bytes], end: float) -> tuple[str, str]:
+    """Return what git writes, and wait for its end. Raise TimeoutError where it has not ended by then.
+
+    Of its complaints only the beginning and the end are kept: the text of an error is the server's, of any length.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed, complained = bytearray(), bytearray()
+    with selectors.DefaultSelector() as ready:
+        for pipe, kept in ((process.stdout, printed), (process.stderr, complained)):
+            ready.register(pipe, selectors.EVENT_READ, kept)
+        while ready.get_map():
+            found = ready.select(max(0.0, end - time.monotonic()))
+            if not found:
+                raise TimeoutError
+            for key, _ in found:
+                part = os.read(key.fd, 1 << 16)
+                key.data.extend(part)
+                if not part:
+                    ready.unregister(key.fileobj)
+            if len(complained) > 4 * MOST_COMPLAINTS:
+                del complained[MOST_COMPLAINTS:-MOST_COMPLAINTS]
+    try:
+        process.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+    return printed.decode(errors="replace").strip(), complained.decode(errors="replace").strip()
 
 
 def checkout(url: str, branch: str, commit: str | None, into: Path, token: str | None = None) -> str:
@@ -466,12 +495,15 @@ def _own_settings() -> list[Path]:
     return [path for path in ([Path(given)] if given else usual) if path.is_file()]
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Kill git's whole process group: git alone would leave behind the program that talks to the server."""
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def _failure(where: str, step: str, said: str) -> GitError:

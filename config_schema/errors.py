@@ -219,9 +219,9 @@ class UnknownName(CommandWrong):
 
 
 class VariableMissing(CommandWrong):
-    """A variable of the environment that is needed is not set.
+    """An environment variable that is needed is not set.
 
-    Set it, or give what it is for in the other way that the error names.
+    Set it, or use the other way that the error names.
     """
 
     code = "DF1004"

@@ -47,7 +47,7 @@ def tables_there(session: ControlSession, tables: Sequence[str]) -> frozenset[st
 
 
 class TablesNotArchived(StreamFactoryError):
-    """A platform's tables are to be dropped while merge tables of it are not in its archive.
+    """The tables of a platform cannot be dropped, because merge tables of it are not in its archive.
 
     Retire the platform first, without --drop.
     """
@@ -61,9 +61,9 @@ class TablesNotArchived(StreamFactoryError):
 
 
 class TableInUse(StreamFactoryError):
-    """A table cannot be dropped: views or other things are built on it.
+    """A table cannot be dropped, because views or other objects are built on it.
 
-    Run dagfactory views reconcile for views of ours, and let who built the others take them away.
+    Run dagfactory views reconcile for our views, and let the owners of the others drop them.
     """
 
     code = "DF2004"

@@ -26,9 +26,9 @@ FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "d
 
 
 class JobOnStream(StreamFactoryError):
-    """What a stream has is to be dropped while a job is running on it.
+    """The data of a stream cannot be dropped while a job is running on it.
 
-    Do it again when the job has ended; dagfactory runs status shows it.
+    Try again when the job has ended; dagfactory runs status shows it.
     """
 
     code = "DF2005"

@@ -87,9 +87,9 @@ class Version:
 
 
 class ConfigDoesNotFit(StreamFactoryError):
-    """A config is longer than the config_json column of a table that an older version made; nothing is truncated.
+    """A config is longer than the config_json column of a table that an older version made; nothing is cut.
 
-    Run dagfactory platform tables, which widens the column to text.
+    Run dagfactory db upgrade, which widens the column to text.
     """
 
     code = "DF2002"

@@ -45,7 +45,7 @@ def loaded_files(read: StaticFiles) -> StaticFiles:
 
 
 class StaticFileNotLoaded(StreamFactoryError):
-    """A static DAG file, loaded as Airflow would, gives no DAGs, other ones, or none in time.
+    """A static DAG file, loaded as Airflow loads it, gives no DAGs, other DAGs, or none in time.
 
     Compare it without --load: the syntax tree needs no imports.
     """

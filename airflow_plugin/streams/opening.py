@@ -19,7 +19,7 @@ LOCK_SECONDS = 30
 
 
 class StreamsNotRetired(StreamFactoryError):
-    """A platform's tables are to be dropped while streams of it are not retired.
+    """The tables of a platform cannot be dropped, because streams of it are not retired.
 
     Retire the platform first: dagfactory platform retire.
     """

@@ -13,9 +13,9 @@ AT_ONCE = 20  # streams in a transaction: each table of one takes some of the se
 
 
 class NotRetired(StreamFactoryError):
-    """A stream is to be purged that is not retired.
+    """A stream cannot be purged because it is not retired.
 
-    Retire it first, dagfactory streams retire, and look whether anybody misses it.
+    Retire it first, dagfactory streams retire, and check that nobody misses it.
     """
 
     code = "DF3109"
@@ -26,7 +26,7 @@ class NotRetired(StreamFactoryError):
 
 
 class NotArchived(StreamFactoryError):
-    """Streams are to be purged without a question, and tables of them are not in the archive.
+    """Streams cannot be purged without a question, because tables of them are not in the archive.
 
     Archive them first, with merge-job archive, or give --yes.
     """

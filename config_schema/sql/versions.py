@@ -111,10 +111,10 @@ class TablesTooNew(StreamFactoryError):
 
 
 class TablesOfAnother(StreamFactoryError):
-    """A table of the platform belongs to another role than that which works on it as its owner.
+    """A table of the platform belongs to another role than the one that works on it as its owner.
 
-    Whoever owns a table has code of theirs run by those who write to it. Where the role is yours, make it the login's
-    own or one that the login is a member of; else drop the table, and take CREATE on the schema from that role.
+    The owner of a table can run code as those who write to it. If the role is yours, make it the login's own, or
+    make the login a member of it; otherwise drop the table, and revoke CREATE on the schema from that role.
     """
 
     code = "DF1203"

@@ -29,8 +29,9 @@ from airflow_plugin.web import queries
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from config_schema.sql import versions
 from config_schema.sql.known_tables import KnownTables
-from config_schema.sql.versions import TablesOfAnother
+from config_schema.sql.versions import Part, TablesOfAnother
 from merge_jobs.admin.archive import ArchiveAction, change_archive
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
@@ -43,10 +44,8 @@ from tests.database.merge_store.test_names_in_our_sessions import CONFIG, SETTIN
 LIVE, SHORT, STREAM = Milestoning.LIVE, "yellowlive", "Store1"
 CONFIG_TEXT = json.dumps({**CONFIG, "stream_key": STREAM})
 TABLES = (
-    *(names.stream_table(SHORT), names.stream_history_table(SHORT), names.stream_revision_table(SHORT)),
-    *(names.model_state_table(SHORT), names.job_model_table(SHORT), names.compiled_model_table(SHORT)),
-    *(names.batch_counter_table(SHORT), names.batch_metrics_table(SHORT), names.row_maps_table(SHORT)),
-    *(names.rejected_keys_table(SHORT), names.schema_version_table(SHORT)),
+    *(table for part in Part for table in versions.tables(SHORT, part)),
+    names.schema_version_table(SHORT),
     *(names.merge_table(SHORT, STREAM, "t"), names.row_map_table(SHORT, STREAM, "t")),
 )
 # The stranger's view gives what the table gave, its comment included, and notes down that it is read.

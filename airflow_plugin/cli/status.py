@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,14 +15,20 @@ from config_schema.echo import echo_text
 if TYPE_CHECKING:
     from airflow_plugin.health.streams import Stored
 
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Show it again every two seconds, with what running jobs are at, until Ctrl+C.")
+]
 
-def status(platform: Platforms = None, as_json: Json = False) -> None:
+
+def status(platform: Platforms = None, as_json: Json = False, watch: Watch = False) -> None:
     """Show how fresh each stream is, and which are late.
 
     It shows the last batch, and when the data was last seen equal to the source. Platforms are those
     with a settings file here. The merge store is found as the factory finds it.
 
     Example: dagfactory status --platform YellowLive
+
+    Example: dagfactory status --watch
 
     Exit codes: 0 no stream is late, 1 one is, or an error, which is named.
     """
@@ -37,6 +43,13 @@ def status(platform: Platforms = None, as_json: Json = False) -> None:
     if not names:
         todo = "Run dagfactory bootstrap and put its settings files there, or name a platform"
         raise SettingsMissing("settings", f"there is no settings file in {settings_dir()}", todo)
+    if watch:
+        if as_json:
+            raise typer.BadParameter("give --json or --watch")
+        from airflow_plugin.cli import status_watch
+
+        status_watch.watch(names, lambda: status(names))
+        return
     lines: list[dict[str, Any]] = []
     failed = False
     for name in names:

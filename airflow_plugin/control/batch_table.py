@@ -96,9 +96,9 @@ class BatchTables:
         rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
         return {key: LastLook(*rest) for key, *rest in rows}
 
-    def progress(self, stream_keys: Sequence[str]) -> list[JobProgress]:
-        """Return what the jobs that are running on the streams are at; none of a job that says nothing any more."""
-        values = {"stream_keys": list(stream_keys)}
+    def progress(self, stream_keys: Sequence[str] | None = None) -> list[JobProgress]:
+        """Return what running jobs are at, of these streams or of all; none of a job that says nothing any more."""
+        values = {"stream_keys": None if stream_keys is None else list(stream_keys)}
         where = names.progress_table(self.session.platform)
         rows = self.session.run_if_readable(STATEMENTS["progress"], values, where=where)
         return [JobProgress(*row) for row in rows]

@@ -46,7 +46,8 @@ LEFT JOIN LATERAL (
 -- What jobs are at; they write it every other second. One that has not for a while is dead, or cannot.
 SELECT key::text, run_id, started_at, phase, phase_started_at, dataset, kind, done, expected, bytes, written_at
 FROM {progress}
-WHERE key = ANY (%(stream_keys)s::text[]) AND written_at > clock_timestamp() - interval '20 seconds'
+WHERE (%(stream_keys)s::text[] IS NULL OR key = ANY (%(stream_keys)s::text[]))
+    AND written_at > clock_timestamp() - interval '20 seconds'
 ORDER BY key, started_at
 
 -- name: clock

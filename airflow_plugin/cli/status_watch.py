@@ -17,7 +17,7 @@ UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 def watch(platforms: Iterable[str], show: Callable[[], None]) -> None:
-    """Call `show`, print what jobs of the platforms are at, again and again, until Ctrl+C; exit as the last `show` did."""
+    """Call `show` and print what running jobs are at, again and again, until Ctrl+C; exit as the last `show` did."""
     from config_schema.terminal import PlainConsole
 
     names, console, code = list(platforms), PlainConsole(), 0

@@ -69,7 +69,7 @@ def streams(
     platform: Text = "",
     dag_id: Text = "",
     q: Text = "",
-    status: Literal["", "active", "paused", "retired"] = "",
+    status: Literal["", "current", "active", "paused", "retired"] = "",
     state: Literal["", State] = "",
     sort: schemas.Sorting = "stream_key",
     limit: Limit = 50,
@@ -77,7 +77,7 @@ def streams(
 ) -> dict[str, Any]:
     """Return the streams that the user may see. `q` is any part of the stream's or the store's name.
 
-    `dag_id` is that of one stream's DAG.
+    `dag_id` is that of one stream's DAG. The status `current` is that of all streams that are not retired.
     """
     asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
     found = platform_states(user, asked)
@@ -88,7 +88,7 @@ def streams(
         for one in platform.cards
         if dag_id in ("", one.stream.dag_id)
         and _like(one, q.casefold())
-        and status in ("", one.stream.status)
+        and _has_status(one, status)
         and state in ("", one.state)
     ]
     ordered = _sorted(wanted, sort)
@@ -116,6 +116,10 @@ def _raise_if_all_are_away(found: Sequence[PlatformState]) -> None:
     if found and all(one.trouble for one in found) and found[0].trouble:
         error = outage(found[0].trouble, found[0].sees_servers)
         raise NothingAnswers(error["what"], error["todo"])
+
+
+def _has_status(one: Card, status: str) -> bool:
+    return status in ("", one.stream.status) or (status == "current" and one.stream.status != "retired")
 
 
 def _like(one: Card, text: str) -> bool:

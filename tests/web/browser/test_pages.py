@@ -89,6 +89,23 @@ def test_a_list_is_searched_and_its_address_can_be_sent_to_somebody(looking):
     expect(seen.page.get_by_label("Search streams")).to_have_value("store1")
 
 
+def test_retired_streams_are_listed_when_they_are_asked_for(looking):
+    seen = looking()
+    table = f"{LIVE}_airflow_dsg"
+    seen.site.execute("datasurface_merge", f"INSERT INTO {table} VALUES ('Bygone', '{{}}', 'retired')")
+    try:
+        seen.go(f"/plugin/streams/list?platform={LIVE}&q=o")
+        expect(seen.page.get_by_text("1 stream", exact=True)).to_be_visible()
+        seen.page.get_by_label("Status").select_option("all")
+        expect(seen.page.get_by_role("link", name="Bygone")).to_be_visible()
+        assert "status=all" in seen.page.url
+        seen.go(f"/plugin/streams/list?platform={LIVE}&state=retired")
+        expect(seen.page.get_by_role("link", name="Bygone")).to_be_visible()
+        assert seen.errors == []
+    finally:
+        seen.site.execute("datasurface_merge", f"DELETE FROM {table} WHERE stream_key = 'Bygone'")
+
+
 NOT_THERE = {
     f"/plugin/streams/stream/{LIVE}/Nothing": "there is no such stream",
     f"/plugin/streams/runs/{DAG_ID}/nothing": "no such run",

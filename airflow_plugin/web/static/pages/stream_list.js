@@ -11,12 +11,20 @@ import { duration, fromNow, moment, named, NOTHING, number, percent, plural, sho
 import { NewStream, worry } from "./overview.js";
 
 const REFRESH_SECONDS = 15;
-const STATUSES = ["active", "paused", "retired"];
+// Retired streams are shown to those who ask for them, and there may be many.
+const CURRENT = "current";
+const STATUSES = [[CURRENT, "Status: not retired"], ["active", "active"], ["paused", "paused"], ["retired", "retired"], ["all", "all, with retired"]];
+
+/** Which status the list is asked for: none means any. */
+function asked(status, state) {
+  if (status === "all" || (!status && state === "retired")) return "";
+  return status || CURRENT;
+}
 
 export function StreamList() {
   const [query, change] = useQuery();
   const { platform, q, status, state, sort, offset = 0, view } = query;
-  const answer = useAnswer(withQuery(at("streams"), { platform, q, status, state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
+  const answer = useAnswer(withQuery(at("streams"), { platform, q, status: asked(status, state), state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
   const platforms = useAnswer(at("platforms"));
   const me = useAnswer(at("me"));
   const choices = (platforms.data?.platforms ?? []).map((one) => [one.platform, one.name ?? one.platform]);
@@ -29,7 +37,7 @@ export function StreamList() {
       h(Search, { label: "Search streams", value: q, onChange: (text) => change({ q: text }) }),
       h(Choice, { label: "Platform", value: platform, options: choices, onChange: (value) => change({ platform: value }) }),
       h(Choice, { label: "State", value: state, options: STATES.map((one) => [one, named(one)]), onChange: (value) => change({ state: value }) }),
-      h(Choice, { label: "Status", value: status, options: STATUSES.map((one) => [one, one]), onChange: (value) => change({ status: value }) }),
+      h(Choice, { label: "Status", value: status || CURRENT, any: false, options: STATUSES, onChange: (value) => change({ status: value === CURRENT ? "" : value }) }),
       h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
     ),
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams }) =>

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.jobs.merge_job import PodJob, PodPlace
-from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_failure import LAUNCH, add_reason, in_words
 from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
@@ -119,6 +120,15 @@ class _PodManager(PodManager):
         for line in message.split("\n"):
             if shown := as_logged(line):
                 super()._log_message(shown, *args, **kwargs)
+
+    async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
+        """Wait for the start; a failure says what held it up."""
+        try:
+            await super().await_pod_start(pod, *args, **kwargs)
+        except LAUNCH as error:
+            with suppress(ApiException, HTTPError):  # else the error stands as it is
+                add_reason(error, self.read_pod(pod))
+            raise
 
     def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
         body = self._client.api_client.sanitize_for_serialization(pod)

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import PodLaunchFailedException
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException, PodNotFoundException
 from airflow.sdk.exceptions import AirflowException
+from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.airflow_versions import AirflowTaskTimeout
 from config_schema.printable import printable
 
-SPECIFIC = (AirflowTaskTimeout, PodLaunchFailedException, PodLaunchTimeoutException, ApiException, HTTPError)
+LAUNCH = (PodLaunchFailedException, PodLaunchTimeoutException)
+SPECIFIC = (AirflowTaskTimeout, *LAUNCH, ApiException, HTTPError)
 
 
 def cause_of(error: BaseException) -> BaseException:
@@ -33,6 +35,22 @@ def in_words(error: BaseException) -> str:
     Texts of a server, a registry or a node may contain anything: control characters are escaped.
     """
     return printable(_words(error))
+
+
+def add_reason(error: PodLaunchFailedException | PodLaunchTimeoutException, pod: k8s.V1Pod) -> None:
+    """Add to the error why the pod has not started, as far as its status says so and the error does not."""
+    known = str(error)
+    reasons = [one for one in dict.fromkeys(_reasons(pod.status)) if one not in known]
+    error.args = (" ".join([known, *(f"{one.rstrip('.')}." for one in reasons)]),)
+
+
+def _reasons(status: k8s.V1PodStatus) -> Iterator[str]:
+    """Yield what holds the pod up: an eviction, no node, a Secret that is missing."""
+    conditions = [one for one in status.conditions or () if one.status == "False"]
+    waiting = [one.state.waiting for one in status.container_statuses or () if one.state and one.state.waiting]
+    for one in (status, *(one for one in conditions if one.type == "PodScheduled"), *waiting):
+        if one.message:
+            yield f"{one.reason}: {one.message}" if one.reason else one.message
 
 
 def _words(error: BaseException) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 from airflow.providers.cncf.kubernetes.triggers.pod import KubernetesPodTrigger
 from airflow.providers.cncf.kubernetes.utils.pod_manager import AsyncPodManager
+from kubernetes.client import models as k8s
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
+from airflow_plugin.operators.pod_failure import LAUNCH, add_reason
 from airflow_plugin.operators.task_log import EscapingLog
 
 
@@ -31,6 +36,15 @@ class JobPodTrigger(KubernetesPodTrigger):
 
 
 class _PodManager(AsyncPodManager):
+    async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
+        """Wait for the start; a failure says what held it up."""
+        try:
+            await super().await_pod_start(pod, *args, **kwargs)
+        except LAUNCH as error:
+            with suppress(ApiException, HTTPError):  # else the error stands as it is
+                add_reason(error, await self.read_pod(pod))
+            raise
+
     @property
     def log(self) -> Any:
         return EscapingLog(super().log)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ class HandChange:
 
     changed_by: str | None
     changed_at: datetime | None
-    found_at: datetime | None = None
+    found_at: datetime | None = field(default=None, compare=False)  # now, where it was not found before
 
     def __str__(self) -> str:
         if self.changed_at is not None:

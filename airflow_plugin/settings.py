@@ -115,6 +115,7 @@ class PlatformSettings:
     max_chain: int = 100
     infrastructure_schedule: str = "@daily"
     archive_after_days: int = 90
+    failing_after_runs: int = 3  # failed ones in a row
     cache_ttl: int = 0  # seconds
     log_format: str = "text"
     notifiers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # by the secret that rows name

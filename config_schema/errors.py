@@ -83,9 +83,10 @@ class StreamFactoryError(Exception):
         self.private = in_one_line(text)
         return self
 
-    def reworded(self, what: str, todo: str | None = None) -> Self:
+    def reworded(self, what: str, todo: str | None = None, *, where: str | None = None) -> Self:
         """Return a copy with another text, and the same class, fields and private part."""
         again = copy(self)
+        again.where = self.where if where is None else in_one_line(where)
         again.what, again.todo = bounded(what), self.todo if todo is None else in_one_line(todo)
         return again
 

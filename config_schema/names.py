@@ -249,6 +249,11 @@ def progress_table(platform: str) -> str:
     return shortened(f"{platform}_progress")
 
 
+def stream_alerts_table(platform: str) -> str:
+    """Return the name of the table with what was last reported of streams."""
+    return shortened(f"{platform}_stream_alerts")
+
+
 def schema_version_table(platform: str) -> str:
     """Return the name of the table that says which migrations a platform's tables have."""
     return shortened(f"{platform}_schema_version")
@@ -263,6 +268,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         model_state_table(platform),
         compiled_model_table(platform),
         job_model_table(platform),
+        stream_alerts_table(platform),
         batch_counter_table(platform),
         batch_metrics_table(platform),
         rejected_keys_table(platform),

@@ -26,13 +26,16 @@ StreamFactoryError
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
- └── Ended                the job was asked to end by a signal (retryable)
+ ├── Ended                the job was asked to end by a signal (retryable)
+ └── Unforeseen           what nobody foresaw, of one of many
 
 Those that one module raises stand there.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +49,8 @@ from config_schema.printable import printable
 from config_schema.result import QualityResult
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from merge_jobs.misfit import Reason
+
+log = logging.getLogger(__name__)
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
 SAFE_CLASSES = frozenset(
@@ -447,6 +452,33 @@ class Ended(StreamFactoryError):
         self.signal = signal
         todo = "Run it again: it goes on after the last committed batch"
         super().__init__("merge-job", f"ended by {signal}", todo)
+
+
+class Unforeseen(StreamFactoryError):
+    """Something went wrong with one of many that no error of ours foresees; the others were done.
+
+    Report it, with the frames in the log.
+    """
+
+    code = "DF5217"
+
+    def __init__(self, where: str, error: Exception) -> None:
+        self.kind = type(error).__name__
+        super().__init__(where, f"unforeseen {self.kind}", "Report it, with the frames in the log")
+
+
+def in_words(error: Exception, where: str) -> StreamFactoryError:
+    """Return what befell one of many, so that the others go on. The frames of what is unforeseen are logged.
+
+    Their text is not: it may hold a row's values.
+    """
+    if isinstance(error, StreamFactoryError):
+        return error
+    if isinstance(error, psycopg2.Error):
+        return database_failed(error, where)
+    frames = "; ".join(f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__))
+    log.error("%s: unforeseen %s in %s", where, type(error).__name__, printable(frames))
+    return Unforeseen(where, error)
 
 
 def values_rejected(

@@ -12,6 +12,7 @@ from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
+from config_schema.stream_health import FailedRuns
 
 STATEMENTS = SqlFile(__file__)
 
@@ -30,7 +31,7 @@ class TableSize:
 class LastLook:
     """When a stream's merge table was last made equal to its source, or seen to be; and the batch that is open, if any.
 
-    `open_status` is started, ingested or failed; `error` is why it failed.
+    `open_status` is started, ingested or failed; `error` is why it failed, and `retryable` whether a retry can help.
     """
 
     at: datetime | None = None
@@ -38,6 +39,22 @@ class LastLook:
     open_status: str | None = None
     error: str | None = None
     last_batch: int | None = None  # the last one that was committed
+    failed_at: datetime | None = None
+    retryable: bool | None = None
+    warnings: int = 0  # quality checks of severity `warn` that the last batch broke
+    failed_runs: FailedRuns | None = None  # since the last run that succeeded, as jobs have written them down
+
+    @property
+    def failed(self) -> FailedRuns | None:
+        """The runs that have failed in a row; where jobs write none down, the one that left its batch failed."""
+        if self.failed_runs is None and self.open_status == "failed":
+            return FailedRuns(1, self.failed_at, self.failed_at, self.error, self.retryable)
+        return self.failed_runs
+
+    @property
+    def has_run(self) -> bool:
+        """Return whether anything is known of a run."""
+        return any(one is not None for one in (self.at, self.open_batch, self.last_batch, self.failed_runs))
 
 
 @dataclass(frozen=True)
@@ -103,6 +120,15 @@ class BatchTables:
         rows = self.session.run_if_readable(STATEMENTS["progress"], values, where=where)
         return [JobProgress(*row) for row in rows]
 
+    def failed_runs(self) -> dict[str, FailedRuns]:
+        """Return the runs that have failed since the last success, for each stream of which there are any.
+
+        Empty where the tables are of an older version, which keeps no results of runs.
+        """
+        where = names.run_results_table(self.session.platform)
+        rows = self.session.run_if_created(STATEMENTS["failed_runs"], where=where)
+        return {key: FailedRuns(*rest) for key, *rest in rows}
+
     def origin(self, stream_key: str) -> dict[str, Any] | None:
         """Return where the rows of the stream's newest batch come from, as the merge job wrote it down."""
         where = names.batch_metrics_table(self.session.platform)
@@ -123,7 +149,8 @@ class BatchTables:
         values = {"schemas": [self.session.schema, names.archive_schema(platform)]}
         rows = self.session.run(STATEMENTS["table_sizes"], values, where="merge tables")
         found = [(parsed_comment(comment), TableSize("", *rest)) for comment, *rest in rows]
-        return [replace(size, stream=owner["stream"]) for owner, size in found if owner.get("platform") == platform]
+        ours = [(owner, size) for owner, size in found if owner.get("platform") == platform and "stream" in owner]
+        return [replace(size, stream=str(owner["stream"])) for owner, size in ours]
 
     def clock(self) -> datetime:
         """Return the time by the merge store's clock, which wrote the times of rows and batches."""

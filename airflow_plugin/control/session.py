@@ -27,6 +27,7 @@ TABLES = {
     "model_state_table": names.model_state_table,
     "compiled_model_table": names.compiled_model_table,
     "job_model_table": names.job_model_table,
+    "stream_alerts": names.stream_alerts_table,
     "counter": names.batch_counter_table,
     "metrics": names.batch_metrics_table,
     "row_maps": names.row_maps_table,

@@ -18,7 +18,7 @@ from airflow_plugin.jobs.merge_job import (
     WAIT_TASK,
 )
 from airflow_plugin.operators.assets import stream_alias
-from airflow_plugin.operators.notifier import NotifyFailure, tell_late
+from airflow_plugin.operators.notifier import tell_late
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
@@ -60,7 +60,6 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
         "execution_timeout": timedelta(seconds=plan.execution_timeout) if plan.execution_timeout else None,
         "weight_rule": "absolute",
         "outlets": [stream_alias(plan.job.platform, plan.job.stream_key)],
-        "on_failure_callback": NotifyFailure(str(plan.job), plan.notifier) if plan.notifier else None,
         **{key: value for key, value in given.items() if value is not None},
     }
     if plan.pod is not None:

@@ -20,7 +20,7 @@ from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
 from airflow_plugin.operators.pod_trigger import JobPodTrigger
-from airflow_plugin.operators.task_log import EscapingLog, as_logged
+from airflow_plugin.operators.task_log import EscapingLog, as_logged, level_of
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +115,14 @@ class _PodManager(PodManager):
         consumer.response = BoundedAnswer(consumer.response)
         return consumer
 
-    def _log_message(self, message: str, *args: Any, **kwargs: Any) -> None:
-        """Log each line of a container's message as one of its own, which data in it cannot forge or hide."""
+    def _log_message(
+        self, message: str, container_name: str, container_name_log_prefix_enabled: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        """Log each line of a container's message as one of its own, at its level; data can forge or hide none."""
+        prefix = f"[{container_name}] " if container_name_log_prefix_enabled else ""
         for line in message.split("\n"):
             if shown := as_logged(line):
-                super()._log_message(shown, *args, **kwargs)
+                self.log.log(level_of(line), "%s", prefix + shown)
 
     async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
         """Wait for the start; a failure says what held it up."""

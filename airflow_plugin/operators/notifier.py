@@ -73,7 +73,7 @@ class NotifyFailure:
                 return
             self.notifier.send(_failure(self.stream, context))
         except Exception as error:  # the task has failed already, and that must stay what is seen
-            log.error("%s: nobody was notified: %s", self.stream, _why(self.notifier, error))
+            log.error("%s: nobody was notified: %s", self.stream, why_not_notified(self.notifier, error))
         else:
             log.info("%s: notified %s", self.stream, self.notifier)
 
@@ -90,7 +90,7 @@ async def tell_late(stream: str, seconds: int, connection: str, channel: str | N
         await notifier.send_async(text)
     except Exception as error:
         # The provider's error may hold the webhook's address, which is a secret, and Airflow stores what is raised.
-        raise RuntimeError(f"{stream}: nobody was notified: {_why(notifier, error)}") from None
+        raise RuntimeError(f"{stream}: nobody was notified: {why_not_notified(notifier, error)}") from None
 
 
 def _provider(module: str) -> Any:
@@ -121,7 +121,8 @@ def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _why(notifier: Notifier, error: Exception) -> str:
+def why_not_notified(notifier: Notifier, error: Exception) -> str:
+    """Return why a message was not taken, without the connection's secrets."""
     if isinstance(error, ModuleNotFoundError):
         return f"install {PROVIDER} where Airflow runs ({error})"
     from airflow_plugin.operators.slack import NotTaken

@@ -25,7 +25,7 @@ from airflow_plugin.operators.result_handling import (
     with_run_conf,
 )
 from airflow_plugin.operators.run_metrics import send_run_metrics
-from airflow_plugin.operators.task_log import as_logged
+from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema import names
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)
             for line in self._child.lines():
-                self.log.info("%s", as_logged(line))
+                self.log.log(level_of(line), "%s", as_logged(line))
                 reader.feed(line)
         finally:
             self._child.end()

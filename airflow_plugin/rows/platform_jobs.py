@@ -11,7 +11,7 @@ from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
-APPLY_GRANTS = "apply_grants"
+SYNC, ARCHIVE = "model_merge", "archive_retired"
 NEEDED = (
     "git_repo_url",
     "git_repo_branch",
@@ -82,11 +82,11 @@ def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
     """Return the jobs of the infrastructure DAG, in its order."""
     days = f"--retired-days={settings.archive_after_days}"
     return (
-        sync_job(settings, "model_merge"),
+        sync_job(settings, SYNC),
         merge_job(settings, "reconcile_tables", "tables"),
         merge_job(settings, "reconcile_views", "views", "reconcile"),
-        merge_job(settings, APPLY_GRANTS, "views", "grants"),
-        merge_job(settings, "archive_retired", "archive", days),
+        merge_job(settings, "apply_grants", "views", "grants"),
+        merge_job(settings, ARCHIVE, "archive", days),
     )
 
 

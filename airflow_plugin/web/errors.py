@@ -139,3 +139,15 @@ class Unroutable(Refused):
     def __init__(self, status: int, what: str) -> None:
         self.status = status
         super().__init__(what, "See api/openapi.json for what there is")
+
+
+class SettingsUnusable(StreamFactoryError):
+    """The settings file of a platform cannot be used, so that nothing is known of its streams.
+
+    Run dagfactory doctor, which says why.
+    """
+
+    code = "DF4012"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file, "this settings file cannot be used", "Run dagfactory doctor, which says why")

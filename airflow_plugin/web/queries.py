@@ -104,7 +104,7 @@ def last_batches(session: ControlSession) -> dict[str, LastBatchRow]:
     rows = session.run_if_created(STATEMENTS["last_batches"])
     return {
         key: LastBatchRow(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
-        for key, look, counts in ((row[0], row[1:6], row[6:]) for row in rows)
+        for key, look, counts in ((row[0], row[1:8], row[8:]) for row in rows)
     }
 
 

@@ -22,6 +22,7 @@ ORDER BY stream.stream_key COLLATE "C"
 -- Of each stream: when it was last equal to its source, its open batch, and the counts of the last committed one.
 SELECT stream.stream_key::text, coalesce(seen.last_checked_at, last.batch_end_time),
     open.batch_id, open.batch_status, left(open.error, 2000), last.batch_id,
+    open.batch_end_time, open.retryable,
     last.records_inserted, last.records_updated, last.records_deleted, last.total_records
 FROM {stream_table} AS stream
 LEFT JOIN {counter} seen ON seen.key = stream.stream_key
@@ -31,7 +32,7 @@ LEFT JOIN LATERAL (
     WHERE m.key = stream.stream_key AND m.batch_status = 'committed' ORDER BY m.batch_id DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
-    SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
+    SELECT m.batch_id, m.batch_status, m.error, m.batch_end_time, m.retryable FROM {metrics} m
     WHERE m.key = stream.stream_key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
 

@@ -182,7 +182,9 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     A row does not name its source; if its platform may read one server only, that is it.
     """
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
-    views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
+    views = None
+    if settings.consumer_db_hostname is None:
+        views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
     hosts = settings.source_hosts
     return {
         "source": {
@@ -193,9 +195,9 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
         },
         "merge_tables": fitting(tables),
         "views": views,
-        "consumers": sorted(
-            {f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}
-        ),
+        "consumers": None
+        if views is None
+        else sorted({f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}),
     }
 
 

@@ -13,7 +13,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from airflow_plugin.operators.kept_failure import FAILURE_KEY
@@ -44,7 +44,10 @@ class DagRunRow(NamedTuple):
 
 
 class DagFacts(NamedTuple):
-    """A DAG as Airflow has it; `last_run` is the one that was made last."""
+    """A DAG as Airflow has it; `last_run` is the one that was made last.
+
+    `failed_runs` is how many have failed since the last one that succeeded.
+    """
 
     dag_id: str
     is_paused: bool
@@ -52,6 +55,7 @@ class DagFacts(NamedTuple):
     next_run: datetime | None
     last_run: DagRunRow | None
     file: str | None = None  # that it was last parsed from
+    failed_runs: int = 0
 
 
 def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
@@ -113,7 +117,23 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
     for dag_id, is_paused, is_stale, next_run, file, *run in session.execute(query):
         last_run = None if run[0] is None else DagRunRow(dag_id, *run)
         found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run, file)
+    troubled = [one.dag_id for one in found.values() if one.last_run and one.last_run.state != "success"]
+    for dag_id, count in _failed_runs(session, troubled):
+        found[dag_id] = found[dag_id]._replace(failed_runs=count)
     return found
+
+
+def _failed_runs(session: Session, dag_ids: Collection[str]) -> Iterable[Any]:
+    """Return how many runs of each DAG have failed since its last success; DAGs without any are left out."""
+    success = aliased(DagRun)
+    last = (
+        select(func.max(success.id)).where(success.dag_id == DagRun.dag_id, success.state == "success")
+    ).scalar_subquery()
+    return session.execute(
+        select(DagRun.dag_id, func.count())
+        .where(DagRun.dag_id.in_(list(dag_ids)), DagRun.state == "failed", DagRun.id > func.coalesce(last, 0))
+        .group_by(DagRun.dag_id)
+    )
 
 
 def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float]:

@@ -93,16 +93,18 @@ class StreamCounts(BaseModel):
     late: int
     failing: int
     set_aside: int
+    never_succeeded: int
+    never_run: int
     paused: int
     retired: int
-    never_run: int
+    unknown: int
     total: int
 
 
 class PlatformOverview(PlatformShape):
-    """A platform with the states of its streams."""
+    """A platform with the states of its streams; None: its merge store cannot be read, so that nobody knows."""
 
-    streams: StreamCounts
+    streams: StreamCounts | None
 
 
 class LastRun(BaseModel):
@@ -169,8 +171,12 @@ class StreamCard(BaseModel):
 
 
 class StreamList(BaseModel):
-    """`next`: the offset of the next page, None where this is the last one."""
+    """`next`: the offset of the next page, None where this is the last one.
 
+    `unknown`: the platforms whose merge stores cannot be read; none of their streams is counted.
+    """
+
+    unknown: list[str]
     total: int
     next: int | None
     streams: list[StreamCard]
@@ -188,12 +194,14 @@ class MovedShape(BaseModel):
 
 
 class Overview(BaseModel):
-    """`late`, `set_aside` and `failing` are the first of them; `moved` is the last day."""
+    """Of the streams in each state that needs attention the first; `moved` is the last day."""
 
     platforms: list[PlatformOverview]
     late: list[StreamCard]
     set_aside: list[StreamCard]
     failing: list[StreamCard]
+    never_succeeded: list[StreamCard]
+    unknown: list[StreamCard]
     moved: list[MovedShape]
 
 
@@ -202,11 +210,16 @@ class StreamFreshness(Freshness):
 
     platform: str
     stream_key: str
+    state: State
 
 
 class StatusList(BaseModel):
-    """`next`: the offset of the next page, None where this is the last one."""
+    """`next`: the offset of the next page, None where this is the last one.
 
+    `unknown`: the platforms whose merge stores cannot be read; none of their streams is counted.
+    """
+
+    unknown: list[str]
     total: int
     next: int | None
     streams: list[StreamFreshness]
@@ -232,12 +245,12 @@ class ViewShape(BaseModel):
 
 
 class Lineage(BaseModel):
-    """`consumers` are workspaces and their groups; both are empty where views are in another database."""
+    """`consumers` are workspaces and their groups; both are None, unknown, where views are in another database."""
 
     source: SourceShape
     merge_tables: list[str]
-    views: list[ViewShape]
-    consumers: list[str]
+    views: list[ViewShape] | None
+    consumers: list[str] | None
 
 
 class ProgressShape(BaseModel):

@@ -27,7 +27,7 @@ class Duty(Enum):
     """The duties of components in a merge store."""
 
     READER = "reader"  # the dag-processor
-    WORKER = "worker"  # tasks on Airflow's workers: what they read; they write nothing today
+    WORKER = "worker"  # tasks on Airflow's workers: they read, and record what was reported of streams
     PAGES = "pages"  # the api-server: changes streams for its users
     SYNC = "sync"  # dagfactory sync: rows, the recorded commit, and what was compiled of the model
 
@@ -50,7 +50,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
         case Duty.READER:
             return read | {names.stream_revision_table(platform): READ, job_model: READ}
         case Duty.WORKER:
-            return read
+            return read | {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
         case Duty.PAGES:
             return read | rows | {names.row_maps_table(platform): READ}
         case Duty.SYNC:

@@ -266,7 +266,7 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
     made = {
         Part.STREAMS: (
             *("stream_table", "history_table", "model_state_table"),
-            *("compiled_model_table", "revision_table", "job_model_table"),
+            *("compiled_model_table", "revision_table", "job_model_table", "stream_alerts"),
         ),
         Part.BATCHES: ("counter", "metrics", "rejected", "row_maps", "run_results", "progress"),
     }
@@ -285,6 +285,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "model_state_table": names.model_state_table(platform),
         "compiled_model_table": names.compiled_model_table(platform),
         "job_model_table": names.job_model_table(platform),
+        "stream_alerts": names.stream_alerts_table(platform),
         "revision_table": names.stream_revision_table(platform),
         "revision_index": names.stream_revision_index(platform),
         "revision_trigger": names.stream_revision_trigger(platform),

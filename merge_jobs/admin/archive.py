@@ -22,7 +22,7 @@ from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.sql.locks import stream_lock
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed, in_words
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.locks import lock_tries
 
@@ -149,10 +149,8 @@ def _tried(
         if not dry_run:
             archive.session.commit()
         return ArchiveResult(stream, tuple(tables), sum(tables.values()))
-    except StreamFactoryError as error:
-        return ArchiveResult(stream, failed=error)
-    except psycopg2.Error as error:
-        return ArchiveResult(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
+    except Exception as error:
+        return ArchiveResult(stream, failed=in_words(error, f"merge store {archive.place}, stream {stream}"))
     finally:
         archive.session.rollback()
 

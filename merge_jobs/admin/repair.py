@@ -16,7 +16,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
 from merge_jobs.admin.status import PlatformStatus
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StreamBusy, database_failed
+from merge_jobs.errors import StreamBusy, database_failed, in_words
 from merge_jobs.stores.postgres import (
     as_of,
     batches,
@@ -35,7 +35,7 @@ from merge_jobs.stores.postgres.tables import (
     key_index_stands,
     refuse_another_owner,
 )
-from merge_jobs.stream import Stream, stream_of
+from merge_jobs.stream import Stream, stream_with_key
 
 SESSION = "tables"  # stands for the run id where another command tells who holds the stream
 LOCK_SECONDS = 10
@@ -69,19 +69,23 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
 def repair_tables(
     place: ConnectionInfo, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
 ) -> Iterator[RepairResult]:
-    """Yield what was repaired for each stream, each in its own transaction.
+    """Yield what was repaired for each stream, each in its own transaction: an error with one does not stop the others.
 
     A stream that a job holds is skipped, because the job checks its tables itself.
     """
     for key in streams:
-        store, _, dataset = key.partition("#")
         try:
-            stream = stream_of(ecosystem, platform, store, dataset or None)
-            yield _kept(place, stream, dry_run)
+            yield _kept(place, stream_with_key(ecosystem, platform, key), dry_run)
         except StreamBusy:
             yield RepairResult(key, busy=True)
-        except StreamFactoryError as error:
-            yield RepairResult(key, failed=error)
+        except Exception as error:
+            yield RepairResult(key, failed=_of_stream(key, in_words(error, f"stream {key}")))
+
+
+def _of_stream(key: str, error: StreamFactoryError) -> StreamFactoryError:
+    """Return the error with the stream's name in it: of many streams one has it."""
+    where = f"stream {key}"
+    return error if key in error.where else error.reworded(error.what, where=f"{where}: {error.where}")
 
 
 def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:

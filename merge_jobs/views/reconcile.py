@@ -16,7 +16,7 @@ from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
 from config_schema.sql.locks import lock_number
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
-from merge_jobs.errors import DatabaseFailed, database_failed
+from merge_jobs.errors import DatabaseFailed, database_failed, in_words
 from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.views.catalog import (
     existing_workspaces,
@@ -158,10 +158,8 @@ def _reconcile_workspace(
         texts = tuple(_text(session, change) for change in plan.changes)
         if not dry_run:
             session.commit()
-    except StreamFactoryError as error:
-        failed = error
-    except psycopg2.Error as error:
-        failed = database_failed(error, f"workspace {wanted.name} in {place}")
+    except Exception as error:
+        failed = in_words(error, f"workspace {wanted.name} in {place}")
     finally:
         session.rollback()
     return Reconciled(str(place), plan, texts, failed)

@@ -337,6 +337,7 @@ def fill(world: World) -> None:
             world.run(names.dag_id(name, "Store1"), f"run_Store1_{batch_id}", "success", end - timedelta(seconds=3))
             world.run(names.dag_id(name, "Store2"), f"run_Store2_{batch_id}", "success", end - timedelta(hours=5))
         failed = {"batch_status": "failed", "error": "the source is down", "result_json": None, "batch_end_time": None}
+        failed["retryable"] = False
         world.batch(platform, "Failing", 1, now - timedelta(hours=1), **failed)
         world.run(names.dag_id(name, "Failing"), "run_Failing_1", "failed", now - timedelta(hours=1))
     world.keep()

@@ -12,6 +12,7 @@ import pytest
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_alerts import StreamAlerts
 from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
@@ -139,3 +140,28 @@ def test_without_a_right_or_a_table_it_says_which(case, monkeypatch):
     elsewhere = PlatformSettings(original_platform_name="YellowLive", merge_store_schema="nowhere")
     with pytest.raises(MergeStoreError, match="nowhere"):
         read_stored(elsewhere)
+
+
+def test_what_was_reported_is_kept_until_it_is_forgotten(case):
+    with closing(case.target.connect()) as connection:
+        alerts = StreamAlerts(ControlSession(connection, "yellowlive"))
+        alerts.record({"Store1": "failing", "Store2": "failing"}, [])
+        first = alerts.sent()["Store1"].at
+        alerts.record({"Store1": "quality warning"}, ["Store2", "never reported"])
+        (key,), (last,) = zip(*alerts.sent().items(), strict=True)
+    assert (key, last.state, last.at > first) == ("Store1", "quality warning", True)
+
+
+def test_what_a_login_may_not_read_makes_streams_unknown_and_not_fine(case, monkeypatch):
+    write(case, ("Store1", "active"), latency_seconds=None)
+    case.run(LIVE)
+    assert platform_health(SETTINGS).problems == ()
+    case.target.server.create_role("watcher", "word")
+    case.execute(
+        f"""GRANT CONNECT ON DATABASE {case.target.name} TO watcher; GRANT SELECT ON {TABLE}, {TABLE}_history,
+            yellowlive_batch_counter, yellowlive_batch_metrics TO watcher""",
+        on=case.target,
+    )
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", case.target.server.dsn(case.target.name, "watcher", "word"))
+    (problem,) = platform_health(SETTINGS).problems
+    assert "it cannot be judged: yellowlive_run_results: permission denied for table" in str(problem)

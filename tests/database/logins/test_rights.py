@@ -48,7 +48,7 @@ READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state":
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {
     Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
-    Duty.WORKER: READ,
+    Duty.WORKER: READ | {"stream_alerts": "SELECT INSERT UPDATE DELETE"},
     Duty.PAGES: READ | ROWS | {"row_maps": "SELECT"},
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
@@ -231,7 +231,7 @@ def test_parse_health_and_the_worker_s_tasks_read_all_they_need(world, duty, mon
     monkeypatch.setenv("DAGFACTORY_SNAPSHOT_DIR", str(tmp_path))
     assert [row.stream_key for row in read_table(settings()).rows] == ["Store1"]
     assert [row.stream_key for row in read_rows(settings(), ["Store1"])] == ["Store1"]
-    assert platform_health(settings()).known == 1
+    assert len(platform_health(settings()).verdicts) == 1
     run_id = world.merging.batch_rows(Milestoning.FORENSIC)[-1][2]
     with control_session(dsn, "there", "yellowforensic") as session:
         batches = BatchTables(session)

@@ -95,7 +95,7 @@ def _wait_until_one_waits(connection) -> None:
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
     rows = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history"]
     of_model = ["yellowlive_compiled_model", "yellowlive_airflow_dsg_revision", "yellowlive_job_model"]
-    every = [*rows, "yellowlive_model_state", *of_model]
+    every = [*rows, "yellowlive_model_state", *of_model, "yellowlive_stream_alerts"]
     table = StreamTable(ControlSession(connection, "yellowlive"))
     assert table.create_tables() == every
     assert table.create_tables() == []

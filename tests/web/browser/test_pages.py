@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from config_schema import names
+from tests.airflow.conftest import config
+from tests.row_settings import settings_of_row
 from tests.web.browser.conftest import LIVE, Looking, Site
 
 DAG_ID = names.dag_id(LIVE, "Store1")
@@ -145,6 +147,36 @@ def test_what_was_read_stays_while_the_merge_store_is_away(looking):
     answered(seen.page, f"streams/{LIVE}/Store1$", 503, "the merge store is down")
     expect(seen.page.get_by_text("the merge store is down (the data below may be out of date)")).to_be_visible()
     expect(seen.page.get_by_role("button", name="Trigger")).to_be_visible()
+
+
+@pytest.fixture
+def away(site: Site) -> Iterator[None]:
+    """A third platform, AwayLive, whose merge store nobody can reach."""
+    file = site.airflow.home / "stream_factory" / names.settings_file("awaylive")
+    file.write_text(settings_of_row(config("AwayLive")).to_json())
+    yield
+    file.unlink()
+
+
+@pytest.mark.usefixtures("away")
+def test_what_cannot_be_read_is_unknown_and_never_zero_or_well(looking):
+    seen = looking()
+    seen.go("/plugin/streams")
+    for text in (
+        "How many streams there are, and how they are, is unknown",
+        "All streams of AwayLive",
+        re.compile(r"Needs attention \(\d+, and what is unknown of AwayLive\)"),
+        re.compile("without AwayLive, of which it is unknown"),
+    ):
+        expect(seen.page.get_by_text(text)).to_be_visible()
+    expect(seen.page.get_by_text("No stream is late, failing or quarantined")).to_have_count(0)
+    seen.picture("unknown")
+    assert seen.barriers() == []
+    seen.go("/plugin/streams/list")
+    expect(seen.page.get_by_text("The streams of awaylive are unknown and not in this list")).to_be_visible()
+    seen.picture("unknown-list")
+    seen.go("/plugin/streams/list?q=no+such")
+    expect(seen.page.get_by_text("No stream matches, of the platforms that can be read")).to_be_visible()
 
 
 def edit_owner(seen: Looking, owner: str) -> None:

@@ -130,7 +130,7 @@ def forget_maps(session: ControlSession, stream_key: str, datasets: Collection[s
     table = names.row_maps_table(session.platform)
     if session.has_table(table):
         values = {"key": stream_key, "datasets": list(datasets)}
-        session.run(STATEMENTS["forget_maps"], values, row_maps=sql.Identifier(session.schema, table))
+        session.run(STATEMENTS["forget_maps"], values)
 
 
 def drop_objects(session: ControlSession, found: StreamData) -> None:

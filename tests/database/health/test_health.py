@@ -153,7 +153,7 @@ def test_what_was_reported_is_kept_until_it_is_forgotten(case):
 
 
 def test_what_a_login_may_not_read_makes_streams_unknown_and_not_fine(case, monkeypatch):
-    write(case, ("Store1", "active"), latency_seconds=None)
+    write(case, ("Store1", "active"))
     case.run(LIVE)
     assert platform_health(SETTINGS).problems == ()
     case.target.server.create_role("watcher", "word")

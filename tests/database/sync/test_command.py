@@ -413,6 +413,7 @@ def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
 def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, model, synced):
     dagfactory("sync", model, "--yes")
     before, last = of_part(Part.STREAMS)[-2:]
+    of_batches = [str(one) for one in of_part(Part.BATCHES)]
     synced.execute("DELETE FROM yellowlive_schema_version WHERE number = %s", last.number)
     old = dagfactory("db", "status", "--model", model)
     assert old.returncode == 1
@@ -420,9 +421,9 @@ def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, m
     reported = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
     assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in reported] == [
         ("YellowForensic", "streams", "current", last.number, []),
-        ("YellowForensic", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
+        ("YellowForensic", "batches", "not made", 0, of_batches),
         ("YellowLive", "streams", "old", before.number, [str(last)]),
-        ("YellowLive", "batches", "not made", 0, ["0002 batch_tables", "0003 results_index"]),
+        ("YellowLive", "batches", "not made", 0, of_batches),
     ]
     assert f"YellowLive: {last} run\n" in dagfactory("db", "upgrade", "--model", model).stdout
     assert dagfactory("db", "status", "--model", model).returncode == 0

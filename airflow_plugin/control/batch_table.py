@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -106,6 +107,16 @@ class BatchTables:
         values = {"stream_key": stream_key, "run_id": run_id}
         rows = self.session.run_if_created(STATEMENTS["result_of_run"], values, where=self._counter)
         return next((result_from_dict(result) for _, result in rows if result is not None), None)
+
+    def record_failure(self, failed: MergeResult) -> None:
+        """Record that a run failed whose job could not record it, and commit; a result that the job has left stays.
+
+        Nothing is recorded before the first job has made the table, or by a login that may not write it.
+        """
+        where = names.run_results_table(self.session.platform)
+        values = {"stream_key": failed.stream_key, "run_id": failed.run_id, "result": json.dumps(failed.to_dict())}
+        self.session.run_if_readable(STATEMENTS["record_failure"], values, where=where)
+        self.session.commit(where)
 
     def last_looks(self, stream_keys: Sequence[str]) -> dict[str, LastLook]:
         """Return the last look at each of the streams; empty before the first job has run."""

@@ -76,6 +76,12 @@ CROSS JOIN LATERAL (
 ) failed (count, since, at, last)
 WHERE failed.count > 0
 
+-- name: record_failure
+-- Kept as long as a job's own of a run without a batch. What the job says itself stands, and takes the place of this.
+INSERT INTO {run_results} (key, run_id, ended_at, kept_until, result_json)
+VALUES (%(stream_key)s, %(run_id)s, clock_timestamp(), clock_timestamp() + interval '30 days', %(result)s)
+ON CONFLICT (key, run_id) DO NOTHING
+
 -- name: clock
 -- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.
 SELECT clock_timestamp()

@@ -51,7 +51,7 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
 
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:
-            with failure_kept(context):
+            with failure_kept(context, self.job):
                 value = work()
         except Exception:
             self._heard(context)

@@ -40,17 +40,17 @@ def in_words(error: BaseException) -> str:
 def add_reason(error: PodLaunchFailedException | PodLaunchTimeoutException, pod: k8s.V1Pod) -> None:
     """Add to the error why the pod has not started, as far as its status says so and the error does not."""
     known = str(error)
-    reasons = [one for one in dict.fromkeys(_reasons(pod.status)) if one not in known]
+    reasons = [one for message, one in dict(_reasons(pod.status)).items() if message not in known]
     error.args = (" ".join([known, *(f"{one.rstrip('.')}." for one in reasons)]),)
 
 
-def _reasons(status: k8s.V1PodStatus) -> Iterator[str]:
-    """Yield what holds the pod up: an eviction, no node, a Secret that is missing."""
+def _reasons(status: k8s.V1PodStatus) -> Iterator[tuple[str, str]]:
+    """Yield what holds the pod up, as the message and in full: an eviction, no node, a Secret that is missing."""
     conditions = [one for one in status.conditions or () if one.status == "False"]
     waiting = [one.state.waiting for one in status.container_statuses or () if one.state and one.state.waiting]
     for one in (status, *(one for one in conditions if one.type == "PodScheduled"), *waiting):
         if one.message:
-            yield f"{one.reason}: {one.message}" if one.reason else one.message
+            yield one.message, f"{one.reason}: {one.message}" if one.reason else one.message
 
 
 def _words(error: BaseException) -> str:

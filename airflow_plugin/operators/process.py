@@ -50,7 +50,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the merge job as a child process, and return the task's value."""
         skip_if_paused(self.job)
-        with failure_kept(context):
+        with failure_kept(context, self.job):
             return self._merged(context)
 
     def _merged(self, context: Context) -> dict[str, Any]:

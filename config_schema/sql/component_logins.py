@@ -50,7 +50,8 @@ def privileges(platform: str, duty: Duty) -> Privileges:
         case Duty.READER:
             return read | {names.stream_revision_table(platform): READ, job_model: READ}
         case Duty.WORKER:
-            return read | {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
+            alerts = {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
+            return read | alerts | {names.run_results_table(platform): ("SELECT", "INSERT")}
         case Duty.PAGES:
             return read | rows | {names.row_maps_table(platform): READ}
         case Duty.SYNC:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import closing
 
+import psycopg2
 import pytest
 
 from tests.kubernetes.faults import Refusal
@@ -77,6 +79,18 @@ def test_an_image_that_cannot_be_pulled_is_named_and_its_pod_is_gone(
     with fails("Image cannot be pulled.*\\\\nmanifest for registry.example/merge-job:0.1.0 not found"):
         world.run(world.task(deferrable=deferrable, on_failed_pod=on_failed_pod))
     assert not stand_in.pods
+
+
+def test_a_pod_that_never_starts_is_a_failed_run_of_its_stream(world: World, stand_in, fails):
+    world.run(world.task())  # which makes the tables
+    stand_in.faults.unpullable = "no such image"
+    with fails("no such image"):
+        world.run(world.task(), run_id="never started")
+    failures = "SELECT result_json ->> 'error' FROM yellowlive_run_results WHERE run_id = 'never started'"
+    with closing(psycopg2.connect(world.store_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(failures)
+        ((error,),) = cursor.fetchall()
+    assert "no such image" in error
 
 
 @pytest.mark.parametrize(("deferrable", "on_failed_pod"), [(False, "keep"), (True, "keep"), (False, "delete")])

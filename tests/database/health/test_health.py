@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from config_schema.result import MergeResult, ResultCode, result_from_dict
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
@@ -140,6 +142,25 @@ def test_without_a_right_or_a_table_it_says_which(case, monkeypatch):
     elsewhere = PlatformSettings(original_platform_name="YellowLive", merge_store_schema="nowhere")
     with pytest.raises(MergeStoreError, match="nowhere"):
         read_stored(elsewhere)
+
+
+def test_a_run_whose_job_never_started_has_failed_and_a_result_that_a_job_left_stays(case):
+    write(case, ("Store1", "active"))
+    with closing(case.target.connect()) as connection:
+        batches = BatchTables(ControlSession(connection, "yellowlive"))
+        failed = MergeResult(ResultCode.ERROR, "first", "YellowLive", "Store1", error="no such image", retryable=True)
+        batches.record_failure(failed)  # before there is a table
+        assert batches.failed_runs() == {}
+        done = case.run(LIVE, "done")
+        for run_id in ("done", "one", "one", "two", "three"):
+            batches.record_failure(replace(failed, run_id=run_id))
+        found = batches.failed_runs()["Store1"]
+    assert (found.count, found.error, found.retryable) == (3, "no such image", True)
+    ((result,),) = case.query("SELECT result_json FROM yellowlive_run_results WHERE run_id = 'done'")
+    assert result_from_dict(result) == done
+    (problem,) = platform_health(SETTINGS).problems
+    assert "its last 3 runs have failed since" in str(problem)
+    assert "no such image" in str(problem)
 
 
 def test_what_was_reported_is_kept_until_it_is_forgotten(case):

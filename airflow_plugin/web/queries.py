@@ -158,7 +158,9 @@ def row_version(session: ControlSession, stream_key: str) -> RowVersion | None:
     return None
 
 
-def note_action(session: ControlSession, stream_key: str, action: str, changed_by: str, reason: str | None) -> None:
+def note_action(
+    session: ControlSession, stream_key: str, action: str, changed_by: str, reason: str | None = None
+) -> None:
     """Write to the history that somebody asked for something; never commits."""
     values = {"stream_key": stream_key, "action": action, "changed_by": changed_by}
     where = names.stream_history_table(session.platform)

@@ -48,7 +48,7 @@ READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state":
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {
     Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
-    Duty.WORKER: READ | {"stream_alerts": "SELECT INSERT UPDATE DELETE"},
+    Duty.WORKER: READ | {"stream_alerts": "SELECT INSERT UPDATE DELETE", "run_results": "SELECT INSERT"},
     Duty.PAGES: READ | ROWS | {"row_maps": "SELECT"},
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
@@ -140,7 +140,6 @@ NOBODY_S = (
     f"DELETE FROM {METRICS}",
     f"INSERT INTO {METRICS} SELECT * FROM {METRICS}",
     "SELECT * FROM yellowforensic_rejected_keys",
-    "SELECT * FROM yellowforensic_row_maps",
     "UPDATE yellowforensic_row_maps SET distrusted = 'x'",
     f'SELECT * FROM "{MERGED}"',
     f'UPDATE "{MERGED}" SET word = NULL',

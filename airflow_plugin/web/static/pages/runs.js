@@ -49,7 +49,7 @@ function Outcome({ run }) {
     Chakra.Box,
     { maxW: "48ch", minW: "24ch" },
     word,
-    h(Chakra.Text, { color: "fg.error", fontSize: "xs", lineClamp: 2, title: run.error.what, wordBreak: "break-word" }, run.error.what),
+    h(Chakra.Text, { fontSize: "xs", lineClamp: 2, title: run.error.what, wordBreak: "break-word" }, run.error.what),
   );
 }
 

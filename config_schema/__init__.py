@@ -1,1 +1,1 @@
-"""What both sides share: the model, a stream's config, names and the result line. Pure, and light to import."""
+"""The words and the contracts: model, stream config, names, result line. Pure, and light to import."""

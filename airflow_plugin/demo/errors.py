@@ -22,9 +22,9 @@ class DemoProgramFailed(StreamFactoryError):
 
 
 class DemoTooSlow(StreamFactoryError):
-    """The demo waited too long for something: Airflow's components, a DAG, a scheduled run.
+    """Something that the demo waits for does not come in time: Airflow's components, a DAG, a scheduled run.
 
-    See the logs, which --dir keeps; on a slow machine a second try may be enough.
+    See the logs, which --dir keeps; a slow machine may just need a second try.
     """
 
     code = "DF3502"
@@ -36,7 +36,7 @@ class DemoTooSlow(StreamFactoryError):
 
 
 class PortTaken(StreamFactoryError):
-    """The port for the demo's Airflow cannot be used.
+    """The port that the demo's Airflow is to listen on cannot be had.
 
     Give another one, for example --port 8090.
     """
@@ -94,7 +94,7 @@ class DagFilesBroken(StreamFactoryError):
 
 
 class KeyTwice(StreamFactoryError):
-    """A merge table contains a key twice.
+    """A key stands in a merge table twice.
 
     This is a bug: please report it.
     """

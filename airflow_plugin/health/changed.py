@@ -23,9 +23,9 @@ Changed = Mapping[str, Mapping[str, str | None]]  # by platform (derived name) a
 
 
 class NotStored(StreamFactoryError):
-    """The rows are written, but Airflow has not stored matching DAGs in time, or cannot.
+    """The rows are written, but Airflow has not stored DAGs that say the same: in time, or at all.
 
-    Do what the error says about each stream. The rows stay; Airflow shows them as soon as it has parsed their file.
+    Do what the error says of each stream; the rows stand, and show as soon as Airflow parses their file.
     """
 
     code = "DF2501"

@@ -1,1 +1,1 @@
-"""Descriptions of jobs: arguments, secrets by reference, and what people may request. Pure."""
+"""What a job is: its arguments, secrets by reference, and what people may ask of it. Pure."""

@@ -1,4 +1,4 @@
-"""The two tasks of a platform's operations DAG: check the request in the run's conf, then perform it."""
+"""The two tasks of a platform's operations DAG: what the run's conf asks for is checked, then done."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from airflow_plugin.airflow_versions import AirflowFailException, DagRunTriggerE
 from airflow_plugin.jobs.operations import (
     ALLOW_DELETES,
     BY,
-    REASON,
     Action,
     Operation,
     operation,
-    run_id_with_deletes,
 )
 from airflow_plugin.jobs.platform_job import PlatformJob
-from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.routing import run_of
@@ -31,16 +28,15 @@ BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what view
 
 
 class CheckRequest(OfPlatform):
-    """Fails if the conf names an action or a stream that does not exist; otherwise logs the request."""
+    """Fails where the conf asks for what there is not, an action or a stream; else says in its log what it asks."""
 
     ui_color = "#fff6d8"
 
     def execute(self, context: Context) -> None:
         """Check what the run's conf asks for."""
-        with failure_kept(context):
-            asked = requested_operation(context)
-            with raise_as_airflow(self.platform):
-                self._check_stream(asked)
+        asked = requested_operation(context)
+        with raise_as_airflow(self.platform):
+            self._check_stream(asked)
         self.log.info("%s: %s", self.platform, asked)
 
     def _check_stream(self, asked: Operation) -> None:
@@ -59,7 +55,7 @@ class CheckRequest(OfPlatform):
 
 
 class Perform(PlatformTask):
-    """Performs the request with a job that records who made it. `job` has the options that all requests share."""
+    """Does what the conf asks for, by a job that writes down who asked. `job` has the options that all have."""
 
     def execute(self, context: Context) -> None:
         """Do what the run's conf asks for."""
@@ -70,7 +66,7 @@ class Perform(PlatformTask):
 
 
 def requested_operation(context: Context) -> Operation:
-    """Return the operation of a run. Raises AirflowFailException with every problem of its conf."""
+    """Return the operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
     run = context["dag_run"]
     if run.run_type == "asset_triggered":
         return BY_ITSELF
@@ -81,13 +77,13 @@ def requested_operation(context: Context) -> Operation:
 
 
 def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
-    """Return the job that performs an operation."""
+    """Return the job that does an operation."""
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
 def _command(asked: Operation) -> list[str]:
     store, _, dataset = (asked.stream_key or "").partition("#")
-    of_stream = [f"--store={store}", f"--by={asked.by}", *([f"--reason={asked.reason}"] if asked.reason else [])]
+    of_stream = [f"--store={store}", f"--by={asked.by}"]
     match asked.action:
         case Action.RESET_BATCH:
             return ["reset", *of_stream, *_dataset(dataset)]
@@ -107,15 +103,12 @@ def _dataset(name: str) -> list[str]:
 def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
     """Return a run of the stream's own DAG, so that the tasks after a merge follow this one too."""
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
-    return run_of(
-        dag_id,
-        run_id_with_deletes(run_id),
-        {ALLOW_DELETES: True, BY: asked.by} | ({REASON: asked.reason} if asked.reason else {}),
-    )
+    run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
+    return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})
 
 
 class StreamMissing(StreamFactoryError):
-    """An operation is requested for a stream that has no row.
+    """An operation is asked for of a stream that has no row.
 
     Give the stream_key of a row: dagfactory streams list shows them.
     """
@@ -128,7 +121,7 @@ class StreamMissing(StreamFactoryError):
 
 
 class StreamNotActive(StreamFactoryError):
-    """A run is requested for a stream that is paused or retired.
+    """A run is asked for of a stream that is paused or retired.
 
     Set it to active first: dagfactory streams resume.
     """

@@ -1,4 +1,4 @@
-"""Changes of a platform's stream table for a user: under its lock, checked like those of commands, with history."""
+"""Changes to a platform's stream table for a user: under its lock, checked as the commands check, kept in history."""
 
 from __future__ import annotations
 
@@ -37,16 +37,11 @@ Changing = Callable[[PlatformStreams, queries.RowVersion | None], RowChange | No
 
 
 def change_row(
-    user: User,
-    settings: PlatformSettings,
-    key: str,
-    version: int | None,
-    changing: Changing,
-    reason: str | None = None,
+    user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing
 ) -> dict[str, Any] | None:
-    """Write the row that `changing` returns, and have its file parsed; return the result as the API shows it.
+    """Write what `changing` makes of the row, and have its file parsed; return what came of that, as the API shows it.
 
-    Returns None if nothing changed. `version` is the one that the user has seen, None if it does not matter. Raises
+    None where it was no change. `version` is the one that the user has seen, None where that does not matter. Raises
     StreamFactoryError.
     """
     with writing(settings) as table:
@@ -54,7 +49,7 @@ def change_row(
         if version is not None and (now is None or now.number != version):
             raise Conflict("the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)
-        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of, reason)
+        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
     forget(settings)
     if not written:
         return None
@@ -64,7 +59,7 @@ def change_row(
 
 @contextmanager
 def writing(settings: PlatformSettings) -> Iterator[PlatformStreams]:
-    """Open the stream table with all others locked out; commit at the end, unless an error is raised."""
+    """Open the stream table with everybody else locked out; commit at the end, unless an error is raised."""
     with _named_login(settings), pool(settings).write() as connection:
         table = PlatformStreams.of(connection, settings)
         with locked(table, LOCK_SECONDS):
@@ -73,7 +68,7 @@ def writing(settings: PlatformSettings) -> Iterator[PlatformStreams]:
 
 @contextmanager
 def _named_login(settings: PlatformSettings) -> Iterator[None]:
-    """Say which login of the api-server may not write, and which variable sets another one."""
+    """Say which login of the api-server may not write, and which variable gives it another."""
     try:
         yield
     except MergeStoreError as error:
@@ -85,7 +80,7 @@ def _named_login(settings: PlatformSettings) -> Iterator[None]:
 
 
 def config_text(config: dict[str, Any]) -> str:
-    """Return a config as sync writes it. Raises ProblemsFound for what JSON or a config cannot contain."""
+    """Return a config as sync writes it. Raises ProblemsFound for what JSON cannot hold, or no config has."""
     if is_too_deep(config):
         what = f"it is nested deeper than {MOST_LEVELS} levels"
         raise ProblemsFound("config", [NOT_NESTED_TOO_DEEP.problem("config", "", what, "Send the keys of a config")])

@@ -1,7 +1,7 @@
-"""Quality checks of a dataset, as the model contains them; docs/quality.md says what each one checks.
+"""Quality checks of a dataset, as the model has them; docs/quality.md says what each looks at.
 
-A check counts the rows that break it: of the new and changed rows of a batch, and of the rows that a change of other
-rows can break.
+A check is a row in one of these shapes. Each counts the rows that break it, of those that a batch brings, new and
+changed, and of those that a change elsewhere can break.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class CheckKind(Enum):
-    """The kinds of quality checks."""
+    """What a quality check looks at."""
 
     NOT_NULL = "not_null"
     UNIQUE = "unique"
@@ -23,7 +23,7 @@ class CheckKind(Enum):
 
 
 class Severity(Enum):
-    """What happens if a quality check is broken."""
+    """What a broken quality check does."""
 
     WARN = "warn"  # reported in the log and in the result
     FAIL = "fail"  # the batch fails, and nothing of it is merged
@@ -41,7 +41,7 @@ class NotNull:
 
 @dataclass(frozen=True)
 class Unique:
-    """No other row of the dataset has the same values in the columns; rows with a NULL in them are ignored."""
+    """No other row of the dataset has the same values in the columns; rows with a NULL in them are not looked at."""
 
     kind: ClassVar[CheckKind] = CheckKind.UNIQUE
     name: str
@@ -63,7 +63,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A value, as text, matches PostgreSQL's regular expression somewhere; ^ and $ match its ends. NULL passes."""
+    """A value, as text, holds PostgreSQL's regular expression somewhere; ^ and $ tie it to the ends. NULL passes."""
 
     kind: ClassVar[CheckKind] = CheckKind.PATTERN
     name: str
@@ -74,7 +74,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Reference:
-    """A row of another dataset of the datastore has these values after the batch; values with a NULL pass."""
+    """A row of another dataset of the store has these values, once the batch is done; a NULL in them passes."""
 
     kind: ClassVar[CheckKind] = CheckKind.REFERENCE
     name: str

@@ -1,4 +1,4 @@
-"""Which values `tls` and `tls_ca` of a database can have, by its kind."""
+"""What a database's `tls` and `tls_ca` can be, by the kind of the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comments of our database objects: a JSON object that names the owning stream and the kind of object."""
+"""What is ours in a database says so in its comment, as a JSON object: whose it is, and of which kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parsed_comment(comment: str | None) -> dict[str, Any]:
-    """Return the content of such a comment; empty for any other, or for None. Anybody may write comments."""
+    """Return what a comment of ours says; empty for any other, or for None. Anybody may write comments."""
     try:
         data = json.loads(comment or "")
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""Runs the migrations that a platform's tables lack, for Airflow's side and for jobs; each side gives its session.
+"""Run the migrations that a platform's tables lack, for Airflow's side and for jobs; each gives its session.
 
-`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in its own. Both hold the lock of the
-platform's versions: if several start at once, one runs the migrations and the others find them done.
+`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of
+the platform's versions, so that of several that start at once one does it and the others find it done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from config_schema import names
 from config_schema.sql import versions
 from config_schema.sql.statements import SqlFile, Statement, quoted
-from config_schema.sql.versions import Migration, Part, TablesOfAnother, TablesTooOld, TablesVersion
+from config_schema.sql.versions import Migration, Part, Standing, TablesOfAnother, TablesTooOld
 
 STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
 NO_VALUES: Mapping[str, Any] = {}
@@ -27,7 +27,7 @@ PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go fir
 
 @dataclass(frozen=True)
 class ControlDatabase:
-    """A session on a platform's control database, of either side. Its errors have PostgreSQL's code as `pgcode`."""
+    """A session on a platform's control database, as a side has it. Its errors have PostgreSQL's code as `pgcode`."""
 
     where: str
     platform: str
@@ -38,38 +38,30 @@ class ControlDatabase:
     pause: Callable[[float], None]
 
 
-def refuse_tables_of_others(
-    run: Run, where: str, schema: str, tables: Sequence[str], *, surely: bool = False
-) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's.
-
-    With `surely` a login that may create only because everybody may, and owns nothing there, knows no strangers: it may
-    be one that was given the right to read.
-    """
-    return frozenset(_owned_by_others(run, where, schema, tables, tables, surely))
+def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
+    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
+    return frozenset(_whose(run, where, schema, tables, tables))
 
 
-def _owned_by_others(
-    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str], surely: bool = False
+def _whose(
+    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
 ) -> dict[str, bool]:
-    """Return, for each existing table, whether another role owns it. Raises TablesOfAnother as above."""
-    found = run(STATEMENTS["owners"].text, {"schema": schema, "tables": list(tables), "surely": surely})
+    """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
+    found = run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
     return {table: of_another for table, of_another, _ in found}
 
 
-def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
-    """Return the version of a part's tables. Changes nothing, and ends no transaction.
+def standing(database: ControlDatabase, part: Part) -> Standing:
+    """Return what the database has of a part. Nothing is changed, and no transaction ends.
 
-    Raises TablesOfAnother if the table of versions or the stream table belongs to a stranger, or if the login may not
-    read the table of versions.
+    Raise TablesOfAnother where the table of versions is a stranger's, or where the login may not read it.
     """
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
     asked = [*tables, versions_table]
-    not_of_strangers = [versions_table, names.stream_table(database.platform)]
-    found = _owned_by_others(database.run, database.where, database.schema, asked, not_of_strangers)
+    found = _whose(database.run, database.where, database.schema, asked, [versions_table])
     try:
         applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:
@@ -77,20 +69,20 @@ def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
             raise TablesOfAnother(database.where, [versions_table]) from error
         raise
     others = [table for table, of_another in found.items() if of_another]
-    return versions.tables_version_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
+    return versions.standing_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
 
 
-def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> TablesVersion:
-    """Run the migrations that `found` lacks, in the caller's transaction; return the version before that.
+def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standing:
+    """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
 
-    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right.
+    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
     """
     found.check(database.where)
     found.check_owner(database.where)
     if not found.needed:
         return found
     _lock(database)
-    before = tables_version(database, found.part)  # another may have done it meanwhile
+    before = standing(database, found.part)  # another may have done it meanwhile
     before.check(database.where)
     before.check_owner(database.where)
     for migration in before.needed:
@@ -98,11 +90,11 @@ def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> T
     return before
 
 
-def upgrade(database: ControlDatabase, found: TablesVersion, seconds: float = TRY_SECONDS) -> list[Migration]:
-    """Run the migrations that `found` lacks, and commit each; return those that were run.
+def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
+    """Run what `found` lacks, and commit each; return what was run.
 
-    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right. Migrations before a failed
-    one stay committed.
+    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those
+    before it committed.
     """
     found.check(database.where)
     if found.needed:
@@ -110,7 +102,7 @@ def upgrade(database: ControlDatabase, found: TablesVersion, seconds: float = TR
     return [one for one in found.needed if _migrated(database, found, one, seconds)]
 
 
-def _migrated(database: ControlDatabase, found: TablesVersion, migration: Migration, seconds: float) -> bool:
+def _migrated(database: ControlDatabase, found: Standing, migration: Migration, seconds: float) -> bool:
     """Run one migration and commit it, in short tries; return whether it had to be run."""
     give_up = time.monotonic() + seconds
     while True:
@@ -118,7 +110,7 @@ def _migrated(database: ControlDatabase, found: TablesVersion, migration: Migrat
             _run(database, "short_lock_timeout")
             _lock(database)
             # One that `found` has already is run again for the sake of a table that was lost.
-            needed = migration not in found.missing or migration in tables_version(database, found.part).missing
+            needed = migration not in found.missing or migration in standing(database, found.part).missing
             if needed:
                 _migrate(database, found, migration)
             database.commit()
@@ -134,7 +126,7 @@ def _lock(database: ControlDatabase) -> None:
     _run(database, "lock", {"schema": database.schema, "platform": database.platform})
 
 
-def _migrate(database: ControlDatabase, found: TablesVersion, migration: Migration) -> None:
+def _migrate(database: ControlDatabase, found: Standing, migration: Migration) -> None:
     values = {
         "number": migration.number,
         "part": migration.part.value,

@@ -1,4 +1,4 @@
-"""Allowing strategies again for datasets in which an audit found changes that they had missed."""
+"""Letting strategies in again for datasets of which an audit found that they had missed changes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ def trust_again(
     datasets: Sequence[Dataset],
     lock_wait: float = 0,
     asked_by: str | None = None,
-    reason: str | None = None,
 ) -> dict[str, dict[MapKind, str]]:
-    """Allow every strategy again; return the datasets for which one was off, and why.
+    """Let every strategy in again; return which were off, by dataset, and why.
 
-    The next batch of such a dataset is full, and makes a new map. Raises StreamBusy if a job is running.
+    The next batch of such a dataset is full, and makes the map again. Raises StreamBusy if a job is running.
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
             store.lock_stream(lock_wait)
-            found = migrations.tables_version(store)
+            found = migrations.standing(store)
             found.check(store.where)
             if found.lost:
                 return {}
@@ -44,7 +43,7 @@ def trust_again(
                     row_maps.trust(tables)
                     cleared[tables.name] = dict(known.distrusted)
             if cleared:
-                operator_audit.record_action(store, "trust", asked_by, reason)
+                operator_audit.record_action(store, "trust", asked_by)
             store.commit()
             return cleared
         except psycopg2.Error as error:

@@ -1,4 +1,4 @@
-"""A datastore described from the catalogue of a live database, so that nobody types columns. Reads no rows."""
+"""A datastore as the catalogue of a live database tells it, so that nobody types columns. Reads no rows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POST
 
 @dataclass(frozen=True)
 class DescribedDatastore:
-    """The datastore, notes on its tables by name, and the tables that were left out."""
+    """The datastore; what to know of its tables, by their names; and the tables that are not in it."""
 
     datastore: Datastore
     notes: Mapping[str, Sequence[str]]
@@ -49,13 +49,13 @@ class DescribedDatastore:
 
 @dataclass(frozen=True)
 class TableChoice:
-    """Names or patterns of tables: those that are `wanted` (all if empty), without those that are `excluded`."""
+    """Names or patterns of tables: all, unless some are `wanted`, less those that are `excluded`."""
 
     wanted: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
 
     def takes(self, table: str) -> bool:
-        """Return whether the table is chosen."""
+        """Return whether the table is to be described."""
         return (not self.wanted or _matches(table, self.wanted)) and not _matches(table, self.excluded)
 
 
@@ -63,10 +63,9 @@ EVERYTHING = TableChoice()
 
 
 def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
-    """Return the address in `kind://user:password@host:port/database`.
+    """Return the place that `kind://user:password@host:port/database` names.
 
-    `password` is used if the DSN has none. Raises DsnMalformed, which never shows the DSN, because it may contain a
-    password.
+    `password` is used where the DSN has none. Raises DsnMalformed, which never shows the DSN: it may have a password.
     """
     try:
         url = sa.engine.make_url(dsn)
@@ -87,10 +86,10 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
 def described(
     place: ConnectionInfo, name: str, credential: str, consistency: Consistency, choice: TableChoice = EVERYTHING
 ) -> DescribedDatastore:
-    """Describe the tables of the schema.
+    """Describe the tables of the place's schema.
 
-    A table without a key that is unique and never NULL is left out, and so is whatever no batch could read. Raises
-    StreamFactoryError, also for the name of a table that does not exist.
+    A table without a key that is unique and never NULL is left out, as is whatever no batch could read. Raises
+    StreamFactoryError, also for a name of a table that is not there.
     """
     with open_source(place, APPLICATION) as source:
         tables = _tables(place, source)
@@ -120,7 +119,7 @@ def _matches(table: str, patterns: Iterable[str]) -> bool:
 
 
 def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None:
-    """Raise UnknownName for a name or pattern that matches no table: a typing error would change the choice."""
+    """Raise UnknownName for a name or pattern that no table has: a slip would leave a table out, or in."""
     for flag, patterns in (("--table", choice.wanted), ("--exclude", choice.excluded)):
         for pattern in patterns:
             is_name = flag == "--table" or not WILDCARD.search(pattern)

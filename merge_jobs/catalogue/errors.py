@@ -1,4 +1,4 @@
-"""Why a live database cannot be described as a datastore of the model."""
+"""What keeps a live database from becoming a datastore of the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invented names, contacts and addresses. Domains and telephone numbers are from the ranges reserved for examples."""
+"""Made-up names, contacts and addresses. Domains and telephone numbers are of the ranges kept for examples."""
 
 from __future__ import annotations
 

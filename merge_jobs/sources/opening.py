@@ -1,4 +1,4 @@
-"""Chooses the source that reads a producer's database."""
+"""Which source a producer's database is read by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corrects what SQLAlchemy reflects of a table, where that is incomplete or wrong."""
+"""What SQLAlchemy reflects of a table, where that is not all or not quite what the database has."""
 
 from __future__ import annotations
 

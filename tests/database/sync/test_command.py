@@ -382,7 +382,9 @@ def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(da
     assert (
         dagfactory(*command)
         .stdout.strip()
-        .endswith("_compiled_model, yellowlive_airflow_dsg_revision, yellowlive_job_model created")
+        .endswith(
+            "_compiled_model, yellowlive_airflow_dsg_revision, yellowlive_job_model, yellowlive_stream_alerts created"
+        )
     )
     assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from config_schema.model import Milestoning
 
+SECONDS = re.compile(r"T[\d:.]+\+00:00")  # of the moment when a command looked
 TABLES = "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)"
 COMMANDS = [
     ["status", "--json"],
@@ -43,7 +45,7 @@ def test_a_command_takes_either_name_and_says_the_same(case, merge_job, command)
         with_model_name.returncode,
         with_model_name.stderr,
     )
-    assert with_derived_name.stdout == with_model_name.stdout
+    assert SECONDS.sub("", with_derived_name.stdout) == SECONDS.sub("", with_model_name.stdout)
     if "--json" in command and with_derived_name.returncode == 0:
         json.loads(with_derived_name.stdout)
 

@@ -1,4 +1,4 @@
-"""How the tests of one process run that ask a thing of many generated values."""
+"""Set how tests run that ask a thing of many generated values."""
 
 from __future__ import annotations
 

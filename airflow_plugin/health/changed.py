@@ -88,7 +88,10 @@ def wait_until_stored(
         except StreamFactoryError as error:
             if not error.retryable:
                 raise
-            failure, unblocked_at = error, time.monotonic()  # what it would say is not known
+            failure, unblocked_at = (
+                error,
+                time.monotonic(),
+            )  # nobody knows whether streams are blocked while it does not answer
         else:
             report(found)
             if not found.unseen:

@@ -40,14 +40,17 @@ class ControlDatabase:
 
 def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
     """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
-    return frozenset(_whose(run, where, schema, tables, tables))
+    return frozenset(_refuse_strangers(run, where, schema, tables, tables))
 
 
-def _whose(
+def _refuse_strangers(
     run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
 ) -> dict[str, bool]:
-    """Return for each of the tables that are there whether it is another's. Raise as above, for some of them."""
-    found = run(STATEMENTS["whose"].text, {"schema": schema, "tables": list(tables)})
+    """Return for each of the tables that are there whether it is another's.
+
+    Raise TablesOfAnother, reading none, if one of `not_of_strangers` is a stranger's.
+    """
+    found = run(STATEMENTS["table_owners"].text, {"schema": schema, "tables": list(tables)})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
     return {table: of_another for table, of_another, _ in found}
@@ -61,7 +64,7 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
     asked = [*tables, versions_table]
-    found = _whose(database.run, database.where, database.schema, asked, [versions_table])
+    found = _refuse_strangers(database.run, database.where, database.schema, asked, [versions_table])
     try:
         applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:

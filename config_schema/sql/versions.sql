@@ -1,6 +1,6 @@
 -- The version of a platform's tables; see versions.py and upgrade.py. Both Airflow's side and jobs run these.
 
--- name: whose
+-- name: table_owners
 -- The tables that are there, whether each is another's (the login, if it is one that makes tables, neither owns it nor
 -- owns it through a role), and whether it is a stranger's: its owner has not all that the login has either. A
 -- component's login (component_logins.py) makes no tables, though it may where everybody may create, as up to

@@ -88,10 +88,8 @@ def wait_until_stored(
         except StreamFactoryError as error:
             if not error.retryable:
                 raise
-            failure, unblocked_at = (
-                error,
-                time.monotonic(),
-            )  # nobody knows whether streams are blocked while it does not answer
+            failure = error
+            unblocked_at = time.monotonic()  # while it does not answer nobody knows whether streams are blocked
         else:
             report(found)
             if not found.unseen:

@@ -13,6 +13,7 @@ TEST_PACKAGES := apache-airflow-providers-slack pytest pytest-xdist statsd
 # Warnings of their own code and of the packages of their time are not errors of ours.
 OLDER_WARNINGS := -W default
 SMOKE := tests/airflow/test_parse.py
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
 ROWS ?= 1000000
 MINUTES ?= 10
@@ -127,9 +128,9 @@ constraints: $(VENV)/dev  ## Pin the newest of everything
 docs: $(VENV)/dev  ## Write docs/reference anew, from the code and the schemas
 	$(BIN)/python -m tests.docs
 
-image:  ## Build the merge-job image; BASE_IMAGE=... for another base
+image:  ## Build the merge-job image, with the version as its tag; BASE_IMAGE=... for another base
 	docker build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
-		-t airflow-stream-factory/merge-job .
+		-t airflow-stream-factory/merge-job:$(VERSION) .
 
 pin-images:  ## Ask the registries for the digests of the images that a release stands on, into .ci/base_images.txt
 	$(PYTHON) .ci/base_images.py pin

@@ -50,8 +50,20 @@ LOADING = (ROWS, DAGS, SET_ASIDE, SNAPSHOT_AGE, LOAD)
 # For a platform: sent by check_streams, every five minutes.
 STREAMS = Metric("streams", MetricKind.GAUGE, "streams that are not retired")
 LATE_STREAMS = Metric("late_streams", MetricKind.GAUGE, "active streams that are later than their latency need")
+FAILING_STREAMS = Metric(
+    "failing_streams", MetricKind.GAUGE, "active streams whose runs fail: no retry helps, or too many in a row"
+)
+NEVER_SUCCEEDED = Metric("never_succeeded_streams", MetricKind.GAUGE, "streams that have failed and never succeeded")
+NEVER_RUN = Metric("never_run_streams", MetricKind.GAUGE, "active streams of which no run is known")
+UNKNOWN_STREAMS = Metric("unknown_streams", MetricKind.GAUGE, "streams that could not be judged for lack of a right")
 PROBLEMS = Metric("problems", MetricKind.GAUGE, "all that check_streams lists")
-HEALTH = (STREAMS, LATE_STREAMS, PROBLEMS)
+IS_JUDGED = Metric(
+    "judged", MetricKind.GAUGE, "1; or 0 if the streams could not be judged: then the others are of an earlier check"
+)
+HEALTH = (
+    *(STREAMS, LATE_STREAMS, FAILING_STREAMS, NEVER_SUCCEEDED, NEVER_RUN, UNKNOWN_STREAMS),
+    *(PROBLEMS, IS_JUDGED),
+)
 
 # For a platform: sent by collect_metrics of its infrastructure DAG, once a day.
 TABLES_BYTES = Metric("merge_tables_bytes", MetricKind.GAUGE, "all merge tables with their indexes")

@@ -33,6 +33,8 @@ SNAPSHOT_DIR_VARIABLE = "DAGFACTORY_SNAPSHOT_DIR"
 CREATOR_ROLES_VARIABLE = "DAGFACTORY_CREATOR_ROLES"
 DATA_ROLES_VARIABLE = "DAGFACTORY_DATA_ROLES"
 CREATOR_ROLES = "admin"
+# What a job needs for tables of usual rows, so that a node is not filled with pods that it cannot hold.
+POD_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}}
 LIBPQ_EXTRA = (
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "require_auth", "channel_binding"),
     *("options", "target_session_attrs"),
@@ -102,6 +104,8 @@ class PlatformSettings:
     schedule: str | None = None
     schedule_assets: tuple[str, ...] = ()
     service_account: str | None = None
+    image_pull_policy: str | None = None  # None: as Kubernetes does by the image's tag
+    resources: dict[str, dict[str, str]] | None = field(default=None, hash=False)
     pool: str | None = None
     priority: int | None = None
     time_slice_seconds: int | None = None
@@ -111,6 +115,7 @@ class PlatformSettings:
     max_chain: int = 100
     infrastructure_schedule: str = "@daily"
     archive_after_days: int = 90
+    failing_after_runs: int = 3  # failed ones in a row
     cache_ttl: int = 0  # seconds
     log_format: str = "text"
     notifiers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)  # by the secret that rows name
@@ -120,6 +125,11 @@ class PlatformSettings:
     def __post_init__(self) -> None:
         if not self.platform_name:
             object.__setattr__(self, "platform_name", names.platform_name(self.original_platform_name))
+
+    @property
+    def pod_resources(self) -> dict[str, dict[str, str]]:
+        """Requests and limits of pods whose rows give none."""
+        return POD_RESOURCES if self.resources is None else self.resources
 
     def to_json(self) -> str:
         """Return the text of the settings file; equal settings give equal texts."""

@@ -1,1 +1,1 @@
-"""The words and the contracts: model, stream config, names, result line. Pure, and light to import."""
+"""What both sides share: the model, a stream's config, names and the result line. Pure, and light to import."""

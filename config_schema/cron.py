@@ -1,6 +1,6 @@
-"""What a schedule and a time zone must be, in models and in rows, and how far apart a schedule's runs are.
+"""Checks of schedules and time zones, in models and in rows, and the time between the runs of a schedule.
 
-Airflow itself finds some of it only when it looks for the next run, too late for a row.
+Airflow itself finds some of these mistakes only when it computes the next run, which is too late for a row.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def is_random(schedule: str) -> bool:
 def least_gap(schedule: str) -> int:
     """Return the least seconds between two runs by the clock on the wall, at most a day; 0 for @continuous.
 
-    Days such as `1#2` or `L` are taken to be able to follow each other. Raises ValueError for what is no schedule.
+    Days such as `1#2` or `L` count as if they could follow each other. Raises ValueError if it is not a schedule.
     """
     if schedule in NOT_CRON:
         return DAY if schedule == "@once" else 0
@@ -83,9 +83,9 @@ def least_gap(schedule: str) -> int:
 
 @cache
 def longest_wait(schedule: str) -> float:
-    """Return the most seconds between two runs, inf if it runs once or never. Raises ValueError as `least_gap` does.
+    """Return the most seconds between two runs, inf if it runs once or never. Raises ValueError like `least_gap`.
 
-    A change of clocks is not counted.
+    Changes to and from daylight saving time are not counted.
     """
     if schedule in NOT_CRON:
         return inf if schedule == "@once" else 0.0
@@ -100,7 +100,7 @@ def longest_wait(schedule: str) -> float:
 
 @dataclass(frozen=True)
 class _Days:
-    """The days that a cron expression means, as croniter has its fields; `nth` are those such as `1#2`, by weekday."""
+    """The days of a cron expression, by croniter's fields; `nth` are those such as `1#2`, by weekday."""
 
     days: Field
     months: Field
@@ -109,11 +109,11 @@ class _Days:
 
     @property
     def are_counted(self) -> bool:
-        """Whether some are counted in their month, as `1#2` and `L` are."""
+        """Whether some days are counted within their month, as `1#2` and `L` are."""
         return bool(self.nth) or LAST in self.days
 
     def apart(self) -> Iterator[int]:
-        """Yield how many days are between two runs, one after the other."""
+        """Yield the numbers of days between two consecutive runs."""
         runs = (number for number, day in enumerate(_calendar()) if self._include(day))
         return (later - earlier for earlier, later in pairwise(runs))
 
@@ -138,7 +138,7 @@ def _calendar() -> Sequence[date]:
 
 
 def _times_and_days(schedule: str) -> tuple[Sequence[int], _Days]:
-    """Return the minutes of a day at which it runs, in their order, and its days."""
+    """Return the minutes of a day at which it runs, sorted, and its days."""
     from croniter import croniter
 
     fields: Any = croniter.expand(PRESETS.get(schedule, schedule))  # its stubs leave out what `L` and `#` give

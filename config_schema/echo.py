@@ -1,4 +1,4 @@
-"""What commands print without colours: names of rows, models and databases in it are text, and control no terminal."""
+"""What commands print without colours. Names of rows, models and databases are escaped, so they control no terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from config_schema.printable import printable
 
 
 def echo(*fields: str, err: bool = False) -> None:
-    """Print one line, on standard error if `err`: fields with a tab between them, ends of lines in them escaped too."""
+    """Print one line, to standard error if `err`. Fields are separated by tabs; line ends in them are escaped too."""
     print(*map(printable, fields), sep="\t", file=sys.stderr if err else sys.stdout, flush=True)
 
 
@@ -19,7 +19,7 @@ def echo_text(text: str, *, err: bool = False) -> None:
 
 
 def echo_document(text: str) -> None:
-    """Print what another program is to read, SQL or YAML: as it is into a pipe or file, escaped on a terminal."""
+    """Print SQL or YAML that another program reads: unchanged into a pipe or file, escaped on a terminal."""
     if sys.stdout.isatty():
         text = "\n".join(map(printable, text.split("\n")))
     sys.stdout.write(text)

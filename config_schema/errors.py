@@ -28,7 +28,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from config_schema.problem import Problem, in_one_line
+from config_schema.problem import Problem, bounded, in_one_line
 
 # In the environment of a program whose output others read than those who started it, as of a job in a task's log.
 SHARED_LOG_VARIABLE = "DAGFACTORY_SHARED_LOG"
@@ -59,7 +59,7 @@ class StreamFactoryError(Exception):
             raise TypeError(f"{cls.__name__} needs a code of its own")
 
     def __init__(self, where: str, what: str, todo: str) -> None:
-        where, what, todo = in_one_line(where), in_one_line(what), in_one_line(todo)
+        where, what, todo = bounded(where), bounded(what), in_one_line(todo)  # the last may be a list of problems
         super().__init__(where, what, todo)
         self.where, self.what, self.todo = where, what, todo
 
@@ -71,36 +71,37 @@ class StreamFactoryError(Exception):
 
     @property
     def what_in_full(self) -> str:
-        """`what`, with the private part where there is one."""
+        """`what`, with the private part if there is one."""
         return f"{self.what} ({self.private})" if self.private else self.what
 
     def in_full(self) -> str:
-        """Return the whole text, with the private part: for command lines and the logs of servers only."""
+        """Return the whole text, with the private part: only for command lines and servers' logs."""
         return f"{self.where}: {self.what_in_full}. {self.todo} [{self.code}]"
 
     def with_private(self, text: str) -> Self:
-        """Return the error itself, with this as its private part."""
+        """Set the private part, and return the error itself."""
         self.private = in_one_line(text)
         return self
 
-    def reworded(self, what: str, todo: str | None = None) -> Self:
-        """Return a copy that says something else: its class, its fields and its private part stay."""
+    def reworded(self, what: str, todo: str | None = None, *, where: str | None = None) -> Self:
+        """Return a copy with another text, and the same class, fields and private part."""
         again = copy(self)
-        again.what, again.todo = in_one_line(what), self.todo if todo is None else in_one_line(todo)
+        again.where = self.where if where is None else in_one_line(where)
+        again.what, again.todo = bounded(what), self.todo if todo is None else in_one_line(todo)
         return again
 
     def as_problem(self, file: str, path: str = "") -> Problem:
-        """Return the error as one of several problems, that does not keep the others from being found."""
+        """Return the error as one of several problems, so that the others are found too."""
         return Problem(file, path, self.what, self.todo, code=self.code)
 
     @classmethod
     def title(cls) -> str:
-        """Return when the error is raised, as its docstring says: the same for every error of the class."""
+        """Return when the error is raised: the first paragraph of its class's docstring."""
         return cls._paragraph(0)
 
     @classmethod
     def remedy(cls) -> str:
-        """Return what to do in general, as its docstring says; `todo` says it of one error."""
+        """Return what to do in general, from its class's docstring; `todo` says it for one error."""
         return cls._paragraph(1)
 
     @classmethod
@@ -148,8 +149,9 @@ def choose_from(wrong: str, right: Iterable[str]) -> str:
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """Return a question with the nearest name and a trailing space; an empty text if no name is near."""
-    near = get_close_matches(wrong, sorted(right), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}? " if near else ""
+    known = {one.casefold(): one for one in sorted(right)}
+    near = get_close_matches(wrong.casefold(), known, n=1, cutoff=0.6)
+    return f"Did you mean {known[near[0]]!r}? " if near else ""
 
 
 class CommandWrong(StreamFactoryError):
@@ -189,7 +191,7 @@ class OptionMissing(CommandWrong):
 
 
 class OptionsConflict(CommandWrong):
-    """Options are given together that exclude each other.
+    """Options are given that exclude each other.
 
     Give one of them.
     """
@@ -204,7 +206,7 @@ class OptionsConflict(CommandWrong):
 
 
 class UnknownName(CommandWrong):
-    """A name is given that does not exist: of a platform, a stream, a dataset, a table or a key.
+    """A name does not exist: of a platform, a stream, a dataset, a table or a key.
 
     Choose one of the names that the error lists.
     """
@@ -218,9 +220,9 @@ class UnknownName(CommandWrong):
 
 
 class VariableMissing(CommandWrong):
-    """A variable of the environment that is needed is not set.
+    """An environment variable that is needed is not set.
 
-    Set it, or give what it is for in the other way that the error names.
+    Set it, or use the other way that the error names.
     """
 
     code = "DF1004"
@@ -258,7 +260,7 @@ class FileUnwritable(StreamFactoryError):
 
 
 class FileMalformed(StreamFactoryError):
-    """A file can be read, and does not have the format that it should have.
+    """A file can be read, but does not have the expected format.
 
     Correct it, or let the command that writes such files write it again.
     """
@@ -271,7 +273,7 @@ class FileMalformed(StreamFactoryError):
 
 
 class DsnMalformed(StreamFactoryError):
-    """The address of a database does not have the format of one; it is not shown, because it may hold a password.
+    """The address of a database is not a valid DSN; it is not shown, because it may contain a password.
 
     Write postgresql://user:password@host:port/database, with %-codes for @ : / % in user and password.
     """

@@ -1,4 +1,4 @@
-"""Pausing Python's garbage collector while many objects are built that stay."""
+"""Pausing Python's garbage collector while many objects are built that are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the collector: what is built meanwhile stays, and searching it costs a tenth to a third of the time."""
+    """Pause the collector: objects built meanwhile are kept, and searching them takes up to a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

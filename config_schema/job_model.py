@@ -1,7 +1,7 @@
-"""The job model: what sync compiles of a model for a platform's jobs, a row for each stream, so that none reads it all.
+"""The job model: what sync compiles of a model for a platform's jobs, a row per stream, so that no job reads all of it.
 
-A row is a document in the model's own shape, and who reads one holds it against the same schema and the same rules as
-the model itself: its table can be written by more people than the model's branch.
+A row is a document with the structure of the model. More people can write the table than the model's branch, so whoever
+reads a row checks it against the same schema and rules as the model.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OF_PEOPLE = ("documentation", "owner", "shared_with", "production_status", "depr
 
 
 class RowKind(Enum):
-    """What a row of the job model is about."""
+    """The kinds of rows of the job model."""
 
     PLATFORM = "platform"  # the platform, for the merges of its streams
     STREAM = "stream"  # a datastore with the datasets of a stream
@@ -46,7 +46,7 @@ class RowKind(Enum):
 
 @dataclass(frozen=True)
 class JobModelRow:
-    """A row; `key` is a stream's key, and empty for the other kinds."""
+    """A row; `key` is a stream's key, or empty for the other kinds."""
 
     kind: RowKind
     key: str
@@ -60,7 +60,7 @@ class JobModelRow:
 
 @dataclass(frozen=True)
 class JobModelState:
-    """What the rows of a platform are: of which commit, on which branch, in which format, and a digest of them all."""
+    """What is recorded of a platform's rows: commit, branch, format, and a digest of all rows."""
 
     commit: str
     format: int
@@ -71,14 +71,14 @@ class JobModelState:
 
 @dataclass(frozen=True)
 class StreamModel:
-    """What a merge needs of the model: one platform, one datastore, and which datasets the platform serves."""
+    """The part of a model for a merge: a platform, a datastore, and the datasets that the platform serves."""
 
     ecosystem: Ecosystem
     served: frozenset[DatasetSink]
 
 
 class JobModelBroken(StreamFactoryError):
-    """A row of the job model is not as sync writes it: somebody else wrote there, or the table was restored apart.
+    """A row of the job model is not as sync wrote it: somebody else changed it, or the table was restored alone.
 
     Run dagfactory sync, which writes it again. Find out who wrote there: only sync's login should.
     """
@@ -91,12 +91,12 @@ class JobModelBroken(StreamFactoryError):
 
 
 def state_of(rows: Iterable[JobModelRow], commit: str, repository: GitRepository) -> JobModelState:
-    """Return what is recorded of rows that were compiled from a commit of the repository's branch."""
+    """Return the state to record for rows that were compiled from a commit of the repository's branch."""
     return JobModelState(commit, FORMAT, repository.url, repository.branch, digest_of(rows))
 
 
 def digest_of(rows: Iterable[JobModelRow]) -> str:
-    """Return the digest of all rows, as the statement `job_model_digest` does."""
+    """Return the digest of all rows, like the SQL statement `job_model_digest`."""
     lines = sorted(f"{row.kind.value} {row.key} {row.digest}" for row in rows)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -113,7 +113,7 @@ class JobModels:
 
     @gc_paused()
     def of(self, platform: str) -> list[JobModelRow]:
-        """Return the rows of a platform; none if it is no more in the model."""
+        """Return the rows of a platform; none if it has left the model."""
         if platform not in self._platforms:
             return []
         one, name = self._platforms[platform], self._model.ecosystem.name
@@ -129,12 +129,12 @@ class JobModels:
         return rows
 
     def _related(self, platform: Platform) -> list[str]:
-        """Return the platforms whose consumers have the same database: views are planned for all of them at once."""
+        """Return the platforms whose consumers use the same database: their views are planned together."""
         here = consumers_address(platform)
         return [one.name for one in self._platforms.values() if consumers_address(one) == here]
 
     def _mappings(self, platforms: Collection[str]) -> list[DsgMapping]:
-        """Return the mapping as far as it is about these platforms."""
+        """Return the part of the mapping that concerns these platforms."""
         found = []
         for mapping in self._model.mappings:
             assigned = tuple(one for one in mapping.assignments if one.data_platform in platforms)
@@ -189,16 +189,16 @@ Address = tuple[str, int, str]  # host, port, database
 
 
 def consumers_address(platform: Platform, merge_store: Address | None = None) -> Address:
-    """Return where a platform's consumers read; `merge_store` is where it is, if not where the model says."""
+    """Return where a platform's consumers read; `merge_store` is the merge store if not the model's."""
     database = platform.consumer_db or platform.merge_store
     is_other = platform.consumer_db is None and merge_store is not None
     return merge_store if is_other and merge_store else (database.host, database.port, database.database)
 
 
 def lacks_neighbours(model: Model, platform: str, merge_store: Address) -> bool:
-    """Return whether a platform whose consumers share a database with this one's is not in its job model.
+    """Return whether the job model lacks a platform whose consumers share a database with this one's.
 
-    That can be only if the platform's merge store is elsewhere than its model says.
+    That happens only if the platform's merge store is elsewhere than its model says.
     """
     one = model.ecosystem.platform(platform)
     modelled, here = consumers_address(one), consumers_address(one, merge_store)
@@ -206,7 +206,7 @@ def lacks_neighbours(model: Model, platform: str, merge_store: Address) -> bool:
 
 
 def stored_row(kind: str, key: str, digest: str, document: str, table: str) -> JobModelRow:
-    """Return a row as a table has it. Raise JobModelBroken where its digest is not that of its document."""
+    """Return a row of the table. Raises JobModelBroken if its digest is not that of its document."""
     row = JobModelRow(RowKind(kind), key, document)
     if row.digest != digest:
         raise JobModelBroken(table, _named(row), "its digest is not that of its document")
@@ -214,9 +214,9 @@ def stored_row(kind: str, key: str, digest: str, document: str, table: str) -> J
 
 
 def stream_model(rows: Iterable[JobModelRow], platform: str, table: str) -> StreamModel | None:
-    """Return the model of a stream, by the rows of its platform and of the stream; None if one is not there.
+    """Return the model of a stream, from the rows of its platform and of the stream; None if one is missing.
 
-    Raise JobModelBroken.
+    Raises JobModelBroken.
     """
     found = {row.kind: row for row in rows}
     if not found.keys() >= {RowKind.PLATFORM, RowKind.STREAM}:
@@ -231,16 +231,16 @@ def stream_model(rows: Iterable[JobModelRow], platform: str, table: str) -> Stre
     ecosystem, served = _checked(data, [], _named(row), table).ecosystem, of_stream.get("served")
     if not isinstance(served, list) or not all(isinstance(name, str) for name in served):
         raise JobModelBroken(table, _named(row), "it does not say which datasets are served")
-    if ecosystem.platforms[0].name != platform or _key_of(ecosystem.datastores[0]) != row.key:
+    if not names.is_platform(platform, ecosystem.platforms[0].name) or _key_of(ecosystem.datastores[0]) != row.key:
         raise JobModelBroken(table, _named(row), "it is of another stream")
     return StreamModel(ecosystem, frozenset(DatasetSink(ecosystem.datastores[0].name, name) for name in served))
 
 
 @gc_paused()
 def platform_model(rows: Iterable[JobModelRow], platform: str, table: str) -> Model | None:
-    """Return the model as far as a platform's jobs need it, by all its rows; None if that of its consumers is missing.
+    """Return the part of the model for a platform's jobs, from all its rows; None if its consumers' row is missing.
 
-    Raise JobModelBroken.
+    Raises JobModelBroken.
     """
     consumers, stores = None, dict[str, dict[str, Any]]()
     for row in rows:
@@ -255,13 +255,13 @@ def platform_model(rows: Iterable[JobModelRow], platform: str, table: str) -> Mo
         return None
     mappings = consumers.pop("mappings", None)
     model = _checked({**consumers, "datastores": list(stores.values())}, mappings, "consumers", table)
-    if platform not in [one.name for one in model.ecosystem.platforms]:
+    if not any(names.is_platform(platform, one.name) for one in model.ecosystem.platforms):
         raise JobModelBroken(table, "consumers", "it is of other platforms")
     return model
 
 
 def _for_jobs(platform: Platform) -> Platform:
-    """Return the platform without what only its DAGs need."""
+    """Return the platform without the keys that only its DAGs need."""
     return replace(platform, schedule=None, timezone=Platform.timezone, streams=StreamDefaults())
 
 
@@ -274,7 +274,7 @@ def _row(kind: RowKind, key: str, document: Any) -> JobModelRow:
 
 
 def _entry(mapping: DsgMapping) -> dict[str, Any]:
-    """Return the mapping as its file has it."""
+    """Return the mapping as its file contains it."""
     assignments = [{"dataPlatform": one.data_platform, "status": one.status.value} for one in mapping.assignments]
     return {"dsgName": mapping.dsg_name, "workspace": mapping.workspace, "assignments": assignments}
 
@@ -310,7 +310,7 @@ def _read(row: JobModelRow, table: str) -> dict[str, Any]:
 
 
 def _checked(data: dict[str, Any], mappings: Any, row: str, table: str) -> Model:
-    """Return the model of data that holds what a model holds. Raise JobModelBroken."""
+    """Return a model from data, checked like a model. Raises JobModelBroken."""
 
     def place(path: str) -> tuple[str, str]:
         return table, path

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 
 def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> str:
-    """Return the name itself if it has at most `limit` bytes of UTF-8, else its start, `joint` and a hash of it all."""
+    """Return the name if it has at most `limit` bytes of UTF-8, otherwise its start, `joint` and a hash of the name."""
     encoded = name.encode()
     if len(encoded) <= limit:
         return name
@@ -42,13 +42,24 @@ def platform_name(original: str) -> str:
     return dns_label(original)
 
 
+def is_platform(name: str, original: str) -> bool:
+    """Return whether a person who writes `name` means the platform: by its name in the model, or by the derived one."""
+    return name in (original, platform_name(original))
+
+
+def meant_platform(name: str, originals: Iterable[str]) -> str:
+    """Return which of the platforms a person means by either of its names; `name` itself if it is none of them."""
+    known = list(originals)
+    return name if name in known else next((one for one in known if is_platform(name, one)), name)
+
+
 def stream_key(store: str, dataset: str | None = None) -> str:
     """Return a stream's key: `Store1`, or `Store1#customers` for a stream of one dataset."""
     return store if dataset is None else f"{store}#{dataset}"
 
 
 def shadow_store(store: str) -> str:
-    """Return the store's name for all that belongs to a trial beside a static DAG: `Store1__shadow`."""
+    """Return the datastore's name in a trial beside a static DAG: `Store1__shadow`."""
     return f"{store}{SHADOW}"
 
 
@@ -164,7 +175,7 @@ def stream_revision_trigger(platform: str) -> str:
 
 
 def stream_history_index(platform: str) -> str:
-    """Return the name that PostgreSQL itself gives the index, where it is not too long."""
+    """Return the name that PostgreSQL gives the index by default, if it is not too long."""
     return shortened(f"{stream_history_table(platform)}_stream_key_id_idx")
 
 
@@ -174,7 +185,7 @@ def model_state_table(platform: str) -> str:
 
 
 def compiled_model_table(platform: str) -> str:
-    """Return the name of the table with what a model that is code gave."""
+    """Return the name of the table with the output of a model that is code."""
     return shortened(f"{platform}_compiled_model")
 
 
@@ -204,7 +215,7 @@ def batch_results_index(platform: str) -> str:
 
 
 def old_batch_results_index(platform: str) -> str:
-    """Return its name before version 3 of the tables."""
+    """Return the name of that index before version 3 of the tables."""
     return shortened(f"{platform}_batch_metrics_told")
 
 
@@ -214,8 +225,33 @@ def rejected_keys_table(platform: str) -> str:
 
 
 def row_maps_table(platform: str) -> str:
-    """Return the name of the table with a line for each row map."""
+    """Return the name of the table with a row for each row map."""
     return shortened(f"{platform}_row_maps")
+
+
+def run_results_table(platform: str) -> str:
+    """Return the name of the table with the result of each run."""
+    return shortened(f"{platform}_run_results")
+
+
+def run_results_ended_index(platform: str) -> str:
+    """Return the name of the index by which a stream's newest results are found."""
+    return shortened(f"{platform}_run_results_ended")
+
+
+def run_results_kept_index(platform: str) -> str:
+    """Return the name of the index by which results are found that need not be kept any more."""
+    return shortened(f"{platform}_run_results_kept")
+
+
+def progress_table(platform: str) -> str:
+    """Return the name of the table that says what running jobs are at."""
+    return shortened(f"{platform}_progress")
+
+
+def stream_alerts_table(platform: str) -> str:
+    """Return the name of the table with what was last reported of streams."""
+    return shortened(f"{platform}_stream_alerts")
 
 
 def schema_version_table(platform: str) -> str:
@@ -232,10 +268,13 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         model_state_table(platform),
         compiled_model_table(platform),
         job_model_table(platform),
+        stream_alerts_table(platform),
         batch_counter_table(platform),
         batch_metrics_table(platform),
         rejected_keys_table(platform),
         row_maps_table(platform),
+        run_results_table(platform),
+        progress_table(platform),
         schema_version_table(platform),
     )
 
@@ -294,7 +333,7 @@ def changed_rows_table(dataset: str) -> str:
 
 
 def earlier_values_table(dataset: str) -> str:
-    """Return the temporary table with keys that other datasets may refer to, as they were before the batch."""
+    """Return the temporary table with keys that other datasets may refer to, before the batch."""
     return shortened(f"ds_earlier_{dataset}")
 
 
@@ -308,7 +347,7 @@ def own_column(wanted: str, columns: Collection[str]) -> str:
 
 
 def merge_session(platform: str, stream: str, run_id: str) -> str:
-    """Return the application_name of a merge job's sessions, by which a person finds them in pg_stat_activity."""
+    """Return the application_name of a merge job's sessions, shown in pg_stat_activity."""
     return shortened(f"merge-job {platform} {stream} {run_id}")
 
 
@@ -346,7 +385,7 @@ def batches_view(platform: str) -> str:
 
 
 def foreign_server(platform: str) -> str:
-    """Return the server by which a consumers' database elsewhere reads a merge store, named with its schema."""
+    """Return the foreign server through which a consumers' database elsewhere reads a merge store."""
     return shortened(f"{platform}_merge_store")
 
 
@@ -356,7 +395,7 @@ def freshness_view() -> str:
 
 
 def consumer_role(ecosystem: str, workspace: str, group: str) -> str:
-    """Return the role that may read a dataset group's views; the ecosystem is in it, as a server shares its roles."""
+    """Return the role that may read a dataset group's views; it contains the ecosystem, as roles are per server."""
     ending = "_reader"
     return shortened(f"{ecosystem}_{workspace}_{group}", POSTGRES_NAME_BYTES - len(ending)) + ending
 
@@ -364,7 +403,7 @@ def consumer_role(ecosystem: str, workspace: str, group: str) -> str:
 def component_login(database: str, platform: str, duty: str) -> str:
     """Return the role of a platform's components with this duty: `datasurface_merge_yellowlive_reader`.
 
-    Roles are the whole server's, so the database is in the name.
+    Roles belong to the whole server, so the name contains the database.
     """
     ending = f"_{duty}"
     return shortened(f"{database}_{platform}", POSTGRES_NAME_BYTES - len(ending)) + ending
@@ -376,7 +415,7 @@ def login_password_variable(platform: str, duty: str) -> str:
 
 
 def views_session(workspace: str) -> str:
-    """Return the application_name of the session that keeps a workspace's views."""
+    """Return the application_name of the session that maintains a workspace's views."""
     return shortened(f"merge-job views {workspace}")
 
 

@@ -1,4 +1,4 @@
-"""Text from elsewhere made fit for a line of a log or a page: names of tables, what a server says."""
+"""Text from elsewhere (names of tables, messages of a server), made safe for a line of a log or a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ UNPRINTABLE = frozenset(["Cc", "Cf", "Zl", "Zp", "Cs"])
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """Return the text in one line, with escapes for what controls a terminal or a log; cut after `limit` characters."""
+    """Return the text in one line, with control characters escaped; cut after `limit` characters."""
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}... ({len(text)} characters)"
     if text.isascii() and text.isprintable():

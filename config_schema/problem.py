@@ -1,6 +1,6 @@
 """Problem, one broken rule of a model, a row, a setting or a request, and Rule, which gives it its code.
 
-A rule stands beside the code that checks it. docs/reference/errors.md lists the rules, made from RULES.
+A rule is defined beside the code that checks it. docs/reference/errors.md lists the rules in RULES.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 Finding = tuple[str, str, str]  # a path, what is wrong there, and what to do: a Problem whose file is not yet known
 
+LONGEST = 2000  # characters of one part of an error: a name or a value in it may be of any length
+
 RULES: dict[str, Rule] = {}  # every rule of the modules that are loaded, by its code
 
 
 def in_one_line(text: str) -> str:
-    """Return the text with escapes for what could begin another line of a log."""
+    """Return the text, with escapes for characters that could begin a new line of a log."""
     if text.isprintable():
         return text
     from config_schema.printable import printable  # a parse of DAG files loads as few modules as it can
@@ -21,11 +23,19 @@ def in_one_line(text: str) -> str:
     return printable(text)
 
 
+def bounded(text: str) -> str:
+    """Return the text in one line, cut where it is too long for people to read."""
+    over = len(text) - LONGEST
+    return in_one_line(
+        text if over <= 0 else f"{text[: LONGEST - 200]} ... ({over:,} characters left out) ... {text[-200:]}"
+    )
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing wrong: in which file, at which path in it, what (with the value seen), what to do, on which line.
+    """One thing that is wrong: file, path in it, what (with the value), what to do, line.
 
-    `code` is that of the broken rule, or of the error that was found where one thing of several was checked.
+    `code` is that of the broken rule, or of the error that was found while several things were checked.
     """
 
     file: str
@@ -37,8 +47,8 @@ class Problem:
 
     def __str__(self) -> str:
         file = self.file if self.line is None else f"{self.file}:{self.line}"
-        where = ": ".join(part for part in (file, self.path) if part)
-        return in_one_line(f"{where}: {self.what}. {self.todo} [{self.code}]")  # names of files may hold anything, too
+        where = ": ".join(bounded(part) for part in (file, self.path) if part)  # names of files may hold anything, too
+        return f"{where}: {bounded(self.what)}. {bounded(self.todo)} [{self.code}]"
 
 
 @dataclass(frozen=True)

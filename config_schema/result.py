@@ -1,8 +1,8 @@
-"""What a merge run says of itself: ResultCode, MergeResult, and how they are written to and read from a log.
+"""The outcome of a merge run: ResultCode, MergeResult, and how they are written to and read from a log.
 
-A job's last two lines are `DATASURFACE_RESULT={json}` and `DATASURFACE_RESULT_CODE=<code>`. The first is what
-our own reader believes, and only with the token of its try in it: data can print the line, but cannot know
-the token. The second is for people, and for readers of the old way.
+A job's last two lines are `DATASURFACE_RESULT={json}` and `DATASURFACE_RESULT_CODE=<code>`. Our reader accepts the
+first, and only with the token of its try in it: data can print the line, but does not know the token. The second is for
+people, and for readers of the older format.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ResultCode(IntEnum):
 
 @dataclass(frozen=True)
 class Counts:
-    """Keys, not row versions. Over a time slice the first three are sums, the last two the last batch's."""
+    """Counts of keys, not row versions. Over a time slice the first three are sums, the others the last batch's."""
 
     inserted: int = 0
     updated: int = 0
@@ -61,7 +61,8 @@ class Counts:
 class QualityResult:
     """A quality check of a dataset: how many rows broke it, never which or with what values.
 
-    `kind` and `severity` are the model's words. Over a time slice `violations` is the sum, of a row count the last.
+    `kind` and `severity` are the model's words. Over a time slice `violations` is the sum; for a row count it is
+    the last one.
     """
 
     check: str
@@ -72,7 +73,7 @@ class QualityResult:
 
 @dataclass(frozen=True)
 class DatasetResult:
-    """One dataset's counts, by which strategy and why, how many seconds it took, and its quality checks."""
+    """One dataset's counts, its strategy and the reason for it, its seconds, and its quality checks."""
 
     counts: Counts = field(default_factory=Counts)
     strategy: str = ""
@@ -85,9 +86,9 @@ class DatasetResult:
 class MergeResult:
     """The outcome of one run of the merge job on one stream.
 
-    `batches` is how many were committed in this run, `batch_id` the last committed one (0: none ever).
-    `shape_changed` tells that tables came, or their columns, of which consumers' views are made.
-    `error` and `retryable` are set with ERROR only; `retryable` says whether trying again can help.
+    `batches` is the number of batches that this run committed, `batch_id` the last committed one (0: none ever).
+    `shape_changed` says that merge tables or their columns were added, so that consumers' views must follow.
+    `error` and `retryable` are set with ERROR only; `retryable` says whether a retry can help.
     """
 
     code: ResultCode
@@ -167,9 +168,9 @@ def termination_message(result: MergeResult, token: str) -> str:
 
 
 class ResultReader:
-    """Finds the result of one try in the lines of a log, fed in any number, order of arrival and repetition.
+    """Finds the result of one try in the lines of a log, in any order, in pieces, and repeated.
 
-    A line counts only if it carries the token of this try; the same line again counts once.
+    A line counts only if it contains the token of this try; the same line counts once.
     """
 
     def __init__(self, token: str) -> None:

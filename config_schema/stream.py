@@ -1,6 +1,6 @@
 """StreamConfig, the row of a stream in `<platform>_airflow_dsg`, to and from its config_json, and its checks.
 
-stream.schema.json says which keys there are, of which type and in which bounds; the rules between keys are here.
+stream.schema.json defines the keys, their types and limits; the rules between keys are here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class StreamConfig:
     timezone: str = "UTC"
     milestoning: str = "live"
     runner: str = "kubernetes"
-    image_pull_policy: str = "Always"
+    image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     service_account: str | None = None
     resources: dict[str, dict[str, str]] | None = None
@@ -202,14 +202,14 @@ def _newer(version: Any) -> bool:
 
 @cache
 def _left_out() -> dict[str, Any]:
-    """Return, for each key, the value with which a row leaves it out; MISSING for a required one."""
+    """Return, for each key, the value with which a row omits it; MISSING for a required key."""
     required = json_schema("stream")["required"]
     return {field.name: MISSING if field.name in required else field.default for field in fields(StreamConfig)}
 
 
 @cache
 def _unset() -> dict[str, Any]:
-    """Return all keys in their order with their defaults; a required key's value here is never used."""
+    """Return all keys in order with their defaults; the value of a required key here is never used."""
     return {field.name: field.default for field in fields(StreamConfig)}
 
 

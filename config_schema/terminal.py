@@ -1,4 +1,4 @@
-"""A terminal on which names of rows, models and producers are text: no markup, no control characters."""
+"""A terminal on which names of rows, models and producers are plain text: no markup, no control characters."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from config_schema.printable import printable
 
 
 class PlainConsole(Console):
-    """Rich's console whose texts neither style themselves nor control the terminal; colours are the caller's `Text`.
+    """Rich's console, on which texts cannot style themselves or control the terminal.
 
-    With `markup` it is the caller who escapes markup in them.
+    Colours are the caller's `Text`. With `markup` the caller escapes markup in texts.
     """
 
     def __init__(self, *, stderr: bool = False, markup: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False, markup=markup, emoji=False)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """Render as Rich does, then escape what controls; lines stay lines."""
+        """Render as Rich does, then escape control characters; line ends stay."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable():
                 yield segment

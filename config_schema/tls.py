@@ -1,4 +1,4 @@
-"""What a connection to a database must be: in TLS or not, and how the server's certificate is verified. Pure."""
+"""The TLS of a connection to a database: whether it is used, and how the server's certificate is verified. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Tls(Enum):
 
 
 def strongest(*modes: Tls | None) -> Tls | None:
-    """Return the strongest of the modes that are given; None if none is."""
+    """Return the strongest of the given modes; None without any."""
     order = list(Tls)
     return max((mode for mode in modes if mode is not None), key=order.index, default=None)
 
@@ -51,7 +51,7 @@ def ca_file(ca: str) -> str:
 
 
 def trusted_cas(ca: str | None) -> str:
-    """Return the file to verify a server's certificate by: that of `tls_ca`, or that of the operating system."""
+    """Return the file that verifies a server's certificate: that of `tls_ca`, or the operating system's."""
     if ca is not None:
         return ca_file(ca)
     import ssl  # a parse of DAG files has no use for it
@@ -61,9 +61,9 @@ def trusted_cas(ca: str | None) -> str:
 
 
 def libpq_options(mode: Tls | None, ca: str | None) -> dict[str, str]:
-    """Return libpq's parameters for a mode; None leaves all to libpq's environment and defaults.
+    """Return libpq's parameters for a mode; None leaves everything to libpq's environment and defaults.
 
-    The channel binding of SCRAM is libpq's default wherever the server offers it.
+    SCRAM's channel binding is libpq's default if the server offers it.
     """
     if mode is None:
         return {}

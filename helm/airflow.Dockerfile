@@ -1,5 +1,5 @@
 # Airflow's official image with this plugin. Build it from the repository's root:
-#   docker build -f helm/airflow.Dockerfile -t airflow-stream-factory/airflow .
+#   docker build -f helm/airflow.Dockerfile -t airflow-stream-factory/airflow:0.1.0 .
 # Factory files and settings are not in it: they are of each platform, and the chart mounts them.
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.12
 

@@ -1,1 +1,1 @@
-"""What runs in the container: copies a producer's tables, merges them, and says what it did. Never imports airflow."""
+"""What runs in the container: copies a producer's tables, merges them, reports the result. Never imports airflow."""

@@ -26,13 +26,16 @@ StreamFactoryError
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
- └── Ended                the job was asked to end by a signal (retryable)
+ ├── Ended                the job was asked to end by a signal (retryable)
+ └── Unforeseen           what nobody foresaw, of one of many
 
 Those that one module raises stand there.
 """
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +49,8 @@ from config_schema.printable import printable
 from config_schema.result import QualityResult
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from merge_jobs.misfit import Reason
+
+log = logging.getLogger(__name__)
 
 # Classes of SQLSTATE whose primary message names objects and settings, never a row's value.
 SAFE_CLASSES = frozenset(
@@ -109,7 +114,7 @@ TODO_RECOVERY = (
 
 
 class DatabaseFailed(StreamFactoryError):
-    """A database refuses a statement, or goes away while the job works with it.
+    """A database refuses a statement, or becomes unreachable while the job works with it.
 
     See what the error advises for its SQLSTATE; the server's own log has more.
     """
@@ -124,7 +129,7 @@ class DatabaseFailed(StreamFactoryError):
 
 
 class ConnectFailed(DatabaseFailed):
-    """No session with a database comes about: it is down, refuses the login, or its certificate is not trusted.
+    """A database cannot be connected to: it is down, refuses the login, or its certificate is not trusted.
 
     Check server, network, login and TLS as the error says.
     """
@@ -134,7 +139,7 @@ class ConnectFailed(DatabaseFailed):
 
 @dataclass(frozen=True)
 class RejectedValues:
-    """Values of one column that its type does not hold; `rows` is None where the number cannot be known."""
+    """Values of one column that do not fit its type; `rows` is None if their number cannot be known."""
 
     column: str  # empty where it cannot be known
     what: str  # as `rows with ...` goes on
@@ -147,7 +152,7 @@ class RejectedValues:
 
 
 class ValuesRejected(DatabaseFailed):
-    """Rows of the source have values that the types of the model's columns do not hold as they are.
+    """Rows of the source have values that do not fit the types of the model's columns exactly.
 
     Correct the values in the source, or the types in the model; nothing is merged until then.
     """
@@ -162,7 +167,7 @@ class ValuesRejected(DatabaseFailed):
 
 
 class PoolingRefused(StreamFactoryError):
-    """A pooler stands between job and server, and shares server processes so that no lock or transaction is sure.
+    """A pooler between job and server shares server processes, so that locks or transactions are not reliable.
 
     Connect to the server itself, or let the pooler pool sessions (PgBouncer's pool_mode = session).
     """
@@ -171,9 +176,10 @@ class PoolingRefused(StreamFactoryError):
 
 
 class SettingRefused(StreamFactoryError):
-    """A session has other settings than the job set, and a batch relies on them.
+    """A session has other settings than the job has set and a batch needs.
 
-    Look for a function in a view that sets them, or set them back for the role and the database (ALTER ROLE ... RESET).
+    Look for a function in a view that sets them, or reset them for the role and the database (ALTER ROLE ...
+    RESET).
     """
 
     code = "DF5005"
@@ -197,7 +203,7 @@ class TooManyLocks(StreamFactoryError):
 
 
 class SourceMismatch(StreamFactoryError):
-    """The source cannot be read as the model says.
+    """The source cannot be read as the model describes it.
 
     Compare the model with the source, and correct the one that is wrong.
     """
@@ -206,7 +212,7 @@ class SourceMismatch(StreamFactoryError):
 
 
 class SourceTableMissing(SourceMismatch):
-    """The source has no table or view that a dataset of the model names, or its user may not see it.
+    """A dataset of the model names a table or view that does not exist in the source, or that its user may not see.
 
     Correct the table's name in the model, choose one of those that the error lists, or grant the user SELECT.
     """
@@ -222,7 +228,7 @@ class SourceTableMissing(SourceMismatch):
 class SourceColumnMissing(SourceMismatch):
     """A table of the source lacks columns that the model has.
 
-    Correct their names in the model, or take them out of it.
+    Correct their names in the model, or remove them from it.
     """
 
     code = "DF5103"
@@ -234,9 +240,9 @@ class SourceColumnMissing(SourceMismatch):
 
 
 class SourceBehind(StreamFactoryError):
-    """The source has an older state than the last batch has read: a standby lags, or a backup was restored.
+    """The source is in an older state than the last batch read: a standby lags, or a backup was restored.
 
-    Let the standby catch up, or check the address; after a restore on purpose run dagfactory runs reset.
+    Let the standby catch up, or check the address; after an intended restore run dagfactory runs reset.
     """
 
     code = "DF5107"
@@ -247,18 +253,18 @@ class SourceBehind(StreamFactoryError):
 
 
 class StoreMismatch(StreamFactoryError):
-    """Something in the merge store, or in a database of consumers, does not stand as the job needs it.
+    """An object in the merge store, or in the consumers' database, is not as the job needs it.
 
-    Do what the error says of it; nothing was changed there.
+    Do what the error says; nothing was changed there.
     """
 
     code = "DF5201"
 
 
 class NotOurs(StoreMismatch):
-    """A table, view, function, role or schema has a name of ours, and is not ours by its comment or its owner.
+    """A table, view, function, role or schema has one of our names, but its comment or owner shows that it is not ours.
 
-    Rename it, or what in the model gives that name.
+    Rename it, or rename the part of the model that leads to the name.
     """
 
     code = "DF5202"
@@ -273,7 +279,7 @@ class NotOurs(StoreMismatch):
 
 
 class TypeOfAnother(StoreMismatch):
-    """A type of the model is one that a role has made in the merge store which the job has no reason to trust.
+    """A type of the model is one that a role has made in the database which the job has no reason to trust.
 
     Whoever makes a type can have a function of theirs called by who writes a value. Where the role is yours, give the
     type to the job's login; else drop it, and take CREATE on its schema from that role.
@@ -291,9 +297,9 @@ class TypeOfAnother(StoreMismatch):
 
 
 class OfAnother(StoreMismatch):
-    """A table was made for another platform, stream or dataset, or another way of merging, than the model says.
+    """A table was made for another platform, stream, dataset or milestoning than the model says.
 
-    Take the model back, or move the table away: a new one is then loaded.
+    Change the model back, or move the table away: a new one is then loaded.
     """
 
     code = "DF5203"
@@ -305,18 +311,18 @@ class OfAnother(StoreMismatch):
 
 
 class StillUsed(StoreMismatch):
-    """A table, view or column is to change, and something that others built on it is in the way.
+    """A table, view or column must change, but objects that others built on it prevent that.
 
-    Drop that, or let its owner do it, run the command or job again, and create it again.
+    Drop those, or let their owner do it, run the command or job again, and create them again.
     """
 
     code = "DF5204"
 
 
 class RightMissing(StoreMismatch):
-    """A role or a user lacks a right in a database, and our user may not give it.
+    """A role or a user lacks a right in a database that our user may not grant.
 
-    Let somebody who may, the database's owner or a superuser, give it as the error says.
+    Let the database's owner or a superuser grant it as the error says.
     """
 
     code = "DF5205"
@@ -324,7 +330,7 @@ class RightMissing(StoreMismatch):
 
 @dataclass(frozen=True)
 class RejectedKeys:
-    """Why keys of a dataset were rejected, how many of them there are, and a bounded sample of them."""
+    """Why keys of a dataset were rejected, how many there are, and a limited sample of them."""
 
     dataset: str
     reason: str  # `duplicate` or `null`
@@ -335,7 +341,8 @@ class RejectedKeys:
 class KeysRejected(StreamFactoryError):
     """Rows of the source have a NULL in their key, or the same key as another row.
 
-    Correct them in the source; the error has a query that finds them. Some are kept in the table of rejected keys.
+    Correct them in the source; the error has a query that finds them. A sample is stored in the table of rejected
+    keys.
     """
 
     code = "DF5108"
@@ -346,7 +353,7 @@ class KeysRejected(StreamFactoryError):
 
 
 class MapWrong(StreamFactoryError):
-    """A row map does not tell what the source has, so that the batch cannot be trusted.
+    """A row map does not describe the source's rows, so the batch is not reliable.
 
     Nothing by hand: the next batch compares every row, and makes a new map.
     """
@@ -362,9 +369,9 @@ class MapWrong(StreamFactoryError):
 
 
 class TooManyDeletes(StreamFactoryError):
-    """More rows are gone from the source than max_delete_fraction allows, which is rarely meant.
+    """More rows are gone from the source than max_delete_fraction allows, which is rarely intended.
 
-    Check the source; if it is meant, run merge-job merge once with --allow-deletes.
+    Check the source; if it is intended, run merge-job merge once with --allow-deletes.
     """
 
     code = "DF5109"
@@ -376,7 +383,7 @@ class TooManyDeletes(StreamFactoryError):
 
 
 class QualityFailed(StreamFactoryError):
-    """Rows that the batch brings break a quality check whose severity is fail.
+    """Rows of the batch break a quality check of severity fail.
 
     Correct the rows in the source, or the check in the model; nothing was merged.
     """
@@ -389,7 +396,7 @@ class QualityFailed(StreamFactoryError):
 
 
 class BatchCommitted(StreamFactoryError):
-    """A batch is to be reset that has been committed.
+    """A reset was requested for a batch that is committed.
 
     Nothing: the next run begins the next batch.
     """
@@ -403,7 +410,7 @@ class BatchCommitted(StreamFactoryError):
 
 
 class TablesHeld(StreamFactoryError):
-    """Other sessions hold tables that the batch needs to drop or to alter.
+    """Other sessions hold locks on tables that the batch must drop or alter.
 
     Wait until these sessions end, or end them; then run the job again.
     """
@@ -423,9 +430,9 @@ class StreamBusy(StreamFactoryError):
 
 
 class BatchLost(StreamFactoryError):
-    """The batch, or the lock on its stream, is no longer this job's: nothing of it is committed.
+    """The batch, or the lock on its stream, does not belong to this job any more: nothing of it is committed.
 
-    Run it again. If it comes again, connect to the server itself, not through a proxy that pools transactions.
+    Run it again. If it happens again, connect to the server itself, not through a proxy that pools transactions.
     """
 
     code = "DF5210"
@@ -433,9 +440,9 @@ class BatchLost(StreamFactoryError):
 
 
 class Ended(StreamFactoryError):
-    """The job was asked to end by a signal.
+    """A signal asked the job to end.
 
-    Run it again: it goes on after the last committed batch.
+    Run it again: it continues after the last committed batch.
     """
 
     code = "DF5211"
@@ -447,16 +454,43 @@ class Ended(StreamFactoryError):
         super().__init__("merge-job", f"ended by {signal}", todo)
 
 
+class Unforeseen(StreamFactoryError):
+    """Something went wrong with one of many that no error of ours foresees; the others were done.
+
+    Report it, with the frames in the log.
+    """
+
+    code = "DF5217"
+
+    def __init__(self, where: str, error: Exception) -> None:
+        self.kind = type(error).__name__
+        super().__init__(where, f"unforeseen {self.kind}", "Report it, with the frames in the log")
+
+
+def in_words(error: Exception, where: str) -> StreamFactoryError:
+    """Return what befell one of many, so that the others go on. The frames of what is unforeseen are logged.
+
+    Their text is not: it may hold a row's values.
+    """
+    if isinstance(error, StreamFactoryError):
+        return error
+    if isinstance(error, psycopg2.Error):
+        return database_failed(error, where)
+    frames = "; ".join(f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__))
+    log.error("%s: unforeseen %s in %s", where, type(error).__name__, printable(frames))
+    return Unforeseen(where, error)
+
+
 def values_rejected(
     where: str, dataset: Dataset, misfits: Mapping[tuple[str, Reason], int | None], sqlstate: str | None = None
 ) -> ValuesRejected:
-    """Return the error for the misfits, which are counted by column and reason."""
+    """Return the error for the misfits, counted by column and reason."""
     found = [RejectedValues(column, of.what, of.todo, rows) for (column, of), rows in misfits.items()]
     return ValuesRejected(where, dataset, found, sqlstate)
 
 
 def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
-    """Return a database's error with its condition; its primary message only if that holds no values."""
+    """Return a database's error with its condition, and its primary message only if that contains no values."""
     state = error.pgcode
     if state is None:
         return _lost(error, where)
@@ -493,7 +527,7 @@ def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
 
 
 def source_connect_failed(failed: ConnectFailed) -> ConnectFailed:
-    """Return the error of a session at a producer's server, whose text is kept with the failed batch as well."""
+    """Return the error of connecting to a producer; the server's text is stored with the failed batch too."""
     failed.said = printable(failed.private, MOST_SAID)
     return failed
 
@@ -503,9 +537,9 @@ def _condition(state: str) -> str:
 
 
 def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFailed:
-    """Return why no session came about, in our words: the driver's text has users, hosts and addresses.
+    """Return why no session could be opened, in our words: the driver's text contains users, hosts and addresses.
 
-    It gives no SQLSTATE here, so that the text has to tell.
+    The driver gives no SQLSTATE here, so its text is searched.
     """
     said = str(error).strip().splitlines()
     first = said[0] if said else "no connection"
@@ -520,7 +554,7 @@ def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFaile
 
 
 def too_large_a_row(where: str) -> DatabaseFailed:
-    """Return the error of a job whose memory a row does not fit in."""
+    """Return the error of a job in whose memory a row does not fit."""
     what = "a row is too large for the job's memory, which takes up to three times the largest row as text or binary"
     todo = "Give the job's pod more memory (resources), or leave the column with the large values out of the model"
     return DatabaseFailed(where, what, todo, retryable=False, sqlstate=None)

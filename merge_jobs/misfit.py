@@ -1,4 +1,4 @@
-"""Why a column of the merge store cannot hold a value: what it is, and what to do. Never the value itself."""
+"""Why a column of the merge store cannot contain a value, and what to do; never the value itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ KINDS = {bool: "a boolean", int: "an integer", float: "a floating point number",
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a column cannot hold a value, as `rows with ...` goes on, and what to do about it. Never the value."""
+    """Why a column cannot contain a value, to continue `rows with ...`, and what to do about it."""
 
     what: str
     todo: str
 
 
 class Misfit(Exception):
-    """A value that its column cannot hold. It carries the reason, and never the value."""
+    """A value that does not fit its column. It has the reason, never the value."""
 
     def __init__(self, what: str, todo: str) -> None:
         super().__init__(what, todo)

@@ -1,7 +1,8 @@
 """What a changed model does to merge tables, and whether consumers' views must follow.
 
-Columns come, go and widen; whatever could lose a value is refused. Planned before the source is read, so that a refusal
-costs nothing; done in the transaction that commits the batch, so that a crash leaves the table as before the batch.
+Columns are added, left or widened; whatever could lose a value is refused. This is planned before the source is read,
+so that a refusal costs nothing, and done in the transaction that commits the batch, so that a crash leaves the table
+unchanged.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ log = logging.getLogger(__name__)
 
 
 class TypesNarrowed(StoreMismatch):
-    """The model gives columns of a merge table types that not every value in it fits.
+    """The model gives columns of a merge table types that do not fit every value in it.
 
-    Take the model back, or change the table to fit; nothing was merged.
+    Change the model back, or change the table to fit; nothing was merged.
     """
 
     code = "DF5214"
@@ -52,7 +53,7 @@ class TypesNarrowed(StoreMismatch):
 
 @dataclass(frozen=True)
 class Drift:
-    """How a merge table differs from the model, by column: the type to come, the types before and after, the names."""
+    """How a merge table differs from the model, by column: new types, types before and after, names."""
 
     added: dict[str, str]
     widened: dict[str, tuple[str, str]]
@@ -65,13 +66,13 @@ class Drift:
         return "; ".join(parts)
 
 
-def drift(tables: DatasetTables, standing: DescribedTable, modelled: DescribedTable) -> Drift:
-    """Return how the merge table differs from a table made by the model.
+def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTable) -> Drift:
+    """Return how the merge table differs from a table that is made by the model.
 
-    Raises TypesNarrowed with both definitions of every column whose type cannot be widened to the model's.
+    Raises TypesNarrowed with both definitions of every column that cannot be widened to the model's type.
     """
     batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
-    theirs = {name: kind for name, kind in standing.columns.items() if name not in batch}
+    theirs = {name: kind for name, kind in existing.columns.items() if name not in batch}
     ours = modelled.columns
     retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
     lossy = {name: types for name, types in retyped.items() if not widens(*types)}
@@ -85,9 +86,9 @@ Changes = Sequence[tuple[DatasetTables, Drift]]
 
 
 def changes_to_come(every: Sequence[DatasetTables]) -> Changes:
-    """Return the merge tables that do not fit what is staged, and how.
+    """Return the merge tables that do not fit what is staged, and their differences.
 
-    Raises StoreMismatch for one that cannot be brought to it.
+    Raises StoreMismatch for a table that cannot be altered to fit.
     """
     found = [(tables, _drift_of(tables)) for tables in every]
     return [(tables, of) for tables, of in found if of.added or of.widened]
@@ -97,8 +98,8 @@ def alter_all_to_model(changed: Changes) -> None:
     """Alter merge tables to fit what is staged, before any of them is merged. The caller commits.
 
     All exclusive locks of a batch are taken here, all or none in each try: a batch that has one does not wait for
-    another while readers of the first wait for it. Raises StoreMismatch if a table cannot be brought to the model, and
-    TablesHeld if other sessions do not leave the tables in the time that the session waits for a lock.
+    another while readers of the first wait for it. Raises StoreMismatch if a table cannot be altered to fit, and
+    TablesHeld if other sessions hold the tables longer than the session waits for a lock.
     """
     for tables, of in changed:
         log.info("%s: table %s: %s", tables.where, tables.merge_name, of)
@@ -107,10 +108,10 @@ def alter_all_to_model(changed: Changes) -> None:
 
 
 def alter_to_model(tables: DatasetTables) -> DatasetTables:
-    """Alter the merge table to fit what is staged; gives back the dataset's tables with the columns that have left.
+    """Alter the merge table to fit what is staged; return its tables with the columns that have left the model.
 
-    Compared are afterwards the model's columns only, so that a column that goes makes no new version of any row.
-    The caller commits. Raises StoreMismatch if the table cannot be brought to the model.
+    Only the model's columns are compared afterwards, so a column that leaves makes no new version of any row. The
+    caller commits. Raises StoreMismatch if the table cannot be altered to fit.
     """
     changes = _drift_of(tables)
     if changes.added or changes.widened:
@@ -120,10 +121,10 @@ def alter_to_model(tables: DatasetTables) -> DatasetTables:
 
 
 def _drift_of(tables: DatasetTables) -> Drift:
-    standing, staged = merge_table(tables), described(tables, tables.staging_name)
-    assert standing is not None
+    existing, staged = merge_table(tables), described(tables, tables.staging_name)
+    assert existing is not None
     assert staged is not None
-    return drift(tables, standing, staged)
+    return drift(tables, existing, staged)
 
 
 def _alter_in_tries(changed: Changes) -> None:
@@ -146,7 +147,7 @@ def _alter_in_tries(changed: Changes) -> None:
 
 
 def _alter_all(store: MergeStore, changed: Changes, timeout: int, waited: float) -> None:
-    """Alter the tables once the locks on all of them, and on views that read changed columns, are there."""
+    """Alter the tables, once all of them, and the views that read changed columns, are locked."""
     store.run("drift.wait_for_locks", {"timeout": f"{timeout}ms"})
     with ExitStack() as views:
         for tables, of in changed:

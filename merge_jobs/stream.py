@@ -135,3 +135,12 @@ def with_tables(stream: Stream, tables: Tables, ecosystem: Ecosystem) -> Stream:
         raise ValueWrong("--tables", tables.value, f"would use the tables of the datastore {name!r}", "Rename it")
     _, sign, dataset = stream.key.partition("#")
     return replace(stream, store=replace(stream.store, name=name), key=f"{name}{sign}{dataset}")
+
+
+def stream_with_key(ecosystem: Ecosystem, platform: str, key: str) -> Stream:
+    """Return the stream of a row, or the shadow of one. Raises CommandWrong as `stream_of` does."""
+    store, _, dataset = key.partition("#")
+    own = store.removesuffix(names.SHADOW)
+    is_shadow = own != store and all(one.name != store for one in ecosystem.datastores)
+    stream = stream_of(ecosystem, platform, own if is_shadow else store, dataset or None)
+    return with_tables(stream, Tables.SHADOW if is_shadow else Tables.OWN, ecosystem)

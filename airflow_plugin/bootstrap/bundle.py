@@ -1,4 +1,4 @@
-"""A platform's files where its DAGs come from the bundle of streams, and what to set in Airflow for that."""
+"""A platform's files if its DAGs come from the bundle of streams, and the Airflow settings for that."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from config_schema.model import Platform
 
 
 class InBundle(NamedTuple):
-    """Whether a platform is in the bundle by the files that are there: those of dags/, and the values for the chart.
+    """Whether a platform is in the bundle, by its existing files: those of dags/, and the values for the chart.
 
-    A platform that is new has it in the chart.
+    A new platform is in the chart's bundle.
     """
 
     dags: bool
@@ -25,7 +25,7 @@ class InBundle(NamedTuple):
 
 
 def in_bundle(out: Path, platform: Platform) -> InBundle:
-    """Return how the files below `out` have the platform."""
+    """Return how the files below `out` load the platform."""
     short = names.platform_name(platform.name)
     values = out / FOLDER / names.chart_values_file(short)
     for_workers = bundle_file(platform.name, None)
@@ -34,9 +34,9 @@ def in_bundle(out: Path, platform: Platform) -> InBundle:
 
 
 def bundled_files(out: Path, platform: Platform, files: Mapping[PurePosixPath, str]) -> dict[PurePosixPath, str]:
-    """Return the files without factory files, but for those that are there already.
+    """Return the files without new factory files; existing ones are kept.
 
-    A parse finds no DAG in those any more, and a worker that of its task, which was queued before.
+    A parse finds no DAG in those any more, but a worker finds the DAG of its task, which was queued before.
     """
     text = bundle_file(platform.name, None)
     others = {path: content for path, content in files.items() if path.parts[0] != "dags"}
@@ -59,9 +59,9 @@ class BundleListMalformed(StreamFactoryError):
 
 
 def settings_to_print(platforms: Sequence[str]) -> str:
-    """Return what is to be set in airflow.cfg, beside the bundles that are set there now.
+    """Return the settings for airflow.cfg, with the bundles that are set there now.
 
-    Raises StreamFactoryError where those cannot be read.
+    Raises StreamFactoryError if those cannot be read.
     """
     try:
         bundles = configured(_set_now())

@@ -1,4 +1,4 @@
-"""What a platform whose jobs run in pods needs beside: values for the chart, and the list of its secrets. Pure."""
+"""What a platform with jobs in pods also needs: values for the chart, and the list of its secrets. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ of Airflow.
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret to create, and what it is for."""
+    """A secret to create, and its purpose."""
 
     name: str
     namespace: str
@@ -76,7 +76,7 @@ class Secret:
 def kubernetes_files(
     platform: Platform, settings: PlatformSettings, files: Mapping[PurePosixPath, str], *, bundle: bool
 ) -> dict[PurePosixPath, str]:
-    """Return the texts by their paths below --out; empty for other runners. `files` are the platform's others."""
+    """Return the texts by their paths below --out; empty for other runners. `files` are the platform's other files."""
     if platform.runner is not Runner.KUBERNETES:
         return {}
     short = settings.platform_name
@@ -100,7 +100,7 @@ def _values(settings: PlatformSettings, files: Mapping[PurePosixPath, str], bund
 
 
 def has_bundle(values: str) -> bool:
-    """Return whether values of a platform, as they were written before, have it in the bundle of streams."""
+    """Return whether a platform's existing values file puts it into the bundle of streams."""
     return f"\n    {BUNDLE}\n" in values
 
 
@@ -121,7 +121,7 @@ def _secrets(settings: PlatformSettings) -> str:
 
 
 def _needed(settings: PlatformSettings) -> Iterator[Secret]:
-    """Yield the platform's secrets; one that both stores and producers name comes once."""
+    """Yield the platform's secrets; a secret of both stores and producers comes once."""
     namespace = settings.namespace_name or ""
     store = f"{settings.postgres_database} on {settings.postgres_hostname}:{settings.postgres_port}"
     purposes = {str(settings.postgres_credential_secret_name): f"merge jobs and sync: the merge store {store}"}

@@ -1,4 +1,4 @@
-"""The texts of a platform's files, from the model. Pure."""
+"""The contents of a platform's files, from the model. Pure."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def platform_files(
     *,
     bundle: bool = False,
 ) -> dict[PurePosixPath, str]:
-    """Return the files' texts by their paths below --out; the streams are split over `shards` factory files.
+    """Return the files' contents by their paths below --out; `shards` is the number of factory files.
 
-    Settings that the model does not decide are kept from `before`. `bundle`: the chart's own Airflow
-    has the platform in its bundle of streams; the factory files are for others.
+    Settings that the model does not decide are kept from `before`. `bundle`: the chart's own Airflow loads the
+    platform by its bundle; the factory files are for others.
     """
     short = names.platform_name(platform.name)
     numbers = range(1, shards + 1)
@@ -88,6 +88,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         schedule=platform.schedule,
         schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
         service_account=streams.service_account,
+        image_pull_policy=streams.image_pull_policy,
         pool=streams.pool,
         priority=streams.priority,
         time_slice_seconds=streams.time_slice_seconds,
@@ -96,7 +97,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
 
 
 def _store_tls(platform: Platform, before: PlatformSettings | None) -> str | None:
-    """Return the model's mode, or else the former; a new platform gets TLS unless its store is on its machine."""
+    """Return the model's mode, otherwise the former one; a new platform gets TLS unless its store is local."""
     store = platform.merge_store
     if store.tls is not None:
         return store.tls.value

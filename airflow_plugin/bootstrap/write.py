@@ -1,4 +1,4 @@
-"""Writing files only where they differ, and showing what would differ."""
+"""Writes files only if they differ, and shows the differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANOTHER = "Choose another folder with --out, or correct this one"
 
 @dataclass(frozen=True)
 class FileChange:
-    """A file as it is (None: not there) and as it is to be."""
+    """A file as it is (None: it does not exist) and as it should be."""
 
     path: Path
     before: str | None
@@ -44,7 +44,7 @@ def file_changes(folder: Path, files: Mapping[PurePosixPath, str]) -> list[FileC
 
 
 def write(change: FileChange) -> None:
-    """Write a file that is new or changed; it is replaced whole, so that the dag-processor never sees a half."""
+    """Write a new or changed file; it is replaced as a whole, so that the dag-processor never sees half of it."""
     if change.state == "unchanged":
         return
     try:
@@ -59,14 +59,14 @@ def write(change: FileChange) -> None:
 
 
 def superseded(folder: Path, files: Mapping[PurePosixPath, str], platform: str, original: str) -> list[Path]:
-    """Return the platform's unedited factory files from another number of shards: a stream must have one file."""
+    """Return the platform's unedited factory files for another number of shards: a stream must be in one file."""
     wanted = {folder / path for path in files}
     found = (folder / "dags").glob(f"{platform}_factory*.py")
     return sorted(path for path in found if path not in wanted and _is_factory_file(path, platform, original))
 
 
 def remove(path: Path) -> None:
-    """Remove a file that has been superseded. Raises FileUnwritable."""
+    """Remove a superseded file. Raises FileUnwritable."""
     try:
         path.unlink()
     except OSError as error:

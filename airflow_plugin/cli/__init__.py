@@ -1,4 +1,4 @@
-"""The command `dagfactory`: one file per sub-command, and one place where errors become words and exit codes."""
+"""The command `dagfactory`: one file per sub-command, and one place that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 

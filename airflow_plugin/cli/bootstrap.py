@@ -92,8 +92,10 @@ def _files(
     model: Path, out: Path, platform: Sequence[str], shards: int, *, create_tables: bool, diff: bool, bundle: bool
 ) -> None:
     from airflow_plugin.bootstrap.bundle import bundled_files, in_bundle, settings_to_print
+    from airflow_plugin.bootstrap.next_steps import next_steps
     from airflow_plugin.bootstrap.platform_files import platform_files, settings_path
     from airflow_plugin.bootstrap.write import file_changes, remove, superseded, write
+    from airflow_plugin.cli.messages import print_message
     from airflow_plugin.settings import settings_in
     from airflow_plugin.sync.source import chosen_platforms
     from config_schema import names
@@ -101,11 +103,12 @@ def _files(
 
     loaded = load_model(model)
     platforms = chosen_platforms(loaded, platform)
+    changed = False
     for one in platforms:
         before = settings_in(out / settings_path(one), one.name)
-        standing = in_bundle(out, one)
-        files = platform_files(one, loaded, shards, before, bundle=bundle or standing.chart)
-        if bundle or standing.dags:
+        existing = in_bundle(out, one)
+        files = platform_files(one, loaded, shards, before, bundle=bundle or existing.chart)
+        if bundle or existing.dags:
             files = bundled_files(out, one, files)
         for change in file_changes(out, files):
             if diff:
@@ -113,6 +116,7 @@ def _files(
                     echo(line)
                 continue
             write(change)
+            changed |= change.state != "unchanged"
             echo(f"{change.path}: {'unchanged' if change.state == 'unchanged' else 'written'}")
         # After the new ones are there: a stream whose file goes first would lose its DAG for a while.
         for path in superseded(out, files, names.platform_name(one.name), one.name):
@@ -121,6 +125,9 @@ def _files(
             echo(f"{path}: {'would be removed' if diff else 'removed'}")
     if bundle:
         echo_text(settings_to_print([one.name for one in platforms]).removesuffix("\n"))
+    if changed:
+        for step in next_steps(platforms, out, model, os.environ, bundle=bundle):
+            print_message(step)
     if create_tables:
         echo("--create-tables is now dagfactory db upgrade: it goes with a later release", err=True)
         _tables(platforms, diff)

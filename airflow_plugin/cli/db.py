@@ -1,4 +1,4 @@
-"""`dagfactory db`: the tables that the product itself has for a platform, and their versions."""
+"""`dagfactory db`: the product's own tables of a platform, and their versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
     from airflow_plugin.sync.stores import ConnectedStore
-    from config_schema.sql.versions import Standing
+    from config_schema.sql.versions import TablesVersion
 
 db = typer.Typer(help="Create and upgrade the tables of platforms.", no_args_is_help=True)
 
@@ -111,11 +111,11 @@ def _show(stores: Sequence[ConnectedStore]) -> None:
             echo(f"{name}: config_json takes {limits[name]} characters, and would be widened")
 
 
-def _run(found: Standing, run: Sequence[Any], how: str) -> str:
+def _run(found: TablesVersion, run: Sequence[Any], how: str) -> str:
     return f"{', '.join(map(str, run))} {how}" if run else str(found)
 
 
-def _as_json(platform: str, found: Standing) -> dict[str, Any]:
+def _as_json(platform: str, found: TablesVersion) -> dict[str, Any]:
     return {
         "platform": platform,
         "part": found.part.value,

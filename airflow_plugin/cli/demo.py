@@ -1,4 +1,4 @@
-"""`dagfactory demo`, loaded only when it is asked for: it wants the extra [demo]."""
+"""`dagfactory demo`; it needs the extra [demo], so it is imported only when it runs."""
 
 from __future__ import annotations
 

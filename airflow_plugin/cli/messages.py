@@ -1,8 +1,9 @@
-"""What commands print on stderr: messages, and errors, in red where the terminal has colours."""
+"""What commands print to stderr: messages, and errors in red if the terminal has colours."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import typer
 from rich.console import Console
@@ -18,13 +19,34 @@ def print_message(text: str) -> None:
     _console().print(Text(text), soft_wrap=True)
 
 
-def confirm(question: str) -> None:
-    """Ask on stderr; a no ends the command with exit code 1."""
+class NotConfirmed(StreamFactoryError):
+    """A command asks before it changes anything, but there is no terminal to ask on.
+
+    Look at what it shows, then give --yes, or set DAGFACTORY_YES=1 if programs run it.
+    """
+
+    code = "DF3007"
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        what = "nothing was changed: there is no terminal to ask on"
+        super().__init__(question, what, "Give --yes, or set DAGFACTORY_YES=1")
+
+
+def confirm(question: str, *, yes: bool = False) -> None:
+    """Ask on stderr, unless the answer is `yes`; the answer no ends the command with exit code 1.
+
+    Raises NotConfirmed without a terminal.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmed(question)
     typer.confirm(printable(question), abort=True, err=True)
 
 
 def print_error(error: StreamFactoryError) -> None:
-    """Print an error, or each of a model's problems on a line of its own."""
+    """Print an error; each problem of a model is on a line of its own."""
     _print("error: ", "bold red", error)
 
 

@@ -1,4 +1,4 @@
-"""`dagfactory migrate cutover`, and its undoing."""
+"""`dagfactory migrate cutover`, also with --undo."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def cutover(
 
 
 def rollback(file: File, airflow_url: Url, state: State = None, timeout: Timeout = 3600, yes: Yes = False) -> None:
-    """Undo a cutover, from wherever it has come to."""
+    """Undo a cutover, from any step."""
     from airflow_plugin.cli.messages import print_message
     from airflow_plugin.migrate.cutover import roll_back
     from airflow_plugin.migrate.cutover_state import NotBegun, exclusive_cutover, read_state
@@ -96,7 +96,7 @@ def _way(file: Path, url: str, state: Path | None, timeout: float) -> Way:
 
 
 def _new(file: Path, rows: Path | None, model: Path | None, way: Way) -> Cutover:
-    """Return a cutover that has not begun, once everything it needs is found."""
+    """Return a new cutover, after everything that it needs was found."""
     from airflow_plugin.migrate.cutover_plan import cutover_of
     from airflow_plugin.migrate.defaults import stream_defaults
     from airflow_plugin.migrate.extract import extracted

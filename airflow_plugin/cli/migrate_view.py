@@ -1,4 +1,4 @@
-"""What `dagfactory migrate` says, on stderr where stdout has a document."""
+"""What `dagfactory migrate` prints, to stderr if stdout gets a document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dagfactory model`: a model from a database, and what a model that is code gives."""
+"""`dagfactory model`: a model from a database, and the output of a model that is code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
-from airflow_plugin.cli.options import Branch, GitCredential, ModelFolder
+from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.options import OLD_BRANCH, Branch, GitCredential, ModelFolder
 from config_schema.echo import echo, echo_document
 
 Url = Annotated[str, typer.Option("--git-repo-url", help="The repository.", envvar="DAGFACTORY_GIT_REPO_URL")]
@@ -31,10 +32,10 @@ def import_datastore(context: typer.Context) -> None:
 
     Exit codes: 0 written, 1 an error, 2 a wrong option.
     """
-    run_merge_job("describe", handed_on=context.args)
+    run_merge_job("describe", handed_on=context.args, called_as="dagfactory model import")
 
 
-@model.command("fetch")
+@model.command("fetch", cls=with_old_options(OLD_BRANCH))
 def fetch_model(git_repo_url: Url, out: Folder, branch: Branch = "main", git_credential: GitCredential = "git") -> None:
     """Fetch a model from git into a folder, run nothing of it, and print the commit.
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several sub-commands share, and how a model is found by them."""
+"""Arguments and options that several sub-commands share, and the model that they name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ Repository = Annotated[
         envvar="DAGFACTORY_GIT_REPO_URL",
     ),
 ]
-Branch = Annotated[str, typer.Option("--branch", help="The repository's branch.", envvar="DAGFACTORY_GIT_REPO_BRANCH")]
+Branch = Annotated[
+    str, typer.Option("--git-repo-branch", help="The repository's branch.", envvar="DAGFACTORY_GIT_REPO_BRANCH")
+]
+# Jobs of an older image, or of an older plugin, use the old name.
+OLD_BRANCH = {"--branch": "--git-repo-branch"}
 GitCredential = Annotated[
     str,
     typer.Option(
@@ -50,8 +54,34 @@ Platforms = Annotated[
     list[str] | None,
     typer.Option("--platform", help="Only this platform; may be given again.", envvar="DAGFACTORY_PLATFORM"),
 ]
+
+
+def _named_here(name: str) -> str:
+    """Return the model's name of the platform that is meant, as far as settings files here tell it."""
+    from airflow_plugin.platforms_here import platform_called
+
+    return platform_called(name)
+
+
+def _all_named_here(given: list[str] | None) -> list[str] | None:
+    return None if given is None else [_named_here(name) for name in given]
+
+
 PlatformName = Annotated[
-    str, typer.Option("--platform", help="The platform's name in the model.", envvar="DAGFACTORY_PLATFORM")
+    str,
+    typer.Option(
+        "--platform",
+        help="The platform: its name in the model, or the derived one of its tables and DAGs.",
+        envvar="DAGFACTORY_PLATFORM",
+        callback=_named_here,
+    ),
+]
+PlatformArgument = Annotated[
+    str, typer.Argument(metavar="PLATFORM", help="The platform's name, either of both.", callback=_named_here)
+]
+PlatformNames = Annotated[
+    list[str],
+    typer.Option("--platform", help="A platform's name, either of both; may be given again.", callback=_all_named_here),
 ]
 OverwriteDrift = Annotated[
     bool, typer.Option("--overwrite-drift", help="Take what the model says also for rows that were changed by hand.")
@@ -65,7 +95,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def committed_model(
     folder: Path, repository: str | None, branch: str, credential: str, compiled: Path | None = None
 ) -> CommittedModel:
-    """Return the model that the options name, and its commit. Raise StreamFactoryError."""
+    """Return the model that the options name, and its commit. Raises StreamFactoryError."""
     import os
 
     from airflow_plugin.sync.source import model_of_folder, model_of_repository

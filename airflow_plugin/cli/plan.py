@@ -13,6 +13,7 @@ import typer
 from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
+    from airflow_plugin.sync.effects_found import Effects
     from config_schema.load import Model
 
 from airflow_plugin.cli.options import (
@@ -45,7 +46,10 @@ def plan(
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
 ) -> None:
-    """Show what sync would change, field by field, and change nothing.
+    """Show what sync would change, in rows, tables, views and rights, and change nothing.
+
+    Rows are shown field by field. What becomes of merge tables, consumers' views, masks, quality checks and rights
+    follows with the next batch, and the views with it.
 
     A row that was changed by hand since the last sync is shown as drift, and sync leaves it so.
 
@@ -54,7 +58,7 @@ def plan(
     Exit codes: 0 done, 1 an error, 2 there are changes (with --detailed-exitcode).
     """
     from airflow_plugin.cli.messages import print_warning
-    from airflow_plugin.cli.plan_view import left_note, print_plan, summary
+    from airflow_plugin.cli.plan_view import left_note, plan_as_dict, print_plan, summary
     from airflow_plugin.streams.transfer import exported_rows, read
     from airflow_plugin.sync.graph import stream_graph
     from airflow_plugin.sync.plan import plan_against
@@ -64,6 +68,7 @@ def plan(
 
     source = committed_model(path, git_repo_url, branch, git_credential)
     left: tuple[str, ...] = ()
+    effects: Effects | None = None
     model_at: Callable[[str], Model] = source.model_at
     if against is not None:
         rows = exported_rows(read(against), str(against))
@@ -72,16 +77,17 @@ def plan(
     else:
         with planned(source, platform or (), os.environ, overwrite_drift=overwrite_drift) as read_now:
             found, left, model_at = read_now.plan, read_now.left, read_now.model_at
+            effects = read_now.effects
     if as_json:
-        echo_text(json.dumps(found.to_dict(), indent=2))
+        echo_text(json.dumps(plan_as_dict(found, effects), indent=2))
     else:
-        print_plan(found)
+        print_plan(found, effects)
         for name in left:
             echo(left_note(name))
         echo(summary(found, done=False))
     try:
         refuse_rollback(found, source.descends_from)
-        refuse_incompatible(found, source.model, model_at, ())
+        refuse_incompatible(found, source.model, model_at, (), loaded=None if effects is None else effects.loaded)
     except StreamFactoryError as error:
         print_warning(error)
     if detailed_exitcode and (found.changes_anything or found.drifted):

@@ -1,14 +1,17 @@
-"""A plan as a person reads it: what becomes of each row, field by field."""
+"""A plan as a person reads it: the change of each row, field by field."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
 
 from airflow_plugin.sync.diff import StreamChange, SyncAction
+from airflow_plugin.sync.effects import Effect, EffectKind, Sign
+from airflow_plugin.sync.effects_found import Effects
 from airflow_plugin.sync.job_models import JobModelSync
 from airflow_plugin.sync.plan import Plan, PlatformPlan
 from config_schema.terminal import PlainConsole
@@ -23,18 +26,30 @@ SIGNS = {
 # Of a new stream these say enough; --json has all keys.
 SHOWN_OF_NEW = ("datasets", "milestoning", "schedule", "runner")
 SHORT_COMMIT = 12
+MOST_EFFECTS = 20  # shown of a kind and platform
+COLOURS = {Sign.NEW: "green", Sign.CHANGED: "yellow", Sign.GONE: "red"}
 
 
-def print_plan(plan: Plan, *, on_stderr: bool = False) -> None:
-    """Print a plan, in colours where the terminal has them."""
+def print_plan(plan: Plan, effects: Effects | None = None, *, on_stderr: bool = False) -> None:
+    """Print a plan, and its effects beside the rows, in colours if the terminal has them."""
     console = PlainConsole(stderr=on_stderr)
     for platform in plan.platforms:
-        for line in _platform_lines(platform):
+        of_platform = () if effects is None else effects.by_platform.get(platform.platform, ())
+        for line in (*_platform_lines(platform), *_effect_lines(of_platform)):
             console.print(line, soft_wrap=True)
 
 
+def plan_as_dict(plan: Plan, effects: Effects | None) -> dict[str, Any]:
+    """Return a plan as --json shows it, with all effects of each platform."""
+    shown = plan.to_dict()
+    for platform in shown["platforms"]:
+        found = () if effects is None else effects.by_platform.get(platform["platform"], ())
+        platform["effects"] = [one.to_dict() for one in found]
+    return shown
+
+
 def left_note(platform: str) -> str:
-    """Return what became of a platform that has left the model."""
+    """Return what happened to a platform that has left the model."""
     what = "left the model: its streams are retired, its tables stay"
     return f"{platform} {what}. dagfactory platform retire {platform} archives them"
 
@@ -52,7 +67,7 @@ def summary(plan: Plan, done: bool) -> str:
 
 
 def job_model_lines(models: JobModelSync) -> Iterator[str]:
-    """Yield what jobs read of the model: how many rows were written, or why none."""
+    """Yield lines about the model that jobs read: how many rows were written, or why none."""
     for platform, change in models.changes.items():
         changed = f"{change.written} written, {change.deleted} deleted"
         yield f"{platform}: its jobs read {change.rows} rows of the model, {changed}"
@@ -67,6 +82,19 @@ def _platform_lines(platform: PlatformPlan) -> Iterator[Text]:
     if platform.commit_before != platform.commit_after:
         before, after = (commit and commit[:SHORT_COMMIT] for commit in (platform.commit_before, platform.commit_after))
         yield Text.assemble(("  ~ ", "yellow"), f"jobs run the model at {after}, before: {before or 'none'}")
+
+
+def _effect_lines(effects: Sequence[Effect]) -> Iterator[Text]:
+    for kind, grouped in groupby(
+        sorted(effects, key=lambda one: list(EffectKind).index(one.kind)), lambda one: one.kind
+    ):
+        of_kind = list(grouped)
+        for one in of_kind[:MOST_EFFECTS]:
+            yield Text.assemble(
+                (f"  {one.sign.value} {kind.value} ", COLOURS[one.sign]), (one.name, "bold"), f": {one.what}"
+            )
+        if len(of_kind) > MOST_EFFECTS:
+            yield Text(f"    and {len(of_kind) - MOST_EFFECTS} more of this kind, which --json lists", "dim")
 
 
 def _change_lines(change: StreamChange) -> Iterator[Text]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.last_good import last_good
+from airflow_plugin.cli.options import PlatformArgument
 from config_schema.echo import echo
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 platform = typer.Typer(help="Manage a platform as a whole.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="PLATFORM", help="The platform's name in the model.")]
 Drop = Annotated[
     str | None,
     typer.Option(
@@ -37,7 +37,7 @@ platform.command("last-good")(last_good)
 
 
 @platform.command()
-def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
+def retire(name: PlatformArgument, drop: Drop = None, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Retire a platform: retire its streams, and move their merge tables to an archive.
 
     The archive is the schema <platform>_archive. Nothing is lost, and streams can be brought back. Only --drop, in a
@@ -47,13 +47,14 @@ def retire(name: Name, drop: Drop = None, dry_run: DryRun = False, yes: Yes = Fa
 
     Example: dagfactory platform retire YellowLive
 
-    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question.
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question, or no terminal to ask on.
     """
+    from config_schema import names
     from config_schema.errors import ValueWrong
 
     if drop is None:
         _retire(name, dry_run, yes)
-    elif drop != name:
+    elif not names.is_platform(drop, name):
         raise ValueWrong("--drop", drop, f"is not {name!r}", f"To drop all its tables: --drop {name}")
     else:
         _drop(name, dry_run, yes)
@@ -68,7 +69,7 @@ def _retire(name: str, dry_run: bool, yes: bool) -> None:
     with opening.changing(name) as table:
         rows, settings = table.rows(), table.settings
         written = apply(table, status_changes(table, rows, "retire"), author())
-        if dry_run or (written and not yes and sys.stdin.isatty()):
+        if dry_run or (written and not yes):
             print_changes(rows, written, done=False)
         if dry_run:
             table.connection.rollback()
@@ -82,7 +83,7 @@ def _retire(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _archive(settings: PlatformSettings, dry_run: bool) -> None:
-    """Archive the platform's tables by the merge job, which knows them."""
+    """Archive the platform's tables with the merge job."""
     from psycopg2.extensions import parse_dsn
 
     from airflow_plugin.settings import merge_store_dsn
@@ -128,11 +129,10 @@ def _drop(name: str, dry_run: bool, yes: bool) -> None:
 
 
 def _ask(question: str, yes: bool) -> None:
-    """Ask before going on; a no rolls back what was changed so far."""
-    if not yes and sys.stdin.isatty():
-        from airflow_plugin.cli.messages import confirm
+    """Ask before going on; a no, or a missing terminal, rolls back what was changed so far."""
+    from airflow_plugin.cli.messages import confirm
 
-        confirm(question)
+    confirm(question, yes=yes)
 
 
 def _say_what_is_left(settings: PlatformSettings) -> None:

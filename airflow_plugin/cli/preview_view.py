@@ -1,4 +1,4 @@
-"""A DAG as a person reads it, and how a config differs from another."""
+"""A DAG as a person reads it, and the difference between configs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABEL = 19
 
 
 def print_dag(dag: ShownDag) -> None:
-    """Print a DAG, in colours where the terminal has them."""
+    """Print a DAG, in colours if the terminal has them."""
     _print(_dag_lines(dag))
 
 

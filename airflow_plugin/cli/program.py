@@ -1,10 +1,10 @@
-"""The sub-commands put together. Their modules import at the top only what --help needs."""
+"""Joins the sub-commands. Their modules import at the top only what --help needs."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from typing import Never
+from typing import Annotated, Never
 
 import typer
 
@@ -15,6 +15,8 @@ from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, views
 from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.model import model
+from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.options import OLD_BRANCH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.platform import platform
 from airflow_plugin.cli.renamed import add_old_names
@@ -23,6 +25,7 @@ from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
+from config_schema.echo import echo
 from config_schema.errors import PackageMissing, StreamFactoryError
 
 EXIT_CODES = "Exit codes: 0 done, 1 an error, which is named, 2 a wrong command line."
@@ -31,7 +34,6 @@ OURS = ("", "airflow_plugin", "config_schema")
 
 app = typer.Typer(
     name="dagfactory",
-    help="Many ingestion streams on Airflow from rows in a table, kept equal to a model in git.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -40,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (validate, plan, sync, bootstrap, doctor, status):
-    app.command()(command)
+    app.command(cls=with_old_options(OLD_BRANCH if command in (plan, sync) else {}))(command)
 app.command(context_settings=PASSED_THROUGH)(demo)
 GROUPS = {
     "model": model,
@@ -54,6 +56,24 @@ GROUPS = {
 for name, group in GROUPS.items():
     app.add_typer(group, name=name)
 add_old_names(app, GROUPS)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from config_schema.product import version
+
+        echo(f"dagfactory {version()}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+]
+
+
+@app.callback()
+def program(version: Version = False) -> None:
+    """Many ingestion streams on Airflow from rows in a table, kept equal to a model in git."""
 
 
 def run() -> Never:

@@ -1,4 +1,4 @@
-"""Old names of commands. They do what they did, and print the new name on standard error."""
+"""Old names of commands. They do what they did, and print the new name to standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from config_schema.echo import echo
 
 @dataclass(frozen=True)
 class Renamed:
-    """A command of `dagfactory` by its old name, and what to write now."""
+    """A command of `dagfactory` by its old name, and its new name."""
 
     old: str
     new: str
@@ -45,7 +45,7 @@ RENAMED = (
 
 
 def add_old_names(app: typer.Typer, groups: Mapping[str, typer.Typer]) -> None:
-    """Add the old names, hidden from --help, to the program and to those of its groups that are still there."""
+    """Add the old names, hidden in --help, to the program and to its groups that still exist."""
     found = dict(groups)
     for one in RENAMED:
         group, _, name = one.old.rpartition(" ")

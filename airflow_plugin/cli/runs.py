@@ -1,4 +1,4 @@
-"""`dagfactory runs`: what the merge job did and does, and what people may do between runs."""
+"""`dagfactory runs`: the batches of the merge job, and what people can do between runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def status(context: typer.Context) -> None:
 
     Exit codes: 0 shown, 1 an error, 2 a wrong option.
     """
-    run_merge_job("status", handed_on=context.args)
+    run_merge_job("status", handed_on=context.args, called_as="dagfactory runs status")
 
 
 @runs.command(context_settings=PASSED_THROUGH)
@@ -35,7 +35,7 @@ def reset(context: typer.Context) -> None:
 
     Exit codes: 0 reset or nothing to reset, 1 refused or an error, 2 a wrong option.
     """
-    run_merge_job("reset", handed_on=context.args)
+    run_merge_job("reset", handed_on=context.args, called_as="dagfactory runs reset")
 
 
 @runs.command(context_settings=PASSED_THROUGH)
@@ -46,7 +46,7 @@ def trust(context: typer.Context) -> None:
 
     Exit codes: 0 done or nothing to do, 1 an error, 2 a wrong option.
     """
-    run_merge_job("trust", handed_on=context.args)
+    run_merge_job("trust", handed_on=context.args, called_as="dagfactory runs trust")
 
 
 @runs.command(context_settings=PASSED_THROUGH)
@@ -57,4 +57,4 @@ def sql(context: typer.Context) -> None:
 
     Exit codes: 0 printed, 1 an error, 2 a wrong option.
     """
-    run_merge_job("sql", handed_on=context.args)
+    run_merge_job("sql", handed_on=context.args, called_as="dagfactory runs sql")

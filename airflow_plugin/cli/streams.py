@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli import streams_change
-from airflow_plugin.cli.options import Json, PlatformName
+from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.options import Json, PlatformName, PlatformNames
 from airflow_plugin.cli.streams_preview import preview
+from airflow_plugin.cli.streams_purge import purge
+from airflow_plugin.cli.streams_reload import reload
 from config_schema.echo import echo_text
 
 streams = typer.Typer(help="Look at a platform's streams, and change them by hand.", no_args_is_help=True)
@@ -18,12 +21,12 @@ streams = typer.Typer(help="Look at a platform's streams, and change them by han
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Match = Annotated[str, typer.Option("--match", help="Only stream keys like this; * and ? stand for anything.")]
 Status = Annotated[list[str] | None, typer.Option("--status", help="active, paused or retired; may be given again.")]
+All = Annotated[bool, typer.Option("--all", help="Retired streams too.")]
 Where = Annotated[
     list[str] | None, typer.Option("--where", metavar="KEY=VALUE", help="Only configs that say so; may be given again.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="So many changes, the newest first.")]
 Version = Annotated[int | None, typer.Option("--version", help="A change's number, as history shows it.")]
-Exported = Annotated[list[str], typer.Option("--platform", help="A platform's name in the model; may be given again.")]
 Model = Annotated[Path | None, typer.Option("--model", help="Compare with what sync would write for this model.")]
 
 
@@ -34,9 +37,16 @@ def group() -> None:
 
 @streams.command("list")
 def list_streams(
-    platform: PlatformName, match: Match = "*", status: Status = None, where: Where = None, as_json: Json = False
+    platform: PlatformName,
+    match: Match = "*",
+    status: Status = None,
+    where: Where = None,
+    all_: All = False,
+    as_json: Json = False,
 ) -> None:
     """List a platform's streams, and which were changed by hand since the last sync.
+
+    Retired ones are left out, unless --all or --status asks for them.
 
     Example: dagfactory streams list --platform YellowLive --status paused --where runner=kubernetes
 
@@ -47,13 +57,14 @@ def list_streams(
     from airflow_plugin.streams.selecting import selected
 
     with reading(platform) as table:
-        found = selected(table.rows().values(), match=match, statuses=status or (), where=where or ())
+        alike = selected(table.rows().values(), match=match, statuses=status or (), where=where or ())
         by_hand = table.changes_by_hand()
+    found = alike if all_ or status else [row for row in alike if row.status != "retired"]
     if as_json:
         rows = [row_as_dict(row, by_hand.get(row.stream_key)) for row in found]
         echo_text(json.dumps({"platform": platform, "streams": rows}, indent=2))
     else:
-        print_streams(found, by_hand)
+        print_streams(found, by_hand, hidden=len(alike) - len(found))
 
 
 @streams.command()
@@ -95,8 +106,9 @@ def history(stream: Stream, platform: PlatformName, limit: Limit = 20, as_json: 
     from airflow_plugin.streams.opening import reading
 
     with reading(platform) as table:
-        table.row(stream)
         versions = table.history(stream, Page(limit))
+        if not versions:  # a purged stream has no row, and its history
+            table.row(stream)
     if as_json:
         echo_text(json.dumps({"stream_key": stream, "history": [version_as_dict(one) for one in versions]}, indent=2))
     else:
@@ -132,13 +144,13 @@ def diff(
         print_difference(found)
 
 
-@streams.command()
-def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None:
+@streams.command(cls=with_old_options({"--file": "--out"}))
+def export(platform: PlatformNames, out: streams_change.Out = Path("-")) -> None:
     """Write all rows of platforms as YAML.
 
     The file is a backup; it can be edited and imported, and plan --against reads it without a database.
 
-    Example: dagfactory streams export --platform YellowLive --file streams.yaml
+    Example: dagfactory streams export --platform YellowLive --out streams.yaml
 
     Exit codes: 0 done; 1 an error.
     """
@@ -149,9 +161,11 @@ def export(platform: Exported, file: streams_change.OutFile = Path("-")) -> None
     for name in dict.fromkeys(platform):
         with reading(name) as table:
             rows[name] = list(table.rows().values())
-    write(file, exported(rows))
+    write(out, exported(rows))
 
 
 for command in streams_change.COMMANDS:
     streams.command()(command)
+streams.command()(reload)
+streams.command()(purge)
 streams.command("import")(streams_change.import_)

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from airflow_plugin.streams.opening import PlatformStreams
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
-Streams = Annotated[list[str], typer.Argument(metavar="STREAM...", help="Stream keys.")]
+Streams = Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Stream keys.")]
+Match = Annotated[
+    str | None, typer.Option("--match", metavar="PATTERN", help="All with keys like this; * and ? stand for anything.")
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Argument(metavar="[KEY=VALUE]...", help="The value is JSON or else text; KEY= removes the key."),
@@ -23,7 +26,7 @@ Assignments = Annotated[
 Editor = Annotated[bool, typer.Option("--editor", help="Edit the whole config in $EDITOR.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check, show, and change nothing.")]
 InFile = Annotated[Path, typer.Argument(metavar="FILE", help="What export wrote; - is stdin.")]
-OutFile = Annotated[Path, typer.Option("--file", help="Where to write; - is stdout.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to write; - is stdout.")]
 To = Annotated[int, typer.Option("--to", help="The number of a change: the row becomes what it was after it.")]
 
 Changing = Callable[["PlatformStreams"], Sequence["RowChange"]]
@@ -84,38 +87,40 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
         _change(platform, change, dry_run)
 
 
-def pause(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+def pause(platform: PlatformName, streams: Streams = None, match: Match = None, dry_run: DryRun = False) -> None:
     """Pause streams: their DAGs stay, without a schedule.
 
     A merge task that is started meanwhile is skipped.
 
     Example: dagfactory streams pause Store1 Store2 --platform YellowLive
 
+    Example: dagfactory streams pause --match 'Shop*' --platform YellowLive --dry-run
+
     Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
     """
-    _change_status(streams, platform, "pause", dry_run)
+    _change_status(platform, streams, match, "pause", dry_run)
 
 
-def resume(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+def resume(platform: PlatformName, streams: Streams = None, match: Match = None, dry_run: DryRun = False) -> None:
     """Let paused streams run again.
 
     Example: dagfactory streams resume Store1 --platform YellowLive
 
     Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
     """
-    _change_status(streams, platform, "resume", dry_run)
+    _change_status(platform, streams, match, "resume", dry_run)
 
 
-def retire(streams: Streams, platform: PlatformName, dry_run: DryRun = False) -> None:
+def retire(platform: PlatformName, streams: Streams = None, match: Match = None, dry_run: DryRun = False) -> None:
     """Retire streams: their DAGs go; rows, batches and merge tables stay.
 
-    streams rollback brings a stream back.
+    streams rollback brings a stream back; streams purge takes it away for good.
 
     Example: dagfactory streams retire Store1 --platform YellowLive
 
     Exit codes: 0 done, or nothing to do; 1 an error: nothing was changed.
     """
-    _change_status(streams, platform, "retire", dry_run)
+    _change_status(platform, streams, match, "retire", dry_run)
 
 
 def rollback(stream: Stream, to: To, platform: PlatformName, dry_run: DryRun = False) -> None:
@@ -149,10 +154,23 @@ set_.__name__ = "set"
 COMMANDS = (set_, pause, resume, retire, rollback)
 
 
-def _change_status(streams: Sequence[str], platform: str, word: str, dry_run: bool) -> None:
-    from airflow_plugin.streams.changing import status_changes
+def _change_status(platform: str, streams: Sequence[str] | None, match: str | None, word: str, dry_run: bool) -> None:
+    from airflow_plugin.streams.changing import STATUS_CHANGES, status_changes
+    from airflow_plugin.streams.selecting import chosen_keys
 
-    _change(platform, lambda table: status_changes(table, dict.fromkeys(streams), word), dry_run)
+    check_named(streams, match)
+
+    def changes(table: PlatformStreams) -> Sequence[RowChange]:
+        statuses, _ = STATUS_CHANGES[word]
+        return status_changes(table, chosen_keys(table.rows().values(), streams or (), match, statuses), word)
+
+    _change(platform, changes, dry_run)
+
+
+def check_named(streams: Sequence[str] | None, match: str | None) -> None:
+    """Refuse a command line that names no stream: all of them are `--match '*'`."""
+    if not streams and match is None:
+        raise typer.BadParameter("name a STREAM, or give --match PATTERN")
 
 
 def _change(platform: str, changing: Changing, dry_run: bool) -> None:

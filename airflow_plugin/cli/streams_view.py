@@ -20,6 +20,7 @@ from airflow_plugin.control.stream_table import (
 from airflow_plugin.streams.comparing import RowDifference
 from airflow_plugin.sync.diff import FieldChange, field_changes, parsed
 from config_schema.echo import echo_text
+from config_schema.printable import printable
 from config_schema.problem import Problem
 from config_schema.terminal import PlainConsole
 
@@ -28,8 +29,8 @@ SHORT_COMMIT = 12
 COLOURS = {"active": "green", "paused": "yellow", "retired": "dim"}
 
 
-def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) -> None:
-    """Print a table of streams, and how many there are."""
+def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange], *, hidden: int = 0) -> None:
+    """Print a table of streams, and how many there are; `hidden` are retired ones that were not asked for."""
     table = _table("stream", "status", "milestoning", "schedule", "runner", "updated", "by hand")
     for row in rows:
         config = parsed(row.config_json)
@@ -45,7 +46,8 @@ def print_streams(rows: Sequence[StreamRow], by_hand: Mapping[str, HandChange]) 
     console = _console()
     if rows:
         console.print(table)
-    console.print(f"{len(rows)} stream{'' if len(rows) == 1 else 's'}")
+    left_out = f", {hidden} retired left out (--all)" if hidden else ""
+    console.print(f"{len(rows)} stream{'' if len(rows) == 1 else 's'}{left_out}")
 
 
 def print_stream(row: StreamRow, by_hand: HandChange | None, problems: Iterable[Problem]) -> None:
@@ -69,6 +71,8 @@ def print_history(versions: Iterable[Version]) -> None:
         commit = f"  model {one.model_commit[:SHORT_COMMIT]}" if one.model_commit else "  by hand"
         head = f"  {one.changed_at:%Y-%m-%d %H:%M:%S}  {one.changed_by}{commit}"
         console.print(Text.assemble((f"{one.id:>6} ", "bold"), (one.change, "cyan"), head), soft_wrap=True)
+        if one.reason:
+            console.print(Text(f"       reason: {printable(one.reason)}"), soft_wrap=True)
         if one.before_status is not None:
             _print_status(console, one.before_status, one.after_status)
             _print_fields(console, field_changes(parsed(one.before_config_json or ""), parsed(one.after_config_json)))

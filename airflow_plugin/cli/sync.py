@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,18 +84,18 @@ def sync(
     last sync is shown as drift and left so. Where DAGFACTORY_AIRFLOW_URL and DAGFACTORY_AIRFLOW_TOKEN name an Airflow,
     it is asked first whether a static file has the DAG id of a new stream; that is refused too. Afterwards that
     Airflow is asked to parse the files of what has changed, and with --wait sync ends when they are in its metadata. Of
-    a platform that left the model all streams are retired. Without a terminal to ask on, it applies.
+    a platform that left the model all streams are retired. Without a terminal to ask on, it applies only with --yes.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
     Example: dagfactory sync model/ --yes --wait --timeout 120
 
-    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: nothing was changed; 2 there were
-    changes, or there are rows changed by hand (with --detailed-exitcode); 3 the rows are written, and Airflow has not
-    stored all of them (with --wait).
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question, or nobody to ask: nothing was changed;
+    2 there were changes, or there are rows changed by hand (with --detailed-exitcode); 3 the rows are written, and
+    Airflow has not stored all of them (with --wait).
     """
     from airflow_plugin.cli.messages import confirm, print_warning
-    from airflow_plugin.cli.plan_view import job_model_lines, left_note, print_plan, summary
+    from airflow_plugin.cli.plan_view import job_model_lines, left_note, plan_as_dict, print_plan, summary
     from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
     from airflow_plugin.health.dag_owners import airflow_owner
     from airflow_plugin.sync.apply import apply
@@ -113,13 +112,15 @@ def sync(
         if not force_rollback:
             refuse_rollback(plan, source.descends_from)
         warned = print_warning if force_rollback else None
-        refuse_incompatible(plan, source.model, found.model_at, allow_incompatible or (), warned)
+        refuse_incompatible(
+            plan, source.model, found.model_at, allow_incompatible or (), warned, loaded=found.effects.loaded
+        )
         refuse_clashes(plan, airflow_owner(airflow))
         models = None if dry_run else job_models(source, found.stores)
         applies = models is not None and (plan.changes_anything or found.lacks_compiled or bool(models.platforms))
-        asks = applies and not yes and sys.stdin.isatty()
+        asks = applies and not yes
         if asks or not as_json:
-            print_plan(plan, on_stderr=as_json)
+            print_plan(plan, found.effects, on_stderr=as_json)
         if asks:
             confirm("Apply these changes?")
         if applies:
@@ -133,7 +134,7 @@ def sync(
                 overwrite_drift=overwrite_drift,
             )
     if as_json:
-        echo_text(json.dumps(plan.to_dict() | {"applied": applies}, indent=2))
+        echo_text(json.dumps(plan_as_dict(plan, found.effects) | {"applied": applies}, indent=2))
     else:
         for name in found.left:
             echo(left_note(name))

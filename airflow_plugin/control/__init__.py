@@ -1,1 +1,1 @@
-"""A platform's control database as Airflow's side sees it: connections, stream table, history, batches."""
+"""A platform's control database for Airflow's side: connections, stream table, history, batches."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
+from config_schema.stream_health import FailedRuns
 
 STATEMENTS = SqlFile(__file__)
 
@@ -30,7 +32,7 @@ class TableSize:
 class LastLook:
     """When a stream's merge table was last made equal to its source, or seen to be; and the batch that is open, if any.
 
-    `open_status` is started, ingested or failed; `error` is why it failed.
+    `open_status` is started, ingested or failed; `error` is why it failed, and `retryable` whether a retry can help.
     """
 
     at: datetime | None = None
@@ -38,6 +40,60 @@ class LastLook:
     open_status: str | None = None
     error: str | None = None
     last_batch: int | None = None  # the last one that was committed
+    failed_at: datetime | None = None
+    retryable: bool | None = None
+    warnings: int = 0  # quality checks of severity `warn` that the last batch broke
+    failed_runs: FailedRuns | None = None  # since the last run that succeeded, as jobs have written them down
+
+    @property
+    def failed(self) -> FailedRuns | None:
+        """The runs that have failed in a row; where jobs write none down, the one that left its batch failed."""
+        if self.failed_runs is None and self.open_status == "failed":
+            return FailedRuns(1, self.failed_at, self.failed_at, self.error, self.retryable)
+        return self.failed_runs
+
+    @property
+    def has_run(self) -> bool:
+        """Return whether anything is known of a run."""
+        return any(one is not None for one in (self.at, self.open_batch, self.last_batch, self.failed_runs))
+
+
+@dataclass(frozen=True)
+class JobProgress:
+    """What a running job is at, as it said last at `written_at`.
+
+    `done` and `expected` are pieces of a `kind`; `expected` is an estimate of rows, and `bytes` what came with them.
+    """
+
+    stream_key: str
+    run_id: str
+    started_at: datetime
+    phase: str
+    phase_started_at: datetime
+    dataset: str | None
+    kind: str | None
+    done: int | None
+    expected: int | None
+    bytes: int | None
+    written_at: datetime
+
+    @property
+    def whole(self) -> int | None:
+        """How many pieces there are; None where that is not known, or the estimate is exceeded."""
+        return self.expected if self.expected and (self.done or 0) <= self.expected else None
+
+    @property
+    def whole_bytes(self) -> int | None:
+        """About how many bytes all pieces have, as those so far have."""
+        if not (self.whole and self.done and self.bytes):
+            return None
+        return round(self.bytes * self.whole / self.done)
+
+    @property
+    def per_second(self) -> float | None:
+        """How many pieces were done in a second, since the phase began."""
+        seconds = (self.written_at - self.phase_started_at).total_seconds()
+        return self.done / seconds if self.done and seconds > 0 else None
 
 
 @dataclass(frozen=True)
@@ -52,11 +108,37 @@ class BatchTables:
         rows = self.session.run_if_created(STATEMENTS["result_of_run"], values, where=self._counter)
         return next((result_from_dict(result) for _, result in rows if result is not None), None)
 
+    def record_failure(self, failed: MergeResult) -> None:
+        """Record that a run failed whose job could not record it, and commit; a result that the job has left stays.
+
+        Nothing is recorded before the first job has made the table, or by a login that may not write it.
+        """
+        where = names.run_results_table(self.session.platform)
+        values = {"stream_key": failed.stream_key, "run_id": failed.run_id, "result": json.dumps(failed.to_dict())}
+        self.session.run_if_readable(STATEMENTS["record_failure"], values, where=where)
+        self.session.commit(where)
+
     def last_looks(self, stream_keys: Sequence[str]) -> dict[str, LastLook]:
         """Return the last look at each of the streams; empty before the first job has run."""
         values = {"stream_keys": list(stream_keys)}
         rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
         return {key: LastLook(*rest) for key, *rest in rows}
+
+    def progress(self, stream_keys: Sequence[str] | None = None) -> list[JobProgress]:
+        """Return what running jobs are at, of these streams or of all; none of a job that says nothing any more."""
+        values = {"stream_keys": None if stream_keys is None else list(stream_keys)}
+        where = names.progress_table(self.session.platform)
+        rows = self.session.run_if_readable(STATEMENTS["progress"], values, where=where)
+        return [JobProgress(*row) for row in rows]
+
+    def failed_runs(self) -> dict[str, FailedRuns]:
+        """Return the runs that have failed since the last success, for each stream of which there are any.
+
+        Empty where the tables are of an older version, which keeps no results of runs.
+        """
+        where = names.run_results_table(self.session.platform)
+        rows = self.session.run_if_created(STATEMENTS["failed_runs"], where=where)
+        return {key: FailedRuns(*rest) for key, *rest in rows}
 
     def origin(self, stream_key: str) -> dict[str, Any] | None:
         """Return where the rows of the stream's newest batch come from, as the merge job wrote it down."""
@@ -78,7 +160,8 @@ class BatchTables:
         values = {"schemas": [self.session.schema, names.archive_schema(platform)]}
         rows = self.session.run(STATEMENTS["table_sizes"], values, where="merge tables")
         found = [(parsed_comment(comment), TableSize("", *rest)) for comment, *rest in rows]
-        return [replace(size, stream=owner["stream"]) for owner, size in found if owner.get("platform") == platform]
+        ours = [(owner, size) for owner, size in found if owner.get("platform") == platform and "stream" in owner]
+        return [replace(size, stream=str(owner["stream"])) for owner, size in ours]
 
     def clock(self) -> datetime:
         """Return the time by the merge store's clock, which wrote the times of rows and batches."""

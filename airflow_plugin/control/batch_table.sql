@@ -30,7 +30,10 @@ WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r'
 -- name: last_looks
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
 SELECT wanted.key, coalesce(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, left(open.error, 10000),
-    last.batch_id
+    last.batch_id, open.batch_end_time, open.retryable,
+    (SELECT count(*)::int FROM jsonb_path_query(
+        seen.last_result_json, '$.datasets.*.quality[*] ? (@.severity == "warn" && @.violations > 0)'
+    ))
 FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
 LEFT JOIN {counter} seen ON seen.key = wanted.key
 LEFT JOIN LATERAL (
@@ -38,9 +41,46 @@ LEFT JOIN LATERAL (
     WHERE m.key = wanted.key AND m.batch_status = 'committed' ORDER BY m.batch_id DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
-    SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
+    SELECT m.batch_id, m.batch_status, m.error, m.batch_end_time, m.retryable FROM {metrics} m
     WHERE m.key = wanted.key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
+
+-- name: progress
+-- What jobs are at; they write it every other second. One that has not for a while is dead, or cannot.
+SELECT key::text, run_id, started_at, phase, phase_started_at, dataset, kind, done, expected, bytes, written_at
+FROM {progress}
+WHERE (%(stream_keys)s::text[] IS NULL OR key = ANY (%(stream_keys)s::text[]))
+    AND written_at > clock_timestamp() - interval '20 seconds'
+ORDER BY key, started_at
+
+-- name: failed_runs
+-- Of each stream with results: the runs that failed since the last one that succeeded, newest first; of a stream that
+-- has failed for long the newest thousand.
+WITH RECURSIVE keys (key) AS (
+    (SELECT key FROM {run_results} ORDER BY key LIMIT 1)
+    UNION ALL
+    SELECT (SELECT r.key FROM {run_results} r WHERE r.key > k.key ORDER BY r.key LIMIT 1)
+    FROM keys k WHERE k.key IS NOT NULL
+)
+SELECT k.key::text, failed.count, failed.since, failed.at, left(failed.last ->> 'error', 10000),
+    (failed.last ->> 'retryable')::boolean
+FROM keys k
+LEFT JOIN {counter} seen ON seen.key = k.key
+CROSS JOIN LATERAL (
+    SELECT count(*)::int, min(ended_at), max(ended_at), (array_agg(result_json ORDER BY ended_at DESC))[1]
+    FROM (
+        SELECT r.ended_at, r.result_json FROM {run_results} r
+        WHERE r.key = k.key AND r.ended_at > coalesce(seen.last_checked_at, '-infinity') AND r.result_json ->> 'code' = '-1'
+        ORDER BY r.ended_at DESC LIMIT 1000
+    ) newest
+) failed (count, since, at, last)
+WHERE failed.count > 0
+
+-- name: record_failure
+-- Kept as long as a job's own of a run without a batch. What the job says itself stands, and takes the place of this.
+INSERT INTO {run_results} (key, run_id, ended_at, kept_until, result_json)
+VALUES (%(stream_key)s, %(run_id)s, clock_timestamp(), clock_timestamp() + interval '30 days', %(result)s)
+ON CONFLICT (key, run_id) DO NOTHING
 
 -- name: clock
 -- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.

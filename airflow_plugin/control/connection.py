@@ -1,7 +1,8 @@
-"""Connecting to a platform's merge store, and PostgreSQL's errors in our words.
+"""Connections to a platform's merge store, and PostgreSQL's errors in our words.
 
-Texts of errors name where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`). Of the DSN itself only host, port, database
-and user are shown, in an error's private part; where a password breaks a DSN's syntax, libpq would print a part of it.
+Errors name the origin of the DSN (`DAGFACTORY_YELLOWLIVE_DSN`). Of the DSN itself only host, port, database and user
+are shown, in an error's private part. If a password breaks a DSN's syntax, libpq's text is not shown, because it
+contains a part of the password.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.control.name_lookup import lookup
 from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
 from config_schema.errors import WELL_FORMED, StreamFactoryError
+from config_schema.sql.known_tables import KnownTables
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from config_schema.tls import clear_text_only_in_tls
 
@@ -32,9 +34,10 @@ LOOK_AT_SERVER = "Look whether the server is overloaded, stopped, or cut off by 
 
 
 class MergeStoreError(StreamFactoryError):
-    """A platform's merge store is down, does not let us in, or refuses a statement.
+    """A platform's merge store is down, refuses the login, or refuses a statement.
 
-    See that the server is up and reached from here; give the login its rights, and run dagfactory sync for tables.
+    Check that the server is up and can be reached from here; give the login its rights, and run dagfactory sync for
+    tables.
     """
 
     code = "DF2001"
@@ -81,7 +84,7 @@ def fetch_within(
 
 
 def open_within(dsn: str, where: str, *, seconds: float) -> Connection:
-    """Return an asynchronous connection, made within `seconds`, for `fetch_on`. Raises MergeStoreError."""
+    """Return an asynchronous connection, opened within `seconds`, for `fetch_on`. Raises MergeStoreError."""
     until, late = time.monotonic() + seconds, _late(dsn, where, seconds)
     named = _resolved(dsn, where, seconds)
 
@@ -123,15 +126,21 @@ def _fetch_until(
     values: Mapping[str, Any],
 ) -> list[tuple[Any, ...]]:
     with translate_db_errors(where), connection.cursor() as cursor:
-        # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
-        # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
-        milliseconds = max(1, round((until - time.monotonic()) * 1000))
-        begin = sql.SQL("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; ").format(
-            sql.Literal(milliseconds)
-        )
-        cursor.execute(begin + sql.SQL(PINNED) + query, values)
-        _wait(connection, until, late)
-        return cursor.fetchall()
+
+        def run(query: str | sql.Composable, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            # In one round trip, and through a pooler too; the server is not to work on when nobody waits any more.
+            # Statements that are sent together are one transaction, without a BEGIN, which would want to be ended.
+            milliseconds = max(1, round((until - time.monotonic()) * 1000))
+            begin = sql.SQL("SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {}; ").format(
+                sql.Literal(milliseconds)
+            )
+            wanted = sql.SQL(query) if isinstance(query, str) else query
+            cursor.execute(begin + sql.SQL(PINNED) + wanted, values)
+            _wait(connection, until, late)
+            return cursor.fetchall()
+
+        KnownTables().check(query.as_string(cursor).replace("%%", "%"), run, where, surely=True)
+        return run(query, values)
 
 
 def _late(dsn: str, where: str, seconds: float) -> MergeStoreError:
@@ -176,7 +185,7 @@ def _resolved(dsn: str, where: str, seconds: float) -> dict[str, Any]:
 
 
 def _hosts_and_ports(dsn: str, where: str) -> tuple[list[str], list[str]]:
-    """Return what a DSN and libpq's environment name, a port for each host; no hosts where addresses are given."""
+    """Return the hosts of a DSN and libpq's environment, each with a port; no hosts if addresses are given."""
     try:
         parts = psycopg2.extensions.parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError, ValueError):
@@ -190,7 +199,7 @@ def _hosts_and_ports(dsn: str, where: str) -> tuple[list[str], list[str]]:
 
 
 def _is_name(host: str) -> bool:
-    """Return whether a host has to be looked up: it is neither a socket's folder nor an address."""
+    """Return whether a host must be looked up: it is neither a socket's folder nor an address."""
     if not host or host.startswith(("/", "@")):
         return False
     try:
@@ -211,7 +220,7 @@ def _wait(connection: Connection, until: float, late: MergeStoreError) -> None:
 
 @contextmanager
 def translate_db_errors(where: str) -> Iterator[None]:
-    """Turn PostgreSQL's errors into MergeStoreErrors, without DETAIL, HINT and CONTEXT: those can hold values."""
+    """Turn PostgreSQL's errors into MergeStoreErrors, without DETAIL, HINT and CONTEXT, which can contain values."""
     try:
         yield
     except psycopg2.Error as error:
@@ -224,8 +233,8 @@ def identity(dsn: str, where: str) -> tuple[str, ...]:
         parts = psycopg2.extensions.parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):
         raise _malformed(where) from None
-    standing_in = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
-    return tuple(parts.get(key) or standing_in.get(key, "") for key in ("host", "port", "dbname", "user"))
+    defaults = {"port": os.environ.get("PGPORT", "5432"), "host": os.environ.get("PGHOST", "")}
+    return tuple(parts.get(key) or defaults.get(key, "") for key in ("host", "port", "dbname", "user"))
 
 
 def place(dsn: str) -> str:

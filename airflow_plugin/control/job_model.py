@@ -1,4 +1,4 @@
-"""A platform's job model: which commit it is of, and the rows that sync writes; statements are in job_model.sql."""
+"""A platform's job model: its commit, and the rows that sync writes; the statements are in job_model.sql."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOT_MADE = (errorcodes.UNDEFINED_TABLE, errorcodes.UNDEFINED_COLUMN)
 
 @dataclass(frozen=True)
 class JobModelChange:
-    """How many rows a sync wrote and deleted, of how many that there are now."""
+    """The numbers of rows that a sync wrote and deleted, and of all rows."""
 
     rows: int
     written: int
@@ -35,9 +35,9 @@ class JobModelTable:
     session: ControlSession
 
     def state(self) -> JobModelState | None:
-        """Return what is recorded of the rows; None where nothing is, or older tables know of none.
+        """Return what is recorded of the rows; None if nothing is, or if the tables are too old.
 
-        The transaction is rolled back where they do not.
+        The transaction is rolled back if they are.
         """
         from config_schema.job_model import JobModelState  # a parse reads rows, and loads no model
 
@@ -51,7 +51,7 @@ class JobModelTable:
         return JobModelState(*rows[0]) if rows and rows[0][0] is not None else None
 
     def digest(self) -> str | None:
-        """Return the digest of the rows that are there; None where there is no table."""
+        """Return the digest of the existing rows; None without a table."""
         rows = self.session.run_if_created(STATEMENTS["job_model_digest"])
         return str(rows[0][0]) if rows else None
 
@@ -60,18 +60,18 @@ class JobModelTable:
         return [key for (key,) in self.session.run(STATEMENTS["streams_without_job_model"])]
 
     def write(self, rows: Sequence[JobModelRow], state: JobModelState) -> JobModelChange:
-        """Write the rows that differ from those that are there, delete those that are gone, and record the state."""
-        standing = {
+        """Write the rows that differ, delete rows that are gone, and record the state."""
+        existing = {
             (kind, key): digest if digest == of_document else None
             for kind, key, digest, of_document in self.session.run(STATEMENTS["select_job_model_digests"])
         }
-        changed = [row for row in rows if standing.pop((row.kind.value, row.key), None) != row.digest]
+        changed = [row for row in rows if existing.pop((row.kind.value, row.key), None) != row.digest]
         self.session.run_for_each(STATEMENTS["write_job_model_row"], [_values(row, state.commit) for row in changed])
-        if standing:
-            kinds, keys = zip(*standing, strict=True)
+        if existing:
+            kinds, keys = zip(*existing, strict=True)
             self.session.run(STATEMENTS["delete_job_model_rows"], {"kinds": list(kinds), "keys": list(keys)})
         self.session.run(STATEMENTS["record_job_model_state"], asdict(state))
-        return JobModelChange(len(rows), len(changed), len(standing))
+        return JobModelChange(len(rows), len(changed), len(existing))
 
 
 def _values(row: JobModelRow, commit: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ FROM (
 SELECT kind, key, digest, encode(sha256(convert_to(document, 'UTF8')), 'hex') FROM {job_model_table}
 
 -- name: write_job_model_row
-INSERT INTO {job_model_table} AS standing (kind, key, digest, document, model_commit)
+INSERT INTO {job_model_table} AS existing (kind, key, digest, document, model_commit)
 VALUES (%(kind)s, %(key)s, %(digest)s, %(document)s, %(model_commit)s)
 ON CONFLICT (kind, key) DO UPDATE
 SET digest = excluded.digest, document = excluded.document, model_commit = excluded.model_commit,

@@ -9,21 +9,18 @@ from config_schema import names
 from config_schema.sql import upgrade, versions
 from config_schema.sql.component_logins import ComponentRights
 from config_schema.sql.upgrade import ControlDatabase
-from config_schema.sql.versions import Migration, Part, Standing
+from config_schema.sql.versions import Migration, Part, TablesVersion
 
 
-def standing(session: ControlSession, part: Part) -> Standing:
+def tables_version(session: ControlSession, part: Part) -> TablesVersion:
     """Return which migrations a part of the platform's tables has. Raises MergeStoreError; never commits."""
-    return upgrade.standing(_database(session), part)
+    return upgrade.tables_version(_database(session), part)
 
 
 def refuse_tables_of_others(session: ControlSession) -> None:
-    """Raise TablesOfAnother if a login that makes tables is not to read one of the platform's: another has made it.
-
-    The stream table may be one made elsewhere.
-    """
+    """Raise TablesOfAnother if a stranger has made a table of the platform's, for a login that makes tables."""
     made = [table for part in Part for table in versions.tables(session.platform, part)]
-    tables = {*made, names.schema_version_table(session.platform)} - {names.stream_table(session.platform)}
+    tables = {*made, names.schema_version_table(session.platform)}
     database = _database(session)
     upgrade.refuse_tables_of_others(database.run, database.where, session.schema, sorted(tables))
 
@@ -34,13 +31,13 @@ def run_missing_migrations(session: ControlSession, part: Part) -> list[str]:
     Raises TablesTooOld where the login may not, TablesTooNew, or MergeStoreError.
     """
     database = _database(session)
-    before = upgrade.run_missing_migrations(database, upgrade.standing(database, part))
+    before = upgrade.run_missing_migrations(database, upgrade.tables_version(database, part))
     if before.needed:
         ComponentRights(database.run, database.platform, database.schema).grant_lacking()
     return list(before.lost)
 
 
-def upgrade_part(session: ControlSession, found: Standing) -> list[Migration]:
+def upgrade_part(session: ControlSession, found: TablesVersion) -> list[Migration]:
     """Run the migrations that `found` lacks, each in a transaction of its own, and commit; return what was run."""
     database = _database(session)
     run = upgrade.upgrade(database, found)

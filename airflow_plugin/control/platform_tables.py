@@ -40,8 +40,14 @@ def platform_tables(session: ControlSession) -> PlatformTables:
     return PlatformTables(_of_platform(session, session.schema), archived, others, archive if archived else None)
 
 
+def tables_there(session: ControlSession, tables: Sequence[str]) -> frozenset[str]:
+    """Return which of these tables the session's schema has. Raises MergeStoreError."""
+    wanted = {"schema": session.schema, "tables": list(tables)}
+    return frozenset(name for name, _ in session.run(STATEMENTS["select_there"], wanted, where=session.platform))
+
+
 class TablesNotArchived(StreamFactoryError):
-    """A platform's tables are to be dropped while merge tables of it are not in its archive.
+    """The tables of a platform cannot be dropped, because merge tables of it are not in its archive.
 
     Retire the platform first, without --drop.
     """
@@ -55,9 +61,9 @@ class TablesNotArchived(StreamFactoryError):
 
 
 class TableInUse(StreamFactoryError):
-    """A table cannot be dropped: views or other things are built on it.
+    """A table cannot be dropped, because views or other objects are built on it.
 
-    Run dagfactory views reconcile for views of ours, and let who built the others take them away.
+    Run dagfactory views reconcile for our views, and let the owners of the others drop them.
     """
 
     code = "DF2004"
@@ -74,6 +80,8 @@ def drop(session: ControlSession, found: PlatformTables) -> list[str]:
     tables = [*found.archived, *found.others]
     for schema, table in tables:
         _drop(session, f"{schema}.{table}", "drop_table", table=sql.Identifier(schema, table))
+    function = names.stream_revision_trigger(session.platform)
+    _drop(session, function, "drop_revision_trigger", function=sql.Identifier(session.schema, function))
     if found.archive is not None:
         _drop(session, found.archive, "drop_schema", schema=sql.Identifier(found.archive))
     return [f"{schema}.{table}" for schema, table in tables]

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_batch
 
 from airflow_plugin.control.connection import MergeStoreError, connect, translate_db_errors
+from airflow_plugin.control.pinned_session import PinnedCursor
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.sql.statements import SqlFile, Statement, quoted
@@ -26,8 +27,12 @@ TABLES = {
     "model_state_table": names.model_state_table,
     "compiled_model_table": names.compiled_model_table,
     "job_model_table": names.job_model_table,
+    "stream_alerts": names.stream_alerts_table,
     "counter": names.batch_counter_table,
     "metrics": names.batch_metrics_table,
+    "row_maps": names.row_maps_table,
+    "run_results": names.run_results_table,
+    "progress": names.progress_table,
 }
 NO_VALUES: Mapping[str, Any] = {}
 
@@ -59,29 +64,43 @@ class ControlSession:
         **parts: sql.Composable,
     ) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows; empty for one that gives none. `parts` are other names than TABLES."""
-        if values:  # the driver would read a % in a name as a placeholder
-            parts = {key: sql.SQL(part.as_string(self.connection).replace("%", "%%")) for key, part in parts.items()}
+        if values:
+            parts = self._escaped(parts)
         return self.execute(composed(statement, self.platform, self.schema, values, **parts), values, where=where)
 
     def run_if_created(
         self, statement: Statement, values: Mapping[str, Any] = NO_VALUES, *, where: str | None = None
     ) -> list[tuple[Any, ...]]:
         """Do the same; where one of its tables is not created yet, roll back and return no rows."""
+        return self._run_unless(statement, values, where, (errorcodes.UNDEFINED_TABLE,))
+
+    def run_if_readable(
+        self, statement: Statement, values: Mapping[str, Any] = NO_VALUES, *, where: str | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Do the same also where the login may not read a table: one that a newer job has made, without our rights."""
+        unreadable = errorcodes.UNDEFINED_TABLE, errorcodes.INSUFFICIENT_PRIVILEGE
+        return self._run_unless(statement, values, where, unreadable)
+
+    def _run_unless(
+        self, statement: Statement, values: Mapping[str, Any], where: str | None, codes: tuple[str, ...]
+    ) -> list[tuple[Any, ...]]:
         try:
             return self.run(statement, values, where=where)
         except MergeStoreError as error:
-            if error.pgcode != errorcodes.UNDEFINED_TABLE:
+            if error.pgcode not in codes:
                 raise
             self.connection.rollback()
             return []
 
-    def run_for_each(self, statement: Statement, rows: Iterable[Mapping[str, Any]]) -> None:
+    def run_for_each(self, statement: Statement, rows: Iterable[Mapping[str, Any]], /, **parts: sql.Composable) -> None:
         """Run a statement that gives no rows once for each of the values, many in a round trip."""
         rows = list(rows)
         if not rows:
             return
-        query = composed(statement, self.platform, self.schema, rows[0])
+        query = composed(statement, self.platform, self.schema, rows[0], **self._escaped(parts))
         with translate_db_errors(self.where), self.connection.cursor() as cursor:
+            if isinstance(cursor, PinnedCursor):
+                cursor.ask_for_tables(query, has_values=True)
             execute_batch(cursor, query.as_string(cursor), rows, page_size=ROWS_A_ROUND_TRIP)
 
     def execute(
@@ -91,6 +110,10 @@ class ControlSession:
         with translate_db_errors(where or self.where), self.connection.cursor() as cursor:
             cursor.execute(query, values or None)  # without values the driver leaves every % alone
             return cursor.fetchall() if cursor.description else []
+
+    def _escaped(self, parts: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
+        """Return the parts for a statement with values: the driver would read a % in a name as a placeholder."""
+        return {key: sql.SQL(part.as_string(self.connection).replace("%", "%%")) for key, part in parts.items()}
 
     def has_table(self, table: str) -> bool:
         """Return whether the schema has a table of this name."""

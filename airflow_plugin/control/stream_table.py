@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control import migrations
@@ -46,13 +47,21 @@ class RowChange:
 
 @dataclass(frozen=True)
 class HandChange:
-    """Who changed a row since the last sync, None where that was not written down, and when."""
+    """Who changed a row since the last sync, and when; both None where that was not written down, only `found_at`."""
 
     changed_by: str | None
-    changed_at: datetime
+    changed_at: datetime | None
+    found_at: datetime | None = field(default=None, compare=False)  # now, where it was not found before
 
     def __str__(self) -> str:
-        return f"changed by {self.changed_by or 'hand in the database'} at {self.changed_at:%Y-%m-%d %H:%M:%S%z}"
+        if self.changed_at is not None:
+            return f"changed by {self.changed_by} at {_in_full(self.changed_at)}"
+        found = f", found at {_in_full(self.found_at)}" if self.found_at else ""
+        return f"changed by hand in the database{found}"
+
+
+def _in_full(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S%z}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ class Version:
     before_status: str | None
     after_config_json: str
     after_status: str
+    reason: str | None = None  # as whoever did it gave one
 
     @property
     def is_change(self) -> bool:
@@ -77,9 +87,9 @@ class Version:
 
 
 class ConfigDoesNotFit(StreamFactoryError):
-    """A config is longer than the config_json column of a table that an older version made; nothing is truncated.
+    """A config is longer than the config_json column of a table that an older version made; nothing is cut.
 
-    Run dagfactory platform tables, which widens the column to text.
+    Run dagfactory db upgrade, which widens the column to text.
     """
 
     code = "DF2002"
@@ -138,7 +148,7 @@ class StreamTable:
 
     def missing_tables(self) -> list[str]:
         """Return the names of the tables that do not exist yet."""
-        return list(migrations.standing(self.session, Part.STREAMS).lost)
+        return list(migrations.tables_version(self.session, Part.STREAMS).lost)
 
     def create_tables(self) -> list[str]:
         """Bring the tables up to the version that this program wants; return the names of those that were created.
@@ -176,7 +186,14 @@ class StreamTable:
             if limit is not None and len(change.config_json) > limit:
                 raise ConfigDoesNotFit(self.name, change.stream_key, len(change.config_json), limit)
 
-    def write(self, changes: Iterable[RowChange], *, changed_by: str, model_commit: str | None = None) -> None:
+    def write(
+        self,
+        changes: Iterable[RowChange],
+        *,
+        changed_by: str,
+        model_commit: str | None = None,
+        reason: str | None = None,
+    ) -> None:
         """Insert or update rows, with their history. `model_commit` is None for a change by hand.
 
         Raises ConfigDoesNotFit, before anything is written.
@@ -184,13 +201,29 @@ class StreamTable:
         changes = list(changes)
         self.check_lengths(changes)
         author = {"changed_by": changed_by, "model_commit": model_commit}
-        self.session.run_for_each(STATEMENTS["write_row"], [vars(change) | author for change in changes])
+        rows = [vars(change) | author for change in changes]
+        self.session.run_for_each(STATEMENTS["write_row"], rows, **self.reason_parts(reason))
+
+    def reason_parts(self, reason: str | None) -> dict[str, sql.Composable]:
+        """Return what a reason adds to a statement that writes history: nothing in a table of an older program."""
+        table = quoted(self.session.schema, self._history)
+        if reason is None or not self._run("has_reasons", {"table": table})[0][0]:
+            return {"reason_column": sql.SQL(""), "reason": sql.SQL("")}
+        return {"reason_column": sql.SQL(", reason"), "reason": sql.SQL(", {}").format(sql.Literal(reason))}
 
     def adopt(self, stream_keys: Iterable[str], *, changed_by: str, model_commit: str) -> None:
         """Note that the model now says what was set by hand; the rows stay untouched."""
         author = {"changed_by": changed_by, "model_commit": model_commit}
         for stream_key in stream_keys:
             self._run("adopt_row", {"stream_key": stream_key} | author)
+
+    def note(self, stream_key: str, action: str, changed_by: str) -> None:
+        """Write into the history what was asked for; the row stays as it is."""
+        self._run("note_action", {"stream_key": stream_key, "action": action, "changed_by": changed_by})
+
+    def purge(self, stream_key: str, changed_by: str) -> None:
+        """Delete a retired row; its history stays, and says who did it."""
+        self._run("purge_row", {"stream_key": stream_key, "changed_by": changed_by})
 
     def changes_by_hand(self) -> dict[str, HandChange]:
         """Return, by stream_key, the rows that differ from what the last sync wrote; empty without a history."""

@@ -57,10 +57,10 @@ WITH before AS (
 )
 INSERT INTO {history_table} (
     stream_key, change, changed_by, changed_at, model_commit,
-    before_config_json, before_status, after_config_json, after_status
+    before_config_json, before_status, after_config_json, after_status {reason_column}
 )
 SELECT after.stream_key, %(change)s, %(changed_by)s, statement_timestamp(), %(model_commit)s,
-       before.config_json, before.status, after.config_json, after.status
+       before.config_json, before.status, after.config_json, after.status {reason}
 FROM after LEFT JOIN before USING (stream_key)
 
 -- name: adopt_row
@@ -73,8 +73,29 @@ SELECT stream_key, 'adopt', %(changed_by)s, statement_timestamp(), %(model_commi
        config_json, status, config_json, status
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
+-- name: note_action
+-- Something was asked for that is no change of the row.
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+FROM {stream_table} WHERE stream_key = %(stream_key)s
+
+-- name: purge_row
+WITH gone AS (
+    DELETE FROM {stream_table} WHERE stream_key = %(stream_key)s AND status = 'retired'
+    RETURNING stream_key, config_json, status
+)
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream_key, 'purge', %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+FROM gone
+
 -- name: select_by_hand
--- Rows that are not as the last sync left them, and who changed them: NULL where that was not written down.
+-- Rows that are not as the last sync left them, who changed them and when: NULL where that was not written down.
 -- Pausing counts as no change; a row without history is one that the first sync takes over. What was only asked for, a
 -- run or a reset, stands in the history too, and is no change either.
 -- Each stream's last changes by the index: a history holds up to 2,000 of each.
@@ -82,7 +103,8 @@ SELECT stream.stream_key,
        CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
             THEN newest.changed_by END,
        CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
-            THEN newest.changed_at ELSE stream.updated_at END
+            THEN newest.changed_at END,
+       statement_timestamp()
 FROM {stream_table} AS stream
 JOIN LATERAL (
     SELECT changed_by, changed_at, after_config_json, after_status
@@ -105,14 +127,15 @@ WHERE synced.config_json IS NULL
 
 -- name: select_history
 -- The newest first, of `limit` changes before the change `before`, or of those `only`. Where they are more than so many
--- bytes the oldest are left out; the first is always there.
+-- bytes the oldest are left out; the first is always there. `reason` is the history's column, or where a table of an
+-- older program has none the one of `missing`.
 SELECT id, stream_key, change, changed_by, changed_at, model_commit,
-       before_config_json, before_status, after_config_json, after_status
-FROM (
+       before_config_json, before_status, after_config_json, after_status, reason_given
+FROM (VALUES (NULL::text)) AS missing (reason) CROSS JOIN LATERAL (
     SELECT *, sum(octet_length(after_config_json) + coalesce(octet_length(before_config_json), 0)) OVER newest AS size,
            row_number() OVER newest AS number
     FROM (
-        SELECT * FROM {history_table}
+        SELECT *, reason AS reason_given FROM {history_table}
         WHERE stream_key = %(stream_key)s AND id < coalesce(%(before)s::bigint, 9223372036854775807)
           AND (%(only)s::bigint[] IS NULL OR id = ANY (%(only)s::bigint[]))
         ORDER BY id DESC
@@ -122,6 +145,11 @@ FROM (
 ) sized
 WHERE number = 1 OR size <= coalesce(%(bytes)s::bigint, 9223372036854775807)
 ORDER BY id DESC
+
+-- name: has_reasons
+SELECT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attname = 'reason' AND NOT attisdropped
+)
 
 -- name: has_older_history
 SELECT EXISTS (SELECT FROM {history_table} WHERE stream_key = %(stream_key)s AND id < %(before)s)

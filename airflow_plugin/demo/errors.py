@@ -22,9 +22,9 @@ class DemoProgramFailed(StreamFactoryError):
 
 
 class DemoTooSlow(StreamFactoryError):
-    """Something that the demo waits for does not come in time: Airflow's components, a DAG, a scheduled run.
+    """The demo waited too long for something: Airflow's components, a DAG, a scheduled run.
 
-    See the logs, which --dir keeps; a slow machine may just need a second try.
+    See the logs, which --dir keeps; on a slow machine a second try may be enough.
     """
 
     code = "DF3502"
@@ -36,7 +36,7 @@ class DemoTooSlow(StreamFactoryError):
 
 
 class PortTaken(StreamFactoryError):
-    """The port that the demo's Airflow is to listen on cannot be had.
+    """The port for the demo's Airflow cannot be used.
 
     Give another one, for example --port 8090.
     """
@@ -94,7 +94,7 @@ class DagFilesBroken(StreamFactoryError):
 
 
 class KeyTwice(StreamFactoryError):
-    """A key stands in a merge table twice.
+    """A merge table contains a key twice.
 
     This is a bug: please report it.
     """

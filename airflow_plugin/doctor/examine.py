@@ -14,13 +14,15 @@ from airflow_plugin.doctor.factory_files import (
 )
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
-from airflow_plugin.doctor.settings_files import SETTINGS_FILE_IS_THERE, platforms_with_settings, settings_findings
+from airflow_plugin.doctor.settings_files import SETTINGS_FILE_IS_THERE, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
 from airflow_plugin.doctor.tls import platform_tls_findings
 from airflow_plugin.doctor.versions import notifier_findings, version_findings
 from airflow_plugin.factory.bundle_config import of_platform
+from airflow_plugin.platforms_here import platforms_with_settings
 from airflow_plugin.quiet_airflow import quiet_airflow
 from airflow_plugin.settings import PlatformSettings, settings_dir
+from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
 
@@ -54,6 +56,7 @@ def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None)
     model, found = _model(model_folder)
     modelled = [one.name for one in model.ecosystem.platforms] if model else []
     known = list(dict.fromkeys([*modelled, *platforms_with_settings()]))
+    platforms = [names.meant_platform(name, known) for name in platforms]
     for name in platforms:
         if name not in known:
             raise UnknownName("--platform", "platform", name, known)

@@ -10,7 +10,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.connection import connect, place
-from airflow_plugin.control.migrations import refuse_tables_of_others, standing
+from airflow_plugin.control.migrations import refuse_tables_of_others, tables_version
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_changes import trigger_statement
@@ -180,7 +180,7 @@ def _of_versions(
     if not tables.get(table, (True, False))[0]:
         return  # reported as a table that may not be read
     for part in Part:
-        found = standing(ControlSession.of(connection, settings), part)
+        found = tables_version(ControlSession.of(connection, settings), part)
         match found.state:
             case State.CURRENT | State.NEWER:
                 yield area.ok(str(found))

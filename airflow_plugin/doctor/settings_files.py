@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,6 +12,7 @@ from airflow_plugin.doctor.versions import airflow_is_here
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.images import is_mutable
 from config_schema.load import Model
 from config_schema.problem import Rule
 
@@ -20,20 +20,9 @@ SETTINGS_FILE_IS_THERE = Rule("DF3661", "There is a settings file for the platfo
 SETTINGS_FILE_IS_PROTECTED = Rule("DF3662", "Not everybody may write the settings file.")
 PLATFORM_IS_IN_MODEL = Rule("DF3663", "The platform of a settings file is in the model.")
 SETTINGS_EQUAL_MODEL = Rule("DF3664", "A settings file says the same as the model.")
+IMAGES_STAY = Rule("DF3665", "The name of a merge-job image always means the same image.")
 
 BOOTSTRAP = "Run dagfactory bootstrap, and put its settings file there"
-
-
-def platforms_with_settings() -> list[str]:
-    """Return the model's names of the platforms whose settings files can be read."""
-    found = []
-    for path in sorted(settings_dir().glob(names.settings_file("*"))):
-        try:
-            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
-        except (OSError, ValueError, KeyError, TypeError):
-            original = path.name.removesuffix(names.settings_file(""))
-        found.append(str(original))
-    return found
 
 
 def settings_findings(original: str, model: Model | None) -> tuple[PlatformSettings | None, list[Finding]]:
@@ -49,7 +38,7 @@ def settings_findings(original: str, model: Model | None) -> tuple[PlatformSetti
         return None, area.of_error(error)
     if settings is not None:
         found = list(_of_file(area, path)) or [area.ok(str(path))]
-        return settings, [*found, *(_of_model(area, settings, model) if model else ())]
+        return settings, [*found, *_of_images(area, settings), *(_of_model(area, settings, model) if model else ())]
     lacking = f"there is no {path}"
     missing = (
         area.error(SETTINGS_FILE_IS_THERE, lacking, BOOTSTRAP)
@@ -65,6 +54,18 @@ def _of_file(area: Area, path: Path) -> Iterator[Finding]:
             SETTINGS_FILE_IS_PROTECTED,
             f"{path} can be written by anyone, and it says what rows may do",
             f"chmod o-w {path}",
+        )
+
+
+def _of_images(area: Area, settings: PlatformSettings) -> Iterator[Finding]:
+    own = (settings.datasurface_docker_image,) if "kubernetes" in settings.runners else ()
+    mutable = [image for image in (*own, *settings.allowed.datasurface_docker_image) if image and is_mutable(image)]
+    if mutable:
+        yield area.warning(
+            IMAGES_STAY,
+            f"{', '.join(mutable)}: another image may stand under this name tomorrow, and Kubernetes asks for it at "
+            "each pod",
+            "Name a version or a digest in the model's image, and run dagfactory bootstrap",
         )
 
 

@@ -1,4 +1,4 @@
-"""Plans -> Airflow DAGs, at a parse. Read publishing.py, then build.py; rows/ has what comes before."""
+"""Builds Airflow DAGs from plans, during a parse. Read publishing.py, then build.py; rows/ comes before."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def publish(namespace: dict[str, Any], platform: str, shard: str | None = None) -> None:
-    """Put a DAG for each stream of the platform (its name in the model) into a DAG file's `globals()`.
+    """Add a DAG for each stream of the platform (its name in the model) to a DAG file's `globals()`.
 
-    `shard="1/4"` takes a quarter of the streams, where other files take the others. Raises StreamFactoryError, which
+    `shard="1/4"` takes a quarter of the streams; other files take the others. Raises StreamFactoryError, which
     Airflow shows as the file's import error, if the rows cannot be read and were never read before.
     """
     # Here, so that who only wants a plan or a factory file's text does not load Airflow.
@@ -18,9 +18,9 @@ def publish(namespace: dict[str, Any], platform: str, shard: str | None = None) 
 
 
 def publish_file(namespace: dict[str, Any], platform: str, part: str | None = None) -> None:
-    """Put DAGs into a file that `airflow_plugin.factory.bundle.StreamBundle` wrote: of a shard, or the platform's.
+    """Add DAGs to a file that `airflow_plugin.factory.bundle.StreamBundle` wrote: of a shard, or the platform's.
 
-    Leaves a stamp beside the file when all its rows could be read. Raises StreamFactoryError as `publish` does.
+    Writes a stamp beside the file when all its rows could be read. Raises StreamFactoryError like `publish`.
     """
     from airflow_plugin.factory.shard_files.publishing import publish_bundle_file
 

@@ -1,4 +1,4 @@
-"""DagPlan -> airflow DAG. Nothing here may differ from one parse to the next: a difference is a new DAG version."""
+"""DagPlan to Airflow DAG. Nothing here may differ from one parse to the next: a difference is a new DAG version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_plugin.jobs.merge_job import (
     WAIT_TASK,
 )
 from airflow_plugin.operators.assets import stream_alias
-from airflow_plugin.operators.notifier import NotifyFailure, tell_late
+from airflow_plugin.operators.notifier import tell_late
 from airflow_plugin.operators.pod import PodMergeOperator
 from airflow_plugin.operators.process import ProcessMergeOperator
 from airflow_plugin.operators.routing import CheckResult, RescheduleImmediately, WaitForTrigger
@@ -60,7 +60,6 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
         "execution_timeout": timedelta(seconds=plan.execution_timeout) if plan.execution_timeout else None,
         "weight_rule": "absolute",
         "outlets": [stream_alias(plan.job.platform, plan.job.stream_key)],
-        "on_failure_callback": NotifyFailure(str(plan.job), plan.notifier) if plan.notifier else None,
         **{key: value for key, value in given.items() if value is not None},
     }
     if plan.pod is not None:
@@ -69,7 +68,7 @@ def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
 
 
 def _deadline(plan: DagPlan) -> DeadlineAlert | None:
-    """Return an alert for a run that has not succeeded some time after it was queued; None without one."""
+    """Return the alert for a run that has not succeeded a given time after it was queued; None without one."""
     if plan.deadline is None or plan.notifier is None:
         return None
     alert = {
@@ -88,8 +87,8 @@ def _deadline(plan: DagPlan) -> DeadlineAlert | None:
 def any_asset(uris: tuple[str, ...]) -> BaseAsset | None:
     """Return an expression for an event on any of the assets.
 
-    Those of streams are named in full, so that Airflow shows what started a run. Only the URI of others is known, not
-    the name that their owners gave them.
+    Assets of streams are named in full, so that Airflow shows what started a run. Of others only the URI is known,
+    not the name that their owners gave them.
     """
     own = f"{names.ASSET_SCHEME}://"
     assets = [Asset(uri) if uri.startswith(own) else AssetUriRef(uri) for uri in uris]

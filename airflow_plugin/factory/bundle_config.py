@@ -1,4 +1,4 @@
-"""What is set in Airflow for a bundle of streams: printed by `dagfactory bootstrap --bundle`, and checked by doctor."""
+"""The Airflow settings for a bundle of streams: printed by `dagfactory bootstrap --bundle`, checked by doctor."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOTES = """\
 
 
 def configured(text: str | None) -> list[dict[str, Any]]:
-    """Return the bundles of a `dag_bundle_config_list`; Airflow's own where none is set. Raises ValueError."""
+    """Return the bundles of a `dag_bundle_config_list`; Airflow's own if none is set. Raises ValueError."""
     found = json.loads(text) if text else [DAGS_FOLDER]
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise ValueError("not a list of bundles")
@@ -39,24 +39,24 @@ def configured(text: str | None) -> list[dict[str, Any]]:
 
 
 def with_streams(bundles: Sequence[dict[str, Any]], platforms: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the bundles with one that has the platforms (their names in the model) too; other platforms stay in it."""
+    """Return the bundles with the platforms (their names in the model) added to the bundle of streams."""
     new: dict[str, Any] = {"name": NAME}
-    standing = next((one for one in bundles if one.get("classpath") == CLASSPATH), new)
-    before = standing.get("kwargs") or {}
+    existing = next((one for one in bundles if one.get("classpath") == CLASSPATH), new)
+    before = existing.get("kwargs") or {}
     kwargs = {**before, "platforms": list(dict.fromkeys([*before.get("platforms", []), *platforms]))}
-    streams = {**standing, "classpath": CLASSPATH, "kwargs": kwargs}
-    others = [one for one in bundles if one is not standing]
+    streams = {**existing, "classpath": CLASSPATH, "kwargs": kwargs}
+    others = [one for one in bundles if one is not existing]
     return [*others, streams]
 
 
 def settings_text(bundles: Sequence[dict[str, Any]]) -> str:
-    """Return what is to be set, as a part of airflow.cfg."""
+    """Return the settings as a part of airflow.cfg."""
     lines = [f"[{SECTION}]", f"{LIST} = {json.dumps(list(bundles))}"]
     lines += [f"{key} = {value}" for key, value in INTERVALS.items()]
     return NOTES + "\n".join([*lines, " = ".join(SORT_MODE), ""])
 
 
 def of_platform(bundles: Sequence[dict[str, Any]], platform: str) -> list[dict[str, Any]]:
-    """Return the bundles of streams that have the platform (its name in the model)."""
+    """Return the bundles of streams that contain the platform (its name in the model)."""
     ours = [one for one in bundles if one.get("classpath") == CLASSPATH]
     return [one for one in ours if platform in (one.get("kwargs") or {}).get("platforms", [])]

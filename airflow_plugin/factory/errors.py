@@ -1,4 +1,4 @@
-"""Why a worker does not get the DAG that it wants, and why the bundle does not write its files."""
+"""Why a worker does not get the DAG of its task, and why the bundle does not write its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from config_schema.problem import Problem
 
 
 class DagQuarantined(StreamFactoryError):
-    """A worker wants a DAG whose row is broken, and it has no last-good snapshot to go by.
+    """A worker needs a DAG with a broken row, and has no last-good snapshot of it.
 
     Correct the row as the problems say; the next try finds it.
     """
@@ -25,9 +25,9 @@ class DagQuarantined(StreamFactoryError):
 
 
 class DagGone(StreamFactoryError):
-    """A worker wants a DAG whose stream has no row any more.
+    """A worker needs the DAG of a stream that has no row any more.
 
-    Nothing, if it was retired; else run dagfactory sync.
+    Nothing, if it was retired; otherwise run dagfactory sync.
     """
 
     code = "DF2302"

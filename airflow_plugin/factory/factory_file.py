@@ -1,4 +1,4 @@
-"""The text of a platform's factory file: the one file that users drop into Airflow's dags folder."""
+"""The content of a platform's factory file, which users put into Airflow's dags folder."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ publish(globals(), platform="{platform}"{shard})
 
 
 def factory_file(original_platform_name: str, number: int = 1, count: int = 1) -> str:
-    """Return the text of a platform's factory file, or of one of several; `names.factory_file()` names it."""
+    """Return the content of a platform's factory file, or of one of several; `names.factory_file()` names it."""
     shard = f', shard="{number}/{count}"' if count > 1 else ""
     return TEXT.format(platform=original_platform_name, shard=shard)
 
 
 def bundle_file(original_platform_name: str, part: str | None) -> str:
-    """Return the text of a file that the bundle writes: for a shard of streams, or the DAGs of the `platform` itself.
+    """Return the content of a file of the bundle: for a shard of streams, or for the DAGs of the `platform` itself.
 
-    None is a file for workers, which name the DAG that they want; a parse finds no DAG in it.
+    None is a file for workers, which name the DAG that they need; a parse finds no DAG in it.
     """
     shard = f', part="{part}"' if part else ""
     text = TEXT.format(platform=original_platform_name, shard=shard)

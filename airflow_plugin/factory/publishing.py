@@ -1,4 +1,4 @@
-"""All streams of a platform -> DAGs in a DAG file's namespace; problems of some are reported, the rest load."""
+"""Adds the DAGs of all streams of a platform to a DAG file; streams with problems are reported, the others load."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ log = logging.getLogger(__name__)
 
 
 def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = None, *, in_bundle: bool = False) -> bool:
-    """Put the platform's DAGs into a DAG file's namespace; return whether the rows were read as they are now.
+    """Add the platform's DAGs to a DAG file's namespace; return whether the current rows were read.
 
-    `in_bundle`: the DAGs of the platform itself have a file of their own, and rows are read whatever `cache_ttl` says,
-    because a file is parsed when a row has changed.
+    `in_bundle`: the platform's own DAGs are in another file, and rows are read whatever `cache_ttl` is, because a
+    file is parsed when a row has changed.
     """
     settings, trouble = settings_for_parse(platform)
     if trouble is not None and settings.missing_file is None:
@@ -68,13 +68,13 @@ def publish_dags(namespace: dict[str, Any], platform: str, part: str | None = No
 
 
 def publish_platform_dags(namespace: dict[str, Any], platform: str) -> None:
-    """Put the DAGs of the platform itself into a file that has no streams."""
+    """Add the platform's own DAGs to a file without streams."""
     settings, _ = settings_for_parse(platform)
     namespace.update(platform_dags(settings))
 
 
 def _all_dags(namespace: dict[str, Any], settings: PlatformSettings, part: Shard, *, cached: bool) -> Known:
-    """Put the DAGs of a shard's streams into the namespace, in the dag-processor; return what was known of all."""
+    """Add the DAGs of a shard's streams to the namespace, in the dag-processor; return what is known of all streams."""
     began = time.monotonic()
     known = _known_streams(settings, cached)
     own = [*known.streams.values()]
@@ -103,7 +103,7 @@ def _all_dags(namespace: dict[str, Any], settings: PlatformSettings, part: Shard
 
 
 def _known_streams(settings: PlatformSettings, cached: bool) -> Known:
-    """Return the streams for a parse; why there are none goes in full into the dag-processor's own log.
+    """Return the streams for a parse; the full reason why there are none goes to the dag-processor's own log.
 
     The error itself becomes an import error, which everybody sees who may see the file's DAGs.
     """
@@ -116,7 +116,7 @@ def _known_streams(settings: PlatformSettings, cached: bool) -> Known:
 
 
 def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
-    """Return, in a worker, the one DAG that Airflow names, by its row only."""
+    """Return, in a worker, the one DAG that Airflow names, from its row only."""
     known = one_stream(settings, dag_id, last_good=False)
     loaded = evaluate_streams(known.streams.values(), settings, build.dag)
     if known.trouble is None and (dag_id not in loaded.made or len(known.streams) > 1):  # what was last good decides
@@ -135,9 +135,9 @@ def _dag_of_task(settings: PlatformSettings, dag_id: str) -> dict[str, DAG]:
 def _tell(
     settings: PlatformSettings, known: Known, loaded: Evaluation[DAG], seconds: float, publishing_seconds: float
 ) -> None:
-    """Log what became of the streams, and warn of a file that grows too large.
+    """Log the result for the streams, and warn of a file that becomes too large.
 
-    What a merge store takes to answer is in `seconds` alone: more shards would wait for it as long.
+    The time in which a merge store answers is in `seconds` only: more shards would wait for it as long.
     """
     log.info(
         "%s: streams that are DAGs now: %d, quarantined: %d, in %.0f ms",
@@ -175,7 +175,7 @@ def _tell_troubles(settings: PlatformSettings, known: Known, loaded: Evaluation[
 
 
 def report_load(platform: str, part: Shard, *, seconds: float, gauges: Mapping[Metric, float]) -> None:
-    """Send the time of loading and the gauges beside it; a shard has names of its own.
+    """Send the time of loading and the gauges beside it; a shard has its own names.
 
     Costs nothing and imports nothing while all metrics are switched off.
     """

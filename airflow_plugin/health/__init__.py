@@ -1,1 +1,1 @@
-"""What is wrong with a platform's streams: freshness.py (pure) and streams.py, for check_streams, doctor and status."""
+"""What is wrong with streams, for check_streams, doctor, status and pages, by the rules of stream_health."""

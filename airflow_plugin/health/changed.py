@@ -23,9 +23,9 @@ Changed = Mapping[str, Mapping[str, str | None]]  # by platform (derived name) a
 
 
 class NotStored(StreamFactoryError):
-    """The rows are written, but Airflow has not stored DAGs that say the same: in time, or at all.
+    """The rows are written, but Airflow has not stored matching DAGs in time, or cannot.
 
-    Do what the error says of each stream; the rows stand, and show as soon as Airflow parses their file.
+    Do what the error says about each stream. The rows stay; Airflow shows them as soon as it has parsed their file.
     """
 
     code = "DF2501"
@@ -88,8 +88,10 @@ def wait_until_stored(
         except StreamFactoryError as error:
             if not error.retryable:
                 raise
-            failure = error
-            unblocked_at = time.monotonic()  # while it does not answer nobody knows whether streams are blocked
+            failure, unblocked_at = (
+                error,
+                time.monotonic(),
+            )  # nobody knows whether streams are blocked while it does not answer
         else:
             report(found)
             if not found.unseen:

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from airflow_plugin.control.batch_table import BatchTables, LastLook
-from airflow_plugin.control.session import control_session
-from airflow_plugin.control.stream_table import StreamRow, StreamTable
+from airflow_plugin.control.batch_table import LastLook
 from airflow_plugin.health.dag_owners import clashes, owners_in
-from airflow_plugin.health.freshness import Age, Late, late
+from airflow_plugin.health.stored import Stored, read_stored
+from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.rows.evaluation import Evaluation, evaluate_streams, row_place
 from airflow_plugin.rows.last_good import KnownStream, LastGood, updated_streams
 from airflow_plugin.rows.last_good_file import read_snapshot
 from airflow_plugin.rows.plan import DagPlan
 from airflow_plugin.rows.reading import TableRow
-from airflow_plugin.settings import PlatformSettings, merge_store_dsn, snapshot_path
+from airflow_plugin.settings import PlatformSettings, snapshot_path
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.problem import Problem, Rule
+from config_schema.stream_health import (
+    HealthState,
+    StreamReading,
+    Verdict,
+    failure,
+    judge,
+    lateness_in_words,
+)
 
 SNAPSHOT_IS_RENEWED = Rule("DF2601", "The dag-processor of this machine has seen the stream table recently.")
 ROW_GONE_BY_HISTORY = Rule("DF2602", "The row of a stream stays in the table until its history says retired.")
 DATA_IS_FRESH = Rule("DF2603", "A stream's data is not older than its `latency_seconds`.")
+RUNS_SUCCEED = Rule("DF2605", "The runs of a stream succeed.")
+STREAM_IS_JUDGED = Rule("DF2606", "All that a stream is judged by can be read.")
 
-STATEMENT_SECONDS = 30
 SNAPSHOT_SECONDS = 600  # a dag-processor at work sees the table every half minute
 
 log = logging.getLogger(__name__)
@@ -45,35 +53,43 @@ class StreamProblem(NamedTuple):
         return str(self.problem)
 
 
-class Stored(NamedTuple):
-    """What the merge store says: all rows, the streams that left without having been retired, and the last looks.
+@dataclass(frozen=True)
+class Age:
+    """How many seconds ago a stream's merge table was last seen to be equal to its source, and how late that is."""
 
-    `now` is the time by its clock.
-    """
-
-    rows: list[StreamRow]
-    gone: list[str]
-    looks: Mapping[str, LastLook]
-    now: datetime | None = None
+    seconds: float
+    late_seconds: float
 
 
 @dataclass(frozen=True)
 class Health:
     """Everything that is wrong, by stream, and one line on what is fine; of active streams how old their data is.
 
-    A stream that never had a batch has no age.
+    `verdicts` are of all streams that are not retired. A stream that never had a batch has no age.
     """
 
     problems: tuple[StreamProblem, ...]
     fine: str
-    known: int = 0  # streams that are not retired
-    late: int = 0
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    needs: Mapping[str, int] = field(default_factory=dict)  # seconds, of streams whose consumers need a latency
     ages: Mapping[str, Age] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)  # checks of severity `warn` that the last batch broke
+    notifiers: Mapping[str, Notifier] = field(default_factory=dict)  # who is notified of a stream
+    at: datetime | None = None  # by the merge store's clock
 
     @property
     def streams(self) -> list[str]:
         """The streams with problems."""
         return sorted({found.stream_key for found in self.problems if found.stream_key})
+
+    def count(self, state: HealthState) -> int:
+        """Return how many streams are in a state."""
+        return sum(one.state is state for one in self.verdicts.values())
+
+    @property
+    def late(self) -> int:
+        """How many streams are late, also of those of which a worse thing is said."""
+        return sum(one.late is not None for one in self.verdicts.values())
 
 
 def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = None, dags: Path | None = None) -> Health:
@@ -82,14 +98,8 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
     `dsn` is the DSN and where it is from, if it is not to be the factory's; `dags` is Airflow's dags folder, where it
     is to be looked through for static files with the DAG id of a stream.
     """
-    path = snapshot_path(settings.platform_name)
-    try:
-        snapshot = read_snapshot(path, settings.platform_name)
-    except StreamFactoryError as error:
-        log.warning("The last-good snapshot on this machine is not looked at: %s", error)
-        snapshot = None
     stored = read_stored(settings, dsn)
-    found = health(settings, stored, snapshot, stored.now or datetime.now(UTC))
+    found = judged(settings, stored, stored.now or datetime.now(UTC))
     if dags is None:
         return found
     active = [row.stream_key for row in stored.rows if row.status != "retired"]
@@ -98,19 +108,15 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
     return replace(found, problems=tuple(sorted((*found.problems, *taken))))
 
 
-def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) -> Stored:
-    """Return what the merge store has of the platform's streams.
-
-    Raises StreamFactoryError: no DSN, no connection, no table, no answer in time.
-    """
-    platform, schema = settings.platform_name, settings.merge_store_schema
-    text, where = dsn or merge_store_dsn(platform)
-    with control_session(text, where, platform, schema, readonly=True) as session:
-        session.execute("SET LOCAL statement_timeout = %(time)s", {"time": f"{STATEMENT_SECONDS}s"}, where=where)
-        table, batches = StreamTable(session), BatchTables(session)
-        rows = table.select(retired=True)
-        keys = [row.stream_key for row in rows if row.status != "retired"]
-        return Stored(rows, table.gone_streams(), batches.last_looks(keys), batches.clock())
+def judged(settings: PlatformSettings, stored: Stored, now: datetime) -> Health:
+    """Judge what was read, by the snapshot of this machine's dag-processor too, where there is one."""
+    path = snapshot_path(settings.platform_name)
+    try:
+        snapshot = read_snapshot(path, settings.platform_name)
+    except StreamFactoryError as error:
+        log.warning("The last-good snapshot on this machine is not looked at: %s", error)
+        snapshot = None
+    return health(settings, stored, snapshot, now)
 
 
 def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None, now: datetime) -> Health:
@@ -120,26 +126,62 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None
     if snapshot is None:
         streams |= {key: KnownStream(key, None) for key in stored.gone}
     found: Evaluation[DagPlan] = evaluate_streams(streams.values(), settings, lambda plan: plan)
-    changed = {row.stream_key: row.updated_at for row in stored.rows}
-    lates = {
-        key: lateness
-        for key, stream in found.streams.items()
-        if (lateness := late(_latency(stream), stored.looks.get(key, LastLook()), changed.get(key), now))
-    }
-    same_id = {key: found_in_row.problems for key, found_in_row in found.quarantined.items()}
+    in_row = {key: found_in_row.problems for key, found_in_row in found.quarantined.items()}
     if snapshot is None:
-        same_id |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
+        in_row |= {key: (_gone_by_history(settings, key),) for key in stored.gone}
+    verdicts = _verdicts(settings, stored, found, in_row.keys(), now)
     problems = [
         *(StreamProblem("", problem) for problem in snapshot_problems(settings, snapshot)),
-        *(StreamProblem(key, problem) for key, of_stream in same_id.items() for problem in of_stream),
-        *(_too_late(settings, key, one, stored.looks.get(key, LastLook())) for key, one in lates.items()),
+        *(StreamProblem(key, problem) for key, of_stream in in_row.items() for problem in of_stream),
+        *(one for key, verdict in verdicts.items() for one in _problems(settings, key, verdict, stored.look(key))),
     ]
     ages = {
-        key: Age(max(0.0, (now - look.at).total_seconds()), lates[key].seconds if key in lates else 0.0)
-        for key, look in stored.looks.items()
-        if look.at is not None and _is_active(found.streams.get(key))
+        key: Age(max(0.0, (now - look.at).total_seconds()), verdict.late.seconds if verdict.late else 0.0)
+        for key, verdict in verdicts.items()
+        if (look := stored.look(key)).at is not None and _is_active(found.streams[key])
     }
-    return Health(tuple(sorted(problems)), _fine(found, lates), len(found.streams), len(lates), ages)
+    needs = {key: need for key, stream in found.streams.items() if (need := _need(stream)) is not None}
+    warnings = {key: count for key in verdicts if (count := stored.look(key).warnings)}
+    return Health(
+        tuple(sorted(problems)),
+        _fine(verdicts, needs),
+        verdicts,
+        needs,
+        ages,
+        warnings,
+        notifiers=_notifiers(settings, found),
+        at=now,
+    )
+
+
+def _notifiers(settings: PlatformSettings, found: Evaluation[DagPlan]) -> dict[str, Notifier]:
+    plans = {key: found.made.get(names.dag_id(settings.platform_name, key)) for key in found.streams}
+    return {key: plan.notifier for key, plan in plans.items() if plan is not None and plan.notifier is not None}
+
+
+def _verdicts(
+    settings: PlatformSettings,
+    stored: Stored,
+    found: Evaluation[DagPlan],
+    quarantined: Collection[str],
+    now: datetime,
+) -> dict[str, Verdict]:
+    changed = {row.stream_key: row.updated_at for row in stored.rows}
+    verdicts = {}
+    for key, stream in found.streams.items():
+        look, row = stored.look(key), stream.good or stream.row
+        reading = StreamReading(
+            status=row.status if row else "active",
+            is_quarantined=key in quarantined,
+            latency_seconds=_need(stream),
+            row_changed=changed.get(key),
+            fresh_at=look.at,
+            failed=look.failed,
+            has_run=look.has_run,
+            unread=stored.unread,
+        )
+        verdicts[key] = judge(reading, now, settings.failing_after_runs)
+    return verdicts
 
 
 def snapshot_problems(settings: PlatformSettings, snapshot: LastGood | None) -> Iterator[Problem]:
@@ -164,35 +206,40 @@ def _gone_by_history(settings: PlatformSettings, key: str) -> Problem:
     return ROW_GONE_BY_HISTORY.problem(row_place(settings.platform_name, key), "", what, todo)
 
 
-def _latency(stream: KnownStream) -> int | None:
-    """Return how fresh an active stream's data must be, by the row that its DAG uses."""
-    if stream.good is None or stream.good.status != "active":
+def _need(stream: KnownStream) -> int | None:
+    """Return how fresh a stream's data must be, by the row that its DAG uses."""
+    if stream.good is None:
         return None
     need: int | None = json.loads(stream.good.config_json).get("latency_seconds")
     return need
 
 
-def _too_late(settings: PlatformSettings, key: str, one: Late, look: LastLook) -> StreamProblem:
-    since = f"{one.since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    seen = f"it has never been ingested, and its row is of {since}" if one.never else f"nothing since {since}"
-    what = f"late by {one.seconds:.0f} s: {seen}"
-    if look.open_batch is not None:
-        what += f"; batch {look.open_batch} is {look.open_status}{f' ({look.error})' if look.error else ''}"
-    dag_id = names.dag_id(settings.platform_name, key)
-    where = row_place(settings.platform_name, key)
-    todo = f"Look at the runs of {dag_id}, and whether it is paused in Airflow"
-    return StreamProblem(key, DATA_IS_FRESH.problem(where, "latency_seconds", what, todo))
+def _problems(settings: PlatformSettings, key: str, found: Verdict, look: LastLook) -> Iterator[StreamProblem]:
+    """Yield what is wrong with a stream beside its row."""
+    where, dag_id = row_place(settings.platform_name, key), names.dag_id(settings.platform_name, key)
+    if found.failed is not None:
+        todo = f"Correct that, then trigger {dag_id}"
+        yield StreamProblem(key, RUNS_SUCCEED.problem(where, "", failure(found.failed, look.at), todo))
+    if found.late is not None:
+        what = lateness_in_words(found.late)
+        if look.open_batch is not None:
+            what += f"; batch {look.open_batch} is {look.open_status}{f' ({look.error})' if look.error else ''}"
+        todo = f"Look at the runs of {dag_id}, and whether it is paused in Airflow"
+        yield StreamProblem(key, DATA_IS_FRESH.problem(where, "latency_seconds", what, todo))
+    if found.state is HealthState.UNKNOWN:
+        yield StreamProblem(key, STREAM_IS_JUDGED.problem(where, "", found.what, "Run dagfactory doctor"))
 
 
-def _is_active(stream: KnownStream | None) -> bool:
-    return stream is not None and stream.good is not None and stream.good.status == "active"
+def _is_active(stream: KnownStream) -> bool:
+    return stream.good is not None and stream.good.status == "active"
 
 
-def _fine(found: Evaluation[DagPlan], lates: Mapping[str, Late]) -> str:
-    fine = [one for key, one in found.streams.items() if key not in found.quarantined and key not in lates]
-    active = sum(one.good is not None and one.good.status == "active" for one in fine)
-    watched = sum(_latency(one) is not None for one in fine)
+def _fine(verdicts: Mapping[str, Verdict], needs: Collection[str]) -> str:
+    fine = [key for key, verdict in verdicts.items() if not verdict.state.is_problem]
+    active = [key for key in fine if verdicts[key].state is not HealthState.PAUSED]
+    never = sum(verdicts[key].state is HealthState.NEVER_RUN for key in active)
+    watched = sum(key in needs for key in active)
     return (
-        f"{len(fine)} of {len(found.streams)} streams are fine: {active} active, {len(fine) - active} paused; "
-        f"{watched} of them have a latency need, and meet it"
+        f"{len(fine)} of {len(verdicts)} streams are fine: {len(active)} active, {len(fine) - len(active)} paused; "
+        f"{watched} of them have a latency need, and meet it{f'; {never} have never run' if never else ''}"
     )

@@ -1,1 +1,1 @@
-"""What a job is: its arguments, secrets by reference, and what people may ask of it. Pure."""
+"""Descriptions of jobs: arguments, secrets by reference, and what people may request. Pure."""

@@ -1,4 +1,4 @@
-"""The merge job as both runners know it: its arguments, its secrets by reference, and the tasks around it."""
+"""The merge job for both runners: its arguments, its secrets by reference, and the ids of the tasks around it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WAIT_TASK = "wait_for_trigger"
 
 @dataclass(frozen=True)
 class SecretVariable:
-    """An environment variable of the job and the secret's key that it holds; never the value."""
+    """An environment variable of the job, and the secret's key in it; never the value."""
 
     name: str
     secret: str
@@ -22,7 +22,7 @@ class SecretVariable:
 
 
 class PodJob(Protocol):
-    """What a pod is made of. `kind` is what its label says the job is of: a stream, or a task."""
+    """What a pod needs to know of a job. `kind` is a label with the job's stream or task."""
 
     @property
     def platform_name(self) -> str:
@@ -78,12 +78,12 @@ class MergeJob:
 
 @dataclass(frozen=True)
 class PodPlace:
-    """Where and how the job's pod runs, as far as the row says; None leaves it to Kubernetes."""
+    """Where and how the job's pod runs, as far as the row says; Kubernetes decides about None."""
 
     name: str
     namespace: str
     image: str
-    image_pull_policy: str
+    image_pull_policy: str | None  # None: as Kubernetes does by the image's tag
     image_pull_secrets: tuple[str, ...]
     service_account: str | None
     resources: dict[str, dict[str, str]] | None

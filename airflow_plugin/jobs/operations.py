@@ -1,4 +1,4 @@
-"""What people may ask of a platform's operations DAG: the conf of its runs, checked. Pure, for the web pages too.
+"""Requests to a platform's operations DAG: the conf of its runs, checked. Pure, for the web pages too.
 
 {"action": "reset_batch", "stream_key": "Store1", "by": "alice", "reason": "the source was restored"}
 """
@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+from config_schema import names
 from config_schema.errors import ProblemsFound, choose_from
 from config_schema.problem import Problem, Rule
 
@@ -23,12 +24,12 @@ CONF_DATASET = Rule("DF2707", "Only the action trust names a dataset.")
 CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
 
 WHERE = "conf"
-ALLOW_DELETES, BY = "allow_deletes", "by"  # in the conf of a stream's own run
+ALLOW_DELETES, BY, REASON = "allow_deletes", "by", "reason"  # in the conf of a stream's own run
 LONGEST = {"stream_key": 255, "dataset": 255, "by": 200, "reason": 1000}
 
 
 class Action(Enum):
-    """What the operations DAG can be asked to do."""
+    """The actions of the operations DAG."""
 
     RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
     ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
@@ -43,7 +44,7 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Operation:
-    """What is asked for, and by whom: an Airflow user, or whatever names a person to others."""
+    """A request and the person who makes it: an Airflow user, or another name."""
 
     action: Action
     by: str
@@ -62,7 +63,7 @@ class Operation:
 
 
 def operation(conf: object) -> Operation:
-    """Return the operation that a conf asks for. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the operation in a conf. Raises ProblemsFound with every problem in it."""
     if not isinstance(conf, Mapping):
         what = f"it is no object but a {type(conf).__name__}"
         raise ProblemsFound(
@@ -75,9 +76,9 @@ def operation(conf: object) -> Operation:
 
 
 def flags_of_run(conf: object) -> tuple[str, ...]:
-    """Return what a run's conf adds to its merge job: large deletes allowed, and who allowed them.
+    """Return the options that a run's conf adds to its merge job: large deletes, and who allowed them.
 
-    Raises ProblemsFound for a conf of another form.
+    Raises ProblemsFound for an invalid conf.
     """
     if not isinstance(conf, Mapping) or ALLOW_DELETES not in conf:
         return ()
@@ -87,9 +88,16 @@ def flags_of_run(conf: object) -> tuple[str, ...]:
         problems.append(CONF_ALLOW_DELETES.problem(WHERE, ALLOW_DELETES, what, "Leave it out"))
     if not _is_line(conf.get(BY), LONGEST[BY]):
         problems.append(CONF_TEXTS.problem(WHERE, BY, "it is no line of text", "Say who allows the deletes"))
+    if REASON in conf and not _is_line(conf[REASON], LONGEST[REASON]):
+        problems.append(CONF_TEXTS.problem(WHERE, REASON, "it is no line of text", "Say why, or leave it out"))
     if problems:
         raise ProblemsFound(WHERE, problems)
-    return "--allow-deletes", f"--by={conf[BY]}"
+    return "--allow-deletes", f"--by={conf[BY]}", *([f"--reason={conf[REASON]}"] if REASON in conf else [])
+
+
+def run_id_with_deletes(run_id: str) -> str:
+    """Return the id of the stream's run that a run of the operations DAG starts to let deletes through."""
+    return names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
 
 
 def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:

@@ -1,1 +1,1 @@
-"""Static DAG files -> rows: read (never run), compared, tried beside, and cut over to (docs/migration.md)."""
+"""From static DAG files to rows: read (never run), compare, try, cut over (docs/migration.md)."""

@@ -1,4 +1,4 @@
-"""What the command line of a static file's job says, by the keys of a stream's config."""
+"""The command line of a static file's job, by the keys of a stream's config."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ WITHOUT_A_KEY = ("operation", "git-repo-path", "use-git-cache", "max-cache-age-m
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`values` by key; `others` are the names of flags that no stream's config has a key for."""
+    """`values` by key; `others` are the names of flags without a key in a stream's config."""
 
     values: dict[str, Any]
     others: tuple[str, ...]
 
 
 def command_line(words: Sequence[str]) -> CommandLine:
-    """Return what `--name value` and `--name=value` say; a name without a value is a flag that is set."""
+    """Return the values of `--name value` and `--name=value`; a name without a value is a flag that is set."""
     given: dict[str, str] = {}
     name = None
     for word in words:

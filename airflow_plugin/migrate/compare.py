@@ -1,6 +1,6 @@
-"""Every difference between a static DAG and the factory's for the same stream, or why there is none to compare with.
+"""Every difference between a static DAG and the factory's for the same stream, or why they cannot be compared.
 
-What the factory does differently for all streams is reported too, with the reason: it is `by_design`, and no surprise.
+What the factory does differently for all streams is reported too, as `by_design`, with the reason.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ LOGIN = re.compile(r"//[^/\s]*@")
 
 @dataclass(frozen=True)
 class DagDifference:
-    """`static` and `factory` are None where there is nothing on that side; `by_design` says why it always differs."""
+    """`static` and `factory` are None if that side has nothing; `by_design` says why it always differs."""
 
     path: str
     static: Any
@@ -171,7 +171,7 @@ def _of_volumes(static: StaticPod, factory: StaticPod) -> Iterator[DagDifference
 
 
 def _by_path(pod: StaticPod) -> dict[str, str]:
-    """Return what is mounted where: the kind of each volume, and its name in the cluster if it has one."""
+    """Return the mounts by path: the kind of each volume, and its name in the cluster if it has one."""
     kinds: dict[str, str] = {}
     for volume in pod.volumes:
         for kind, of in volume.items():

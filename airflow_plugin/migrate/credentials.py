@@ -1,4 +1,4 @@
-"""Which of the secrets that a static file names is whose: a stream's config has one for each use."""
+"""The use of each secret that a static file names: a stream's config has one secret for each use."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LOGIN_KEYS = ("username", "user", "password")
 
 
 def credentials(secrets: Sequence[SecretKey], known: Mapping[str, Any]) -> dict[str, str]:
-    """Return the secrets by key of the config; `known` is what model and settings say, to tell them apart.
+    """Return the secrets by key of the config; `known` are those of model and settings, to distinguish them.
 
-    Where they do not, the first login is the merge store's and the only other one the source's, as static files were
-    generated. With more than two logins nothing is guessed.
+    Without them, the first login is the merge store's and the only other one the source's, as generators wrote
+    static files. With more than two logins nothing is guessed.
     """
     logins = list(dict.fromkeys(one.secret for one in secrets if _is_login(one)))
     tokens = list(dict.fromkeys(one.secret for one in secrets if not _is_login(one)))

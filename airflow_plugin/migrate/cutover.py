@@ -1,7 +1,7 @@
-"""From a static DAG to the factory's, in steps that can each be done twice: what is done already is found so.
+"""From a static DAG to the factory's, in steps that can be repeated: each step recognises what is done already.
 
-Pause the static DAG, let its tasks end, move its file aside, write the row, and let the factory's DAG run once Airflow
-has it. Backwards the same, from wherever it has come to.
+Pause the static DAG, wait for its tasks, move its file, write the row, and resume the factory's DAG once Airflow has
+it. The rollback is the same backwards, from any step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Way:
-    """What the steps need: Airflow, where the state is kept, who is notified, and how long each wait may take."""
+    """What the steps need: Airflow, the state file, who is notified, and the time limit of each wait."""
 
     airflow: AirflowClient
     state: Path
@@ -38,7 +38,7 @@ class Way:
 
 
 class RollbackOpen(StreamFactoryError):
-    """A cutover is to go on that is being rolled back.
+    """A cutover should continue, but its rollback has begun.
 
     Finish that: dagfactory migrate cutover --undo.
     """
@@ -50,9 +50,9 @@ class RollbackOpen(StreamFactoryError):
 
 
 class StaticFileChanged(StreamFactoryError):
-    """The static DAG file is not where or as it was when the cutover began, so that it cannot be moved safely.
+    """The static DAG file has changed or moved since the cutover began, so it cannot be moved safely.
 
-    Put back what it was, and run the command again: it goes on where it was.
+    Restore it, and run the command again: it continues where it was.
     """
 
     code = "DF3210"
@@ -65,7 +65,7 @@ class StaticFileChanged(StreamFactoryError):
 class RowChanged(StreamFactoryError):
     """A row is neither as it was when the cutover began nor as the cutover writes it.
 
-    Look at dagfactory streams history, and bring it to what it was.
+    Look at dagfactory streams history, and restore one of them.
     """
 
     code = "DF3211"
@@ -78,7 +78,7 @@ class RowChanged(StreamFactoryError):
 class StepNotDone(StreamFactoryError):
     """Airflow did not do in time what a step of the cutover waits for.
 
-    Run the command again: it goes on where it was; a longer --timeout waits longer.
+    Run the command again: it continues where it was; a longer --timeout waits longer.
     """
 
     code = "DF3212"
@@ -90,7 +90,7 @@ class StepNotDone(StreamFactoryError):
 
 
 def carry_out(cutover: Cutover, way: Way) -> Cutover:
-    """Do the steps that are not done. Raises StreamFactoryError; what was done until then is kept in the state."""
+    """Perform the open steps. Raises StreamFactoryError; the state then records what was done."""
     if cutover.back == "begun":
         raise RollbackOpen(way.state)
     write_state(way.state, cutover)
@@ -104,7 +104,7 @@ def carry_out(cutover: Cutover, way: Way) -> Cutover:
 
 
 def roll_back(cutover: Cutover, way: Way) -> Cutover:
-    """Undo what is done, and what may be half. Raises StreamFactoryError; it can be run again."""
+    """Undo what is done, and what may be half done. Raises StreamFactoryError; it can be run again."""
     cutover = replace(cutover, back="begun")
     write_state(way.state, cutover)
     for step, undo in _UNDOING.items():
@@ -130,7 +130,7 @@ def _drain(cutover: Cutover, way: Way) -> None:
 
 
 def _drain_dag(dag_id: str, way: Way) -> None:
-    """Wait for the tasks at work. A paused DAG starts no others, so runs that have more to do are ended by hand."""
+    """Wait for running tasks. A paused DAG starts no others, so runs with tasks left are ended here."""
 
     def at_rest() -> bool:
         return not way.airflow.tasks_at_work(dag_id)

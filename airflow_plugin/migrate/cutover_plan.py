@@ -1,4 +1,4 @@
-"""What a cutover finds before its first step: the DAGs of a file, their rows, and whether all it needs is there."""
+"""The checks before the first step of a cutover: the DAGs of a file, their rows, and everything that it needs."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def _dag_cutover(file: Path, one: Extracted, row: Candidate, airflow: AirflowCli
         raise CutoverImpossible(f"Airflow at {airflow.url}", what, todo)
     now = _static_now(file, one.dag.dag_id, airflow)
     with reading(platform) as table:
-        standing = table.rows().get(row.stream_key)
+        existing = table.rows().get(row.stream_key)
         check_model(table)
-    before = None if standing is None else (standing.config_json, standing.status)
+    before = None if existing is None else (existing.config_json, existing.status)
     return DagCutover(
         static_dag_id=one.dag.dag_id,
         dag_id=plan.dag_id,

@@ -1,4 +1,4 @@
-"""How far a cutover is: a file beside the static DAG file, written before and after each step, so that none is lost."""
+"""The progress of a cutover: a file beside the static DAG file, written before and after each step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DagCutover:
 
 @dataclass(frozen=True)
 class Cutover:
-    """`done` are steps that are whole; the one after them may be half. `back` says that it is being undone, or is."""
+    """`done` are completed steps; the one after them may be half done. `back` says that it is being undone, or was."""
 
     file: str
     sha256: str
@@ -49,7 +49,7 @@ class Cutover:
 
     @property
     def aside(self) -> Path:
-        """Where the file waits: a name that no dag-processor reads."""
+        """The path of the moved file: a name that no dag-processor reads."""
         return self.path.with_name(f"{self.path.name}.aside")
 
     def with_done(self, step: str) -> Cutover:
@@ -68,7 +68,7 @@ def digest(path: Path) -> str:
 
 
 class NotBegun(StreamFactoryError):
-    """A cutover is to be rolled back, and none has begun with this state file.
+    """A rollback was requested, but no cutover has begun with this state file.
 
     Nothing; or name the state file of the cutover with --state.
     """
@@ -120,7 +120,7 @@ def write_state(path: Path, state: Cutover) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Let a new name in a folder outlive the machine's stop."""
+    """Make a new name in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -130,7 +130,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def exclusive_cutover(folder: Path) -> Iterator[None]:
-    """Keep other cutovers out of this folder. Raises CutoverBusy if one is running."""
+    """Prevent other cutovers in this folder. Raises CutoverBusy if one is running."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError as error:
@@ -148,7 +148,7 @@ def exclusive_cutover(folder: Path) -> Iterator[None]:
 
 
 def _state(data: dict[str, Any]) -> Cutover:
-    """Return the state that was written. Raises ValueError, TypeError or KeyError for another shape."""
+    """Return the state that was written. Raises ValueError, TypeError or KeyError for another format."""
     if data.pop("format") != FORMAT:
         raise ValueError("another format")
     dags = tuple(

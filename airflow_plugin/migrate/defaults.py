@@ -1,4 +1,4 @@
-"""What static files do not say: filled from defaults on the command line, a model, or the platform's settings file."""
+"""What static files do not contain, from defaults on the command line, a model, or the platform's settings file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SETTINGS_KEYS = (
 
 @dataclass(frozen=True)
 class FileDefaults:
-    """Where to look for what a file does not say; the earlier comes first."""
+    """The sources for what a file does not contain, in order."""
 
     defaults: Mapping[str, Any]
     streams: Mapping[str, Mapping[str, StreamConfig]]  # by platform and stream_key, of a model
@@ -52,9 +52,9 @@ class FileDefaults:
 
 
 def stream_defaults(model: Model | None, defaults: Sequence[str]) -> FileDefaults:
-    """Return what fills in a static file.
+    """Return the defaults for a static file.
 
-    `defaults` are `key=value`, the value JSON or else text. Raises ValueWrong for any other form.
+    `defaults` are `key=value`, the value JSON, otherwise text. Raises ValueWrong for any other form.
     """
     found: dict[str, Any] = {}
     for default in defaults:
@@ -75,7 +75,7 @@ def stream_defaults(model: Model | None, defaults: Sequence[str]) -> FileDefault
 
 
 def _of_platform(platform: Platform) -> dict[str, Any]:
-    """Return what a platform gives its streams when the model lacks them."""
+    """Return the platform's defaults for streams that the model lacks."""
     return {
         "namespace_name": platform.namespace,
         "postgres_hostname": platform.merge_store.host,

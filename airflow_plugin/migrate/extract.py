@@ -1,4 +1,4 @@
-"""Static DAGs -> streams' configs: what the file says goes first, and what nobody says is a Problem."""
+"""From static DAGs to streams' configs: the file comes first, and what is known nowhere is a Problem."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NOT_IN_A_CONFIG = ("volumes", "mounts", "catchup", "max_active_runs", "env_from"
 
 @dataclass(frozen=True)
 class Extracted:
-    """What was made of a DAG: a config, or all for which there is none. Flags in `others` have no key in a config."""
+    """The result for a DAG: a config, or why there is none. Flags in `others` have no key in a config."""
 
     dag: StaticDag
     platform: str | None
@@ -83,7 +83,7 @@ def extracted(dag: StaticDag, gaps: FileDefaults) -> Extracted:
 
 
 def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
-    """Return rows for `dagfactory streams import`; with `retired`, rows that reserve a place until the cutover."""
+    """Return rows for `dagfactory streams import`; with `retired`, rows that reserve the key until the cutover."""
     rows: dict[str, list[StreamRow]] = {}
     moment = datetime.fromtimestamp(0, UTC)  # which the document does not have
     for one in streams:
@@ -94,7 +94,7 @@ def as_yaml(streams: Iterable[Extracted], status: str = "active") -> str:
 
 
 def duplicate_streams(streams: Iterable[Extracted]) -> Iterator[Problem]:
-    """Yield streams that two files have: a row can replace only one of them."""
+    """Yield streams that two files contain: a row can replace only one of them."""
     seen: dict[tuple[str | None, str], Extracted] = {}
     for one in streams:
         if one.config is None:
@@ -120,7 +120,7 @@ def _identity(platform: str, store: str, dataset: str | None) -> dict[str, Any]:
 
 
 def _said(dag: StaticDag, of_job: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Return what the file says, with None for what it says is absent; an unreadable value keeps its default."""
+    """Return the file's values, with None for what it declares absent; an unreadable value keeps its default."""
     pod = dag.pod
     values = {
         "schedule": dag.schedule,

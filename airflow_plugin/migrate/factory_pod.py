@@ -1,4 +1,4 @@
-"""The pod that the factory's merge task asks for, in the shape in which a static file's is known."""
+"""The pod that the factory's merge task requests, in the same form as a static file's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_plugin.preview.shown import ShownDag
 from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
+from config_schema.images import usual_pull_policy
 
 
 def factory_pod(shown: ShownDag) -> StaticPod:
@@ -17,7 +18,7 @@ def factory_pod(shown: ShownDag) -> StaticPod:
         return pod_of_manifest(shown.built.pod, keep_failed=place.keep_failed, deferrable=place.deferrable)
     return StaticPod(
         image=place.image,
-        image_pull_policy=place.image_pull_policy,
+        image_pull_policy=place.image_pull_policy or usual_pull_policy(place.image),
         image_pull_secrets=place.image_pull_secrets,
         namespace=place.namespace,
         service_account=place.service_account,
@@ -37,7 +38,7 @@ def pod_of_manifest(pod: dict[str, Any], *, keep_failed: bool, deferrable: bool)
     container = spec["containers"][0]
     return StaticPod(
         image=container.get("image"),
-        image_pull_policy=container.get("imagePullPolicy"),
+        image_pull_policy=container.get("imagePullPolicy") or usual_pull_policy(container.get("image") or ""),
         image_pull_secrets=tuple(one["name"] for one in spec.get("imagePullSecrets") or ()),
         namespace=pod["metadata"].get("namespace"),
         service_account=spec.get("serviceAccountName"),

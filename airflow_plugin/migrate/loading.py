@@ -1,6 +1,6 @@
-"""Static DAG files loaded for real, where that is asked for: in a child process with an emptied environment.
+"""Loads static DAG files for real, if that is asked for: in a child process with an empty environment.
 
-What the syntax tree does not tell is known then; what the file reads of its environment it does not find.
+This finds values that the syntax tree does not contain; what a file reads from its environment is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from airflow_plugin.static_dags.static_dag import (
     StaticFiles,
     StaticTask,
 )
-from airflow_plugin.static_dags.static_pod import StaticPod, usual_policy
 from airflow_plugin.static_dags.unfollowed import MERGE_TASK
 from config_schema.errors import StreamFactoryError
 
@@ -34,7 +33,7 @@ SHOWN = 300
 
 
 def loaded_files(read: StaticFiles) -> StaticFiles:
-    """Return the same DAGs as they are when their files are loaded; a file that does not load is a Problem."""
+    """Return the same DAGs as loaded from their files; a file that does not load is a Problem."""
     problems = list(read.problems)
     dags: list[StaticDag] = []
     for file in dict.fromkeys(dag.file for dag in read.dags):
@@ -46,7 +45,7 @@ def loaded_files(read: StaticFiles) -> StaticFiles:
 
 
 class StaticFileNotLoaded(StreamFactoryError):
-    """A static DAG file, loaded as Airflow would, gives no DAGs, other ones, or none in time.
+    """A static DAG file, loaded as Airflow loads it, gives no DAGs, other DAGs, or none in time.
 
     Compare it without --load: the syntax tree needs no imports.
     """
@@ -96,7 +95,7 @@ def _loaded(file: Path) -> list[dict[str, Any]]:
 
 
 def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
-    """Return the DAG that was read, completed by its loaded self; what only the tree has in `others` is kept."""
+    """Return the DAG from the syntax tree, completed by the loaded one; `others` come from the tree only."""
     merge = next(task for task in found["tasks"] if _is_merge(task))
     pod = merge["pod"]
     asked = pod_of_manifest(pod, keep_failed=pod["keep_failed"], deferrable=pod["deferrable"])
@@ -109,7 +108,7 @@ def _static_dag(read: StaticDag, found: dict[str, Any]) -> StaticDag:
         max_active_runs=found["max_active_runs"],
         tags=tuple(found["tags"]),
         tasks=tuple(StaticTask(one["task_id"], one["operator"], tuple(one["downstream"])) for one in found["tasks"]),
-        pod=_with_usual(asked, read.pod.others),
+        pod=replace(asked, others=read.pod.others),
         unread=unread,
         **{key: merge[key] for key in ("retries", "owner", "pool", "priority", "execution_timeout")},
     )
@@ -119,10 +118,6 @@ def _is_merge(task: dict[str, Any]) -> bool:
     pod = task["pod"]
     words = pod["spec"]["containers"][0].get("args") or () if pod else ()
     return pod is not None and (task["task_id"] == MERGE_TASK or any(word in MERGES for word in words))
-
-
-def _with_usual(pod: StaticPod, others: tuple[str, ...]) -> StaticPod:
-    return replace(pod, image_pull_policy=pod.image_pull_policy or usual_policy(pod.image), others=others)
 
 
 def _schedule(found: dict[str, Any], line: int) -> tuple[str | None, dict[str, Unread]]:

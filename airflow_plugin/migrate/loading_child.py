@@ -1,6 +1,6 @@
-"""What runs in the child process of loading.py: loads a DAG file with Airflow, and writes its DAGs as JSON.
+"""Runs in the child process of loading.py: loads a DAG file with Airflow, and writes its DAGs as JSON.
 
-Run as a file of its own, with nothing of the environment; only Airflow and what the file imports are loaded.
+It runs as a file of its own, with an empty environment; it imports only Airflow and what the file imports.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _loaded(path: str) -> list[Any]:
 
 
 def _dag_context() -> Any:
-    """Return what keeps the DAGs of `with` blocks. Not public: None where it is gone, and then DAGs need a name."""
+    """Return what records the DAGs of `with` blocks; None if this non-public name is gone: then DAGs need names."""
     try:
         from airflow.sdk.definitions._internal.contextmanager import DagContext
     except ImportError:

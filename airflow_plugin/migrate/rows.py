@@ -1,4 +1,4 @@
-"""The row that a static DAG is held against, or replaced by: extracted, edited in a file, or as sync would write it."""
+"""The row to which a static DAG is compared, or that replaces it: extracted, edited in a file, or from the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Find = Callable[[Extracted], Candidate]  # raises ProblemsFound where there is n
 
 
 def of_extracted(model: Model | None) -> Find:
-    """Return the config that extract reads, not yet edited by anybody."""
+    """Return the config that extract reads, before anybody has edited it."""
 
     def find(one: Extracted) -> Candidate:
         if one.config is None or one.platform is None:

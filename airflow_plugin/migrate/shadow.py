@@ -1,28 +1,20 @@
-"""A stream run by the factory beside its static DAG, for a trial: its row, and all that it leaves behind.
+"""A stream that the factory runs beside its static DAG for a trial: its row, and everything that it leaves.
 
-Its name has `__shadow`, so its DAG, its merge tables and its batches are its own; nobody else's are touched.
+Its name contains `__shadow`, so its DAG, merge tables and batches are its own; it changes nobody else's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from psycopg2 import sql
-
 from airflow_plugin.control.model_state import ModelState
+from airflow_plugin.control.stream_data import drop, stream_data
 from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import parsed
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.sql.object_comments import parsed_comment
-from config_schema.sql.statements import SqlFile
 from config_schema.stream import StreamConfig
-
-STATEMENTS = SqlFile(__file__)
-LOCK_MILLISECONDS = "10000"
-FUNCTIONS = {"integer": "drop_function_at_batch", "timestamp with time zone": "drop_function_at_time"}
 
 
 def shadow_key(stream_key: str) -> str:
@@ -51,7 +43,7 @@ def shadow_change(config: StreamConfig) -> RowChange:
 
 
 class ModelNotSynced(StreamFactoryError):
-    """No synced model is recorded for the platform, so that no job could run: jobs take theirs from it.
+    """No synced model is recorded for the platform, so no job could run.
 
     Import extract's rows with --retired, which sync leaves alone, then run dagfactory sync.
     """
@@ -66,7 +58,7 @@ class ModelNotSynced(StreamFactoryError):
 
 
 class NotShadow(StreamFactoryError):
-    """A shadow is to be removed, and the row that is named is a stream's own.
+    """The row that should be removed as a shadow is a normal stream.
 
     Name the shadow's stream_key; dagfactory streams retire retires a stream, and keeps its tables.
     """
@@ -80,7 +72,7 @@ class NotShadow(StreamFactoryError):
 
 
 def check_model(table: PlatformStreams) -> None:
-    """Raise ModelNotSynced if no model was synced: a job takes the model of the synced commit."""
+    """Raise ModelNotSynced if no model was synced: a job uses the model of the synced commit."""
     if ModelState(table.session).commit() is None:
         raise ModelNotSynced(table.name, table.platform)
 
@@ -94,34 +86,11 @@ def retired(table: PlatformStreams, stream_key: str) -> RowChange:
 
 
 def drop_tables(table: PlatformStreams, stream_key: str) -> list[str]:
-    """Drop the tables and functions whose comments say that they are the shadow's, and forget its batches.
+    """Drop the tables, functions and views whose comments say that they are the shadow's, and forget its batches.
 
-    In the open transaction; returns what is gone. Raises MergeStoreError where a job of the shadow is running.
+    In the open transaction; returns what is gone. Raises StreamFactoryError where a job of the shadow is running.
     """
     assert names.SHADOW in stream_key, "only a shadow's tables are dropped"
-    run, schema = table.session.run, table.session.schema
-    run(STATEMENTS["set_lock_timeout"], {"milliseconds": LOCK_MILLISECONDS})
-    gone = []
-    for name, comment in run(STATEMENTS["tables"], {"schema": schema}):
-        if _is_of(table, stream_key, comment):
-            run(STATEMENTS["drop_table"], of=sql.Identifier(schema, name))
-            gone.append(str(name))
-    for name, arguments, comment in run(STATEMENTS["functions"], {"schema": schema}):
-        if _is_of(table, stream_key, comment) and arguments in FUNCTIONS:
-            run(STATEMENTS[FUNCTIONS[arguments]], of=sql.Identifier(schema, name))
-            gone.append(f"{name}({arguments})")
-    for name in _tables_with_keys(table):
-        run(STATEMENTS["forget"], {"key": stream_key}, of=sql.Identifier(schema, name))
-    return gone
-
-
-def _is_of(table: PlatformStreams, stream_key: str, comment: str) -> bool:
-    owner = parsed_comment(comment)
-    return (owner.get("platform"), owner.get("stream")) == (table.settings.platform_name, stream_key)
-
-
-def _tables_with_keys(table: PlatformStreams) -> Iterator[str]:
-    """Yield the platform's tables that have lines for each stream; none before the first run."""
-    session = table.session
-    of = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
-    yield from filter(session.has_table, (one(session.platform) for one in of))
+    found = stream_data(table.session, [stream_key])[stream_key]
+    drop(table.session, stream_key, found)
+    return found.names()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -14,12 +15,12 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.jobs.merge_job import PodJob, PodPlace
-from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_failure import LAUNCH, add_reason, in_words
 from airflow_plugin.operators.pod_lines import BoundedAnswer
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
 from airflow_plugin.operators.pod_trigger import JobPodTrigger
-from airflow_plugin.operators.task_log import EscapingLog, as_logged
+from airflow_plugin.operators.task_log import EscapingLog, as_logged, level_of
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,12 @@ class JobPod(KubernetesPodOperator):
     def log(self) -> Any:
         """Where the provider reports events and the states of containers."""
         return EscapingLog(super().log)
+
+    def build_pod_request_obj(self, context: Any = None, **kwargs: Any) -> k8s.V1Pod:
+        """Build the pod, without a variable for each Service of its namespace: no argument of the provider says so."""
+        pod: k8s.V1Pod = super().build_pod_request_obj(context, **kwargs)
+        pod.spec.enable_service_links = False
+        return pod
 
     def on_kill(self) -> None:
         """Delete the pod, even if its request was still under way."""
@@ -108,11 +115,23 @@ class _PodManager(PodManager):
         consumer.response = BoundedAnswer(consumer.response)
         return consumer
 
-    def _log_message(self, message: str, *args: Any, **kwargs: Any) -> None:
-        """Log each line of a container's message as one of its own, which data in it cannot forge or hide."""
+    def _log_message(
+        self, message: str, container_name: str, container_name_log_prefix_enabled: bool, *args: Any, **kwargs: Any
+    ) -> None:
+        """Log each line of a container's message as one of its own, at its level; data can forge or hide none."""
+        prefix = f"[{container_name}] " if container_name_log_prefix_enabled else ""
         for line in message.split("\n"):
             if shown := as_logged(line):
-                super()._log_message(shown, *args, **kwargs)
+                self.log.log(level_of(line), "%s", prefix + shown)
+
+    async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
+        """Wait for the start; a failure says what held it up."""
+        try:
+            await super().await_pod_start(pod, *args, **kwargs)
+        except LAUNCH as error:
+            with suppress(ApiException, HTTPError):  # else the error stands as it is
+                add_reason(error, self.read_pod(pod))
+            raise
 
     def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
         body = self._client.api_client.sanitize_for_serialization(pod)

@@ -36,9 +36,10 @@ class KubernetesMergeOperator(JobPod):
         self.job_result: MergeResult | None = None
 
     def merge(self, context: Context) -> dict[str, Any]:
-        """Run the job to its end; `execute` for those who call it from another operator.
+        """Run the job to its end: `execute` for callers in another operator.
 
-        Raises AirflowException if a retry can help, AirflowFailException if not, TaskDeferred in deferrable mode.
+        Raises AirflowException if a retry can help, AirflowFailException if not, TaskDeferred in deferrable
+        mode.
         """
         run_id = context["run_id"]
         self.job = with_run_conf(self.job, context)
@@ -47,7 +48,7 @@ class KubernetesMergeOperator(JobPod):
         return self._outcome(run_id, lambda: work(context))
 
     def prepare(self, run_id: str) -> None:
-        """Put what belongs to this try into the pod: the run id and a fresh token."""
+        """Set what belongs to this try in the pod: the run id and a new token."""
         token = secrets.token_hex(16)
         self._read_with(token)
         self.arguments = self.job.run_arguments(run_id)
@@ -60,7 +61,7 @@ class KubernetesMergeOperator(JobPod):
         return self.merge(context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return where the trigger comes back to, in a new process: the pod knows the token."""
+        """Continue after the trigger, in a new process: the pod knows the token."""
         if not self.callbacks:
             self._read_with("")
         event.pop("stack_trace", None)  # its message says the same in a line

@@ -1,4 +1,4 @@
-"""What Airflow's OpenLineage provider asks a merge task. Light: nothing of lineage is imported before it is asked."""
+"""Answers Airflow's OpenLineage provider for a merge task. Light: lineage is imported only when it is asked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ReportsLineage:
-    """For a merge operator. `job_result` is what the job of this try has said, as soon as it has."""
+    """For a merge operator. `job_result` is the result of this try's job, as soon as there is one."""
 
     job: MergeJob
     job_result: MergeResult | None = None

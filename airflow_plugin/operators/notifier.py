@@ -1,4 +1,4 @@
-"""Who is notified of failed and late streams: an Airflow connection to Slack, whose provider is imported only then."""
+"""Who is notified of failed and late streams: an Airflow connection to Slack; its provider is imported only then."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Notifier:
         return f"{self.connection} {self.channel}" if self.channel else self.connection
 
     def send(self, text: str) -> None:
-        """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and whatever goes wrong."""
+        """Post the text. Raises ModuleNotFoundError if Slack's provider is not installed, and any error of posting."""
         from airflow_plugin.operators.slack import post  # a parse loads as few modules as it can
 
         post(self._message(self._hook().get_conn(), text), SECONDS)
@@ -56,7 +56,7 @@ class Notifier:
 
 @dataclass(frozen=True)
 class NotifyFailure:
-    """A task's on_failure_callback: called when no try is left. Whatever goes wrong here is logged only.
+    """A task's on_failure_callback: called when no try is left. Errors in here are only logged.
 
     With `once` only the first of consecutive failed runs is reported.
     """
@@ -73,7 +73,7 @@ class NotifyFailure:
                 return
             self.notifier.send(_failure(self.stream, context))
         except Exception as error:  # the task has failed already, and that must stay what is seen
-            log.error("%s: nobody was notified: %s", self.stream, _why(self.notifier, error))
+            log.error("%s: nobody was notified: %s", self.stream, why_not_notified(self.notifier, error))
         else:
             log.info("%s: notified %s", self.stream, self.notifier)
 
@@ -90,7 +90,7 @@ async def tell_late(stream: str, seconds: int, connection: str, channel: str | N
         await notifier.send_async(text)
     except Exception as error:
         # The provider's error may hold the webhook's address, which is a secret, and Airflow stores what is raised.
-        raise RuntimeError(f"{stream}: nobody was notified: {_why(notifier, error)}") from None
+        raise RuntimeError(f"{stream}: nobody was notified: {why_not_notified(notifier, error)}") from None
 
 
 def _provider(module: str) -> Any:
@@ -114,14 +114,15 @@ def _failed_before(context: Context) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Return the text, lines as lines, without what Slack takes for links and mentions, and without what controls."""
+    """Return the text, with its lines, but without Slack's links and mentions and without control characters."""
     from config_schema.printable import printable  # a parse loads as few modules as it can
 
     text = "\n".join(map(printable, text.split("\n")))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _why(notifier: Notifier, error: Exception) -> str:
+def why_not_notified(notifier: Notifier, error: Exception) -> str:
+    """Return why a message was not taken, without the connection's secrets."""
     if isinstance(error, ModuleNotFoundError):
         return f"install {PROVIDER} where Airflow runs ({error})"
     from airflow_plugin.operators.slack import NotTaken

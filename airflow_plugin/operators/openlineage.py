@@ -1,6 +1,6 @@
-"""A run as OpenLineage has it: the producer's tables are its inputs, the merge tables its outputs. For workers only.
+"""A run for OpenLineage: the producer's tables are its inputs, the merge tables its outputs. For workers only.
 
-The names of databases and tables are those of OpenLineage's naming conventions, so that they meet those of other tools.
+The names of databases and tables follow OpenLineage's naming conventions, so that they match those of other tools.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @define
 class BatchRunFacet(RunFacet):
-    """What no facet of OpenLineage says about a run: its result, without rows and without the error's text."""
+    """What no facet of OpenLineage has for a run: its result, without rows and without the error's text."""
 
     platform: str
     stream: str
@@ -84,7 +84,7 @@ def lineage(job: MergeJob, outcome: MergeResult | None) -> OperatorLineage[Datas
 
 
 def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, str]]]:
-    """Return where the rows come from, and the columns of the merge tables. Raises StreamFactoryError."""
+    """Return the origin of the rows, and the columns of the merge tables. Raises StreamFactoryError."""
     dsn, where = merge_store_dsn(job.platform_name)
     tables = [names.merge_table(job.platform_name, job.store, dataset) for dataset in job.datasets]
     with control_session(dsn, where, job.platform_name, job.schema) as session:
@@ -93,7 +93,7 @@ def _known(job: MergeJob) -> tuple[dict[str, Any] | None, dict[str, dict[str, st
 
 
 def _merge_store(job: MergeJob) -> dict[str, Any]:
-    """Return where the job writes, by its own arguments."""
+    """Return the merge store of the job, from its own arguments."""
     given = dict(one.removeprefix("--postgres-").split("=", 1) for one in job.arguments if "--postgres-" in one)
     return {"kind": "postgresql", "schema": job.schema, **{key: given[key] for key in ("host", "port", "database")}}
 

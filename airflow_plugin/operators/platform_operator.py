@@ -1,4 +1,4 @@
-"""A task that asks a platform's merge store itself, without a job; and errors of ours as Airflow's."""
+"""A task that reads a platform's merge store itself, without a job; and our errors as Airflow's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from config_schema.errors import StreamFactoryError
 
 
 class OfPlatform(BaseOperator):
-    """`platform` is its original name, by which the worker finds its settings."""
+    """`platform` is its name in the model, by which the worker finds its settings."""
 
     def __init__(self, *, platform: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -23,7 +23,7 @@ class OfPlatform(BaseOperator):
 
 @contextmanager
 def raise_as_airflow(said: str) -> Iterator[None]:
-    """Fail the task for an error of ours: to be retried if that can help, or else for good."""
+    """Fail the task on an error of ours: with retries if that can help, otherwise for good."""
     try:
         yield
     except StreamFactoryError as error:

@@ -23,7 +23,8 @@ from airflow_plugin.jobs.platform_job import (
 )
 from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
-from airflow_plugin.operators.task_log import as_logged
+from airflow_plugin.operators.kept_failure import failure_kept
+from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
@@ -41,17 +42,26 @@ class PlatformTask(BaseOperator):
     ui_color = "#e3f0ff"
 
     def __init__(
-        self, *, job: PlatformJob, place: PodPlace | None, command: Sequence[str] | None = None, **kwargs: Any
+        self,
+        *,
+        job: PlatformJob,
+        place: PodPlace | None,
+        command: Sequence[str] | None = None,
+        only_after: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.job = job
         self.place = place
+        self.only_after = only_after  # a task of the same run that must have succeeded
         self.command = command  # in place of merge-job, where it is a child process
         self._running: ChildProcess | KubernetesJob | None = None
         self._killed = False
 
     def execute(self, context: Context) -> None:
         """Run the job."""
+        if self.only_after is not None:
+            _refuse_without(self.only_after, self.job, context)
         self.run_job(self.job, context)
 
     def run_job(self, job: PlatformJob, context: Context) -> None:
@@ -60,6 +70,10 @@ class PlatformTask(BaseOperator):
         Raises AirflowException with how the job ended and its last words, AirflowFailException for a wrong command
         line.
         """
+        with failure_kept(context):
+            self._run_to_end(job, context)
+
+    def _run_to_end(self, job: PlatformJob, context: Context) -> None:
         words = LastWords()
         ended = self._in_pod(job, self.place, words, context) if self.place else self._as_process(job, words)
         if self._killed:
@@ -101,8 +115,16 @@ class PlatformTask(BaseOperator):
             try:
                 self.log.info("%s: started as process %d: %s %s", job, child.pid, job.program, list(job.arguments))
                 for line in child.lines():
-                    self.log.info("%s", as_logged(line))
+                    self.log.log(level_of(line), "%s", as_logged(line))
                     words.feed(line)
             finally:
                 child.end()
             return child.ended
+
+
+def _refuse_without(task_id: str, job: PlatformJob, context: Context) -> None:
+    """Raise AirflowFailException unless the task has succeeded in this run."""
+    ti, run_id = context["ti"], context["run_id"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[run_id])
+    if states.get(run_id, {}).get(task_id) != "success":
+        raise AirflowFailException(f"{job}: not done, as {task_id} has not succeeded in this run")

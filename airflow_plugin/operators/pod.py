@@ -1,7 +1,7 @@
-"""The merge task that runs its job in a pod, as the DAG has it: light, whereas the operator that does the work is not.
+"""The merge task that runs its job in a pod, as the DAG contains it: light, unlike the operator that does the work.
 
-Airflow's Kubernetes operator costs seconds to import and ten times as much to build as this task. A DAG file would
-pay that in each parse and a worker in each task, so it is imported where a merge runs, and there only.
+Airflow's Kubernetes operator takes seconds to import and ten times as long to build as this task. A DAG file would pay
+that in each parse and a worker in each task, so it is imported only where a merge runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from airflow.sdk.bases.operator import BaseOperator
 
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
 from airflow_plugin.operators.run_metrics import send_run_metrics
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class PodMergeOperator(ReportsLineage, BaseOperator):
-    """Hands its life over to a KubernetesMergeOperator: execute, the way back from the triggerer, and the kill."""
+    """Delegates to a KubernetesMergeOperator: execute, the return from the triggerer, and the kill."""
 
     ui_color = "#e3f0ff"
 
@@ -40,7 +41,7 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
         return self._done(lambda: self.worker().merge(context), context)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Return where Airflow's pod trigger comes back to, in deferrable mode."""
+        """Continue after Airflow's pod trigger, in deferrable mode."""
         return self._done(lambda: self.worker().trigger_reentry(context, event), context)
 
     def on_kill(self) -> None:
@@ -50,7 +51,8 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
 
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:
-            value = work()
+            with failure_kept(context, self.job):
+                value = work()
         except Exception:
             self._heard(context)
             raise

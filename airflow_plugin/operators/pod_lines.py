@@ -1,4 +1,4 @@
-"""Lines of a pod's log, none of which can grow the worker's memory."""
+"""Lines of a pod's log, of which none can grow the worker's memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from airflow_plugin.operators.child_process import LINE_BYTES
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of a log without their ends; what a line has beyond LINE_BYTES is left out.
+    """Yield the lines of a log without their ends, each cut after LINE_BYTES.
 
-    A container runtime cuts long lines, and the API server joins them again: no server bounds a line.
+    A container runtime cuts long lines, and the API server joins them again: no server limits a line.
     """
     line = bytearray()
     for chunk in chunks:
@@ -26,7 +26,7 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class BoundedAnswer:
-    """An answer of the API server whose stream has no longer lines than `lines_of` yields."""
+    """An answer of the API server; the lines of its stream are not longer than those of `lines_of`."""
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from airflow_plugin.operators.pod_failure import in_words
 from airflow_plugin.operators.pod_lines import lines_of
-from airflow_plugin.operators.task_log import as_logged
+from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader
 
@@ -66,7 +66,7 @@ class PodReading(KubernetesPodOperatorCallback):
         if self._whole_log or self.result is None:
             for line in _last_lines(pod, client, WHOLE_LOG_LINES if self._whole_log else TAIL_LINES):
                 if self._whole_log:
-                    log.info("%s", as_logged(line))
+                    log.log(level_of(line), "%s", as_logged(line))
                 self.progress_callback(line=line)
         if self.result is None and ended is not None:
             self.progress_callback(line=ended.message or "")

@@ -1,4 +1,4 @@
-"""What a job's pod is: least rights, a root file system that is read only, secrets by reference."""
+"""The pod of a job: least rights, a read-only root file system, secrets by reference."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _container(job: PodJob, place: PodPlace) -> dict[str, Any]:
 
 
 def _watching(place: PodPlace) -> dict[str, Any]:
-    """Return how the pod is watched, and what happens to it; events are not watched, as that needs more rights."""
+    """Return how the pod is watched and cleaned up; events are not watched, because that needs more rights."""
     return {
         "deferrable": place.deferrable,
         "on_finish_action": "delete_succeeded_pod" if place.keep_failed else "delete_pod",

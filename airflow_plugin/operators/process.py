@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_plugin.airflow_versions import AirflowFailException
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.operators.assets import announce
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import (
     committed_result,
@@ -24,7 +25,7 @@ from airflow_plugin.operators.result_handling import (
     with_run_conf,
 )
 from airflow_plugin.operators.run_metrics import send_run_metrics
-from airflow_plugin.operators.task_log import as_logged
+from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema import names
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the merge job as a child process, and return the task's value."""
         skip_if_paused(self.job)
+        with failure_kept(context, self.job):
+            return self._merged(context)
+
+    def _merged(self, context: Context) -> dict[str, Any]:
         job, run_id = with_run_conf(self.job, context), context["run_id"]
         with tempfile.TemporaryDirectory(prefix="merge-job-") as folder:
             result, ended = self._run(job.run_arguments(run_id), Path(folder))
@@ -82,7 +87,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)
             for line in self._child.lines():
-                self.log.info("%s", as_logged(line))
+                self.log.log(level_of(line), "%s", as_logged(line))
                 reader.feed(line)
         finally:
             self._child.end()

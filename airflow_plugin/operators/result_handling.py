@@ -1,4 +1,4 @@
-"""How the merge task ends, given its job's result: with a return value, failed for good, or to be retried."""
+"""How the merge task ends, by its job's result: with a return value, failed for good, or with a retry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def with_run_conf(job: MergeJob, context: Context) -> MergeJob:
-    """Return the job with what the run's conf adds to it. Raises AirflowFailException for a conf that is wrong."""
+    """Return the job with the run's conf. Raises AirflowFailException for an invalid conf."""
     from airflow_plugin.jobs.operations import flags_of_run  # a parse loads as few modules as it can
 
     run = context.get("dag_run")

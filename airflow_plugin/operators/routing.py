@@ -1,4 +1,4 @@
-"""The tasks after the merge, on to the next run at once or waiting for a trigger; and how a task triggers a run."""
+"""The tasks after the merge: the next run at once, or waiting for a trigger; and how a task triggers a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CheckResult(BaseBranchOperator):
 
 
 class RescheduleImmediately(BaseOperator):
-    """Triggers its own DAG, under a run id that each batch has once; skipped where another run is queued already."""
+    """Triggers its own DAG with a run id that is used once per batch; skipped if a run is queued already."""
 
     ui_color = "#ffe3cf"
 
@@ -62,7 +62,7 @@ class RescheduleImmediately(BaseOperator):
 
 
 class WaitForTrigger(BaseOperator):
-    """The end of a run that has nothing more to do. The scheduler itself marks it, no worker runs it."""
+    """The end of a run with nothing more to do. The scheduler itself marks it; no worker runs it."""
 
     ui_color = "#e8f7e4"
     inherits_from_empty_operator = True
@@ -79,15 +79,15 @@ def _result(context: Context) -> dict[str, Any]:
 
 
 def _chain(conf: Any) -> int:
-    """Return how many runs came before this one. A conf may be given by hand, so it may hold anything."""
+    """Return how many runs came before this one. A conf may be written by hand, so it may contain anything."""
     link = conf.get(CHAIN) if isinstance(conf, dict) else None
     return link if isinstance(link, int) and not isinstance(link, bool) and link > 0 else 0
 
 
 def run_of(dag_id: str, run_id: str, conf: dict[str, Any]) -> DagRunTriggerException:
-    """Return an exception by which a task triggers a run, at once and without waiting.
+    """Return an exception with which a task triggers a run, at once and without waiting.
 
-    If a run of that id exists, none is created.
+    If a run with that id exists, none is created.
     """
     return DagRunTriggerException(
         trigger_dag_id=dag_id,

@@ -1,4 +1,4 @@
-"""Send what a run did to Airflow's own metrics."""
+"""Sends the counts of a run to Airflow's own metrics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def send_run_metrics(job: MergeJob, result: MergeResult | None, context: Context) -> None:
-    """Tell of a try of the merge task; a job that left no result is an error too."""
+    """Send the metrics of a try of the merge task; a job that left no result counts as an error."""
     if not switched_on():
         return
     from config_schema.result import ResultCode  # a parse loads as few modules as it can

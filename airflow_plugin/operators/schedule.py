@@ -1,4 +1,4 @@
-"""When the DAGs of ours run: what Airflow takes for a row's schedule, and what every DAG has alike."""
+"""The schedules of our DAGs: the timetable for a row's schedule, and what all DAGs share."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RETRY_DELAY = timedelta(minutes=1)
 
 @cache
 def timetable(schedule: str | None, timezone: str) -> BaseTimetable | str | None:
-    """Return the timetable of a schedule, one object for all DAGs that have the same.
+    """Return the timetable of a schedule, one object for all DAGs with the same.
 
-    Names such as @hourly are resolved here: Airflow 3.2 keeps them, others store what they mean.
+    Names such as @hourly are resolved here: Airflow 3.2 keeps them, other versions store their meaning.
     """
     if schedule is None or schedule in NOT_CRON:
         return schedule

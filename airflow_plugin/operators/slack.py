@@ -1,6 +1,6 @@
-"""A message to Slack, with the address and the token that a hook of Airflow's provider has of a connection.
+"""Posts a message to Slack, with the address and the token of a connection of Airflow's provider.
 
-Its client is not used: it follows redirects, to whatever server, with the message and with the token of Slack's API.
+The provider's client is not used: it follows redirects to any server, with the message and the token of Slack's API.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import httpx
 
 
 class NotTaken(Exception):
-    """Slack has not taken a message; the text has nothing of the connection but the host of a redirect."""
+    """Slack has not accepted a message; the text contains nothing of the connection except the host of a redirect."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """A request to post; `answers_ok` where the answer has to be JSON that says whether it was taken."""
+    """A request to post; `answers_ok` if the answer must be JSON that says whether it was accepted."""
 
     url: str
     body: dict[str, Any]
@@ -74,6 +74,6 @@ def _says_ok(answer: httpx.Response) -> bool:
 
 
 def _proxy(client: Any) -> str | None:
-    """Return the proxy of the connection or of the environment, as slack_sdk takes it: its scheme may be left out."""
+    """Return the proxy of the connection or of the environment, in slack_sdk's form: its scheme is optional."""
     proxy: str | None = client.proxy
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -11,12 +13,26 @@ from config_schema.printable import printable
 
 GROUP_MARKERS = ("::group::", "::endgroup::")  # Airflow's pages fold away what is between
 LEVELS = ("debug", "info", "warning", "error", "critical")
+# How a job's line begins: with its time and level, as a JSON object, or as commands print what is wrong.
+LEVEL = re.compile(
+    r"""\d{4}-\d\d-\d\d[ ]\d\d:\d\d:\d\d,\d{3}[ ](?P<text>[A-Z]+)[ ]
+    | \{"time":[ ]"[^"]*",[ ]"level":[ ]"(?P<json>[A-Z]+)"
+    | (?P<command>error|warning):[ ]""",
+    re.VERBOSE,
+)
 
 
 def as_logged(line: str) -> str:
     """Return a job's line in which data forges no other line, controls no terminal and folds no lines away."""
     shown = printable(line.rstrip("\r"))
     return f"| {shown}" if shown.startswith(GROUP_MARKERS) else shown
+
+
+def level_of(line: str) -> int:
+    """Return the level at which a job has logged a line; INFO for a line that tells none."""
+    found = LEVEL.match(line)
+    name = found[found.lastgroup or 0].upper() if found else "INFO"
+    return logging.getLevelNamesMapping().get(name, logging.INFO)
 
 
 class EscapingLog:

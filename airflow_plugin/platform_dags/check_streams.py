@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_plugin.airflow_versions import AirflowFailException, conf
 from airflow_plugin.operators.platform_operator import OfPlatform
+from config_schema import names
 from config_schema.errors import StreamFactoryError
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ NAMED = 10
 
 
 class CheckStreams(OfPlatform):
-    """Lists quarantined rows, rows that are gone, and data that is late. Reads only."""
+    """Lists quarantined and lost rows, runs that fail, and data that is late; tells people what has changed."""
 
     ui_color = "#f3e8ff"
 
     def execute(self, context: Context) -> None:
         """Examine all streams, and fail with a list of what is wrong."""
         # Here, so that a parse does not load it.
+        from airflow_plugin.health.alerts import send_alerts
         from airflow_plugin.health.streams import platform_health
         from airflow_plugin.platform_dags.platform_metrics import send_health_metrics
         from airflow_plugin.settings import platform_settings
@@ -33,8 +35,10 @@ class CheckStreams(OfPlatform):
             settings = platform_settings(self.platform)
             health = platform_health(settings, dags=Path(conf.get("core", "dags_folder")))
         except StreamFactoryError as error:
+            send_health_metrics(names.platform_name(self.platform), None)
             raise AirflowFailException(f"{self.platform}: the streams cannot be judged: {error}") from None
         send_health_metrics(settings.platform_name, health)
+        send_alerts(settings, health)
         self.log.info("%s: %s", self.platform, health.fine)
         for found in health.problems[:LISTED]:
             self.log.error("%s", found)

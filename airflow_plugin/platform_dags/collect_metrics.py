@@ -1,4 +1,4 @@
-"""The task that tells, once a day, how much a platform's merge tables hold, and how fresh its streams are."""
+"""The task that reports, once a day, the size of a platform's merge tables, and how fresh its streams are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLLECT_METRICS = "collect_metrics"
 
 
 class CollectMetrics(OfPlatform):
-    """Reads the merge store, and tells Airflow's metrics; its log has the sums in any case."""
+    """Reads the merge store and sends Airflow's metrics; its log has the sums in any case."""
 
     ui_color = "#f3e8ff"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.definitions.asset import Asset
 from airflow.sdk.definitions.dag import DAG
 
@@ -28,6 +29,7 @@ from config_schema import names
 from config_schema.cron import schedule_fault
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from airflow.sdk.bases.timetable import BaseTimetable  # its name from Airflow 3.2 on
 
 HEALTH_DOC = "Fails where streams of platform `{}` need attention: rows quarantined or gone, data that is late."
@@ -44,8 +46,19 @@ EVERY_FIVE_MINUTES = "*/5 * * * *"
 AHEAD_OF_MERGES = 10_000  # which may be waiting for slots by the thousand
 CHECK_LIMIT = timedelta(minutes=4)
 JOB_LIMIT = timedelta(hours=1)
+ALL_DONE = "all_done"
 
 log = logging.getLogger(__name__)
+
+
+class AllDone(BaseOperator):
+    """The end of a run in which everything was done. The scheduler itself marks it, no worker runs it."""
+
+    ui_color = "#e8f7e4"
+    inherits_from_empty_operator = True
+
+    def execute(self, context: Context) -> None:
+        """Do nothing."""
 
 
 def platform_dags(settings: PlatformSettings) -> dict[str, DAG]:
@@ -112,12 +125,14 @@ def _infrastructure(settings: PlatformSettings) -> DAG:
     dag = _dag(settings, names.infrastructure_dag_id, "infrastructure", INFRASTRUCTURE_DOC, _schedule(settings))
     retried: dict[str, Any] = {"retries": 1, "retry_delay": RETRY_DELAY, "dag": dag}
 
-    # Rights that are to go, and metrics, wait for no success; but where anything failed the run has failed.
-    rules = {platform_jobs.APPLY_GRANTS: "all_done"}
+    # Each begins when the one before it has ended, whatever came of that: a stream that breaks one of them is one of
+    # many. Only what is archived must be retired by the model of today.
+    only_after = {platform_jobs.ARCHIVE: platform_jobs.SYNC}
     merge, tables, views, grants, archive = (
         PlatformTask(
             task_id=job.task,
-            trigger_rule=rules.get(job.task, "all_success"),
+            trigger_rule="all_done",
+            only_after=only_after.get(job.task),
             **_of_job(settings, job),
             **retried,
         )
@@ -131,7 +146,8 @@ def _infrastructure(settings: PlatformSettings) -> DAG:
         **retried,
     )
     merge >> tables >> views >> grants >> collect >> archive
-    archive.set_upstream([merge, tables, views, grants])
+    # Where anything failed the run has failed.
+    AllDone(task_id=ALL_DONE, dag=dag).set_upstream([merge, tables, views, grants, collect, archive])
     return dag
 
 

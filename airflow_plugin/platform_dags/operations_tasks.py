@@ -1,4 +1,4 @@
-"""The two tasks of a platform's operations DAG: what the run's conf asks for is checked, then done."""
+"""The two tasks of a platform's operations DAG: check the request in the run's conf, then perform it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from airflow_plugin.airflow_versions import AirflowFailException, DagRunTriggerE
 from airflow_plugin.jobs.operations import (
     ALLOW_DELETES,
     BY,
+    REASON,
     Action,
     Operation,
     operation,
+    run_id_with_deletes,
 )
 from airflow_plugin.jobs.platform_job import PlatformJob
+from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.routing import run_of
@@ -28,15 +31,16 @@ BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what view
 
 
 class CheckRequest(OfPlatform):
-    """Fails where the conf asks for what there is not, an action or a stream; else says in its log what it asks."""
+    """Fails if the conf names an action or a stream that does not exist; otherwise logs the request."""
 
     ui_color = "#fff6d8"
 
     def execute(self, context: Context) -> None:
         """Check what the run's conf asks for."""
-        asked = requested_operation(context)
-        with raise_as_airflow(self.platform):
-            self._check_stream(asked)
+        with failure_kept(context):
+            asked = requested_operation(context)
+            with raise_as_airflow(self.platform):
+                self._check_stream(asked)
         self.log.info("%s: %s", self.platform, asked)
 
     def _check_stream(self, asked: Operation) -> None:
@@ -55,7 +59,7 @@ class CheckRequest(OfPlatform):
 
 
 class Perform(PlatformTask):
-    """Does what the conf asks for, by a job that writes down who asked. `job` has the options that all have."""
+    """Performs the request with a job that records who made it. `job` has the options that all requests share."""
 
     def execute(self, context: Context) -> None:
         """Do what the run's conf asks for."""
@@ -66,7 +70,7 @@ class Perform(PlatformTask):
 
 
 def requested_operation(context: Context) -> Operation:
-    """Return the operation of a run. Raises AirflowFailException with everything that is wrong with its conf."""
+    """Return the operation of a run. Raises AirflowFailException with every problem of its conf."""
     run = context["dag_run"]
     if run.run_type == "asset_triggered":
         return BY_ITSELF
@@ -77,13 +81,13 @@ def requested_operation(context: Context) -> Operation:
 
 
 def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
-    """Return the job that does an operation."""
+    """Return the job that performs an operation."""
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
 def _command(asked: Operation) -> list[str]:
     store, _, dataset = (asked.stream_key or "").partition("#")
-    of_stream = [f"--store={store}", f"--by={asked.by}"]
+    of_stream = [f"--store={store}", f"--by={asked.by}", *([f"--reason={asked.reason}"] if asked.reason else [])]
     match asked.action:
         case Action.RESET_BATCH:
             return ["reset", *of_stream, *_dataset(dataset)]
@@ -103,12 +107,15 @@ def _dataset(name: str) -> list[str]:
 def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
     """Return a run of the stream's own DAG, so that the tasks after a merge follow this one too."""
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
-    run_id = names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
-    return run_of(dag_id, run_id, {ALLOW_DELETES: True, BY: asked.by})
+    return run_of(
+        dag_id,
+        run_id_with_deletes(run_id),
+        {ALLOW_DELETES: True, BY: asked.by} | ({REASON: asked.reason} if asked.reason else {}),
+    )
 
 
 class StreamMissing(StreamFactoryError):
-    """An operation is asked for of a stream that has no row.
+    """An operation is requested for a stream that has no row.
 
     Give the stream_key of a row: dagfactory streams list shows them.
     """
@@ -121,7 +128,7 @@ class StreamMissing(StreamFactoryError):
 
 
 class StreamNotActive(StreamFactoryError):
-    """A run is asked for of a stream that is paused or retired.
+    """A run is requested for a stream that is paused or retired.
 
     Set it to active first: dagfactory streams resume.
     """

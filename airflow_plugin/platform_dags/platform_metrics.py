@@ -7,18 +7,33 @@ from typing import TYPE_CHECKING
 
 from airflow_plugin import metrics
 from airflow_plugin.metrics import of_platform, of_stream, switched_on
+from config_schema.stream_health import HealthState
 
 if TYPE_CHECKING:
     from airflow_plugin.control.batch_table import TableSize
     from airflow_plugin.health.streams import Health
 
 
-def send_health_metrics(platform: str, health: Health) -> None:
-    """Tell what check_streams has found: how many streams are late, and how old the data of each is."""
+def send_health_metrics(platform: str, health: Health | None) -> None:
+    """Tell what check_streams has found: how many streams are late or fail, and how old the data of each is.
+
+    None: the streams could not be judged.
+    """
     if not switched_on():
         return
-    problems = len(health.problems)
-    counts = {metrics.STREAMS: health.known, metrics.LATE_STREAMS: health.late, metrics.PROBLEMS: problems}
+    if health is None:
+        metrics.send_from_task(of_platform(platform), {metrics.IS_JUDGED: 0}, {"platform": platform})
+        return
+    counts = {
+        metrics.STREAMS: len(health.verdicts),
+        metrics.LATE_STREAMS: health.late,
+        metrics.FAILING_STREAMS: health.count(HealthState.FAILING),
+        metrics.NEVER_SUCCEEDED: health.count(HealthState.NEVER_SUCCEEDED),
+        metrics.NEVER_RUN: health.count(HealthState.NEVER_RUN),
+        metrics.UNKNOWN_STREAMS: health.count(HealthState.UNKNOWN),
+        metrics.PROBLEMS: len(health.problems),
+        metrics.IS_JUDGED: 1,
+    }
     metrics.send_from_task(of_platform(platform), counts, {"platform": platform})
     for stream_key, age in health.ages.items():
         values = {metrics.AGE: age.seconds, metrics.LATE: age.late_seconds}

@@ -1,1 +1,1 @@
-"""The DAG that a row would give, without a database or an Airflow at work: candidates.py -> shown.py."""
+"""The DAG that a row would become, without a database or a running Airflow: candidates.py -> shown.py."""

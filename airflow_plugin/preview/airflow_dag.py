@@ -1,4 +1,4 @@
-"""The true DAG of a plan, and the pod that its merge task would ask for. Needs Airflow, which takes seconds to load."""
+"""The real DAG of a plan, and the pod that its merge task would request. Needs Airflow, which takes seconds to load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def built_by_airflow(plan: DagPlan) -> Built:
 
 
 def _pod(task: PodMergeOperator, dag_id: str) -> dict[str, Any]:
-    """Return the request that the task would send, with words in place of what differs from try to try."""
+    """Return the request that the task would send, with words in place of what differs per try."""
     from kubernetes.client import ApiClient
 
     worker = task.worker()

@@ -1,4 +1,4 @@
-"""What was made of a plan, by Airflow or without it."""
+"""The result of building a plan, with or without Airflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RUN_ID = "<run id>"
 
 @dataclass(frozen=True)
 class ShownTask:
-    """A task and those that may follow it; `operator` is empty where only the plan is known."""
+    """A task and those that may follow it; `operator` is empty if only the plan is known."""
 
     task_id: str
     operator: str
@@ -19,7 +19,7 @@ class ShownTask:
 
 @dataclass(frozen=True)
 class Built:
-    """What was made of a plan, and `by` what; `pod` is the manifest as Kubernetes gets it, None where it is unknown."""
+    """The result of building a plan, and `by` what; `pod` is the manifest for Kubernetes, None if it is unknown."""
 
     by: str
     tasks: tuple[ShownTask, ...]

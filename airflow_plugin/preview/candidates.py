@@ -28,7 +28,7 @@ STDIN = Path("-")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text that could be a row's config_json, and the settings that apply; `origin` says where it comes from."""
+    """A text that could be a row's config_json, and the settings that apply; `origin` says where it is from."""
 
     origin: str
     stream_key: str
@@ -60,11 +60,15 @@ def candidates_of_file(path: Path, platforms: Sequence[str] = ()) -> list[Candid
     """Return the configs of a JSON file with one or a list of them; `-` is stdin. Raises StreamFactoryError."""
     data = _read(path)
     found = [_of_data(config, path, None) for config in (data if isinstance(data, list) else [data])]
-    return [one for one in found if not platforms or one.settings.original_platform_name in platforms]
+    return [one for one in found if not platforms or _is_one_of(platforms, one.settings)]
+
+
+def _is_one_of(platforms: Sequence[str], settings: PlatformSettings) -> bool:
+    return any(names.is_platform(name, settings.original_platform_name) for name in platforms)
 
 
 def candidate_of_file(path: Path, model: Model | None = None) -> Candidate:
-    """Return the config of a JSON file, whatever it holds; `-` is stdin. Raises StreamFactoryError."""
+    """Return the config of a JSON file, whatever it contains; `-` is stdin. Raises StreamFactoryError."""
     return _of_data(_read(path), path, model)
 
 
@@ -99,7 +103,7 @@ def _of_data(data: Any, path: Path, model: Model | None) -> Candidate:
 
 
 def settings_for(original: str, model: Model | None) -> tuple[PlatformSettings, str]:
-    """Return the settings of the platform's file, or those that bootstrap would write, or none; and their origin."""
+    """Return the settings and their origin: the platform's file, what bootstrap would write, or none."""
     from airflow_plugin.bootstrap import platform_files
 
     path = settings_dir() / names.settings_file(names.platform_name(original))

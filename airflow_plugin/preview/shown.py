@@ -1,4 +1,4 @@
-"""A candidate's DAG as data: its plan, its next times, and what Airflow makes of it where Airflow is installed."""
+"""A candidate's DAG as data: its plan, its next times, and, if Airflow is installed, what Airflow makes of it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ShownDag:
 
 
 def shown_dag(candidate: Candidate, now: datetime, *, with_airflow: bool = True) -> ShownDag:
-    """Return a candidate's DAG. Raises ProblemsFound with everything for which the row would be quarantined."""
+    """Return a candidate's DAG. Raises ProblemsFound with every reason to quarantine the row."""
     plan = plan_of(candidate.stream_key, Row("active", candidate.config_json), candidate.settings, candidate.origin)
     built = _built(plan) if with_airflow else Built("the plan, without Airflow", _planned_tasks(), None)
     return ShownDag(candidate, plan, built, tuple(next_times(plan.schedule, plan.timezone, now)))

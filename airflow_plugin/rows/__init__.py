@@ -1,1 +1,1 @@
-"""From rows to plans: read the stream table, or what was last good of it, and evaluate each stream."""
+"""From rows to plans: reads the stream table, or its last good state, and evaluates each stream."""

@@ -1,4 +1,4 @@
-"""Streams -> what is made of them: each by its row or, where that is broken or gone, by the row that was last good."""
+"""Evaluates streams: each by its row or, if that is broken or gone, by the row that was last good."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Quarantined:
-    """What is wrong with a stream's row; `kept` says that its DAG goes on as the last good row has it."""
+    """The problems of a stream's row; `kept` says that its DAG stays as the last good row has it."""
 
     problems: tuple[Problem, ...]
     kept: bool
@@ -33,7 +33,7 @@ class Quarantined:
 
 @dataclass
 class Evaluation(Generic[Made]):
-    """What was made, by DAG id; the quarantined streams and all streams, by stream_key."""
+    """The results by DAG id; the quarantined streams and all streams, by stream_key."""
 
     made: dict[str, Made] = field(default_factory=dict)
     quarantined: dict[str, Quarantined] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Evaluation(Generic[Made]):
 def evaluate_streams(
     streams: Iterable[KnownStream], settings: PlatformSettings, make: Callable[[DagPlan], Made]
 ) -> Evaluation[Made]:
-    """Make something, a DAG or just its plan, of each stream. Whatever one stream does, the others come through."""
+    """Make something, a DAG or only its plan, of each stream. An error in one stream does not affect others."""
     result: Evaluation[Made] = Evaluation()
     # Of two streams with the same DAG id the one that had it keeps it.
     ordered = sorted(streams, key=lambda stream: (stream.good is None, stream.stream_key))
@@ -68,7 +68,7 @@ def row_place(platform: str, stream_key: str) -> str:
 
 
 class _Planned(NamedTuple):
-    """The plan of a row, or what is wrong with it; `where` names the row."""
+    """The plan of a row, or its problems; `where` names the row."""
 
     where: str
     plan: DagPlan | None
@@ -84,7 +84,7 @@ def _planned(stream_key: str, row: Row, settings: PlatformSettings) -> _Planned:
 
 
 def _made(planned: _Planned, make: Callable[[DagPlan], Made], made: dict[str, Made]) -> tuple[Problem, ...]:
-    """Add to `made` what comes of a plan, or else return what is wrong with its row."""
+    """Add the result of a plan to `made`, or return the problems of its row."""
     where, plan, problems = planned
     if plan is None:
         return problems
@@ -99,7 +99,7 @@ def _made(planned: _Planned, make: Callable[[DagPlan], Made], made: dict[str, Ma
 
 
 def _problems(error: Exception, where: str) -> tuple[Problem, ...]:
-    """Return what an error says of a row: whatever one row does to Airflow, the others load."""
+    """Return the problems for an error in a row: whatever one row does to Airflow, the others load."""
     if isinstance(error, ProblemsFound):
         return error.problems
     if isinstance(error, StreamFactoryError):
@@ -109,7 +109,7 @@ def _problems(error: Exception, where: str) -> tuple[Problem, ...]:
 
 
 def plan_of(stream_key: str, row: Row, settings: PlatformSettings, where: str) -> DagPlan:
-    """Return the plan of a row. Raises ProblemsFound with everything that is wrong with it."""
+    """Return the plan of a row. Raises ProblemsFound with every problem in it."""
     config = stream_config(row.config_json, where)
     problems = []
     if config.stream_key != stream_key:

@@ -1,7 +1,7 @@
-"""Which config a DAG was built from: a fingerprint in the DAG's text, by which it is known that Airflow has stored it.
+"""A fingerprint of a DAG's config in the DAG's text, which shows whether Airflow has stored that config.
 
-It stands in the text (`doc_md`) and so in the DAG as Airflow stores it. Two rows that say the same have the same one: a
-row whose JSON is only written differently makes no new version of its DAG.
+It is part of the text (`doc_md`), and so of the DAG as Airflow stores it. Two rows with the same content have the same
+one: if only the JSON of a row is written differently, its DAG gets no new version.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _CONFIG = re.compile(r"^Config `([0-9a-f]{12})` in `", re.MULTILINE)
 
 
 def config_digest(config: StreamConfig) -> str:
-    """Return what names a config in its DAG's text."""
+    """Return the digest that identifies a config in its DAG's text."""
     return hashlib.sha256(config.to_json().encode()).hexdigest()[:12]
 
 
 def fingerprint_of_doc(doc: str) -> str | None:
-    """Return the fingerprint in a DAG's text; None where it has none, as the DAG of a static file."""
+    """Return the fingerprint in a DAG's text; None if it has none, like the DAG of a static file."""
     found = _CONFIG.search(doc)
     return None if found is None else _fingerprint(found[1], f"\n{PAUSED}\n" in doc)
 
 
 def fingerprint_of_row(status: str, config_json: str) -> str | None:
-    """Return the fingerprint that the DAG of a row has; None where it has no DAG: it is retired, or cannot be read."""
+    """Return the fingerprint of a row's DAG; None without a DAG: the row is retired, or cannot be read."""
     if status == "retired":
         return None
     try:

@@ -1,9 +1,9 @@
-"""The streams as the factory last knew them: what a parse goes by when rows are away, gone or broken."""
+"""The last known state of the streams: what a parse uses if rows cannot be read, are gone or broken."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from airflow_plugin.rows.reading import TableRow
 
 
 class Row(NamedTuple):
-    """What a row says of its stream."""
+    """The content of a stream's row."""
 
     status: str
     config_json: str
@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class KnownStream:
-    """A stream that is not retired: its row, None where that is gone, and the row that last made a DAG."""
+    """A stream that is not retired: its row (None if it is gone), and the row that last made a DAG."""
 
     stream_key: str
     row: Row | None
@@ -28,9 +28,9 @@ class KnownStream:
 
 @dataclass(frozen=True)
 class LastGood:
-    """The streams by stream_key; `confirmed_at` (Unix seconds) is when the table was last seen to be so.
+    """The streams by stream_key; `confirmed_at` (Unix seconds) is when the table last had this state.
 
-    `settings` is the text of the settings that the streams were judged by; empty where there were none.
+    `settings` is the text of the settings by which the streams were evaluated; empty if there were none.
     """
 
     token: str
@@ -46,23 +46,28 @@ class LastGood:
 
     @property
     def ahead(self) -> float:
-        """Return by how many seconds the snapshot is stamped ahead of the clock: it was set back since, or is wrong."""
+        """Return by how many seconds the stamp is ahead of the clock: the clock was set back, or is wrong."""
         return max(0.0, self.confirmed_at - time.time())
 
     def is_younger_than(self, seconds: float) -> bool:
-        """Return whether the table was seen within the last `seconds`; nobody knows for one stamped ahead."""
+        """Return whether the table was seen within the last `seconds`; False for a stamp ahead of the clock."""
         return not self.ahead and self.age < seconds
 
     @property
     def gone(self) -> list[str]:
-        """The streams whose rows are not there any more, though they were never retired."""
+        """The streams of which the row is gone, though they were never retired."""
         return [key for key, stream in self.streams.items() if stream.row is None]
 
 
-def updated_streams(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) -> dict[str, KnownStream]:
-    """Return the streams of the rows; one whose row is gone without being retired stays, without a row."""
+def updated_streams(
+    known: Mapping[str, KnownStream], rows: Iterable[TableRow], purged: Collection[str] = ()
+) -> dict[str, KnownStream]:
+    """Return the streams of the rows; a stream stays, without a row, if its row is gone but it was not retired.
+
+    `purged` are streams that had been retired before their rows were deleted.
+    """
     found: dict[str, KnownStream] = {}
-    retired = set()
+    retired = set(purged)
     for key, status, config_json in rows:
         if status == "retired":
             retired.add(key)
@@ -75,7 +80,7 @@ def updated_streams(known: Mapping[str, KnownStream], rows: Iterable[TableRow]) 
 
 
 def merged(current: LastGood | None, seen: LastGood, own: Mapping[str, KnownStream]) -> LastGood:
-    """Return what to keep: what was `seen`, with what this shard and the other shards found good."""
+    """Return the state to store: what was `seen`, with what this shard and the other shards found good."""
     others = current.streams if current else {}
     streams = {
         key: own.get(key) or (replace(stream, good=others[key].good) if key in others else stream)

@@ -1,7 +1,7 @@
-"""The file of the last-good snapshot: the whole table, whatever the shard.
+"""The file of the last-good snapshot: the whole table, for all shards.
 
-A first line with the checksum of the others, a line with the platform's settings, then a line for each stream. It
-belongs to the user of the dag-processor, is replaced whole, and its configs are checked like those of rows.
+The first line has the checksum of the others, the second the platform's settings, then a line for each stream. It
+belongs to the user of the dag-processor and is replaced as a whole; its configs are checked like those of rows.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_snapshot(path: Path, platform: str) -> LastGood | None:
 
 
 def still_there(path: Path, snapshot: LastGood) -> bool:
-    """Return whether the file is still the one that was read: its first line is a checksum of the others."""
+    """Return whether the file is still the one that was read, by its first line, the checksum of the others."""
     try:
         with path.open("rb") as file:
             return snapshot.head != b"" and file.readline().rstrip(b"\n") == snapshot.head
@@ -69,14 +69,14 @@ def still_there(path: Path, snapshot: LastGood) -> bool:
 
 
 def confirm(path: Path, seen_at: float) -> None:
-    """Note when (Unix seconds) the table was last seen to be what the snapshot holds."""
+    """Record when (Unix seconds) the table last had the state in the snapshot."""
     os.utime(path, (seen_at, seen_at))
 
 
 def confirm_token(path: Path, token: str, seen_at: float) -> None:
-    """Note when (Unix seconds) the table was seen, if it still has the token that the snapshot was made of.
+    """Record when (Unix seconds) the table was seen, if it still has the snapshot's token.
 
-    Raises OSError where there is no snapshot, or it is not ours.
+    Raises OSError if there is no snapshot, or it is not ours.
     """
     with path.open("rb") as file:
         try:
@@ -88,7 +88,7 @@ def confirm_token(path: Path, token: str, seen_at: float) -> None:
 
 
 def write_snapshot(path: Path, platform: str, snapshot: LastGood) -> None:
-    """Replace the file whole, readable and writable by its owner only. Raises OSError."""
+    """Replace the file as a whole, readable and writable by its owner only. Raises OSError."""
     lines = [json.dumps(snapshot.settings), *map(_line, snapshot.streams.values())]
     body = "".join(f"{line}\n" for line in lines).encode()
     head = {
@@ -111,7 +111,7 @@ def write_snapshot(path: Path, platform: str, snapshot: LastGood) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Keep other shards and commands from changing the snapshot. Raises OSError, also after LOCK_SECONDS."""
+    """Prevent other shards and commands from changing the snapshot. Raises OSError, also after LOCK_SECONDS."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_uid != os.geteuid():
         # Else a command that root runs by hand would take the file away from Airflow's user.
@@ -157,7 +157,7 @@ class LastGoodUnusable(StreamFactoryError):
 
 
 class StreamNotGone(StreamFactoryError):
-    """A stream is to be forgotten whose row is not gone.
+    """A stream should be forgotten, but its row exists.
 
     Choose one of those that dagfactory platform last-good shows as gone.
     """
@@ -179,9 +179,9 @@ def snapshot_here(path: Path, platform: str) -> LastGood:
 
 
 def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None = None) -> list[str]:
-    """Forget streams whose rows are gone, all or those named; returns them.
+    """Forget streams of which the row is gone, all or the named ones; return them.
 
-    Raises StreamFactoryError, with nothing changed, if one that is named is not gone or the snapshot is not ours.
+    Raises StreamFactoryError, with nothing changed, if a named one is not gone or the snapshot is not ours.
     """
     snapshot_here(path, platform)
     try:
@@ -201,7 +201,7 @@ def forget_streams(platform: str, path: Path, stream_keys: frozenset[str] | None
 
 
 def forgotten_file(path: Path) -> Path:
-    """Return the file that names the streams forgotten last, a line each, for who parses only what has changed."""
+    """Return the file that lists the streams that were forgotten last, for the bundle."""
     return path.with_suffix(".forgotten")
 
 

@@ -1,4 +1,4 @@
-"""What a stream's DAG will be: a pure function of its config and its platform's settings. Knows no Airflow."""
+"""The content of a stream's DAG: a pure function of its config and its platform's settings. Knows no Airflow."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+")  # no l
 
 @dataclass(frozen=True)
 class DagPlan:
-    """All that build.py needs. `pod` is set where the job runs in one, else it runs as a child process.
+    """All that build.py needs. `pod` is set if the job runs in one; otherwise it runs as a child process.
 
-    `execution_timeout` and `deadline` are in seconds. Without `schedule` and `schedule_assets`, URIs of assets of which
-    any starts the DAG, only a trigger does. `notifier` reports failures and missed deadlines.
+    `execution_timeout` and `deadline` are in seconds. `schedule_assets` are URIs of assets, of which any starts the
+    DAG; without them and `schedule`, only a trigger does. `notifier` reports failures and missed deadlines.
     """
 
     dag_id: str
@@ -124,7 +124,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
 
 
 def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:
-    """Return the job's environment, by reference. The git token may be missing: a local path needs none."""
+    """Return the job's environment, by reference. The git token is optional: a local path needs none."""
     databases = (config.postgres_credential_secret_name, config.source_credential_secret_name)
     return _secret_variables(databases, config.git_credential_secret_name)
 
@@ -182,10 +182,10 @@ def _pod(config: StreamConfig, settings: PlatformSettings) -> PodPlace:
         name=names.pod_name(config.platform_name, config.stream_key),
         namespace=config.namespace_name,
         image=config.datasurface_docker_image,
-        image_pull_policy=config.image_pull_policy,
+        image_pull_policy=config.image_pull_policy or settings.image_pull_policy,
         image_pull_secrets=config.image_pull_secrets,
         service_account=config.service_account,
-        resources=config.resources,
+        resources=config.resources or settings.pod_resources,
         node_selector=config.node_selector,
         tolerations=config.tolerations,
         keep_failed=config.on_failed_pod == "keep",

@@ -11,7 +11,7 @@ from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
-APPLY_GRANTS = "apply_grants"
+SYNC, ARCHIVE = "model_merge", "archive_retired"
 NEEDED = (
     "git_repo_url",
     "git_repo_branch",
@@ -63,7 +63,7 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
     options = {
         "platform": settings.original_platform_name,
         "git-repo-url": settings.git_repo_url,
-        "branch": settings.git_repo_branch,
+        "branch": settings.git_repo_branch,  # its former name: images of earlier versions know no other
         "git-credential": settings.git_credential_secret_name,
         **({"least-tls": settings.least_tls} if settings.least_tls else {}),
     }
@@ -82,11 +82,11 @@ def infrastructure(settings: PlatformSettings) -> tuple[PlatformJob, ...]:
     """Return the jobs of the infrastructure DAG, in its order."""
     days = f"--retired-days={settings.archive_after_days}"
     return (
-        sync_job(settings, "model_merge"),
+        sync_job(settings, SYNC),
         merge_job(settings, "reconcile_tables", "tables"),
         merge_job(settings, "reconcile_views", "views", "reconcile"),
-        merge_job(settings, APPLY_GRANTS, "views", "grants"),
-        merge_job(settings, "archive_retired", "archive", days),
+        merge_job(settings, "apply_grants", "views", "grants"),
+        merge_job(settings, ARCHIVE, "archive", days),
     )
 
 
@@ -98,10 +98,10 @@ def place(settings: PlatformSettings, task: str) -> PodPlace | None:
         name=names.pod_name(settings.platform_name, task.replace("_", "-")),
         namespace=str(settings.namespace_name),
         image=str(settings.datasurface_docker_image),
-        image_pull_policy="IfNotPresent",
+        image_pull_policy=settings.image_pull_policy,
         image_pull_secrets=settings.allowed.image_pull_secrets,
         service_account=settings.service_account,
-        resources=None,
+        resources=settings.pod_resources,
         node_selector=None,
         tolerations=(),
         keep_failed=False,

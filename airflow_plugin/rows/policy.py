@@ -1,7 +1,7 @@
-"""Which rows the settings admit: who can write the stream table must not thereby run anything anywhere.
+"""Which rows the settings allow: whoever can write the stream table must not be able to run anything anywhere.
 
-Each key of a row that names a place or a power may have what the platform has itself, as bootstrap wrote it, or what
-`allowed` adds in the settings file. On the parse path for each row: plain look-ups.
+Each key of a row that names a place or a right may have the platform's own value, as bootstrap wrote it, or a value of
+`allowed` in the settings file. This runs in the parse for each row: plain look-ups only.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Refusal = tuple[str, str, str]  # the row's key, what is wrong, the settings' ke
 
 @dataclass(frozen=True)
 class Admitted:
-    """The settings as they are asked for each row."""
+    """The settings in the form that the check of each row needs."""
 
     values: Mapping[str, frozenset[Any]]
     merge_stores: frozenset[tuple[str, int, str]]
@@ -56,7 +56,7 @@ class Admitted:
 
 
 def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> list[Problem]:
-    """Return what the platform's settings do not allow of a row, each with the key that would.
+    """Return what the platform's settings do not allow of a row, each with the key that would allow it.
 
     `where` names the row.
     """
@@ -75,10 +75,10 @@ def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> li
 
 
 def source_hosts(settings: PlatformSettings) -> str:
-    """Return the producers' databases that a job may open, as its argument, with commas between them.
+    """Return the producers' databases that a job may open, as one argument, separated by commas.
 
-    Servers are host:port, files `file:/path`. There is always one `file:`, by which a job knows that no other file is
-    admitted: an older plugin says nothing of files.
+    Servers are host:port, files `file:/path`. There is always one `file:`, which tells a job that no other file is
+    allowed: an older plugin gives no files.
     """
     files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]
     return ",".join(dict.fromkeys((*settings.source_hosts, *settings.allowed.source_hosts, *(files or ["file:"]))))
@@ -162,7 +162,7 @@ def _too_often(schedule: str, shortest: int) -> Iterator[Refusal]:
 
 
 def _other_assets(config: StreamConfig, admitted: Admitted) -> Iterator[Refusal]:
-    """Yield assets of others: only streams of the platform come as often as the platform's own schedules."""
+    """Yield assets of others: only the platform's own streams run as often as its schedules allow."""
     own = names.dataset_asset(config.original_platform_name, "", "")[:-1]
     for index, asset in enumerate(config.schedule_assets):
         uri = names.asset_uri(asset)

@@ -1,4 +1,4 @@
-"""A platform's rows for the factory: one round trip at a parse, and in a worker only the row of the DAG at hand."""
+"""A platform's rows for the factory: one round trip in a parse, and in a worker only the row of its DAG."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER_SECONDS = 5.0  # connecting and reading; a parse that waits longer holds 
 
 
 class TableRow(NamedTuple):
-    """A row as it stands in the table, unchecked; config_json is empty for a retired stream."""
+    """A row of the table, unchecked; config_json is empty for a retired stream."""
 
     stream_key: str
     status: str
@@ -24,7 +24,7 @@ class TableRow(NamedTuple):
 
 
 class StreamTableRows(NamedTuple):
-    """What the stream table held; `rows` is None where its `token` is the one that was known already."""
+    """The content of the stream table; `rows` is None if its `token` is the known one."""
 
     token: str
     rows: tuple[TableRow, ...] | None
@@ -47,8 +47,14 @@ def read_rows(settings: PlatformSettings, stream_keys: Sequence[str]) -> list[Ta
     return [TableRow(*row) for row in _fetch(settings, "read_rows", {"stream_keys": list(stream_keys)})]
 
 
+def retired_before_gone(settings: PlatformSettings, stream_keys: Sequence[str]) -> frozenset[str]:
+    """Return which of these streams without a row had been retired. Raises StreamFactoryError."""
+    found = _fetch(settings, "read_retired_before_gone", {"stream_keys": list(stream_keys)})
+    return frozenset(key for (key,) in found)
+
+
 def candidate_keys(platform: str, dag_id: str) -> list[str]:
-    """Return the stream keys that can give the DAG id, in which `#` became `__`. Empty: it can be any stream's."""
+    """Return the stream keys for a DAG id, in which `#` became `__`. Empty: it can be any stream's."""
     start, end = f"{platform}__", "_ingestion"
     if not (dag_id.startswith(start) and dag_id.endswith(end)):
         return []

@@ -1,10 +1,10 @@
-"""What settings and streams there are; where file or table is down or lacks them, those of the last-good snapshot."""
+"""Loads settings and streams; if file or table cannot be read or lack them, those of the last-good snapshot."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_plugin.rows.last_good import (
@@ -20,7 +20,7 @@ from airflow_plugin.rows.last_good_file import (
     write_snapshot,
     writing,
 )
-from airflow_plugin.rows.reading import candidate_keys, read_rows, read_table
+from airflow_plugin.rows.reading import TableRow, candidate_keys, read_rows, read_table, retired_before_gone
 from airflow_plugin.settings import (
     PlatformSettings,
     SettingsMissing,
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Known:
-    """The streams, and where they are from: `age` (seconds) and `trouble` where that is the snapshot."""
+    """The streams, and their origin: `age` (seconds) and `trouble` if they are from the snapshot."""
 
     now: LastGood
     before: LastGood | None = None
@@ -53,12 +53,12 @@ class Known:
 
     @property
     def age(self) -> float:
-        """Seconds since the table was last seen to be so."""
+        """Seconds since the table last had this state."""
         return self.now.age
 
 
 def settings_for_parse(original: str) -> tuple[PlatformSettings, StreamFactoryError | None]:
-    """Return the platform's settings, or those last parsed by and what is wrong with their file.
+    """Return the platform's settings, or those of the last parse and the error in their file.
 
     Raises StreamFactoryError if the file cannot be used and there is no snapshot.
     """
@@ -97,15 +97,15 @@ def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
         return Known(before, before, error)
     seen = before.streams if before else {}
     if table.rows is not None:
-        seen = updated_streams(seen, table.rows)
+        seen = _updated(settings, seen, table.rows)
     return Known(LastGood(table.token, seen, time.time()), before)
 
 
 def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Known:
-    """Return the stream of a DAG id, for a worker, by its row; with `last_good` also by the snapshot.
+    """Return the stream of a DAG id, for a worker, from its row; with `last_good` also from the snapshot.
 
-    The snapshot holds all streams, so that reading it takes longer the more there are. It is read in any case if the
-    table cannot be read. Raises StreamFactoryError if neither has the row.
+    The snapshot contains all streams, so reading it takes longer the more there are. It is always read if the table
+    cannot be read. Raises StreamFactoryError if neither has the row.
     """
     keys = candidate_keys(settings.platform_name, dag_id)
     if not keys:
@@ -126,7 +126,25 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
             time.sleep(WORKER_PAUSE)
         else:
             known = _those(keys, snapshot) if snapshot else {}
-            return Known(LastGood("", updated_streams(known, rows), time.time()))
+            return Known(LastGood("", _updated(settings, known, rows), time.time()))
+
+
+def _updated(
+    settings: PlatformSettings, known: Mapping[str, KnownStream], rows: Sequence[TableRow]
+) -> dict[str, KnownStream]:
+    """Return the streams of the rows, without those that were purged after they were retired.
+
+    The history is read only if a row is gone.
+    """
+    gone = known.keys() - {row.stream_key for row in rows}
+    if not gone:
+        return updated_streams(known, rows)
+    try:
+        purged = retired_before_gone(settings, sorted(gone))
+    except StreamFactoryError as error:  # a table made elsewhere has no history; what is known of the stream stays
+        log.info("%s: whether they were purged is not known: %s", ", ".join(sorted(gone)[:3]), error)
+        purged = frozenset()
+    return updated_streams(known, rows, purged)
 
 
 def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:
@@ -134,7 +152,7 @@ def _those(keys: Iterable[str], snapshot: LastGood) -> dict[str, KnownStream]:
 
 
 def keep(settings: PlatformSettings, known: Known, own: Mapping[str, KnownStream]) -> None:
-    """Keep the streams for a parse that finds the table away; `own` are those of this shard, as they were judged."""
+    """Store the streams for a parse that cannot read the table; `own` are the evaluated ones of this shard."""
     platform, path = settings.platform_name, snapshot_path(settings.platform_name)
     try:
         with writing(path):

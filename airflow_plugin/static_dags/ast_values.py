@@ -1,4 +1,4 @@
-"""What reading a DAG file gives beside plain values: calls kept as data, imported names, and what cannot be read."""
+"""What reading a DAG file gives beside plain values: calls kept as data, imported names, and unreadable values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN = "(what cannot be read)"  # a key in a dict that something may have cha
 
 @dataclass(frozen=True)
 class Unread:
-    """A value that the syntax tree does not tell."""
+    """A value that the syntax tree does not contain."""
 
     line: int
     what: str
@@ -58,12 +58,12 @@ class Decorated:
 
 
 class TooMuch(Exception):
-    """A file takes more steps to follow than any that a person or a generator wrote."""
+    """A file takes more steps to read than any file of a person or a generator."""
 
 
 @dataclass
 class Steps:
-    """The steps that reading a file may still take."""
+    """The number of steps that reading a file may still take."""
 
     left: int = MOST_STEPS
 
@@ -76,9 +76,9 @@ class Steps:
 
 @dataclass
 class FileScope:
-    """What a file has made so far. `dags` are those whose `with` is open; inner scopes share all but the names.
+    """What a file has defined so far. `dags` are those with an open `with`; inner scopes share all but the names.
 
-    `skipped` has the ids of syntax nodes that are known not to run: a branch not taken, a loop over nothing.
+    `skipped` has the ids of syntax nodes that do not run: a branch that is not taken, a loop over nothing.
     """
 
     names: dict[str, Any] = field(default_factory=dict)

@@ -111,7 +111,7 @@ class StaticFiles:
 
 
 class StaticFileMissing(StreamFactoryError):
-    """There is no DAG file where static DAG files are to be read.
+    """There is no DAG file at the given path.
 
     Name a file, or a folder with *.py files.
     """

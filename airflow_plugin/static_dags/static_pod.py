@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from airflow_plugin.static_dags.ast_values import Made, Unread
 from airflow_plugin.static_dags.manifest import CannotRead, manifest
+from config_schema.images import usual_pull_policy
 
 PLAIN = {  # of the pod, by the operator's argument
     "image": "image",
@@ -137,7 +137,7 @@ def static_pod(task: Made, default: Callable[[str], Any]) -> StaticPod:
     read("image_pull_secrets", "image_pull_secrets", _pull_secrets)
     _read_secrets(task, values, unread)
     _read_ending(task, values, unread)
-    values.setdefault("image_pull_policy", usual_policy(values.get("image")))
+    values.setdefault("image_pull_policy", usual_pull_policy(str(values.get("image") or "")))
     others = tuple(key for key in task.kwargs if key not in KNOWN and key not in {*PLAIN, *LISTS} and task.kwargs[key])
     return StaticPod(**values, others=others, unread=unread)
 
@@ -196,11 +196,3 @@ def _read_ending(task: Made, values: dict[str, Any], unread: dict[str, Unread]) 
         unread["keep_failed"] = error.unread
         return
     values["keep_failed"] = parts != "delete_pod" if parts is not None else old is False
-
-
-def usual_policy(image: Any) -> str:
-    """Return Kubernetes' default pull policy for an image."""
-    tag = re.search(r":([^:/]+)$", image) if isinstance(image, str) else None
-    if isinstance(image, str) and "@" in image:
-        return "IfNotPresent"
-    return "Always" if tag is None or tag[1] == "latest" else "IfNotPresent"

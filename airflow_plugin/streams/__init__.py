@@ -1,1 +1,1 @@
-"""Streams by hand: rows read, changed and moved, each change checked first and kept in history."""
+"""Changes of streams by hand: rows are read, changed and moved; each change is checked first and recorded."""

@@ -1,4 +1,4 @@
-"""Changes to rows by hand: each is checked as the factory would check it before anything is written."""
+"""Changes of rows by hand: each is checked as the factory would check it, before anything is written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TooManyChanges(StreamFactoryError):
 
 
 class StatusRefused(StreamFactoryError):
-    """A stream is to be paused, resumed or retired, and cannot go that way from the status that it has.
+    """A stream cannot be paused, resumed or retired from its current status.
 
     See dagfactory streams history; a retired stream comes back by a rollback.
     """
@@ -55,7 +55,7 @@ class StatusRefused(StreamFactoryError):
 
 
 class ChangeMissing(StreamFactoryError):
-    """A stream's history has no change of the number that was given.
+    """A stream's history has no change with the given number.
 
     Choose one of those that dagfactory streams history shows.
     """
@@ -69,7 +69,7 @@ class ChangeMissing(StreamFactoryError):
 
 
 class ChangedMeanwhile(StreamFactoryError):
-    """A stream was changed by somebody else after it was read to be edited.
+    """Somebody else has changed a stream since it was read for editing.
 
     Look at it as it is now, and change that.
     """
@@ -82,7 +82,7 @@ class ChangedMeanwhile(StreamFactoryError):
 
 
 def assigned(config_json: str, assignments: Sequence[str]) -> str:
-    """Return the config with `key=value` set, the value as JSON or else as text; `key=` removes the key.
+    """Return the config with `key=value` set, the value as JSON, otherwise as text; `key=` removes the key.
 
     Raises ValueWrong for an assignment without `=`.
     """
@@ -99,9 +99,9 @@ def assigned(config_json: str, assignments: Sequence[str]) -> str:
 
 
 def status_changes(table: PlatformStreams, stream_keys: Iterable[str], word: str) -> list[RowChange]:
-    """Return the changes by which `pause`, `resume` or `retire` reaches its status.
+    """Return the changes with which `pause`, `resume` or `retire` sets its status.
 
-    Raises UnknownName for a stream that is not there, StatusRefused for one that cannot go that way.
+    Raises UnknownName for a stream that does not exist, StatusRefused if the status does not allow the change.
     """
     allowed, after = STATUS_CHANGES[word]
     changes = []
@@ -116,13 +116,13 @@ def status_changes(table: PlatformStreams, stream_keys: Iterable[str], word: str
 
 
 def to_version(table: PlatformStreams, stream_key: str, version_id: int) -> RowChange:
-    """Return the change to what a stream was after the change of this number. Raises ChangeMissing if unknown."""
+    """Return the change that restores a stream after the change with this number. Raises ChangeMissing."""
     version = version_of(table.history(stream_key, Page(only=[version_id])), stream_key, version_id)
     return RowChange(stream_key, version.after_config_json, version.after_status, "rollback")
 
 
 def version_of(history: Sequence[Version], stream_key: str, version_id: int) -> Version:
-    """Return the change of this number. Raises ChangeMissing if the history has none."""
+    """Return the change with this number. Raises ChangeMissing if the history has none."""
     for version in history:
         if version.id == version_id:
             return version
@@ -135,12 +135,16 @@ def problems_of(table: PlatformStreams, row: StreamRow) -> tuple[Problem, ...]:
 
 
 def apply(
-    table: PlatformStreams, changes: Sequence[RowChange], changed_by: str, owner: Owner | None = None
+    table: PlatformStreams,
+    changes: Sequence[RowChange],
+    changed_by: str,
+    owner: Owner | None = None,
+    reason: str | None = None,
 ) -> list[RowChange]:
-    """Check and write, in the open transaction; return what was written: rows that are so already are left out.
+    """Check and write, in the open transaction; return what was written, without rows that are so already.
 
-    `owner` tells which file has a DAG id now; it is asked for each row that begins to have a DAG.
-    Raises ProblemsFound with everything that is wrong with any of them, and writes nothing then.
+    `owner` returns the file that has a DAG id now; it is called for each row that gets a DAG. Raises ProblemsFound
+    with every problem of any of them, and writes nothing then.
     """
     rows = table.rows()
     wanted = [change for change in changes if _differs(rows.get(change.stream_key), change)]
@@ -149,7 +153,7 @@ def apply(
     if problems:
         raise ProblemsFound(table.name, problems)
     refuse_frequent_changes(table, [one.stream_key for one in wanted if one.status not in ("retired", "paused")])
-    table.write(wanted, changed_by=changed_by)
+    table.write(wanted, changed_by=changed_by, reason=reason)
     return wanted
 
 

@@ -34,9 +34,10 @@ class RowDifference:
 
 
 class NothingToCompare(StreamFactoryError):
-    """A stream has no earlier version to be compared with, or the model has no such stream.
+    """A stream has no earlier version to compare with, or the model has no such stream.
 
-    Compare it with a model (--model), or with one that has it; the next sync shows a stream that left as drift.
+    Compare it with a model (--model), or with one that has the stream; the next sync shows a stream that has left
+    as drift.
     """
 
     code = "DF3103"

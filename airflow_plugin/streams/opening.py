@@ -11,14 +11,15 @@ from psycopg2.extensions import connection as Connection
 from airflow_plugin.control.connection import connect
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamRow, StreamTable
+from airflow_plugin.platforms_here import unknown_platform
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn, platform_settings
-from config_schema.errors import StreamFactoryError, UnknownName
+from config_schema.errors import StreamFactoryError, UnknownName, VariableMissing
 
 LOCK_SECONDS = 30
 
 
 class StreamsNotRetired(StreamFactoryError):
-    """A platform's tables are to be dropped while streams of it are not retired.
+    """The tables of a platform cannot be dropped, because streams of it are not retired.
 
     Retire the platform first: dagfactory platform retire.
     """
@@ -59,7 +60,10 @@ class PlatformStreams(StreamTable):
 def reading(platform: str) -> Iterator[PlatformStreams]:
     """Open the stream table of the platform of this model name. Raises StreamFactoryError."""
     settings = platform_settings(platform)
-    dsn, where = merge_store_dsn(settings.platform_name)
+    try:
+        dsn, where = merge_store_dsn(settings.platform_name)
+    except VariableMissing as error:
+        raise unknown_platform(platform) or error from None
     with closing(connect(dsn, where)) as connection:
         yield PlatformStreams.of(connection, settings)
 

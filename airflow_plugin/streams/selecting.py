@@ -32,6 +32,21 @@ def selected(
     ]
 
 
+def chosen_keys(
+    rows: Iterable[StreamRow], named: Iterable[str], match: str | None, statuses: Collection[str]
+) -> list[str]:
+    """Return the keys that are named, and of the others those like `match` that have one of the statuses.
+
+    Raises ValueWrong for a pattern that no key is like, whatever its status.
+    """
+    if match is None:
+        return list(dict.fromkeys(named))
+    alike = selected(rows, match=match)
+    if not alike:
+        raise ValueWrong("--match", match, "is like no stream's key", "See dagfactory streams list --all")
+    return list(dict.fromkeys([*named, *(row.stream_key for row in alike if row.status in statuses)]))
+
+
 def _condition(text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
     if not sign:

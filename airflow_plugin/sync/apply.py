@@ -19,7 +19,7 @@ from airflow_plugin.sync.stores import ConnectedStore
 from config_schema.errors import StreamFactoryError
 from config_schema.model.compiled import CompiledModel
 from config_schema.sql.component_logins import ComponentRights, Grant
-from config_schema.sql.versions import Migration, Part, Standing
+from config_schema.sql.versions import Migration, Part, TablesVersion
 
 LOCK_SECONDS = 30
 
@@ -132,14 +132,15 @@ def _grant_lacking(session: ControlSession) -> list[Grant]:
     return ComponentRights(session.execute, session.platform, session.schema).grant_lacking()
 
 
-def table_versions(stores: Sequence[ConnectedStore]) -> dict[str, dict[Part, Standing]]:
+def table_versions(stores: Sequence[ConnectedStore]) -> dict[str, dict[Part, TablesVersion]]:
     """Return by platform which migrations its tables have."""
     return {
-        platform: {part: migrations.standing(session, part) for part in Part} for platform, session in _sessions(stores)
+        platform: {part: migrations.tables_version(session, part) for part in Part}
+        for platform, session in _sessions(stores)
     }
 
 
-def run_migrations(stores: Sequence[ConnectedStore]) -> Iterator[tuple[str, Standing, list[Migration]]]:
+def run_migrations(stores: Sequence[ConnectedStore]) -> Iterator[tuple[str, TablesVersion, list[Migration]]]:
     """Run the migrations that tables lack, each in a transaction of its own; yield what there was and what was run.
 
     Batch tables that are not there are left to the first job, which owns them then. Raises TablesTooOld where the login
@@ -147,7 +148,7 @@ def run_migrations(stores: Sequence[ConnectedStore]) -> Iterator[tuple[str, Stan
     """
     for platform, session in _sessions(stores):
         for part in Part:
-            found = migrations.standing(session, part)
+            found = migrations.tables_version(session, part)
             run: list[Migration] = []
             if part is Part.STREAMS or found.tables:
                 run = migrations.upgrade_part(session, found)

@@ -1,4 +1,4 @@
-"""What the wanted streams change in the rows of a stream table. Pure."""
+"""The difference between the wanted streams and the rows of a stream table. Pure."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class StreamChange:
-    """What becomes of one row: its status and config afterwards, and the keys that differ.
+    """The change of one row: its status and config afterwards, and the keys that differ.
 
-    Of a row that drifted: its status and config as the model wants them. `by_hand` says who changed the row.
+    For a row with drift: its status and config as the model wants them. `by_hand` says who changed the row.
     """
 
     kind: SyncAction
@@ -56,9 +56,9 @@ def stream_changes(
     *,
     overwrite_drift: bool = False,
 ) -> tuple[StreamChange, ...]:
-    """Return the changes by stream_key. `rows` are all rows; retired ones that are not wanted are left out.
+    """Return the changes by stream_key. `rows` are all rows; unwanted retired ones are left out.
 
-    A row that was changed `by_hand` is drift if the model differs from it, unless drift is to be overwritten.
+    A row that was changed `by_hand` is drift if the model differs from it, unless drift is overwritten.
     """
     present = {row.stream_key: row for row in rows}
     changes = [_wanted_change(config, present.get(key)) for key, config in wanted.items()]
@@ -72,7 +72,7 @@ def stream_changes(
 
 
 def _is_shadow(row: StreamRow) -> bool:
-    """Return whether a row is a trial's, which is not in the model and not to be retired."""
+    """Return whether a row is a trial's, which is not in the model and must not be retired."""
     return parsed(row.config_json).get("shadow") is True
 
 
@@ -101,7 +101,7 @@ def _wanted_change(config: StreamConfig, row: StreamRow | None) -> StreamChange:
 
 
 def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """Return the keys whose values differ, those of `after` first."""
+    """Return the keys with different values, those of `after` first."""
     keys = [*after, *(key for key in before if key not in after)]
     return tuple(
         FieldChange(key, before.get(key), after.get(key)) for key in keys if _text(before, key) != _text(after, key)
@@ -114,7 +114,7 @@ def _text(values: Mapping[str, Any], key: str) -> str | None:
 
 
 def parsed(config_json: str) -> dict[str, Any]:
-    """Return the keys of a row; empty if somebody made it something else than a JSON object, or nested it too deep."""
+    """Return the keys of a row; empty if it is not a JSON object, or nested too deep."""
     try:
         data = json.loads(config_json)
     except (ValueError, RecursionError):
@@ -123,7 +123,7 @@ def parsed(config_json: str) -> dict[str, Any]:
 
 
 def is_too_deep(data: Any, levels: int = MOST_LEVELS) -> bool:
-    """Return whether lists and objects stand in each other in more levels than a config may have."""
+    """Return whether lists and objects are nested deeper than a config may be."""
     if not isinstance(data, dict | list):
         return False
     inside = data.values() if isinstance(data, dict) else data

@@ -1,4 +1,4 @@
-"""What jobs read of the model, written by sync: only of a commit that jobs could check out themselves."""
+"""The part of the model that jobs read, written by sync: only for a commit that jobs could check out themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN_COMMIT = 12
 
 @dataclass
 class JobModelSync:
-    """The job models that a sync is to write; `notes` say which it cannot, and `changes` what it has written."""
+    """The job models that a sync must write; `notes` are about those it cannot, `changes` what it has written."""
 
     commit: str
     models: JobModels
@@ -27,7 +27,7 @@ class JobModelSync:
     changes: dict[str, JobModelChange] = field(default_factory=dict)
 
     def write(self, session: ControlSession, name: str) -> None:
-        """Write the job model of the platform of that name, if it is one of these, in the caller's transaction."""
+        """Write the job model of the named platform, if it is one of these, in the caller's transaction."""
         for platform in self.platforms:
             if platform.name == name:
                 rows = self.models.of(name)
@@ -36,10 +36,11 @@ class JobModelSync:
 
 
 def job_models(source: CommittedModel, stores: Iterable[ConnectedStore]) -> JobModelSync:
-    """Return the job models that are not as the commit wants them, and that jobs may have.
+    """Return the job models that differ from the commit, and that jobs may use.
 
-    A job runs no commit that its branch does not have, and asks git for that. What is written here is not asked for
-    again, so the branch is looked at before: a commit that it does not have, or that cannot be seen, is left to git.
+    A job does not run a commit that its branch does not have; with git it checks that itself. What is written here
+    is not checked again, so the branch is checked before: a commit that it does not have, or that cannot be seen,
+    is left to git.
     """
     stores = list(stores)
     lacking = [one for store in stores for one in store.platforms if _lacks(store, one, source.commit)]
@@ -63,7 +64,7 @@ def _lacks(store: ConnectedStore, platform: Platform, commit: str) -> bool:
 
 
 def _refusal(source: CommittedModel, repository: GitRepository) -> str | None:
-    """Return why jobs are to read the commit by git; None if they need not."""
+    """Return why jobs must read the commit from git; None if they need not."""
     place = f"branch {repository.branch} of {repository.url}"
     try:
         if source.is_on(repository):

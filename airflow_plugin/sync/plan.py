@@ -1,4 +1,4 @@
-"""What a sync would do, platform by platform, as data."""
+"""The plan of a sync, platform by platform, as data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from config_schema.model import Platform
 
 @dataclass(frozen=True)
 class PlatformPlan:
-    """The changes of one platform's rows, and the commit that its jobs run before and after."""
+    """The changes of one platform's rows, and its jobs' commit before and after."""
 
     platform: str  # as in the model
     changes: tuple[StreamChange, ...]
@@ -35,12 +35,12 @@ class PlatformPlan:
 
     @property
     def drift(self) -> tuple[StreamChange, ...]:
-        """Rows that were changed by hand, and that stay so."""
+        """Rows that were changed by hand and stay like that."""
         return tuple(change for change in self.changes if change.kind is SyncAction.DRIFT)
 
     @property
     def adopted(self) -> tuple[str, ...]:
-        """The keys of rows that were changed by hand to what the model says now."""
+        """The keys of rows that were changed by hand to what the model contains now."""
         return tuple(c.stream_key for c in self.changes if c.kind is SyncAction.UNCHANGED and c.by_hand is not None)
 
     @property
@@ -56,7 +56,7 @@ class PlatformPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sync of one commit of the model, over all platforms asked for."""
+    """The plan for one commit of the model, over all requested platforms."""
 
     commit: str
     platforms: tuple[PlatformPlan, ...]
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def drifted(self) -> bool:
-        """Whether rows were changed by hand and stay so."""
+        """Whether rows were changed by hand and stay like that."""
         return any(platform.drift for platform in self.platforms)
 
     def counts(self) -> dict[str, int]:
@@ -145,7 +145,7 @@ def platform_plan(
 
 
 def row_changes(plan: PlatformPlan) -> list[RowChange]:
-    """Return what the plan writes, as the stream table takes it."""
+    """Return the rows that the plan writes, in the form of the stream table."""
     return [
         RowChange(change.stream_key, change.config_json, change.status, change.kind.value) for change in plan.writes
     ]

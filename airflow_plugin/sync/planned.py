@@ -1,12 +1,14 @@
-"""The merge stores of a sync, opened, and its plan: those of the model's platforms, and of platforms that left it."""
+"""The open merge stores of a sync, and its plan: of the model's platforms, and of platforms that have left it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 
 from airflow_plugin.sync.apply import compiled_by_platform
+from airflow_plugin.sync.effects_found import Effects, read_effects
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
@@ -18,7 +20,7 @@ from config_schema.model import Platform
 
 @dataclass(frozen=True)
 class Planned:
-    """What `apply` takes; `left` are the platforms that the model had at the commit applied last, and has no more.
+    """What `apply` takes; `left` are the platforms that have left the model since the commit applied last.
 
     `lacks_compiled` says that a platform has no compiled model of the commit yet, which its jobs need.
     """
@@ -29,6 +31,7 @@ class Planned:
     left: tuple[str, ...]
     lacks_compiled: bool
     model_at: Callable[[str], Model]
+    effects: Effects
 
 
 @contextmanager
@@ -47,23 +50,26 @@ def planned(
         model_at = _model_at(plan, source, stores)
         left = () if names else tuple(_left(plan, source, model_at))
         if not left:
-            yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at)
+            effects = read_effects(plan, source.model, model_at, stores)
+            yield Planned(stores, graph, plan, (), _lacks_compiled(source, stores), model_at, effects)
             return
     # Opened again: all of a sync's stores are locked in one order.
     graph |= {platform.name: {} for platform in left}
     with merge_stores((*platforms, *left), environment) as stores:
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
         gone = tuple(platform.name for platform in left)
-        yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), _model_at(plan, source, stores))
+        model_at = _model_at(plan, source, stores)
+        effects = read_effects(plan, source.model, model_at, stores)
+        yield Planned(stores, graph, plan, gone, _lacks_compiled(source, stores), model_at, effects)
 
 
 def _model_at(plan: Plan, source: CommittedModel, stores: Iterable[ConnectedStore]) -> Callable[[str], Model]:
-    """Return what gives the models that platforms run now: by what was compiled of them where they are code."""
+    """Return a reader of the models that platforms run now: from what was compiled if they are code."""
     commits = commits_before(plan)
     known = {
         commit: [one for found in compiled_by_platform(stores, commit).values() for one in found] for commit in commits
     }
-    return lambda commit: source.model_at(commit, known.get(commit, ()))
+    return cache(lambda commit: source.model_at(commit, known.get(commit, ())))
 
 
 def _lacks_compiled(source: CommittedModel, stores: Iterable[ConnectedStore]) -> bool:
@@ -74,7 +80,7 @@ def _lacks_compiled(source: CommittedModel, stores: Iterable[ConnectedStore]) ->
 
 
 def _left(plan: Plan, source: CommittedModel, model_at: Callable[[str], Model]) -> Iterator[Platform]:
-    """Yield each platform that left once, as the model had it at a commit that platforms still run."""
+    """Yield each platform that has left once, as in the model of a commit that platforms still run."""
     seen = {platform.name for platform in source.model.ecosystem.platforms}
     for commit in commits_before(plan):
         # A commit whose model cannot be had is refused by name before anything is applied (safety.py).

@@ -1,4 +1,4 @@
-"""What a sync refuses unless it is asked to: going back in the model's history, and changes that data cannot follow."""
+"""What a sync refuses by default: going back in the model's history, and changes that data cannot follow."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RollbackRefused(StreamFactoryError):
 
 
 class LastModelMissing(StreamFactoryError):
-    """The model that was applied last cannot be had, so that nobody can tell which changes data cannot follow.
+    """The model that was applied last cannot be read, so nobody knows which changes data cannot follow.
 
     Nothing: each job refuses such changes of its own tables.
     """
@@ -52,14 +52,14 @@ class LastModelMissing(StreamFactoryError):
 
 @dataclass(frozen=True)
 class Incompatible:
-    """A dataset (`Store1.customers`) and what of it changes so that its merge tables cannot follow."""
+    """A dataset (`Store1.customers`), and a change that its merge tables cannot follow."""
 
     dataset: str
     what: str
 
 
 def refuse_rollback(plan: Plan, descends_from: Callable[[str], bool]) -> None:
-    """Raise RollbackRefused if a platform has a commit that the plan's does not descend from."""
+    """Raise RollbackRefused if the plan's commit does not descend from a platform's commit."""
     for commit, platform in commits_before(plan).items():
         if not descends_from(commit):
             raise RollbackRefused(platform, plan.commit, commit)
@@ -71,11 +71,13 @@ def refuse_incompatible(
     model_at: Callable[[str], Model],
     allowed: Collection[str],
     warned: Callable[[StreamFactoryError], None] | None = None,
+    loaded: Collection[str] | None = None,
 ) -> None:
     """Raise ProblemsFound for incompatible changes of datasets not `allowed` by name (`Store1.customers`).
 
-    If the model of the commit applied last is lost, for instance because its branch was rewritten, `warned` is called;
-    if it is None, or if a retry can help, StreamFactoryError is raised.
+    Keys and types of a dataset that is not `loaded` anywhere may change, because its first load creates the table.
+    None: it is not known which are. If the model of the commit applied last is lost, for example because its branch
+    was rewritten, `warned` is called; if it is None, or if a retry can help, StreamFactoryError is raised.
     """
     problems = []
     for commit in commits_before(plan):
@@ -86,7 +88,7 @@ def refuse_incompatible(
                 raise
             warned(LastModelMissing(commit, error))
             continue
-        for found in incompatible_changes(before.ecosystem, after.ecosystem):
+        for found in incompatible_changes(before.ecosystem, after.ecosystem, loaded):
             if found.dataset not in allowed:
                 todo = f"Take it back, or let it through with --allow-incompatible {found.dataset}"
                 problems.append(
@@ -97,7 +99,7 @@ def refuse_incompatible(
 
 
 def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
-    """Raise ProblemsFound for new streams with the DAG id of a static file; with `owner` None nothing is looked up."""
+    """Raise ProblemsFound for new streams with the DAG id of a static file; without `owner` nothing is checked."""
     problems = [
         problem
         for platform in plan.platforms
@@ -111,8 +113,13 @@ def refuse_clashes(plan: Plan, owner: Owner | None) -> None:
         raise ProblemsFound("model", problems)
 
 
-def incompatible_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Incompatible]:
-    """Yield changed keys, columns that no longer hold every value, and datasets that are gone though in use."""
+def incompatible_changes(
+    before: Ecosystem, after: Ecosystem, loaded: Collection[str] | None = None
+) -> Iterator[Incompatible]:
+    """Yield changed keys, columns that cannot contain every value any more, and missing datasets in use.
+
+    Of datasets that are not `loaded`, if that is known, only the last.
+    """
     old, new = _datasets(before), _datasets(after)
     used = {
         f"{sink.datastore}.{sink.dataset}": workspace.name
@@ -123,7 +130,7 @@ def incompatible_changes(before: Ecosystem, after: Ecosystem) -> Iterator[Incomp
     for name, dataset in old.items():
         if name not in new and name in used:
             yield Incompatible(name, f"it is gone, and workspace {used[name]} used it")
-        elif name in new:
+        elif name in new and (loaded is None or name in loaded):
             yield from _changes(name, dataset, new[name])
 
 

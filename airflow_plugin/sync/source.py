@@ -22,7 +22,7 @@ SHOWN_COMMIT = 12
 
 
 class ModelAt(Protocol):
-    """Gives the model at a commit; `known` is what was compiled of it, if anything."""
+    """Returns the model at a commit; `known` is what was compiled of it, if anything."""
 
     def __call__(self, commit: str, known: Iterable[CompiledModel] = (), /) -> Model:
         """Return the model at a commit."""
@@ -30,7 +30,7 @@ class ModelAt(Protocol):
 
 @dataclass(frozen=True)
 class CommittedModel:
-    """A checked model and the commit it was read from: what the jobs will check out."""
+    """A checked model and its commit: what the jobs will use."""
 
     model: Model
     commit: str
@@ -49,18 +49,19 @@ class CommittedModel:
 
 
 def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform, ...]:
-    """Return the platforms of these names, in the model's order, or all. Raises UnknownName if unknown."""
-    wanted, known = set(chosen), [platform.name for platform in model.ecosystem.platforms]
+    """Return the platforms of these names, either of each, in the model's order, or all. Raises UnknownName."""
+    known = [platform.name for platform in model.ecosystem.platforms]
+    wanted = {names.meant_platform(name, known) for name in chosen}
     for name in sorted(wanted.difference(known)):
         raise UnknownName("--platform", "platform", name, known, "the model")
     return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)
 
 
 def model_of_folder(folder: Path, compiled_file: Path | None = None) -> CommittedModel:
-    """Return the model in `folder`. Raise StreamFactoryError if it is not just what was committed.
+    """Return the model in `folder`. Raises StreamFactoryError if it differs from what was committed.
 
-    A model that is code is evaluated as it was committed, without what else stands in the folder; or no code is run,
-    and it is what stands in `compiled_file`.
+    A model that is code is evaluated as it was committed, without other files of the folder; or no code runs, and
+    `compiled_file` has the model.
     """
     commit = commit_of(folder)
     repository, inside = place_of(folder)
@@ -83,8 +84,7 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
 def model_of_repository(url: str, branch: str, token: str | None, compiled_file: Path | None = None) -> CommittedModel:
     """Return the model at the head of a branch, or at the commit that was compiled.
 
-    It is fetched into a folder that is gone afterwards. No code is run if there is to be a `compiled_file`. Raise
-    StreamFactoryError.
+    It is fetched into a temporary folder. No code runs if there is a `compiled_file`. Raises StreamFactoryError.
     """
     before = None if compiled_file is None else _read_compiled(compiled_file)
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
@@ -102,13 +102,13 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
 
 
 def _is_on_branch(repository: GitRepository, commit: str) -> bool:
-    """Return whether the branch that jobs read has the commit; Raises GitError where that cannot be seen."""
+    """Return whether the branch of the jobs has the commit. Raises GitError if that cannot be seen."""
     token = os.environ.get(names.secret_variable(repository.credential, "token"))
     return is_on_branch(repository.url, repository.branch, commit, token)
 
 
 class ModelNotCompiled(StreamFactoryError):
-    """A model is code (eco.py), what it gives is not recorded, and its code may not be run beside the secrets here.
+    """A model is code (eco.py), its output is not recorded, and its code may not run beside the secrets here.
 
     Compile it where there are no secrets: dagfactory model compile; then run dagfactory sync --compiled.
     """
@@ -117,7 +117,7 @@ class ModelNotCompiled(StreamFactoryError):
 
 
 def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Model, CompiledModel | None]:
-    """Return the checked model of a checkout, and what its code gave where it is code."""
+    """Return the checked model of a checkout, and the output of its code if it is code."""
     if not is_code(folder):
         return load_model(folder), None
     made = compiled(folder, commit) if compiled_file is None else _read_compiled(compiled_file)
@@ -129,7 +129,7 @@ def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Mode
 
 
 def _read_compiled(path: Path) -> CompiledModel | None:
-    """Return what dagfactory model compile wrote; None where there is no such file."""
+    """Return what dagfactory model compile wrote; None without such a file."""
     try:
         return compiled_from_json(path.read_text("utf-8"), str(path))
     except FileNotFoundError:

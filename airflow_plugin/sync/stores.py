@@ -1,4 +1,4 @@
-"""The merge stores of the platforms: where their DSN comes from, and one connection for all platforms in one store."""
+"""The merge stores of the platforms: the origin of their DSN, and one connection for all platforms in one store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAST_TLS_VARIABLE = "DAGFACTORY_LEAST_TLS"
 
 @dataclass(frozen=True)
 class ConnectedStore:
-    """An open connection, and the platforms whose tables are behind it; `where` names the DSN's origin."""
+    """An open connection, and the platforms with tables behind it; `where` names the DSN's origin."""
 
     where: str
     connection: Connection
@@ -62,9 +62,9 @@ def merge_stores(platforms: Iterable[Platform], environment: Mapping[str, str]) 
 
 
 def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return (origin, DSN): DAGFACTORY_<PLATFORM>_DSN, else the model with its secret's variables.
+    """Return (origin, DSN): DAGFACTORY_<PLATFORM>_DSN, otherwise the model with its secret's variables.
 
-    TLS is as the model says, or DAGFACTORY_LEAST_TLS if that is stronger. Raises StreamFactoryError.
+    TLS is that of the model, or DAGFACTORY_LEAST_TLS if that is stronger. Raises StreamFactoryError.
     """
     return store_dsn(platform.name, platform.merge_store, environment)
 

@@ -1,6 +1,6 @@
-"""What can be asked of a stream beside another config: by its row's status, or by triggering a DAG.
+"""Actions on a stream other than changing its config: by its row's status, or by triggering a DAG.
 
-The api-server works on no batch and no view itself: the platform's operations DAG does, with a checked conf.
+The api-server itself works on no batch and no view: the platform's operations DAG does, with a checked conf.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from config_schema.errors import UnknownName
 LONGEST_NAME = 200  # of a user, in a conf
 
 
-def change_status(user: User, settings: PlatformSettings, key: str, word: str) -> dict[str, Any]:
-    """Pause, resume or retire; what came of it. Raises StreamFactoryError."""
+def change_status(
+    user: User, settings: PlatformSettings, key: str, word: str, reason: str | None = None
+) -> dict[str, Any]:
+    """Pause, resume or retire a stream; return the result. Raises StreamFactoryError."""
     after = STATUS_CHANGES[word][1]
 
     def changing(table: PlatformStreams, now: queries.RowVersion | None) -> RowChange | None:
@@ -44,22 +46,22 @@ def change_status(user: User, settings: PlatformSettings, key: str, word: str) -
         except UnknownName as error:  # which lists the others, that the user may not see
             raise Conflict(error.what, "Look at the stream's history") from error
 
-    parse = change_row(user, settings, key, None, changing)
+    parse = change_row(user, settings, key, None, changing, reason)
     return {"what": f"{key} is {after} {'now' if parse else 'already'}", "parse": parse}
 
 
-def trigger(user: User, settings: PlatformSettings, stream: StreamFacts) -> dict[str, Any]:
+def trigger(user: User, settings: PlatformSettings, stream: StreamFacts, reason: str | None = None) -> dict[str, Any]:
     """Start a run of the stream's DAG. Raises Refused."""
     if stream.status != "active":
         raise Conflict(f"{stream.stream_key} is {stream.status}: its merge task would skip", "Resume it first")
     user.must_trigger(stream.dag_id)
-    resting = _standing(stream.dag_id, 409)
+    paused = _is_paused(stream.dag_id, 409)
     with writing(settings) as table:
         refuse_frequent_changes(table, [stream.stream_key])
-        queries.note_action(table.session, stream.stream_key, "trigger", user.name)
+        queries.note_action(table.session, stream.stream_key, "trigger", user.name, reason)
         run_id = _triggered(user, stream.dag_id, None)
     what = f"{stream.dag_id} is triggered"
-    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+    return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id
 
 
 def operate(
@@ -70,16 +72,16 @@ def operate(
     asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
     conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
-    resting = _standing(dag_id, 503)
+    paused = _is_paused(dag_id, 503)
     with writing(settings) as table:  # so that two who ask at once are not both the first
         refuse_frequent_changes(table, [stream.stream_key])
         _refuse_what_waits(dag_id, conf)
         run_id = _triggered(user, dag_id, conf)
     what = f"{dag_id} is asked for {action} of {stream.stream_key}"
-    return {"what": f"{what}, and waits: it is paused in Airflow" if resting else what} | run_id
+    return {"what": f"{what}, and waits: it is paused in Airflow" if paused else what} | run_id
 
 
-def _standing(dag_id: str, status: int) -> bool:
+def _is_paused(dag_id: str, status: int) -> bool:
     """Return whether the DAG is paused. Raises Refused if Airflow has no such DAG."""
     with create_session(scoped=False) as session:
         dag = session.get(DagModel, dag_id)
@@ -89,7 +91,7 @@ def _standing(dag_id: str, status: int) -> bool:
 
 
 def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
-    """Refuse a request while a run waits: nobody fills the queue that all streams share. Raises Refused."""
+    """Refuse a request while a run waits, so that nobody fills the queue that all streams share. Raises Refused."""
     with create_session(scoped=False) as session:
         waiting = session.execute(
             select(DagRun.run_id, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.state.in_(("queued", "running")))

@@ -1,6 +1,6 @@
-"""Before anything of a request is looked at: who asks, from which site, and how much.
+"""Checks each request before anything of it is read: who sends it, from which site, and how large it is.
 
-An ASGI layer around the whole app, so that no route, no static file and no unknown path is without it.
+It is an ASGI layer around the whole app, so it covers every route, static file and unknown path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Gate:
-    """Lets a request through, with its user in `request.state`, or answers 401, 403 or 413."""
+    """Passes a request on, with its user in `request.state`, or answers 401, 403 or 413."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -57,7 +57,7 @@ async def _log_in(request: Request) -> None:
 
 
 def _check_site(request: Request) -> None:
-    """Refuse other sites: their pages can send our cookie, but not JSON, and not without their origin."""
+    """Refuse other sites: their pages can send our cookie, but no JSON, and not without their origin."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise OtherSite("the body is not said to be JSON", "Send Content-Type: application/json")
@@ -73,7 +73,7 @@ def _check_site(request: Request) -> None:
 
 
 def _is_ours(origin: str, request: Request) -> bool:
-    """Return whether host and port are ours, or those that Airflow says; a proxy may have another scheme."""
+    """Return whether host and port are ours, or those that Airflow knows; a proxy may have another scheme."""
     theirs, base = urlsplit(origin), urlsplit(conf.get("api", "base_url", fallback=""))
     if theirs.scheme not in DEFAULT_PORTS:
         return False

@@ -1,4 +1,4 @@
-"""The stream that a path names, once it is sure that the user may see it."""
+"""The stream in a path, after the check that the user may see it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KeyPath = Annotated[str, Path(max_length=255, description="A stream_key, URL-enc
 
 
 def platform_for(user: User, platform: str) -> PlatformSettings:
-    """Return a platform of which the user may see its own DAGs, or any stream.
+    """Return a platform if the user may see its own DAGs, or any of its streams.
 
     Raises Refused: 403 before it says whether there is such a platform.
     """

@@ -46,10 +46,10 @@ log = logging.getLogger(__name__)
 
 
 class SafeJSON(JSONResponse):
-    """An answer that half a surrogate pair in a row, a model or a request does not turn into a 500."""
+    """An answer in which an unpaired surrogate of a row, a model or a request does not cause a 500."""
 
     def render(self, content: Any) -> bytes:
-        """Return JSON in UTF-8, or with escapes where a text is none that UTF-8 can hold."""
+        """Return JSON in UTF-8, or with escapes if a text cannot be encoded in UTF-8."""
         try:
             return super().render(content)
         except UnicodeEncodeError:
@@ -63,7 +63,7 @@ class ProblemJSON(SafeJSON):
 
 
 def as_answer(error: StreamFactoryError, sees_servers: bool = False) -> JSONResponse:
-    """Return the answer that an error becomes: its type, title, status and detail, and what we say of it beside."""
+    """Return the answer for an error: its type, title, status and detail, and our additional fields."""
     status, where, todo = _status(error), error.where, error.todo
     what = outage(error, sees_servers)["what"] if error.where else error.what
     problems: list[dict[str, Any]] = []
@@ -109,19 +109,19 @@ def problem_dict(problem: Problem) -> dict[str, Any]:
 
 
 def problem_dicts(problems: Iterable[Problem]) -> list[dict[str, Any]]:
-    """Return the first problems, each with bounded texts: a row can hold any number of mistakes of any length."""
+    """Return the first problems, with their texts cut: a row can contain any number of mistakes of any length."""
     return [problem_dict(one) for one in islice(problems, MOST_PROBLEMS)]
 
 
 def shortened(text: str) -> str:
-    """Return a text cut to the longest that an answer holds."""
+    """Return a text cut to the longest that an answer contains."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def handle_errors(app: FastAPI, sees_servers: Callable[[Request], bool]) -> None:
-    """Answer every error of the app in the same form; what nobody foresaw stays Airflow's 500.
+    """Answer every error of the app in the same form; an unexpected one stays Airflow's 500.
 
-    `sees_servers` says whether who asks may see an error's private part.
+    `sees_servers` says whether the user may see an error's private part.
     """
 
     @app.exception_handler(StreamFactoryError)

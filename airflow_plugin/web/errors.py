@@ -1,4 +1,4 @@
-"""Why a request is not answered as it asks: a class for each status, and for each thing that a client does about it."""
+"""Why a request is refused: a class for each status, and for each reaction of a client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from config_schema.errors import StreamFactoryError
 
 
 class Refused(StreamFactoryError):
-    """A request cannot be answered as it asks.
+    """A request cannot be answered.
 
     Change the request as the error says.
     """
@@ -22,7 +22,7 @@ class Refused(StreamFactoryError):
 
 
 class RequestInvalid(Refused):
-    """A request has parameters or a body that are not as the description of the API says.
+    """The parameters or the body of a request do not match the description of the API.
 
     Correct what the problems say; api/openapi.json describes every request.
     """
@@ -48,9 +48,9 @@ class LoginNeeded(Refused):
 
 
 class NotAllowed(Refused):
-    """The user may not see, edit, trigger or create what the request is about.
+    """The user may not see, edit, trigger or create the object of the request.
 
-    Ask who gives rights in Airflow; for creating streams a role of creator_roles.
+    Ask whoever grants rights in Airflow; to create streams, a role of creator_roles is needed.
     """
 
     code = "DF4004"
@@ -61,7 +61,7 @@ class NotAllowed(Refused):
 
 
 class OtherSite(Refused):
-    """A request that changes something may have been caused by a page of another site.
+    """A request that changes something may come from a page of another site.
 
     Use Airflow's own pages; a program sends Content-Type: application/json and a bearer token.
     """
@@ -71,7 +71,7 @@ class OtherSite(Refused):
 
 
 class NotThere(Refused):
-    """There is no such platform, stream, run or path, or none for this user.
+    """A platform, stream, run or path does not exist, or the user may not see it.
 
     Look in the list that the error names.
     """
@@ -81,7 +81,7 @@ class NotThere(Refused):
 
 
 class Conflict(Refused):
-    """A stream is not, or is no longer, as the request takes it to be.
+    """A stream is not, or is no longer, in the state that the request assumes.
 
     Look at the stream as it is now, and change that.
     """
@@ -91,7 +91,7 @@ class Conflict(Refused):
 
 
 class BodyTooLong(Refused):
-    """A request's body is longer than the API takes.
+    """A request's body is longer than the API accepts.
 
     Send less at once.
     """
@@ -105,7 +105,7 @@ class BodyTooLong(Refused):
 
 
 class DagNotThere(Refused):
-    """Airflow has no DAG at present that the request needs.
+    """Airflow does not have the DAG that the request needs.
 
     Wait until the dag-processor has parsed it, or look at its import errors.
     """
@@ -119,9 +119,9 @@ class DagNotThere(Refused):
 
 
 class NothingAnswers(Refused):
-    """No merge store, or not Airflow's metadata database, answers.
+    """A merge store, or Airflow's metadata database, does not answer.
 
-    See that the server is up; the log of the api-server has more.
+    Check that the server is running; the log of the api-server has more.
     """
 
     code = "DF4010"
@@ -129,9 +129,9 @@ class NothingAnswers(Refused):
 
 
 class Unroutable(Refused):
-    """The API has no such path, or the path takes no such method.
+    """The API has no such path, or the path does not support the method.
 
-    See api/openapi.json for what there is.
+    See api/openapi.json for the paths and methods.
     """
 
     code = "DF4011"
@@ -139,3 +139,15 @@ class Unroutable(Refused):
     def __init__(self, status: int, what: str) -> None:
         self.status = status
         super().__init__(what, "See api/openapi.json for what there is")
+
+
+class SettingsUnusable(StreamFactoryError):
+    """The settings file of a platform cannot be used, so that nothing is known of its streams.
+
+    Run dagfactory doctor, which says why.
+    """
+
+    code = "DF4012"
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file, "this settings file cannot be used", "Run dagfactory doctor, which says why")

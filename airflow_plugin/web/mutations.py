@@ -1,4 +1,4 @@
-"""Changes to a platform's stream table for a user: under its lock, checked as the commands check, kept in history."""
+"""Changes of a platform's stream table for a user: under its lock, checked like those of commands, with history."""
 
 from __future__ import annotations
 
@@ -37,11 +37,16 @@ Changing = Callable[[PlatformStreams, queries.RowVersion | None], RowChange | No
 
 
 def change_row(
-    user: User, settings: PlatformSettings, key: str, version: int | None, changing: Changing
+    user: User,
+    settings: PlatformSettings,
+    key: str,
+    version: int | None,
+    changing: Changing,
+    reason: str | None = None,
 ) -> dict[str, Any] | None:
-    """Write what `changing` makes of the row, and have its file parsed; return what came of that, as the API shows it.
+    """Write the row that `changing` returns, and have its file parsed; return the result as the API shows it.
 
-    None where it was no change. `version` is the one that the user has seen, None where that does not matter. Raises
+    Returns None if nothing changed. `version` is the one that the user has seen, None if it does not matter. Raises
     StreamFactoryError.
     """
     with writing(settings) as table:
@@ -49,7 +54,7 @@ def change_row(
         if version is not None and (now is None or now.number != version):
             raise Conflict("the stream was changed meanwhile", "Look at it as it is now, and change that")
         wanted = changing(table, now)
-        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of)
+        written = [] if wanted is None else apply(table, [wanted], user.name, owner_of, reason)
     forget(settings)
     if not written:
         return None
@@ -59,7 +64,7 @@ def change_row(
 
 @contextmanager
 def writing(settings: PlatformSettings) -> Iterator[PlatformStreams]:
-    """Open the stream table with everybody else locked out; commit at the end, unless an error is raised."""
+    """Open the stream table with all others locked out; commit at the end, unless an error is raised."""
     with _named_login(settings), pool(settings).write() as connection:
         table = PlatformStreams.of(connection, settings)
         with locked(table, LOCK_SECONDS):
@@ -68,7 +73,7 @@ def writing(settings: PlatformSettings) -> Iterator[PlatformStreams]:
 
 @contextmanager
 def _named_login(settings: PlatformSettings) -> Iterator[None]:
-    """Say which login of the api-server may not write, and which variable gives it another."""
+    """Say which login of the api-server may not write, and which variable sets another one."""
     try:
         yield
     except MergeStoreError as error:
@@ -80,7 +85,7 @@ def _named_login(settings: PlatformSettings) -> Iterator[None]:
 
 
 def config_text(config: dict[str, Any]) -> str:
-    """Return a config as sync writes it. Raises ProblemsFound for what JSON cannot hold, or no config has."""
+    """Return a config as sync writes it. Raises ProblemsFound for what JSON or a config cannot contain."""
     if is_too_deep(config):
         what = f"it is nested deeper than {MOST_LEVELS} levels"
         raise ProblemsFound("config", [NOT_NESTED_TOO_DEEP.problem("config", "", what, "Send the keys of a config")])

@@ -1,8 +1,9 @@
-"""Asking Airflow to parse the files of changed streams, until it has stored what their rows say.
+"""Requests to Airflow to parse the files of changed streams, until it has stored the content of their rows.
 
-A request is what Airflow's `PUT /parseDagFile` writes. One is not always enough: it is lost while the file is parsed; a
-DAG that was stored less than `min_serialized_dag_update_interval` ago is not stored again, and one that is gone is
-taken for deleted only at a parse `stale_dag_threshold` after the last that had it. So a thread looks, and asks again.
+A request is what Airflow's `PUT /parseDagFile` writes. One is not always enough: it is lost if the file is being
+parsed; a DAG that was stored less than `min_serialized_dag_update_interval` ago is not stored again; and a DAG that is
+gone is removed only in a parse `stale_dag_threshold` after the last one that had it. So a thread checks, and asks
+again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """The files that Airflow is asked to parse; `note` says why it is not asked, where somebody may wonder."""
+    """The files that Airflow is asked to parse; `note` says why it is not asked, if somebody may wonder."""
 
     files: tuple[str, ...] = ()
     note: str | None = None
@@ -47,9 +48,9 @@ class Asked:
 
 @dataclass
 class Following:
-    """A file that is to be parsed until its DAGs are as they are needed, by DAG id.
+    """A file to parse until its DAGs, by DAG id, have the needed state.
 
-    `version` counts what was wanted; `asked_version` is the one that Airflow was asked for.
+    `version` counts the changes; `asked_version` is the one that Airflow was asked for.
     """
 
     wanted: dict[str, str | None] = field(default_factory=dict)
@@ -62,9 +63,10 @@ class Following:
 
 
 def ask_to_parse(user: User, platform: str, fingerprints: Mapping[str, str | None]) -> Asked:
-    """Have the files of changed streams parsed, as far as the user may; `fingerprints` are by stream_key.
+    """Have the files of changed streams parsed, if the user may; `fingerprints` are by stream_key.
 
-    None stands for a stream whose DAG is to go. A user may ask for a file who may edit all of its DAGs, as in Airflow.
+    None means that a stream's DAG must be removed. As in Airflow, a user may ask for a file if they may edit all of
+    its DAGs.
     """
     wanted = {names.dag_id(platform, key): fingerprint for key, fingerprint in fingerprints.items()}
     with create_session(scoped=False) as session:
@@ -96,7 +98,7 @@ def _follower() -> Follower:
 
 
 class Follower:
-    """A thread of this process that asks for files, and looks what came of it."""
+    """A thread of this process that asks for files to be parsed, and checks the result."""
 
     def __init__(self) -> None:
         self._state = threading.Condition()
@@ -104,7 +106,7 @@ class Follower:
         self._thread: threading.Thread | None = None
 
     def follow(self, platform: str, file: DagFile, wanted: Mapping[str, str | None]) -> None:
-        """Ask for the file as soon as may be, and until its DAGs are as they are needed."""
+        """Ask for the file as soon as possible, and until its DAGs have the needed state."""
         with self._state:
             one = self._files.setdefault((platform, file), Following())
             one.wanted.update(wanted)
@@ -125,7 +127,7 @@ class Follower:
                 self._put_off(platform, file, version)
 
     def _due(self) -> dict[tuple[str, DagFile], int]:
-        """Wait until a file is due, and return those that are, with the versions of what is needed."""
+        """Wait until a file is due, and return the due ones, with the versions that are needed."""
         with self._state:
             while True:
                 now = time.monotonic()
@@ -151,7 +153,7 @@ class Follower:
             one.asked_version, one.asked_at, one.parsed_before = version, time.monotonic(), at
 
     def _put_off(self, platform: str, file: DagFile, version: int) -> None:
-        """Look again later, or no more: all is stored, or it has been too long."""
+        """Check again later, or stop: everything is stored, or it has taken too long."""
         with self._state:
             one, now = self._files[platform, file], time.monotonic()
             if one.version != version:  # wanted meanwhile: `follow` has said when
@@ -167,7 +169,7 @@ class Follower:
 
 
 def _request(file: DagFile) -> None:
-    """Write a request, as Airflow's API does; nothing is to do where there is one that waits."""
+    """Write a request, as Airflow's API does; nothing if one is waiting."""
     try:
         with create_session(scoped=False) as session:
             session.add(DagPriorityParsingRequest(bundle_name=file.bundle, relative_fileloc=file.path))

@@ -1,4 +1,4 @@
-"""Who may do what: Airflow's rights on the DAG of a stream, and for new streams a role named in the settings."""
+"""Who may do what: Airflow's rights on the DAG of a stream, and for new streams a role that the settings name."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Right = Literal["GET", "PUT"]
 
 
 class User:
-    """Who asks, and what Airflow's auth manager lets them do."""
+    """The user of a request, and what Airflow's auth manager allows them."""
 
     def __init__(self, user: Any) -> None:
         self._user = user
 
     @property
     def name(self) -> str:
-        """As it stands in the history of streams."""
+        """The name, as in the history of streams."""
         return str(self._user.get_name())
 
     @property
     def can_create(self) -> bool:
-        """Whether one of the user's roles is among `[stream_factory] creator_roles`, in whatever case."""
+        """Whether one of the user's roles is in `[stream_factory] creator_roles`, in upper or lower case."""
         return not creator_roles().isdisjoint(role.lower() for role in _roles(self._user))
 
     def may(self, right: Right, dag_ids: Collection[str]) -> set[str]:
-        """Return those of the DAGs, existing or not, on which the user has the right."""
+        """Return the DAGs, existing or not, on which the user has the right."""
         manager, found = get_auth_manager(), set()
         for team, of_team in _by_team(dag_ids).items():
             found |= manager.filter_authorized_dag_ids(dag_ids=of_team, user=self._user, method=right, team_name=team)
@@ -52,9 +52,9 @@ class User:
         return in_role and bool(self.may(EDIT, {dag_id}))
 
     def may_see_servers(self, platform: str) -> bool:
-        """Return whether the user may see what server and user a session of the platform (derived name) is for.
+        """Return whether the user may see the server and user of a session of the platform (derived name).
 
-        These are the people who may edit the platform's own DAGs, administrators among them.
+        These are the people who may edit the platform's own DAGs, including administrators.
         """
         return bool(self.may(EDIT, {names.health_dag_id(platform)}))
 

@@ -1,10 +1,10 @@
-"""The platforms: those with a settings file here, and how each stands."""
+"""The platforms with a settings file here, and the state of each."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
 from airflow_plugin.web.error_responses import outage
-from airflow_plugin.web.errors import NotThere
+from airflow_plugin.web.errors import NotThere, SettingsUnusable
 from airflow_plugin.web.permissions import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
 from airflow_plugin.web.stream_status import Card, card, instant
@@ -50,15 +50,30 @@ class PlatformState:
 
 
 def known_platforms() -> dict[str, PlatformSettings]:
-    """Return the platforms by derived name; one with a broken settings file is left out: see `dagfactory doctor`."""
-    found: dict[str, PlatformSettings] = {}
+    """Return the platforms by derived name; those with a broken settings file are `broken_platforms`."""
+    found = (settings for _, settings in _settings_files() if settings is not None)
+    return {settings.platform_name: settings for settings in found}
+
+
+def broken_platforms(user: User, platform: str = "") -> list[PlatformState]:
+    """Return the platforms whose settings file cannot be used and of which the user may see anything; only `platform`.
+
+    Nothing is known of their streams.
+    """
+    found = [path for path, settings in _settings_files() if settings is None]
+    named = [(path.name.removesuffix(names.settings_file("")), path.name) for path in found]
+    return [
+        PlatformState(PlatformSettings(original_platform_name=name), trouble=SettingsUnusable(file))
+        for name, file in named
+        if platform in ("", name) and user.may(READ, {names.health_dag_id(name)})
+    ]
+
+
+def _settings_files() -> Iterator[tuple[Path, PlatformSettings | None]]:
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
         with suppress(FileNotFoundError):  # just taken away
             state = path.stat()
-            settings = _settings(path, state.st_mtime_ns, state.st_size)
-            if settings is not None:
-                found[settings.platform_name] = settings
-    return found
+            yield path, _settings(path, state.st_mtime_ns, state.st_size)
 
 
 def named_platform(platform: str) -> PlatformSettings:
@@ -69,8 +84,11 @@ def named_platform(platform: str) -> PlatformSettings:
     return found[platform]
 
 
-def standings(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
-    """Return each platform of which the user may see anything, queried in parallel: one outage delays no other."""
+def platform_states(user: User, platforms: Collection[PlatformSettings]) -> list[PlatformState]:
+    """Return each platform of which the user may see anything.
+
+    They are queried in parallel, so that one outage delays no other.
+    """
     dags = dags_of(one.platform_name for one in platforms)
     with ThreadPoolExecutor(TOGETHER) as threads:
         asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]
@@ -80,9 +98,11 @@ def standings(user: User, platforms: Collection[PlatformSettings]) -> list[Platf
         if trouble is not None and not isinstance(trouble, StreamFactoryError):
             raise trouble
         streams = () if trouble else tuple(answer.result().values())
-        readable = user.may(READ, {one.dag_id for one in streams})
+        # Whoever may see a stream of a platform that is down is to see that it is down.
+        of_airflow = {dag_id for dag_id in dags if dag_id.startswith(f"{settings.platform_name}__")}
+        readable = user.may(READ, of_airflow if trouble else {one.dag_id for one in streams})
         seen = [one for one in streams if one.dag_id in readable]
-        if not seen and not user.may(READ, {names.health_dag_id(settings.platform_name)}):
+        if not readable and not user.may(READ, {names.health_dag_id(settings.platform_name)}):
             continue
         cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
         sees_servers = trouble is not None and user.may_see_servers(settings.platform_name)

@@ -1,4 +1,4 @@
-"""A few open connections to each merge store, which no request can hold or wait for longer than some seconds."""
+"""A few open connections to each merge store; no request can hold or wait for one longer than some seconds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Connections to one merge store; lent to one thread at a time."""
+    """Connections to one merge store; each is used by one thread at a time."""
 
     def __init__(self, dsn: str, where: str) -> None:
         self._dsn, self._where = dsn, where
@@ -119,7 +119,7 @@ class Pool:
 
 
 class _Broken(MergeStoreError):
-    """A connection that lay idle had been cut off meanwhile."""
+    """An idle connection that was cut off meanwhile."""
 
 
 def pool(settings: PlatformSettings) -> Pool:
@@ -128,7 +128,7 @@ def pool(settings: PlatformSettings) -> Pool:
 
 
 def read(settings: PlatformSettings, work: Callable[[ControlSession], Result]) -> Result:
-    """Return what `work` gives for a session on the platform's tables that can only read. Raises StreamFactoryError."""
+    """Return the result of `work` on a session that can only read the platform's tables. Raises StreamFactoryError."""
     return pool(settings).read(lambda connection: work(ControlSession.of(connection, settings)))
 
 
@@ -145,7 +145,7 @@ def _prepare(connection: Connection, where: str, readonly: bool) -> None:
 
 
 def _look(connection: Connection) -> None:
-    """Do nothing: preparing the connection has asked the server already."""
+    """Do nothing: preparing the connection has contacted the server already."""
 
 
 @contextmanager

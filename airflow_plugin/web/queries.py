@@ -104,7 +104,7 @@ def last_batches(session: ControlSession) -> dict[str, LastBatchRow]:
     rows = session.run_if_created(STATEMENTS["last_batches"])
     return {
         key: LastBatchRow(LastLook(*look), None if counts[0] is None else (counts[0], counts[1], counts[2], counts[3]))
-        for key, look, counts in ((row[0], row[1:6], row[6:]) for row in rows)
+        for key, look, counts in ((row[0], row[1:8], row[8:]) for row in rows)
     }
 
 
@@ -128,12 +128,14 @@ def batches_of_run(session: ControlSession, stream_key: str, run_id: str) -> lis
 def results(
     session: ControlSession, runs: Sequence[tuple[str, str]], *, whole: bool
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the result of each run (stream_key, run id) that has committed something or found nothing.
+    """Return the result of each run (stream_key, run id) that a job has left one of.
 
     Datasets are left out unless `whole` is set: lists show totals.
     """
     values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
+    # By themselves: an older job has made no such table.
     rows = session.run_if_created(STATEMENTS["results"], values)
+    rows += session.run_if_readable(STATEMENTS["run_results"], values)
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 
 
@@ -156,11 +158,19 @@ def row_version(session: ControlSession, stream_key: str) -> RowVersion | None:
     return None
 
 
-def note_action(session: ControlSession, stream_key: str, action: str, changed_by: str) -> None:
+def note_action(
+    session: ControlSession, stream_key: str, action: str, changed_by: str, reason: str | None = None
+) -> None:
     """Write to the history that somebody asked for something; never commits."""
     values = {"stream_key": stream_key, "action": action, "changed_by": changed_by}
     where = names.stream_history_table(session.platform)
-    session.run(STATEMENTS["note_action"], values, where=where)
+    session.run(STATEMENTS["note_action"], values, where=where, **StreamTable(session).reason_parts(reason))
+
+
+def has_distrusted_strategy(session: ControlSession, stream_key: str) -> bool | None:
+    """Return whether an audit has put a strategy off for a dataset of the stream; None if that may not be read."""
+    rows = session.run_if_readable(STATEMENTS["has_distrusted_strategy"], {"stream_key": stream_key})
+    return bool(rows[0][0]) if rows else None
 
 
 def views(session: ControlSession, tables: Sequence[str]) -> list[ViewRow]:

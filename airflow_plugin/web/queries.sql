@@ -22,6 +22,7 @@ ORDER BY stream.stream_key COLLATE "C"
 -- Of each stream: when it was last equal to its source, its open batch, and the counts of the last committed one.
 SELECT stream.stream_key::text, coalesce(seen.last_checked_at, last.batch_end_time),
     open.batch_id, open.batch_status, left(open.error, 2000), last.batch_id,
+    open.batch_end_time, open.retryable,
     last.records_inserted, last.records_updated, last.records_deleted, last.total_records
 FROM {stream_table} AS stream
 LEFT JOIN {counter} seen ON seen.key = stream.stream_key
@@ -31,7 +32,7 @@ LEFT JOIN LATERAL (
     WHERE m.key = stream.stream_key AND m.batch_status = 'committed' ORDER BY m.batch_id DESC LIMIT 1
 ) last ON true
 LEFT JOIN LATERAL (
-    SELECT m.batch_id, m.batch_status, m.error FROM {metrics} m
+    SELECT m.batch_id, m.batch_status, m.error, m.batch_end_time, m.retryable FROM {metrics} m
     WHERE m.key = stream.stream_key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
 
@@ -73,8 +74,14 @@ FROM (
 WHERE number = 1 OR size <= 300000
 ORDER BY batch_id DESC
 
+-- name: run_results
+-- What each of some runs did, or why it failed; of runs of an older job nothing.
+SELECT key, run_id, result_json - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
+FROM {run_results}
+WHERE (key, run_id) IN (SELECT * FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]))
+
 -- name: results
--- What each of some runs did; the counter has the newest word on a stream's last one.
+-- The same of batches, also of an older job; the counter has the newest word on a stream's last run.
 SELECT wanted.key, wanted.run_id, coalesce(seen.last_result_json, batch.result_json)
     - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
 FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
@@ -110,11 +117,14 @@ WHERE stream.stream_key = %(stream_key)s
 -- Something was asked for that is no change of the row.
 INSERT INTO {history_table} (
     stream_key, change, changed_by, changed_at, model_commit,
-    before_config_json, before_status, after_config_json, after_status
+    before_config_json, before_status, after_config_json, after_status {reason_column}
 )
 SELECT stream_key, %(action)s, %(changed_by)s, statement_timestamp(), NULL,
-       config_json, status, config_json, status
+       config_json, status, config_json, status {reason}
 FROM {stream_table} WHERE stream_key = %(stream_key)s
+
+-- name: has_distrusted_strategy
+SELECT EXISTS (SELECT FROM {row_maps} WHERE key = %(stream_key)s AND distrusted IS NOT NULL)
 
 -- name: views
 -- The views that read merge tables, and which, through as many views as there are between; with their comments.

@@ -1,4 +1,4 @@
-"""What the plugin registers in Airflow: the app, made at the first request, and an entry and tabs in the UI."""
+"""What the plugin registers in Airflow: the app, created at the first request, and an entry and tabs in the UI."""
 
 from __future__ import annotations
 

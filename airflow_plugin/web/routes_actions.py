@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status, operate, trigger
 from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
-from airflow_plugin.web.permissions import EDIT, UserDep
+from airflow_plugin.web.permissions import EDIT, READ, UserDep
+from airflow_plugin.web.request_state import request_state
 
 router = APIRouter(
     responses={
@@ -19,7 +20,15 @@ router = APIRouter(
     }
 )
 
+RunPath = Annotated[str, Path(max_length=250)]
 Asked = Literal["trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust"]
+
+
+@router.get("/streams/{platform}/{key}/requests/{run_id}", response_model=schemas.RequestState)
+def request(user: UserDep, platform: PlatformPath, key: KeyPath, run_id: RunPath) -> dict[str, Any]:
+    """Return how far the run of the operations DAG is that an action on the stream has started."""
+    _, stream = stream_for(user, READ, platform, key)
+    return request_state(stream, run_id)
 
 
 @router.post("/streams/{platform}/{key}/actions/{action}", response_model=schemas.ActionAnswer)
@@ -27,7 +36,7 @@ def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body
     """Do it, and write the user's name to the stream's history."""
     settings, stream = stream_for(user, EDIT, platform, key)
     if action == "trigger":
-        return trigger(user, settings, stream)
+        return trigger(user, settings, stream, body.reason)
     if action in ("pause", "resume", "retire"):
-        return change_status(user, settings, key, action)
+        return change_status(user, settings, key, action, body.reason)
     return operate(user, settings, stream, action, body.reason)

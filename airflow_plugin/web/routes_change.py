@@ -1,4 +1,4 @@
-"""Streams created, changed, retired and taken back; each is checked as the factory will check it."""
+"""Streams are created, changed, retired and rolled back; each change is checked as the factory will check it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
 
 @router.put("/streams/{platform}/{key}", response_model=schemas.StreamDetail)
 def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.ChangedStream) -> dict[str, Any]:
-    """Give a stream another config. Its status stays."""
+    """Give a stream another config. Its status does not change."""
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
 
@@ -77,14 +77,14 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
 
 @router.delete("/streams/{platform}/{key}", response_model=schemas.ActionAnswer)
 def retire(user: UserDep, platform: PlatformPath, key: KeyPath) -> dict[str, Any]:
-    """Retire a stream: its DAG goes; its row, batches and merge tables stay."""
+    """Retire a stream: its DAG is removed; its row, batches and merge tables stay."""
     settings, _ = stream_for(user, EDIT, platform, key)
     return change_status(user, settings, key, "retire")
 
 
 @router.post("/streams/{platform}/{key}/rollback", response_model=schemas.StreamDetail)
 def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Rollback) -> dict[str, Any]:
-    """Make a stream what it was after an earlier change, status and config."""
+    """Restore a stream as it was after an earlier change, status and config."""
     settings, _ = stream_for(user, EDIT, platform, key)
 
     def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
@@ -98,9 +98,9 @@ def rollback(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.
 
 
 def _refuse_what_is_not_seen(table: PlatformStreams, wanted: RowChange) -> None:
-    """Refuse a key that is taken by what the user may not see, without saying by what.
+    """Refuse a key that is in use by something that the user may not see, without saying by what.
 
-    A wrong config is refused for itself before that, so that it tells nothing of keys. Raises StreamFactoryError.
+    An invalid config is refused before that, so that it reveals nothing about keys. Raises StreamFactoryError.
     """
     if problems := problems_of_change(table, wanted):
         raise ProblemsFound(table.name, problems)

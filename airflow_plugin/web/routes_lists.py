@@ -13,7 +13,7 @@ from airflow_plugin.web import schemas
 from airflow_plugin.web.error_responses import outage
 from airflow_plugin.web.errors import NothingAnswers
 from airflow_plugin.web.permissions import UserDep
-from airflow_plugin.web.platforms import PlatformState, known_platforms, standings
+from airflow_plugin.web.platforms import PlatformState, broken_platforms, known_platforms, platform_states
 from airflow_plugin.web.runs import success_rates
 from airflow_plugin.web.seen import Seen, seen_of
 from airflow_plugin.web.serializers import fitting, page
@@ -26,6 +26,7 @@ from airflow_plugin.web.stream_status import (
 from airflow_plugin.web.throughput import rows_changed_of
 
 FIRST = 20  # of a kind in the overview
+WORRYING: tuple[State, ...] = ("late", "set_aside", "failing", "never_succeeded", "unknown")
 
 router = APIRouter()
 
@@ -43,22 +44,26 @@ def me(user: UserDep) -> dict[str, Any]:
 @router.get("/platforms", response_model=schemas.Platforms)
 def platforms(user: UserDep) -> dict[str, Any]:
     """Return the platforms of which the user may see anything."""
-    return {"platforms": [one.to_dict() for one in standings(user, known_platforms().values())]}
+    found = [*platform_states(user, known_platforms().values()), *broken_platforms(user)]
+    return {"platforms": [one.to_dict() for one in found]}
 
 
 @router.get("/overview", response_model=schemas.Overview)
 def overview(user: UserDep) -> dict[str, Any]:
-    """Return how many streams are in each state, those that need attention, and what was moved in the last day."""
-    found = standings(user, known_platforms().values())
+    """Return how many streams are in each state, those that need attention, and what was moved in the last day.
+
+    Where a merge store cannot be read its platform has no counts: they are unknown.
+    """
+    found = [*platform_states(user, known_platforms().values()), *broken_platforms(user)]
     by_state: dict[State, list[tuple[Card, PlatformState]]] = defaultdict(list)
-    for standing in found:
-        for one in standing.cards:
-            by_state[one.state].append((one, standing))
+    for platform in found:
+        for one in platform.cards:
+            by_state[one.state].append((one, platform))
     return {
-        "platforms": [one.to_dict() | {"streams": count_states(one.cards)} for one in found],
-        "late": fitting(_shown(by_state["late"][:FIRST])),
-        "set_aside": fitting(_shown(by_state["set_aside"][:FIRST])),
-        "failing": fitting(_shown(by_state["failing"][:FIRST])),
+        "platforms": [
+            one.to_dict() | {"streams": count_states(one.cards) if one.trouble is None else None} for one in found
+        ],
+        **{state: fitting(_shown(by_state[state][:FIRST])) for state in WORRYING},
         "moved": [rows_changed for one in found if one.trouble is None for rows_changed in rows_changed_of(one)],
     }
 
@@ -69,7 +74,7 @@ def streams(
     platform: Text = "",
     dag_id: Text = "",
     q: Text = "",
-    status: Literal["", "active", "paused", "retired"] = "",
+    status: Literal["", "current", "active", "paused", "retired"] = "",
     state: Literal["", State] = "",
     sort: schemas.Sorting = "stream_key",
     limit: Limit = 50,
@@ -77,35 +82,48 @@ def streams(
 ) -> dict[str, Any]:
     """Return the streams that the user may see. `q` is any part of the stream's or the store's name.
 
-    `dag_id` is that of one stream's DAG.
+    `dag_id` is that of one stream's DAG. The status `current` is that of all streams that are not retired.
+    `unknown` are the platforms whose streams cannot be read.
     """
     asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
-    found = standings(user, asked)
+    found = [*platform_states(user, asked), *broken_platforms(user, platform)]
     _raise_if_all_are_away(found)
     wanted = [
-        (one, standing)
-        for standing in found
-        for one in standing.cards
+        (one, platform)
+        for platform in found
+        for one in platform.cards
         if dag_id in ("", one.stream.dag_id)
         and _like(one, q.casefold())
-        and status in ("", one.stream.status)
+        and _has_status(one, status)
         and state in ("", one.state)
     ]
     ordered = _sorted(wanted, sort)
-    return page("streams", _shown(ordered[offset : offset + limit]), len(wanted), offset)
+    return page("streams", _shown(ordered[offset : offset + limit]), len(wanted), offset) | _unknown(found)
 
 
 @router.get("/status", response_model=schemas.StatusList)
 def status(user: UserDep, limit: Limit = 500, offset: Offset = 0) -> dict[str, Any]:
-    """Return how fresh each active stream is, and whether that meets its need; `total` is how many there are."""
-    found = standings(user, known_platforms().values())
+    """Return how fresh each active stream is, and whether that meets its need; `total` is how many there are.
+
+    `unknown` are the platforms whose streams cannot be read.
+    """
+    found = [*platform_states(user, known_platforms().values()), *broken_platforms(user)]
     _raise_if_all_are_away(found)
-    active = [one for standing in found for one in standing.cards if one.stream.status == "active"]
+    active = [one for platform in found for one in platform.cards if one.stream.status == "active"]
     asked = [
-        {"platform": one.stream.platform, "stream_key": one.stream.stream_key, **(one.freshness() or _UNKNOWN)}
+        {
+            "platform": one.stream.platform,
+            "stream_key": one.stream.stream_key,
+            "state": one.state,
+            **(one.freshness() or _UNKNOWN),
+        }
         for one in active[offset : offset + limit]
     ]
-    return page("streams", asked, len(active), offset)
+    return page("streams", asked, len(active), offset) | _unknown(found)
+
+
+def _unknown(found: Sequence[PlatformState]) -> dict[str, list[str]]:
+    return {"unknown": [one.settings.platform_name for one in found if one.trouble is not None]}
 
 
 _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
@@ -116,6 +134,10 @@ def _raise_if_all_are_away(found: Sequence[PlatformState]) -> None:
     if found and all(one.trouble for one in found) and found[0].trouble:
         error = outage(found[0].trouble, found[0].sees_servers)
         raise NothingAnswers(error["what"], error["todo"])
+
+
+def _has_status(one: Card, status: str) -> bool:
+    return status in ("", one.stream.status) or (status == "current" and one.stream.status != "retired")
 
 
 def _like(one: Card, text: str) -> bool:

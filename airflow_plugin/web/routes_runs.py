@@ -12,6 +12,7 @@ from airflow.configuration import conf
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Path, Query
 
+from airflow_plugin.control.batch_table import BatchTables, JobProgress
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.rows.reading import candidate_keys
@@ -21,21 +22,24 @@ from airflow_plugin.web.errors import NotThere
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import known_platforms
 from airflow_plugin.web.pool import read
-from airflow_plugin.web.runs import DagRunRow, RunQuery, dag_ids_of, run_of, runs_matching
+from airflow_plugin.web.runs import DagRunRow, RunQuery, dag_ids_of, failures_of, run_of, runs_matching
 from airflow_plugin.web.serializers import (
     batch_dict,
     dataset_dicts,
     fitting,
     merge_result,
     page,
+    progress_dict,
     run_dict,
 )
+from airflow_plugin.web.stream_status import LONGEST
 from airflow_plugin.web.streams import streams_of
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult
 
 router = APIRouter()
 
+FAILING = ("failed", "running")  # a run whose task waits for its next try is one that runs
 RunState = Literal["", "queued", "running", "success", "failed"]
 RunSorting = Literal["start", "-start", "duration", "-duration"]
 Text = Annotated[str, Query(max_length=255)]
@@ -75,8 +79,9 @@ def runs(
     asked = RunQuery(whole, list(places), named, q, state, sort, limit, offset)
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
+        failures = failures_of(session, [run for run in found if run.state in FAILING])
     results = _results(places, found)
-    return page("runs", [_shown(run, places[run.dag_id], results) for run in found], total, offset)
+    return page("runs", [_shown(run, places[run.dag_id], results, failures) for run in found], total, offset)
 
 
 @router.get(
@@ -92,21 +97,26 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     place = _places(user, _platform_of(dag_id))[0].get(dag_id)
     with create_session(scoped=False) as session:
         run = run_of(session, dag_id, run_id)
+        failures = failures_of(session, [run] if run else [])
     if place is None or run is None:
         raise _no_run()
 
-    def work(session: ControlSession) -> tuple[dict[tuple[str, str], dict[str, Any]], list[queries.BatchRow]]:
+    def work(
+        session: ControlSession,
+    ) -> tuple[dict[tuple[str, str], dict[str, Any]], list[queries.BatchRow], list[JobProgress]]:
         found = queries.results(session, [(place.stream_key, run_id)], whole=True)
-        return found, queries.batches_of_run(session, place.stream_key, run_id)
+        batches = queries.batches_of_run(session, place.stream_key, run_id)
+        return found, batches, [] if run.end else BatchTables(session).progress([place.stream_key])
 
-    results, batches = read(place.settings, work)
+    results, batches, progress = read(place.settings, work)
     sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
     result = merge_result(results.get((place.stream_key, run_id)))
-    shown = run_dict(run, place.settings.platform_name, place.stream_key, result)
+    said = next((one.error for one in batches if one.error), failures.get((dag_id, run_id)))
+    shown = run_dict(run, place.settings.platform_name, place.stream_key, result, said)
     return shown | {
         "result_code": None if result is None else int(result.code),
+        "progress": next((progress_dict(one) for one in progress if one.run_id == run_id), None),
         "datasets": fitting(dataset_dicts(result)),
-        "error": _error(run, result, batches),
         "log_url": _log_url(dag_id, run_id),
         "batches": fitting(batch_dict(one, sees_data) for one in batches),
     }
@@ -166,18 +176,14 @@ def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> d
     return read(settings, lambda session: queries.results(session, asked, whole=False))
 
 
-def _shown(run: DagRunRow, place: StreamPlace, results: dict[tuple[str, str], MergeResult]) -> dict[str, Any]:
-    result = results.get((run.dag_id, run.run_id))
-    return run_dict(run, place.settings.platform_name, place.stream_key, result)
-
-
-def _error(run: DagRunRow, result: MergeResult | None, batches: list[queries.BatchRow]) -> dict[str, str] | None:
-    what = (result.error if result else None) or next((one.error for one in batches if one.error), None)
-    if what is not None:
-        return {"what": what, "todo": "Correct that, then trigger the stream again"}
-    if run.state == "failed" and (result is None or result.code < 0):
-        return {"what": "the run failed, and no batch says why", "todo": f"Read the log of its task {MERGE_TASK}"}
-    return None
+def _shown(
+    run: DagRunRow,
+    place: StreamPlace,
+    results: dict[tuple[str, str], MergeResult],
+    failures: dict[tuple[str, str], str],
+) -> dict[str, Any]:
+    of = run.dag_id, run.run_id
+    return run_dict(run, place.settings.platform_name, place.stream_key, results.get(of), failures.get(of), LONGEST)
 
 
 def _log_url(dag_id: str, run_id: str) -> str:

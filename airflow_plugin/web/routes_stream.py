@@ -8,12 +8,14 @@ from typing import Annotated, Any
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
+from airflow_plugin.control.batch_table import BatchTables, JobProgress
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import ChangeMissing
 from airflow_plugin.streams.opening import PlatformStreams
 from airflow_plugin.sync.diff import field_changes, parsed
 from airflow_plugin.web import queries, schemas
+from airflow_plugin.web.available_actions import available_actions
 from airflow_plugin.web.dependencies import (
     KeyPath,
     PlatformPath,
@@ -30,7 +32,7 @@ from airflow_plugin.web.permissions import (
 from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.seen import seen_of
-from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, fitting
+from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, fitting, progress_dict
 from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
@@ -59,7 +61,8 @@ def detail(
     dag = dag_of(found.dag_id)
     one = card(found, dag, datetime.now(UTC))
     (seen,) = seen_of(settings.platform_name, [one.wanted])
-    return one.to_dict(bool(user.may(EDIT, {found.dag_id})), rate, seen) | {
+    may_edit = bool(user.may(EDIT, {found.dag_id}))
+    return one.to_dict(may_edit, rate, seen) | {
         "parse": parse,
         "config": parsed(version.config_json),
         "config_text": None if parsed(version.config_json) else version.config_json,
@@ -67,6 +70,8 @@ def detail(
         "by_hand": version.by_hand,
         "problems": problem_dicts((*clash(found, dag), *found.problems)),
         "lineage": _lineage(settings, found),
+        "actions": available_actions(settings, found, dag) if may_edit else [],
+        "progress": [progress_dict(job) for job in _progress(settings, found.stream_key)],
     }
 
 
@@ -161,6 +166,7 @@ def _version_dict(version: Version) -> dict[str, Any]:
         "at": instant(version.changed_at),
         "by": version.changed_by,
         "action": version.change,
+        "reason": version.reason,
         "status": version.after_status,
         "config": parsed(version.after_config_json),
     }
@@ -176,7 +182,9 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     A row does not name its source; if its platform may read one server only, that is it.
     """
     tables = [names.merge_table(settings.platform_name, found.store, dataset) for dataset in found.datasets]
-    views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
+    views = None
+    if settings.consumer_db_hostname is None:
+        views = fitting(map(_view_dict, read(settings, lambda session: queries.views(session, tables))))
     hosts = settings.source_hosts
     return {
         "source": {
@@ -187,10 +195,14 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
         },
         "merge_tables": fitting(tables),
         "views": views,
-        "consumers": sorted(
-            {f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}
-        ),
+        "consumers": None
+        if views is None
+        else sorted({f"{one['workspace']}/{one['group']}" for one in views if one["workspace"] and one["group"]}),
     }
+
+
+def _progress(settings: PlatformSettings, key: str) -> list[JobProgress]:
+    return read(settings, lambda session: BatchTables(session).progress([key]))
 
 
 def _view_dict(view: queries.ViewRow) -> dict[str, Any]:

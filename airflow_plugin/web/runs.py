@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import case, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.elements import ColumnElement
+
+from airflow_plugin.operators.kept_failure import FAILURE_KEY
 
 JUDGED_RUNS = 25
 FRESH_SECONDS = 1.5
@@ -41,7 +44,10 @@ class DagRunRow(NamedTuple):
 
 
 class DagFacts(NamedTuple):
-    """A DAG as Airflow has it; `last_run` is the one that was made last."""
+    """A DAG as Airflow has it; `last_run` is the one that was made last.
+
+    `failed_runs` is how many have failed since the last one that succeeded.
+    """
 
     dag_id: str
     is_paused: bool
@@ -49,6 +55,7 @@ class DagFacts(NamedTuple):
     next_run: datetime | None
     last_run: DagRunRow | None
     file: str | None = None  # that it was last parsed from
+    failed_runs: int = 0
 
 
 def dags_of(platforms: Iterable[str]) -> Mapping[str, DagFacts]:
@@ -110,7 +117,23 @@ def _dags(session: Session, wanted: Callable[[Any], ColumnElement[bool]]) -> dic
     for dag_id, is_paused, is_stale, next_run, file, *run in session.execute(query):
         last_run = None if run[0] is None else DagRunRow(dag_id, *run)
         found[dag_id] = DagFacts(dag_id, is_paused, is_stale, next_run, last_run, file)
+    troubled = [one.dag_id for one in found.values() if one.last_run and one.last_run.state != "success"]
+    for dag_id, count in _failed_runs(session, troubled):
+        found[dag_id] = found[dag_id]._replace(failed_runs=count)
     return found
+
+
+def _failed_runs(session: Session, dag_ids: Collection[str]) -> Iterable[Any]:
+    """Return how many runs of each DAG have failed since its last success; DAGs without any are left out."""
+    success = aliased(DagRun)
+    last = (
+        select(func.max(success.id)).where(success.dag_id == DagRun.dag_id, success.state == "success")
+    ).scalar_subquery()
+    return session.execute(
+        select(DagRun.dag_id, func.count())
+        .where(DagRun.dag_id.in_(list(dag_ids)), DagRun.state == "failed", DagRun.id > func.coalesce(last, 0))
+        .group_by(DagRun.dag_id)
+    )
 
 
 def success_rates(session: Session, dag_ids: Collection[str]) -> dict[str, float]:
@@ -173,6 +196,16 @@ def run_of(session: Session, dag_id: str, run_id: str) -> DagRunRow | None:
     """Return a run; None if Airflow does not have it."""
     row = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
     return None if row is None else DagRunRow(*row)
+
+
+def failures_of(session: Session, runs: Collection[DagRunRow]) -> dict[tuple[str, str], str]:
+    """Return, by DAG id and run id, why a task of these runs failed at its last try, where the task has kept it."""
+    query = select(XComModel.dag_id, XComModel.run_id, XComModel.value).where(
+        XComModel.key == FAILURE_KEY,
+        XComModel.dag_id.in_({run.dag_id for run in runs}),
+        XComModel.run_id.in_({run.run_id for run in runs}),
+    )
+    return {(dag_id, run_id): value for dag_id, run_id, value in session.execute(query) if isinstance(value, str)}
 
 
 def dag_ids_of(session: Session, platforms: Iterable[str]) -> set[str]:

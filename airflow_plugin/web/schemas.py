@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, Field, StrictBool
 
 from airflow_plugin.web.seen import SeenState
 from airflow_plugin.web.stream_status import State
@@ -93,16 +93,18 @@ class StreamCounts(BaseModel):
     late: int
     failing: int
     set_aside: int
+    never_succeeded: int
+    never_run: int
     paused: int
     retired: int
-    never_run: int
+    unknown: int
     total: int
 
 
 class PlatformOverview(PlatformShape):
-    """A platform with the states of its streams."""
+    """A platform with the states of its streams; None: its merge store cannot be read, so that nobody knows."""
 
-    streams: StreamCounts
+    streams: StreamCounts | None
 
 
 class LastRun(BaseModel):
@@ -169,8 +171,12 @@ class StreamCard(BaseModel):
 
 
 class StreamList(BaseModel):
-    """`next`: the offset of the next page, None where this is the last one."""
+    """`next`: the offset of the next page, None where this is the last one.
 
+    `unknown`: the platforms whose merge stores cannot be read; none of their streams is counted.
+    """
+
+    unknown: list[str]
     total: int
     next: int | None
     streams: list[StreamCard]
@@ -188,12 +194,14 @@ class MovedShape(BaseModel):
 
 
 class Overview(BaseModel):
-    """`late`, `set_aside` and `failing` are the first of them; `moved` is the last day."""
+    """Of the streams in each state that needs attention the first; `moved` is the last day."""
 
     platforms: list[PlatformOverview]
     late: list[StreamCard]
     set_aside: list[StreamCard]
     failing: list[StreamCard]
+    never_succeeded: list[StreamCard]
+    unknown: list[StreamCard]
     moved: list[MovedShape]
 
 
@@ -202,11 +210,16 @@ class StreamFreshness(Freshness):
 
     platform: str
     stream_key: str
+    state: State
 
 
 class StatusList(BaseModel):
-    """`next`: the offset of the next page, None where this is the last one."""
+    """`next`: the offset of the next page, None where this is the last one.
 
+    `unknown`: the platforms whose merge stores cannot be read; none of their streams is counted.
+    """
+
+    unknown: list[str]
     total: int
     next: int | None
     streams: list[StreamFreshness]
@@ -232,16 +245,39 @@ class ViewShape(BaseModel):
 
 
 class Lineage(BaseModel):
-    """`consumers` are workspaces and their groups; both are empty where views are in another database."""
+    """`consumers` are workspaces and their groups; both are None, unknown, where views are in another database."""
 
     source: SourceShape
     merge_tables: list[str]
-    views: list[ViewShape]
-    consumers: list[str]
+    views: list[ViewShape] | None
+    consumers: list[str] | None
+
+
+class ProgressShape(BaseModel):
+    """What a running job is at: a phase, since when, and how many pieces of a `kind` are done, of how many.
+
+    `expected` and `bytes_expected` are estimates, `per_second` is of the phase.
+    """
+
+    run_id: str
+    since: str
+    phase: str
+    phase_since: str
+    dataset: str | None
+    kind: str | None
+    done: int | None
+    expected: int | None
+    bytes: int | None
+    bytes_expected: int | None
+    per_second: float | None
+    seen_at: str
 
 
 class StreamDetail(StreamCard):
-    """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change."""
+    """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change.
+
+    `progress` is of the jobs that are running, `actions` are those that can work on the stream as it is now.
+    """
 
     config: AnyJson
     config_text: str | None
@@ -249,16 +285,19 @@ class StreamDetail(StreamCard):
     by_hand: bool
     problems: list[ProblemShape]
     lineage: Lineage
+    progress: list[ProgressShape]
+    actions: list[str]
     parse: ParseShape | None
 
 
 class HistoryVersion(BaseModel):
-    """A change of a stream's row."""
+    """A change of a stream's row, or something that was asked for; `reason` as whoever did it gave one."""
 
     version: int
     at: str
     by: str
     action: str
+    reason: str | None
     status: Status
     config: AnyJson
 
@@ -320,6 +359,13 @@ class Batches(BaseModel):
     batches: list[BatchShape]
 
 
+class RunError(BaseModel):
+    """Why a run failed; of one that still runs, why its last try did."""
+
+    what: str
+    todo: str
+
+
 class RunShape(BaseModel):
     """A run of a stream's DAG."""
 
@@ -334,6 +380,7 @@ class RunShape(BaseModel):
     run_type: str
     result: Literal["done", "keep_working", "error"] | None
     counts: CountsShape | None
+    error: RunError | None
 
 
 class Runs(BaseModel):
@@ -344,19 +391,12 @@ class Runs(BaseModel):
     runs: list[RunShape]
 
 
-class RunError(BaseModel):
-    """Why a run failed."""
-
-    what: str
-    todo: str
-
-
 class RunDetail(RunShape):
-    """A run, with its datasets and batches."""
+    """A run, with its datasets and batches; `progress` while its job says what it is at."""
 
     result_code: int | None
+    progress: ProgressShape | None
     datasets: list[DatasetShape]
-    error: RunError | None
     log_url: str
     batches: list[BatchShape]
 
@@ -381,10 +421,16 @@ class Rollback(BaseModel):
     version: int
 
 
-class ActionBody(BaseModel):
-    """`reason` stays with the run that does it, in its conf and its log; the user's name stands in the history."""
+def _line(text: str | None) -> str | None:
+    if text is not None and not (text.isprintable() and text.strip()):
+        raise ValueError("it is no line of printable characters")
+    return text
 
-    reason: str | None = Field(default=None, min_length=1, max_length=1000)
+
+class ActionBody(BaseModel):
+    """`reason` and the user's name stand in the history."""
+
+    reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(_line)] = None
 
 
 class ActionAnswer(BaseModel):
@@ -394,6 +440,16 @@ class ActionAnswer(BaseModel):
     parse: ParseShape | None = None
     run_id: str | None = None
     dag_id: str | None = None
+
+
+class RequestState(BaseModel):
+    """The run that does what was asked for; `error` is why it failed."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    ended: bool
+    error: str | None
 
 
 class WantedStreams(BaseModel):

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+from airflow_plugin.control.batch_table import JobProgress
+from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.web.queries import BatchRow
 from airflow_plugin.web.runs import DagRunRow
 from airflow_plugin.web.stream_status import instant
@@ -56,13 +58,22 @@ def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
     ]
 
 
-def run_dict(run: DagRunRow, platform: str, stream_key: str, result: MergeResult | None) -> dict[str, Any]:
+def run_dict(
+    run: DagRunRow,
+    platform: str,
+    stream_key: str,
+    result: MergeResult | None,
+    failure: str | None,
+    longest: int | None = None,
+) -> dict[str, Any]:
     """Return a run as the API shows it.
 
-    `result` is the merge job's result in a word; `error` for a run that failed without one.
+    `result` is the merge job's result in a word; `error` for a run that failed without one. `failure` is why a task
+    failed, for where the job has not said it; of a longer one than `longest` the start.
     """
     word = WORDS[result.code] if result else "error" if run.state == "failed" else None
-    total = result.total if result else None
+    did_nothing = result is None or (result.code is ResultCode.ERROR and not result.batches)
+    total = None if did_nothing or result is None else result.total
     return {
         "platform": platform,
         "stream_key": stream_key,
@@ -75,10 +86,45 @@ def run_dict(run: DagRunRow, platform: str, stream_key: str, result: MergeResult
         "run_type": run.run_type,
         "result": word,
         "counts": total and {key: getattr(total, key) for key in ("inserted", "updated", "deleted", "total")},
+        "error": _error(run, result, failure, longest),
+    }
+
+
+def _error(
+    run: DagRunRow, result: MergeResult | None, failure: str | None, longest: int | None
+) -> dict[str, str] | None:
+    what = (result.error if result else None) or failure
+    if run.state == "success":
+        return None
+    if what:
+        return {"what": what[:longest], "todo": "Correct that, then trigger the stream again"}
+    if run.state != "failed":
+        return None
+    if result is None or result.code is ResultCode.ERROR:
+        return {"what": "the run failed, and nothing says why", "todo": f"Read the log of its task {MERGE_TASK}"}
+    return {"what": "the merge is done, and another task of the run failed", "todo": "Look at the run in Airflow"}
+
+
+def progress_dict(progress: JobProgress) -> dict[str, Any]:
+    """Return what a job is at as the API shows it."""
+    return {
+        "run_id": progress.run_id,
+        "since": instant(progress.started_at),
+        "phase": progress.phase,
+        "phase_since": instant(progress.phase_started_at),
+        "dataset": progress.dataset,
+        "kind": progress.kind,
+        "done": progress.done,
+        "expected": progress.whole,
+        "bytes": progress.bytes,
+        "bytes_expected": progress.whole_bytes,
+        "per_second": progress.per_second,
+        "seen_at": instant(progress.written_at),
     }
 
 
 MOST_BYTES = 1 << 20
+LONGEST_FAILURE = 1000  # characters
 Item = TypeVar("Item")
 
 

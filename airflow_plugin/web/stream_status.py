@@ -1,4 +1,4 @@
-"""A stream as a card: its state, and what lists show of it. Pure."""
+"""A stream as a card: its state, and what lists show. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from airflow_plugin.health.dag_owners import clashes
-from airflow_plugin.health.freshness import late
-from airflow_plugin.web.runs import DagFacts, DagRunRow
+from airflow_plugin.web.runs import ENDED, DagFacts, DagRunRow
 from airflow_plugin.web.seen import Seen, Wanted
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 from config_schema.problem import Problem
+from config_schema.stream_health import FailedRuns, HealthState, StreamReading, judge
 
-State = Literal["ok", "late", "failing", "set_aside", "paused", "retired", "never_run"]
+State = Literal["ok", "late", "failing", "set_aside", "never_succeeded", "never_run", "paused", "retired", "unknown"]
 LONGEST = 1000  # characters of a text in a list: a row that a hand has written can have any
 STATES: tuple[str, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A stream, its DAG if Airflow has one, and how it stands now."""
+    """A stream, its DAG if Airflow has one, and its current state."""
 
     stream: StreamFacts
     dag: DagFacts | None
@@ -87,31 +87,30 @@ class Card:
 
 
 def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
-    """Return a stream's card, whose state is the worst that applies. `now` is by this machine's clock."""
+    """Return a stream's card; its state is the worst that applies. `now` is by this machine's clock."""
     now += stream.clock_ahead
-    look, active = stream.last.look, stream.status == "active"
-    lateness = late(stream.latency_seconds, look, stream.updated_at, now) if active else None
-    run = dag.last_run if dag else None
-    state: State = "ok"
-    problem = None
-    wrong = bool(stream.problems or clash(stream, dag))
-    if stream.status in ("retired", "paused") and not (wrong and stream.status == "paused"):
-        state = "retired" if stream.status == "retired" else "paused"
-    elif problems := (*stream.problems, *clash(stream, dag)):
-        state, problem = "set_aside", str(problems[0])
-    elif (run and run.state == "failed") or look.open_status == "failed":
-        state, problem = "failing", look.error or "its last run failed"
-    elif lateness:
-        state, problem = "late", f"late by {lateness.seconds:.0f} s"
-    elif look.at is None and (run is None or run.state not in ("success", "failed")):
-        state = "never_run"
+    problems = (*stream.problems, *clash(stream, dag))
+    look, run = stream.last.look, dag.last_run if dag else None
+    reading = StreamReading(
+        status=stream.status,
+        is_quarantined=bool(problems),
+        latency_seconds=stream.latency_seconds,
+        row_changed=stream.updated_at,
+        fresh_at=look.at,
+        failed=look.failed or (FailedRuns(dag.failed_runs) if dag and dag.failed_runs else None),
+        has_run=look.has_run or (run is not None and run.state in ENDED),
+        unread=stream.unread,
+    )
+    found = judge(reading, now, stream.failing_after_runs)
+    problem = str(problems[0]) if found.state is HealthState.SET_ASIDE else found.what or None
     age = None if look.at is None else max(0, round((now - look.at).total_seconds()))
-    met = lateness is None if stream.latency_seconds is not None and active else None
+    met = found.late is None if stream.latency_seconds is not None and stream.status == "active" else None
+    state: State = found.state.value
     return Card(stream, dag, state, problem, met, age)
 
 
 def clash(stream: StreamFacts, dag: DagFacts | None) -> tuple[Problem, ...]:
-    """Return what is wrong where a static file has the stream's DAG at present."""
+    """Return the problem if a static file has the stream's DAG at present."""
     file = None if dag is None or dag.is_stale or stream.status == "retired" else dag.file
     platform = names.platform_name(stream.platform)
     return tuple(problem for _, problem in clashes(platform, [stream.stream_key], lambda _: file))

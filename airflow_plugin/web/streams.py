@@ -1,4 +1,4 @@
-"""A platform's streams as lists show them: read once in a second, judged once in a version of the table."""
+"""A platform's streams as lists show them: read at most once a second, evaluated once per version of the table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.health.stored import failed_runs
 from airflow_plugin.rows.evaluation import evaluate_streams, row_place
 from airflow_plugin.rows.fingerprint import fingerprint_of_doc
 from airflow_plugin.rows.last_good import KnownStream, Row
@@ -28,6 +30,7 @@ from airflow_plugin.web.queries import (
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.problem import Problem, Rule
+from config_schema.stream_health import FAILING_AFTER_RUNS, FailedRuns
 
 CONFIG_IS_READ = Rule("DF4104", "A config is short enough that lists of streams can read it.")
 
@@ -36,7 +39,7 @@ FRESH_SECONDS = 1.5
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """What a row says, as far as it can be read, and what the factory has against it."""
+    """The content of a row, as far as it can be read, and its problems."""
 
     platform: str  # yellowlive
     stream_key: str
@@ -53,6 +56,8 @@ class StreamFacts:
     last: LastBatchRow
     fingerprint: str | None = None  # of its DAG, as the row wants it; None where it wants none, or is quarantined
     clock_ahead: timedelta = timedelta(0)  # the merge store's clock, which wrote all times, over this machine's
+    failing_after_runs: int = FAILING_AFTER_RUNS
+    unread: str = ""  # what could not be read of it
 
 
 @dataclass
@@ -86,28 +91,47 @@ def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
 
 
 def forget(settings: PlatformSettings) -> None:
-    """Read them again for the next request: this one has changed them."""
+    """Read them again for the next request, because this one has changed them."""
     known = _known(settings.platform_name)
     with known.lock:  # whoever reads them now may have begun before the change
         known.read_at = 0.0
 
 
 def _refresh(known: Streams, settings: PlatformSettings) -> None:
-    def work(
-        session: ControlSession,
-    ) -> tuple[tuple[str, tuple[StoredRow, ...]], Mapping[str, LastBatchRow], timedelta]:
-        found = stored_rows(session, known.token), last_batches(session)
-        return *found, BatchTables(session).clock() - datetime.now(UTC)
-
-    (token, rows), batches, ahead = read(settings, work)
-    changed = token != known.token
-    facts = _judged(settings, rows) if changed else known.facts
-    times = {row.stream_key: row.updated_at for row in rows}
+    found = read(settings, lambda session: _read(session, known.token))
+    changed = found.token != known.token
+    facts = _judged(settings, found.rows) if changed else known.facts
+    times = {row.stream_key: row.updated_at for row in found.rows}
     known.facts = {
-        key: replace(one, last=batches.get(key, NO_BATCH), updated_at=times[key], clock_ahead=ahead)
+        key: replace(
+            one, last=found.last(key), updated_at=times[key], clock_ahead=found.clock_ahead, unread=found.unread
+        )
         for key, one in facts.items()
     }
-    known.token = token
+    known.token = found.token
+
+
+class _Found(NamedTuple):
+    """What was read of a merge store; `unread` is why nobody knows which runs have failed."""
+
+    token: str
+    rows: tuple[StoredRow, ...]
+    batches: Mapping[str, LastBatchRow]
+    clock_ahead: timedelta
+    failed: Mapping[str, FailedRuns]
+    unread: str
+
+    def last(self, key: str) -> LastBatchRow:
+        """Return how a stream stands."""
+        last = self.batches.get(key, NO_BATCH)
+        failed = self.failed.get(key)
+        return last if failed is None else replace(last, look=replace(last.look, failed_runs=failed))
+
+
+def _read(session: ControlSession, known_token: str) -> _Found:
+    batches = BatchTables(session)
+    found = *stored_rows(session, known_token), last_batches(session), batches.clock() - datetime.now(UTC)
+    return _Found(*found, *failed_runs(batches))
 
 
 def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:
@@ -152,6 +176,7 @@ def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, 
         latency_seconds=need if isinstance(need, int) else None,
         problems=problems,
         last=NO_BATCH,
+        failing_after_runs=settings.failing_after_runs,
     )
 
 

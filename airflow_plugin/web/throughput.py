@@ -1,4 +1,4 @@
-"""The rows that a platform's streams moved in each hour of the last day; looked for once in a while."""
+"""The rows that a platform's streams changed in each hour of the last day; computed at intervals."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class _Known:
         self.all: Hours = {}
 
 
-def rows_changed_of(standing: PlatformState) -> list[dict[str, Any]]:
-    """Return what the streams that the user may see moved, by hour. Raises StreamFactoryError."""
-    seen = {one.stream.stream_key for one in standing.cards}
-    known = _fresh(standing.settings)
+def rows_changed_of(platform: PlatformState) -> list[dict[str, Any]]:
+    """Return the rows changed by the streams that the user may see, by hour. Raises StreamFactoryError."""
+    seen = {one.stream.stream_key for one in platform.cards}
+    known = _fresh(platform.settings)
     # Most users see all streams, and there may be thousands of them in each hour.
     hours = known.all if known.streams <= seen else _hours(row for row in known.rows if row.stream_key in seen)
     keys = ("batches", "inserted", "updated", "deleted")
     return [
-        {"hour": instant(hour), "platform": standing.settings.platform_name, **dict(zip(keys, sums, strict=True))}
+        {"hour": instant(hour), "platform": platform.settings.platform_name, **dict(zip(keys, sums, strict=True))}
         for hour, sums in sorted(hours.items())
     ]
 

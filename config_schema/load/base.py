@@ -1,4 +1,4 @@
-"""A folder's model held against an earlier revision of its repository: which changes are not their author's to make."""
+"""Comparing a model with an earlier revision of its repository: which changes its author may not make."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CODE_SUFFIXES = frozenset({".py", ".pyc", ".pyo", ".pyd", ".so", ".pth", ".zip",
 def ownership_problems(folder: Path, revision: str, author: Author) -> list[Problem]:
     """Return a problem for each part that changed since `revision` without its owner's consent.
 
-    The history contains `revision`. Nothing is owned where there was no model then.
+    The history must contain `revision`. If there was no model then, nothing has an owner.
 
     Raises:
         GitError: git failed.
-        ProblemsFound: the model is wrong in itself.
+        ProblemsFound: the model itself is wrong.
         UnknownName: a team of the author did not exist at `revision`.
     """
     after, place = load_placed(folder)
@@ -65,7 +65,7 @@ def ownership_problems(folder: Path, revision: str, author: Author) -> list[Prob
 
 
 def _differing_code(before: Path, after: Path) -> list[str]:
-    """Return the files of code, and those that say which file the model is, that are not the same in both folders."""
+    """Return the code files, and those that select the model's file, that differ between both folders."""
     was, now = (_code(folder) for folder in (before, after))
     return sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
 

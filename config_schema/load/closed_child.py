@@ -59,7 +59,7 @@ def main(product: str, folder: str, root: str) -> int:
 
 
 def _in_own_namespaces(answer: int) -> bool:
-    """Go on as the first process of namespaces of its own; return False where the system allows none.
+    """Go on as the first process of new namespaces; return False if the system allows none.
 
     This process stays outside, does not run the code, and ends the inner one when it is asked to end.
     """
@@ -87,7 +87,7 @@ def _in_own_namespaces(answer: int) -> bool:
 
 
 def _see_only(root: str, places: list[str]) -> None:
-    """Make `root`, an empty folder, this process's root, with these folders in it, for reading. Raise OSError."""
+    """Make `root`, an empty folder, this process's root, with these folders in it, read-only. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def checked(result: int) -> None:
@@ -119,7 +119,7 @@ def _see_only(root: str, places: list[str]) -> None:
 
 
 def _leave_root() -> None:
-    """Become another user where this is root, and give up the rights to regain anything."""
+    """Become another user if this is root, and give up the right to regain anything."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -146,7 +146,7 @@ def _limit() -> None:
 
 
 def _give_up_calls(seen: list[str]) -> None:
-    """Give up other files and system calls by what Linux has for every process, in containers too."""
+    """Give up other files and system calls, with what Linux offers to every process, in containers too."""
     import config_schema.load.landlock as landlock  # the folder above config_schema cannot be searched afterwards
     import config_schema.load.system_calls as system_calls
 

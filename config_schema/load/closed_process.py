@@ -1,7 +1,7 @@
-"""Running a model's code apart from this process: in a child without environment, rights or time to spare.
+"""Running a model's code in a closed process: without environment, rights, or time to spare.
 
 Model code is code of whoever may push to the model's repository. The child (closed_child.py) cannot read this process's
-environment or memory, is another user where this is root, and sees only a copy of the model's files.
+environment or memory, is another user if this is root, and sees only a copy of the model's files.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from typing import Any
 TIME_LIMIT_SECONDS = 60.0
 GRACE_SECONDS = 1.0
 ANSWER_BYTES = 64 << 20
+ANSWER_VALUES = 5_000_000  # each takes some 60 bytes here, where its text may have three
 CHILD = Path(__file__).with_name("closed_child.py")
 SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 class CodeFailed(Exception):
-    """The code ended without an answer; the text says how, and may hold text of the code's own."""
+    """The code ended without an answer; the text says how, and may contain text of the code."""
 
 
 def evaluate(folder: Path, root: Path) -> Any:
-    """Return what `eco.py` in `folder` gives as plain data. Raise CodeFailed.
+    """Return what `eco.py` in `folder` gives, as plain data. Raises CodeFailed.
 
-    The folder must be readable by any user: where this process is root, the child is not. `root` is an empty folder,
-    which the child makes its own root where it may, with nothing but the folder and Python in it.
+    Any user must be able to read the folder, because the child is not root. `root` is an empty folder; if the
+    system allows it, the child makes it its own root, with nothing but the folder and Python in it.
     """
     _close_to_other_processes()
     product = str(Path(__file__).resolve().parents[2])
@@ -56,13 +57,13 @@ def evaluate(folder: Path, root: Path) -> Any:
 
 
 def _close_to_other_processes() -> None:
-    """Shut /proc/<this process> to processes of the same user, for good: the environment stands there."""
+    """Close /proc/<this process> to other processes of the user, permanently: it shows the environment."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End the child. On SIGTERM it ends the process in its namespaces, which a signal to its group may not reach."""
+    """End the child. SIGTERM lets it end the process in its namespaces, which a signal to its group may not reach."""
     with suppress(ProcessLookupError, PermissionError):
         child.terminate()
         try:
@@ -91,6 +92,8 @@ def _read(child: subprocess.Popen[bytes]) -> bytes:
 
 
 def _answer(written: bytes, exit_code: int) -> Any:
+    if written.count(b",") > ANSWER_VALUES:
+        raise CodeFailed(f"it gave more than {ANSWER_VALUES} values")
     try:
         answer = json.loads(written)
     except (ValueError, RecursionError):

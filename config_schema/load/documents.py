@@ -1,4 +1,4 @@
-"""Files to plain data; plain data to and from the model's dataclasses as plain_data.py does it."""
+"""Files to plain data, and plain data to and from the model's dataclasses (by plain_data.py)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ ADVICE = {
     "a key is no text": "Write a name before the colon",
     "mapping values are not allowed": "Put a value with a colon in quotes, and look at the indentation",
 }
+MOST_VALUES = 5_000_000  # of a JSON document: each takes some 60 bytes, where its text may have three
 LONG_NUMBER = re.compile(r"\d{4000}")
 JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
 
 def yaml_document(path: Path, folder: Path | None = None) -> Any:
-    """Return the data of a file in the model's `folder`, which is the file's own if it is not given.
+    """Return the data of a file; `folder` is the model's folder, by default the file's own.
 
-    None if there is nothing in the file. Raise ProblemsFound with the line where it is no YAML.
+    Returns None if the file is empty. Raises ProblemsFound, with the line, if it is not YAML.
     """
     text = _text(path, folder or path.parent)
     try:
@@ -61,6 +62,8 @@ def yaml_document(path: Path, folder: Path | None = None) -> Any:
 def json_document(path: Path) -> Any:
     """Return a JSON file's data. Raises ProblemsFound, with the line, if it does not exist or is not JSON."""
     text = _text(path, path.parent)
+    if text.count(",") > MOST_VALUES:
+        raise _unreadable(path, f"it has more than {MOST_VALUES} values")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
@@ -75,7 +78,7 @@ def json_document(path: Path) -> Any:
 
 
 class _NotOurs(ValueError):
-    """What Python takes for JSON and we do not; `text` is a word by which its line is found."""
+    """Something that Python reads as JSON and we do not; `text` is a word by which its line is found."""
 
     def __init__(self, what: str, text: str) -> None:
         super().__init__(what)
@@ -96,7 +99,7 @@ def _no_number(word: str) -> None:
 
 
 def _line_of(text: str, word: str) -> int | None:
-    """Return the line of a key that a mapping has twice, or else the only line where the word stands."""
+    """Return the line of a key that a mapping has twice, otherwise the only line that contains the word."""
     try:
         model_yaml.load(text)
     except yaml.MarkedYAMLError as error:
@@ -106,7 +109,7 @@ def _line_of(text: str, word: str) -> int | None:
 
 
 def _text(path: Path, folder: Path) -> str:
-    """Return the file's text, without the mark that some editors put before it. Raise ProblemsFound."""
+    """Return the file's text, without a byte order mark. Raises ProblemsFound."""
     try:
         data = read_inside(path, folder)
     except NotInside as error:

@@ -32,17 +32,17 @@ CodeReader = Callable[[Path], Any]
 
 
 def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
-    """Return the model in `folder`; `code` reads it where it is code.
+    """Return the model in `folder`; `code` reads it if it is code.
 
-    Raise ProblemsFound with all that is wrong, in file order. Cross-object rules are looked at only once both files
-    have the right shape.
+    Raises ProblemsFound with all that is wrong, in file order. Rules between objects are checked only once both
+    files pass their schemas.
     """
     return load_placed(folder, code)[0]
 
 
 @gc_paused()
 def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[Model, Place]:
-    """Return a folder's model and where each part of its ecosystem stands. Raises ProblemsFound."""
+    """Return a folder's model, and the place of each part of its ecosystem in its files. Raises ProblemsFound."""
     whole, problems = _read(folder, code)
     if whole is not None:
         model, place = whole
@@ -54,7 +54,7 @@ def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[M
 
 @gc_paused()
 def read_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
-    """Return the model in `folder`, of which only the shape is checked. Raise ProblemsFound."""
+    """Return the model in `folder`, checked by its schema only. Raises ProblemsFound."""
     whole, problems = _read(folder, code)
     if whole is None:
         raise ProblemsFound(str(folder), with_lines(folder, problems))
@@ -67,7 +67,7 @@ def has_model(folder: Path) -> bool:
 
 
 def _read(folder: Path, code: CodeReader) -> tuple[tuple[Model, Place] | None, list[Problem]]:
-    """Return the model and where its parts stand; None if a shape is wrong."""
+    """Return the model and the places of its parts; None if a file does not pass its schema."""
     eco_data, place, problems = _ecosystem_data(folder, code)
     mapping_data, mapping_problems = _mapping_data(folder)
     problems += mapping_problems
@@ -118,21 +118,21 @@ def _mapping_data(folder: Path) -> tuple[Any, list[Problem]]:
 
 
 def is_code(folder: Path) -> bool:
-    """Return whether the model in `folder` is code, that is to be evaluated."""
+    """Return whether the model in `folder` is code, which must be evaluated."""
     return (folder / PYTHON_FILE).is_file()
 
 
 def compiled(folder: Path, commit: str | None) -> CompiledModel:
-    """Return what the model's code gives, evaluated in a closed process; nothing is evaluated where it is no code.
+    """Return what the model's code gives, evaluated in a closed process; without code nothing is evaluated.
 
-    Raise ProblemsFound or StreamFactoryError.
+    Raises ProblemsFound or StreamFactoryError.
     """
     data = ecosystem_of_python(folder / PYTHON_FILE) if is_code(folder) else None
     return CompiledModel(commit, files_digest(folder), data)
 
 
 class CompiledOutdated(StreamFactoryError):
-    """A compiled model was made of other files than those that are read with it.
+    """A compiled model was made from other files than those that are read with it.
 
     Compile the model again: dagfactory model compile.
     """
@@ -146,7 +146,7 @@ class CompiledOutdated(StreamFactoryError):
 
 
 def reading(model: CompiledModel) -> CodeReader:
-    """Return what reads an eco.py as it was compiled, and refuses other files than those that it was compiled of."""
+    """Return a reader of the compiled model for an eco.py, which refuses other files than the compiled ones."""
 
     def read(path: Path) -> Any:
         if model.ecosystem is None or files_digest(path.parent) != model.digest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import selectors
 import signal
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from config_schema.load.folder import MODEL_FILES
 
 TIME_LIMIT_SECONDS = 120.0  # for all of one checkout
 LOOK_SECONDS = 20.0  # for a look at a branch that sync can do without
+MOST_COMPLAINTS = 1 << 16  # bytes of git's standard error that are kept from its beginning, and from its end
 DEPTHS = (1, 100, 2**31 - 1)  # how far back a commit is looked for on its branch; the last one is git's for all
 PROTOCOLS = "file:http:https:ssh"  # none that runs a program of the address's choice, whatever the user's settings say
 TRANSPORT = re.compile(r"[A-Za-z0-9+.-]+::")  # git's way to name the program for an address that has another scheme
@@ -41,7 +43,7 @@ TRUSTING = "[safe]\n\tdirectory = *\n"
 
 
 class GitError(StreamFactoryError):
-    """git fails at what it is asked to do with the model's repository.
+    """git has failed at a task with the model's repository.
 
     Check the address of the repository and the network to its server; git's own last line is in the error.
     """
@@ -55,7 +57,7 @@ class GitError(StreamFactoryError):
 
 
 class GitNotStarted(GitError):
-    """git cannot be started: the program, or the folder that it is to run in, is not there.
+    """git cannot be started: the program, or the folder in which it should run, does not exist.
 
     Install git, and check the path of the folder.
     """
@@ -95,7 +97,7 @@ class RepositoryClosed(GitError):
 class RevisionMissing(GitError):
     """The repository has no such branch, tag or commit, or the commit is not on the branch.
 
-    Check the branch and the commit; run dagfactory sync where a commit was recorded that the branch has no longer.
+    Check the branch and the commit; run dagfactory sync if the recorded commit is no longer on the branch.
     """
 
     code = "DF1105"
@@ -122,16 +124,17 @@ class ServerRedirects(GitError):
 
 
 class AddressRefused(GitError):
-    """The address of the model's repository is none, or has a password in it.
+    """The address of the model's repository is not valid, or contains a password.
 
-    Write it as https://server/path, ssh://server/path or a path; a password belongs in the git secret, as its token.
+    Write it as https://server/path, ssh://server/path or a path; a password belongs in the git secret, as its
+    token.
     """
 
     code = "DF1107"
 
 
 class NotCommitted(GitError):
-    """Files of the model are not as they are in the commit that is checked out: what runs must be what was synced.
+    """Files of the model differ from the commit that is checked out: what runs must be what was synced.
 
     Commit them first.
     """
@@ -167,7 +170,7 @@ class RepositoryMissing(GitError):
 
 
 class _Git:
-    """git in a folder, with a time limit for all of its calls; nothing of it is left running."""
+    """git in a folder, with one time limit for all of its calls; none of its processes is left running."""
 
     def __init__(
         self,
@@ -186,7 +189,7 @@ class _Git:
         return self._run(arguments, {})
 
     def fetch(self, url: str, how_much: str, name: str) -> None:
-        """Fetch what is called `name` at `url`. Raise GitError; ServerRedirects if the server redirects."""
+        """Fetch `name` from `url`. Raises GitError; ServerRedirects if the server redirects."""
         settings = _http_settings(url, self._token)
         self._run(("fetch", "--quiet", how_much, "--no-tags", "--", url, name), settings)
 
@@ -218,27 +221,54 @@ class _Git:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
                 start_new_session=True,
             )
         except FileNotFoundError as error:
             raise GitNotStarted from error
         try:
-            printed, complained = process.communicate(timeout=max(0.0, self._end - time.monotonic()))
-        except subprocess.TimeoutExpired as error:
+            printed, complained = _outputs(process, self._end)
+        except TimeoutError as error:
             raise GitTooSlow(self._where, arguments[0], self._seconds) from error
         finally:
             _end_group(process)
-        return printed.strip(), complained.strip(), process.returncode != 0
+        return printed, complained, process.returncode != 0
+
+
+def _outputs(process: subprocess.Popen[bytes], end: float) -> tuple[str, str]:
+    """Return what git writes, and wait for its end. Raise TimeoutError where it has not ended by then.
+
+    Of its complaints only the beginning and the end are kept: the text of an error is the server's, of any length.
+    """
+    assert process.stdout is not None
+    assert process.stderr is not None
+    printed, complained = bytearray(), bytearray()
+    with selectors.DefaultSelector() as ready:
+        for pipe, kept in ((process.stdout, printed), (process.stderr, complained)):
+            ready.register(pipe, selectors.EVENT_READ, kept)
+        while ready.get_map():
+            found = ready.select(max(0.0, end - time.monotonic()))
+            if not found:
+                raise TimeoutError
+            for key, _ in found:
+                part = os.read(key.fd, 1 << 16)
+                key.data.extend(part)
+                if not part:
+                    ready.unregister(key.fileobj)
+            if len(complained) > 4 * MOST_COMPLAINTS:
+                del complained[MOST_COMPLAINTS:-MOST_COMPLAINTS]
+    try:
+        process.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError from error
+    return printed.decode(errors="replace").strip(), complained.decode(errors="replace").strip()
 
 
 def checkout(url: str, branch: str, commit: str | None, into: Path, token: str | None = None) -> str:
-    """Put `commit` (None: the branch's head) of the repository at `url` into the folder `into`; returns the commit.
+    """Check out `commit` (None: the branch's head) of the repository at `url` into `into`; return the commit.
 
-    `branch` may name a tag, or be a commit where the server gives one. A commit that is not on it is refused: servers
-    give away by its number what somebody pushed to a fork. The token is an HTTP header that git has from its
-    environment: never in the URL, the process list, a file or a log. Raises GitError.
+    `into` is an empty folder. `branch` may name a tag, or be a commit if the server allows that. A commit that is
+    not on it is refused: servers give away commits of forks by their number. git gets the token as an HTTP header
+    from its environment: it is never in the URL, the process list, a file or a log. Raises GitError.
     """
     _check_address(url)
     into.mkdir(parents=True, exist_ok=True)
@@ -255,7 +285,7 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
 
 
 def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
-    """Fetch the branch, or else the tag, of that name. A redirect is followed once, on the same server only."""
+    """Fetch the branch, otherwise the tag, of that name. One redirect is followed, on the same server only."""
     try:
         _fetch_from(git, url, branch, how_much)
     except ServerRedirects as error:
@@ -286,7 +316,7 @@ def _refused_redirect(url: str, target: str | None) -> ServerRedirects:
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port of an address, None if it is not one."""
+    """Return scheme, host and port of an address, None if it is not an address."""
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
@@ -295,9 +325,9 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
 
 
 def _check_address(url: str) -> None:
-    """Raise GitError for an address that git and we would read differently, or that has a password in it.
+    """Raise GitError for an address that git and we would read differently, or that contains a password.
 
-    What we say of redirects and of the token goes by the server in the address.
+    Redirects and the token depend on the server in the address.
     """
     try:
         parts = urlsplit(url)
@@ -316,10 +346,10 @@ def _check_address(url: str) -> None:
 
 
 def commit_of(folder: Path) -> str:
-    """Return the commit that the model in `folder` stands at.
+    """Return the commit of the model in `folder`.
 
-    Raises GitError if the folder is not in git, or if one of the model's files differs from that commit: jobs check out
-    the commit, and what runs must be what was synced.
+    Raises GitError if the folder is not in git, or if one of the model's files differs from that commit: jobs check
+    out the commit, and what runs must be what was synced.
     """
     git = _Git(folder, _environment(None), str(folder))
     commit = git("rev-parse", "--verify", "HEAD")
@@ -335,7 +365,7 @@ def commit_of(folder: Path) -> str:
 
 
 def commit_if_any(folder: Path) -> str | None:
-    """Return the commit that is checked out in `folder`, None where it is not in git."""
+    """Return the commit that is checked out in `folder`, None if it is not in git."""
     try:
         return _Git(folder, _environment(None), str(folder))("rev-parse", "--verify", "HEAD")
     except GitError:
@@ -349,9 +379,9 @@ def place_of(folder: Path) -> tuple[Path, str]:
 
 
 def files_at(folder: Path, revision: str, into: Path) -> None:
-    """Put what `folder` had at a revision that its history contains into the empty folder `into`.
+    """Copy the files that `folder` had at a revision of its history into the empty folder `into`.
 
-    Nothing is put there if the folder was not there. Raises GitError.
+    Copies nothing if the folder did not exist then. Raises GitError.
     """
     top, inside = place_of(folder)
     with tempfile.TemporaryDirectory(prefix="git-index-") as made:
@@ -378,9 +408,9 @@ def _contained(git: _Git, folder: Path, revision: str) -> str:
 
 
 def descends_here(folder: Path, commit: str, ancestor: str) -> bool:
-    """Return whether `commit` is `ancestor` or comes after it, by the repository in `folder`.
+    """Return whether `commit` is `ancestor` or a descendant of it, by the repository in `folder`.
 
-    Raises GitError where the history is incomplete.
+    Raises GitError if the history is incomplete.
     """
     git = _Git(folder, _environment(None), str(folder))
     if ancestor in git("rev-list", commit).split():
@@ -402,7 +432,7 @@ def is_on_branch(url: str, branch: str, commit: str, token: str | None = None) -
 
 
 def _commits(url: str, branch: str, newest: str, token: str | None, seconds: float) -> list[str]:
-    """Return the commits up to the newest one, by a branch of the repository at `url`."""
+    """Return the commits of a branch of the repository at `url`, up to the newest one."""
     _check_address(url)
     with tempfile.TemporaryDirectory(prefix="history-") as folder, tempfile.TemporaryDirectory() as settings:
         git = _Git(Path(folder), _environment(Path(settings)), url, token, seconds)
@@ -431,9 +461,10 @@ def _environment(settings: Path | None) -> dict[str, str]:
 
 
 def _http_settings(url: str, token: str | None) -> dict[str, str]:
-    """Return the environment by which git follows no redirect, and sends the token to the server of `url` only.
+    """Return the environment that lets git follow no redirect, and send the token only to the server of `url`.
 
-    No askpass program: the one place that a job may write to may be mounted so that no program in it runs.
+    There is no askpass program, because the only folder that a job may write to may be mounted without the right to
+    run programs.
     """
     parts = urlsplit(url)
     # For any address too: a user's settings may put another one in the place of this one.
@@ -450,26 +481,29 @@ def _http_settings(url: str, token: str | None) -> dict[str, str]:
 
 
 def _settings_of(settings: dict[str, str]) -> dict[str, str]:
-    """Return git's settings as it reads them from its environment; they win over the user's files."""
+    """Return git's settings in the form of environment variables; they take precedence over the user's files."""
     numbered = enumerate(settings.items())
     pairs = [(f"GIT_CONFIG_KEY_{n}", key, f"GIT_CONFIG_VALUE_{n}", value) for n, (key, value) in numbered]
     return {"GIT_CONFIG_COUNT": str(len(pairs))} | {k: v for pair in pairs for k, v in (pair[:2], pair[2:])}
 
 
 def _own_settings() -> list[Path]:
-    """Return the user's own git settings files: ours hide them, and they may hold proxies or credential helpers."""
+    """Return the user's own git settings files: ours hide them, and they may contain proxies or credential helpers."""
     home = os.environ.get("HOME")
     usual = [Path(home, ".config", "git", "config"), Path(home, ".gitconfig")] if home else []
     given = os.environ.get("GIT_CONFIG_GLOBAL")
     return [path for path in ([Path(given)] if given else usual) if path.is_file()]
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """Kill git's whole process group: git alone would leave behind the program that talks to the server."""
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def _failure(where: str, step: str, said: str) -> GitError:

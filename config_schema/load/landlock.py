@@ -1,6 +1,6 @@
-"""Landlock: a process gives up all files but those below some folders, which it may still read.
+"""Landlock: a process gives up all files except those below some folders, which it may still read.
 
-It works where namespaces do not, in a container for instance: Linux 5.13 and newer, <linux/landlock.h>.
+It works where namespaces do not, for example in a container: Linux 5.13 and newer, <linux/landlock.h>.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class _Folder(ctypes.Structure):
 
 
 def read_only_below(folders: Iterable[str]) -> bool:
-    """Deny this process, for good, each file that is not in `folders`, and all but reading there.
+    """Deny this process, permanently, each file outside of `folders`, and everything except reading inside.
 
-    New connections over TCP, and signals to other processes, are denied where the system knows Landlock's newer
-    versions. Return False, and deny nothing, where it has none. Raise OSError if it refuses.
+    If the system has Landlock's newer versions, new TCP connections and signals to other processes are denied too.
+    Returns False, and denies nothing, if the system has no Landlock. Raises OSError if it refuses.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULES, None, 0, ASK_VERSION)

@@ -1,4 +1,4 @@
-"""On which line of its file a part of a model stands: read only once something is wrong."""
+"""The line of a part of a model in its file; computed only if something is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def with_lines(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """Return the problems, each with its line where the file is YAML or JSON and has one."""
+    """Return the problems, each with its line if the file is YAML or JSON and has one."""
     document = cache(_document)
     return [
         problem
@@ -39,7 +39,7 @@ def _document(folder: Path, file: str) -> yaml.Node | None:
 
 
 def _line(node: yaml.Node | None, path: str) -> int | None:
-    """Return the line of the part that a path leads to, or of the last part of the path that exists."""
+    """Return the line of the part at a path, or of the last part of the path that exists."""
     line = None
     for index, key in STEP.findall(path):
         found = next(_inside(node, index, key), None)

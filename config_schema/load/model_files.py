@@ -1,4 +1,4 @@
-"""Files of a model's folder: regular ones inside it, and few enough. A repository may hold links and devices too."""
+"""The files of a model's folder: regular ones inside it, limited in number. A repository may contain links too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTSIDE = "it is a link that leads out of the model's folder"
 
 
 class ModelTooLarge(StreamFactoryError):
-    """The folder of a model that is code has more files, or larger ones, than its code may see.
+    """The folder of a model that is code has more or larger files than its code may see.
 
     Keep the model in a folder of its own.
     """
@@ -29,9 +29,9 @@ class ModelTooLarge(StreamFactoryError):
 
 
 def model_files(folder: Path) -> list[Path]:
-    """Return the files below `folder`, relative to it, in the order of their names.
+    """Return the files below `folder`, relative to it, sorted by name.
 
-    Links that lead out, hidden files and Python's caches are left out. Raise ModelTooLarge if there is too much.
+    Links that lead out, hidden files and Python's caches are left out. Raises ModelTooLarge.
     """
     found: list[Path] = []
     size = 0

@@ -1,7 +1,7 @@
-"""The YAML of a model -> plain data, or an error with its line; yaml_scalars.py says what a value means.
+"""The YAML of a model to plain data, or an error with its line; yaml_scalars.py says what a value means.
 
-The data is built from the parser's events as they come, without a tree of nodes: libyaml's parser, by PyYAML, reads
-1,000 datastores in a tenth of the time of the one in Python, which is kept for its words about what is no YAML.
+The data is built from the parser's events, without a tree of nodes: libyaml's parser, by PyYAML, reads 1,000 datastores
+in a tenth of the time of Python's parser, which is kept for its error messages.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TEXTS: Kinds = frozenset(["string"])
 
 
 def load(text: str) -> Any:
-    """Return the data of a document; None if there is nothing in it. Raises yaml.YAMLError, with the line."""
+    """Return the data of a document; None if it is empty. Raises yaml.YAMLError, with the line."""
     if CParser is None or Reader.NON_PRINTABLE.search(text):
         return _Document(_PythonParser(text)).data()
     try:
@@ -79,7 +79,7 @@ class _PythonComposer(_PythonParser, Composer):
 
 
 class _NodeLoader(CParser or _PythonComposer):  # type: ignore[misc]
-    """Composes nodes without looking at what they mean, which takes most of PyYAML's time."""
+    """Composes nodes without resolving what they mean, which takes most of PyYAML's time."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
         return ""
@@ -93,7 +93,7 @@ class _NodeLoader(CParser or _PythonComposer):  # type: ignore[misc]
 
 @dataclass
 class _Anchor:
-    """What an alias stands for: its events, which are read again under the alias's own key."""
+    """What an alias stands for: its events, which are read again below the alias's own key."""
 
     events: list[Any]
     nodes: int = 0  # how many it stands for, those of aliases in it too

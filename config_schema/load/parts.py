@@ -1,7 +1,7 @@
-"""ecosystem.yaml and the files in the folder ecosystem/ as one document, which remembers where each part stands.
+"""ecosystem.yaml and the files in the folder ecosystem/ as one document, with the place of each part.
 
-A file in the folder, or in a folder of it, has what it adds to the lists of ecosystem.yaml. They are read in the order
-of their names.
+Each file in the folder, or in a folder inside it, adds to the lists of ecosystem.yaml. They are read in the order of
+their names.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ ITEM = re.compile(rf"({'|'.join(LISTS)})\[(\d+)\](.*)")
 
 @dataclass
 class Gathered:
-    """The whole document; for each of its lists, the file and the index there of each item."""
+    """The whole document; and for each item of its lists, its file and its index in that file."""
 
     data: Any
     problems: list[Problem] = field(default_factory=list)
     origins: dict[str, list[tuple[str, int]]] = field(default_factory=lambda: defaultdict(list))
 
     def place(self, path: str) -> tuple[str, str]:
-        """Return the file that a path of the whole document leads to, and the path inside that file."""
+        """Return the file for a path of the whole document, and the path inside that file."""
         found = ITEM.fullmatch(path)
         if found is None or int(found[2]) >= len(self.origins[found[1]]):
             return YAML_FILE, path
@@ -43,7 +43,7 @@ class Gathered:
 
 
 def gathered(folder: Path) -> Gathered:
-    """Return `ecosystem.yaml` and the files beside it as one document. What cannot be read is in its problems."""
+    """Return `ecosystem.yaml` and the files beside it as one document. What cannot be read is one of its problems."""
     whole = Gathered(None)
     try:
         whole.data = documents.yaml_document(folder / YAML_FILE)
@@ -66,7 +66,7 @@ def gathered(folder: Path) -> Gathered:
 
 
 def part_files(folder: Path) -> list[Path]:
-    """Return the files beside ecosystem.yaml, in the order in which they are read. Raise NotInside."""
+    """Return the files beside ecosystem.yaml, in the order in which they are read. Raises NotInside."""
     top = folder / PARTS_FOLDER
     if not top.is_dir():
         return []

@@ -1,7 +1,7 @@
-"""eco.py -> plain data: `createEcosystem()` is run apart from this process, twice, and must give the same.
+"""eco.py to plain data: `createEcosystem()` runs in a closed process, twice, and must give the same.
 
-Model code sees nothing of who asks for it: not the folder's place, the command or the environment. So that it gives one
-model to a check and another to a sync only by chance, and that is noticed.
+Model code cannot see who runs it: not the folder's path, the command or the environment. So it could give different
+models to a check and to a sync only by chance, which the second run detects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CODE_GIVES_A_MODEL = Rule("DF1324", "`createEcosystem()` of eco.py runs to its e
 def ecosystem_of_python(path: Path) -> Any:
     """Return the data of the Ecosystem that `createEcosystem()` of the file gives.
 
-    Raise ProblemsFound with the last line of Python's error, or because two evaluations differ.
+    Raises ProblemsFound with the last line of Python's error, or if two evaluations differ.
     """
     try:
         read_inside(path, path.parent)
@@ -47,7 +47,7 @@ def ecosystem_of_python(path: Path) -> Any:
 
 
 def _copy(folder: Path, into: Path) -> None:
-    """Copy the model's files, readable for any user; what leads out of the folder stays behind."""
+    """Copy the model's files, readable for any user, without links that lead out of the folder."""
     into.mkdir()
     for path in model_files(folder):
         target = into / path

@@ -1,7 +1,7 @@
-"""A filter of system calls: what a process needs to reach others, the network or the file system is refused to it.
+"""A filter of system calls: a process is refused those that reach other processes, the network or files.
 
-It holds in every container, with or without namespaces and Landlock: <linux/seccomp.h>, <linux/filter.h>. A refused
-call fails as one without the right to it (EPERM).
+It works in every container, with or without namespaces and Landlock: <linux/seccomp.h>, <linux/filter.h>. A refused
+call fails like one without the right to it (EPERM).
 """
 
 from __future__ import annotations
@@ -53,6 +53,21 @@ OTHER_PROCESSES = {
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
+    "shmat": (30, 196),  # those of others can be named by number
+    "shmctl": (31, 195),
+    "msgctl": (71, 187),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "semctl": (66, 191),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "mq_unlink": (241, 181),
+    "kcmp": (312, 272),
+    "move_pages": (279, 239),
+    "migrate_pages": (256, 238),
+    "process_mrelease": (448, 448),
+    "setpgid": (109, 154),  # whoever ends this process ends its group
+    "setsid": (112, 157),
 }
 FILES = {
     "creat": (85, None),
@@ -95,6 +110,7 @@ FILES = {
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
 }
 KERNEL = {
     "unshare": (272, 97),
@@ -112,16 +128,22 @@ KERNEL = {
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
+    "syslog": (103, 116),
 }
 REFUSED = CONNECTIONS | PROCESSES | OTHER_PROCESSES | FILES | KERNEL
-# Refused where their flags, the argument of that position, ask for more than reading.
-OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+# Refused where the argument of that position has one of the bits: their flags ask for more than reading.
+OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}
+# Refused where their second argument is one of these: the system then sends signals to another process, as it does for
+# a pipe that has something to be read. F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP.
+SIGNALLING = {"fcntl": ((72, 25), (8, 10, 15)), "ioctl": ((16, 29), (0x8901, 0x8902))}
 OTHER_CONVENTION = 0x40000000  # calls of x86's x32 have numbers from here
 
 # A filter's instructions, what it says of a call, and where it finds what in <linux/seccomp.h>'s seccomp_data.
 LOAD, IF_EQUAL, IF_AT_LEAST, IF_ANY_BIT, SAY = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
+TO_REFUSE = 255  # a jump to the last instruction, whose distance is put in at the end
 NUMBER_AT, MACHINE_AT, ARGUMENTS_AT, ARGUMENT_BYTES = 0, 4, 16, 8
 
 
@@ -139,7 +161,7 @@ class _Program(ctypes.Structure):
 
 
 def refuse_system_calls() -> bool:
-    """Refuse this process all of REFUSED for good. Return False where the machine or the system has no such filter.
+    """Refuse this process all of REFUSED, permanently. Return False if the machine has no such filter.
 
     The process must have given up new privileges (PR_SET_NO_NEW_PRIVS), or be root.
     """
@@ -153,22 +175,32 @@ def refuse_system_calls() -> bool:
 
 def _program(column: int, machine: int) -> list[_Instruction]:
     refused = [numbers[column] for numbers in REFUSED.values() if numbers[column] is not None]
-    opening = [(numbers[column], flags) for numbers, flags in OPENING.values() if numbers[column] is not None]
-    rest = 4 * len(opening)  # instructions between the comparisons of numbers and the two last ones
+    ways = [(IF_AT_LEAST, OTHER_CONVENTION), *((IF_EQUAL, number) for number in refused)]
+    blocks = [_block(numbers[column], flags, [(IF_ANY_BIT, WRITING)]) for numbers, flags in OPENING.values()]
+    blocks += [_block(numbers[column], 1, [(IF_EQUAL, of) for of in values]) for numbers, values in SIGNALLING.values()]
     found = [
         _Instruction(LOAD, 0, 0, MACHINE_AT),
         _Instruction(IF_EQUAL, 1, 0, machine),
         _Instruction(SAY, 0, 0, KILL),
         _Instruction(LOAD, 0, 0, NUMBER_AT),
-        _Instruction(IF_AT_LEAST, len(refused) + rest + 1, 0, OTHER_CONVENTION),
+        *(_Instruction(code, TO_REFUSE, 0, value) for code, value in ways),
+        *(instruction for block in blocks for instruction in block),
+        _Instruction(SAY, 0, 0, ALLOW),
+        _Instruction(SAY, 0, 0, REFUSE),
     ]
-    for left, number in zip(range(len(refused), 0, -1), refused, strict=True):
-        found.append(_Instruction(IF_EQUAL, left + rest, 0, number))
-    for left, (number, flags) in zip(range(len(opening) - 1, -1, -1), opening, strict=True):
-        found += [
-            _Instruction(IF_EQUAL, 0, 3, number),
-            _Instruction(LOAD, 0, 0, ARGUMENTS_AT + ARGUMENT_BYTES * flags),
-            _Instruction(IF_ANY_BIT, 4 * left + 2, 0, WRITING),
-            _Instruction(SAY, 0, 0, ALLOW),
-        ]
-    return [*found, _Instruction(SAY, 0, 0, ALLOW), _Instruction(SAY, 0, 0, REFUSE)]
+    for at, instruction in enumerate(found):
+        if instruction.skipped_if_true == TO_REFUSE:
+            instruction.skipped_if_true = len(found) - 2 - at
+    return found
+
+
+def _block(number: int | None, argument: int, ways: list[tuple[int, int]]) -> list[_Instruction]:
+    """Return what refuses a call where its argument is one of these, and otherwise allows it; others go on after it."""
+    if number is None:
+        return []
+    return [
+        _Instruction(IF_EQUAL, 0, len(ways) + 2, number),
+        _Instruction(LOAD, 0, 0, ARGUMENTS_AT + ARGUMENT_BYTES * argument),
+        *(_Instruction(code, TO_REFUSE, 0, value) for code, value in ways),
+        _Instruction(SAY, 0, 0, ALLOW),
+    ]

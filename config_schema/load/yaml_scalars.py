@@ -1,8 +1,8 @@
-"""What a plain scalar of a model's YAML means: by its text, and by the key that it stands under.
+"""What a plain scalar of a model's YAML means: by its text, and by its key.
 
-YAML 1.1 takes the country `no` for false, the version `1.10` for 1.1, `07` for 7, `12:30` for 750, a date for no text.
-Here a key that has a text in the model's schema has the text as it is written; elsewhere numbers are decimal, and what
-could mean two things is refused.
+YAML 1.1 reads the country `no` as false, the version `1.10` as 1.1, `07` as 7, `12:30` as 750, and a date as a date.
+Here, a key that has a text in the model's schema gets the text as it is written; elsewhere numbers are decimal, and
+what could mean two things is refused.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ for _tag, _pattern, _first in RESOLVERS:
 
 @lru_cache(maxsize=4096)
 def plain_tag(text: str) -> str:
-    """Return the tag that a plain scalar has by its text; TEXT if it is nothing else."""
+    """Return the tag of a plain scalar by its text; TEXT if it is nothing else."""
     if len(text) > LONGEST_RESOLVED:
         return TEXT  # no number or word of ours is so long
     return next((tag for tag, pattern in _BY_FIRST.get(text[:1], ()) if pattern.match(text)), TEXT)
 
 
 def meant_tag(tag: str, kinds: Kinds) -> str:
-    """Return the tag of a plain scalar under a key that has values of these kinds."""
+    """Return the tag of a plain scalar whose key has values of these kinds."""
     if tag in NOT_TEXT and kinds == {"string"}:
         return TEXT
     if tag == WORD and kinds == {"boolean"}:
@@ -71,7 +71,7 @@ def meant_tag(tag: str, kinds: Kinds) -> str:
 
 
 def plain_value(text: str, kinds: Kinds) -> Any:
-    """Return the value of a plain scalar under a key with values of these kinds. Raises ValueError, in words."""
+    """Return the value of a plain scalar whose key has values of these kinds. Raises ValueError with a message."""
     return _kept_value(text, kinds) if len(text) < LONGEST_KEPT else _plain_value(text, kinds)
 
 
@@ -83,7 +83,7 @@ _kept_value = lru_cache(maxsize=4096)(_plain_value)  # a model says the same aga
 
 
 def scalar_value(tag: str, text: str) -> Any:
-    """Return the value of a scalar with a tag. Raises ValueError, in words for a person."""
+    """Return the value of a scalar with a tag. Raises ValueError with a message for a person."""
     match tag:
         case "tag:yaml.org,2002:null":
             return None
@@ -99,7 +99,7 @@ def scalar_value(tag: str, text: str) -> Any:
 
 @cache
 def kinds_by_key() -> dict[str, Kinds]:
-    """Return what values each key of the model has, wherever it stands."""
+    """Return the kinds of values of each key of the model, at any place."""
     found: dict[str, set[str]] = defaultdict(set)
     for name in SCHEMAS:
         _collect(json_schema(name), found)

@@ -1,4 +1,4 @@
-"""YAML that people review: what turns letters around, or is not seen, stands as an escape in it."""
+"""YAML that people review: characters that are invisible or reverse the direction of text are escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from config_schema.printable import printable
 
 
 class VisibleDumper(yaml.SafeDumper):
-    """Writes a text with such characters in double quotes, where YAML has escapes."""
+    """Writes a text with such characters in double quotes, in which YAML has escapes."""
 
 
 def _is_shown(character: str) -> bool:
@@ -26,6 +26,6 @@ VisibleDumper.add_representer(str, _text)
 
 
 def dumped(data: Any, dumper: type[VisibleDumper] = VisibleDumper) -> str:
-    """Return data as YAML in the order of its keys, its line ends the only control characters."""
+    """Return data as YAML, with its keys in order; line ends are the only control characters."""
     text: str = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
     return "\n".join(map(printable, text.split("\n")))

@@ -1,6 +1,6 @@
-"""What a part of a model has outside of the model, as its owner's: tables, secrets, databases, namespaces. Pure.
+"""What a part of a model stands for outside of the model: tables, secrets, databases, namespaces. Pure.
 
-A team that may add parts of its own must not reach by them what another team's parts stand for: its tables under
+A team that may add its own parts must not use them to reach what belongs to another team's parts: its tables under
 another classification, its secrets on another server, its merge store as a source.
 """
 
@@ -18,14 +18,14 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Claim:
-    """A thing that belongs to whoever owns the part that names it, and how people call it."""
+    """A thing that belongs to the owner of the part that names it, with the words that people use for it."""
 
     key: Key
     text: str
 
 
 def claims(part: Datastore | Platform) -> Iterator[Claim]:
-    """Yield what belongs to the owner of the part."""
+    """Yield the things that belong to the part's owner."""
     if isinstance(part, Datastore):
         yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
@@ -37,7 +37,7 @@ def claims(part: Datastore | Platform) -> Iterator[Claim]:
 
 
 def uses(part: Datastore | Platform) -> Iterator[Claim]:
-    """Yield what the part reaches, which others may have a claim to."""
+    """Yield the things that the part uses, to which others may have a claim."""
     if isinstance(part, Datastore):
         yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
@@ -51,9 +51,10 @@ def uses(part: Datastore | Platform) -> Iterator[Claim]:
 
 
 def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
-    """Return who may use what: the owners of the parts that name it, and those that they share it with.
+    """Return who may use what: the owners of the parts that name a thing, and the teams that they share it with.
 
-    What belongs to a part without an owner is the ecosystem's owner's; nothing is claimed where there is none.
+    What belongs to a part without an owner belongs to the ecosystem's owner; without an owner of the ecosystem
+    nothing is claimed.
     """
     found: dict[Key, tuple[str, ...]] = {}
     parts: list[Datastore | Platform] = [*ecosystem.datastores, *ecosystem.platforms]
@@ -66,7 +67,7 @@ def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
 
 
 def source_table(store: Datastore, dataset: Dataset) -> Key:
-    """Return which table of which server a dataset is read from, alike for all ways to write it."""
+    """Return the table and server that a dataset is read from, the same for every way to write it."""
     place = store.source
     if place.kind is SourceKind.SQLITE:
         path = "/" + posixpath.normpath(place.database).lstrip("/")  # normpath leaves two slashes at the beginning
@@ -75,7 +76,7 @@ def source_table(store: Datastore, dataset: Dataset) -> Key:
 
 
 def _database_and_schema(place: Database) -> tuple[str, str]:
-    """Return the database and the schema that a source's tables are in, as its kind of server takes the two words."""
+    """Return the database and the schema of a source's tables, as its kind of server uses these words."""
     database, schema = place.database.casefold(), place.schema
     if place.kind is SourceKind.POSTGRESQL:
         return database, schema

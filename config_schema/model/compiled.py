@@ -1,4 +1,4 @@
-"""A compiled model: what a model's code gave for the files of a commit, to be read in the place of running the code."""
+"""A compiled model: the output of a model's code for the files of a commit, read instead of running the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """`commit` is None for a folder that is not in git; `ecosystem` is plain data, None where the model is no code."""
+    """`commit` is None for a folder that is not in git; `ecosystem` is plain data, None if the model is not code."""
 
     commit: str | None
     digest: str  # of the files, see load/model_files.py
@@ -25,7 +25,7 @@ class CompiledModel:
 
 
 def compiled_from_json(text: str, where: str) -> CompiledModel:
-    """Return the compiled model of a document. Raise FileMalformed if it is none."""
+    """Return the compiled model in a document. Raises FileMalformed if the document is something else."""
     try:
         data = json.loads(text)
         if data["format"] == FORMAT:

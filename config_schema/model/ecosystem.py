@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from config_schema import names
 from config_schema.model.quality import QualityCheck
 from config_schema.tls import Tls
 
@@ -70,9 +71,9 @@ DEFAULT_SCHEMA = "public"  # PostgreSQL's; of another kind of server it means th
 
 @dataclass(frozen=True)
 class Database:
-    """Where a database is; `credential` names the secret with username and password.
+    """The address of a database; `credential` names the secret with username and password.
 
-    A merge store is on PostgreSQL; for `sqlite`, `database` is the file's path, and host and login are not looked at.
+    A merge store is on PostgreSQL. For `sqlite`, `database` is the file's path, and host and login are ignored.
     """
 
     host: str
@@ -87,7 +88,7 @@ class Database:
 
 @dataclass(frozen=True)
 class GitRepository:
-    """Where the model is kept; `credential` names the secret with the token (none is needed for a local path)."""
+    """The repository of the model; `credential` names the secret with the token (a local path needs none)."""
 
     url: str
     branch: str = "main"
@@ -96,7 +97,7 @@ class GitRepository:
 
 @dataclass(frozen=True)
 class Team:
-    """People who own parts of the model, and where their changes of it come from."""
+    """People who own parts of the model, and the repository and branch that their changes come from."""
 
     name: str
     repository: str | None = None  # `owner/name`; none: a change is theirs only where that is said
@@ -134,7 +135,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Datastore:
-    """A producer's database, and how it is captured."""
+    """A producer's database, and how it is read."""
 
     name: str
     source: Database
@@ -151,7 +152,7 @@ class Datastore:
 
 @dataclass(frozen=True)
 class StreamDefaults:
-    """What a platform gives each of its streams' configs; every key may be left out."""
+    """Defaults of a platform for the configs of its streams; every key is optional."""
 
     retries: int | None = None
     execution_timeout: int | None = None  # seconds
@@ -167,7 +168,7 @@ class StreamDefaults:
 
 @dataclass(frozen=True)
 class Platform:
-    """Where streams run, and how they are merged."""
+    """A place where streams run and their data is merged."""
 
     name: str
     milestoning: Milestoning
@@ -197,7 +198,7 @@ class DatasetSink:
 
 @dataclass(frozen=True)
 class DatasetGroup:
-    """Datasets that a consumer wants together: with which retention, and how late at most."""
+    """Datasets that a consumer needs together, with their retention and latency."""
 
     name: str
     sinks: tuple[DatasetSink, ...]
@@ -209,7 +210,7 @@ class DatasetGroup:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A consumer's view of the model: its dataset groups, and what it may see."""
+    """A consumer in the model: its dataset groups, and which classifications it may see."""
 
     name: str
     dataset_groups: tuple[DatasetGroup, ...]
@@ -237,8 +238,8 @@ class Ecosystem:
     owner: str | None = None  # the team that owns what has no other owner, and the list of teams
 
     def platform(self, name: str) -> Platform:
-        """Return the platform of that name. Raises KeyError if there is none."""
-        return _named(self.platforms, name)
+        """Return the platform of that name, or of that derived name. Raises KeyError if there is none."""
+        return _named(self.platforms, names.meant_platform(name, [one.name for one in self.platforms]))
 
     def datastore(self, name: str) -> Datastore:
         """Return the datastore of that name. Raises KeyError if there is none."""

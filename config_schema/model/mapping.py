@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from config_schema import names
 from config_schema.model import DatasetGroup, DatasetSink, Ecosystem, ProductionStatus
 
 
 class AssignmentStatus(Enum):
-    """A platform's way with a dataset group, from the first batch to the last."""
+    """The states of an assignment of a dataset group to a platform, from the first batch to the last."""
 
     PROVISIONING = "PROVISIONING"  # its streams run, consumers have no views of it yet
     PROVISIONED = "PROVISIONED"  # its streams run, and it is the one that consumers are served by
@@ -66,7 +67,7 @@ class DsgMapping:
 
 @dataclass(frozen=True)
 class Model:
-    """A checked model: what there is, and which platform serves which dataset group."""
+    """A checked model: the ecosystem, and which platform serves which dataset group."""
 
     ecosystem: Ecosystem
     mappings: tuple[DsgMapping, ...]
@@ -74,7 +75,7 @@ class Model:
 
 
 def mapping_of(entry: Mapping[str, Any]) -> DsgMapping:
-    """Return the mapping of an entry of the mapping's file that has passed its schema."""
+    """Return the mapping of an entry of the mapping file that has passed its schema."""
     assignments = tuple(
         Assignment(
             data_platform=one["dataPlatform"],
@@ -103,7 +104,7 @@ def ingested_datasets(
     wanted = {
         sink.dataset
         for on, group in ingested_groups(ecosystem, mappings)
-        if on == platform
+        if names.is_platform(platform, on)
         for sink in group.sinks
         if sink.datastore == store
     }
@@ -113,4 +114,4 @@ def ingested_datasets(
 def served_sinks(model: Model, platform: str) -> frozenset[DatasetSink]:
     """Return the datasets that the platform ingests."""
     groups = ingested_groups(model.ecosystem, model.mappings)
-    return frozenset(sink for on, group in groups if on == platform for sink in group.sinks)
+    return frozenset(sink for on, group in groups if names.is_platform(platform, on) for sink in group.sinks)

@@ -1,7 +1,6 @@
-"""Who may change what of a model: which parts two versions of it differ in, and whose those are. Pure.
+"""Who may change which part of a model: the parts in which two versions differ, and their owners. Pure.
 
-What a part's owner is, and where a team's changes come from, is what the version before the change says: otherwise a
-change could make itself the owner.
+Owners and teams' branches are those of the version before the change: otherwise a change could make itself the owner.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Part = Platform | Datastore | Workspace
 
 @dataclass(frozen=True)
 class Author:
-    """Where a change comes from, and the teams that are said to make it."""
+    """Where a change comes from, and the teams that claim to make it."""
 
     repository: str | None = None
     branch: str | None = None
@@ -35,7 +34,7 @@ class Author:
 
 @dataclass(frozen=True)
 class PartChange:
-    """A part that differs, and the teams that may change it; none: everybody may."""
+    """A part that differs, and the teams that may change it; if empty, everybody may."""
 
     path: str  # in the new version, or the list that it has left
     what: str
@@ -56,7 +55,7 @@ def _comes_from(author: Author, team: Team) -> bool:
 
 
 def refusals(changes: Iterable[PartChange], author: Author, before: Ecosystem) -> Iterator[Finding]:
-    """Yield a finding for each change that is not the author's to make."""
+    """Yield a finding for each change that the author may not make."""
     teams = {team.name: team for team in before.teams}
     own = teams_of(author, before.teams)
     for change in changes:
@@ -88,10 +87,10 @@ def ecosystem_changes(before: Ecosystem, after: Ecosystem) -> Iterator[PartChang
 
 
 def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:
-    """Yield what parts newly reach that belongs to others' parts in the version before.
+    """Yield what parts newly use that belongs to others' parts in the version before.
 
-    Whoever owned a part before must be allowed to reach it, not only the owner that the change names: else a team
-    could give its part, with a server of its own, to the owner of a secret, together with that secret.
+    The part's owner before the change must be allowed to use it, not only the owner that the change names:
+    otherwise a team could give its part, with its own server, to the owner of a secret, together with that secret.
     """
     claims = claimed(before)
     was = {part.name: part for part in getattr(before, of)}
@@ -108,7 +107,7 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
 
 
 def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:
-    """Yield changes of what a workspace may see; its own owner may not decide that, as it is others' data."""
+    """Yield changes of what a workspace may see; its own owner may not decide that, because the data is others'."""
     was = {space.name: space.may_see for space in before.workspaces}
     for index, space in enumerate(after.workspaces):
         if set(space.may_see) != set(was.get(space.name, Workspace.may_see)):
@@ -134,7 +133,7 @@ def _part_changes(of: str, before: Iterable[Part], after: Iterable[Part], top: s
 
 
 def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[PartChange]:
-    """Yield files of code that differ: their model may be one thing to a check and another elsewhere."""
+    """Yield code files that differ: their model may be one thing to a check and another elsewhere."""
     for file in files:
         yield PartChange(file, f"code of the model, {file},", _owners(before.owner))
 
@@ -142,7 +141,7 @@ def code_changes(files: Iterable[str], before: Ecosystem) -> Iterator[PartChange
 def mapping_changes(
     before: tuple[Ecosystem, Iterable[DsgMapping]], after: tuple[Ecosystem, Iterable[DsgMapping]]
 ) -> Iterator[PartChange]:
-    """Yield assignments that differ, which belong to their platform's owner, and groups declared to have none."""
+    """Yield assignments that differ (they belong to their platform's owner), and groups without a platform."""
     top = before[0].owner
     platforms = _owner_by_name(before[0].platforms, after[0].platforms)
     spaces = _owner_by_name(before[0].workspaces, after[0].workspaces)

@@ -1,7 +1,7 @@
-"""The model's dataclasses to plain data as JSON and YAML have it, and back.
+"""The model's dataclasses to plain data as JSON and YAML contain it, and back.
 
-Each class is looked at once, and becomes a function. A merge job needs nothing else of a library that does this, whose
-import would be a fifth of the CPU that a job has for its start.
+Each class is compiled to a function once. A library that does this would take a fifth of the CPU of a merge job's
+start.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 @cache
 def _builder(kind: Any) -> Convert:
-    """Return the function that builds a value of a type. Raises TypeError for a type that no model has."""
+    """Return the function that builds a value of a type. Raises TypeError for a type that no model uses."""
     if get_origin(kind) is tuple:
         build = _builder(get_args(kind)[0])
         return tuple if build is _as_it_is else lambda items: tuple([build(item) for item in items])
@@ -58,7 +58,7 @@ def _as_it_is(value: Any) -> Any:
 
 
 def _builder_of_union(kinds: tuple[Any, ...]) -> Convert:
-    """Return the builder of a type that may be None, of several scalars, or of classes that differ by their `kind`."""
+    """Return the builder of a type that is optional, or one of several scalars or of classes with a `kind`."""
     if all(kind in SCALARS for kind in kinds):
         return _as_it_is
     if len(kinds) == 1:

@@ -1,7 +1,7 @@
-"""Quality checks of a dataset, as the model has them; docs/quality.md says what each looks at.
+"""Quality checks of a dataset, as the model contains them; docs/quality.md says what each one checks.
 
-A check is a row in one of these shapes. Each counts the rows that break it, of those that a batch brings, new and
-changed, and of those that a change elsewhere can break.
+A check counts the rows that break it: of the new and changed rows of a batch, and of the rows that a change of other
+rows can break.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class CheckKind(Enum):
-    """What a quality check looks at."""
+    """The kinds of quality checks."""
 
     NOT_NULL = "not_null"
     UNIQUE = "unique"
@@ -23,7 +23,7 @@ class CheckKind(Enum):
 
 
 class Severity(Enum):
-    """What a broken quality check does."""
+    """What happens if a quality check is broken."""
 
     WARN = "warn"  # reported in the log and in the result
     FAIL = "fail"  # the batch fails, and nothing of it is merged
@@ -41,7 +41,7 @@ class NotNull:
 
 @dataclass(frozen=True)
 class Unique:
-    """No other row of the dataset has the same values in the columns; rows with a NULL in them are not looked at."""
+    """No other row of the dataset has the same values in the columns; rows with a NULL in them are ignored."""
 
     kind: ClassVar[CheckKind] = CheckKind.UNIQUE
     name: str
@@ -63,7 +63,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A value, as text, holds PostgreSQL's regular expression somewhere; ^ and $ tie it to the ends. NULL passes."""
+    """A value, as text, matches PostgreSQL's regular expression somewhere; ^ and $ match its ends. NULL passes."""
 
     kind: ClassVar[CheckKind] = CheckKind.PATTERN
     name: str
@@ -74,7 +74,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Reference:
-    """A row of another dataset of the store has these values, once the batch is done; a NULL in them passes."""
+    """A row of another dataset of the datastore has these values after the batch; values with a NULL pass."""
 
     kind: ClassVar[CheckKind] = CheckKind.REFERENCE
     name: str

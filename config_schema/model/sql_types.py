@@ -1,4 +1,4 @@
-"""PostgreSQL's names of types: which of them mean the same, and which changes of a type keep every value. Pure."""
+"""PostgreSQL's type names: which of them mean the same, and which changes of a type keep every value. Pure."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ SHORT = re.compile(
 
 @dataclass(frozen=True)
 class SqlType:
-    """A type as format_type() writes it, in parts."""
+    """The parts of a type, as format_type() writes it."""
 
     base: str
     first: int | None
@@ -109,9 +109,9 @@ class SqlType:
 
 @lru_cache(maxsize=4096)
 def long_name(text: str) -> str:
-    """Return a type as format_type() writes it, for the short forms that a model may have: `varchar(20)`, `int8[]`.
+    """Return a type as format_type() writes it, for the short forms in a model: `varchar(20)`, `int8[]`.
 
-    Any other text, a quoted name for instance, is returned unchanged.
+    Any other text, for example a quoted name, is returned unchanged.
     """
     spoken = " ".join(text.lower().split())
     found = SHORT.fullmatch(spoken)
@@ -128,7 +128,7 @@ def long_name(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def base_type(text: str) -> str:
-    """Return a type without its bounds, or an array's item type: `numeric(10, 2)[]` -> `numeric`."""
+    """Return a type without its limits, or an array's item type: `numeric(10, 2)[]` -> `numeric`."""
     if '"' in text:
         return text
     base = " ".join(MODIFIERS.sub("", text.lower()).split())
@@ -136,16 +136,16 @@ def base_type(text: str) -> str:
 
 
 def with_schema(text: str) -> str:
-    """Return a type, as format_type() writes it, so that no other schema's is taken for one of PostgreSQL's.
+    """Return a type, as format_type() writes it, with a schema, so that it cannot mean a type of another schema.
 
-    Types that SQL has words for (`integer`, `character varying(20)`) are PostgreSQL's whatever a search_path has.
+    Types with words of their own in SQL (`integer`, `character varying(20)`) always mean PostgreSQL's.
     """
     base = base_type(text)
     return f"pg_catalog.{text}" if base in BUILT_IN_TYPES and base.partition(" ")[0] not in WORDS_OF_SQL else text
 
 
 def widens(old: str, new: str) -> bool:
-    """Return whether `new` holds every value of `old` without loss; both as format_type() writes them."""
+    """Return whether `new` can contain every value of `old`; both as format_type() writes them."""
     a, b = parsed(old), parsed(new)
     if a is None or b is None or (a.zone, a.array) != (b.zone, b.array):
         return old == new
@@ -161,15 +161,15 @@ def widens(old: str, new: str) -> bool:
 
 
 def is_text(of: str) -> bool:
-    """Return whether a type, as format_type() writes it, holds texts."""
+    """Return whether a type, as format_type() writes it, is for texts."""
     return base_type(of) in ALL_TEXTS
 
 
 def keeps_every_value(source: str, model: str) -> bool:
-    """Return whether each value of a `source` column, sent as text, is the same in a `model` column.
+    """Return whether each value of a `source` column, sent as text, stays the same in a `model` column.
 
-    A value that PostgreSQL refuses (it reads no 1.5 as an integer) counts as kept. Times are read in UTC. JSON is the
-    same if it means the same.
+    A value that PostgreSQL refuses (it reads no 1.5 as an integer) counts as kept. Times are read in UTC. JSON is
+    the same if it means the same.
     """
     a, b = parsed(source), parsed(model)
     if source == model or widens(source, model) or (b is not None and b.base in UNBOUNDED and b.first is None):
@@ -182,7 +182,7 @@ def keeps_every_value(source: str, model: str) -> bool:
 
 
 def _is_finer(a: SqlType, b: SqlType) -> bool:
-    """Return whether times of type `a`, in UTC, are times of type `b` too."""
+    """Return whether type `b` can contain every time of type `a`, in UTC."""
     if a.base == "date":
         return b.base == "timestamp"
     fine = b.first is None or (a.first is not None and a.first <= b.first)
@@ -190,7 +190,7 @@ def _is_finer(a: SqlType, b: SqlType) -> bool:
 
 
 def least_row_bytes(types: Iterable[str], header: int) -> int:
-    """Return how many bytes a row with values of these types takes at least in a table of PostgreSQL's."""
+    """Return the least size in bytes of a row with values of these types in a PostgreSQL table."""
     at = _aligned(header, 8)
     for text in types:
         of = parsed(long_name(text))
@@ -210,7 +210,7 @@ def _numeric_holds(a: SqlType, b: SqlType) -> bool:
 
 
 def parsed(text: str) -> SqlType | None:
-    """Return the parts of a type as format_type() writes it; None for one that is written otherwise."""
+    """Return the parts of a type as format_type() writes it; None if it is written in another way."""
     found = TYPE.fullmatch(text)
     if found is None:
         return None

@@ -1,6 +1,7 @@
-"""Checks of a model: schema_problems for the shape of each file, check_model for the rules between objects.
+"""Checks of a model: schema_problems checks each file by its schema, check_model the rules between objects.
 
-Both give every problem at once. check_model knows only objects that passed their schema. docs/model.md has the rules.
+Both return all problems at once. check_model needs objects that have passed their schema. docs/model.md describes the
+rules.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Place = Callable[[str], tuple[str, str]]
 
 
 def schema_problems(data: Any, schema: str, place: Place) -> list[Problem]:
-    """Return what is wrong with the shape of `data` by `<schema>.schema.json`, in the order of the data."""
+    """Return where `data` breaks `<schema>.schema.json`, in the order of the data."""
     found = [one.problem(*place(one.path)) for one in findings(data, json_schema(schema))]
     return sorted(set(found))
 

@@ -1,4 +1,4 @@
-"""Keys, types and names of columns: what a merge table can be made of."""
+"""Keys, types and names of columns: whether a merge table can have them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def rows_fit_a_page(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Find datasets of which no row can be stored: one of the source's fits a page, and not with columns of ours."""
+    """Yield datasets of which no row can be stored: a row fits a page in the source, but not with our columns."""
     forensic = any(platform.milestoning is Milestoning.FORENSIC for platform in ecosystem.platforms)
     batches = BATCH_TYPES if forensic else ()
     for path, _, dataset in datasets(ecosystem):
@@ -89,16 +89,16 @@ def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def tables_are_classified_alike(ecosystem: Ecosystem) -> Iterator[Finding]:
-    """Yield columns of a source's table that two datasets classify differently: one of them would be a way around."""
+    """Yield columns of a source's table that two datasets classify differently: the weaker one would expose them."""
     first: dict[Key, tuple[str, Column]] = {}
     for path, store, dataset in datasets(ecosystem):
         table = source_table(store, dataset)
         for k, column in enumerate(dataset.columns):
             key = (*table, column.name.casefold())
-            whose, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
+            elsewhere, before = first.setdefault(key, (f"{store.name}.{dataset.name}", column))
             if before.classification is not column.classification:
                 now, was = column.classification.value, before.classification.value
-                what = f"the same column of the same table is {now} here and {was} in {whose}"
+                what = f"the same column of the same table is {now} here and {was} in {elsewhere}"
                 yield f"{path}.columns[{k}].classification", what, "Give it one classification wherever it is declared"
 
 

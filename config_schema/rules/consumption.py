@@ -1,4 +1,4 @@
-"""What a dataset group may have: nothing deprecated or unfit for production, nothing that its workspace may not see."""
+"""What a dataset group may contain: nothing deprecated, unfit for production, or hidden from its workspace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the mapping says of dataset groups and platforms fits the model."""
+"""Whether the mapping of dataset groups to platforms fits the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from config_schema.rules.parts import assigned, dataset_groups
 
 
 def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
-    """Yield groups, workspaces and platforms that the mapping names and the model lacks."""
+    """Yield groups, workspaces and platforms that are in the mapping but not in the model."""
     platforms = {platform.name: platform for platform in ecosystem.platforms}
     groups = {(space.name, group.name) for _, space, group in dataset_groups(ecosystem)}
     workspaces = {workspace for workspace, _ in groups}

@@ -1,4 +1,4 @@
-"""The parts of a model that rules look at, each with its path."""
+"""The parts of a model that rules check, each with its path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from config_schema.model.mapping import Assignment, DsgMapping
 
 @dataclass(frozen=True)
 class Assigned:
-    """A dataset group that the mapping assigns to a platform, both of which are there."""
+    """A dataset group that the mapping assigns to a platform; both exist."""
 
     path: str  # of the assignment, in the mapping
     assignment: Assignment

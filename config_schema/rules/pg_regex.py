@@ -1,6 +1,6 @@
-"""What PostgreSQL refuses in a regular expression, as far as plain code can tell: what is named here, it refuses too.
+"""Mistakes in regular expressions that plain code can find; PostgreSQL refuses all of them.
 
-PostgreSQL itself has the last word, when the check runs. See "Regular Expression Details" in its documentation.
+PostgreSQL may refuse others when the check runs. See "Regular Expression Details" in its documentation.
 """
 
 from __future__ import annotations

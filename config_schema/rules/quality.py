@@ -1,4 +1,4 @@
-"""The rules that a model's quality checks hold, beyond their shape: what they name is there, and bounds make sense."""
+"""The rules of quality checks beyond their schema: what they name exists, and limits make sense."""
 
 from __future__ import annotations
 

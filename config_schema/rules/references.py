@@ -1,4 +1,4 @@
-"""What a part of a model names is there."""
+"""Whatever a part of a model names exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A platform's schedule is one, and runs often enough for the dataset groups that the platform is assigned."""
+"""A platform's schedule is valid, and runs often enough for the platform's dataset groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def schedules_hold(ecosystem: Ecosystem) -> Iterator[Finding]:
 
 
 def schedules_meet_latencies(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
-    """Yield schedules that run too seldom for a group's latency. How long a run takes is not known here."""
+    """Yield schedules that run too seldom for a group's latency; the time that a run takes is unknown."""
     by_asset = {store.name for store in ecosystem.datastores if store.schedule_assets}
     for one in assigned(ecosystem, mappings):
         if all(sink.datastore in by_asset for sink in one.group.sinks) or _meets(one.platform, one.group):

@@ -1,4 +1,4 @@
-"""What a database's `tls` and `tls_ca` can be, by the kind of the database."""
+"""Which values `tls` and `tls_ca` of a database can have, by its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of the documents that people and programs exchange, and what checks a document by its schema."""
+"""The JSON Schemas of the documents that people and programs exchange, and the check of a document by its schema."""
 
 from __future__ import annotations
 

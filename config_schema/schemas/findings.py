@@ -32,7 +32,7 @@ KEY_IS_KNOWN = Rule("DF1310", "A key is one that the schema knows.")
 
 
 class SchemaFinding(NamedTuple):
-    """A place of a document that its schema does not allow, and the rule that it breaks."""
+    """A place in a document that its schema does not allow, and the rule that it breaks."""
 
     rule: Rule
     path: str
@@ -57,7 +57,7 @@ def findings(value: Any, schema: Schema, path: str = "") -> Iterator[SchemaFindi
 
 
 class _Search:
-    """The walk over a value that is not valid, by the parts of one whole schema."""
+    """The search through an invalid value, by the parts of one whole schema."""
 
     def __init__(self, root: Schema) -> None:
         self.root = root

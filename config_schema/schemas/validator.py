@@ -1,7 +1,7 @@
-"""Whether a value is valid by a JSON Schema: each schema is compiled once into functions, and findings.py says why not.
+"""Checks values by a JSON Schema: each schema is compiled to functions once; findings.py explains invalid values.
 
-The parse path checks thousands of rows by it and a merge job its model, so it loads nothing: docs/architecture.md has
-what libraries cost. It knows the keywords that our schemas use, and tests hold it equal to the jsonschema package.
+The parse path checks thousands of rows with it, and a merge job its model, so it imports nothing: docs/architecture.md
+says what libraries cost. It supports the keywords that our schemas use; tests compare it with the jsonschema package.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _compiled: dict[int, tuple[Schema, Check]] = {}  # with the schema, so that its 
 
 
 def validator(schema: Schema, root: Schema | None = None) -> Check:
-    """Return a function that says whether a value is valid; `root` is the whole schema where this is a part of one.
+    """Return a function that checks a value; `root` is the whole schema if this is a part of one.
 
-    Raises ValueError for a keyword that is not known here.
+    Raises ValueError for a keyword that is not supported.
     """
     if id(schema) not in _compiled:
         _compiled[id(schema)] = schema, _compile(schema, schema if root is None else root)
@@ -49,7 +49,7 @@ def validator(schema: Schema, root: Schema | None = None) -> Check:
 
 
 def kinds_of(schema: Schema) -> Sequence[str]:
-    """Return the names of the types that a schema admits; empty if it does not say."""
+    """Return the names of the types that a schema allows; empty if it does not restrict them."""
     kinds: str | list[str] = schema.get("type", [])
     return [kinds] if isinstance(kinds, str) else kinds
 
@@ -88,7 +88,7 @@ def _compile(schema: Schema, root: Schema) -> Check:
 
 
 def _of_kinds(schema: Schema, root: Schema) -> list[Check]:
-    """Return what a value of each kind must be; where the schema names types, it must be of one of them."""
+    """Return the condition for a value of each kind; if the schema names types, the value must be of one of them."""
     kinds = kinds_of(schema)
     if len(kinds) == 1:
         return [_of_kind(kinds[0], schema, root)]

@@ -1,1 +1,1 @@
-"""SQL as text: named statements, the comments of tables, and what PostgreSQL's errors mean. Knows no driver."""
+"""SQL as text: named statements, comments of tables, and the meaning of PostgreSQL's errors. Knows no driver."""

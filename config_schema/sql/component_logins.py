@@ -1,7 +1,7 @@
-"""The logins of a platform's components beside the owner of its tables: what each may do, and no more.
+"""The logins of a platform's components, beside the owner of its tables: what each may do, and nothing else.
 
-The owner is the login of jobs: merge tables, batch tables and views are theirs. Whoever creates a table of the
-platform, or is run as its owner later, grants on it what is listed here.
+The owner is the login of jobs: merge tables, batch tables and views belong to it. Whoever creates a table of the
+platform, or runs as its owner later, grants on it the privileges that are listed here.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ STATEMENTS = SqlFile(__file__)
 
 
 class Duty(Enum):
-    """What a component does in a merge store."""
+    """The duties of components in a merge store."""
 
     READER = "reader"  # the dag-processor
-    WORKER = "worker"  # tasks on Airflow's workers: what they read; they write nothing today
+    WORKER = "worker"  # tasks on Airflow's workers: they read, and record what was reported of streams
     PAGES = "pages"  # the api-server: changes streams for its users
     SYNC = "sync"  # dagfactory sync: rows, the recorded commit, and what was compiled of the model
 
@@ -41,17 +41,19 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     state, compiled = names.model_state_table(platform), names.compiled_model_table(platform)
     job_model = names.job_model_table(platform)
     batches = names.batch_counter_table(platform), names.batch_metrics_table(platform)
+    runs = names.run_results_table(platform), names.progress_table(platform)
     version = names.schema_version_table(platform)
-    read = dict.fromkeys((streams, history, state, *batches, version), READ)
+    read = dict.fromkeys((streams, history, state, *batches, *runs, version), READ)
     # No UPDATE or DELETE of history: what somebody did stays there. The owner's runs prune it.
     rows = {streams: ("SELECT", "INSERT", "UPDATE"), history: ("SELECT", "INSERT")}
     match duty:
         case Duty.READER:
             return read | {names.stream_revision_table(platform): READ, job_model: READ}
         case Duty.WORKER:
-            return read
+            alerts = {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
+            return read | alerts | {names.run_results_table(platform): ("SELECT", "INSERT")}
         case Duty.PAGES:
-            return read | rows
+            return read | rows | {names.row_maps_table(platform): READ}
         case Duty.SYNC:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),
@@ -63,7 +65,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
 
 
 def comment(platform: str, duty: Duty) -> str:
-    """Return the comment by which a role is known to be such a login, and not somebody else's of that name."""
+    """Return the comment that distinguishes such a login from somebody else's role of that name."""
     return json.dumps({"kind": "component login", "platform": platform, "duty": duty.value})
 
 
@@ -81,9 +83,9 @@ class Grant:
 
 @dataclass(frozen=True)
 class ComponentRights:
-    """What the logins may do with the tables of a platform, and how that is changed; `run` is the session's.
+    """Reads and changes what the logins may do with a platform's tables; `run` executes statements.
 
-    Nothing is changed where there are no such logins, and nothing is committed.
+    Without such logins nothing is changed. Nothing is committed.
     """
 
     run: Run
@@ -91,9 +93,9 @@ class ComponentRights:
     schema: str
 
     def grant_lacking(self) -> list[Grant]:
-        """Grant what the logins lack on the tables that are there; return it.
+        """Grant what the logins lack on existing tables; return it.
 
-        Runs in the transaction of the tables' owner. Tables of another owner are left alone.
+        Runs in the transaction of the tables' owner. Tables of another owner are not changed.
         """
         return self._changed("grant", lacking)
 
@@ -106,7 +108,7 @@ class ComponentRights:
         return list(lacking(self.platform, *self._held()))
 
     def _changed(self, name: str, wanted: Callable[[str, str, Held], Iterable[Grant]]) -> list[Grant]:
-        """Grant or revoke what is needed in view of what the logins hold; return it."""
+        """Grant or revoke what differs from what the logins should have; return it."""
         if not list(wanted(self.platform, *self._held())):
             return []
         values = {"schema": self.schema, "platform": self.platform}
@@ -122,14 +124,14 @@ class ComponentRights:
         return grants
 
     def _held(self) -> tuple[str, Held]:
-        """Return the database, and what each login holds on each table."""
+        """Return the database, and what each login may do with each table."""
         database = database_of(self.run)
         values = lookup(self.platform, database, self.schema)
         return database, self.run(STATEMENTS["held"].checked((), values), values)
 
 
 def database_of(run: Run) -> str:
-    """Return the database's name as the server has it; a pooler may have another one."""
+    """Return the database's name on the server; a pooler may use another one."""
     ((database,),) = run(STATEMENTS["database"].checked(()), {})
     return str(database)
 
@@ -145,7 +147,7 @@ def lookup(platform: str, database: str, schema: str) -> dict[str, object]:
 
 
 def lacking(platform: str, database: str, held: Held) -> Iterator[Grant]:
-    """Yield what logins are to have on tables that are there, and have not."""
+    """Yield privileges that logins should have on existing tables, and do not have."""
     due = _due(platform, database)
     for table, role, has in held:
         if missing := tuple(one for one in due[role].get(table, ()) if one not in has):
@@ -153,7 +155,7 @@ def lacking(platform: str, database: str, held: Held) -> Iterator[Grant]:
 
 
 def beyond(platform: str, database: str, held: Held) -> Iterator[Grant]:
-    """Yield what logins have on these tables, and are not to have."""
+    """Yield privileges that logins have on these tables, and should not have."""
     due = _due(platform, database)
     for table, role, has in held:
         if more := tuple(one for one in has if one not in due[role].get(table, ())):

@@ -1,4 +1,4 @@
-"""What is ours in a database says so in its comment, as a JSON object: whose it is, and of which kind."""
+"""The comments of our database objects: a JSON object that names the owning stream and the kind of object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parsed_comment(comment: str | None) -> dict[str, Any]:
-    """Return what a comment of ours says; empty for any other, or for None. Anybody may write comments."""
+    """Return the content of such a comment; empty for any other, or for None. Anybody may write comments."""
     try:
         data = json.loads(comment or "")
     except (ValueError, RecursionError):

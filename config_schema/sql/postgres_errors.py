@@ -1,6 +1,6 @@
-"""What PostgreSQL's errors mean: why no connection came about, and whether trying again can help. Pure text.
+"""The meaning of PostgreSQL's errors: why a connection failed, and whether a retry can help. Pure text.
 
-The driver gives no SQLSTATE where a connection fails: libpq's text has to tell (PostgreSQL 15 to 18).
+The driver gives no SQLSTATE if a connection fails, so libpq's text is used (PostgreSQL 15 to 18).
 """
 
 from __future__ import annotations
@@ -102,5 +102,5 @@ def of_session(sqlstate: str | None) -> bool:
 
 
 def retry_can_help(sqlstate: str | None) -> bool:
-    """Return whether a retry can help, by SQLSTATE; None is the driver's own error: the connection was lost."""
+    """Return whether a retry can help, by SQLSTATE; None is an error of the driver: the connection was lost."""
     return sqlstate is None or sqlstate[:2] in RETRYABLE_CLASSES or sqlstate in RETRYABLE_STATES

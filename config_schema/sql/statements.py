@@ -1,6 +1,6 @@
-"""Whole SQL statements kept in .sql files, `-- name: close_deleted` above each. Pure text, knows no driver.
+"""Whole SQL statements in .sql files, with `-- name: close_deleted` above each. Pure text, knows no driver.
 
-`{table}` stands for an identifier, `%(key)s` for a value; whoever runs a statement says which ones it gives.
+`{table}` stands for an identifier, `%(key)s` for a value; whoever runs a statement names the ones that it gives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VALUE = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a file, with the comment that stands above its SQL."""
+    """One statement of a file, with the comment above its SQL."""
 
     file: str
     name: str
@@ -26,16 +26,16 @@ class Statement:
 
     @cached_property
     def identifiers(self) -> frozenset[str]:
-        """The names of the identifiers that the text has placeholders for."""
+        """The names of the identifiers for which the text has placeholders."""
         return frozenset(IDENTIFIER.findall(self.text))
 
     @cached_property
     def values(self) -> frozenset[str]:
-        """The names of the values that the text has placeholders for."""
+        """The names of the values for which the text has placeholders."""
         return frozenset(VALUE.findall(self.text))
 
     def checked(self, identifiers: Iterable[str], values: Iterable[str] = ()) -> str:
-        """Return the text. Raises ValueError, with file and statement, unless it wants exactly these placeholders."""
+        """Return the text. Raises ValueError, with file and statement, unless its placeholders are exactly these."""
         for kind, wanted, given in (
             ("identifiers", self.identifiers, frozenset(identifiers)),
             ("values", self.values, frozenset(values)),
@@ -63,7 +63,7 @@ def load_statements(path: Path) -> dict[str, Statement]:
 
 
 class SqlFile:
-    """The statements of a .sql file by name; the file is read when one is asked for."""
+    """The statements of a .sql file by name; the file is read at the first use."""
 
     def __init__(self, path: str | Path) -> None:
         """Take the file beside a module, given the module's `__file__`, or the file itself."""
@@ -85,5 +85,5 @@ class SqlFile:
 
 
 def quoted(*parts: str) -> str:
-    """Return an identifier, with its schema before it, as statements and to_regclass() read it."""
+    """Return an identifier with its schema, as statements and to_regclass() read it."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)

@@ -1,7 +1,7 @@
-"""Run the migrations that a platform's tables lack, for Airflow's side and for jobs; each gives its session.
+"""Runs the migrations that a platform's tables lack, for Airflow's side and for jobs; each side gives its session.
 
-`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in one of its own. Both hold the lock of
-the platform's versions, so that of several that start at once one does it and the others find it done.
+`run_missing_migrations` runs them in the caller's transaction, `upgrade` each in its own. Both hold the lock of the
+platform's versions: if several start at once, one runs the migrations and the others find them done.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from config_schema import names
 from config_schema.sql import versions
 from config_schema.sql.statements import SqlFile, Statement, quoted
-from config_schema.sql.versions import Migration, Part, Standing, TablesOfAnother, TablesTooOld
+from config_schema.sql.versions import Migration, Part, TablesOfAnother, TablesTooOld, TablesVersion
 
 STATEMENTS = SqlFile(Path(__file__).with_name("versions.sql"))
 NO_VALUES: Mapping[str, Any] = {}
@@ -27,7 +27,7 @@ PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go fir
 
 @dataclass(frozen=True)
 class ControlDatabase:
-    """A session on a platform's control database, as a side has it. Its errors have PostgreSQL's code as `pgcode`."""
+    """A session on a platform's control database, of either side. Its errors have PostgreSQL's code as `pgcode`."""
 
     where: str
     platform: str
@@ -38,33 +38,38 @@ class ControlDatabase:
     pause: Callable[[float], None]
 
 
-def refuse_tables_of_others(run: Run, where: str, schema: str, tables: Sequence[str]) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's."""
-    return frozenset(_refuse_strangers(run, where, schema, tables, tables))
+def refuse_tables_of_others(
+    run: Run, where: str, schema: str, tables: Sequence[str], *, surely: bool = False
+) -> frozenset[str]:
+    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's.
+
+    With `surely` a login that may create only because everybody may, and owns nothing there, knows no strangers: it may
+    be one that was given the right to read.
+    """
+    return frozenset(_refuse_strangers(run, where, schema, tables, tables, surely))
 
 
 def _refuse_strangers(
-    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str]
+    run: Run, where: str, schema: str, tables: Sequence[str], not_of_strangers: Sequence[str], surely: bool = False
 ) -> dict[str, bool]:
-    """Return for each of the tables that are there whether it is another's.
-
-    Raise TablesOfAnother, reading none, if one of `not_of_strangers` is a stranger's.
-    """
-    found = run(STATEMENTS["table_owners"].text, {"schema": schema, "tables": list(tables)})
+    """Return, for each existing table, whether another role owns it. Raise TablesOfAnother as above."""
+    found = run(STATEMENTS["table_owners"].text, {"schema": schema, "tables": list(tables), "surely": surely})
     if refused := sorted(table for table, _, of_a_stranger in found if of_a_stranger and table in not_of_strangers):
         raise TablesOfAnother(where, refused)
     return {table: of_another for table, of_another, _ in found}
 
 
-def standing(database: ControlDatabase, part: Part) -> Standing:
-    """Return what the database has of a part. Nothing is changed, and no transaction ends.
+def tables_version(database: ControlDatabase, part: Part) -> TablesVersion:
+    """Return the version of a part's tables. Changes nothing, and ends no transaction.
 
-    Raise TablesOfAnother where the table of versions is a stranger's, or where the login may not read it.
+    Raises TablesOfAnother if the table of versions or the stream table belongs to a stranger, or if the login may not
+    read the table of versions.
     """
     tables = versions.tables(database.platform, part)
     versions_table = names.schema_version_table(database.platform)
     asked = [*tables, versions_table]
-    found = _refuse_strangers(database.run, database.where, database.schema, asked, [versions_table])
+    not_of_strangers = [versions_table, names.stream_table(database.platform)]
+    found = _refuse_strangers(database.run, database.where, database.schema, asked, not_of_strangers)
     try:
         applied = _run(database, "applied", {"part": part.value}) if versions_table in found else []
     except Exception as error:
@@ -72,20 +77,20 @@ def standing(database: ControlDatabase, part: Part) -> Standing:
             raise TablesOfAnother(database.where, [versions_table]) from error
         raise
     others = [table for table, of_another in found.items() if of_another]
-    return versions.standing_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
+    return versions.tables_version_of(database.platform, part, sorted(found.keys() & set(tables)), applied, others)
 
 
-def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standing:
-    """Run what `found` lacks, in the caller's transaction; return what there was once nobody else was at work.
+def run_missing_migrations(database: ControlDatabase, found: TablesVersion) -> TablesVersion:
+    """Run the migrations that `found` lacks, in the caller's transaction; return the version before that.
 
-    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right.
+    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right.
     """
     found.check(database.where)
     found.check_owner(database.where)
     if not found.needed:
         return found
     _lock(database)
-    before = standing(database, found.part)  # another may have done it meanwhile
+    before = tables_version(database, found.part)  # another may have done it meanwhile
     before.check(database.where)
     before.check_owner(database.where)
     for migration in before.needed:
@@ -93,11 +98,11 @@ def run_missing_migrations(database: ControlDatabase, found: Standing) -> Standi
     return before
 
 
-def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SECONDS) -> list[Migration]:
-    """Run what `found` lacks, and commit each; return what was run.
+def upgrade(database: ControlDatabase, found: TablesVersion, seconds: float = TRY_SECONDS) -> list[Migration]:
+    """Run the migrations that `found` lacks, and commit each; return those that were run.
 
-    Raise TablesTooNew, TablesOfAnother, or TablesTooOld where the login lacks the right. What fails leaves those
-    before it committed.
+    Raises TablesTooNew or TablesOfAnother; TablesTooOld if the login lacks the right. Migrations before a failed
+    one stay committed.
     """
     found.check(database.where)
     if found.needed:
@@ -105,7 +110,7 @@ def upgrade(database: ControlDatabase, found: Standing, seconds: float = TRY_SEC
     return [one for one in found.needed if _migrated(database, found, one, seconds)]
 
 
-def _migrated(database: ControlDatabase, found: Standing, migration: Migration, seconds: float) -> bool:
+def _migrated(database: ControlDatabase, found: TablesVersion, migration: Migration, seconds: float) -> bool:
     """Run one migration and commit it, in short tries; return whether it had to be run."""
     give_up = time.monotonic() + seconds
     while True:
@@ -113,7 +118,7 @@ def _migrated(database: ControlDatabase, found: Standing, migration: Migration, 
             _run(database, "short_lock_timeout")
             _lock(database)
             # One that `found` has already is run again for the sake of a table that was lost.
-            needed = migration not in found.missing or migration in standing(database, found.part).missing
+            needed = migration not in found.missing or migration in tables_version(database, found.part).missing
             if needed:
                 _migrate(database, found, migration)
             database.commit()
@@ -129,7 +134,7 @@ def _lock(database: ControlDatabase) -> None:
     _run(database, "lock", {"schema": database.schema, "platform": database.platform})
 
 
-def _migrate(database: ControlDatabase, found: Standing, migration: Migration) -> None:
+def _migrate(database: ControlDatabase, found: TablesVersion, migration: Migration) -> None:
     values = {
         "number": migration.number,
         "part": migration.part.value,

@@ -1,8 +1,9 @@
-"""The versions of a platform's tables: which migrations there are, and which of them a database has. Pure.
+"""The versions of a platform's tables: which migrations exist, and which of them a database has. Pure.
 
-A migration is a file of migrations/, `0003_results_index.sql`. Its first two lines say whose tables it changes
-(`part`), and whether programs that do not know it may work on them (`older programs: go on`, or `stop`). It is never
-changed once it is released, and does no harm to tables that have it already: all are run again where a table was lost.
+A migration is a file of migrations/, `0003_results_index.sql`. Its first two lines name the part that it changes
+(`part`), and say whether programs that do not know it may work on the tables (`older programs: go on`, or `stop`). It
+is never changed after its release, and does no harm to tables that have it already: if a table is lost, all migrations
+run again.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ HEAD = re.compile(r"-- part: (streams|batches)\n-- older programs: (go on|stop)\
 
 
 class Part(Enum):
-    """Tables that are made and changed together, by their owner."""
+    """Tables that are created and changed together, by their owner."""
 
     STREAMS = "streams"  # made by sync: rows, their history, the model
     BATCHES = "batches"  # made by the first job: batches and row maps
 
 
 class State(Enum):
-    """How tables stand to what a program wants."""
+    """How the version of tables compares with the version that a program wants."""
 
     ABSENT = "not made"
     CURRENT = "current"
@@ -45,7 +46,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Migration:
-    """A change of a part's tables. `older_may_run`: programs that do not know it do no harm to the changed tables."""
+    """A change of a part's tables. `older_may_run`: programs that do not know it may work on the changed tables."""
 
     number: int
     name: str
@@ -55,7 +56,7 @@ class Migration:
 
     @cached_property
     def checksum(self) -> str:
-        """The SHA-256 of its SQL, whatever its comments and its layout are."""
+        """The SHA-256 of its SQL, without its comments and layout."""
         lines = (line.partition("--")[0] for line in self.statement.text.splitlines())
         return hashlib.sha256(" ".join(" ".join(lines).split()).encode()).hexdigest()
 
@@ -65,7 +66,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class AppliedMigration:
-    """A migration as a database has it recorded; a newer program may have run it."""
+    """A migration that a database has recorded; a newer program may have run it."""
 
     number: int
     name: str
@@ -84,9 +85,9 @@ class TablesTooOld(StreamFactoryError):
 
     code = "DF1201"
 
-    def __init__(self, where: str, standing: Standing, said: str) -> None:
-        self.standing = standing
-        what = f"{standing}, and this login may not change that ({said})"
+    def __init__(self, where: str, tables_version: TablesVersion, said: str) -> None:
+        self.tables_version = tables_version
+        what = f"{tables_version}, and this login may not change that ({said})"
         todo = (
             "Run dagfactory db upgrade with the login that owns the tables and may create tables in their schema; "
             "dagfactory bootstrap --roles, with the same login, gives each component what it needs"
@@ -95,23 +96,25 @@ class TablesTooOld(StreamFactoryError):
 
 
 class TablesTooNew(StreamFactoryError):
-    """The tables of a platform were changed by a newer program, in a way that this one would do harm to.
+    """A newer program has changed the platform's tables in a way that this program would damage.
 
     Use the version of plugin and image that changed them, or a newer one.
     """
 
     code = "DF1202"
 
-    def __init__(self, where: str, standing: Standing) -> None:
-        self.standing = standing
-        super().__init__(where, str(standing), "Use the version of plugin and image that changed them, or a newer one")
+    def __init__(self, where: str, tables_version: TablesVersion) -> None:
+        self.tables_version = tables_version
+        super().__init__(
+            where, str(tables_version), "Use the version of plugin and image that changed them, or a newer one"
+        )
 
 
 class TablesOfAnother(StreamFactoryError):
-    """A table of the platform belongs to another role than that which works on it as its owner.
+    """A table of the platform belongs to another role than the one that works on it as its owner.
 
-    Whoever owns a table has code of theirs run by those who write to it. Where the role is yours, make it the login's
-    own or one that the login is a member of; else drop the table, and take CREATE on the schema from that role.
+    The owner of a table can run code as those who write to it. If the role is yours, make it the login's own, or
+    make the login a member of it; otherwise drop the table, and revoke CREATE on the schema from that role.
     """
 
     code = "DF1203"
@@ -127,8 +130,8 @@ class TablesOfAnother(StreamFactoryError):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What a database has of a part: its tables that are there, and its migrations, in order of their numbers."""
+class TablesVersion:
+    """The version of a part's tables in a database: existing tables, and migrations in order of their numbers."""
 
     part: Part
     tables: tuple[str, ...]
@@ -139,7 +142,7 @@ class Standing:
 
     @property
     def version(self) -> int:
-        """The number of its last migration; 0 where none is recorded, as none was by older programs."""
+        """The number of its last migration; 0 if none is recorded, because older programs recorded none."""
         return max((one.number for one in self.applied), default=0)
 
     @property
@@ -149,7 +152,7 @@ class Standing:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """The tables that are not there."""
+        """The tables that do not exist."""
         return tuple(table for table in self.wanted_tables if table not in self.tables)
 
     @property
@@ -160,7 +163,7 @@ class Standing:
 
     @property
     def needed(self) -> tuple[Migration, ...]:
-        """The migrations to run: those that it lacks, and all where a table was lost."""
+        """The migrations to run: those that it lacks, or all of them if a table was lost."""
         return self.wanted if self.lost else self.missing
 
     @property
@@ -171,12 +174,12 @@ class Standing:
 
     @property
     def stopping(self) -> tuple[AppliedMigration, ...]:
-        """Those of the newer ones after which this program must not work on the tables."""
+        """The newer migrations after which this program must not work on the tables."""
         return tuple(one for one in self.newer if not one.older_may_run)
 
     @property
     def changed(self) -> tuple[AppliedMigration, ...]:
-        """The migrations that were other ones when they were run."""
+        """The migrations that were different when they were run."""
         checksums = {one.number: one.checksum for one in self.wanted}
         return tuple(one for one in self.applied if checksums.get(one.number, one.checksum) != one.checksum)
 
@@ -192,7 +195,7 @@ class Standing:
 
     @property
     def state(self) -> State:
-        """What of all this counts."""
+        """The state that follows from all this."""
         if not self.tables:
             return State.ABSENT
         if self.stopping:
@@ -231,7 +234,7 @@ def _listed(these: Iterable[Migration | AppliedMigration]) -> str:
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """Return all migrations by their numbers. Raises ValueError for a file that is none, or a number given twice."""
+    """Return all migrations by their numbers. Raises ValueError for an invalid file, or a number given twice."""
     return read_migrations(FOLDER)
 
 
@@ -263,16 +266,16 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
     made = {
         Part.STREAMS: (
             *("stream_table", "history_table", "model_state_table"),
-            *("compiled_model_table", "revision_table", "job_model_table"),
+            *("compiled_model_table", "revision_table", "job_model_table", "stream_alerts"),
         ),
-        Part.BATCHES: ("counter", "metrics", "rejected", "row_maps"),
+        Part.BATCHES: ("counter", "metrics", "rejected", "row_maps", "run_results", "progress"),
     }
     every = identifiers(platform, "")
     return tuple(every[one] for one in made[part])
 
 
 def identifiers(platform: str, schema: str) -> Mapping[str, str]:
-    """Return what stands in migrations for which name of a platform."""
+    """Return the identifiers that the placeholders in migrations stand for, for a platform."""
     return {
         "schema": schema,
         "versions": names.schema_version_table(platform),
@@ -282,6 +285,7 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "model_state_table": names.model_state_table(platform),
         "compiled_model_table": names.compiled_model_table(platform),
         "job_model_table": names.job_model_table(platform),
+        "stream_alerts": names.stream_alerts_table(platform),
         "revision_table": names.stream_revision_table(platform),
         "revision_index": names.stream_revision_index(platform),
         "revision_trigger": names.stream_revision_trigger(platform),
@@ -292,17 +296,21 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "results_index": names.batch_results_index(platform),
         "rejected": names.rejected_keys_table(platform),
         "row_maps": names.row_maps_table(platform),
+        "run_results": names.run_results_table(platform),
+        "run_results_ended_index": names.run_results_ended_index(platform),
+        "run_results_kept_index": names.run_results_kept_index(platform),
+        "progress": names.progress_table(platform),
     }
 
 
-def standing_of(
+def tables_version_of(
     platform: str, part: Part, there: Sequence[str], applied: Sequence[Sequence[object]], of_others: Sequence[str]
-) -> Standing:
-    """Return what a database has: its tables, rows of the statement `applied`, and which tables are of others."""
+) -> TablesVersion:
+    """Return the version of tables from rows of the statement `applied` and the tables of other owners."""
     wanted_tables = tables(platform, part)
     recorded = tuple(
         AppliedMigration(int(str(number)), str(name), str(checksum), bool(older))
         for number, name, checksum, older in applied
     )
-    standing = tuple(one for one in wanted_tables if one in there)
-    return Standing(part, standing, recorded, wanted_tables, of_part(part), tuple(sorted(of_others)))
+    present = tuple(one for one in wanted_tables if one in there)
+    return TablesVersion(part, present, recorded, wanted_tables, of_part(part), tuple(sorted(of_others)))

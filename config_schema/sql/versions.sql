@@ -2,13 +2,19 @@
 
 -- name: table_owners
 -- The tables that are there, whether each is another's (the login, if it is one that makes tables, neither owns it nor
--- owns it through a role), and whether it is a stranger's: its owner has not all that the login has either. A
--- component's login (component_logins.py) makes no tables, though it may where everybody may create, as up to
--- PostgreSQL 14 by default. Asked before they are read: what stands under the name may be a view, or have columns and
--- policies whose functions are called with the rights of whoever reads it.
+-- owns it through a role), and whether it is a stranger's: its owner has not all that the login has either, and owns
+-- neither the schema nor the database. A component's login (component_logins.py) makes no tables, though it may where
+-- everybody may create, as up to PostgreSQL 14 by default. Asked before they are read: what stands under the name may
+-- be a view, or have columns and policies whose functions are called with the rights of whoever reads it. Where `surely`,
+-- a login makes tables only if it owns something in the schema, or may create there by more than what everybody may.
 SELECT c.relname::text, makes.tables AND NOT pg_has_role(c.relowner, 'USAGE'),
     makes.tables AND NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(c.relowner, current_user, 'USAGE')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        AND c.relowner <> n.nspowner AND c.relowner <> d.datdba
+        AND (NOT %(surely)s
+            OR EXISTS (SELECT FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+                       WHERE a.privilege_type = 'CREATE' AND a.grantee <> 0 AND pg_has_role(a.grantee, 'USAGE'))
+            OR EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = n.oid AND pg_has_role(o.relowner, 'USAGE')))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_database d ON d.datname = current_database()
 CROSS JOIN LATERAL (
     SELECT has_schema_privilege(n.oid, 'CREATE')
         AND coalesce(shobj_description(r.oid, 'pg_authid'), '') NOT LIKE '_"kind": "component login"%%'

@@ -1,7 +1,7 @@
-"""Tables of retired streams: moved into the platform's archive schema, brought back, or dropped from there.
+"""Merge tables of retired streams: moved to the platform's archive schema, moved back, or dropped from there.
 
-A table is moved with all its rows and indexes. The as-of functions of a forensic one are dropped with the move: the
-next batch of a stream that came back makes them again.
+A table is moved with all its rows and indexes. The move drops the as-of functions of a forensic table; the next batch
+of a stream that came back creates them again.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
+from config_schema.sql.locks import stream_lock
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed
+from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed, in_words
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.locks import lock_tries
-from merge_jobs.stores.postgres.merge_store import stream_lock
 
 LOCK_SECONDS = 10
 
 
 class StreamTableMissing(StoreMismatch):
-    """The merge store has no stream table of the platform, so that nobody can tell which streams are retired.
+    """The merge store has no stream table of the platform, so it is unknown which streams are retired.
 
-    Run dagfactory sync, which makes it.
+    Run dagfactory sync, which creates it.
     """
 
     code = "DF5212"
@@ -43,7 +43,7 @@ class StreamTableMissing(StoreMismatch):
 
 
 class AlreadyThere(StoreMismatch):
-    """A merge table cannot be moved: the schema that it is to go to has a table of that name.
+    """A merge table cannot be moved, because the target schema has a table of that name.
 
     Restore or drop the older one.
     """
@@ -57,7 +57,7 @@ class AlreadyThere(StoreMismatch):
 
 
 class ArchiveAction(Enum):
-    """What is done with the tables; the value is the word for it when it is done."""
+    """What to do with the tables; the value is the past participle, for messages."""
 
     ARCHIVE = "archived"
     RESTORE = "restored"
@@ -66,7 +66,7 @@ class ArchiveAction(Enum):
 
 @dataclass(frozen=True)
 class ArchiveResult:
-    """The tables of a stream that it was done with, and their size; `failed` is why it was done with none."""
+    """The tables of a stream that were moved or dropped, and their size; `failed` says why none were."""
 
     stream: str
     tables: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Archive:
         return names.archive_schema(self.platform)
 
     def rows(self, name: str, values: Mapping[str, Any], **parts: sql.Composable) -> list[tuple[Any, ...]]:
-        """Return the rows that the statement `name` gives."""
+        """Return the rows of the statement `name`."""
         with self.session.cursor() as cursor:
             execute(cursor, name, parts, values)
             return cursor.fetchall()
@@ -117,10 +117,11 @@ def change_archive(
     *,
     dry_run: bool = False,
 ) -> Iterator[ArchiveResult]:
-    """Yield each stream once its tables are archived, restored or dropped, each in its own transaction.
+    """Yield each stream after its tables were archived, restored or dropped, each in its own transaction.
 
-    Only `streams` are looked at, if given. Streams retired at least so many days ago are archived and dropped; restored
-    ones may be of any age. Raises StreamFactoryError if the merge store cannot be read, or has no such streams.
+    Only `streams` are considered, if given. Streams that were retired at least that many days ago are archived and
+    dropped; restored streams may have any age. Raises StreamFactoryError if the merge store cannot be read, or has
+    no such streams.
     """
     where = f"merge store {place}"
     with closing(connect(place, names.archive_session(platform), where, LOCK_SECONDS)) as session:
@@ -141,17 +142,15 @@ def change_archive(
 def _tried(
     archive: Archive, action: ArchiveAction, stream: str, tables: Mapping[str, int], timeout: int, dry_run: bool
 ) -> ArchiveResult:
-    """Do it for a stream, with so many milliseconds for each lock."""
+    """Perform the action for a stream, with that many milliseconds for each lock."""
     try:
         archive.rows("archive.wait_for_locks", {"timeout": f"{timeout}ms"})
         _do(archive, action, stream, tables)
         if not dry_run:
             archive.session.commit()
         return ArchiveResult(stream, tuple(tables), sum(tables.values()))
-    except StreamFactoryError as error:
-        return ArchiveResult(stream, failed=error)
-    except psycopg2.Error as error:
-        return ArchiveResult(stream, failed=database_failed(error, f"merge store {archive.place}, stream {stream}"))
+    except Exception as error:
+        return ArchiveResult(stream, failed=in_words(error, f"merge store {archive.place}, stream {stream}"))
     finally:
         archive.session.rollback()
 

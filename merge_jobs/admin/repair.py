@@ -1,4 +1,4 @@
-"""What runs rely on in the merge store, checked and repaired: batch tables, whose each merge table is, its indexes.
+"""Checks and repairs what runs need in the merge store: batch tables, the owners of merge tables, indexes.
 
 Columns are left to the next batch, which changes a table together with its rows.
 """
@@ -16,7 +16,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
 from merge_jobs.admin.status import PlatformStatus
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StreamBusy, database_failed
+from merge_jobs.errors import StreamBusy, database_failed, in_words
 from merge_jobs.stores.postgres import (
     as_of,
     batches,
@@ -35,7 +35,7 @@ from merge_jobs.stores.postgres.tables import (
     key_index_stands,
     refuse_another_owner,
 )
-from merge_jobs.stream import Stream, stream_of
+from merge_jobs.stream import Stream, stream_with_key
 
 SESSION = "tables"  # stands for the run id where another command tells who holds the stream
 LOCK_SECONDS = 10
@@ -43,10 +43,10 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class RepairResult:
-    """What was repaired for a stream, in words; `failed` is what could not be, and `busy` that a job is running on it.
+    """What was repaired for a stream; `failed` says what could not be, `busy` that a job is running on it.
 
-    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets whose row map is
-    gone: the next batch reads all of their rows.
+    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets that have
+    lost their row map: the next batch reads all of their rows.
     """
 
     stream: str
@@ -59,7 +59,7 @@ class RepairResult:
 
 
 def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[str]:
-    """Return the streams that are not retired, by the stream table or, where nothing is synced, by the model."""
+    """Return the streams that are not retired, from the stream table or, if nothing is synced, from the model."""
     synced = [one for one in status.streams if one.synced is not None]
     if not synced:
         return list(modelled)
@@ -69,19 +69,23 @@ def running_streams(status: PlatformStatus, modelled: Collection[str]) -> list[s
 def repair_tables(
     place: ConnectionInfo, ecosystem: Ecosystem, platform: str, streams: Collection[str], *, dry_run: bool = False
 ) -> Iterator[RepairResult]:
-    """Yield what was repaired of each stream, in a transaction of its own.
+    """Yield what was repaired for each stream, each in its own transaction: an error with one does not stop the others.
 
-    A stream that a job holds is skipped: the job looks itself.
+    A stream that a job holds is skipped, because the job checks its tables itself.
     """
     for key in streams:
-        store, _, dataset = key.partition("#")
         try:
-            stream = stream_of(ecosystem, platform, store, dataset or None)
-            yield _kept(place, stream, dry_run)
+            yield _kept(place, stream_with_key(ecosystem, platform, key), dry_run)
         except StreamBusy:
             yield RepairResult(key, busy=True)
-        except StreamFactoryError as error:
-            yield RepairResult(key, failed=error)
+        except Exception as error:
+            yield RepairResult(key, failed=_of_stream(key, in_words(error, f"stream {key}")))
+
+
+def _of_stream(key: str, error: StreamFactoryError) -> StreamFactoryError:
+    """Return the error with the stream's name in it: of many streams one has it."""
+    where = f"stream {key}"
+    return error if key in error.where else error.reworded(error.what, where=f"{where}: {error.where}")
 
 
 def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
@@ -89,12 +93,12 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
         try:
             store.lock_stream(0)
             repaired = list(_batch_tables(store, dry_run))
-            created = not migrations.standing(store).lost
+            created = not migrations.tables_version(store).lost
             looked_at, lost = 0, row_maps.forget_lost(_all(store)) if created else ()
             for tables in _all(store):
-                standing = described(tables, tables.merge_name)
-                if standing is not None:
-                    repaired += _repaired(tables, standing)
+                existing = described(tables, tables.merge_name)
+                if existing is not None:
+                    repaired += _repaired(tables, existing)
                     looked_at += 1
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store) if created else []
@@ -105,7 +109,7 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
 
 
 def _unneeded(store: MergeStore) -> list[LeftoverStep]:
-    """Return the drops of tables that no batch needs; none while a batch waits to be merged from what it staged."""
+    """Return the drops of tables that no batch needs; none while an ingested batch waits to be merged."""
     if batches.ingested_batch(store, batches.last_batch(store) + 1):
         return []
     return [step for step in leftovers.steps_for_all(store) if step.usual is None]
@@ -116,7 +120,7 @@ def _all(store: MergeStore) -> Iterator[DatasetTables]:
 
 
 def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
-    found = migrations.standing(store)
+    found = migrations.tables_version(store)
     found.check(store.where)
     if found.needed:
         if not dry_run:
@@ -127,20 +131,20 @@ def _batch_tables(store: MergeStore, dry_run: bool) -> Iterator[str]:
         yield f"grant of {grant}"
 
 
-def _repaired(tables: DatasetTables, standing: DescribedTable) -> Iterator[str]:
+def _repaired(tables: DatasetTables, existing: DescribedTable) -> Iterator[str]:
     """Repair the index and the functions of a merge table, and yield what was missing.
 
     Raises StoreMismatch if the table is not this stream's, or if two of its rows share a key.
     """
-    refuse_another_owner(tables, standing)
+    refuse_another_owner(tables, existing)
     if not key_index_stands(tables):
         _make_index(tables)
         yield f"index {names.merge_key_index(tables.merge_name)}"
-    if any(column.name not in standing.columns for column in tables.dataset.columns):
+    if any(column.name not in existing.columns for column in tables.dataset.columns):
         return  # the next batch brings them, and makes the functions then
-    before = as_of.standing_functions(tables)
+    before = as_of.existing_functions(tables)
     as_of.keep_functions(tables)
-    if as_of.standing_functions(tables) != before:
+    if as_of.existing_functions(tables) != before:
         yield f"function {names.as_of_function(tables.merge_name)}"
 
 

@@ -1,4 +1,4 @@
-"""Taking an open batch back to its start: its staging goes, and the next run reads the source by the present model."""
+"""Resetting an open batch: its staging is dropped, and the next run reads the source by the current model."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SESSION = "reset"  # stands for the run id where another command tells who holds
 
 @dataclass(frozen=True)
 class Reset:
-    """A batch that is reset: the status and run that it was left with, and the staging tables that are dropped.
+    """A batch that was reset: its status and run before, and the staging tables that were dropped.
 
-    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets whose row map is
-    gone: the next batch reads all of their rows.
+    `held` are tables that other sessions read: a later batch drops them. `lost_maps` are the datasets that have
+    lost their row map: the next batch reads all of their rows.
     """
 
     batch_id: int
@@ -47,23 +47,29 @@ def reset_batch(
     lock_wait: float = 0,
     dry_run: bool = False,
     asked_by: str | None = None,
+    reason: str | None = None,
 ) -> Reset | None:
-    """Reset the stream's open batch; None if the stream never had a batch. `dry_run` only looks.
+    """Reset the stream's open batch; return None if the stream never had one. `dry_run` changes nothing.
 
     Raises BatchCommitted if the last batch is committed and none is open, StreamBusy if a job is running.
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
-            return _reset(store, model_commit, lock_wait, dry_run, asked_by)
+            return _reset(store, model_commit, lock_wait, dry_run, asked_by, reason)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
 
 
 def _reset(
-    store: MergeStore, model_commit: str | None, lock_wait: float, dry_run: bool, asked_by: str | None
+    store: MergeStore,
+    model_commit: str | None,
+    lock_wait: float,
+    dry_run: bool,
+    asked_by: str | None,
+    reason: str | None,
 ) -> Reset | None:
     store.lock_stream(lock_wait)
-    migrations.standing(store).check(store.where)
+    migrations.tables_version(store).check(store.where)
     if not _has_batches(store):
         return None
     last = batches.last_batch(store)
@@ -79,7 +85,7 @@ def _reset(
     if not dry_run:
         store.check_lock()
         batches.reset(store, last + 1, run_id, model_commit)
-        operator_audit.record_action(store, "reset_batch", asked_by)
+        operator_audit.record_action(store, "reset_batch", asked_by, reason)
         store.commit()
         done = leftovers.take(store, planned)
     held = tuple(step.table for step in planned if step not in done)

@@ -1,4 +1,4 @@
-"""What an operator wants to know of a platform's streams: the last batch, what is open, and who is running."""
+"""The state of a platform's streams for operators: the last batch, the open batch, and running jobs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema import names
 from config_schema.model import Consistency, Ecosystem
+from config_schema.sql.locks import stream_lock
+from config_schema.stream_health import FailedRuns, StreamReading, Verdict, judge
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.errors import database_failed
 from merge_jobs.sql import execute
-from merge_jobs.stores.postgres.merge_store import stream_lock
 from merge_jobs.stores.postgres.row_maps import MapKind, read_distrusted
 
 LOCK_SECONDS = 10
@@ -47,7 +48,7 @@ class LastBatch:
 
 @dataclass(frozen=True)
 class OpenBatch:
-    """A batch that is not committed: `started`, `ingested` or `failed`; `since` is its start, or when it failed."""
+    """A batch that is not committed: `started`, `ingested` or `failed`; `since` is the time of its start or failure."""
 
     batch_id: int
     status: str
@@ -61,8 +62,9 @@ class OpenBatch:
 class StreamStatus:
     """A stream; `synced` is its status in the stream table, `job` the session of the job that holds it now.
 
-    `version_diff_off` and `key_hash_diff_off` say, by dataset, why an audit has put that strategy off.
-    `lost_maps` are the datasets whose row map is gone: their next batch reads every row.
+    `failed` are the runs that have failed since the last success, also those without a batch.
+    `version_diff_off` and `key_hash_diff_off` say, by dataset, why an audit has switched that strategy off.
+    `lost_maps` are the datasets that have lost their row map: their next batch reads every row.
     """
 
     key: str
@@ -74,25 +76,38 @@ class StreamStatus:
     version_diff_off: Mapping[str, str] = field(default_factory=dict)
     key_hash_diff_off: Mapping[str, str] = field(default_factory=dict)
     lost_maps: tuple[str, ...] = ()
+    failed: FailedRuns | None = None
+    has_left: bool = False  # neither synced nor modelled: only its batches are there
+
+    def verdict(self, now: datetime) -> Verdict:
+        """Return how the stream is, as Airflow's side judges it; how fresh its data must be only its row says."""
+        reading = StreamReading(
+            status="retired" if self.has_left else self.synced or "active",
+            fresh_at=self.last_checked_at,
+            failed=self.failed,
+            has_run=self.last is not None or self.open is not None,
+        )
+        return judge(reading, now)
 
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """The streams of a platform; without `batch_tables` none has ever had a batch."""
+    """The streams of a platform; without `batch_tables` there has never been a batch. `now` is by the store's clock."""
 
     platform: str
     merge_store: str
     batch_tables: bool
     streams: tuple[StreamStatus, ...]
+    now: datetime
 
     def of_store(self, store: str | None) -> PlatformStatus:
-        """Return the status with the streams of one datastore only; with all for None."""
+        """Return the status with the streams of one datastore; with all of them for None."""
         of_it = (one for one in self.streams if store is None or one.key.partition("#")[0] == store)
         return replace(self, streams=tuple(of_it))
 
 
 def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:
-    """Return the streams that have batches or are synced; the model's where nothing is synced yet.
+    """Return the streams that have batches or are synced; if nothing is synced yet, those of the model.
 
     Raises StreamFactoryError.
     """
@@ -105,7 +120,7 @@ def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, .
 
 
 def modelled_streams(ecosystem: Ecosystem) -> tuple[str, ...]:
-    """Return the keys of the streams that a model's datastores give."""
+    """Return the keys of the streams of a model's datastores."""
     keys: list[str] = []
     for store in ecosystem.datastores:
         if store.consistency is Consistency.SINGLE_DATASET:
@@ -126,8 +141,9 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
     found = {row[0]: row for row in rows}
     jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in _rows(session, "locks")}
     maps = _maps(session, place, of, parts["row_maps"]) if "row_maps" in parts else {}
+    failed = _failed_runs(session, parts)
     # A retired stream is worth a line only for the batches that it has.
-    keys = {*found, *(key for key, status in synced.items() if status != "retired")}
+    keys = {*found, *(key for key in (*synced, *failed) if synced.get(key) != "retired")}
     streams = (
         replace(
             _stream(key, found.get(key)),
@@ -136,15 +152,34 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
             version_diff_off=maps[key].off(MapKind.VERSIONS) if key in maps else {},
             key_hash_diff_off=maps[key].off(MapKind.KEY_HASHES) if key in maps else {},
             lost_maps=tuple(maps[key].lost) if key in maps else (),
+            failed=failed.get(key) or _failed_batch(found.get(key)),
+            has_left=key not in synced,
         )
         for key in sorted(keys)
     )
-    return PlatformStatus(platform, place.in_full(), batch_tables, tuple(streams))
+    ((now,),) = _rows(session, "clock")
+    return PlatformStatus(platform, place.in_full(), batch_tables, tuple(streams), now)
+
+
+def _failed_runs(session: Connection, parts: Mapping[str, sql.Identifier]) -> dict[str, FailedRuns]:
+    """Return the runs of each stream that have failed since its last success; none where no results are kept yet."""
+    if not parts.keys() >= {"counter", "run_results"}:
+        return {}
+    rows = _rows(session, "failed_runs", None, counter=parts["counter"], run_results=parts["run_results"])
+    return {key: FailedRuns(*rest) for key, *rest in rows}
+
+
+def _failed_batch(row: tuple[Any, ...] | None) -> FailedRuns | None:
+    """Return the failure that a batch was left with: where an older job ran, its run left no result."""
+    left = None if row is None or row[13] is None else OpenBatch(*row[13:])
+    if left is None or left.status != "failed":
+        return None
+    return FailedRuns(1, left.since, left.since, left.error, left.retryable)
 
 
 @dataclass
 class _Maps:
-    """The row maps of a stream, by dataset: why strategies are off, and those whose table is gone."""
+    """The row maps of a stream, by dataset: why strategies are off, and which tables are missing."""
 
     distrusted: dict[str, Mapping[MapKind, str]] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
@@ -176,6 +211,7 @@ def _tables_there(session: Connection, place: ConnectionInfo, platform: str) -> 
         "metrics": names.batch_metrics_table(platform),
         "streams": names.stream_table(platform),
         "row_maps": names.row_maps_table(platform),
+        "run_results": names.run_results_table(platform),
     }
     rows = _rows(session, "tables_there", {"schema": place.schema, "tables": list(tables.values())})
     there = {name for (name,) in rows}

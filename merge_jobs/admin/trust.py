@@ -1,4 +1,4 @@
-"""Letting strategies in again for datasets of which an audit found that they had missed changes."""
+"""Allowing strategies again for datasets in which an audit found changes that they had missed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ def trust_again(
     datasets: Sequence[Dataset],
     lock_wait: float = 0,
     asked_by: str | None = None,
+    reason: str | None = None,
 ) -> dict[str, dict[MapKind, str]]:
-    """Let every strategy in again; return which were off, by dataset, and why.
+    """Allow every strategy again; return the datasets for which one was off, and why.
 
-    The next batch of such a dataset is full, and makes the map again. Raises StreamBusy if a job is running.
+    The next batch of such a dataset is full, and makes a new map. Raises StreamBusy if a job is running.
     """
     with MergeStore(place, stream, SESSION) as store:
         try:
             store.lock_stream(lock_wait)
-            found = migrations.standing(store)
+            found = migrations.tables_version(store)
             found.check(store.where)
             if found.lost:
                 return {}
@@ -43,7 +44,7 @@ def trust_again(
                     row_maps.trust(tables)
                     cleared[tables.name] = dict(known.distrusted)
             if cleared:
-                operator_audit.record_action(store, "trust", asked_by)
+                operator_audit.record_action(store, "trust", asked_by, reason)
             store.commit()
             return cleared
         except psycopg2.Error as error:

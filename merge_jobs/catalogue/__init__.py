@@ -1,4 +1,4 @@
-"""A datastore as the catalogue of a live database tells it, so that nobody types columns. Reads no rows."""
+"""A datastore described from the catalogue of a live database, so that nobody types columns. Reads no rows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POST
 
 @dataclass(frozen=True)
 class DescribedDatastore:
-    """The datastore; what to know of its tables, by their names; and the tables that are not in it."""
+    """The datastore, notes on its tables by name, and the tables that were left out."""
 
     datastore: Datastore
     notes: Mapping[str, Sequence[str]]
@@ -49,13 +49,13 @@ class DescribedDatastore:
 
 @dataclass(frozen=True)
 class TableChoice:
-    """Names or patterns of tables: all, unless some are `wanted`, less those that are `excluded`."""
+    """Names or patterns of tables: those that are `wanted` (all if empty), without those that are `excluded`."""
 
     wanted: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
 
     def takes(self, table: str) -> bool:
-        """Return whether the table is to be described."""
+        """Return whether the table is chosen."""
         return (not self.wanted or _matches(table, self.wanted)) and not _matches(table, self.excluded)
 
 
@@ -63,9 +63,10 @@ EVERYTHING = TableChoice()
 
 
 def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
-    """Return the place that `kind://user:password@host:port/database` names.
+    """Return the address in `kind://user:password@host:port/database`.
 
-    `password` is used where the DSN has none. Raises DsnMalformed, which never shows the DSN: it may have a password.
+    `password` is used if the DSN has none. Raises DsnMalformed, which never shows the DSN, because it may contain a
+    password.
     """
     try:
         url = sa.engine.make_url(dsn)
@@ -86,10 +87,10 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
 def described(
     place: ConnectionInfo, name: str, credential: str, consistency: Consistency, choice: TableChoice = EVERYTHING
 ) -> DescribedDatastore:
-    """Describe the tables of the place's schema.
+    """Describe the tables of the schema.
 
-    A table without a key that is unique and never NULL is left out, as is whatever no batch could read. Raises
-    StreamFactoryError, also for a name of a table that is not there.
+    A table without a key that is unique and never NULL is left out, and so is whatever no batch could read. Raises
+    StreamFactoryError, also for the name of a table that does not exist.
     """
     with open_source(place, APPLICATION) as source:
         tables = _tables(place, source)
@@ -119,7 +120,7 @@ def _matches(table: str, patterns: Iterable[str]) -> bool:
 
 
 def _check_choice(where: str, choice: TableChoice, known: Sequence[str]) -> None:
-    """Raise UnknownName for a name or pattern that no table has: a slip would leave a table out, or in."""
+    """Raise UnknownName for a name or pattern that matches no table: a typing error would change the choice."""
     for flag, patterns in (("--table", choice.wanted), ("--exclude", choice.excluded)):
         for pattern in patterns:
             is_name = flag == "--table" or not WILDCARD.search(pattern)

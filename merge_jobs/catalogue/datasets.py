@@ -1,4 +1,4 @@
-"""From what a catalogue tells to datasets that pass the check of a model, and reasons for what does not."""
+"""From the tables of a catalogue to datasets that pass the rules of a model, and reasons for those that do not."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NO_KEY = "it has no primary key, and no unique index on columns that are never N
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A table that is no dataset, and why; `draft` is what it would be with a key that a person knows of."""
+    """A table that is not a dataset, and why; `draft` is the dataset that it would be if a person added a key."""
 
     table: str
     why: str
@@ -44,7 +44,7 @@ class LeftOut:
 
 @dataclass
 class Sorted:
-    """Tables on their way: datasets, what to know of each by its table, and what is left out."""
+    """Intermediate result: datasets, notes on each by table, and what is left out."""
 
     datasets: list[Dataset] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Sorted:
 
 
 def sorted_tables(tables: Iterable[FoundTable], by_name: Iterable[str]) -> Sorted:
-    """Return each table as a dataset or left out; `by_name` are names that a person has given in full."""
+    """Return each table as a dataset or as left out; `by_name` are names that a person has given in full."""
     given = set(by_name)
     found = Sorted()
     for table in tables:
@@ -71,9 +71,9 @@ def sorted_tables(tables: Iterable[FoundTable], by_name: Iterable[str]) -> Sorte
 
 
 def checked_datastore(found: Sorted, name: str, source: Database, consistency: Consistency) -> Datastore:
-    """Return the datastore, with all moved to what is left out that the check of a model refuses.
+    """Return the datastore, with everything that the rules of a model refuse moved to what is left out.
 
-    Raises DatastoreImpossible for a name or a credential that cannot be.
+    Raises DatastoreImpossible for an impossible name or credential.
     """
     found.datasets = list(_named_for_streams(found.datasets, consistency))
     while True:
@@ -85,13 +85,13 @@ def checked_datastore(found: Sorted, name: str, source: Database, consistency: C
 
 
 def stream_name(text: str) -> str:
-    """Return a name that a stream may have for a table or a database: characters not allowed become `_`."""
+    """Return a name that a stream can have for a table or a database: characters that are not allowed become `_`."""
     letters = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", "".join(letters)).strip("_") or _digest(text)
 
 
 def _key(table: FoundTable, columns: Iterable[FoundColumn]) -> FoundKey | None:
-    """Return the primary key, or else the shortest unique index; an index that is never deferred comes first."""
+    """Return the primary key, otherwise the shortest unique index; indexes that are never deferred come first."""
     there = {column.name for column in columns}
     usable = [key for key in table.keys if key.unusable is None and key.columns and there.issuperset(key.columns)]
     return min(
@@ -119,7 +119,7 @@ def _dataset(table: str, columns: Iterable[FoundColumn], key: tuple[str, ...]) -
 
 
 def _named_for_streams(datasets: Iterable[Dataset], consistency: Consistency) -> Iterator[Dataset]:
-    """Yield the datasets with names that a DAG and a row can have, each with its table's own name."""
+    """Yield the datasets with names that a DAG and a row can have, each with its table's real name."""
     taken: set[str] = set()
     for dataset in datasets:
         name = dataset.name
@@ -138,7 +138,7 @@ def _digest(text: str) -> str:
 
 
 def _findings(datastore: Datastore) -> Iterator[Finding]:
-    """Yield what the check of a model finds in the datastore, on a platform of either kind."""
+    """Yield what the rules of a model find in the datastore, on a platform of either milestoning."""
     secret = datastore.source.credential
     platform = Platform(
         "P",
@@ -160,7 +160,7 @@ def _findings(datastore: Datastore) -> Iterator[Finding]:
 
 
 def _leave_out(found: Sorted, findings: Iterable[Finding]) -> None:
-    """Take out the columns that findings are of, or their datasets; give one whose name alone is in the way another."""
+    """Remove the columns of findings, or their datasets; rename a dataset if only its name is the problem."""
     columns: dict[int, dict[int, str]] = {}
     whole: dict[int, str] = {}
     renamed: set[int] = set()

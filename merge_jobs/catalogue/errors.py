@@ -1,4 +1,4 @@
-"""What keeps a live database from becoming a datastore of the model."""
+"""Why a live database cannot be described as a datastore of the model."""
 
 from __future__ import annotations
 

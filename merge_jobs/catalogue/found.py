@@ -1,4 +1,4 @@
-"""What a catalogue says about a table, alike for every kind of database."""
+"""What a catalogue says about a table, in the same form for every kind of database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class TableKind(Enum):
-    """What stands behind a name that can be selected from."""
+    """The kinds of objects that can be selected from."""
 
     TABLE = "table"
     VIEW = "view"
@@ -18,9 +18,9 @@ class TableKind(Enum):
 
 @dataclass(frozen=True)
 class FoundColumn:
-    """A column, with the type that the model is to give it.
+    """A column, with the type that the model should give it.
 
-    `nullable` is false only where no row can have NULL in it; `unreadable` says why the column cannot be read.
+    `nullable` is false only if no row can have NULL in it; `unreadable` says why the column cannot be read.
     """
 
     name: str
@@ -31,7 +31,7 @@ class FoundColumn:
 
 @dataclass(frozen=True)
 class FoundKey:
-    """A primary key or a unique index; `unusable` says why it does not name each row, `note` what to know of it."""
+    """A primary key or a unique index; `unusable` says why it does not identify rows, `note` what to know about it."""
 
     name: str
     columns: tuple[str, ...]
@@ -42,9 +42,9 @@ class FoundKey:
 
 @dataclass(frozen=True)
 class FoundTable:
-    """A table, view and the like. `left_out` says why it is no dataset; without columns nothing more can be said.
+    """A table, view and the like. `left_out` says why it is not a dataset; without columns nothing more is known.
 
-    `by_name`: it is a dataset nevertheless where a person names it.
+    `by_name`: it becomes a dataset nevertheless if a person names it.
     """
 
     name: str

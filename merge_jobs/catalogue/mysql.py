@@ -23,7 +23,7 @@ Indexes = Mapping[str, list[tuple[str | None, int | None]]]  # by index: its col
 
 
 def mysql_tables(connection: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
-    """Return what can be selected from in the place's schema and is seen by the user, by name."""
+    """Return the tables and views of the schema that the user can see, by name."""
     asked = {"schema": inspected_schema(place) or place.database}
     readable: dict[str, dict[str, bool]] = defaultdict(dict)
     for table, column, rights in _rows(connection, "rights", asked):

@@ -38,7 +38,7 @@ class _Relation:
 
 
 def postgres_tables(source: PostgresSource) -> list[FoundTable]:
-    """Return what can be selected from in the schema of the source's place, by name.
+    """Return what can be selected from in the schema, by name.
 
     Raises UnknownName if there is no such schema, SchemaNotReadable if the user may not use it.
     """
@@ -55,10 +55,10 @@ def postgres_tables(source: PostgresSource) -> list[FoundTable]:
 
 
 def modelled_type(kind: str, built_in: bool, array: bool) -> str:
-    """Return the type by which any merge store holds a column of `kind`, a type of format_type()'s.
+    """Return the type with which every merge store can store a column of type `kind`, given by format_type().
 
-    It is text for what a merge store may lack: types of the producer's own (enums, composites), of extensions, and
-    those whose text names an object of its server.
+    It is text for types that a merge store may lack: the producer's own types (enums, composites), types of
+    extensions, and types whose text names an object of its server.
     """
     base = base_type(kind)
     if built_in and (base == '"char"' or (base in KNOWN_TYPES and not base.startswith("reg"))):

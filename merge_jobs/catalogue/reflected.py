@@ -1,4 +1,4 @@
-"""The tables of a database that is not PostgreSQL, by its SQLAlchemy dialect; MySQL and SQLite know more of theirs."""
+"""The tables of a database that is not PostgreSQL, by its SQLAlchemy dialect; mysql.py and sqlite.py know more."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reflected_tables(session: sa.Connection, place: ConnectionInfo) -> list[Foun
 
 
 def readable_or_why(name: str, kind: TableKind, read: Callable[[], FoundTable]) -> FoundTable:
-    """Return what `read` gives; where the catalogue refuses this one table, the table left out."""
+    """Return what `read` gives; if the catalogue refuses this table, the table as left out."""
     try:
         return read()
     except SQLAlchemyError as error:
@@ -36,7 +36,7 @@ def readable_or_why(name: str, kind: TableKind, read: Callable[[], FoundTable]) 
 
 
 def modelled_columns(session: sa.Connection, place: ConnectionInfo, table: str) -> list[FoundColumn]:
-    """Return the columns of a table, in its order, with the types that hold every value of theirs."""
+    """Return the columns of a table, in order, with types that can contain every value."""
     found = reflected_columns(session, place.kind, table, inspected_schema(place))
     return [FoundColumn(one.name, postgres_type(one.type, place.kind), one.nullable) for one in found]
 

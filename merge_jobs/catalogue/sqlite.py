@@ -30,7 +30,7 @@ ROWID = "the primary key of this table may be NULL in SQLite: a batch with such 
 
 @dataclass(frozen=True)
 class _Pragmas:
-    """What the pragmas tell of one table."""
+    """What the pragmas say about one table."""
 
     name: str
     strict: bool  # no column holds values of another type than its own, and no primary key is NULL
@@ -75,7 +75,7 @@ def _table(place: ConnectionInfo, of: _Pragmas, kind: TableKind) -> FoundTable:
 
 
 def _primary(columns: tuple[str, ...], empty: set[str]) -> Iterator[FoundKey]:
-    """Yield the primary key. SQLite lets it hold NULL, by an old fault; that is ignored."""
+    """Yield the primary key. SQLite allows NULL in it, because of an old fault; that is ignored."""
     if columns:
         yield FoundKey("primary key", columns, note=ROWID if empty.intersection(columns) else None, preferred=True)
 

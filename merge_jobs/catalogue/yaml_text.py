@@ -1,4 +1,4 @@
-"""A described datastore as YAML: the model's keys, and comments for what is not in it."""
+"""A described datastore as YAML: the model's keys, and comments for what is left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _OneLine(dict[str, Any]):
 
 
 class _Dumper(VisibleDumper):
-    """Quotes whatever the model's loader, or any other reader of YAML, takes for anything but a text."""
+    """Quotes whatever the model's loader, or any other reader of YAML, would not read as text."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)  # lists stand in from their key, as in the examples
@@ -50,7 +50,7 @@ def yaml_text(of: DescribedDatastore) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a name as it is, or with escapes for what a line of text cannot hold."""
+    """Return a name as it is, or with escapes for what a line of text cannot contain."""
     return name if name.isprintable() else repr(name)
 
 

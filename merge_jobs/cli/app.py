@@ -1,9 +1,13 @@
-"""`merge-job`: what DAGs and the jobs of a platform run, and, hidden from --help, what `dagfactory` calls."""
+"""`merge-job`: what DAGs and the jobs of a platform run, and, hidden in --help, what `dagfactory` calls."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from config_schema.echo import echo
+from config_schema.product import version
 from merge_jobs.cli.archive import archive
 from merge_jobs.cli.describe import describe
 from merge_jobs.cli.merge import merge
@@ -28,8 +32,19 @@ for command in OF_DAGFACTORY:
 app.add_typer(views, name="views")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        echo(f"merge-job {version()}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
+]
+
+
 @app.callback()
-def _describe(context: typer.Context) -> None:
+def _describe(context: typer.Context, version: Version = False) -> None:
     """Copy a producer's tables, merge them, and report in the last lines of the log what was done.
 
     These are the commands of DAGs and of a platform's jobs. For people there is dagfactory. It calls this program by

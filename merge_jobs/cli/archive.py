@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
 from config_schema import names
-from config_schema.echo import echo
+from config_schema.echo import echo, echo_text
 from config_schema.errors import OptionsConflict, ValueWrong
 from merge_jobs.admin.archive import ArchiveAction, ArchiveResult, change_archive
 from merge_jobs.cli.options import Option, Places, PlatformName, with_places
-from merge_jobs.cli.typer_command import errors_printed, print_error
+from merge_jobs.cli.typer_command import Json, errors_printed, print_error
 from merge_jobs.run.flags import platform_store
 
 Days = Annotated[int, Option("--retired-days", "Only streams that were retired at least so many days ago.")]
@@ -32,6 +33,7 @@ def archive(
     restore: Restore = False,
     drop: Drop = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Move the merge tables of retired streams to the schema <platform>_archive, or back.
 
@@ -50,7 +52,9 @@ def archive(
                 action, place, names.platform_name(platform), max(0, retired_days), stream or (), dry_run=dry_run
             )
         )
-        _end(action, found, dry_run)
+        _print(action, found, dry_run, as_json)
+        if any(one.failed is not None for one in found):
+            raise typer.Exit(1)
 
 
 def _action(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
@@ -58,19 +62,26 @@ def _action(platform: str, restore: bool, drop: str | None) -> ArchiveAction:
         return ArchiveAction.RESTORE if restore else ArchiveAction.ARCHIVE
     if restore:
         raise OptionsConflict(["--drop", "--restore"])
-    if drop != platform:
+    if not (names.is_platform(drop, platform) or names.is_platform(platform, drop)):
         raise ValueWrong("--drop", drop, "is not the platform", f"To drop what is archived: --drop {platform}")
     return ArchiveAction.DROP
 
 
-def _end(action: ArchiveAction, streams: list[ArchiveResult], dry_run: bool) -> None:
+def _print(action: ArchiveAction, streams: list[ArchiveResult], dry_run: bool, as_json: bool) -> None:
     word = f"would be {action.value}" if dry_run else action.value
     for one in streams:
         if one.failed is not None:
             print_error(one.failed)
-        else:
+        elif not as_json:
             echo(f"{one.stream}: {word}: {', '.join(one.tables)}")
+    if as_json:
+        shown = {"action": action.value, "dry_run": dry_run, "streams": [_as_json(one) for one in streams]}
+        echo_text(json.dumps(shown, indent=2))
+        return
     tables, size = sum(len(one.tables) for one in streams), sum(one.size for one in streams)
     echo(f"{tables} table{'' if tables == 1 else 's'} with {size / 1e6:.1f} MB {word}")
-    if any(one.failed is not None for one in streams):
-        raise typer.Exit(1)
+
+
+def _as_json(one: ArchiveResult) -> dict[str, Any]:
+    failed = None if one.failed is None else str(one.failed)
+    return {"stream": one.stream, "tables": list(one.tables), "bytes": one.size, "failed": failed}

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from typing import Annotated
 
-from config_schema.result import TOKEN_VARIABLE, ResultCode
-from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Option, Places, PlatformName, StoreName, with_places
+from config_schema.echo import echo
+from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode
+from merge_jobs.cli.dry_run_view import dry_run_lines
+from merge_jobs.cli.options import (
+    AskedBy,
+    DatasetName,
+    LockWait,
+    Option,
+    Places,
+    PlatformName,
+    Reason,
+    StoreName,
+    with_places,
+)
 from merge_jobs.process.log_lines import LogFormat, log_to_stdout
 from merge_jobs.process.memory_limit import limit_memory
 from merge_jobs.process.shutdown import ended_by_signals
 from merge_jobs.run.job import MergeOptions
-from merge_jobs.run.request import Request, perform, report
+from merge_jobs.run.request import Request, keep_failure, perform, report
 from merge_jobs.strategies.selection import StrategyOption
 from merge_jobs.stream import Tables
 
@@ -47,10 +60,15 @@ def merge(
         Tables, Option("--tables", "shadow: into tables of its own, for a trial; names have __shadow.")
     ] = Tables.OWN,
     by: AskedBy = None,
+    reason: Reason = None,
     lock_wait: LockWait = 0,
     audit_interval: Annotated[
         float, Option("--audit-interval", "Compare every row once in so many seconds; 0: never.")
     ] = MergeOptions.audit_interval,
+    dry_run: Annotated[
+        bool,
+        Option("--dry-run", "Do one batch and undo it: say what it would do, change nothing. --run-id may be any."),
+    ] = False,
     log_format: Annotated[
         LogFormat, Option("--log-format", "json: an object a line; the result's lines stay as they are.")
     ] = LogFormat.TEXT,
@@ -60,7 +78,11 @@ def merge(
     Each option may also be set in the environment, as DATASURFACE_... Passwords come from the environment
     only: secret `postgres` is POSTGRES_USERNAME and POSTGRES_PASSWORD.
 
+    With --dry-run it reads what a batch would read, and takes the locks that it takes; at the end all is rolled back.
+
     Example: merge-job merge --platform YellowLive --store Store1 --model ./model --run-id by-hand-1
+
+    Example: merge-job merge --platform YellowLive --store Store1 --model ./model --run-id any --dry-run
 
     Exit codes: 0 done or more to do, 1 an error that the result line tells, 2 a wrong option.
     """
@@ -69,7 +91,7 @@ def merge(
     request = Request(
         platform=platform,
         store=store,
-        run_id=run_id,
+        run_id=f"dry-run-{secrets.token_hex(4)}" if dry_run else run_id,
         dataset=dataset,
         datasets=tuple(name for name in datasets.split(",") if name),
         model=places.of_model,
@@ -79,16 +101,31 @@ def merge(
         tables=tables,
         options=MergeOptions(
             strategy=strategy,
-            time_slice_seconds=time_slice_seconds,
+            time_slice_seconds=0 if dry_run else time_slice_seconds,
             max_delete_fraction=max_delete_fraction,
             allow_deletes=allow_deletes,
             asked_by=by,
+            reason=reason,
             lock_wait=lock_wait,
             audit_interval=audit_interval,
+            dry_run=dry_run,
         ),
     )
     limit_memory()
     with ended_by_signals():
         result = perform(request)
-        report(result, token)
+        if dry_run:
+            _print_dry_run(result, log_format)
+        else:
+            keep_failure(request, result)
+            report(result, token)
     sys.exit(1 if result.code is ResultCode.ERROR else 0)
+
+
+def _print_dry_run(result: MergeResult, log_format: LogFormat) -> None:
+    """Print what a batch would do; not as the lines of a result, which somebody would act on."""
+    if log_format is LogFormat.JSON:
+        echo(json.dumps({"dry_run": True, **result.to_dict()}))
+        return
+    for line in dry_run_lines(result):
+        echo(line)

@@ -1,7 +1,7 @@
-"""The options of `merge-job` that have a twin in the environment, as one table for both readers.
+"""The options of `merge-job` that can also be set in the environment, as one table for both readers.
 
-plain.py reads the command lines that the factory writes, typer_command.py makes typer's options of the table. typer
-itself is not imported here: loading it takes a fifth of a second, which each run would pay.
+plain.py reads the command lines that the factory writes; typer_command.py makes typer's options from the table. typer
+itself is not imported here: that takes a fifth of a second, which each run would pay.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Option:
 
     @property
     def envvar(self) -> str:
-        """The environment variable that stands in for the option."""
+        """The environment variable that sets the option."""
         return "DATASURFACE_" + self.name.removeprefix("--").upper().replace("-", "_")
 
 
@@ -39,11 +39,12 @@ OnlyPlatform = Annotated[str | None, Option("--platform", "Only this platform; n
 DatasetName = Annotated[str | None, Option("--dataset", "The dataset, for a single_dataset store only.")]
 LockWait = Annotated[float, Option("--lock-wait", "Seconds to wait for another job on the stream.")]
 AskedBy = Annotated[str | None, Option("--by", "Who asks for it: kept in the history of the stream's row.")]
+Reason = Annotated[str | None, Option("--reason", "Why: kept in the history too, with --by.")]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the model and the merge store are, as options of every command; see `with_places`."""
+    """The options for the address of the model and of the merge store, as fields; see `with_places`."""
 
     model: Annotated[Path | None, Option("--model", "A folder with the model, used as it is.")] = None
     git_repo_url: Annotated[
@@ -68,13 +69,13 @@ class Places:
 
     @property
     def of_model(self) -> ModelFlags:
-        """Where the model is, as the options say."""
+        """The address of the model."""
         git = None if self.git_repo_url is None else (self.git_repo_url, self.git_repo_branch, self.git_credential)
         return ModelFlags(self.model, None if git is None else GitModel(*git))
 
     @property
     def merge_store(self) -> StoreFlags:
-        """Where the merge store is, as the options say."""
+        """The address of the merge store."""
         return StoreFlags(
             self.postgres_host,
             self.postgres_port,
@@ -88,7 +89,7 @@ class Places:
 
 
 def with_places(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with an option for each field of Places, which it gets as one value, `places`."""
+    """Return the command with an option for each field of Places; the command gets them as one value, `places`."""
     hints = get_type_hints(Places, include_extras=True)
     shared = [
         Parameter(one.name, KEYWORD_ONLY, default=one.default, annotation=hints[one.name]) for one in fields(Places)

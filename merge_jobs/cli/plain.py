@@ -1,7 +1,6 @@
-"""A command line of nothing but `--name=value`, as the factory writes it, read from the command's own signature.
+"""Reads a command line that consists of `--name=value` only, as the factory writes it, by the command's signature.
 
-What typer loads to read, word and help costs more than a look at a small table. Whatever is not plain, and every
-mistake, is left to it.
+Loading typer takes longer than reading a small table. Every other command line, and every mistake, is left to typer.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ READ: Mapping[type, Callable[[str], Any]] = {str: str, int: int, float: float, P
 def plain_options(
     command: Callable[..., None], arguments: Sequence[str], environment: Mapping[str, str]
 ) -> dict[str, Any] | None:
-    """Return the arguments to call the command with; None if typer has to read the line."""
+    """Return the arguments for the command; None if typer must read the line."""
     given = dict(argument.split("=", 1) for argument in arguments if argument.startswith("--") and "=" in argument)
     if len(given) < len(arguments) or "" in given.values():
         return None
@@ -38,7 +37,7 @@ def plain_options(
 
 
 def _read(kind: Any, text: str) -> Any:
-    """Return the value of an option's text. Raises ValueError for a text that typer has to judge."""
+    """Return the value of an option's text. Raises ValueError for a text that typer must check."""
     (one,) = [part for part in get_args(kind) or (kind,) if part is not NoneType]
     if issubclass(one, Enum):
         return one(text)

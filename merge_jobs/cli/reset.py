@@ -9,7 +9,7 @@ import typer
 from config_schema import names
 from config_schema.echo import echo
 from merge_jobs.admin.reset import Reset, reset_batch
-from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Places, PlatformName, StoreName, with_places
+from merge_jobs.cli.options import AskedBy, DatasetName, LockWait, Places, PlatformName, Reason, StoreName, with_places
 from merge_jobs.cli.typer_command import errors_printed
 from merge_jobs.run.flags import store_place, stream_model_of
 from merge_jobs.stream import Stream, stream_of
@@ -23,6 +23,7 @@ def reset(
     dataset: DatasetName = None,
     lock_wait: LockWait = 0,
     by: AskedBy = None,
+    reason: Reason = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be reset.")] = False,
 ) -> None:
     """Take a stream's open batch back to its start: drop what it has staged, and let the next run read it again.
@@ -38,7 +39,7 @@ def reset(
         model, commit = stream_model_of(places.of_model, places.merge_store, platform, keys)
         stream = stream_of(model.ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
-        echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by), dry_run))
+        echo(_in_words(stream, reset_batch(place, stream, commit, lock_wait, dry_run, by, reason), dry_run))
 
 
 def _in_words(stream: Stream, done: Reset | None, dry_run: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from config_schema import names
 from config_schema.echo import echo_text
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Ecosystem, Platform
@@ -25,11 +26,12 @@ def status(
     store: Annotated[str | None, Option("--store", "Only the streams of this datastore.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the streams of the model's platforms: the last committed batch, what is open, and which jobs are at work.
+    """Show the streams of the model's platforms: the last committed batch, what is open, which fail, and which run.
 
     Example: merge-job status --platform YellowLive --model ./model
 
-    Exit codes: 0 shown (also where nothing has run yet), 1 an error, which is named, 2 a wrong option.
+    Exit codes: 0 shown (also where nothing has run yet), 1 a stream fails, or an error, which is named,
+    2 a wrong option.
     """
     found: list[PlatformStatus] = []
     failed: list[StreamFactoryError] = []
@@ -52,7 +54,8 @@ def status(
         print_status(found)
     for problem in failed:
         print_error(problem)
-    raise typer.Exit(1 if failed else 0)
+    fails = any(stream.verdict(one.now).state.is_problem for one in found for stream in one.streams)
+    raise typer.Exit(1 if failed or fails else 0)
 
 
 def _check_store(ecosystem: Ecosystem, store: str | None) -> None:
@@ -62,7 +65,7 @@ def _check_store(ecosystem: Ecosystem, store: str | None) -> None:
 
 
 def _platforms(ecosystem: Ecosystem, name: str | None) -> tuple[Platform, ...]:
-    chosen = tuple(one for one in ecosystem.platforms if name in (None, one.name))
+    chosen = tuple(one for one in ecosystem.platforms if name is None or names.is_platform(name, one.name))
     if not chosen:
         known = [one.name for one in ecosystem.platforms]
         raise UnknownName("--platform", "platform", name or "", known)
@@ -74,4 +77,5 @@ def _as_json(status: PlatformStatus) -> dict[str, Any]:
     for stream, of in zip(shown["streams"], status.streams, strict=True):
         if of.last is not None:
             stream["last"]["seconds"] = of.last.seconds
+        stream["state"] = of.verdict(status.now).state.value
     return shown

@@ -1,4 +1,4 @@
-"""Streams and their batches as a person reads them: a table for each platform, and a line for what is open."""
+"""Streams and their batches as a person reads them: a table for each platform, and a line for each open batch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from config_schema.stream_health import HealthState, named
 from config_schema.terminal import PlainConsole
 from merge_jobs.admin.status import PlatformStatus, StreamStatus
 
@@ -16,11 +17,12 @@ WIDE = 200  # where the output is no terminal, nothing is cut
 NUMBERS = ("batch", "seconds", "inserted", "updated", "deleted", "total")
 
 
+QUIET = (HealthState.OK, HealthState.PAUSED, HealthState.RETIRED)  # the stream's name and batch say it
 NEXT_RUN = {"started": "the next run begins it again", "ingested": "the next run goes on from there"}
 
 
 def print_status(platforms: Sequence[PlatformStatus]) -> None:
-    """Print the platforms' streams, in colours where the terminal has them. Times are in UTC."""
+    """Print the platforms' streams, in colours if the terminal has them. Times are in UTC."""
     console = PlainConsole()
     if not console.is_terminal:
         console.width = WIDE
@@ -31,13 +33,13 @@ def print_status(platforms: Sequence[PlatformStatus]) -> None:
         if not platform.batch_tables:
             console.print("  there are no batch tables yet: no job has run", soft_wrap=True)
         if platform.streams:
-            console.print(_table(platform.streams))
+            console.print(_table(platform.streams, platform.now))
         for stream in platform.streams:
-            for line in _lines(stream):
+            for line in _lines(stream, platform.now):
                 console.print(line, soft_wrap=True)
 
 
-def _table(streams: Sequence[StreamStatus]) -> Table:
+def _table(streams: Sequence[StreamStatus], now: datetime) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("stream")
     for heading in NUMBERS:
@@ -45,7 +47,7 @@ def _table(streams: Sequence[StreamStatus]) -> Table:
     for heading in ("strategy", "committed", "last look", "now"):
         table.add_column(heading)
     for stream in streams:
-        table.add_row(*map(Text, _cells(stream)), _now(stream))
+        table.add_row(*map(Text, _cells(stream)), _now(stream, now))
     return table
 
 
@@ -59,16 +61,19 @@ def _cells(stream: StreamStatus) -> list[str]:
     return [key, *numbers, last.strategy, _time(last.ended_at), _time(stream.last_checked_at)]
 
 
-def _now(stream: StreamStatus) -> Text:
+def _now(stream: StreamStatus, now: datetime) -> Text:
     if stream.job is not None:
         return Text("running", "green")
+    state = stream.verdict(now).state
     if stream.open is None:
-        return Text("")
+        return Text("" if state in QUIET else named(state), "red" if state.is_problem else "yellow")
     return Text(f"batch {stream.open.batch_id} {stream.open.status}", "red" if stream.open.error else "yellow")
 
 
-def _lines(stream: StreamStatus) -> Iterator[Text]:
-    left = stream.open
+def _lines(stream: StreamStatus, now: datetime) -> Iterator[Text]:
+    verdict, left = stream.verdict(now), stream.open
+    if verdict.state.is_problem:
+        yield Text.assemble((f"{stream.key} {named(verdict.state)}", "bold red"), f": {verdict.what}")
     if left is not None:
         yield Text.assemble(
             (f"{stream.key} batch {left.batch_id}", "bold"),

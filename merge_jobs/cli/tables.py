@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
-from config_schema.echo import echo
+from config_schema.echo import echo, echo_text
 from merge_jobs.admin.repair import RepairResult, repair_tables, running_streams
 from merge_jobs.admin.status import modelled_streams, platform_status
 from merge_jobs.cli.options import Places, PlatformName, with_places
-from merge_jobs.cli.typer_command import errors_printed, print_error
+from merge_jobs.cli.typer_command import Json, errors_printed, print_error
 from merge_jobs.run.flags import platform_model_of, platform_store
 
 
@@ -19,6 +20,7 @@ def tables(
     places: Places,
     platform: PlatformName,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be made.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Check the tables that a platform's runs need, and make what is missing.
 
@@ -34,13 +36,20 @@ def tables(
         modelled = modelled_streams(model.ecosystem)
         place = platform_store(places.of_model, places.merge_store, platform)
         streams = running_streams(platform_status(place, platform, modelled), modelled)
-        _end(list(repair_tables(place, model.ecosystem, platform, streams, dry_run=dry_run)), dry_run)
-
-
-def _end(streams: list[RepairResult], dry_run: bool) -> None:
-    for one in streams:
+        found = list(repair_tables(place, model.ecosystem, platform, streams, dry_run=dry_run))
+    for one in found:
         if one.failed is not None:
             print_error(one.failed)
+    if as_json:
+        echo_text(json.dumps({"dry_run": dry_run, "streams": [_as_json(one) for one in found]}, indent=2))
+    else:
+        _print(found, dry_run)
+    if any(one.failed is not None for one in found):
+        raise typer.Exit(1)
+
+
+def _print(streams: list[RepairResult], dry_run: bool) -> None:
+    for one in streams:
         if one.busy:
             echo(f"{one.stream}: a job is running on it, and looks itself")
         for name in one.lost_maps:
@@ -52,5 +61,7 @@ def _end(streams: list[RepairResult], dry_run: bool) -> None:
             echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
     count = sum(one.tables for one in streams)
     echo(f"{len(streams)} streams with {count} merge tables looked at")
-    if any(one.failed is not None for one in streams):
-        raise typer.Exit(1)
+
+
+def _as_json(one: RepairResult) -> dict[str, Any]:
+    return {**vars(one), "failed": None if one.failed is None else str(one.failed)}

@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def typer_command(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with typer's options in the place of those of options.py."""
+    """Return the command with typer's options instead of those of options.py."""
 
     @wraps(command)
     def run(**given: Any) -> None:

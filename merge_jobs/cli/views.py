@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from config_schema.echo import echo, echo_document
+from config_schema import names
+from config_schema.echo import echo, echo_document, echo_text
 from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
 from config_schema.printable import printable
 from merge_jobs.cli.options import OnlyPlatform, Places, with_places
-from merge_jobs.cli.typer_command import errors_printed, print_error, typer_command
+from merge_jobs.cli.typer_command import Json, errors_printed, print_error, typer_command
 from merge_jobs.run.flags import StoreFlags, platform_model_of, store_database
 from merge_jobs.views.reconcile import Reconciled, reconcile
 
@@ -34,7 +36,11 @@ RightsOnly = Annotated[
 @typer_command
 @with_places
 def reconcile_views(
-    places: Places, platform: OnlyPlatform = None, dry_run: DryRun = False, rights_only: RightsOnly = False
+    places: Places,
+    platform: OnlyPlatform = None,
+    dry_run: DryRun = False,
+    rights_only: RightsOnly = False,
+    as_json: Json = False,
 ) -> None:
     """Bring consumers' views, roles and rights in line with the model.
 
@@ -48,7 +54,10 @@ def reconcile_views(
     with errors_printed():
         found, _ = platform_model_of(places.of_model, places.merge_store, platform)
         reconciled = _all(found, places.merge_store, platform, dry_run=dry_run, rights_only=rights_only)
-        _end(reconciled, dry_run=dry_run)
+        if as_json:
+            _print_json(list(reconciled), dry_run=dry_run)
+        else:
+            _end(reconciled, dry_run=dry_run)
 
 
 @views.command("plan", hidden=True)
@@ -72,7 +81,8 @@ def _all(
 ) -> Iterator[Reconciled]:
     def store_of(one: Platform) -> Database:
         # What the command says of the merge store is of the platform that it names.
-        return store_database(flags, one.merge_store) if platform in (None, one.name) else one.merge_store
+        named = platform is None or names.is_platform(platform, one.name)
+        return store_database(flags, one.merge_store) if named else one.merge_store
 
     only = [] if platform is None else [platform]
     return reconcile(model, store_of, only, dry_run=dry_run, rights_only=rights_only)
@@ -88,6 +98,28 @@ def _end(workspaces: Iterator[Reconciled], *, dry_run: bool) -> None:
     echo(f"{changes} change{'' if changes == 1 else 's'}{' to make' if dry_run else ''}")
     if problems:
         raise typer.Exit(1)
+
+
+def _print_json(workspaces: list[Reconciled], *, dry_run: bool) -> None:
+    echo_text(json.dumps({"dry_run": dry_run, "workspaces": [_as_json(one, dry_run) for one in workspaces]}, indent=2))
+    problems = [problem for one in workspaces for problem in one.problems]
+    for problem in problems:
+        print_error(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _as_json(one: Reconciled, dry_run: bool) -> dict[str, Any]:
+    return {
+        "workspace": one.plan.workspace,
+        "database": one.database,
+        "changes": [
+            {"what": change.what, "sql": text} for change, text in zip(one.plan.changes, one.statements, strict=True)
+        ],
+        "done": one.failed is None and not dry_run,
+        "notes": list(one.plan.notes),
+        "problems": [str(problem) for problem in one.problems],
+    }
 
 
 def _print(one: Reconciled, dry_run: bool) -> None:

@@ -1,4 +1,4 @@
-"""Where databases are, and connections to them; session.py has what each transaction begins with."""
+"""Addresses of databases, and connections to them; session.py sets up their transactions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WAITING = {"idle_session_timeout": "0"}  # a run waits between two looks
 
 @dataclass(frozen=True)
 class ConnectionInfo:
-    """A database, and the schema in it, with the login for it."""
+    """The address of a database, with a schema and the login for it."""
 
     host: str
     port: int
@@ -49,18 +49,18 @@ class ConnectionInfo:
     tls_ca: str | None = None
 
     def __str__(self) -> str:
-        """Return the database's name, which is all of it that logs, errors and notifications have."""
+        """Return the database's name, which is all that logs, errors and notifications show."""
         return self.database
 
     def in_full(self) -> str:
-        """Return it with its server, for who runs a command."""
+        """Return the name with the server, for users who run a command."""
         return self.database if self.kind is SourceKind.SQLITE else f"{self.database} on {self.host}:{self.port}"
 
 
 def place_of(
     database: Database, credential: str | None, environment: Mapping[str, str] | None = None
 ) -> ConnectionInfo:
-    """Return where a model's database is, with the login from the environment.
+    """Return the address of a model's database, with the login from the environment.
 
     Raises VariableMissing naming the variable that is missing.
     """
@@ -94,9 +94,9 @@ def secret_value(secret: str, key: str, environment: Mapping[str, str] | None = 
 def connect(
     place: ConnectionInfo, application_name: str, where: str, lock_seconds: int, side: SessionSide = SessionSide.OURS
 ) -> Session:
-    """Return a session that waits for a lock at most `lock_seconds`.
+    """Return a session that waits at most `lock_seconds` for a lock.
 
-    Raises ConnectFailed, or PoolingRefused if a pooler without transactions stands between.
+    Raises ConnectFailed; PoolingRefused if a pooler without transactions is in between.
     """
     session = _opened(place, application_name, where, lock_seconds, side)
     if session.pooled and not _has_transactions(session):
@@ -113,7 +113,7 @@ def connect(
 
 
 def _has_transactions(session: Session) -> bool:
-    """Return whether a transaction can begin: a pooler of single statements closes the connection instead."""
+    """Return whether a transaction can begin: a statement pooler closes the connection instead."""
     try:
         session.begin()
         session.rollback()
@@ -131,7 +131,7 @@ def _opened(place: ConnectionInfo, application_name: str, where: str, lock_secon
         session.close()
         session = _connected(place, application_name, where, options="-c standard_conforming_strings=on")
     try:
-        session.open(where, side, lock_seconds)
+        session.open(where, place.schema, side, lock_seconds)
         session.pooled = not keep_waiting(session, session.info.backend_pid)
     except psycopg2.Error as error:
         session.close()
@@ -140,7 +140,7 @@ def _opened(place: ConnectionInfo, application_name: str, where: str, lock_secon
 
 
 def connecting(place: ConnectionInfo, application_name: str, sslmode: str) -> extensions.connection:
-    """Return a plain connection while it is being opened, with the sslmode of the last session; the caller polls it."""
+    """Return a plain connection that is still being opened, with the last session's sslmode; the caller polls it."""
     arguments = {**_arguments(place, application_name), "sslmode": sslmode}
     if may_send_clear_text(arguments, os.environ) and extensions.libpq_version() >= LEAST_LIBPQ:
         arguments["require_auth"] = "!password"
@@ -179,7 +179,7 @@ def _arguments(place: ConnectionInfo, application_name: str) -> dict[str, Any]:
 
 
 def tls_used(session: extensions.connection) -> str:
-    """Return what the session uses, in words."""
+    """Return the TLS that the session uses, in words."""
     info = session.info
     if not info.ssl_in_use:
         return "no TLS"

@@ -1,6 +1,6 @@
-"""COPY out of a source | COPY into the merge store, through a pipe: no row passes through Python.
+"""COPY from a source | COPY into the merge store, through a pipe: no row passes through Python.
 
-The driver holds one whole row, up to three times; everything else is of constant size (process/memory_limit.py).
+The driver holds one whole row, up to three times; everything else has constant size (process/memory_limit.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RowSource(Protocol):
         """Write the dataset's rows to `into` in COPY's format, and return how many."""
 
     def cancel(self) -> None:
-        """Cancel what runs, from another thread."""
+        """Cancel the running copy, from another thread."""
 
 
 def copy_rows(
@@ -42,7 +42,7 @@ def copy_rows(
     session: Connection,
     copy_in: sql.Composed,
 ) -> int:
-    """Copy a dataset of the source into what `copy_in` names, which has columns of these types; return the rows."""
+    """Copy a dataset of the source into the table of `copy_in`, with these column types; return the number of rows."""
     return copy_through(
         lambda into: source.copy_out(dataset, types, binary, into), source.cancel, dataset.name, session, copy_in
     )
@@ -55,10 +55,10 @@ def copy_through(
     session: Connection,
     copy_in: sql.Composed,
 ) -> int:
-    """Copy what `copy_out` writes, in a thread of its own, into what `copy_in` names; gives back the number of rows.
+    """Copy what `copy_out` writes, in its own thread, into the table of `copy_in`; return the number of rows.
 
-    Raises the side's error that came first; the caller then rolls back, because the merge store has seen an end of
-    its input that was none.
+    Raises the first error of either side; the caller then rolls back, because the merge store has seen an end of
+    input that was not the real one.
     """
     read_end, write_end = os.pipe()
     _widen(write_end)

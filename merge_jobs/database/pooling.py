@@ -1,7 +1,8 @@
-"""Whether a session behind a pooler may hold a lock: it has to keep its server process, and leave no lock there.
+"""Whether a session may hold a lock behind a pooler: it must keep its server process, and leave no lock there.
 
-No pooler says how it pools. Two sessions can tell: one of transactions gives the process of the first to the second,
-or another one to the first. What other clients of a busy pool hide here is noticed when a transaction begins.
+No pooler reports how it pools, but two sessions can find out: a transaction pooler gives the first session's process to
+the second, or another process to the first. What other clients of a busy pool hide here is detected when a transaction
+begins.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ TODO = (
 
 
 def check_may_lock(session: Session, another: Callable[[], extensions.connection], probe: int) -> None:
-    """Raise PoolingRefused unless the session keeps its server process and the pooler takes the locks of ended ones.
+    """Raise PoolingRefused unless the session keeps its server process and the pooler releases ended ones' locks.
 
-    `another` begins to open a second connection to the same place, an asynchronous one. `probe` is the number of a lock
+    `another` begins to open a second, asynchronous connection to the same place. `probe` is the number of a lock
     that nobody else takes.
     """
     ours = _backend(session)
@@ -57,7 +58,7 @@ def check_may_lock(session: Session, another: Callable[[], extensions.connection
 
 
 def release(session: Session, backend: int, lock: int) -> None:
-    """Take a lock from a server process of a pool: when we are given that process, or with it while it is idle."""
+    """Release a lock of a server process of a pool: when we are given that process, or while it is idle."""
     session.locked_to = None
     for _ in _tries(RELEASE_SECONDS):
         if not _rows(session, "batches.release_lock", {"lock": lock, "pid": backend}):
@@ -82,7 +83,7 @@ def _backend(session: Session) -> int:
 
 
 def _answer(other: extensions.connection, name: str, values: dict[str, Any]) -> Any:
-    """Return what a statement gives on the second session. Raises TimeoutError if the pooler has no process for it."""
+    """Return a statement's result on the second session. Raises TimeoutError if the pooler has no process for it."""
     end = time.monotonic() + PROBE_SECONDS
     _wait(other, end)
     with other.cursor() as cursor:

@@ -1,11 +1,12 @@
-"""A session with PostgreSQL whose every transaction begins with the settings that a batch relies on, and verifies them.
+"""A session with PostgreSQL in which each transaction begins with the settings that a batch needs, and verifies them.
 
-The settings are sent with BEGIN, in one round trip, so that they hold for whatever server process a pooler gives us.
+The settings are sent with BEGIN, in one round trip, so that they hold for any server process that a pooler gives us.
+A session with a database of ours checks the owners of the tables that a statement names, once per transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,6 +17,7 @@ from psycopg2 import extensions, sql
 from psycopg2.errors import FeatureNotSupported
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from config_schema.sql.known_tables import KnownTables
 from merge_jobs.errors import PoolingRefused, SettingRefused
 from merge_jobs.sql import composed
 
@@ -25,14 +27,14 @@ SEPARATOR = sql.SQL(";\n")
 
 
 class SessionSide(Enum):
-    """Whose database a session is with."""
+    """Who owns the database of a session."""
 
     PRODUCER = "producer"
     OURS = "ours"
 
 
 class Names(Enum):
-    """How the names in a statement are found that do not say their schema: by which search_path."""
+    """Which search_path resolves the names in a statement that have no schema."""
 
     OF_POSTGRESQL = "names_of_postgresql"
     OF_ROLE = "names_of_role"
@@ -44,7 +46,7 @@ NAMES = {names: composed(f"session.{names.value}", {}, {}) for names in Names}
 
 @dataclass(frozen=True)
 class Verified:
-    """The server process of a transaction, and when it began: together they tell it from any other."""
+    """The server process of a transaction and its start: together they identify it."""
 
     backend: int
     began: datetime
@@ -53,9 +55,9 @@ class Verified:
 class Session(extensions.connection):
     """A connection that begins its transactions itself; commit and rollback end them as the driver's would.
 
-    The driver knows of no transaction, so that a server-side cursor has to be opened `withhold`.
-    `open` must be called once before any statement. Statements raise SettingRefused or PoolingRefused where a
-    transaction cannot have what it has to have.
+    The driver does not know of the transaction, so a server-side cursor must be opened `withhold`. `open` must be
+    called once before any statement. Statements raise SettingRefused or PoolingRefused if a transaction cannot have
+    its settings.
     """
 
     where = ""
@@ -64,13 +66,18 @@ class Session(extensions.connection):
     locked_to: int | None = None  # the server process that holds a lock of the session, if it holds one
     verified: Verified | None = None  # of the last transaction that was verified
     _settings: sql.Composable
+    _tables: KnownTables | None = None  # of a database of ours
     _began = False  # whether a transaction of ours is open
     _side = SessionSide.OURS
     _access = "READ WRITE"
 
-    def open(self, where: str, side: SessionSide, lock_seconds: int) -> None:
-        """Prepare a new session: the settings that each of its transactions begins with."""
+    def open(self, where: str, schema: str, side: SessionSide, lock_seconds: int) -> None:
+        """Prepare a new session: the settings that each of its transactions begins with.
+
+        `schema` is that of the tables whose owners a session with a database of ours asks for.
+        """
         self.where, self._side = where, side
+        self._tables = None if side is SessionSide.PRODUCER else KnownTables(schema)
         self.autocommit = True  # of the driver, which would begin transactions without settings
         self.cursor_factory = BeginningCursor
         parts = [composed("session.settings", {"lock_timeout": sql.Literal(f"{lock_seconds}s")}, {})]
@@ -78,8 +85,18 @@ class Session(extensions.connection):
         parts.append(NAMES[Names.OF_POSTGRESQL])
         self._settings = SEPARATOR.join(parts)
 
+    def expect_tables(self, schema: str, likely: Iterable[str]) -> None:
+        """Ask for these tables together with the first that a transaction names."""
+        self._tables = KnownTables(schema, likely)
+
+    def ask_for_tables(self, query: str | sql.Composable, *, has_values: bool = False) -> None:
+        """Raise TablesOfAnother if a statement, its values not yet put in, names a table that a stranger has made."""
+        if self._tables is not None:
+            text = query.as_string(self) if isinstance(query, sql.Composable) else query
+            self._tables.check(text.replace("%%", "%") if has_values else text, self._rows, self.where)
+
     def begin(self) -> None:
-        """Begin a transaction in which the settings hold, unless one is open."""
+        """Begin a transaction with the settings, unless one is open."""
         if self.get_transaction_status() != TRANSACTION_STATUS_IDLE:
             return
         if self._began:
@@ -101,13 +118,13 @@ class Session(extensions.connection):
         self._judge(row)
 
     def begin_snapshot(self) -> None:
-        """Begin a transaction for one snapshot, which its first query takes: let that be `take_snapshot`."""
+        """Begin a transaction for one snapshot, which its first query takes; that must be `take_snapshot`."""
         self.rollback()
         self._plain(composed("session.begin_snapshot", {}, {}), self._settings)
         self._began = True
 
     def take_snapshot(self) -> datetime:
-        """Verify the transaction that has begun; return the time of its snapshot, if this is its first query."""
+        """Verify the transaction; return the time of its snapshot, if this is its first query."""
         (row,) = self._plain(NAMES[Names.OF_POSTGRESQL], composed("session.verify", {}, {}))
         self._judge(row)
         taken: datetime = row[3]
@@ -121,7 +138,7 @@ class Session(extensions.connection):
             raise self._gone("the transaction is another one than the one that began")
 
     def _judge(self, row: Sequence[Any]) -> Verified:
-        """Keep what session.verify gave. Raises SettingRefused, or PoolingRefused if a lock stayed elsewhere."""
+        """Check and store the result of session.verify. Raises SettingRefused; PoolingRefused for a leftover lock."""
         wrong, backend, began, _ = row
         if wrong:
             self.rollback()
@@ -150,6 +167,8 @@ class Session(extensions.connection):
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
         self._began = False
+        if self._tables is not None:
+            self._tables.forget()
         if self.get_transaction_status() != TRANSACTION_STATUS_IDLE:
             with extensions.cursor(self) as cursor:
                 cursor.execute(statement)
@@ -159,6 +178,11 @@ class Session(extensions.connection):
         with extensions.cursor(self) as cursor:
             cursor.execute(SEPARATOR.join(statements))
             return cursor.fetchall() if cursor.description else []
+
+    def _rows(self, query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with extensions.cursor(self) as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
 
     def _more_settings(self) -> list[str]:
         major, minor = divmod(self.server_version, 10000)
@@ -174,16 +198,18 @@ class Session(extensions.connection):
 
 
 class BeginningCursor(extensions.cursor):
-    """A cursor of a Session: its statements run in a transaction that has the settings."""
+    """A cursor of a Session: its statements run in a transaction with the settings."""
 
     connection: Session
 
     def execute(self, query: Any, vars: Any = None) -> None:
         """Execute a statement, in a transaction that begins with the session's settings."""
         self.connection.begin()
+        self.connection.ask_for_tables(query, has_values=bool(vars))
         super().execute(query, vars)
 
     def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
         """Run COPY, in a transaction that begins with the session's settings."""
         self.connection.begin()
+        self.connection.ask_for_tables(sql)
         super().copy_expert(sql, file, size)

@@ -1,1 +1,1 @@
-"""The job's own process: how it ends in order, how much memory it may take, and how its log lines look."""
+"""The job's own process: how it shuts down, how much memory it may use, and the format of its log lines."""

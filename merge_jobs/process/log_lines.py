@@ -1,4 +1,4 @@
-"""The job's log on stdout: lines for people, or on request a JSON object a line for machines."""
+"""The job's log on stdout: lines for people, or on request one JSON object per line for machines."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from config_schema.printable import printable
 
 
 class LogFormat(Enum):
-    """How the job's log lines look."""
+    """The formats of the job's log lines."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class JsonLines(logging.Formatter):
-    """`time` (UTC), `level`, `logger` and `message` of a record, and what is the same in all of them."""
+    """`time` (UTC), `level`, `logger` and `message` of a record, and the fields that all lines share."""
 
     def __init__(self, same: Mapping[str, str]) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """A line for people. What a message holds of names and texts from elsewhere begins no line of its own."""
+    """A line for people. Names and texts from elsewhere in a message cannot begin a new line."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -58,7 +58,7 @@ class TextLines(logging.Formatter):
 
 
 def log_to_stdout(wanted: LogFormat = LogFormat.TEXT, **same: str) -> None:
-    """Log to stdout, line by line; each JSON object holds `same` too."""
+    """Log to stdout, line by line; each JSON object also has the fields `same`."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)

@@ -1,8 +1,8 @@
-"""An end to the job's memory before its container's: a row that does not fit is then an error, and no killed pod.
+"""A limit of the job's memory below its container's, so that a row that does not fit is an error, not a killed pod.
 
-No row passes through Python, but the driver holds one whole row at a time, up to three times. A container that grows
-over its limit is killed by the kernel, which tells nobody which table it was. So the process may grow only as far as
-its container: an allocation beyond that fails.
+No row passes through Python, but the driver holds one whole row at a time, up to three times. The kernel kills a
+container that exceeds its limit, and nobody learns which table it was. So the process may grow only as far as its
+container: a larger allocation fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NO_LIMIT = 1 << 60  # version 1 writes a number of about 2^63
 
 
 def limit_memory(cgroup: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self")) -> int | None:
-    """Let the process grow by so many bytes at most, by the limit of its container; None where there is no limit."""
+    """Let the process grow by that many bytes at most, by its container's limit; None without a limit."""
     rest = _rest(cgroup, process)
     if rest is None:
         return None
@@ -37,13 +37,13 @@ def limit_memory(cgroup: Path = Path("/sys/fs/cgroup"), process: Path = Path("/p
 
 
 def _rest(cgroup: Path, process: Path) -> int | None:
-    """Return the bytes left to the container: the least of all control groups that the process is in."""
+    """Return the bytes that the container has left: the least of all control groups of the process."""
     found = [_rest_of(folder, files) for folder, files in _groups(cgroup, process)]
     return min((rest for rest in found if rest is not None), default=None)
 
 
 def _groups(cgroup: Path, process: Path) -> list[tuple[Path, tuple[str, str, str]]]:
-    """Return the control groups of the process and those above; in a container its own is mounted as the root."""
+    """Return the control groups of the process and those above it; in a container its own is mounted as the root."""
     groups = []
     for line in _lines(process / "cgroup"):
         _, controllers, path = line.split(":", 2)

@@ -1,7 +1,7 @@
-"""How a job that is asked to end does so: what it waits for is cancelled, and its batch is written down as failed.
+"""How a job ends when it is asked to: what it waits for is cancelled, and its batch is recorded as failed.
 
-The driver waits within libpq, where no Python handler of a signal runs. A thread of its own, woken by the signal,
-cancels what the sessions are at until the job has noticed. Without `ended_by_signals` nothing here does anything.
+The driver waits inside libpq, where no Python signal handler runs. So the signal wakes a thread, which cancels what the
+sessions are doing until the job has noticed. Without `ended_by_signals` nothing here has an effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Handler = Callable[[int, FrameType | None], object]
 
 @dataclass
 class _State:
-    """The signals of a process, so there is one: which one came, and what it cancels."""
+    """The signals of the process: which one came, and what it cancels."""
 
     came: str | None = None
     requested: threading.Event = field(default_factory=threading.Event)
@@ -55,7 +55,7 @@ def ended() -> Ended:
 
 
 def pause(seconds: float) -> bool:
-    """Wait, and return whether the time passed; False at once when the job is asked to end."""
+    """Wait; return whether the time passed. Returns False at once if the job is asked to end."""
     return not _state.requested.wait(seconds)
 
 
@@ -72,9 +72,9 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def raised_at_once() -> Iterator[None]:
-    """Raise Ended at once on a signal, until `from_here_in_order`; one that came before raises it too.
+    """Raise Ended at once on a signal, until `from_here_in_order`; an earlier signal raises it too.
 
-    Code that the signal hits may turn it into another error, as Python does while it creates a class.
+    The code that the signal interrupts may turn it into another error, as Python does while it creates a class.
     """
     try:
         _state.at_once = True
@@ -89,12 +89,12 @@ def raised_at_once() -> Iterator[None]:
 
 
 def from_here_in_order() -> None:
-    """Let a signal raise nothing by itself any more: `check` raises, and so does what is cancelled."""
+    """Let signals raise nothing by themselves any more: `check` raises, and so do cancelled calls."""
     _state.at_once = False
 
 
 def stop_cancelling() -> None:
-    """Note that the job has seen the request: its sessions may be used again once this returns."""
+    """Record that the job has seen the request: its sessions can be used again after this call."""
     _state.noticed.set()
     with _state.lock:
         return
@@ -102,9 +102,10 @@ def stop_cancelling() -> None:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """End the job on SIGTERM and SIGINT, also on those that waited; later ones wait until the process ends.
+    """End the job on SIGTERM and SIGINT, also blocked ones; later signals wait until the process ends.
 
-    For the main thread. A container's first process has no default handlers: without this it would not end at all.
+    For the main thread. A container's first process has no default handlers, so without this it would not end at
+    all.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)

@@ -1,6 +1,6 @@
-"""SIGTERM and SIGINT that wait: while the job is not ready to end in order, and once it has printed its result.
+"""Blocks SIGTERM and SIGINT until the job is ready to end in order, and again once it has printed its result.
 
-Until this module runs, a few hundredths of a second after the start, Python itself does what it does with them.
+Until this module runs, some hundredths of a second after the start, Python's own handlers are active.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ def block_signals() -> None:
 
 
 def unblock_signals() -> None:
-    """Unblock signals, and take those that have waited."""
+    """Unblock signals; blocked ones are delivered now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

@@ -1,7 +1,7 @@
-"""Quality checks of a batch: what its delta brings is kept before it is applied, and judged when all of it is.
+"""Quality checks of a batch: what they need of its delta is copied before it is applied; they run after all datasets.
 
-Judged last, references and unique columns see every dataset as the batch leaves it, in whatever order they were
-applied; what fails rolls the transaction back, so that nothing is merged.
+So references and unique columns see every dataset as the batch leaves it, in any order of applying. A check that fails
+rolls the transaction back, so that nothing is merged.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Found = dict[str, tuple[QualityResult, ...]]  # by dataset
 
 
 def keep_delta(tables: DatasetTables) -> None:
-    """Keep what the checks need of ds_delta and the staged rows. For a strategy to call once it has found its delta.
+    """Copy what the checks need of ds_delta and the staged rows; a strategy calls this once it has found its delta.
 
-    The merge table must not have been touched yet. A first load has no delta: all that it loads is new.
+    The merge table must not have been changed yet. A first load has no delta: all its rows are new.
     """
     checked = _in_order(tables.dataset, (name for check in tables.dataset.checks for name in columns_checked(check)))
     if checked:
@@ -54,7 +54,7 @@ def keep_delta(tables: DatasetTables) -> None:
 
 
 def needs_delta(tables: DatasetTables) -> bool:
-    """Return whether a check needs to know what a batch changes in the dataset."""
+    """Return whether a check needs to know which rows of the dataset a batch changes."""
     return bool(tables.dataset.checks) or any(_referred_by_others(tables))
 
 
@@ -66,7 +66,7 @@ def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
 
 
 def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
-    """Return every check of the batch, once all its datasets are applied and before it is committed.
+    """Return every check of the batch, after all its datasets are applied and before it is committed.
 
     Raises QualityFailed with everything found if a check of severity `fail` is broken.
     """
@@ -91,13 +91,13 @@ def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
 
 
 def then(earlier: tuple[QualityResult, ...], later: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:
-    """Return the checks of two consecutive batches, with their counts summed; a row count is the later one's."""
+    """Return the checks of two consecutive batches, with summed counts; a row count is the later one's."""
     before = {one.check: one.violations for one in earlier if one.kind != RowCount.kind.value}
     return tuple(replace(one, violations=before.get(one.check, 0) + one.violations) for one in later)
 
 
 def with_quality(result: MergeResult, found: Found) -> MergeResult:
-    """Return the result of a run whose next batch failed its checks; the counts stay those of committed batches."""
+    """Return the result of a run whose next batch failed its checks; its counts stay those of committed batches."""
     datasets = {name: replace(result.datasets.get(name, DatasetResult()), quality=of) for name, of in found.items()}
     return replace(result, datasets={**result.datasets, **datasets})
 

@@ -1,4 +1,4 @@
-"""Counting the rows of an applied batch that break a quality check: one statement of quality.sql for each kind."""
+"""Counts the rows of an applied batch that break a quality check: one statement of quality.sql for each kind."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Applied:
         return is_first_load(self.staged[self.tables.name])
 
     def count(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> int:
-        """Return what `quality.name` counts, in the rows that the batch inserted or updated or in all rows after it."""
+        """Return the count of `quality.name`, over the rows that the batch wrote or over all rows after it."""
         everything = _all_rows(self.tables)
         rows = sql.SQL("{} m").format(everything) if self.all_is_new else changed_rows_table(self.tables)
         ours = {"open": everything, "changed_rows": rows}
@@ -57,7 +57,7 @@ class Applied:
 
 
 class CheckImpossible(StoreMismatch):
-    """PostgreSQL cannot do a quality check on the columns that it names: it does not fit their types.
+    """PostgreSQL cannot run a quality check on the columns that it names, because of their types.
 
     Compare the check with the columns' types, and correct it in the model; nothing was merged.
     """
@@ -72,7 +72,7 @@ class CheckImpossible(StoreMismatch):
 
 
 def violations(of: Applied, check: QualityCheck) -> int:
-    """Return how many rows break the check. Raises CheckImpossible if PostgreSQL cannot check these columns."""
+    """Return the number of rows that break the check. Raises CheckImpossible if PostgreSQL cannot run it."""
     try:
         return _counted(of, check)
     except psycopg2.Error as error:
@@ -126,9 +126,9 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
 
 
 def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
-    """Return whether a delta cannot name the rows to look at: either side is loaded again, or was not compared before.
+    """Return whether all rows must be checked: a side is loaded again, or was not compared before.
 
-    Rows of this side that were merged while the other was not, or under another definition, are in no delta.
+    Rows of this side that were merged without the other side, or under another definition, are in no delta.
     """
     if of.all_is_new or is_first_load(of.staged[check.dataset]):
         return True
@@ -154,7 +154,7 @@ def changed_rows_table(tables: DatasetTables) -> sql.Identifier:
 
 
 def earlier_values_table(tables: DatasetTables) -> sql.Identifier:
-    """Return the temporary table with the keys that were there before the batch."""
+    """Return the temporary table with the keys before the batch."""
     return sql.Identifier("pg_temp", names.earlier_values_table(tables.name))
 
 

@@ -1,4 +1,4 @@
-"""How a batch begins: as a new one, or from what a job that died has left ingested."""
+"""The start of a batch: a new one, or one that a dead job has left ingested."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNLOGGED_MAPS = frozenset(["version_diff", "key_hash_diff"])
 
 @dataclass
 class Beginning:
-    """What the steps hand on: the stream's last committed batch, and the one that begins."""
+    """What the steps pass on: the stream's last committed batch, and the batch that begins."""
 
     store: MergeStore
     run_id: str
@@ -30,7 +30,7 @@ class Beginning:
 
 
 def begin(store: MergeStore, run_id: str, model_commit: str | None) -> tuple[Batch, int]:
-    """Begin a batch, or take over the one that is left ingested; return it, and the id of the last committed one."""
+    """Begin a batch, or take over an ingested one; return it, and the id of the last committed batch."""
     state = Beginning(store, run_id, model_commit)
     perform(BEGIN_STEPS, state)
     assert state.batch is not None
@@ -65,7 +65,7 @@ BEGIN_STEPS: tuple[Step[Beginning], ...] = (
 
 
 def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch | None:
-    """Return the batch that a dead job left ingested, made this job's own; None if there is none to go on from."""
+    """Return the batch that a dead job left ingested, now owned by this job; None if there is none to continue."""
     left = batches.ingested_batch(store, batch_id)
     if left is None:
         return None
@@ -78,7 +78,7 @@ def _left_ingested(store: MergeStore, batch_id: int, run_id: str, model_commit: 
 
 
 def _needed(tables: DatasetTables, staged: Staged) -> list[str]:
-    """Return the tables, beside the merge table, that applying what is staged relies on."""
+    """Return the tables, beside the merge table, that applying the staged rows needs."""
     needed = [tables.staging_name]
     if staged.map_kind is not None:
         needed.append(tables.staged_map_name)

@@ -1,4 +1,4 @@
-"""What a command says of the model and of the merge store, and what results together with the model."""
+"""A command's options for the model and the merge store, completed by the model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from merge_jobs.run.model_source import GitModel, model_by_git, model_in, synced
 
 @dataclass(frozen=True)
 class ModelFlags:
-    """Where the model is: a folder, used as it is, or a repository, of which the synced commit is used."""
+    """The model's address: a folder, used as it is, or a repository, of which the synced commit is used."""
 
     folder: Path | None = None
     git: GitModel | None = None
@@ -25,7 +25,7 @@ class ModelFlags:
 
 @dataclass(frozen=True)
 class StoreFlags:
-    """Where the merge store is, as far as the command says; what it leaves out the model says."""
+    """The merge store's address, as far as the command gives it; the rest comes from the model."""
 
     host: str | None = None
     port: int | None = None
@@ -38,18 +38,18 @@ class StoreFlags:
 
 
 def model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Ecosystem, str | None]:
-    """Return the model, and its commit where it comes from git. Raises StreamFactoryError."""
+    """Return the model, and its commit if it comes from git. Raises StreamFactoryError."""
     model, commit = mapped_model_of(flags, store, platform)
     return model.ecosystem, commit
 
 
 def mapped_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
-    """Return the whole model with its mappings, and its commit where it comes from git. Raises StreamFactoryError."""
+    """Return the whole model with its mappings, and its commit if it comes from git. Raises StreamFactoryError."""
     return _model_of(flags, store, platform, model_by_git)
 
 
 def platform_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None) -> tuple[Model, str | None]:
-    """Return the model, of a synced one only what the jobs of the platform need, and its commit.
+    """Return the model, or of a synced one only the part for the platform's jobs, and its commit.
 
     Raises StreamFactoryError.
     """
@@ -59,9 +59,9 @@ def platform_model_of(flags: ModelFlags, store: StoreFlags, platform: str | None
 def stream_model_of(
     flags: ModelFlags, store: StoreFlags, platform: str, keys: Sequence[str]
 ) -> tuple[StreamModel, str | None]:
-    """Return what a merge needs of the model, and its commit; of a synced one the row of a stream with one of the keys.
+    """Return the model for a merge, and its commit; of a synced one the row of a stream with one of the keys.
 
-    The whole ecosystem is in it where there is no such row. Raises StreamFactoryError.
+    If there is no such row, it contains the whole ecosystem. Raises StreamFactoryError.
     """
     _check(flags, store, platform)
     if flags.git is not None and keys:
@@ -90,7 +90,7 @@ def _model_of(
 
 
 def _check(flags: ModelFlags, store: StoreFlags, platform: str | None) -> None:
-    """Raise CommandWrong unless the options say where the model is, and where its commit is recorded."""
+    """Raise CommandWrong unless the options give the model's address, and where its commit is recorded."""
     if (flags.folder is None) == (flags.git is None):
         if flags.git is not None:
             raise OptionsConflict(["--model", "--git-repo-url"])
@@ -112,7 +112,7 @@ def _check(flags: ModelFlags, store: StoreFlags, platform: str | None) -> None:
 
 
 def _place(store: StoreFlags) -> ConnectionInfo:
-    """Return the merge store of flags that `_check` has passed."""
+    """Return the merge store's address from flags that `_check` has passed."""
     assert store.host is not None
     assert store.database is not None
     assert store.credential is not None
@@ -120,26 +120,28 @@ def _place(store: StoreFlags) -> ConnectionInfo:
 
 
 def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> ConnectionInfo:
-    """Return the merge store of a platform, which may have left the model if the flags say everything.
+    """Return the merge store of a platform, which may have left the model if the flags give everything.
 
     Raises StreamFactoryError.
     """
     if store.host is not None and store.database is not None and store.credential is not None:
         return store_place(store, Database(store.host, store.database, store.credential))
     ecosystem, _ = model_of(model, store, platform)
-    known = {one.name: one for one in ecosystem.platforms}
-    if platform not in known:
-        raise UnknownName("--platform", "platform", platform, known, "the model")
-    return store_place(store, known[platform].merge_store)
+    try:
+        found = ecosystem.platform(platform)
+    except KeyError:
+        known = [one.name for one in ecosystem.platforms]
+        raise UnknownName("--platform", "platform", platform, known, "the model") from None
+    return store_place(store, found.merge_store)
 
 
 def store_place(flags: StoreFlags, modelled: Database) -> ConnectionInfo:
-    """Return where the merge store is, with its login. Raises CommandWrong naming the variable that is missing."""
+    """Return the merge store's address, with its login. Raises CommandWrong naming the variable that is missing."""
     return place_of(store_database(flags, modelled), None)
 
 
 def store_database(flags: StoreFlags, modelled: Database) -> Database:
-    """Return the merge store by the flags, which come from the synced row, completed from the model."""
+    """Return the merge store from the flags, which come from the synced row, completed from the model."""
     given = {
         key: value
         for key, value in (
@@ -158,7 +160,7 @@ def store_database(flags: StoreFlags, modelled: Database) -> Database:
 
 
 def _with_least_tls(ecosystem: Ecosystem, least: Tls | None) -> Ecosystem:
-    """Return the ecosystem with every database reached by at least this TLS mode."""
+    """Return the ecosystem with at least this TLS mode for every database."""
     if least is None:
         return ecosystem
     platforms = tuple(

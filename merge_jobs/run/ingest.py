@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from config_schema import names
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.run.begin import UNLOGGED_MAPS
 from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
@@ -55,11 +56,11 @@ CLOCKS_DIFFER = timedelta(minutes=1)  # source and merge store by so much: worth
 
 @dataclass
 class Ingesting:
-    """What the steps hand on: the batch, the source with its snapshot, and the datasets that are staged.
+    """What the steps pass on: the batch, the source with its snapshot, and the staged datasets.
 
-    `merged` tells which datasets have a merge table; `last_position` is where the source stood when batch `last` was
-    read, `position` where it stands now. The snapshot was taken at `taken` by the source's clock, and it is
-    `now` by the merge store's, which also wrote when the last full batch was.
+    `merged` says which datasets have a merge table. `last_position` is the source's position when batch `last` was
+    read, `position` its position now. The snapshot was taken at `taken` by the source's clock, and `now` is by the
+    merge store's, like the time of the last full batch.
     """
 
     store: MergeStore
@@ -76,7 +77,7 @@ class Ingesting:
 
 @dataclass
 class Looking:
-    """What the steps hand on that find out what is known of a dataset's rows."""
+    """What the steps pass on that find out what is known of a dataset's rows."""
 
     tables: DatasetTables
     source: Source
@@ -89,10 +90,11 @@ def ingest(
 ) -> Batch:
     """Read all datasets; return the batch with what was staged. `audit` is the interval of audits in seconds.
 
-    If every strategy can go on from a commit the batch is then committed as ingested; a first load is not: it ends
-    in the transaction that it began.
+    If every strategy can continue after a commit, the batch is then committed as ingested. A first load is not: it
+    ends in the transaction that it began.
     """
     state = Ingesting(store, batch, last_batch)
+    store.progress.enter(Phase.CONNECTING)
     perform(NAME_STEPS, state)
     title = names.merge_session(store.stream.platform_name, store.stream.key, batch.run_id)
     with open_source(place, title) as source, shutdown.cancelling(source.cancel):
@@ -111,8 +113,9 @@ def ingest(
 
 
 def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: float) -> Staged:
-    """Stage a dataset by the strategy that suits what is known of it."""
+    """Stage a dataset with the strategy that suits what is known of it."""
     began, tables = time.monotonic(), looking.tables
+    state.store.progress.enter(Phase.READING, tables.name)
     perform(LOOK_STEPS, looking)
     assert state.now is not None
     case = Case(
@@ -136,7 +139,7 @@ def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: flo
 
 
 def _staged(reading: Reading, how: ChosenStrategy) -> tuple[ChosenStrategy, Read]:
-    """Stage the dataset by the strategy chosen, or in full where that is in doubt; return which it was."""
+    """Stage the dataset with the chosen strategy, or in full if that is in doubt; return the strategy used."""
     try:
         return how, strategy_named(how.strategy).stage(reading)
     except Doubt as doubt:
@@ -202,7 +205,7 @@ def _drop_staged(reading: Reading) -> None:
 
 
 def _describe(state: Ingesting) -> None:
-    """Write into the batch what another job has to know to go on from here."""
+    """Record in the batch what another job must know to continue from here."""
     state.batch = replace(
         state.batch,
         fingerprint=state.store.stream.fingerprint,
@@ -227,7 +230,7 @@ def _may_be_left(state: Ingesting) -> bool:
 
 
 def _staged_map_rows(store: MergeStore, batch: Batch, staged: Mapping[str, Staged]) -> dict[str, int]:
-    """Return how many rows the unlogged staged maps have, by dataset."""
+    """Return the number of rows in the unlogged staged maps, by dataset."""
     return {
         dataset.name: int(batch.tables_of(store, dataset).value("row_map.count_staged"))
         for dataset in store.stream.datasets
@@ -240,9 +243,9 @@ def _tables(store: MergeStore) -> list[DatasetTables]:
 
 
 def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
-    """Return whether there is a merge table to go on from.
+    """Return whether there is a merge table to continue from.
 
-    Raises StoreMismatch if it is not ours, or if the stream knows of no batch that made it.
+    Raises StoreMismatch if it is not ours, or if the stream knows no batch that made it.
     """
     if merge_table(tables) is None:
         return False

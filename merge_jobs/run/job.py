@@ -1,7 +1,8 @@
-"""One run of the merge job on one stream: options, lock, batches for as long as its time slice lasts, result."""
+"""One run of the merge job on one stream: options, lock, batches until its time slice ends, result."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from config_schema.result import DatasetResult, MergeResult, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.begin import begin
 from merge_jobs.run.ingest import ingest
@@ -22,9 +24,12 @@ from merge_jobs.stores.postgres import (
     migrations,
     operator_audit,
     row_maps,
+    run_results,
 )
 from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
+from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption
 from merge_jobs.strategies.step import perform
@@ -40,20 +45,22 @@ SETTLE_SECONDS = 60.0  # for the server to end a session whose connection was lo
 
 @dataclass(frozen=True)
 class MergeOptions:
-    """How a run merges its stream; times are in seconds."""
+    """Options for the merge of a stream; times are in seconds."""
 
     strategy: StrategyOption = StrategyOption.AUTO
     time_slice_seconds: float = 0  # repeat batches so long; 0 is one batch
     max_delete_fraction: float = 0.5  # of a table; a batch that would delete more fails
     allow_deletes: bool = False  # one batch may delete more than that
     asked_by: str | None = None  # who allowed it
+    reason: str | None = None  # why
     lock_wait: float = 0
     audit_interval: float = AUDIT_SECONDS  # compare every row once in so long; 0 is never
+    dry_run: bool = False  # do all of one batch, and undo it
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a run is asked to do."""
+    """What a run must do."""
 
     stream: Stream
     source: ConnectionInfo
@@ -64,12 +71,12 @@ class Job:
 
 
 def run(job: Job) -> MergeResult:
-    """Do the run, or give back what it did if it has been done already. Raises StreamFactoryError."""
+    """Perform the run, or return its result if its id has committed already. Raises StreamFactoryError."""
     return Run(job).perform()
 
 
 class Run:
-    """One run of a job. `so_far` is what it has committed, also when it fails after that."""
+    """One run of a job. `so_far` is what it has committed, also if it fails afterwards."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -79,17 +86,22 @@ class Run:
         """Return the run's result. Raises StreamFactoryError."""
         job, store = self.job, _open(self.job)
         try:
-            with store, shutdown.cancelling(store.session.cancel):
+            with store, shutdown.cancelling(store.session.cancel), contextlib.ExitStack() as reporters:
                 migrations.run_missing_migrations(store)
+                if not job.options.dry_run:  # which leaves nothing, and so says nothing in a table
+                    reporters.enter_context(reporting(store))
+                store.progress.enter(Phase.WAITING)
                 store.lock_stream(job.options.lock_wait)
                 stored = batches.result_of_run(store, job.run_id)
                 self.so_far = replace(self.so_far, batch_id=batches.last_batch(store))
                 store.commit()
                 if stored is not None:
+                    run_results.record(store, stored)  # in place of what a try after it may have left
+                    store.commit()
                     log.info("%s: run %s has been done already, with batch %d", job.stream, job.run_id, stored.batch_id)
                     return stored
                 if job.options.allow_deletes:
-                    operator_audit.record_action(store, "allow_deletes", job.options.asked_by)
+                    operator_audit.record_action(store, "allow_deletes", job.options.asked_by, job.options.reason)
                     store.commit()
                 self._time_slice(store)
                 return self.so_far
@@ -113,6 +125,7 @@ class Run:
             pause = 0.0 if self.so_far.code is ResultCode.KEEP_WORKING else max(LEAST_PAUSE_SECONDS, took)
             if time.monotonic() + pause >= end or store.session.closed:
                 return
+            store.progress.enter(Phase.IDLE)
             # What was committed before a signal is no error: the slice is only shorter.
             if not shutdown.pause(pause):
                 log.info("%s: %s", self.job.stream, shutdown.ended().what)
@@ -129,6 +142,7 @@ class Run:
 def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     """Run one batch, from a snapshot of the source to a committed merge, and return the run's result so far."""
     began = time.monotonic()
+    store.progress.enter(Phase.STARTING)
     batch, last = begin(store, job.run_id, job.model_commit)
     try:
         shutdown.check()
@@ -137,6 +151,7 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
         merging = Merging(store, batch, last)
         merge_datasets(merging, job.options.max_delete_fraction)
         result = _result(job, merging, so_far, time.monotonic() - began)
+        store.progress.enter(Phase.COMMITTING)
         write_result(merging, result)
         shutdown.check()
         _commit(job, store, result)
@@ -157,12 +172,13 @@ def _batch(job: Job, store: MergeStore, so_far: MergeResult) -> MergeResult:
     if result.batch_id == last:
         log.info("%s: nothing has changed since batch %d", job.stream, last)
     else:
-        log.info("%s batch %d: committed", job.stream, batch.batch_id)
+        done = "not committed: it was a dry run" if job.options.dry_run else "committed"
+        log.info("%s batch %d: %s", job.stream, batch.batch_id, done)
     return result
 
 
 def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> MergeResult:
-    """Return the run's result with this batch: sums over the batches before it in the run's time slice."""
+    """Return the run's result with this batch: sums over the batches of the run's time slice."""
     batch, last, applied = merging.batch, merging.last, merging.applied
     changed = any(dataset.counts.changed for dataset in applied.values())
     takes_id = changed or any(staged.strategy == "initial" for staged in batch.staged.values())
@@ -189,7 +205,7 @@ def _result(job: Job, merging: Merging, so_far: MergeResult, seconds: float) -> 
 
 
 def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
-    """Commit; if the connection is lost in it, find out what became of it. The session may be closed afterwards."""
+    """Commit; if the connection is lost meanwhile, find out the outcome. The session may be closed afterwards."""
     try:
         store.commit()
     except psycopg2.Error as error:
@@ -202,7 +218,7 @@ def _commit(job: Job, store: MergeStore, result: MergeResult) -> None:
 
 
 def _drop_leftovers(merging: Merging) -> None:
-    """Drop what the batch staged. What goes wrong is left to the next batch: this one is committed."""
+    """Drop what the batch staged. Errors are left to the next batch, because this one is committed."""
     store = merging.store
     if store.session.closed:
         return
@@ -243,14 +259,14 @@ def _table_gone(store: MergeStore, error: Exception) -> DatabaseFailed | None:
 
 
 def _is_from_ending(error: Exception) -> bool:
-    """Return whether the error comes from ending the job, which cancels what the job is doing."""
+    """Return whether the error comes from the shutdown of the job, which cancels its statements."""
     if isinstance(error, psycopg2.Error):
         error = database_failed(error, "")
     return isinstance(error, StreamFactoryError) and error.retryable
 
 
 def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
-    """Write the failure into the batch's row; that this may fail too must not hide the error."""
+    """Record the failure in the batch's row; if this fails too, it must not hide the error."""
     if isinstance(error, psycopg2.Error):
         error = database_failed(error, store.where)
     foreseen = isinstance(error, StreamFactoryError)
@@ -272,7 +288,7 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
 
 
 def _said(error: BaseException | None) -> str | None:
-    """Return what a producer's server said, of the error or of one that led to it."""
+    """Return the text of a producer's server, from the error or from one that led to it."""
     while error is not None:
         if isinstance(error, DatabaseFailed) and error.said:
             return error.said
@@ -287,4 +303,5 @@ def _forget_map(store: MergeStore, name: str) -> None:
 
 
 def _open(job: Job, lock_seconds: int = LOCK_SECONDS) -> MergeStore:
-    return MergeStore(job.store, job.stream, job.run_id, lock_seconds)
+    kind = DryRunStore if job.options.dry_run else MergeStore
+    return kind(job.store, job.stream, job.run_id, lock_seconds)

@@ -1,4 +1,4 @@
-"""From staged rows to a committed batch: all datasets are merged in one transaction, and judged before the commit."""
+"""From staged rows to a committed batch: all datasets are merged in one transaction, and checked before the commit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from config_schema.result import Counts, DatasetResult, MergeResult
 from merge_jobs import schema_change
 from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
+from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
 from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
-from merge_jobs.stores.postgres import batches, leftovers
+from merge_jobs.stores.postgres import batches, leftovers, run_results
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Merging:
-    """What the steps hand on: whether consumers' views must follow, tables to alter, and what was done to each dataset.
+    """What the steps pass on: whether views must follow, tables to alter, and the changes of each dataset.
 
     `result` is the run's with this batch, once that is known.
     """
@@ -44,23 +45,25 @@ class Merging:
 
 
 def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
-    """Merge what is staged of all datasets. The caller commits."""
+    """Merge the staged rows of all datasets. The caller commits."""
     perform(PREPARE_STEPS, state)
     for dataset in state.store.stream.datasets:
         shutdown.check()
         began, staged = time.monotonic(), state.batch.staged[dataset.name]
         tables = state.batch.tables_of(state.store, dataset)
+        state.store.progress.enter(Phase.MERGING, dataset.name)
         try:
             counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, max_delete_fraction)
         except psycopg2.Error as error:
             raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began
         state.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+    state.store.progress.enter(Phase.CHECKING)
     perform(JUDGE_STEPS, state)
 
 
 def write_result(state: Merging, result: MergeResult) -> None:
-    """Write the batch and the stream's counter; a batch that found nothing is taken back. The caller commits."""
+    """Write the batch and the stream's counter; a batch that found nothing is removed. The caller commits."""
     state.result = result
     perform(WRITE_STEPS, state)
 
@@ -95,6 +98,7 @@ def _write_batch(state: Merging) -> None:
     batches.mark_committed(
         state.store, state.batch, state.result, _sums(dataset.counts for dataset in state.applied.values())
     )
+    run_results.record(state.store, state.result)
 
 
 def _remove_batch(state: Merging) -> None:
@@ -103,6 +107,7 @@ def _remove_batch(state: Merging) -> None:
     if state.batch.accept_source:
         batches.move_position(state.store, state.batch, state.last)
     batches.move_counter(state.store, state.last, state.result)
+    run_results.record(state.store, state.result)
 
 
 def _drop_leftovers(state: Merging) -> None:
@@ -155,15 +160,14 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
                 "batches of the same run become one, and old ones go",
                 "batches.fold_run",
                 "batches.forget_old_batches",
-                ends="COMMIT",
                 milestoning=Milestoning.LIVE,
             ),
             on_store(
                 "old batches keep their ids, times and counts",
                 "batches.empty_old_batches",
-                ends="COMMIT",
                 milestoning=Milestoning.FORENSIC,
             ),
+            on_store("the run's result", "run_results.record_result", ends="COMMIT"),
         ),
         when=Condition("", lambda state: not _found_nothing(state)),
     ),
@@ -174,6 +178,7 @@ WRITE_STEPS: tuple[Step[Merging], ...] = (
                 "the batch is taken back",
                 "batches.batch_removed",
                 "batches.move_counter",
+                "run_results.record_result",
                 ends="COMMIT",
                 strategies=LATER,
             ),
@@ -201,6 +206,6 @@ DROP_STEPS: tuple[Step[Merging], ...] = (
             ),
             on_store("that is all", ends="COMMIT", strategies=LATER),
         ),
-        also=("leftovers.standing", "leftovers.maps_in_use"),
+        also=("leftovers.existing_tables", "leftovers.maps_in_use"),
     ),
 )

@@ -1,6 +1,6 @@
-"""Which model a job uses: a folder as it is, or the commit that sync recorded: its job model, or else all of it by git.
+"""The model that a job uses: a folder as it is, or the commit that sync recorded: its job model, or all of it from git.
 
-What reads a folder or git is loaded where it is needed: a job that reads its row starts in half of the time.
+What reads a folder or git is imported where it is needed: a job that reads its row starts in half of the time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LOCK_SECONDS = 10
 
 @dataclass(frozen=True)
 class GitModel:
-    """Where in git the model is; `credential` names the secret whose token is used if the environment has it."""
+    """The repository of the model; `credential` names the secret with its token, used if the environment has it."""
 
     url: str
     branch: str
@@ -51,7 +51,7 @@ class GitModel:
 
 
 def model_in(folder: Path) -> Model:
-    """Return the model of a folder. Raises StreamFactoryError with every problem that it has."""
+    """Return the model of a folder. Raises StreamFactoryError with every problem in it."""
     from config_schema.load import load_model
 
     return load_model(folder)
@@ -60,7 +60,7 @@ def model_in(folder: Path) -> Model:
 def synced_stream(
     git: GitModel, store: ConnectionInfo, platform: str, keys: Sequence[str]
 ) -> tuple[StreamModel, str] | None:
-    """Return what sync recorded for the stream with one of the keys, and its commit; None if the model is in git only.
+    """Return what sync recorded for the stream with one of the keys, and the commit; None without a job model.
 
     Raises StreamFactoryError.
     """
@@ -73,7 +73,7 @@ def synced_stream(
 
 
 def synced_model(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[Model, str]:
-    """Return the model as far as the platform's jobs need it, and the commit that sync recorded for it.
+    """Return the part of the model for the platform's jobs, and the commit that sync recorded for it.
 
     Raises StreamFactoryError.
     """
@@ -109,7 +109,7 @@ def model_by_git(git: GitModel, store: ConnectionInfo, platform: str) -> tuple[M
 
 @dataclass(frozen=True)
 class _Found:
-    """Rows of the job model, and of which commit they are; or why there are none that a job may use."""
+    """Rows of the job model and their commit, or why there are none that a job may use."""
 
     table: str
     rows: tuple[JobModelRow, ...] = ()
@@ -120,7 +120,7 @@ class _Found:
 def _job_model(
     git: GitModel, store: ConnectionInfo, platform: str, kinds: Sequence[RowKind], keys: Sequence[str] | None
 ) -> _Found:
-    """Return the rows of these kinds, of streams only those with the keys. Raises JobModelBroken, DatabaseFailed."""
+    """Return the rows of these kinds; of streams only those with the keys. Raises JobModelBroken, DatabaseFailed."""
     short = names.platform_name(platform)
     table = names.job_model_table(short)
     parts = {
@@ -147,7 +147,7 @@ _OLDER = (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn, psyco
 
 
 class ModelNotRecorded(CommandWrong):
-    """The merge store has no record of the model that jobs are to use: neither its commit nor what its code gave.
+    """The merge store has no record of the model for jobs: neither its commit nor its compiled code.
 
     Run dagfactory sync, which compiles and records it.
     """
@@ -156,7 +156,7 @@ class ModelNotRecorded(CommandWrong):
 
 
 def recorded_commit(store: ConnectionInfo, platform: str) -> str:
-    """Return the commit of the model that sync applied last. Raise CommandWrong if it never ran for the platform."""
+    """Return the commit of the model that sync applied last. Raises CommandWrong if it never ran."""
     table = names.model_state_table(names.platform_name(platform))
     found = _read(store, platform, "batches.recorded_commit", {}, model_state=sql.Identifier(store.schema, table))
     if not found:
@@ -166,7 +166,7 @@ def recorded_commit(store: ConnectionInfo, platform: str) -> str:
 
 
 def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: str) -> CompiledModel:
-    """Return what sync recorded of a model's code. Raise CommandWrong if it recorded nothing of these files."""
+    """Return what sync recorded of a model's code. Raises CommandWrong if there is nothing for these files."""
     table = names.compiled_model_table(names.platform_name(platform))
     values = {"model_commit": commit, "digest": digest}
     found = _read(store, platform, "batches.compiled_model", values, compiled_model=sql.Identifier(store.schema, table))
@@ -179,7 +179,7 @@ def compiled_model(store: ConnectionInfo, platform: str, commit: str, digest: st
 def _read(
     store: ConnectionInfo, platform: str, name: str, values: Mapping[str, str], **parts: sql.Identifier
 ) -> str | None:
-    """Return the text that a statement gives; None for no row, or no such table."""
+    """Return the text that a statement returns; None without a row or table."""
     rows = _fetch(store, platform, name, values, (psycopg2.errors.UndefinedTable,), **parts)
     return str(rows[0][0]) if rows and rows[0][0] else None
 
@@ -192,7 +192,7 @@ def _fetch(
     absent: tuple[type[psycopg2.Error], ...],
     **parts: sql.Identifier,
 ) -> list[tuple[Any, ...]]:
-    """Return the rows that a statement gives; none where its tables are `absent` by one of these errors."""
+    """Return the rows of a statement; none if its tables are `absent`, by one of these errors."""
     where = f"merge store {store}"
     with closing(connect(store, f"merge-job {platform}", where, LOCK_SECONDS)) as session, session.cursor() as cursor:
 

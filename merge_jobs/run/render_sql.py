@@ -1,4 +1,4 @@
-"""The SQL of a batch as text, identifiers filled in, without a connection: what would run for a dataset."""
+"""The SQL of a batch as text, with identifiers filled in, without a connection: what would run for a dataset."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ LEGEND = """\
 def datasets_to_show(
     ecosystem: Ecosystem, platform: str, store: str, dataset: str | None, mappings: Iterable[DsgMapping] = ()
 ) -> tuple[Stream, tuple[Dataset, ...]]:
-    """Return the stream that a dataset is merged in, and the dataset, or all of the stream if none is named.
+    """Return the stream that merges a dataset, and the dataset; all of the stream if none is named.
 
-    With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or where
-    it ingests none, all of the datastore. Raises CommandWrong with the names to choose from.
+    With `mappings` the stream has the datasets that the platform ingests, as sync makes it; without them, or if it
+    ingests none, all of the datastore. Raises CommandWrong with the names to choose from.
     """
     stores = {one.name: one for one in ecosystem.datastores}
     single = store in stores and stores[store].consistency is Consistency.SINGLE_DATASET
@@ -59,7 +59,7 @@ def datasets_to_show(
 
 
 def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -> str:
-    """Return the SQL of a strategy, of all statements of the platform's milestoning, or of a forensic one's functions.
+    """Return the SQL of a strategy, of a whole milestoning, or of a forensic platform's functions.
 
     Raises CommandWrong for others.
     """
@@ -106,7 +106,7 @@ def steps_of(strategy: Strategy[Any]) -> Iterator[Step[Any]]:
 
 
 def plain_text(part: sql.Composable) -> str:
-    """Return what the driver would send, without the connection that it needs for that.
+    """Return the text that the driver would send, without the connection that it needs for that.
 
     Raises TypeError for a literal of another type.
     """
@@ -139,7 +139,7 @@ def _server(database: Database) -> str:
 
 
 class _NamesOnly(MergeStore):
-    """A merge store that is not connected to: of it a dataset's tables need only names."""
+    """A merge store without a connection: a dataset's tables need only its names."""
 
     def __init__(self, stream: Stream, of: Database) -> None:
         self.stream = stream
@@ -170,7 +170,7 @@ class _Shown:
                 yield f"{section.ends};\n"
 
     def sections(self, strategy: str) -> Iterator[tuple[Step[Any], Section]]:
-        """Yield what is printed of a batch of the strategy, on this platform and for a producer of this kind."""
+        """Yield the sections to print for a batch of the strategy, on this platform, for this kind of producer."""
         for step in steps_of(STRATEGIES[strategy]):
             for section in step.sections:
                 if (
@@ -210,6 +210,8 @@ class _Shown:
                 "metrics": store.table(names.batch_metrics_table(platform)),
                 "rejected": store.table(names.rejected_keys_table(platform)),
             }
+        if file == "run_results":
+            return {"run_results": store.table(names.run_results_table(platform))}
         if file == "leftovers":
             tables = (self.tables.staging_name, self.tables.staged_map_name)
             return {

@@ -1,23 +1,28 @@
-"""From what the command says to a job, from a job or its error to a result, and the result in the log: no traces."""
+"""From the command line to a job, from a job or its error to a result, and the result in the log: no tracebacks."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psycopg2
+
 from config_schema import names
 from config_schema.errors import StreamFactoryError, ValueWrong
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
+from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.run.flags import (
     ModelFlags,
     StoreFlags,
+    platform_store,
     store_place,
     stream_model_of,
 )
@@ -28,11 +33,14 @@ from merge_jobs.run.source_policy import (
     check_served,
     check_source_host,
 )
+from merge_jobs.stores.postgres import run_results
 from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 
 log = logging.getLogger(__name__)
 
 LONGEST_RUN_ID = 1000
+KEEP_SECONDS = 2.0  # for the merge store to write a failure down
+KEPT = "kept"
 DEFAULT_TERMINATION_MESSAGE = "/dev/termination-log"
 
 
@@ -54,7 +62,7 @@ class Request:
 
 
 def perform(request: Request) -> MergeResult:
-    """Do what is asked; whatever goes wrong is a result with ERROR, and with what was committed before it."""
+    """Perform the request; any error becomes a result with ERROR, with what was committed before it."""
     began = time.monotonic()
     stream_key = tables_key(request.store, request.dataset, request.tables)
     so_far = MergeResult(ResultCode.ERROR, request.run_id, request.platform, stream_key)
@@ -76,8 +84,34 @@ def perform(request: Request) -> MergeResult:
     return replace(so_far, code=ResultCode.ERROR, seconds=seconds, error=text, retryable=retryable)
 
 
+def keep_failure(request: Request, result: MergeResult) -> None:
+    """Write the result of a run that failed into the merge store, if that answers soon; done ones stand there.
+
+    Raises nothing: the run's own error is the one that counts. Whoever asked the job to end waits for its last lines.
+    """
+    if result.code is not ResultCode.ERROR:
+        return
+    kept: list[str] = []
+    writer = threading.Thread(target=_keep, args=(request, result, kept), name="keep failure", daemon=True)
+    writer.start()
+    writer.join(KEEP_SECONDS)
+    if kept != [KEPT]:
+        said = next(iter(kept), "the merge store does not answer")
+        log.warning("the failure of run %s stands in this log only: %s", request.run_id, said)
+
+
+def _keep(request: Request, result: MergeResult, kept: list[str]) -> None:
+    try:
+        run_results.record_failure(platform_store(request.model, request.merge_store, request.platform), result)
+        kept.append(KEPT)
+    except psycopg2.Error as error:
+        kept.append(str(database_failed(error, "merge store")))
+    except StreamFactoryError as error:
+        kept.append(str(error))
+
+
 def job_of(request: Request) -> Job:
-    """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks what it needs."""
+    """Return the job that is requested. Raises StreamFactoryError if it does not exist, or lacks something."""
     if not (request.run_id.isprintable() and 0 < len(request.run_id) <= LONGEST_RUN_ID):
         todo = f"Give 1 to {LONGEST_RUN_ID} printable characters that name this run"
         raise ValueWrong("--run-id", request.run_id[:LONGEST_RUN_ID], "is no run id", todo)
@@ -101,7 +135,7 @@ def job_of(request: Request) -> Job:
 
 
 def _keys(request: Request) -> list[str]:
-    """Return the keys that the stream may have; none of a trial, whose tables must be no other store's of the model."""
+    """Return the keys that the stream may have; none for a trial, whose tables must not be another datastore's."""
     if request.tables is not Tables.OWN:
         return []
     if request.dataset is not None:
@@ -111,7 +145,7 @@ def _keys(request: Request) -> list[str]:
 
 
 def report(result: MergeResult, token: str) -> None:
-    """Write the termination message where a container wants one, then the result's lines to stdout."""
+    """Write the termination message if a container wants one, then the result's lines to stdout."""
     path = Path(os.environ.get(names.TERMINATION_MESSAGE_VARIABLE, DEFAULT_TERMINATION_MESSAGE))
     if path.exists() and os.access(path, os.W_OK):
         try:

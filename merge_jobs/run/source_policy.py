@@ -1,6 +1,6 @@
-"""Where the command, which comes from a row of the stream table, and the model in git must agree.
+"""The servers, files and secrets that a job may use: the row's arguments and the model in git must agree.
 
-Both are looked at before a session is opened: whoever can write a row must not get a password sent elsewhere.
+This is checked before a session is opened: whoever can write a row must not get a password sent elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NO_FILE = "is no regular file"
 
 
 class SourceNotAdmitted(CommandWrong):
-    """The model names a producer's server or file that the platform's settings do not allow, or one that is no file.
+    """The model names a producer's server or file that the settings do not allow, or that is not a file.
 
     Run dagfactory bootstrap, or add it to allowed.source_hosts or allowed.source_files; or correct the model.
     """
@@ -38,9 +38,9 @@ class SourceNotAdmitted(CommandWrong):
 
 
 class RowOutdated(CommandWrong):
-    """A row asks for what the model has no longer: another secret, or a dataset that no group of the platform has.
+    """A row asks for a secret or a dataset that the model does not have any more for this platform.
 
-    Run dagfactory sync; where one has come between reading the row and the job, the next run is right.
+    Run dagfactory sync; if one ran between reading the row and the job, the next run is right.
     """
 
     code = "DF5303"
@@ -52,9 +52,9 @@ class RowOutdated(CommandWrong):
 
 
 def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
-    """Raise SourceNotAdmitted for a producer's server that is not among `hosts` (host:port); None allows every server.
+    """Raise SourceNotAdmitted for a producer's server that is not in `hosts` (host:port); None allows all.
 
-    For a database that is a file see admitted_file.
+    For a database that is a file see admitted_source.
     """
     server = f"{source.host}:{source.port}"
     if hosts is None or source.kind is SourceKind.SQLITE or server in hosts:
@@ -63,10 +63,11 @@ def check_source_host(source: Database, hosts: Sequence[str] | None) -> None:
 
 
 def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
-    """Return the source as it may be opened: a file by its real path, so that no symbolic link is followed later.
+    """Return the source, a file by its real path, so that no symbolic link is followed later.
 
-    `hosts` has `file:/path` for each file, or folder with a slash at the end, and at least `file:`; None, or hosts
-    of an older plugin, which has none of these, admit every file. Raises SourceNotAdmitted for another.
+    `hosts` has `file:/path` for each file, or folder with a slash at the end, and at least `file:`. None allows
+    every file, and so do hosts of an older plugin, which contain none of these. Raises SourceNotAdmitted for
+    another file.
     """
     files = None if hosts is None else [one.removeprefix(FILE) for one in hosts if one.startswith(FILE)]
     if source.kind is not SourceKind.SQLITE or not files:
@@ -79,7 +80,7 @@ def admitted_source(source: Database, hosts: Sequence[str] | None) -> Database:
 
 
 def _real_path(path: str) -> str:
-    """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or of no regular file."""
+    """Return the path without links. Raises SourceNotAdmitted if it is not absolute, or not a regular file."""
     try:
         if not path.startswith("/"):
             raise SourceNotAdmitted(path, NOT_ABSOLUTE, "Write it from / on in the model")
@@ -94,7 +95,7 @@ def _real_path(path: str) -> str:
 
 
 def _holds(admitted: str, real: str) -> bool:
-    """Return whether an admitted file is this one, or an admitted folder holds it; the folder may be a link itself."""
+    """Return whether an allowed file is this one, or an allowed folder contains it; the folder may be a link itself."""
     folder = os.path.realpath(admitted)
     return real.startswith(folder.rstrip("/") + "/") if admitted.endswith("/") else real == folder
 

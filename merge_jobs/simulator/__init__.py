@@ -1,4 +1,4 @@
-"""The data change simulator: change.py chooses, producer.py reads and writes, run.py goes on, command.py is the CLI."""
+"""The data change simulator: change.py draws changes, producer.py writes them, run.py loops, command.py is the CLI."""
 
 from merge_jobs.simulator.command import simulate
 from merge_jobs.simulator.producer import create_tables

@@ -1,4 +1,4 @@
-"""What changes next: one change to one customer and their addresses, drawn from a seeded Random. Pure."""
+"""Draws the next change, to one customer and their addresses, from a seeded Random. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = Mapping[str, Any]  # a value by column name
 
 
 class ChangeKind(Enum):
-    """What a change does."""
+    """The kinds of changes."""
 
     NEW_CUSTOMER = "new_customer"
     UPDATE_CUSTOMER = "update_customer"

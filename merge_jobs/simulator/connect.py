@@ -1,4 +1,4 @@
-"""How the simulator reaches the producer: a DSN, single settings over it, and what libpq finds for the rest."""
+"""How the simulator reaches the producer: a DSN, overridden by single settings, completed by libpq's defaults."""
 
 from __future__ import annotations
 

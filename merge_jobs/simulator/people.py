@@ -1,4 +1,4 @@
-"""Made-up names, contacts and addresses. Domains and telephone numbers are of the ranges kept for examples."""
+"""Invented names, contacts and addresses. Domains and telephone numbers are from the ranges reserved for examples."""
 
 from __future__ import annotations
 

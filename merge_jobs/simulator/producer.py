@@ -1,4 +1,4 @@
-"""The producer's tables: made and seeded, read for the next change, and changed."""
+"""The producer's tables: created and seeded, read for the next change, and changed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from merge_jobs.sql import composed
 
 
 class RowsMoved(Exception):
-    """Somebody else changed the rows of a change in between: it is to be rolled back and chosen again."""
+    """Somebody else has changed the rows of a change meanwhile: it must be rolled back and drawn again."""
 
 
 def create_tables(connection: Connection) -> bool:
-    """Make the tables where they are missing, and seed them if both are empty; True if anything was done.
+    """Create missing tables, and seed them if both are empty; return whether anything was done.
 
     One transaction. Raises DatabaseFailed.
     """
@@ -40,7 +40,7 @@ def create_tables(connection: Connection) -> bool:
 
 
 def begin_change(cursor: Cursor) -> int:
-    """Set up the transaction; its id."""
+    """Set up the transaction; return its id."""
     cursor.execute(composed("producer.begin_change", {}, {}))
     return int(_only_row(cursor)[1])
 

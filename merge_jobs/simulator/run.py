@@ -1,4 +1,4 @@
-"""Changes one after another, each in a transaction of its own, through lost connections, until asked to stop."""
+"""Makes changes one after another, each in its own transaction, also after lost connections, until it is stopped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Pause:
-    """Seconds between two changes, evenly drawn."""
+    """Seconds between two changes, uniformly distributed."""
 
     shortest: float = 0.0
     longest: float = 0.0
@@ -80,10 +80,11 @@ def run_changes(
     on_change: Callable[[CustomerChange], None] | None = None,
     say: Say = log.warning,
 ) -> Summary:
-    """Make changes until there are `max_changes` or `stop` is set; `on_change` hears of each committed one.
+    """Make changes until there are `max_changes` or `stop` is set; call `on_change` for each committed one.
 
-    The seed and the data at the start alone decide on the changes. Raises StreamFactoryError if the first connection
-    fails, or if the tables are not the producer's; a connection lost later is made again, however long that takes.
+    Only the seed and the data at the start decide on the changes. Raises StreamFactoryError if the first connection
+    fails, or if the tables are not the producer's; a connection that is lost later is opened again, however long
+    that takes.
     """
     stop, pause = stop or Event(), pause or Pause()
     pauses = Random()  # not the seeded one: the pace must not decide on the changes
@@ -178,7 +179,7 @@ class Simulator:
         self._stop.wait(FIRST_DELAY)
 
     def _reconnect(self) -> CustomerChange | None:
-        """Connect again, however long it takes; the change whose COMMIT had arrived when the connection was lost."""
+        """Connect again, however long it takes; return the lost change if its COMMIT had arrived."""
         self._say("The connection to the producer was lost; trying again until it is back")
         delay = FIRST_DELAY
         while not self._stop.wait(delay):
@@ -212,7 +213,7 @@ class Simulator:
 
 
 class TooManyCollisions(StreamFactoryError):
-    """The simulator's changes fail one after another: the tables are not its own, or others change the same rows.
+    """The simulator's changes keep failing: the tables are not its own, or others change the same rows.
 
     Let --create-tables make the tables in an empty database, or run fewer simulators.
     """

@@ -1,4 +1,4 @@
-"""Reading a producer: what a source can do, one module for each kind of database."""
+"""Reading a producer: the interface of a source; a module for each kind of database."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class Source(Protocol):
     where: str
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
-        """Take one snapshot for all the datasets; gives back its time. Raises SourceMismatch if a table is missing."""
+        """Take one snapshot of all datasets; return its time. Raises SourceMismatch if a table is missing."""
 
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         """Return the columns of the dataset's table, as they are in the snapshot."""
 
     def estimated_rows(self, dataset: Dataset) -> int | None:
-        """Return about how many rows the dataset has; None if the source cannot say without counting."""
+        """Return the approximate number of rows; None if the source cannot tell without counting."""
 
     def copy_out(self, dataset: Dataset, types: Mapping[str, str], binary: bool, into: BinaryIO) -> int:
-        """Write the dataset's rows in COPY format, for columns of the types; return their number.
+        """Write the dataset's rows in COPY format, for columns of these types; return their number.
 
-        Runs in a thread of its own. Raises ValuesRejected if a type would hold another value than the source's.
+        Runs in its own thread. Raises ValuesRejected if a type would change a value of the source.
         """
 
     def cancel(self) -> None:
-        """Make a running copy_out end; called from another thread."""
+        """End a running copy_out; called from another thread."""
 
     def close(self) -> None:
         """Close the session."""

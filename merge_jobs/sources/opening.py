@@ -1,4 +1,4 @@
-"""Which source a producer's database is read by."""
+"""Chooses the source that reads a producer's database."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ _held_to: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("limit_to",
 
 @contextmanager
 def limit_to(names: frozenset[str], title: str) -> Iterator[None]:
-    """Name the statements that are composed here, by this thread and by those that run in a copy of its context.
+    """Declare which statements this thread, and threads with a copy of its context, compose.
 
-    A name without a dot stands for all statements of that file, `title` for who names them. For another statement
+    A name without a dot means all statements of that file; `title` is the step. For any other statement
     `report_unnamed` is called.
     """
     token = _held_to.set((title, names))
@@ -46,9 +46,9 @@ def statements_of(file: str) -> tuple[str, ...]:
 
 
 def composed(name: str, parts: Mapping[str, sql.Composable], values: Mapping[str, object]) -> sql.Composed:
-    """Return the statement with its parts put in.
+    """Return the statement with its parts filled in.
 
-    Raises ValueError unless parts and values are just those that it wants.
+    Raises ValueError unless parts and values are exactly those that it needs.
     """
     _check_named(name)
     return sql.SQL(statement(name).checked(parts, values)).format(**parts)
@@ -61,9 +61,9 @@ def execute(
     values: Mapping[str, Any],
     before: sql.Composable | None = None,
 ) -> None:
-    """Run the statement, and `before` it another one in the same message.
+    """Run the statement, and the statement `before` it in the same message.
 
-    Without values the driver leaves every % alone; with values it would read those in names.
+    Without values the driver leaves every % unchanged; with values it would interpret those in names.
     """
     if values:
         parts = {part: sql.SQL(text.as_string(cursor).replace("%", "%%")) for part, text in parts.items()}
@@ -78,7 +78,7 @@ def _check_named(name: str) -> None:
 
 
 def report_unnamed(what: str) -> None:
-    """Log that a step runs what `dagfactory runs sql` does not print of it. No reason to fail a batch; tests raise."""
+    """Log that a step runs a statement that `dagfactory runs sql` does not print; in tests this raises."""
     log.error("%s: please report this", what)
 
 

@@ -14,10 +14,11 @@ SELECT set_config('lock_timeout', %(timeout)s, true)
 SELECT pg_try_advisory_xact_lock(%(lock)s)
 
 -- name: tables_of_ours
--- Each with its size and its comment, which says whose it is.
+-- Those of the login's own, each with its size and its comment, which says what it is of.
 SELECT c.relname, pg_total_relation_size(c.oid), obj_description(c.oid, 'pg_class')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relkind = 'r' AND starts_with(obj_description(c.oid, 'pg_class'), '{{"kind":')
+WHERE n.nspname = %(schema)s AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+    AND starts_with(obj_description(c.oid, 'pg_class'), '{{"kind":')
 ORDER BY 1
 
 -- name: schema_comment

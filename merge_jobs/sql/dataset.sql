@@ -65,9 +65,6 @@ COMMENT ON TABLE {merge} IS {comment}
 -- FREEZE: the comparison, which reads it once, need not mark each row as committed.
 COPY {staging} ({columns}) FROM STDIN (FORMAT {format}, FREEZE)
 
--- name: copy_progress
-SELECT tuples_processed FROM pg_stat_progress_copy WHERE pid = %(pid)s
-
 -- name: copy_to_staging
 COPY {staging} ({columns}) FROM STDIN (FORMAT {format})
 

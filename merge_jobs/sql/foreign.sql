@@ -12,6 +12,10 @@ SELECT CASE WHEN pg_has_role(s.srvowner, 'USAGE') THEN obj_description(s.oid, 'p
 FROM pg_foreign_server s LEFT JOIN pg_user_mappings m ON m.srvid = s.oid AND m.usename = current_user
 WHERE s.srvname = %(server)s
 
+-- name: type
+-- Of a column of the merge store, as it is called there: the type of that name here, if there is one.
+SELECT to_regtype(%(kind)s)::oid::bigint
+
 -- name: create_extension
 CREATE EXTENSION postgres_fdw
 

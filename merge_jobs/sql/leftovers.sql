@@ -1,8 +1,9 @@
 -- Staging tables and row maps that no batch needs any more.
 
--- name: standing
--- What stands under the names, with its comment.
-SELECT c.relname, obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+-- name: existing_tables
+-- What stands under the names, with its comment where it is the login's own: only the owner's word says whose it is.
+SELECT c.relname, CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN obj_description(c.oid, 'pg_class') END
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(names)s)
 
 -- name: maps_in_use

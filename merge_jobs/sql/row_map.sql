@@ -2,10 +2,11 @@
 -- same. One table a dataset, made and changed with the merge table in one transaction, and a line on each of them.
 
 -- name: find
--- And whether the map itself stands: it may have been dropped, or left out of a dump.
+-- And whether the map itself stands, and is the login's own: it may have been dropped, archived, or left out of a dump.
 SELECT kind, guard, batch_id, full_at, distrusted, EXISTS (
     SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(schema)s AND c.relname = coalesce(guard -> 'map' ->> 'table', %(usual)s)
+        AND pg_has_role(c.relowner, 'USAGE')
 )
 FROM {row_maps} WHERE key = %(key)s AND dataset = %(dataset)s
 

@@ -77,8 +77,9 @@ CROSS JOIN LATERAL (
 WHERE n.nspname = ANY(%(schemas)s) OR found.mark LIKE %(ours)s
 
 -- name: relations
--- What stands in a schema, whosever it is: kind, columns, comment, and what uses it that is not its own rule.
-SELECT c.relname, c.relkind = 'v', obj_description(c.oid, 'pg_class'),
+-- What stands in a schema, whosever it is: kind, columns, comment, and what uses it that is not its own rule. Only the
+-- owner's word says that it is ours.
+SELECT c.relname, c.relkind = 'v', CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN obj_description(c.oid, 'pg_class') END,
     (SELECT array_agg(ARRAY[a.attname::text, format_type(a.atttypid, a.atttypmod)] ORDER BY a.attnum)
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     ARRAY(SELECT DISTINCT coalesce('view ' || r.ev_class::regclass::text,
@@ -91,7 +92,8 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %(schema)s AND c.relkind NOT IN ('i', 'I', 't')
 
 -- name: functions
-SELECT p.proname, p.proargtypes[0] = 'timestamptz'::regtype AND p.pronargs = 1, obj_description(p.oid, 'pg_proc'),
+SELECT p.proname, p.proargtypes[0] = 'timestamptz'::regtype AND p.pronargs = 1,
+    CASE WHEN pg_has_role(p.proowner, 'USAGE') THEN obj_description(p.oid, 'pg_proc') END,
     ARRAY(SELECT DISTINCT coalesce('view ' || r.ev_class::regclass::text,
                                    pg_describe_object(d.classid, d.objid, 0))
           FROM pg_depend d LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid

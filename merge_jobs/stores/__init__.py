@@ -1,1 +1,1 @@
-"""Where data is merged to, a room for each kind of merge store."""
+"""Where data is merged to; a folder for each kind of merge store."""

@@ -1,1 +1,1 @@
-"""How a batch finds what changed: a module for each strategy; selection.py says which one is taken, and why."""
+"""How a batch finds what has changed: a module for each strategy; selection.py chooses one, and says why."""

@@ -1,4 +1,4 @@
-"""A dataset of the source into a new table of the merge store, by the fastest form of COPY that is exact."""
+"""Copies a dataset of the source into a new table of the merge store, by the fastest exact form of COPY."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from psycopg2 import sql
 from merge_jobs.database.copy_pipe import copy_rows
 from merge_jobs.errors import SourceColumnMissing
 from merge_jobs.sources import Source, SourceColumn
-from merge_jobs.stores.postgres.progress import progress_logged
+from merge_jobs.stores.postgres.progress import read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 
 log = logging.getLogger(__name__)
 
 
 def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy: str) -> int:
-    """Copy the dataset by the statement `copy`; gives back the number of rows.
+    """Copy the dataset by the statement `copy`; return the number of rows.
 
     Raises SourceColumnMissing naming every column that the source lacks.
     """
@@ -29,8 +29,8 @@ def read_into(tables: DatasetTables, source: Source, made: DescribedTable, copy:
     binary = is_exact_in_binary(tables, columns, made, names)
     warn_of_conversions(tables, columns, made)
     statement = tables.composed(copy, format=sql.SQL("binary" if binary else "text"))
-    with progress_logged(tables, source.estimated_rows(tables.dataset)):
-        rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
+    read_counted_by_server(tables, source.estimated_rows(tables.dataset))
+    rows = copy_rows(source, tables.dataset, made.columns, binary, tables.store.session, statement)
     seconds = time.monotonic() - began
     log.info("%s: copied %d rows in %.1f s, %d rows/s", tables.where, rows, seconds, rows / max(seconds, 1e-3))
     return rows
@@ -52,7 +52,7 @@ def is_exact_in_binary(
 
 
 def warn_of_conversions(tables: DatasetTables, columns: Mapping[str, SourceColumn], made: DescribedTable) -> None:
-    """Log each column whose type is another one in the model than in the source."""
+    """Log each column with another type in the model than in the source."""
     for column in tables.dataset.columns:
         theirs, ours = columns[column.name].type, made.columns[column.name]
         if theirs != ours:

@@ -1,4 +1,4 @@
-"""Steps that all strategies which compare have alike, once they have found what differs."""
+"""Steps that all comparing strategies share, once they have found the delta."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ALTERED_TO_MODEL = ("drift", "as_of", "views", "leftovers.readers")
 
 
 def count_rows(state: Applying) -> None:
-    """Set the counts that the delta makes."""
+    """Set the counts of the delta."""
     unchanged = state.before - state.delta.changed - state.delta.gone
     state.counts = Counts(state.delta.new, state.delta.changed, state.delta.gone, unchanged, state.staged.rows)
 
 
 def wrong_sum(state: Applying) -> str | None:
-    """Return in words that the delta does not make as many rows as the source has; None if it does.
+    """Return why the delta does not give as many rows as the source has; None if it does.
 
     Keys in the merge table are unique, so it does unless the source has a key twice, or a map is wrong.
     """
@@ -32,7 +32,7 @@ def wrong_sum(state: Applying) -> str | None:
 
 
 def accept_delta(state: Applying) -> None:
-    """Check how much is deleted, and keep what quality checks need. Raises TooManyDeletes."""
+    """Check the number of deletes, and copy what quality checks need. Raises TooManyDeletes."""
     check_deletes(state.tables, state.before, state.delta, state.max_delete_fraction)
     keep_delta(state.tables)
     count_rows(state)

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 def _staging_that_fits(state: Staging) -> None:
     state.made = create_staging(state.tables)
-    standing = merge_table(state.tables)
-    if standing is not None:
-        drift(state.tables, standing, state.made)  # refused before the source is read
+    existing = merge_table(state.tables)
+    if existing is not None:
+        drift(state.tables, existing, state.made)  # refused before the source is read
 
 
 def _map_to_come(state: Staging) -> None:
@@ -41,7 +41,7 @@ def _compare(state: Applying) -> None:
 
 
 def _audit(state: Applying) -> None:
-    """Put the map's strategy off if it would have missed a change. That is no error: this batch merges them all."""
+    """Switch the map's strategy off if it would have missed a change. No error: this batch merges all changes."""
     kind = MapKind(state.staged.map_kind)
     missed = int(state.tables.value(f"{kind.value}.count_missed"))
     if missed:
@@ -53,7 +53,7 @@ def _audit(state: Applying) -> None:
 
 
 def _check(state: Applying) -> None:
-    """Raise KeysRejected or MergeTableBroken if the rows do not add up: they do unless the source has a key twice."""
+    """Raise KeysRejected or MergeTableBroken if the row counts do not match, as when the source repeats a key."""
     wrong, tables = wrong_sum(state), state.tables
     if wrong is not None:
         refuse_bad_keys(tables, tables.store.table(tables.staging_name))

@@ -1,6 +1,6 @@
-"""When a row map may be trusted: what must be as it was, because a change of it gives values without a new row version.
+"""When a row map is valid: which facts must be unchanged, because a change gives values without a new row version.
 
-Facts are compared as they are; positions may go on and never back. Any doubt is a reason for a full batch.
+Facts are compared as they are; positions may move forward, never back. Any doubt is a reason for a full batch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ POSITIONS = {
 
 @dataclass(frozen=True)
 class Leaf:
-    """A table that holds rows: the dataset's own, or a partition of it."""
+    """A table that contains rows: the dataset's own, or a partition of it."""
 
     oid: int
     table: sql.Identifier
@@ -52,7 +52,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class TableState:
-    """A dataset's table as it stands in the source's snapshot.
+    """The state of a dataset's table in the source's snapshot.
 
     `facts` can be written as JSON. `no_versions` and `no_keys` say why row versions, or keys, cannot be mapped.
     `next_transaction` has 64 bits.
@@ -66,7 +66,7 @@ class TableState:
 
 
 def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """Return why a map of row versions made under the facts `before` cannot be trusted `now`; None if it can."""
+    """Return why a map of row versions made under the facts `before` is not valid `now`; None if it is."""
     for fact, reason in FACTS.items():
         if before.get(fact) != now.get(fact):
             return reason
@@ -79,14 +79,14 @@ def broken(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
 def meaning_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Return why a map of hashes made under the facts `before` is useless `now`; None if it is not.
 
-    Hashes hold wherever the rows are stored.
+    Hashes are valid wherever the rows are stored.
     """
     facts = {fact: FACTS[fact] for fact in ("model", "columns")} | {"hashing": "rows are hashed in another way"}
     return next((reason for fact, reason in facts.items() if before.get(fact) != now.get(fact)), None)
 
 
 def look(source: PostgresSource, dataset: Dataset) -> TableState:
-    """Return what the guard needs to know of the dataset's table, from the source's snapshot."""
+    """Return the state of the dataset's table, from the source's snapshot."""
     ((is_readable,),) = source.rows("guard.server_is_readable")
     server = source.rows("guard.server")[0] if is_readable else NO_SERVER
     *facts, wal, transaction, block_size, age = server

@@ -1,4 +1,4 @@
-"""Merging what may have changed: some rows, and the keys that are gone, known by a row map."""
+"""Merges the rows that may have changed and the keys that are gone, both found by a row map."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _look(state: Applying) -> None:
 
 
 def _check_number(state: Applying) -> None:
-    """Raise MapWrong if the source has another number of rows than the map, though none is new, changed or gone."""
+    """Raise MapWrong if the source has another number of rows than the map, but no new, changed or missing rows."""
     tables, staged, known = state.tables, state.staged, row_maps.find(state.tables)
     if known is not None and known.rows not in (None, staged.rows):
         raise MapWrong(
@@ -58,7 +58,7 @@ def _compare(kind: MapKind, state: Applying) -> None:
 
 
 def _check(kind: MapKind, state: Applying) -> None:
-    """Raise KeysRejected or MapWrong if the rows do not add up."""
+    """Raise KeysRejected or MapWrong if the row counts do not match."""
     wrong, tables = wrong_sum(state), state.tables
     if wrong is not None:
         tables.run(f"{kind.value}.find_all_keys")
@@ -79,7 +79,7 @@ def _change_map(kind: MapKind, state: Applying) -> None:
 
 
 def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
-    """Return the steps that bring merge table and map to what is staged."""
+    """Return the steps that bring merge table and map in line with what is staged."""
     compared = on_store(
         "the keys whose rows differ, of those that may",
         "dataset.lock_merge_table",

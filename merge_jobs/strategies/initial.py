@@ -1,4 +1,4 @@
-"""Initial: COPY straight into a new merge table, in the transaction that makes it; the index comes afterwards."""
+"""Initial: COPY into a new merge table, in the transaction that creates it; the index is created afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Key-hash diff: read only rows whose hash is new, where the source has no row versions to tell them by."""
+"""Key-hash diff: reads only rows with a new hash, from sources without row versions."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ MANY = 0.2
 
 @dataclass(frozen=True)
 class Look:
-    """What the first pass has found: rows of the source, new or changed hashes, keys that are gone, and new ones."""
+    """The result of the first pass: rows of the source, new or changed hashes, missing keys, and new keys."""
 
     rows: int
-    standing: int
+    changed: int
     gone: int
     new: int
 
 
 @dataclass
 class HashStaging(Staging):
-    """A dataset while it is staged by hashes: what the first pass has found."""
+    """A dataset while it is staged by hashes, with the result of the first pass."""
 
     look: Look = Look(0, 0, 0, 0)
 
     @cached_property
     def source(self) -> RowHashes:
-        """The source, read by hashes of its rows."""
+        """The source, read by the hashes of its rows."""
         return RowHashes.of(self.reading, self.made)
 
 
 def load_and_map(reading: Reading, made: DescribedTable, loaded: sql.Identifier, new_map: sql.Identifier) -> int:
-    """Load all rows and map their hashes, in one pass: a row and its hash are of one state, whatever the source is.
+    """Load all rows and map their hashes, in one pass: a row and its hash have one state, whatever the source is.
 
-    `loaded` is a new, empty table with the model's columns, described by `made`. Return the number of rows.
+    `loaded` is a new, empty table with the model's columns, described by `made`. Returns the number of rows.
     """
     tables, began = reading.tables, time.monotonic()
     rows = RowHashes.of(reading, made).copy_rows_and_hashes(loaded)
@@ -70,7 +70,7 @@ def load_and_map(reading: Reading, made: DescribedTable, loaded: sql.Identifier,
 
 
 def _hash(state: HashStaging) -> None:
-    """Find the rows that may have changed. Raises KeysRejected or Doubt if they do not add up."""
+    """Find the rows that may have changed. Raises KeysRejected or Doubt if the row counts do not match."""
     source, tables = state.source, state.tables
     tables.run("key_hash_diff.drop_look")
     tables.run("key_hash_diff.create_hashes")
@@ -80,16 +80,16 @@ def _hash(state: HashStaging) -> None:
     found = tables.run("key_hash_diff.stage_changes").fetchone()
     assert found is not None
     state.look = look = Look(state.rows, *found)
-    changed, seconds = look.standing + look.gone, time.monotonic() - began
+    changed, seconds = look.changed + look.gone, time.monotonic() - began
     log.info("%s: %d of %d rows may have changed, seen in %.1f s", tables.where, changed, state.rows, seconds)
     _check_that_it_adds_up(tables, look)
 
 
 def _read(state: HashStaging) -> None:
-    """Stage a row for each new hash. Raises Doubt or MapWrong if one has none."""
+    """Stage a row for each new hash. Raises Doubt or MapWrong if a hash has none."""
     began, look = time.monotonic(), state.look
-    many = look.standing > look.rows * MANY
-    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.standing)
+    many = look.changed > look.rows * MANY
+    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.changed)
     log.info("%s: copied %d rows in %.1f s", state.tables.where, state.staged, time.monotonic() - began)
     if unread:
         _refuse_or_doubt(state.source, unread)
@@ -100,7 +100,7 @@ def _end_look(state: HashStaging) -> None:
 
 
 def _check_that_it_adds_up(tables: DatasetTables, look: Look) -> None:
-    """Raise KeysRejected for a key that the source has twice, also where no row has changed; Doubt for a wrong map."""
+    """Raise KeysRejected for a key that the source repeats, even if no row has changed; Doubt for a wrong map."""
     known = row_maps.find(tables)
     assert known is not None
     mapped = known.rows if known.rows is not None else int(tables.value("key_hash_diff.count_map"))
@@ -110,7 +110,7 @@ def _check_that_it_adds_up(tables: DatasetTables, look: Look) -> None:
 
 
 def _all_rows(source: RowHashes) -> tuple[int, int]:
-    """Stage every row by one look at the source; return their number, and how many changes it may have missed."""
+    """Stage every row in one pass over the source; return their number, and how many changes it may have missed."""
     tables, staging = source.tables, source.tables.store.table(source.tables.staging_name)
     staged = source.copy_rows_and_hashes(staging)
     is_another = bool(tables.value("key_hash_diff.is_another_state"))
@@ -119,7 +119,7 @@ def _all_rows(source: RowHashes) -> tuple[int, int]:
 
 
 def _changed_rows(source: RowHashes, changed: int) -> tuple[int, int]:
-    """Stage the rows with a new hash; return their number, and how many keys of such hashes have none."""
+    """Stage the rows with a new hash; return their number, and the number of keys of which no row was found."""
     staged = source.copy_rows_of_new_hashes(changed)
     return staged, int(source.tables.value("key_hash_diff.count_unread"))
 
@@ -176,7 +176,7 @@ KEY_HASH_DIFF = Strategy(
                 ),
             ),
             also=(*BY_ONE_LOOK, "key_hash_diff.may_change_meanwhile"),
-            when=Condition("where hashes are new", lambda state: state.look.standing > 0),
+            when=Condition("where hashes are new", lambda state: state.look.changed > 0),
         ),
         Step(_end_look, (on_store("the look is over", "key_hash_diff.drop_look"),)),
     ),

@@ -1,4 +1,4 @@
-"""Duplicate and NULL keys of a source: found, counted, and reported without showing them in a log."""
+"""Duplicate and NULL keys of a source: finds, counts and reports them, without showing them in a log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def with_keys_checked(tables: DatasetTables, loaded: sql.Identifier, write: Callable[[], T]) -> T:
-    """Do a `write` that an index or NOT NULL may refuse; if so, raise KeysRejected with what is wrong in `loaded`."""
+    """Run `write`, which an index or NOT NULL may refuse; if so, raise KeysRejected with the bad keys in `loaded`."""
     tables.store.run("dataset.keys_savepoint")
     try:
         return write()
@@ -48,7 +48,7 @@ def refuse_bad_keys(tables: DatasetTables, loaded: sql.Identifier) -> None:
 
 
 def _query(tables: DatasetTables, reason: str) -> str:
-    """Return the statement that finds such keys, in the dialect of the source."""
+    """Return the query that finds such keys, in the SQL of the source."""
     source = tables.store.stream.store.source
     if source.kind is SourceKind.POSTGRESQL:
         return tables.text(f"dataset.{reason}s_query")

@@ -1,8 +1,8 @@
-"""Which values of a source the model's types do not hold: found after a server refused them, and reported by column.
+"""Which values of a source do not fit the model's types: searched after a server refused them, reported by column.
 
-A server's error names one value, which is not shown, and seldom the column. So the source is asked once more: for each
-column whose type is not the model's, how many of its values do not fit. That look has a snapshot of its own, as the one
-of the batch went with the error.
+A server's error names one value, which is not shown, and rarely the column. So the source is queried again: for each
+column with another type than the model's, how many of its values do not fit. That query has its own snapshot, because
+the error ended the batch's.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ REASONS = {
 
 @contextlib.contextmanager
 def refusals_named(tables: DatasetTables, source: Source) -> Iterator[None]:
-    """Word what a server refuses while a dataset is read: which dataset, and of values which columns and how many rows.
+    """Translate what a server refuses while a dataset is read: the dataset, columns, and numbers of rows.
 
-    Raises ValuesRejected for values that the model's types do not hold.
+    Raises ValuesRejected for values that do not fit the model's types.
     """
     try:
         yield
@@ -84,14 +84,14 @@ def _reason(error: psycopg2.Error) -> Reason:
 
 
 def _column(dataset: Dataset, error: psycopg2.Error) -> str:
-    """Return the column that a COPY was at; empty if it does not say. What follows it there is a value."""
+    """Return the column that a COPY had reached; empty if the text does not say. What follows it there is a value."""
     at = COPY_COLUMN.search(error.diag.context or "")
     names = sorted((column.name for column in dataset.columns), key=len, reverse=True)
     return next((name for name in names if at and at["rest"].startswith(f"{name}:")), "")
 
 
 def _counted(tables: DatasetTables, source: Source) -> dict[tuple[str, Reason], int | None]:
-    """Count the values that do not fit, by column; None where a look at all of them meets an error."""
+    """Count the values that do not fit, by column; None if reading them all meets an error."""
     if not isinstance(source, PostgresSource):
         return {}
     try:
@@ -117,7 +117,7 @@ def _no_room(theirs: str, ours: str) -> Reason:
 
 
 def _misfits(source: PostgresSource, dataset: Dataset, name: str, theirs: str, ours: str) -> int | None:
-    """Count the values of a column that the type does not hold; 0 where only the merge store could tell."""
+    """Count the values of a column that do not fit the type; 0 if only the merge store could tell."""
     lossless = keeps_every_value(theirs, ours)
     column = sql.Identifier(name)
     same: sql.Composable = sql.SQL("true") if lossless else fits(name, theirs, ours)

@@ -1,4 +1,4 @@
-"""Reading a source by the hashes of its rows. The source computes every hash; the merge store only compares numbers."""
+"""Reads a source by the hashes of its rows. The source computes every hash; the merge store only compares numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
-from merge_jobs.stores.postgres.progress import Pieces, progress_logged
+from merge_jobs.stores.postgres.progress import Pieces, read_counted_by_server
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.bulk_copy import check_columns, is_exact_in_binary, warn_of_conversions
 from merge_jobs.strategies.strategy import Reading
@@ -30,10 +30,10 @@ WRITTEN = frozenset(["numeric", "real", "double precision", "json", "jsonb", "in
 
 
 def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
-    """Return what goes into a row's hash, for columns given as (name, type as format_type() writes it).
+    """Return the expressions for a row's hash, for columns given as (name, type as format_type() writes it).
 
-    Two rows that differ give different values, equal rows the same. A type whose equal values may differ, as 1.0 and
-    1.00 do, goes in as its output function writes it: a cast to text may lose something, as that of character does.
+    Two rows that differ give different values, equal rows the same. If equal values of a type may differ, as 1.0
+    and 1.00 do, its output function writes them: a cast to text may lose something, as the cast of character does.
     """
     alone: list[sql.Composable] = []
     written: list[sql.Composable] = []
@@ -53,7 +53,7 @@ def hashed_columns(columns: Iterable[tuple[str, str]]) -> sql.Composable:
 
 
 def _key_hash(key: Iterable[tuple[str, str]], same_encoding: bool) -> sql.Composable | None:
-    """Return a hash of a key whose types are the same on both sides, or None for types whose values may be written."""
+    """Return a hash of a key with the same types on both sides, or None for types of which the text may differ."""
     columns = list(key)
     alike = EXACT | TEXTS if same_encoding else EXACT
     if not all(kind.partition("(")[0] in alike for _, kind in columns):
@@ -70,7 +70,7 @@ class RowHashes:
     """Copies hashes and rows of a dataset of the source into tables of the merge store.
 
     `key_hash` is a hash of the key that both servers compute alike, None if there is none. It only saves the source
-    from hashing rows that are not wanted: a row that it would leave out is missed, and noticed as any other.
+    from hashing rows that are not needed: a row that it left out by mistake is noticed like any other missing row.
     """
 
     tables: DatasetTables
@@ -83,7 +83,7 @@ class RowHashes:
 
     @staticmethod
     def of(reading: Reading, made: DescribedTable) -> RowHashes:
-        """Return how to read a source by hashes. `made` is a table with the model's columns.
+        """Return the reader of a source by hashes. `made` is a table with the model's columns.
 
         Raises SourceMismatch if the source lacks one.
         """
@@ -103,25 +103,26 @@ class RowHashes:
 
     def copy_hashes(self) -> int:
         """Fill ds_hashes with the hash and the key of every row; return the number of rows."""
-        with progress_logged(self.tables, self._estimated, "rows hashed"):
-            return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
+        read_counted_by_server(self.tables, self._estimated, "rows hashed")
+        return self._copy("hashes", {"key": self._key}, self.binary_keys, "key_hash_diff.copy_hashes")
 
     def copy_rows_and_hashes(self, loaded: sql.Identifier) -> int:
         """Fill a new, empty table with all rows and their hashes, in one pass; return the number of rows.
 
-        The table is given a column for the hashes, which the caller drops.
+        The table gets a column for the hashes, which the caller drops.
         """
         self.tables.run("key_hash_diff.add_hashes", loaded=loaded)
-        with progress_logged(self.tables, self._estimated):
-            into = "key_hash_diff.copy_with_hashes"
-            return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
+        read_counted_by_server(self.tables, self._estimated)
+        into = "key_hash_diff.copy_with_hashes"
+        return self._copy("rows_and_hashes", {"selected": self.selected}, self.binary_rows, into, loaded=loaded)
 
     def copy_rows_of_new_hashes(self, changed: int) -> int:
-        """Fill the staging table with the rows whose hashes are staged; return their number.
+        """Fill the staging table with the rows of the staged hashes; return their number.
 
-        It is less than `changed` where a row is no longer as it was hashed, and more where two hashes are the same.
+        It is less than `changed` if a row has changed since it was hashed, and more if two rows have the same
+        hash.
         """
-        copied, progress = 0, Pieces(self.tables.where, "new rows", changed)
+        copied, progress = 0, Pieces(self.tables, "new rows", changed)
         with self.tables.store.session.cursor("new_hashes", withhold=True) as pieces:
             pieces.itersize = 1
             key_hash = self.key_hash or sql.SQL("NULL::integer")
@@ -139,7 +140,7 @@ class RowHashes:
         return copied
 
     def snapshot_may_not_cover(self) -> bool:
-        """Return whether the dataset reads anything that the source's snapshot may not hold still."""
+        """Return whether the dataset reads anything that the source's snapshot may not cover."""
         ((may_change,),) = self.source.rows(
             "key_hash_diff.may_change_meanwhile", self.source.named(self.tables.dataset)
         )

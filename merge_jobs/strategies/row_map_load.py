@@ -1,4 +1,4 @@
-"""Loading all rows of a source, and mapping them, for a batch that reads all of them."""
+"""Loads and maps all rows of a source, for a batch that reads all of them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MAP_STAGED: Condition[Applying] = Condition("", lambda state: state.staged.map_k
 def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
     """Return the steps that load every row, and map it if a map is needed.
 
-    Row versions take a second pass: what has them is covered by the source's snapshot.
+    Row versions take a second pass: tables that have them are covered by the source's snapshot.
     """
     out = on_source("all rows go out, through a pipe into the next COPY", "postgres_source.copy_out")
     rows = (out, on_store(target.rows_title, target.copy_rows))
@@ -65,7 +65,7 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
 
 
 def finish_map(target: LoadTarget, title: str) -> Step[Applying]:
-    """Return the step that makes a map which has been filled ready for use."""
+    """Return the step that prepares a filled map for use."""
 
     def finish(state: Applying) -> None:
         row_maps.finish(state.tables, MapKind(state.staged.map_kind), target.map(state.tables))

@@ -1,4 +1,4 @@
-"""Which strategy a dataset's batch takes, and why. Any doubt is a reason for a full batch."""
+"""Chooses the strategy of a dataset's batch, and says why. Any doubt is a reason for a full batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AUDIT_SECONDS = 86400
 
 
 class StrategyOption(Enum):
-    """What the command asks for."""
+    """The values of the option --strategy."""
 
     AUTO = "auto"
     FULL = "full"
@@ -30,7 +30,7 @@ class StrategyOption(Enum):
 
 @dataclass(frozen=True)
 class ChosenStrategy:
-    """A strategy, why it is taken, the map that it leaves, and whether it audits the map that is there."""
+    """A strategy, the reason for it, the map that it makes, and whether it audits the existing map."""
 
     strategy: str
     reason: str
@@ -40,9 +40,9 @@ class ChosenStrategy:
 
 @dataclass(frozen=True)
 class Case:
-    """What a choice depends on. `sight` is None for a source that cannot be mapped.
+    """What the choice depends on. `sight` is None for a source that cannot be mapped.
 
-    `now` is the time by the merge store's clock, which also wrote when the last full batch was.
+    `now` is by the merge store's clock, like the time of the last full batch.
     """
 
     name: str
@@ -83,7 +83,7 @@ def choice(case: Case) -> ChosenStrategy:
 
 
 def _map_kind(case: Case) -> tuple[MapKind | None, str]:
-    """Return the kind of row map that a dataset is to have, or None and why."""
+    """Return the kind of row map that a dataset should have, or None and the reason."""
     if case.sight is None:
         return None, "the source is not PostgreSQL"
     if case.sight.no_keys is not None:
@@ -95,14 +95,14 @@ def _map_kind(case: Case) -> tuple[MapKind | None, str]:
 
 
 def _no_versions(case: Case) -> str | None:
-    """Return why row versions are not to be mapped; None if they are."""
+    """Return why row versions cannot be mapped; None if they can."""
     if case.sight is not None and case.sight.no_versions is not None:
         return case.sight.no_versions
     return _why_off(case, MapKind.VERSIONS)
 
 
 def _why_off(case: Case, kind: MapKind) -> str | None:
-    """Return why an audit has switched off the strategy of such maps; None if it has not."""
+    """Return why an audit has switched off the strategy of such maps; None if none has."""
     reason = None if case.known is None else case.known.distrusted.get(kind)
     return None if reason is None else f"{kind.words} is off: {reason}"
 
@@ -126,7 +126,7 @@ def _why_full(case: Case, kind: MapKind | None, no_map: str) -> str | None:
 
 
 def _audit_is_due(case: Case, known: RowMap) -> bool:
-    """Return whether an audit is due: one in each interval; each dataset's intervals begin at another time."""
+    """Return whether an audit is due: one per interval; the intervals of each dataset begin at another time."""
     if case.audit_interval <= 0:
         return False
     if known.full_at is None:

@@ -1,7 +1,7 @@
-"""Steps of a batch. `perform` runs them, and holds each to the statements that it names; `merge-job sql` prints them.
+"""Steps of a batch. `perform` runs them and checks that they run only their statements; `merge-job sql` prints them.
 
-So what is printed cannot differ from what runs. `.find_delta` is that statement of live.sql or forensic.sql, by the
-platform's milestoning; the statements of the other one of the two files are neither run nor printed.
+So what is printed cannot differ from what runs. `.find_delta` is the statement of that name in live.sql or
+forensic.sql, by the platform's milestoning; the other file's statements are neither run nor printed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNNAMED = frozenset(
     [
         *("session", "lock_room", "batches.lock_is_held", "batches.store_stats_reset"),
         *("dataset.describe", "dataset.key_index_stands", "dataset.types_known"),
-        *("dataset.type_in_sight", "dataset.schemas_of_type", "dataset.copy_progress"),
+        *("dataset.type_in_sight", "dataset.schemas_of_type"),
         *("postgres_source.columns", "postgres_source.types_known", "postgres_source.estimated_rows"),
         *("postgres_source.before_a_copy", "postgres_source.after_a_copy"),
     ]
@@ -41,8 +41,8 @@ class Side(Enum):
 class Section:
     """Statements that belong together, on one side; `opens` and `ends` are what the driver adds around them.
 
-    It is printed for batches of these `strategies`, or of all if there are none, for producers on PostgreSQL only if
-    `postgresql`, and on platforms of the `milestoning` if there is one.
+    It is printed for batches of these `strategies` (all if empty), with `postgresql` only for producers on
+    PostgreSQL, and with a `milestoning` only on such platforms.
     """
 
     side: Side
@@ -76,7 +76,7 @@ def on_store(
 
 @dataclass(frozen=True)
 class Condition(Generic[State]):
-    """When a step is run. `words` stand before its titles; they are empty where its sections say enough."""
+    """When a step is run. `words` precede its titles; they are empty if its sections say enough."""
 
     words: str
     holds: Callable[[State], bool]
@@ -84,10 +84,10 @@ class Condition(Generic[State]):
 
 @dataclass(frozen=True)
 class Step(Generic[State]):
-    """A function that takes the state which the steps of a part of a batch hand on, and the statements that it may run.
+    """A function on the state that the steps of a part of a batch share, and the statements that it may run.
 
-    `sections` are printed, in this order. `also` are statements that are not: other ways to the same end, the model's
-    quality checks, and what is run once a batch was refused. A name without a dot stands for all of that file.
+    `sections` are printed, in this order. `also` are statements that are not printed: alternatives, the model's
+    quality checks, and what runs after a batch was refused. A name without a dot means all statements of that file.
     """
 
     run: Callable[[State], None]
@@ -109,7 +109,7 @@ class Step(Generic[State]):
 
 
 def perform(steps: Iterable[Step[State]], state: State) -> None:
-    """Run the steps in order, each held to the statements that it names (merge_jobs.sql.held_to)."""
+    """Run the steps in order; each may run only its own statements (merge_jobs.sql.limit_to)."""
     for step in steps:
         if step.when is None or step.when.holds(state):
             with limit_to(step.named, step.title):

@@ -1,4 +1,4 @@
-"""What a strategy is: steps that stage a dataset and steps that apply it, what they hand on, and steps many share."""
+"""What a strategy is: steps that stage a dataset, steps that apply it, their state, and steps that many share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merge_jobs.strategies.step import Step, on_source, on_store, perform
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset in the source's snapshot. `map_kind` is the row map to leave; None for none."""
+    """A dataset in the source's snapshot. `map_kind` is the row map to make; None for none."""
 
     tables: DatasetTables
     source: Source
@@ -28,25 +28,25 @@ class Reading:
     map_kind: MapKind | None = None
 
     def guard(self, rows: int) -> dict[str, Any] | None:
-        """Return what the map will hold under, with the number of rows that it will have."""
+        """Return the guard of the map, with the number of rows that it will have."""
         return None if self.map_kind is None or self.sight is None else {**self.sight.facts, "rows": rows}
 
 
 @dataclass(frozen=True)
 class Read:
-    """How many rows the source has, and how many of them are staged."""
+    """The number of rows in the source, and how many of them are staged."""
 
     rows: int
     staged: int
 
 
 class Doubt(Exception):
-    """A strategy cannot tell what has changed, for the reason given: the batch runs full, in the same snapshot."""
+    """A strategy cannot tell what has changed, for the given reason: the batch runs full, in the same snapshot."""
 
 
 @dataclass
 class Staging:
-    """What the steps that stage a dataset hand on: the table that they made, and the numbers of `Read`."""
+    """The state of the steps that stage a dataset: the table that they made, and the numbers of `Read`."""
 
     reading: Reading
     made: DescribedTable = field(default_factory=lambda: DescribedTable({}, None))
@@ -61,7 +61,7 @@ class Staging:
 
 @dataclass
 class Applying:
-    """What the steps that apply a dataset hand on: rows of the merge table before, the delta, and what was done."""
+    """The state of the steps that apply a dataset: rows of the merge table before, the delta, and what was done."""
 
     tables: DatasetTables
     staged: Staged
@@ -74,7 +74,7 @@ class Applying:
 
     @property
     def map_batch(self) -> int:
-        """Return the batch that makes or changes the row map: the last one where this one finds nothing to merge."""
+        """Return the batch that makes or changes the row map: the last one if this one finds nothing to merge."""
         return self.batch_id if self.delta.size else self.batch_id - 1
 
 
@@ -83,10 +83,10 @@ Stage = TypeVar("Stage", bound=Staging)
 
 @dataclass(frozen=True)
 class Strategy(Generic[Stage]):
-    """A strategy reads the source first, and touches the merge table only when the source is closed.
+    """A strategy reads the source first, and changes the merge table only after the source is closed.
 
-    `resumable` says whether what is staged survives a commit, so that another job can go on from there; `staging`
-    makes the state that the first of the `stage_steps` takes. They raise Doubt where only a full batch is sure.
+    `resumable` says whether what is staged survives a commit, so that another job can continue from there;
+    `staging` creates the state for the `stage_steps`. They raise Doubt if only a full batch is reliable.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Strategy(Generic[Stage]):
         return Read(state.rows, state.staged)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
-        """Bring the merge table to what was staged, and the row map with it. The caller commits."""
+        """Bring the merge table, and the row map, in line with what was staged. The caller commits."""
         state = Applying(tables, staged, batch_id, max_delete_fraction)
         perform(self.apply_steps, state)
         return state.counts
@@ -122,7 +122,7 @@ CREATE_STAGING = Step(empty_staging, (STAGING,))
 
 
 def create_staged_map(kind: MapKind) -> Step[Staging]:
-    """Return the step that makes an empty table for what is to change in a map of that kind."""
+    """Return the step that creates an empty table for the changes in a map of that kind."""
 
     def empty_map(state: Staging) -> None:
         row_maps.create_staged_map(state.tables, kind)

@@ -1,4 +1,4 @@
-"""Version diff: only rows whose versions are new are read, found by a digest of the versions in each block."""
+"""Version diff: reads only new row versions, found by a digest of the versions in each block."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ MEMORY = "32MB"  # of the merge store, to compare the versions in changed blocks
 
 @dataclass
 class VersionStaging(Staging):
-    """A dataset while it is staged by row versions: blocks that are not as they were, and those of them not gone."""
+    """A dataset while it is staged by row versions: the blocks that have changed, and how many of them remain."""
 
     changed: int = 0
-    standing: int = 0
+    remaining: int = 0
 
     @cached_property
     def source(self) -> _VersionSource:
@@ -46,12 +46,12 @@ class VersionStaging(Staging):
 
 
 def _digest(state: VersionStaging) -> None:
-    """Find the blocks that are not as they were."""
+    """Find the blocks that have changed."""
     tables, source, began = state.tables, state.source, time.monotonic()
     source.take_digests()
     state.rows = int(tables.value("version_diff.count_versions"))
     tables.run("version_diff.find_changed_blocks")
-    state.changed, state.standing = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
+    state.changed, state.remaining = tables.run("version_diff.count_changed_blocks").fetchone() or (0, 0)
     blocks, seconds = sum(leaf.blocks for leaf in source.sight.leaves), time.monotonic() - began
     log.info("%s: %d of %d blocks have changed, seen in %.1f s", tables.where, state.changed, blocks, seconds)
 
@@ -122,10 +122,10 @@ class _VersionSource:
                 self._copy("versions", parts, "version_diff.copy_to_staged_map", self.binary_keys)
 
     def copy_new_versions(self) -> int:
-        """Stage the rows of versions that the map does not have; gives back their number."""
+        """Stage the rows of versions that the map does not have; return their number."""
         tables, began = self.tables, time.monotonic()
         tables.run("dataset.work_memory", {"memory": MEMORY})
-        progress = Pieces(tables.where, "new rows", tables.run("version_diff.find_new_versions").rowcount)
+        progress = Pieces(tables, "new rows", tables.run("version_diff.find_new_versions").rowcount)
         leaves = {leaf.oid: leaf for leaf in self.sight.leaves}
         copied = 0
         with tables.store.session.cursor("new_versions", withhold=True) as pieces:
@@ -153,7 +153,7 @@ class _VersionSource:
 
     def _pieces(self, kind: str) -> Iterator[tuple[Leaf, int, int]]:
         """Yield ranges of blocks of each leaf: the first block, and the one after the last; log the progress."""
-        progress = Pieces(self.tables.where, kind, sum(leaf.blocks for leaf in self.sight.leaves))
+        progress = Pieces(self.tables, kind, sum(leaf.blocks for leaf in self.sight.leaves))
         for leaf in self.sight.leaves:
             for first in range(0, leaf.blocks, BLOCKS_AT_ONCE):
                 end = min(first + BLOCKS_AT_ONCE, leaf.blocks)
@@ -194,7 +194,7 @@ def _array(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
-STANDING: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.standing > 0)
+BLOCKS_CHANGED: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.remaining > 0)
 
 VERSION_DIFF = Strategy(
     name="version_diff",
@@ -229,7 +229,7 @@ VERSION_DIFF = Strategy(
                 on_source("the versions in these blocks", "version_diff.versions"),
                 on_store("into the table of what is to change", "version_diff.copy_to_staged_map"),
             ),
-            when=STANDING,
+            when=BLOCKS_CHANGED,
         ),
         Step(
             _read,
@@ -243,7 +243,7 @@ VERSION_DIFF = Strategy(
                 on_source("their rows, in pieces", "version_diff.rows"),
                 INTO_STAGING,
             ),
-            when=STANDING,
+            when=BLOCKS_CHANGED,
         ),
         Step(_end_look, (on_store("the look is over", "version_diff.drop_look"),)),
     ),

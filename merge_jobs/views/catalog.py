@@ -1,4 +1,4 @@
-"""What the catalogue of a consumers' database has in a workspace's schema."""
+"""Reads the objects of a workspace's schema from the catalogue of a consumers' database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Right:
 
 @dataclass(frozen=True)
 class CatalogView:
-    """A view, or a function, or whatever else has the name; `mark` is None if it is not ours."""
+    """A view, a function, or another object of the name; `mark` is None if it is not ours."""
 
     name: str
     mark: Mapping[str, Any] | None
@@ -48,7 +48,7 @@ class CatalogTable:
 
 @dataclass(frozen=True)
 class ExistingWorkspace:
-    """A workspace's schema as it stands."""
+    """A workspace's schema as it is."""
 
     schema_exists: bool = False
     schema_mark: Mapping[str, Any] | None = None
@@ -60,7 +60,7 @@ class ExistingWorkspace:
 
 @dataclass(frozen=True)
 class Server:
-    """What is not in the schema: roles with their marks, and what our user may do."""
+    """What is outside of the schema: roles with their marks, and our user's rights."""
 
     roles: Mapping[str, Mapping[str, Any] | None]
     user: str
@@ -73,7 +73,7 @@ class Server:
 
 
 def rows(session: Connection, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Rows:
-    """Return what the statement `views.name` gives."""
+    """Return the rows of the statement `views.name`."""
     with session.cursor() as cursor:
         execute(cursor, f"views.{name}", parts, values or {})
         return cursor.fetchall()

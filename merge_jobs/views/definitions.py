@@ -1,4 +1,4 @@
-"""The SQL of each view and function: which columns it has, and what stands for each of them."""
+"""The SQL of each view and function: its columns, and the expression for each of them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ BATCHES = {"stream": "text", "batch_id": "integer", "snapshot_time": TIME, "comm
 
 @dataclass(frozen=True)
 class Definition:
-    """A view as it is to be: `query` writes it with its columns in an order, and NULL for columns that have left.
+    """A view as it should be: `query` writes it with its columns in an order, and NULL for columns that have left.
 
-    A view that `hides_rows` of the tables it reads is a security barrier: else a function of the reader's own would be
-    called with the hidden rows too. One that shows all rows needs none, and is faster without.
+    A view that `hides_rows` of the tables it reads is a security barrier: otherwise a function of the reader would
+    be called with the hidden rows too. A view that shows all rows needs none, and is faster without.
     """
 
     name: str
@@ -60,14 +60,14 @@ class Definition:
     hides_rows: bool = True
 
     def marked(self, text: str) -> dict[str, Any]:
-        """Return the mark, with a digest of what the view is made of."""
+        """Return the mark, with a digest of the view's definition."""
         barrier = ("security_barrier",) if self.hides_rows else ()
         return {**self.mark, "definition": _digest(text, self.reads, *barrier)}
 
 
 @dataclass(frozen=True)
 class FunctionDefinition:
-    """The as-of function as it is to be."""
+    """The as-of function as it should be."""
 
     name: str
     about: str
@@ -99,7 +99,7 @@ def _digest(*parts: object) -> str:
 
 @dataclass(frozen=True)
 class MergeTables:
-    """A platform's tables as they can be read in the consumers' database."""
+    """A platform's tables, as the consumers' database can read them."""
 
     schema: str
     found: Mapping[str, CatalogTable]
@@ -169,7 +169,7 @@ def as_of_function(served: Served, tables: MergeTables) -> FunctionDefinition:
 
 
 def batches_view(workspace: WantedWorkspace, platform: str, tables: MergeTables) -> Definition:
-    """Return the view of committed batches, of those streams of a platform that the workspace reads."""
+    """Return the view of committed batches, for the streams of a platform that the workspace reads."""
     streams = workspace.streams()[platform]
     short = names.platform_name(platform)
     metrics = names.batch_metrics_table(short)
@@ -192,7 +192,7 @@ def batches_view(workspace: WantedWorkspace, platform: str, tables: MergeTables)
 def freshness_view(
     workspace: WantedWorkspace, served: Sequence[Served], platforms: Mapping[str, MergeTables]
 ) -> Definition:
-    """Return the view that shows how fresh each dataset is whose platform has batch tables."""
+    """Return the view of the freshness of each dataset of which the platform has batch tables."""
     legs = [_freshness(one, platforms[one.platform.name]) for one in served]
     of = {**mark("view", workspace.ecosystem, workspace.name), "is": ViewKind.FRESHNESS.value}
     query = sql.SQL("\nUNION ALL\n").join(legs)

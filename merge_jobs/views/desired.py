@@ -1,4 +1,4 @@
-"""Which views, functions and roles the model asks for, by workspace. Pure."""
+"""The views, functions and roles that the model asks for, by workspace. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from config_schema.sql.object_comments import parsed_comment
 
 
 class ViewKind(Enum):
-    """What a consumer's view or function shows."""
+    """The kinds of consumers' views and functions."""
 
     LIVE = "live"  # current rows
     FULL = "full"  # all versions, of a forensic platform
@@ -140,9 +140,9 @@ def mark_pattern(kind: str, ecosystem: str) -> str:
 
 
 def wanted_workspaces(model: Model, platforms: Collection[str]) -> dict[str, WantedWorkspace]:
-    """Return what the workspaces get from these platforms; those that get nothing are left out.
+    """Return what the workspaces get from these platforms, without workspaces that get nothing.
 
-    Consumers get no views yet while a platform is PROVISIONING; those that are leaving (DECOMMISSIONING) keep theirs
+    Consumers get no views while a platform is PROVISIONING; groups that are leaving (DECOMMISSIONING) keep theirs
     until they have left.
     """
     by_workspace: dict[str, list[Served]] = defaultdict(list)

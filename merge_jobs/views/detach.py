@@ -1,4 +1,4 @@
-"""Views dropped while a merge table changes: PostgreSQL alters no type of a column that a view reads."""
+"""Views are dropped while a merge table changes: PostgreSQL alters no type of a column that a view reads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from merge_jobs.views.grants import Object, regranted
 
 @contextmanager
 def views_aside(tables: DatasetTables, columns: Collection[str]) -> Iterator[None]:
-    """Drop the views of ours that read the columns, and make them again as they were, with the rights on them.
+    """Drop our views that read the columns, and create them again as they were, with their rights.
 
-    All in the caller's transaction: nobody sees the gap. Views that others have built on ours stay, and are in the way.
+    All in the caller's transaction: nobody sees the gap. Views that others have built on ours stay, and prevent the
+    drop.
     """
     with detached_views(tables.store.session, tables.store.place.schema, tables.merge_name, columns):
         yield

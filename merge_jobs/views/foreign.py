@@ -1,6 +1,7 @@
 """A merge store in another database: a server, its login, and a foreign table for each table that views read.
 
-Consumers have no rights on any of it: views are read with the rights of their owner, who alone has a login there.
+Consumers have no rights on any of it: views are read with the rights of their owner, and only the owner has a login
+there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import NotOurs, RightMissing, database_failed
+from merge_jobs.errors import NotOurs, RightMissing, TypeOfAnother, database_failed
 from merge_jobs.sql import composed, execute
 from merge_jobs.views.catalog import CatalogTable, read_tables, rows
 from merge_jobs.views.definitions import COMMA, MergeTables, comment
@@ -36,7 +37,7 @@ HIDDEN = sql.SQL("'...'")
 
 @dataclass(frozen=True)
 class MergeStoreElsewhere:
-    """A platform's merge store, and how the consumers' database gets in."""
+    """A platform's merge store, and how the consumers' database connects to it."""
 
     ecosystem: str
     platform: Platform
@@ -83,7 +84,7 @@ class MergeStoreElsewhere:
 def update_foreign_tables(
     session: Connection, store: MergeStoreElsewhere, wanted: Collection[str]
 ) -> Iterator[ServerChange | MergeTables]:
-    """Do what is missing, in the caller's transaction, and tell each change; at the end the tables for views to read.
+    """Create what is missing, in the caller's transaction; yield each change, at the end the tables for views.
 
     Raises StreamFactoryError.
     """
@@ -96,9 +97,10 @@ def update_foreign_tables(
     for change in changes:
         _do(session, change)
         yield change
-    standing = read_tables(session, store.server, remote)
+    _check_types(session, {kind for table in remote.values() for kind in table.columns.values()})
+    existing = read_tables(session, store.server, remote)
     for name, table in remote.items():
-        yield from _table_changes(session, store, table, standing.get(name))
+        yield from _table_changes(session, store, table, existing.get(name))
     oids = read_tables(session, store.server, remote)
     yield MergeTables(
         store.server, {name: CatalogTable(name, oids[name].oid, of.columns, of.comment) for name, of in remote.items()}
@@ -136,8 +138,8 @@ def _server_changes(
         yield ServerChange(f"create server {store.server}", (composed("foreign.create_server", parts, {}),))
         yield _mapping("create", store)
         return
-    _, standing, login, mapped = found[0]
-    there = dict(one.split("=", 1) for one in standing or ())
+    _, existing, login, mapped = found[0]
+    there = dict(one.split("=", 1) for one in existing or ())
     differing = {key: value for key, value in wanted.items() if there.get(key) != value}
     # A mode by hand stays where the model says nothing; what refuses a mode's password must not outlive it.
     over = sorted({"require_auth"} & there.keys() - wanted.keys())
@@ -171,10 +173,10 @@ def _schema_changes(session: Connection, store: MergeStoreElsewhere) -> Iterator
 
 
 def _table_changes(
-    session: Connection, store: MergeStoreElsewhere, remote: CatalogTable, standing: CatalogTable | None
+    session: Connection, store: MergeStoreElsewhere, remote: CatalogTable, existing: CatalogTable | None
 ) -> Iterator[ServerChange]:
     table = sql.Identifier(store.server, remote.name)
-    if standing is None:
+    if existing is None:
         parts = {
             "table": table,
             "definitions": COMMA.join(_column("{} {}", name, kind) for name, kind in remote.columns.items()),
@@ -187,8 +189,8 @@ def _table_changes(
         _do(session, change)
         yield change
         return
-    new = {name: kind for name, kind in remote.columns.items() if name not in standing.columns}
-    retyped = {name: kind for name, kind in remote.columns.items() if standing.columns.get(name, kind) != kind}
+    new = {name: kind for name, kind in remote.columns.items() if name not in existing.columns}
+    retyped = {name: kind for name, kind in remote.columns.items() if existing.columns.get(name, kind) != kind}
     if new or retyped:
         alterations = [_column("ADD COLUMN {} {}", name, kind) for name, kind in new.items()]
         alterations += [_column("ALTER COLUMN {} TYPE {}", name, kind) for name, kind in retyped.items()]
@@ -199,6 +201,20 @@ def _table_changes(
         with detached_views(session, store.server, remote.name, retyped):
             _do(session, change)
         yield change
+
+
+def _check_types(session: Connection, kinds: Collection[str]) -> None:
+    """Raise TypeOfAnother for a type that somebody has made here whom the login has no reason to trust.
+
+    A value becomes one of the type where a view is read: a domain's check is called by who reads it.
+    """
+    for kind in sorted(kinds):
+        ((found,),) = _rows(session, "type", {"kind": kind})
+        with session.cursor() as cursor:
+            execute(cursor, "dataset.schemas_of_type", {}, {"type": found, "text": kind})
+            judged = cursor.fetchone()
+        if judged is not None and not judged[2]:
+            raise TypeOfAnother("consumers' database", kind)
 
 
 def _option(verb: str, key: str, value: str) -> sql.Composed:

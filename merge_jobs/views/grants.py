@@ -1,4 +1,4 @@
-"""Who may read consumers' views: a role for each dataset group, its rights exactly the model's. Pure."""
+"""Who may read consumers' views: a role for each dataset group, with exactly the rights of the model. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRIVILEGE = {"SCHEMA": "USAGE", "TABLE": "SELECT", "FUNCTION": "EXECUTE", "DATAB
 
 @dataclass(frozen=True)
 class ServerChange:
-    """One thing to do, in words and as statements; `shown` are those for people where a password is in them."""
+    """One thing to do, in words and as statements; `shown` are those for people if they contain a password."""
 
     what: str
     statements: tuple[sql.Composed, ...]
@@ -28,7 +28,7 @@ class ServerChange:
 
 @dataclass(frozen=True)
 class Object:
-    """Something that rights are given on."""
+    """An object with rights."""
 
     kind: str  # SCHEMA, TABLE, FUNCTION or DATABASE
     name: str
@@ -48,7 +48,7 @@ class Object:
 def role_changes(
     wanted: Mapping[str, Mapping[str, Any]], server: Server
 ) -> Iterator[ServerChange | StreamFactoryError]:
-    """Make the roles that are missing, and say which of their names are somebody else's."""
+    """Create missing roles, and report names that belong to somebody else."""
     for role, of in sorted(wanted.items()):
         making = composed("views.create_role", role_parts(role, of), {})
         if role not in server.roles:
@@ -75,28 +75,28 @@ def usable_roles(wanted: Iterable[str], server: Server) -> frozenset[str]:
 
 
 def right_changes(
-    on: Object, wanted: Collection[str], standing: Sequence[Right], server: Server, *, made_anew: bool = False
+    on: Object, wanted: Collection[str], existing: Sequence[Right], server: Server, *, made_anew: bool = False
 ) -> Iterator[ServerChange]:
-    """Give the roles what they lack, take from our other roles what they have, and leave all others' rights alone.
+    """Grant the roles what they lack, revoke what our other roles have, and leave others' rights unchanged.
 
-    An object that was dropped and made again gets back what others had on it.
+    An object that was dropped and created again gets back what others had on it.
     """
     privilege = PRIVILEGE[on.kind]
     ours = {role for role, of in server.roles.items() if of is not None}
-    held = {right.role for right in standing if right.privilege == privilege}
+    held = {right.role for right in existing if right.privilege == privilege}
     for role in sorted(wanted):
         if made_anew or role not in held:
             yield ServerChange(f"grant {privilege} on {on} to {role}", (_grant(on, privilege, role),))
     if made_anew:
-        yield from regranted(on, [right for right in standing if right.role not in ours])
+        yield from regranted(on, [right for right in existing if right.role not in ours])
         return
-    for role in sorted({right.role for right in standing if right.role in ours and right.role not in wanted} - {None}):
+    for role in sorted({right.role for right in existing if right.role in ours and right.role not in wanted} - {None}):
         parts = {"object": on.identifier, "role": sql.Identifier(role)}
         yield ServerChange(f"revoke all on {on} from {role}", (composed("views.revoke", parts, {}),))
 
 
 def regranted(on: Object, rights: Iterable[Right]) -> Iterator[ServerChange]:
-    """Yield the rights that others had on an object that is made again."""
+    """Yield the rights of others on an object that is created again."""
     for right in rights:
         what = f"grant {right.privilege} on {on} to {right.role or 'PUBLIC'} again"
         yield ServerChange(what, (_grant(on, right.privilege, right.role, further=right.may_grant),))
@@ -105,7 +105,7 @@ def regranted(on: Object, rights: Iterable[Right]) -> Iterator[ServerChange]:
 def connect_changes(
     workspace: str, wanted: Collection[str], staying: Collection[str], server: Server
 ) -> Iterator[ServerChange | StreamFactoryError]:
-    """Let the roles connect where the database is not open to all, and no other role of the workspace but `staying`."""
+    """Let the roles connect if not everybody may, and no other role of the workspace except `staying`."""
     on = Object("DATABASE", server.database)
     for role in sorted(wanted):
         lacks = role in server.without_connect or (role not in server.roles and not server.open_to_all)

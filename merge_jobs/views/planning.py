@@ -1,4 +1,4 @@
-"""From a workspace's schema as it stands to what the model asks for. Pure; what is not ours is never touched."""
+"""From a workspace's schema as it is to the one that the model asks for. Pure; what is not ours is never changed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from merge_jobs.views.reconcile_steps import (
 
 @dataclass(frozen=True)
 class WorkspacePlan:
-    """What is to do for a workspace, in order; what cannot be done; and what a person may want to know."""
+    """The steps for a workspace, in order; what cannot be done; and what a person may want to know."""
 
     workspace: str
     changes: tuple[ServerChange, ...]
@@ -58,19 +58,19 @@ class WorkspacePlan:
 
 @dataclass(frozen=True)
 class PlatformScope:
-    """Whose views are touched: those of platforms that are `here`, and, where all are `known`, of those unknown."""
+    """The views that may change: those of platforms in `here` and, if all are `known`, those of unknown platforms."""
 
     here: frozenset[str]
     known: frozenset[str] | None = None
 
     def has(self, platform: str | None) -> bool:
-        """Return whether the platform's views may be touched."""
+        """Return whether the platform's views may be changed."""
         return platform is None or platform in self.here or (self.known is not None and platform not in self.known)
 
 
 @dataclass(frozen=True)
 class WantedViews:
-    """The views and functions in scope that can be made now."""
+    """The views and functions in scope that can be created now."""
 
     views: list[Definition]
     functions: list[FunctionDefinition]
@@ -85,14 +85,14 @@ class WantedViews:
 
 def workspace_plan(
     wanted: WantedWorkspace,
-    standing: ExistingWorkspace,
+    existing: ExistingWorkspace,
     server: Server,
     tables: Mapping[str, MergeTables],
     scope: PlatformScope,
     text: Text,
 ) -> WorkspacePlan:
     """Return the steps for a workspace. `tables` are by platform name; `text` renders a query."""
-    return plan_of(wanted.name, _steps(wanted, standing, server, tables, scope, text))
+    return plan_of(wanted.name, _steps(wanted, existing, server, tables, scope, text))
 
 
 def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
@@ -108,34 +108,34 @@ def plan_of(workspace: str, of: Iterator[Step]) -> WorkspacePlan:
 
 def _steps(
     wanted: WantedWorkspace,
-    standing: ExistingWorkspace,
+    existing: ExistingWorkspace,
     server: Server,
     tables: Mapping[str, MergeTables],
     scope: PlatformScope,
     text: Text,
 ) -> Iterator[Step]:
     schema = wanted.schema
-    if standing.schema_exists and standing.schema_mark is None:
+    if existing.schema_exists and existing.schema_mark is None:
         yield NotOurs(f"schema {schema}", "Rename that schema, or the workspace")
         return
     ready = _wanted(wanted, tables, scope)
     yield from ready.said
-    if not standing.schema_exists and not ready.views:
+    if not existing.schema_exists and not ready.views:
         return
     yield from role_changes(wanted.roles, server)
     roles = usable_roles(wanted.roles, server)
-    staying = roles_out_of_scope(wanted, standing, scope)
+    staying = roles_out_of_scope(wanted, existing, scope)
     yield from connect_changes(wanted.name, roles, staying, server)
-    if not standing.schema_exists:
+    if not existing.schema_exists:
         of = comment(mark("schema", wanted.ecosystem, wanted.name))
         making = composed("views.create_schema", {"schema": sql.Identifier(schema), "comment": of}, {})
         yield ServerChange(f"create schema {schema}", (making,))
-    yield from right_changes(Object("SCHEMA", schema), roles | staying, standing.schema_rights, server)
+    yield from right_changes(Object("SCHEMA", schema), roles | staying, existing.schema_rights, server)
     for view in ready.views:
-        yield from view_steps(schema, view, standing.views.get(view.name), roles, server, text)
+        yield from view_steps(schema, view, existing.views.get(view.name), roles, server, text)
     for function in ready.functions:
-        yield from function_steps(schema, function, standing.functions.get(function.name), roles, server, text)
-    yield from _departures(wanted, standing, server, ready.names, scope)
+        yield from function_steps(schema, function, existing.functions.get(function.name), roles, server, text)
+    yield from _departures(wanted, existing, server, ready.names, scope)
 
 
 def _wanted(wanted: WantedWorkspace, tables: Mapping[str, MergeTables], scope: PlatformScope) -> WantedViews:
@@ -179,9 +179,9 @@ def _is_merge_table(noted: str | None, one: Served) -> bool:
     return wanted.items() <= parsed_comment(noted).items()
 
 
-def roles_out_of_scope(wanted: WantedWorkspace, standing: ExistingWorkspace, scope: PlatformScope) -> frozenset[str]:
-    """Return the roles of dataset groups whose views are not touched: these keep their rights."""
-    marks = [one.mark for one in standing.views.values() if one.mark is not None]
+def roles_out_of_scope(wanted: WantedWorkspace, existing: ExistingWorkspace, scope: PlatformScope) -> frozenset[str]:
+    """Return the roles of dataset groups with views out of scope: these keep their rights."""
+    marks = [one.mark for one in existing.views.values() if one.mark is not None]
     return frozenset(
         names.consumer_role(wanted.ecosystem, wanted.name, of["group"])
         for of in marks
@@ -190,10 +190,10 @@ def roles_out_of_scope(wanted: WantedWorkspace, standing: ExistingWorkspace, sco
 
 
 def _departures(
-    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, staying: set[str], scope: PlatformScope
+    wanted: WantedWorkspace, existing: ExistingWorkspace, server: Server, staying: set[str], scope: PlatformScope
 ) -> Iterator[Step]:
     kept = False
-    for kind, those in (("FUNCTION", standing.functions), ("TABLE", standing.views)):
+    for kind, those in (("FUNCTION", existing.functions), ("TABLE", existing.views)):
         for one in those.values():
             if one.mark is None:
                 continue
@@ -202,6 +202,6 @@ def _departures(
             else:
                 kept = kept or bool(one.users)
                 yield from departure(wanted.schema, kind, one, server)
-    if not (staying or kept or standing.others) and standing.schema_exists:
+    if not (staying or kept or existing.others) and existing.schema_exists:
         drop = composed("views.drop_schema", {"schema": sql.Identifier(wanted.schema)}, {})
         yield ServerChange(f"drop schema {wanted.schema}", (drop,))

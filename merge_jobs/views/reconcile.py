@@ -1,4 +1,4 @@
-"""Bring consumers' databases to the model, a workspace at a time, each in a transaction of its own."""
+"""Brings consumers' databases in line with the model, a workspace at a time, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
+from config_schema.sql.locks import lock_number
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
-from merge_jobs.errors import DatabaseFailed, database_failed
+from merge_jobs.errors import DatabaseFailed, database_failed, in_words
 from merge_jobs.stores.postgres.locks import lock_tries
-from merge_jobs.stores.postgres.merge_store import lock_number
 from merge_jobs.views.catalog import (
     existing_workspaces,
     read_server,
@@ -37,7 +37,7 @@ LOCK_SECONDS = 10  # a consumer's long query holds a view; the reconciler does n
 
 @dataclass(frozen=True)
 class Reconciled:
-    """What was to do for a workspace, as text too; `failed` is why nothing of it was done."""
+    """What was done for a workspace, also as text; `failed` says why nothing of it was done."""
 
     database: str
     plan: WorkspacePlan
@@ -58,12 +58,13 @@ def reconcile(
     dry_run: bool = False,
     rights_only: bool = False,
 ) -> Iterator[Reconciled]:
-    """Yield each workspace once it is done, or with `dry_run` as it would be. Raises StreamFactoryError.
+    """Yield each workspace when it is done; with `dry_run`, as it would be. Raises StreamFactoryError.
 
-    `store_of` gives a platform's merge store. `only` limits the platforms: others' views and merge stores are left
-    alone. With `rights_only` no view is touched and no merge store read.
+    `store_of` returns a platform's merge store. `only` limits the platforms: views and merge stores of others are
+    not changed. With `rights_only` no view is changed and no merge store read.
     """
     known = {one.name: one for one in model.ecosystem.platforms}
+    only = [names.meant_platform(name, known) for name in only]
     for name in only:
         if name not in known:
             raise UnknownName("--platform", "platform", name, known)
@@ -114,11 +115,11 @@ def _reconcile_database(
         # To plan views of tables that are yet to be made they are made, and taken back.
         session.read_only = dry_run and all(isinstance(store, str) for store in stores.values())
         try:
-            standing = existing_workspaces(session, ecosystem)
+            existing = existing_workspaces(session, ecosystem)
             session.rollback()
         except psycopg2.Error as error:
             raise database_failed(error, where) from error
-        for name in sorted({*wanted, *standing}):
+        for name in sorted({*wanted, *existing}):
             workspace = wanted.get(name, WantedWorkspace(ecosystem, name))
             for timeout, is_last in lock_tries(LOCK_SECONDS):
                 done = _reconcile_workspace(session, place, workspace, stores, scope, dry_run, rights_only, timeout)
@@ -157,10 +158,8 @@ def _reconcile_workspace(
         texts = tuple(_text(session, change) for change in plan.changes)
         if not dry_run:
             session.commit()
-    except StreamFactoryError as error:
-        failed = error
-    except psycopg2.Error as error:
-        failed = database_failed(error, f"workspace {wanted.name} in {place}")
+    except Exception as error:
+        failed = in_words(error, f"workspace {wanted.name} in {place}")
     finally:
         session.rollback()
     return Reconciled(str(place), plan, texts, failed)
@@ -169,7 +168,7 @@ def _reconcile_workspace(
 def _tables(
     session: Connection, wanted: WantedWorkspace, stores: Mapping[str, Store]
 ) -> tuple[dict[str, MergeTables], list[ServerChange]]:
-    """Return the tables that the workspace's views read, and what was done to have them here."""
+    """Return the tables that the workspace's views read, and what was done to make them readable here."""
     by_platform: dict[str, set[str]] = {}
     for one in wanted.served:
         by_platform.setdefault(one.platform.name, set()).update(
@@ -197,11 +196,11 @@ def _tables(
 def _plan(
     session: Connection, wanted: WantedWorkspace, tables: Mapping[str, MergeTables] | None, scope: PlatformScope
 ) -> WorkspacePlan:
-    standing = read_workspace(session, wanted.schema, wanted.ecosystem)
+    existing = read_workspace(session, wanted.schema, wanted.ecosystem)
     server = read_server(session, wanted.ecosystem, wanted.roles)
     if tables is None:
-        return rights_plan(wanted, standing, server, scope)
-    return workspace_plan(wanted, standing, server, tables, scope, lambda part: part.as_string(session))
+        return rights_plan(wanted, existing, server, scope)
+    return workspace_plan(wanted, existing, server, tables, scope, lambda part: part.as_string(session))
 
 
 def _text(session: Connection, change: ServerChange) -> str:

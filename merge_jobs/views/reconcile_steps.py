@@ -1,7 +1,7 @@
-"""A view or function brought to its definition: left, replaced where it stands, or made again. Pure.
+"""Brings a view or function to its definition: kept, replaced, or created again. Pure.
 
-What others have built on it is never dropped: columns that must stay for them are NULL, or it is said what is in the
-way.
+What others have built on it is never dropped: columns that must stay for it are NULL, or the plan says what prevents
+the change.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ Step = ServerChange | StreamFactoryError | str  # a str is worth a note, and not
 
 
 def view_steps(
-    schema: str, view: Definition, standing: CatalogView | None, usable: Collection[str], server: Server, text: Text
+    schema: str, view: Definition, existing: CatalogView | None, usable: Collection[str], server: Server, text: Text
 ) -> Iterator[Step]:
     """Yield the steps for a view. The caller creates the schema."""
     on = Object("TABLE", view.name, schema)
     roles = view.roles.intersection(usable)
-    if standing is None:
+    if existing is None:
         yield _made("create", schema, view, list(view.columns), {}, text)
         yield from right_changes(on, roles, (), server)
         return
-    if standing.mark is None:
+    if existing.mark is None:
         yield NotOurs(f"view {view.name} in {schema}")
         return
-    there = dict(standing.columns)
+    there = dict(existing.columns)
     retyped = [name for name, kind in there.items() if view.columns.get(name, kind) != kind]
     gone = {name: kind for name, kind in there.items() if name not in view.columns}
-    if retyped or (gone and not standing.users):
-        if standing.users:
-            yield _in_use(f"view {view.name} in {schema}", f"the type of {', '.join(retyped)} is to change", standing)
-            yield from right_changes(on, roles, standing.rights, server)
+    if retyped or (gone and not existing.users):
+        if existing.users:
+            yield _in_use(f"view {view.name} in {schema}", f"the type of {', '.join(retyped)} is to change", existing)
+            yield from right_changes(on, roles, existing.rights, server)
             return
         drop = composed("views.drop_view", {"view": sql.Identifier(schema, view.name)}, {})
         made = _made("create", schema, view, list(view.columns), {}, text)
         yield ServerChange(f"make view {view.name} again ({view.about})", (drop, *made.statements))
-        yield from right_changes(on, roles, standing.rights, server, made_anew=True)
+        yield from right_changes(on, roles, existing.rights, server, made_anew=True)
         return
     if gone:
-        yield f"view {view.name} in {schema} keeps {', '.join(gone)}, as NULL: {_users(standing)} is built on it"
+        yield f"view {view.name} in {schema} keeps {', '.join(gone)}, as NULL: {_users(existing)} is built on it"
     order = [*there, *(name for name in view.columns if name not in there)]
-    if standing.mark != _marked(view, order, gone, text):
+    if existing.mark != _marked(view, order, gone, text):
         yield _made("replace", schema, view, order, gone, text)
-    yield from right_changes(on, roles, standing.rights, server)
+    yield from right_changes(on, roles, existing.rights, server)
 
 
 def function_steps(
     schema: str,
     function: FunctionDefinition,
-    standing: CatalogView | None,
+    existing: CatalogView | None,
     usable: Collection[str],
     server: Server,
     text: Text,
@@ -77,30 +77,30 @@ def function_steps(
         },
         {},
     )
-    if standing is None:
+    if existing is None:
         yield ServerChange(f"create function {function.name} ({function.about})", (made,))
         yield from right_changes(on, roles, (), server)
-    elif standing.mark is None:
+    elif existing.mark is None:
         yield NotOurs(f"function {function.name} in {schema}")
-    elif standing.mark.get("returned") == marked["returned"]:
-        if standing.mark != marked:
+    elif existing.mark.get("returned") == marked["returned"]:
+        if existing.mark != marked:
             yield ServerChange(f"replace function {function.name} ({function.about})", (made,))
-        yield from right_changes(on, roles, standing.rights, server)
-    elif standing.users:
-        yield _in_use(f"function {function.name} in {schema}", "its columns are to change", standing)
-        yield from right_changes(on, roles, standing.rights, server)
+        yield from right_changes(on, roles, existing.rights, server)
+    elif existing.users:
+        yield _in_use(f"function {function.name} in {schema}", "its columns are to change", existing)
+        yield from right_changes(on, roles, existing.rights, server)
     else:
         yield ServerChange(f"make function {function.name} again ({function.about})", (_dropped(on), made))
-        yield from right_changes(on, roles, standing.rights, server, made_anew=True)
+        yield from right_changes(on, roles, existing.rights, server, made_anew=True)
 
 
-def departure(schema: str, kind: str, standing: CatalogView, server: Server) -> Iterator[Step]:
-    """Yield the steps for an object of ours that left the model: dropped, or closed if others depend on it."""
-    on = Object(kind, standing.name, schema)
-    what = f"{'view' if kind == 'TABLE' else 'function'} {standing.name}"
-    if standing.users:
-        yield from right_changes(on, (), standing.rights, server)
-        yield _in_use(f"{what} in {schema}", "it is to go", standing)
+def departure(schema: str, kind: str, existing: CatalogView, server: Server) -> Iterator[Step]:
+    """Yield the steps for an object of ours that has left the model: dropped, or closed if others depend on it."""
+    on = Object(kind, existing.name, schema)
+    what = f"{'view' if kind == 'TABLE' else 'function'} {existing.name}"
+    if existing.users:
+        yield from right_changes(on, (), existing.rights, server)
+        yield _in_use(f"{what} in {schema}", "it is to go", existing)
     else:
         yield ServerChange(f"drop {what}", (_dropped(on),))
 
@@ -130,10 +130,10 @@ def _made(
     return ServerChange(f"{verb} view {view.name} ({view.about})", (composed(name, parts, {}),))
 
 
-def _in_use(where: str, what: str, standing: CatalogView) -> StillUsed:
+def _in_use(where: str, what: str, existing: CatalogView) -> StillUsed:
     todo = "Drop that, or let its owner do it, and reconcile again; it was left as it is"
-    return StillUsed(where, f"{what}, and {_users(standing)} is built on it", todo)
+    return StillUsed(where, f"{what}, and {_users(existing)} is built on it", todo)
 
 
-def _users(standing: CatalogView) -> str:
-    return ", ".join(standing.users)
+def _users(existing: CatalogView) -> str:
+    return ", ".join(existing.users)

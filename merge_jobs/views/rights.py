@@ -1,4 +1,4 @@
-"""Rights on what stands in a workspace's schema, without its views: taking them away waits for nothing. Pure."""
+"""Rights on the existing objects of a workspace's schema, without its views: a revoke waits for nothing. Pure."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from merge_jobs.views.reconcile_steps import Step
 
 
 def rights_plan(
-    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, existing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> WorkspacePlan:
     """Return the steps for roles and rights on existing objects; no view is changed, no merge table read."""
-    return plan_of(wanted.name, _steps(wanted, standing, server, scope))
+    return plan_of(wanted.name, _steps(wanted, existing, server, scope))
 
 
 def _steps(
-    wanted: WantedWorkspace, standing: ExistingWorkspace, server: Server, scope: PlatformScope
+    wanted: WantedWorkspace, existing: ExistingWorkspace, server: Server, scope: PlatformScope
 ) -> Iterator[Step]:
-    if standing.schema_mark is None:
+    if existing.schema_mark is None:
         return
     yield from role_changes(wanted.roles, server)
     roles = usable_roles(wanted.roles, server)
-    staying = roles_out_of_scope(wanted, standing, scope)
+    staying = roles_out_of_scope(wanted, existing, scope)
     yield from connect_changes(wanted.name, roles, staying, server)
-    yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, standing.schema_rights, server)
-    for kind, those in (("TABLE", standing.views), ("FUNCTION", standing.functions)):
+    yield from right_changes(Object("SCHEMA", wanted.schema), roles | staying, existing.schema_rights, server)
+    for kind, those in (("TABLE", existing.views), ("FUNCTION", existing.functions)):
         for one in those.values():
             if one.mark is not None and scope.has(one.mark.get("platform")):
                 readers = _readers(wanted, one.mark) & roles
@@ -43,7 +43,7 @@ def _steps(
 
 
 def _readers(wanted: WantedWorkspace, mark: Mapping[str, Any]) -> frozenset[str]:
-    """Return the roles that may read what has this mark, by the model; none for what left the model."""
+    """Return the roles that may read an object with this mark, by the model; none if it has left the model."""
     if mark["is"] == ViewKind.FRESHNESS.value:
         return frozenset(wanted.roles)
     of_platform = [one for one in wanted.served if one.platform.name == mark["platform"]]

@@ -20,6 +20,7 @@ from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema import names
 from config_schema.schemas import json_schema
 from tests.airflow.real_airflow import RealAirflow, airflow_environment
+from tests.airflow.slack import Slack
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -119,3 +120,12 @@ def config_fixture() -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def streams(real_airflow: RealAirflow, new_database: Any) -> Streams:
     return Streams(real_airflow, new_database("merge").dsn)
+
+
+@pytest.fixture
+def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
+    server = Slack()
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", server.webhook)
+    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", server.api)
+    yield server
+    server.close()

@@ -56,6 +56,7 @@ class PlatformWorld:
     stores: dict[str, str] = field(default_factory=lambda: {"Store1": "customers"})
     columns: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
     unused: set[str] = field(default_factory=set)  # stores that no consumer wants
+    task_states: dict[str, str] = field(default_factory=dict)  # of other tasks of a run; success where none is said
 
     # --- the model
 
@@ -141,10 +142,14 @@ class PlatformWorld:
         return task.execute(self.context(task, conf, run_type))
 
     def context(self, task: Any, conf: Any = None, run_type: str = "manual") -> dict[str, Any]:
+        """What a task gets; `task_states` says how the others of its run have ended."""
         events = importlib.import_module("airflow.sdk.execution_time.context").OutletEventAccessors()
         ti = SimpleNamespace(dag_id=task.dag_id, task_id=task.task_id, map_index=-1, try_number=1, run_id="run")
         run = SimpleNamespace(conf=conf, run_type=run_type)
         run_id = f"{run_type} {next(_runs)}"
+        ti.get_task_states = lambda dag_id, task_ids, run_ids: {
+            run_id: {one: self.task_states.get(one, "success") for one in task_ids}
+        }
         return {"ti": ti, "run_id": run_id, "dag_run": run, "dag": task.dag, "outlet_events": events}
 
     def merge(self, stream: str = "Store1", conf: Any = None) -> Any:

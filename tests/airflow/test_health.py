@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from types import SimpleNamespace
 
 import psycopg2
 import pytest
 
+from airflow_plugin.control.migrations import run_missing_migrations
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema import names
+from config_schema.sql.versions import Part
 from tests.row_settings import settings_of_row
 
 HEALTH = "yellowlive_health"
@@ -64,6 +66,14 @@ def platform(airflow_here, new_database, config, monkeypatch, tmp_path):
             table.create_tables()
             table.write(changes, changed_by="test")
 
+    def execute(statement: str, *values: object) -> None:
+        with closing(psycopg2.connect(dsn)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+
+    def make_batch_tables() -> None:
+        with closing(psycopg2.connect(dsn)) as connection, connection:
+            run_missing_migrations(ControlSession(connection, "yellowlive"), Part.BATCHES)
+
     def published(dag_id: str | None = None, shard: str | None = None):
         """The DAGs of the platform's file, in the dag-processor or in the worker of a DAG."""
         monkeypatch.setattr(publishing, "get_parsing_context", lambda: SimpleNamespace(dag_id=dag_id))
@@ -71,7 +81,13 @@ def platform(airflow_here, new_database, config, monkeypatch, tmp_path):
         publishing.publish_dags(namespace, "YellowLive", shard)
         return namespace
 
-    return SimpleNamespace(write=write, published=published, monkeypatch=monkeypatch)
+    return SimpleNamespace(
+        write=write,
+        execute=execute,
+        make_batch_tables=make_batch_tables,
+        published=published,
+        monkeypatch=monkeypatch,
+    )
 
 
 def test_who_hears_of_failures_hears_when_the_health_dag_turns_red(platform, config, tmp_path):
@@ -167,3 +183,74 @@ def test_the_key_of_a_row_forges_no_line_of_a_log(platform, capsys, caplog):
     shown = capsys.readouterr().out
     assert "Store1\\nforged" in shown
     assert [line for line in shown.splitlines() if line.startswith("forged") or not line.isprintable()] == []
+
+
+FAILED = """INSERT INTO yellowlive_batch_metrics
+    (key, batch_id, batch_start_time, batch_end_time, batch_status, state, run_id, error, retryable)
+    VALUES ('Store1', 1, now(), now(), 'failed', '{}', 'r', 'no such table', %s)"""
+LOOKED = """INSERT INTO yellowlive_batch_counter (key, current_batch, last_checked_at, last_run_id, last_result_json)
+    VALUES ('Store1', 1, now(), 'r', %s) ON CONFLICT (key) DO UPDATE SET last_result_json = excluded.last_result_json"""
+WARNED = {
+    "datasets": {"customers": {"quality": [{"severity": "warn", "violations": 2, "check": "a", "kind": "range"}]}}
+}
+
+
+def test_check_streams_fails_for_a_stream_whose_runs_fail_though_nobody_demands_a_latency(platform, config, capsys):
+    from airflow_plugin.airflow_versions import AirflowFailException
+
+    platform.write(Store1=json.dumps(config("YellowLive")), Store2=json.dumps(config("YellowLive", "Store2")))
+    platform.make_batch_tables()
+    platform.execute(FAILED, False)
+    with pytest.raises(AirflowFailException, match="1 problem, listed above, with: Store1"):
+        check(platform)
+    said = capsys.readouterr().out
+    assert "[Store1]: its last run has failed, and none has ever succeeded: no such table (No retry can help)" in said
+    assert "YellowLive: 1 of 2 streams are fine" in said
+
+
+def test_people_hear_once_of_each_change_of_a_stream(platform, config, slack, tmp_path):
+    from airflow_plugin.airflow_versions import AirflowFailException
+
+    settings = settings_of_row(config("YellowLive"), notifiers={"slack": {"connection": "slack_ops"}})
+    (tmp_path / names.settings_file("yellowlive")).write_text(settings.to_json())
+    platform.write(Store1=json.dumps(config("YellowLive")), Store2=json.dumps(config("YellowLive", "Store2")))
+    platform.make_batch_tables()
+    heard: list[str] = []
+
+    def hears(*texts: str) -> None:
+        for _ in range(2):  # the second check has nothing new to say
+            with suppress(AirflowFailException):
+                check(platform)
+        new = [line for text in slack.texts[len(heard) :] for line in text.splitlines()]
+        assert [line.partition(":")[0] for line in new] == list(texts)
+        heard.extend(slack.texts[len(heard) :])
+
+    hears()
+    platform.execute(FAILED, False)
+    hears("YellowLive Store1 is failing")
+    assert heard[0].endswith("and none has ever succeeded: no such table (No retry can help)")
+    platform.execute("UPDATE yellowlive_stream_alerts SET sent_at = sent_at - interval '25 hours'")
+    hears("YellowLive Store1 is still failing")
+    platform.execute("DELETE FROM yellowlive_batch_metrics")
+    platform.execute(LOOKED, json.dumps(WARNED))
+    slack.status = 500
+    check(platform)
+    slack.posted.clear(), heard.clear()
+    slack.status = 200
+    hears("YellowLive Store1 has recovered", "YellowLive Store1 has a quality warning")
+    platform.execute(LOOKED, "{}")
+    hears()
+    platform.execute(LOOKED, json.dumps(WARNED))
+    hears("YellowLive Store1 has a quality warning")
+
+
+def test_where_nobody_can_be_notified_the_check_has_its_own_result_and_the_log_says_so(
+    platform, config, slack, caplog, tmp_path
+):
+    settings = settings_of_row(config("YellowLive"), notifiers={"slack": {"connection": "slack_ops"}})
+    (tmp_path / names.settings_file("yellowlive")).write_text(settings.to_json())
+    platform.write(Store1=json.dumps(config("YellowLive")))
+    platform.execute("DROP TABLE yellowlive_stream_alerts")
+    check(platform)
+    assert "yellowlive: nobody is notified of changes: " in caplog.text
+    assert slack.texts == []

@@ -7,14 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from airflow_plugin.health.freshness import Age
-from airflow_plugin.health.streams import Health
+from airflow_plugin.health.streams import Age, Health
 from airflow_plugin.jobs.merge_job import MergeJob
+from config_schema.stream_health import FailedRuns, HealthState, Late, Verdict
 from tests.airflow.of_version import statsd_of_tasks
 from tests.airflow.statsd_receiver import Statsd
 
@@ -127,11 +128,23 @@ def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(sta
     from airflow_plugin.platform_dags.platform_metrics import send_health_metrics
 
     ages = {"Store1": Age(1800.0, 1200.0), "Shop.eu#orders": Age(5.0, 0.0)}
-    send_health_metrics("yellowlive", Health((), "", known=3, late=1, ages=ages))
+    now = datetime.now(UTC)
+    verdicts = {
+        "Store1": Verdict(HealthState.LATE, late=Late(now, 1200.0, never=False)),
+        "Store2": Verdict(HealthState.FAILING, FailedRuns(3)),
+        "Store3": Verdict(HealthState.NEVER_RUN),
+        "Store4": Verdict(HealthState.UNKNOWN),
+    }
+    send_health_metrics("yellowlive", Health((), "", verdicts, ages=ages))
     wanted = {
-        "streams": 3,
+        "streams": 4,
         "late_streams": 1,
+        "failing_streams": 1,
+        "never_succeeded_streams": 0,
+        "never_run_streams": 1,
+        "unknown_streams": 1,
         "problems": 0,
+        "judged": 1,
         "stream.Store1.age_seconds": 1800,
         "stream.Store1.late_seconds": 1200,
         "stream.Shop_eu_orders.age_seconds": 5,

@@ -7,7 +7,6 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,15 +17,6 @@ from tests.airflow.slack import Slack
 
 NOTICE = NotifyFailure("YellowLive Store1", Notifier("slack_ops"))
 LATE = {"dag_run": {"dag_id": "yellowlive__Store1_ingestion", "dag_run_id": "run 1", "state": "running"}}
-
-
-@pytest.fixture
-def slack(airflow_here, monkeypatch) -> Iterator[Slack]:
-    server = Slack()
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK_OPS", server.webhook)
-    monkeypatch.setenv("AIRFLOW_CONN_SLACK_API", server.api)
-    yield server
-    server.close()
 
 
 def failed(error: BaseException | str, before: str | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -44,9 +45,15 @@ JOB = MergeJob(
 
 @pytest.fixture
 def airflow_exceptions(airflow_here):
-    from airflow.sdk import exceptions
+    from airflow.sdk.exceptions import AirflowException
 
-    return exceptions
+    from airflow_plugin.airflow_versions import AirflowFailException, AirflowSkipException
+
+    return SimpleNamespace(
+        AirflowException=AirflowException,
+        AirflowFailException=AirflowFailException,
+        AirflowSkipException=AirflowSkipException,
+    )
 
 
 @pytest.fixture
@@ -75,6 +82,24 @@ def test_the_result_is_the_tasks_value_and_the_run_id_came_as_it_is(run):
 
 def test_keep_working_is_a_value_too(run):
     assert run("say(code=ResultCode.KEEP_WORKING)")["code"] == 1
+
+
+def test_a_line_of_the_job_has_its_level_in_airflows_log_and_data_forges_none(run, caplog):
+    run("""
+        import logging
+        from merge_jobs.process.log_lines import LogFormat, log_to_stdout
+        for form in LogFormat:
+            log_to_stdout(form, store="Store1")
+            logging.warning("%s: quality", form.value)
+            logging.info("x\\n2027-01-01 00:00:00,000 ERROR forged")
+            logging.error("%s: it is away", form.value)
+        print("2027-01-01 ERROR no line of ours")
+        say()
+    """)
+    lines = [(one.levelname, one.getMessage()) for one in caplog.records]
+    of_level = {level: [text for name, text in lines if name == level] for level in ("WARNING", "ERROR")}
+    assert [text.split("quality")[0][-6:] for text in of_level["WARNING"]] == ["text: ", "json: "]
+    assert ["it is away" in text for text in of_level["ERROR"]] == [True, True]
 
 
 def test_arguments_reach_the_job_through_no_template(run):

@@ -207,6 +207,8 @@ def test_on_a_stream_table_of_another_owner_changes_are_seen_without_the_trigger
         database,
         f"GRANT CREATE, USAGE ON SCHEMA public TO elsewhere; GRANT CONNECT ON DATABASE {database.name} TO elsewhere",
     )
+    with closing(psycopg2.connect(postgres.dsn(database.name))) as admin, admin:  # one whom the login may trust
+        admin.cursor().execute(f'GRANT "{database.user}" TO elsewhere')
     with closing(psycopg2.connect(postgres.dsn(database.name, "elsewhere", "word"))) as owner, owner:
         owner.cursor().execute(
             f"CREATE TABLE {TABLE} (stream_key varchar(255) PRIMARY KEY, config_json text, status varchar(20), "

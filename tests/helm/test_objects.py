@@ -28,6 +28,22 @@ def test_each_object_is_valid_by_the_schemas_of_kubernetes(rendered: Any, name: 
         kubernetes_validate.validate(found, version, strict=True)
 
 
+def test_when_images_are_pulled_is_left_to_kubernetes_but_where_the_values_say(helm: Helm) -> None:
+    """Merge pods are asked by the settings, so that one value reaches them too; a platform's own settings win."""
+    policies, settings = {}, {}
+    for policy in ("", "Always", "Never"):
+        values = {**SETS["mvp"](), "imagePullPolicy": policy}
+        live = values["platforms"]["yellowlive"]
+        live["settings"] = json.dumps(json.loads(live["settings"]) | {"image_pull_policy": "IfNotPresent"})
+        objects = helm.objects(values)
+        policies[policy] = {each.get("imagePullPolicy", "") for pod in pods(objects) for each in pod.containers}
+        files = one(objects, "ConfigMap", "stream-factory-platforms")["data"]
+        given = (json.loads(files[f"yellow{kind}.settings.json"]) for kind in ("forensic", "live"))
+        settings[policy] = [each.get("image_pull_policy", "") for each in given]
+    assert policies == {policy: {policy} for policy in policies}
+    assert settings == {policy: [policy, "IfNotPresent"] for policy in settings}
+
+
 @every_set
 def test_no_object_is_there_twice(rendered: Any, name: str) -> None:
     assert [twice for twice, times in Counter(map(place, rendered(name))).items() if times > 1] == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import closing
 
+import psycopg2
 import pytest
 
 from tests.kubernetes.faults import Refusal
@@ -79,12 +81,24 @@ def test_an_image_that_cannot_be_pulled_is_named_and_its_pod_is_gone(
     assert not stand_in.pods
 
 
+def test_a_pod_that_never_starts_is_a_failed_run_of_its_stream(world: World, stand_in, fails):
+    world.run(world.task())  # which makes the tables
+    stand_in.faults.unpullable = "no such image"
+    with fails("no such image"):
+        world.run(world.task(), run_id="never started")
+    failures = "SELECT result_json ->> 'error' FROM yellowlive_run_results WHERE run_id = 'never started'"
+    with closing(psycopg2.connect(world.store_dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute(failures)
+        ((error,),) = cursor.fetchall()
+    assert "no such image" in error
+
+
 @pytest.mark.parametrize(("deferrable", "on_failed_pod"), [(False, "keep"), (True, "keep"), (False, "delete")])
 def test_a_pod_that_is_never_scheduled_is_given_up_and_gone(
     world: World, stand_in, fails, deferrable, on_failed_pod, capsys
 ):
     stand_in.faults.unscheduled = True
-    with fails("too long to be scheduled"):
+    with fails("too long to be scheduled.*Unschedulable: 0/3 nodes are available: 3 Insufficient memory"):
         world.run(world.task(deferrable=deferrable, on_failed_pod=on_failed_pod))
     assert not stand_in.pods
     assert "0/3 nodes are available: 3 Insufficient memory." in capsys.readouterr().out
@@ -92,7 +106,7 @@ def test_a_pod_that_is_never_scheduled_is_given_up_and_gone(
 
 def test_a_pod_that_is_evicted_fails_the_task(world: World, stand_in, fails, deferrable):
     stand_in.faults.evicted = True
-    with fails("did not start|Evicted"):
+    with fails("Evicted.*The node was low on resource: memory"):
         world.run(world.task(deferrable=deferrable))
 
 

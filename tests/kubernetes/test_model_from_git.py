@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -127,6 +131,31 @@ def test_a_redirect_to_another_server_is_refused_and_gets_no_token(server, tmp_p
     assert not caught.value.retryable
     assert not other.seen
     assert not (tmp_path / "got" / "ecosystem.yaml").exists()
+
+
+def test_what_a_server_says_of_an_error_takes_no_memory(tmp_path):
+    """git passes it on line by line, of any length; how it ends says what went wrong."""
+
+    class Talks(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.send_response(500)
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"fatal: a line of a server\n" * 100_000)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Talks) as server, tempfile.TemporaryDirectory() as settings:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        git = fetching._Git(tmp_path, fetching._environment(Path(settings)), "here")
+        url = f"http://127.0.0.1:{server.server_port}/model.git"
+        printed, complained, failed = git._start(("ls-remote", url), {})
+        server.shutdown()
+    assert (printed, failed) == ("", True)
+    assert len(complained) <= 4 * fetching.MOST_COMPLAINTS
+    assert complained.splitlines()[-1].endswith("The requested URL returned error: 500")
 
 
 def test_a_user_s_own_settings_do_not_let_redirects_through(server, tmp_path, monkeypatch):

@@ -209,7 +209,6 @@ class World:
             "postgres_database": "merge_store",
             "datasurface_docker_image": self.image,
             "git_repo_url": self.git.url,
-            "image_pull_policy": "IfNotPresent",
         }
         return {**json_schema("stream")["examples"][0], **own, **changes}
 

@@ -52,6 +52,22 @@ def test_a_command_that_a_page_names_is_there(page: Path) -> None:
             assert any(name in known or name in groups for name in named), span
 
 
+PACKAGES = ("airflow_plugin", "merge_jobs", "config_schema")
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+ADVICE = re.compile(r"\b[Rr]un (dagfactory)((?: [a-z]+(?:-[a-z]+)*(?![a-z/=_-]|\.[a-z]))+)")
+
+
+def test_a_command_that_an_error_advises_is_there() -> None:
+    known = {name for name, _ in ALL}
+    missing = [
+        f"{place(path)}: {program}{rest}"
+        for path in SOURCES
+        for program, rest in ADVICE.findall(" ".join(path.read_text("utf-8").split()))
+        if not any(f"{program}{rest}".startswith(f"{name} ") for name in known) and f"{program}{rest}" not in known
+    ]
+    assert missing == []
+
+
 def test_each_page_is_reached_from_the_readme() -> None:
     reached, new = set(), {ROOT / "README.md"}
     while new:

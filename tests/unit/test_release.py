@@ -40,7 +40,7 @@ def test_every_action_is_named_by_a_commit_and_every_image_by_a_digest(path: Pat
 
 
 def test_the_release_workflow_asks_for_digests_before_anything_else() -> None:
-    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yaml").read_text())["jobs"]["release"]["steps"]
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]["release"]["steps"]
     first = next(step["run"] for step in steps if "run" in step)
     assert first.splitlines()[0] == "python3 .ci/base_images.py check"
 

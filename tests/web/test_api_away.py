@@ -118,6 +118,11 @@ def test_the_other_platforms_are_reported_all_the_same(client, away):
     assert reported[away]["database"]["ok"] is False
     assert reported[away]["database"]["todo"]
     assert reported["yellowlive"]["database"]["ok"] is True
+    assert reported[away]["streams"] is None, "nobody knows, which is not zero"
+    assert reported["yellowlive"]["streams"]["total"] > 5
+    for path in ("streams", "status"):
+        found = client().get(f"/api/{path}").json()
+        assert (found["unknown"], found["total"] > 5) == ([away], True)
     assert client().get("/api/streams").json()["total"] > 10
     assert client().get(f"/api/streams?platform={away}").status_code == 503
 
@@ -198,3 +203,17 @@ def test_the_api_servers_role_may_write_no_batches_and_no_other_tables(world):
     rows = {f"{name}_airflow_dsg": "INSERT UPDATE" for name in ("yellowlive", "yellowforensic")}
     history = {f"{table}_history": "INSERT" for table in rows}
     assert dict(world.merge_store(asked, world.web_role)) == rows | history
+
+
+def test_a_platform_whose_settings_file_cannot_be_used_is_unknown_and_does_not_vanish(client, world):
+    file = world.real.home / "settings" / names.settings_file("brokenlive")
+    file.write_text("{")
+    try:
+        reported = {one["platform"]: one for one in client().get("/api/overview").json()["platforms"]}
+        assert client().get("/api/streams").json()["unknown"] == ["brokenlive"]
+        alone = client().get("/api/streams?platform=brokenlive")
+    finally:
+        file.unlink()
+    assert reported["brokenlive"]["streams"] is None
+    assert reported["brokenlive"]["database"]["what"].startswith("brokenlive.settings.json: this settings file cannot")
+    assert alone.status_code == 503

@@ -64,6 +64,13 @@ def test_lists_are_filtered_sorted_and_paged(client, query, keys):
     assert [one["stream_key"] for one in answer.json()["streams"]] == keys
 
 
+def test_the_current_streams_are_all_that_are_not_retired(client):
+    everything = of_platform(client().get("/api/streams?platform=yellowlive"))
+    current = of_platform(client().get("/api/streams?platform=yellowlive&status=current"))
+    assert everything.keys() - current.keys() == {key for key, one in everything.items() if one["state"] == "retired"}
+    assert "Gone" in everything.keys() - current.keys()
+
+
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=x", "sort=config_json", "state=bad", "offset=-1", "q=" + "x" * 256]
 )

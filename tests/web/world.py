@@ -23,7 +23,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extras import Json, execute_values
 
-from airflow_plugin.bootstrap.logins.roles import make_role, standing_roles
+from airflow_plugin.bootstrap.logins.roles import existing_roles, make_role
 from airflow_plugin.control import migrations
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
@@ -147,7 +147,7 @@ class World:
         with closing(admin) as connection, connection, connection.cursor() as cursor:
             for platform in map(names.platform_name, PLATFORMS):
                 session = ControlSession(connection, platform)
-                for role in standing_roles(session):
+                for role in existing_roles(session):
                     list(make_role(session, role, dry_run=False))
                     if role.duty is Duty.PAGES:
                         cursor.execute(member.format(sql.Identifier(role.name), sql.Identifier(self.web_role)))
@@ -203,6 +203,23 @@ class World:
             "INSERT INTO dag_run (dag_id, run_id, run_type, run_after, state, start_date, end_date, queued_at)"
             " VALUES (%s, %s, 'manual', %s, %s, %s, %s, %s)",
             *(dag_id, run_id, start, state, start, end, start),
+        )
+
+    def keep_failure(self, dag_id: str, run_id: str, text: str) -> None:
+        """As the merge task of the run keeps why it failed."""
+        of = (dag_id, run_id)
+        self.real.query(
+            "INSERT INTO task_instance (id, task_id, dag_id, run_id, map_index, pool,"
+            " pool_slots, queue, priority_weight, state, try_number, max_tries)"
+            " VALUES (gen_random_uuid(), 'snapshot_merge_job', %s, %s, -1, 'default_pool',"
+            " 1, 'default', 1, 'failed', 1, 0)",
+            *of,
+        )
+        self.real.query(
+            "INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)"
+            " SELECT id, 'snapshot_merge_job', -1, 'failure', dag_id, run_id, to_jsonb(%s::text), now()"
+            " FROM dag_run WHERE dag_id = %s AND run_id = %s",
+            *(text, *of),
         )
 
     def start(self) -> None:
@@ -320,6 +337,7 @@ def fill(world: World) -> None:
             world.run(names.dag_id(name, "Store1"), f"run_Store1_{batch_id}", "success", end - timedelta(seconds=3))
             world.run(names.dag_id(name, "Store2"), f"run_Store2_{batch_id}", "success", end - timedelta(hours=5))
         failed = {"batch_status": "failed", "error": "the source is down", "result_json": None, "batch_end_time": None}
+        failed["retryable"] = False
         world.batch(platform, "Failing", 1, now - timedelta(hours=1), **failed)
         world.run(names.dag_id(name, "Failing"), "run_Failing_1", "failed", now - timedelta(hours=1))
     world.keep()

@@ -1,1 +1,1 @@
-"""The logins of a platform's components: roles with just the rights that each needs, beside the tables' owner."""
+"""The logins of a platform's components: roles with exactly the rights that each needs, beside the tables' owner."""

@@ -1,4 +1,4 @@
-"""Files with the DSNs of logins, one for each component: read by their owner only, and kept out of git."""
+"""Files with the DSNs of logins, one for each component; only their owner can read them, and git ignores them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COMPONENTS = {
 
 
 def variable(platform: str, duty: Duty) -> str:
-    """Return the environment variable by which the component finds its DSN."""
+    """Return the environment variable from which the component reads its DSN."""
     return names.web_dsn_variable(platform) if duty is Duty.PAGES else names.dsn_variable(platform)
 
 
 @dataclass(frozen=True)
 class LoginFiles:
-    """The files of a folder `logins`: lines KEY=VALUE, as an environment file or `kubectl --from-env-file` takes."""
+    """The files of a folder `logins`: lines KEY=VALUE, for an environment file or `kubectl --from-env-file`."""
 
     folder: Path
 
@@ -52,7 +52,7 @@ class LoginFiles:
     def keep(self, platform: str, duty: Duty, place: Mapping[str, str], login: tuple[str, str]) -> Path:
         """Write the DSN of a login, a role and its password, into its file; return the file.
 
-        `place` has host, port, dbname and what else the DSN is to have. Raises StreamFactoryError.
+        `place` has host, port, dbname and the DSN's other parameters. Raises StreamFactoryError.
         """
         path = self.path(duty)
         lines = self._lines(duty) | {variable(platform, duty): _url(place, login)}

@@ -1,6 +1,6 @@
-"""`dagfactory bootstrap --roles`: roles, their passwords, the tables that are missing, and rights on tables.
+"""`dagfactory bootstrap --roles`: roles, their passwords, missing tables, and rights on tables.
 
-Each step is taken only where it is needed, so that a second run changes nothing.
+Each step is skipped if it is not needed, so a second run changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.bootstrap.logins.files import LoginFiles
-from airflow_plugin.bootstrap.logins.roles import Role, make_role, set_password, standing_roles
+from airflow_plugin.bootstrap.logins.roles import Role, existing_roles, make_role, set_password
 from airflow_plugin.bootstrap.logins.target import ADMIN_VARIABLE, LoginStore
 from airflow_plugin.control.connection import MergeStoreError, connect
 from airflow_plugin.control.session import ControlSession, control_session
@@ -24,13 +24,13 @@ from config_schema.sql.component_logins import ComponentRights
 def make_logins(
     target: LoginStore, environment: Mapping[str, str], files: LoginFiles, *, dry_run: bool = False
 ) -> Iterator[str]:
-    """Bring the logins of a platform to what they are to be; yield what was done, or would be, in words.
+    """Create or correct the logins of a platform; yield what was done, or would be, in words.
 
     Raises StreamFactoryError: no connection, no right to create roles, a role of that name that is not ours.
     """
     where, dsn = target.admin(environment)
     with control_session(dsn, where, target.platform, target.store.schema) as session:
-        roles = standing_roles(session)
+        roles = existing_roles(session)
         passwords = _Passwords(target, environment, files)
         for role in roles:
             yield from passwords.generate_password(role, dry_run=dry_run)
@@ -48,7 +48,7 @@ def make_logins(
 
 
 class _Passwords:
-    """The passwords of logins: given by the environment, else as their file has them, else made up."""
+    """The passwords of logins: from the environment, otherwise from their file, otherwise generated."""
 
     def __init__(self, target: LoginStore, environment: Mapping[str, str], files: LoginFiles) -> None:
         self._target, self._environment, self._files = target, environment, files
@@ -61,9 +61,9 @@ class _Passwords:
         return given or self._files.password(self._target.platform, role.duty)
 
     def generate_password(self, role: Role, *, dry_run: bool) -> Iterator[str]:
-        """Make one up for a role that is not there yet, and keep it before the role is made: it is known nowhere else.
+        """Generate a password for a new role, and store it before the role is created: nothing else knows it.
 
-        Yields in words that a password is kept, or that it is not known.
+        Yields in words that a password is stored, or that it is not known.
         """
         if self.of(role) is not None or not role.may_log_in:
             return
@@ -80,7 +80,7 @@ class _Passwords:
 def _password_again(
     session: ControlSession, dsn: str, role: Role, passwords: _Passwords, *, dry_run: bool
 ) -> Iterator[str]:
-    """Set a role's password to the one that is needed, unless that opens the door already."""
+    """Set a role's password to the expected one, unless it already works."""
     password = passwords.of(role)
     if password is None or not role.may_log_in:
         return
@@ -93,7 +93,7 @@ def _password_again(
 
 
 class GrantMissing(StreamFactoryError):
-    """A login lacks a right that a GRANT should have given it: the user who granted may not give that.
+    """A GRANT did not give a login its right, because the user who granted it may not.
 
     Let the owner of the database and of the schema grant it.
     """
@@ -106,8 +106,8 @@ class GrantMissing(StreamFactoryError):
 
 
 def _check_ways_in(session: ControlSession, target: LoginStore) -> None:
-    """Raise GrantMissing where a GRANT gave nothing: PostgreSQL only warns that the grantor may not."""
-    for role in standing_roles(session):
+    """Raise GrantMissing if a GRANT had no effect: PostgreSQL only warns that the grantor may not."""
+    for role in existing_roles(session):
         for what, may in (("CONNECT on the database", role.may_connect), ("USAGE on the schema", role.may_use_schema)):
             if not may:
                 todo = f"Let the owner of {target.store.database} and of schema {target.store.schema} grant it"
@@ -115,7 +115,7 @@ def _check_ways_in(session: ControlSession, target: LoginStore) -> None:
 
 
 def _rights(target: LoginStore, environment: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
-    """Create missing tables as their owner, grant what logins lack on all of them and revoke what is beyond."""
+    """Create missing tables as their owner, grant what logins lack on all of them, and revoke other rights."""
     try:
         where, dsn = target.owner(environment)
     except StreamFactoryError as error:

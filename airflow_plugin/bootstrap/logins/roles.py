@@ -1,6 +1,6 @@
-"""The roles themselves: made where they are missing, let into database and schema, given a password.
+"""The roles: created if they are missing, with access to database and schema, and with a password.
 
-Functions take the platform's session of a role that may create roles. Rights on tables are the owner's to give.
+Functions take a session of a role that may create roles. Rights on tables are granted by the owner.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PRINT = (
 
 @dataclass(frozen=True)
 class Role:
-    """A login of a platform: its name, and how it stands on the server; `there` is whether it stands at all."""
+    """A login of a platform: its name and its state on the server; `there` says whether it exists."""
 
     name: str
     duty: Duty
@@ -64,11 +64,11 @@ class LoginMissing(StreamFactoryError):
         super().__init__(f"role {role}", f"it is missing, and {user} may not create roles", PRINT)
 
 
-def standing_roles(session: ControlSession) -> list[Role]:
-    """Return the platform's logins as they stand. Raises LoginTaken if a name is somebody else's."""
+def existing_roles(session: ControlSession) -> list[Role]:
+    """Return the state of the platform's logins. Raises LoginTaken if a name is somebody else's."""
     database = logins.database_of(session.execute)
     wanted = {names.component_login(database, session.platform, duty.value): duty for duty in Duty}
-    rows = session.run(STATEMENTS["standing"], {"schema": session.schema, "roles": list(wanted)})
+    rows = session.run(STATEMENTS["existing_roles"], {"schema": session.schema, "roles": list(wanted)})
     found = {name: rest for name, *rest in rows}
     for name, (comment, *_) in found.items():
         if comment != logins.comment(session.platform, wanted[name]):
@@ -80,7 +80,7 @@ def standing_roles(session: ControlSession) -> list[Role]:
 
 
 def make_role(session: ControlSession, role: Role, *, dry_run: bool) -> Iterator[str]:
-    """Make a role where it is missing and let it into database and schema; yield what was done, in words.
+    """Create a role if it is missing, and give it access to database and schema; yield what was done, in words.
 
     Raises LoginMissing if this session's user may not.
     """
@@ -103,7 +103,7 @@ def make_role(session: ControlSession, role: Role, *, dry_run: bool) -> Iterator
 
 
 def set_password(session: ControlSession, role: Role, password: str) -> None:
-    """Set the role's password; the server is sent a SCRAM verifier of it. Raises MergeStoreError."""
+    """Set the role's password; the server receives a SCRAM verifier of it. Raises MergeStoreError."""
     verifier = encrypt_password(password, role.name, scope=session.connection, algorithm="scram-sha-256")
     parts = {"role": sql.Identifier(role.name), "verifier": sql.Literal(verifier)}
     _execute(session, "set_password", **parts)

@@ -1,6 +1,6 @@
 -- Making the logins of a platform's components: what dagfactory bootstrap --roles runs. Rights on tables: config_schema.
 
--- name: standing
+-- name: existing_roles
 -- Each of the roles that is there: its comment, whether it may log in, and what it may do with database and schema.
 SELECT r.rolname::text, coalesce(shobj_description(r.oid, 'pg_authid'), ''), r.rolcanlogin,
        has_database_privilege(r.oid, current_database(), 'CONNECT'),

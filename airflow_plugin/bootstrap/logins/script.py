@@ -1,4 +1,4 @@
-"""The SQL that makes a platform's logins, for a DBA: no connection is needed, and no password is in it. Pure."""
+"""The SQL that creates a platform's logins, for a DBA: it needs no connection and contains no password. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEADING = """\
 
 
 def script(target: LoginStore, environment: Mapping[str, str]) -> str:
-    """Return a psql script; tables that are not there yet get their rights from who creates them."""
+    """Return a psql script; tables that do not exist yet get their rights from whoever creates them."""
     return "\n".join(_lines(target, target.place(environment).get("dbname", target.store.database))) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The merge stores in which logins are made: of the platforms of a model, or of one settings file."""
+"""The merge stores in which logins are created: those of a model's platforms, or of one settings file."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class LoginStore:
         return names.platform_name(self.original)
 
     def place(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return host, port, dbname and what else a DSN has, but no login.
+        """Return host, port, dbname and other parameters of a DSN, without a login.
 
-        Of DAGFACTORY_<PLATFORM>_DSN, else of the model. Raises StreamFactoryError.
+        From DAGFACTORY_<PLATFORM>_DSN, otherwise from the model. Raises StreamFactoryError.
         """
         variable, store = names.dsn_variable(self.platform), self.store
         modelled = {"host": store.host, "port": str(store.port), "dbname": store.database}
@@ -44,11 +44,11 @@ class LoginStore:
         return {key: value for key, value in (parts or modelled).items() if key not in ("user", "password")}
 
     def owner(self, environment: Mapping[str, str]) -> tuple[str, str]:
-        """Return where the owner's DSN comes from, and the DSN. Raises StreamFactoryError."""
+        """Return the origin of the owner's DSN, and the DSN. Raises StreamFactoryError."""
         return store_dsn(self.original, self.store, environment)
 
     def admin(self, environment: Mapping[str, str]) -> tuple[str, str]:
-        """Return the same of who makes roles: DAGFACTORY_ADMIN_DSN with this merge store's database, or the owner's."""
+        """Return the same for the role that creates roles: DAGFACTORY_ADMIN_DSN with this database, or the owner's."""
         if not (given := environment.get(ADMIN_VARIABLE)):
             return self.owner(environment)
         parts = _parsed(given, ADMIN_VARIABLE) | {"dbname": self.place(environment).get("dbname", self.store.database)}

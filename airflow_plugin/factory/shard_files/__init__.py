@@ -1,5 +1,5 @@
 """The factory files that StreamBundle writes.
 
-layout.py: how many and which; folder.py: on disk; owner.py: whose it is;
-watch.py: what has changed; keeper.py: what is to be parsed.
+layout.py: how many, and which stream is where; folder.py: the files on disk; owner.py: the owner of their folder;
+watch.py: what has changed; keeper.py: what must be parsed.
 """

@@ -1,8 +1,8 @@
-"""A platform's factory files in the folder of the bundle: written, touched, and what became of their parses.
+"""A platform's factory files in the folder of the bundle: written, touched, and the state of their parses.
 
-Airflow parses a file whose modification time is newer than its last parse of it. A touch during a parse is lost, since
-that parse ends after it; so each parse leaves the time that it found, at its beginning and when all rows were read, as
-the time of a file in STAMPS. A file that is newer than its last good parse is to be touched again.
+Airflow parses a file if its modification time is newer than its last parse. A touch during a parse has no effect, since
+that parse ends after it. So each parse records the modification time that it found, at its start and after all rows
+were read, as the time of a file in STAMPS. A file that is newer than its last good parse must be touched again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PART = re.compile(r'part="([^"]+)"')
 
 
 class ShardFolder:
-    """The files of one platform (its name in the model) in a folder that may hold those of others."""
+    """The files of one platform (its name in the model) in a folder that may contain those of others."""
 
     def __init__(self, folder: Path, original: str) -> None:
         self.folder, self.original = folder, original
@@ -48,12 +48,12 @@ class ShardFolder:
         return {number: modified(path) for number, path in numbers.items()}
 
     def number_of(self, file_name: str) -> int | None:
-        """Return the number of a file for streams; None for any other."""
+        """Return the number of a file for streams; None for another file."""
         match = re.fullmatch(rf"{re.escape(self.platform)}_factory_streams_(\d+)\.py", file_name)
         return int(match[1]) if match else None
 
     def shard(self, number: int) -> Shard | None:
-        """Return which streams the file has; None where nobody of ours wrote it so."""
+        """Return the part of the streams in the file; None if it was not written by us."""
         try:
             text = self.path(number).read_text("utf-8")
         except (OSError, UnicodeError):
@@ -66,18 +66,18 @@ class ShardFolder:
         return found if found and text == bundle_file(self.original, str(found)) else None
 
     def write(self, number: int, part: Shard) -> None:
-        """Write the file, or write it again, so that Airflow parses it."""
+        """Write the file, also an existing one, so that Airflow parses it."""
         self._write(self.path(number), str(part))
 
     def write_platform(self) -> bool:
-        """Write the file of the platform's own DAGs unless it is there; return whether it was written."""
+        """Write the file of the platform's own DAGs unless it exists; return whether it was written."""
         if self.platform_path.exists():
             return False
         self._write(self.platform_path, PLATFORM)
         return True
 
     def write_for_workers(self, numbers: range) -> None:
-        """Have all files of these numbers, and that of the platform, for workers, which load one by its name."""
+        """Write missing files of these numbers, and that of the platform, for workers, which load one by name."""
         text = bundle_file(self.original, None)
         last = self.path(numbers[-1])  # it is written after all others
         if last.exists() and last.read_text("utf-8") == text:
@@ -91,7 +91,7 @@ class ShardFolder:
                 _write_text(path, text)
 
     def remove(self, number: int) -> None:
-        """Remove a file, and what is known of its parses."""
+        """Remove a file, and the records of its parses."""
         self.path(number).unlink(missing_ok=True)
         for kind in (BEGUN, DONE):
             _stamp(self.path(number), kind).unlink(missing_ok=True)
@@ -103,7 +103,7 @@ class ShardFolder:
 
 
 def touch(path: Path) -> None:
-    """Let Airflow parse the file; one that was deleted meanwhile is written again by the next look."""
+    """Let Airflow parse the file; if it was deleted meanwhile, the next update writes it again."""
     try:
         _set_modified(path, modified(path))
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def touch(path: Path) -> None:
 
 
 def stamp(path: Path, kind: str, found: int) -> None:
-    """Note that a parse which found the file with this modification time has begun, or is done with all rows read."""
+    """Record that a parse which found the file with this modification time has begun, or has read all rows."""
     mark = _stamp(path, kind)
     try:
         mark.parent.mkdir(exist_ok=True)
@@ -122,20 +122,20 @@ def stamp(path: Path, kind: str, found: int) -> None:
 
 
 def parses(path: Path) -> tuple[int, int, int]:
-    """Return the modification times of the file, of its last parse that began, and of its last that was done.
+    """Return the modification times of the file, of its last parse that began, and of the last that was complete.
 
-    In nanoseconds, 0 where there is none.
+    In nanoseconds, 0 if there is none.
     """
     return modified(path), modified(_stamp(path, BEGUN)), modified(_stamp(path, DONE))
 
 
 def begun_at(path: Path) -> float:
-    """Return when (Unix seconds) the last parse of the file began; 0 where none did."""
+    """Return when (Unix seconds) the last parse of the file began; 0 if none did."""
     return _stamped_at(path, BEGUN)
 
 
 def done_at(path: Path) -> float:
-    """Return when (Unix seconds) the last parse that read all rows was done; 0 where none was."""
+    """Return when (Unix seconds) the last parse that read all rows ended; 0 if none did."""
     return _stamped_at(path, DONE)
 
 
@@ -147,7 +147,7 @@ def _stamped_at(path: Path, kind: str) -> float:
 
 
 def modified(path: Path) -> int:
-    """Return the file's modification time in nanoseconds; 0 where it is not there."""
+    """Return the file's modification time in nanoseconds; 0 if it does not exist."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -159,9 +159,9 @@ def _stamp(path: Path, kind: str) -> Path:
 
 
 def take_from_future(path: Path) -> None:
-    """Give a parsed file a time that is not ahead of the clock, else Airflow parses it until the clock is there.
+    """Give a parsed file a time that is not ahead of the clock; otherwise Airflow keeps parsing it until then.
 
-    It is ahead where the clock was set back before the file was touched, or before the dag-processor was started again.
+    It is ahead if the clock was set back before the file was touched, or before the dag-processor was restarted.
     """
     at, now = int(done_at(path) * 1e9), time.time_ns()
     if at < now < modified(path):
@@ -177,13 +177,13 @@ def _set_modified(path: Path, before: int) -> None:
 
 
 def _after_last_parse(path: Path) -> int:
-    """Return a time at which Airflow has counted the last parse as finished, if that is ahead of the clock; else 0."""
+    """Return when Airflow counts the last parse as finished, if that is ahead of the clock; otherwise 0."""
     last = max(begun_at(path), done_at(path))
     return int((last + FINISHED_WITHIN) * 1e9) if last > time.time() else 0
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Replace the file whole, for a parse may read it at any time."""
+    """Replace the file as a whole, because a parse may read it at any time."""
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""A platform's factory files kept so that Airflow parses what has changed, and only that; see folder.py for how.
+"""Updates a platform's factory files so that Airflow parses exactly what has changed; see folder.py for how.
 
-Where a stream moves to another file, the file that gains it is parsed and stored before the one that loses it: a DAG
-that is missing from the file which Airflow has stored for it is taken for deleted.
+If a stream moves to another file, the file that gains it is parsed and stored before the file that loses it: Airflow
+takes a DAG for deleted if it is missing from the file that it has stored for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_plugin.factory.shard_files.folder import (
     touch,
 )
 from airflow_plugin.factory.shard_files.layout import file_count, file_of, holds, shard_of
-from airflow_plugin.factory.shard_files.watch import News
+from airflow_plugin.factory.shard_files.watch import SeenChanges
 from airflow_plugin.factory.shards import Shard
 from airflow_plugin.rows.last_good_file import forgotten_file
 from airflow_plugin.settings import settings_dir, snapshot_path
@@ -36,10 +36,10 @@ AGAIN_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)  # after a touch that no parse
 
 
 class Keeper:
-    """Keeps the files of one platform.
+    """Updates the files of one platform.
 
-    `stale_seconds`, `parse_seconds` and `store_seconds` are Airflow's: after how long a DAG that is missing from its
-    file is stale, how long a parse may take, and how long a DAG that was stored is not stored again.
+    `stale_seconds`, `parse_seconds` and `store_seconds` are Airflow's: after how long a DAG that is missing from
+    its file is stale, how long a parse may take, and how long a stored DAG is not stored again.
     """
 
     def __init__(
@@ -61,18 +61,21 @@ class Keeper:
         """Return whether there are no files for streams."""
         return not self._parts
 
-    def keep(self, news: News, stored: Stored) -> None:
-        """Write and touch the files that the news want. Raises OSError, after which the next call does what is left."""
-        self._changed |= news.changed
+    def keep(self, seen: SeenChanges, stored: Stored) -> None:
+        """Write and touch the files that the changes require.
+
+        Raises OSError, after which the next call does the rest.
+        """
+        self._changed |= seen.changed
         self.folder.write_platform()
         self._see_files()
-        if news.looked is None or not news.is_current:
-            self._keep_what_is_stored(news, stored)
+        if seen.looked is None or not seen.is_current:
+            self._keep_what_is_stored(seen, stored)
         else:
             if self.is_empty:
-                self._write_all(_count(self._stored_numbers(stored() or {})) or file_count(news.looked.counting))
-            waiting = self._reshape(file_count(news.looked.counting), stored)
-            self._touch_changed(news.looked, waiting)
+                self._write_all(_count(self._stored_numbers(stored() or {})) or file_count(seen.looked.counting))
+            waiting = self._reshape(file_count(seen.looked.counting), stored)
+            self._touch_changed(seen.looked, waiting)
             self._touch_unanswered(waiting)
         self._touch_for_settings()
         self._touch_for_snapshot()
@@ -80,7 +83,7 @@ class Keeper:
     # --- files that are there
 
     def _see_files(self) -> None:
-        """Write again what was deleted or changed by hand; take over what another process wrote."""
+        """Write again what was deleted or changed by hand; accept what another process wrote."""
         there = self.folder.files()
         for number in self._parts.keys() - there.keys():
             self._write(number, self._parts[number])
@@ -94,18 +97,18 @@ class Keeper:
                 self._parts[number] = part
         self._seen = there
 
-    def _keep_what_is_stored(self, news: News, stored: Stored) -> None:
-        """While the table cannot be read: have all files that Airflow has DAGs of, also those of other dag-processors.
+    def _keep_what_is_stored(self, seen: SeenChanges, stored: Stored) -> None:
+        """While the table cannot be read: keep all files of which Airflow has DAGs, also other dag-processors'.
 
-        Airflow takes all DAGs of a file that it does not find for deleted.
+        If Airflow does not find a file, it takes all its DAGs for deleted.
         """
         placed = stored()
-        if placed is None and self.is_empty and news.trouble is not None:
-            raise news.trouble
+        if placed is None and self.is_empty and seen.trouble is not None:
+            raise seen.trouble
         numbers = self._stored_numbers(placed or {})
         for number in numbers - self._parts.keys():
             self._write(number, shard_of(number, max(_count(numbers), _count(self._parts))))
-        if self.is_empty and news.trouble is not None:  # so that its import error says what is wrong
+        if self.is_empty and seen.trouble is not None:  # so that its import error says what is wrong
             self._write_all(1)
 
     def _stored_numbers(self, placed: Mapping[str, str]) -> set[int]:
@@ -125,20 +128,20 @@ class Keeper:
     # --- their number
 
     def _reshape(self, count: int, stored: Stored) -> set[int]:
-        """Bring the files to be `count`, as far as no DAG would be missing; return those that have to wait."""
+        """Change the number of files to `count`, as far as no DAG would be missing; return those that must wait."""
         wanted = {number: shard_of(number, count) for number in range(count)}
         if self._parts == wanted:
             return set()
         for number, part in wanted.items():
-            standing = self._parts.get(number)
-            if standing is None or (standing != part and not holds(standing, part)):
+            existing = self._parts.get(number)
+            if existing is None or (existing != part and not holds(existing, part)):
                 self._write(number, part)
         losing = {number for number, part in self._parts.items() if wanted.get(number) != part}
         placed = stored()
         return {number for number in losing if not self._let_go(number, wanted, placed)}
 
     def _let_go(self, number: int, wanted: Mapping[int, Shard], placed: Mapping[str, str] | None) -> bool:
-        """Take from a file the streams that are not its own any more, once all are stored elsewhere."""
+        """Remove from a file the streams that moved to others, once all are stored there."""
         if not self._are_elsewhere(number, wanted, placed):
             return False
         if number in wanted:
@@ -192,14 +195,14 @@ class Keeper:
         self._changed.clear()
 
     def _is_stored_lately(self, path: Path) -> bool:
-        """Return whether Airflow may have stored DAGs of the file so lately that it would not store them again."""
+        """Return whether Airflow may have stored DAGs of the file so recently that it would not store them again."""
         if not self._store_seconds:
             return False
         _, begun, done = parses(path)
         return begun > done or time.time() - done_at(path) < self._store_seconds + STORE_SECONDS
 
     def _touch_unanswered(self, waiting: set[int]) -> None:
-        """Touch once more what was touched during a parse, or parsed while the table could not be read."""
+        """Touch files again that were touched during a parse, or parsed while the table could not be read."""
         due = []
         for path in (self.folder.platform_path, *(self.folder.path(number) for number in self._parts.keys() - waiting)):
             now, begun, done = parses(path)
@@ -224,7 +227,7 @@ class Keeper:
         self._settings = settings
 
     def _touch_for_snapshot(self) -> None:
-        """Touch the files of forgotten streams, whose DAGs are to go; all of them if the snapshot was removed."""
+        """Touch the files of forgotten streams, to remove their DAGs; all files if the snapshot was removed."""
         forgotten = modified(self._forgotten_file)
         if forgotten != self._forgotten:
             self._forgotten = forgotten
@@ -248,7 +251,7 @@ class Keeper:
         return [self.folder.path(number) for number in self._parts]
 
     def _path_of(self, stream_key: str) -> Path:
-        """Return the file that has the stream, or is to have it."""
+        """Return the file of the stream, or the file that will have it."""
         dag_id = names.dag_id(self.folder.platform, stream_key)
         having = [number for number, part in self._parts.items() if part.has(dag_id)]
         narrowest = max(having, key=lambda number: self._parts[number].count, default=0)
@@ -261,7 +264,7 @@ class Keeper:
 
 
 def _count(numbers: Iterable[int]) -> int:
-    """Return how many files there are where the last has the highest of the numbers."""
+    """Return the number of files if the last has the highest of the numbers."""
     return max(numbers, default=-1) + 1
 
 

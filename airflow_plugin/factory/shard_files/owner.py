@@ -19,6 +19,8 @@ OTHERS_WRITE = stat.S_IWOTH
 def make_folder(path: Path) -> None:
     """Make the folder where it is not there, and let nobody else write to it and to the bundle's own above it.
 
+    Nor may others write to folders of ours further above, by which they could put another in its place.
+
     Raises FolderOfAnother where another user could put files there, or another folder in its place.
     """
     path.mkdir(parents=True, exist_ok=True)
@@ -29,6 +31,10 @@ def make_folder(path: Path) -> None:
             raise FolderOfAnother(folder, "it belongs to another user")
     for folder in (real, real.parent):
         _close(folder)
+    for folder in real.parents[1:-1]:  # there others may rename ours, unless only owners may, as in /tmp
+        found = folder.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & OTHERS_WRITE and not found.st_mode & stat.S_ISVTX:
+            _close(folder)
 
 
 def _with_parents(path: Path) -> tuple[Path, ...]:

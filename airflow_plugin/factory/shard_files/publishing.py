@@ -1,4 +1,4 @@
-"""What a file of the bundle does when it is parsed or loaded: its DAGs, and stamps that tell of the parse."""
+"""What a file of the bundle does when it is parsed or loaded: its DAGs, and stamps that record the parse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_plugin.factory.shard_files.folder import BEGUN, DONE, PLATFORM, mod
 
 
 def publish_bundle_file(namespace: dict[str, Any], platform: str, part: str | None) -> None:
-    """Put the DAGs of a part into the namespace of its file, or in a worker the one that its task wants."""
+    """Add the DAGs of a part to the namespace of its file; in a worker only the one that its task needs."""
     if get_parsing_context().dag_id is not None:  # a worker, which takes one DAG, whatever the file has
         publish_dags(namespace, platform)
         return

@@ -1,7 +1,7 @@
-"""Which file Airflow has stored for each DAG. Airflow's own tables, which are not public.
+"""The file that Airflow has stored for each DAG, from Airflow's own tables, which are not public.
 
-Asked only while streams move between files, and while the control database is down. Where these tables are not to be
-had any more (AIP-92 takes them from the dag-processor), moves take a minute longer.
+Read only while streams move between files, and while the control database is down. Without these tables (AIP-92 takes
+them from the dag-processor), moves take a minute longer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def stored_dags(bundle: str) -> Mapping[str, str] | None:
-    """Return the file, below the bundle's folder, of each of its DAGs that is not stale; None if that is not known."""
+    """Return the file, below the bundle's folder, of each of its DAGs that is not stale; None if that is unknown."""
     try:
         from airflow.models.dag import DagModel
         from airflow.utils.session import create_session

@@ -1,6 +1,6 @@
-"""A thread for each platform that looks at the control database, so that the dag-processor never waits for it.
+"""A thread per platform that reads the control database, so that the dag-processor never waits for it.
 
-The dag-processor asks for a look (`ask`) and takes what has been seen (`news`), however long a look takes.
+The dag-processor asks for a look (`ask`) and takes what was seen (`take_seen`), however long a look takes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class News:
-    """What was seen since the last time: streams whose rows have changed, or all; and how it stands now.
+class SeenChanges:
+    """What was seen since the last call: streams with changed rows, or all; and the current state.
 
-    `looked` is the last look that succeeded, `trouble` what the last one failed with; both None before the first.
+    `looked` is the last look that succeeded, `trouble` the error of the last one that failed; both None before the
+    first.
     """
 
     changed: set[str] = field(default_factory=set)
@@ -53,13 +54,13 @@ class News:
 
 
 class Watch:
-    """Looks at one platform (its name in the model), each time that it is asked to."""
+    """Looks at one platform (its name in the model) whenever it is asked to."""
 
     def __init__(self, original: str) -> None:
         self.original, self.platform = original, names.platform_name(original)
         self._state = threading.Condition()
         self._asked = self._answered = 0
-        self._news = News()
+        self._seen = SeenChanges()
         self._connection: Connection | None = None
         self._place: tuple[str, str] | None = None  # where the DSN is from, and the schema
         self._next_all = 0.0
@@ -68,7 +69,7 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def ask(self) -> int:
-        """Let the thread look; return the number of this wish, for `wait`."""
+        """Let the thread look; return the number of this request, for `wait`."""
         with self._state:
             if self._thread is None or not self._thread.is_alive():
                 name = f"watch of {self.original}"
@@ -79,15 +80,15 @@ class Watch:
             return self._asked
 
     def wait(self, wish: int, until: float) -> bool:
-        """Wait until the wish is answered, or it is `until` by the monotonic clock; return whether it is."""
+        """Wait until the request is answered, or the monotonic clock shows `until`; return whether it is answered."""
         with self._state:
             return self._state.wait_for(lambda: self._answered >= wish, max(0.0, until - time.monotonic()))
 
-    def news(self) -> News:
+    def take_seen(self) -> SeenChanges:
         """Return what was seen since the last call."""
         with self._state:
-            found = self._news
-            self._news = News(looked=found.looked, trouble=found.trouble)
+            found = self._seen
+            self._seen = SeenChanges(looked=found.looked, trouble=found.trouble)
             return found
 
     def _run(self) -> None:
@@ -103,23 +104,23 @@ class Watch:
 
     def _look(self) -> None:
         try:
-            before, after = self._news.looked, self._looked(self._news.looked)
+            before, after = self._seen.looked, self._looked(self._seen.looked)
         except Exception as error:  # whatever it is, the next look may succeed
             self._close()
             self._failures += 1
             self._not_before = time.monotonic() + PAUSES[min(self._failures, len(PAUSES)) - 1]
             trouble = error if isinstance(error, StreamFactoryError) else LookFailed(self.platform, error)
             with self._state:
-                self._news.trouble = trouble
+                self._seen.trouble = trouble
             return
         self._failures = 0
         changed = set(after.streams) if before is None else changed_keys(before, after)
         with self._state:
-            self._news.changed |= changed
-            self._news.looked, self._news.trouble = after, None
+            self._seen.changed |= changed
+            self._seen.looked, self._seen.trouble = after, None
 
     def _looked(self, known: Looked | None) -> Looked:
-        """Return the streams as they are. Raises StreamFactoryError, and what Airflow raises for a connection."""
+        """Return the streams as they are. Raises StreamFactoryError, and Airflow's errors of a connection."""
         connection, where, schema = self._open()
         began = time.monotonic()
         if known is not None and known.has_revisions and began < self._next_all:
@@ -154,7 +155,7 @@ class Watch:
             self._place = None
 
     def _confirm(self, seen: Looked) -> None:
-        """Let the last-good snapshot tell when the table was last seen to be so: parses are far between."""
+        """Record in the last-good snapshot when the table was last seen like this: parses are rare."""
         with suppress(OSError):
             confirm_token(snapshot_path(self.platform), seen.token, time.time())
 
@@ -166,9 +167,9 @@ class Watch:
 
 
 class LookFailed(StreamFactoryError):
-    """The bundle cannot look whether a stream table has changed, for a reason that nobody foresaw.
+    """The bundle cannot check whether a stream table has changed, for an unexpected reason.
 
-    See the dag-processor's log; it looks again soon.
+    See the dag-processor's log; it tries again soon.
     """
 
     code = "DF2303"

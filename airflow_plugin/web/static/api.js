@@ -11,7 +11,7 @@ export class ApiError extends Error {
   }
 }
 
-const NO_ANSWER = { what: "Airflow's api-server does not answer", todo: "See that it is up; the page tries again" };
+const NO_ANSWER = { what: "Airflow's api-server does not answer", todo: "Check that it is running; the page tries again" };
 
 const pathOf = (parts) => parts.map(encodeURIComponent).join("/");
 
@@ -34,9 +34,9 @@ export async function call(method, path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, NO_ANSWER);
   }
-  const said = await bodyOf(answer);
-  if (answer.ok) return said;
-  throw new ApiError(answer.status, isOurs(said) ? { ...said, what: said.detail } : { what: wordFor(answer.status, said?.detail) });
+  const content = await bodyOf(answer);
+  if (answer.ok) return content;
+  throw new ApiError(answer.status, isOurs(content) ? { ...content, what: content.detail } : { what: wordFor(answer.status, content?.detail) });
 }
 
 /** The JSON of an answer; null for a refusal without any. A good answer that was cut off is no answer. */
@@ -51,11 +51,11 @@ async function bodyOf(answer) {
 }
 
 /** Problem details with a code are ours; Airflow and proxies before it have other answers. */
-const isOurs = (said) => typeof said?.code === "string" && typeof said.detail === "string";
+const isOurs = (content) => typeof content?.code === "string" && typeof content.detail === "string";
 
 function wordFor(status, detail) {
-  if (status === 401) return "Your login has ended";
-  if (status === 403) return "You may not do that";
+  if (status === 401) return "Your session has ended";
+  if (status === 403) return "You do not have the right to do that";
   return typeof detail === "string" ? detail : `The api-server answered with ${status}`;
 }
 

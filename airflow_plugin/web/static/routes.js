@@ -35,5 +35,5 @@ export function Routed() {
     const params = match && decoded(match.params);
     if (params) return h(Found, params);
   }
-  return h(Nothing, { title: "There is no such page" }, h(PageLink, { to: ROOT }, "Overview of streams"));
+  return h(Nothing, { title: "Page not found" }, h(PageLink, { to: ROOT }, "Overview of streams"));
 }

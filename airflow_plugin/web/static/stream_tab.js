@@ -13,7 +13,7 @@ function StreamTab({ dagId }) {
     Page,
     { title: "Stream", tab: true },
     h(Answer, { answer }, () =>
-      h(Nothing, { title: "This DAG is not a stream's" }, h(PageLink, { to: paths.streams }, "All streams")),
+      h(Nothing, { title: "This DAG does not belong to a stream" }, h(PageLink, { to: paths.streams }, "All streams")),
     ),
   );
 }

@@ -14,6 +14,13 @@ export const number = (value) => (missing(value) ? NOTHING : NUMBER.format(Math.
 
 export const short = (value) => (missing(value) ? NOTHING : SHORT.format(value));
 
+/** A size: `12.3 MB`. */
+export function bytes(count) {
+  if (missing(count)) return NOTHING;
+  const [unit, size] = [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]].find(([, one]) => count >= one) ?? ["bytes", 1];
+  return `${size === 1 ? count : (count / size).toFixed(1)} ${unit}`;
+}
+
 export const percent = (part) => (missing(part) ? NOTHING : `${Math.floor(part * 100)}%`);
 
 /** Seconds in their two largest units: `1 h 5 min`; below a minute with a decimal place where it matters. */

@@ -49,8 +49,8 @@
 {{- end -}}
 
 {{/*
-The Airflow connections that the platforms' notifiers name, with the token of the secret that the rows name. A secret
-that is not there leaves people untold; it does not keep Airflow from starting.
+The Airflow connections that the platforms' notifiers name, with the token of the secret that the rows name. If a
+secret is missing, nobody is notified; Airflow starts nevertheless.
 */}}
 {{- define "streamFactory.notifierEnvironment" -}}
 {{- $connections := dict -}}
@@ -76,7 +76,9 @@ that is not there leaves people untold; it does not keep Airflow from starting.
 {{- define "streamFactory.airflowContainer" -}}
 {{- $context := index . 0 -}}
 image: {{ $context.Values.airflow.image | quote }}
-imagePullPolicy: {{ $context.Values.imagePullPolicy }}
+{{- with $context.Values.imagePullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
 resources:
   {{- toYaml (index . 1) | nindent 2 }}
 {{ include "streamFactory.containerSecurity" $context }}

@@ -1,8 +1,8 @@
-"""Columns of a producer's PostgreSQL whose type is not the model's: sent as text, and only where that keeps the value.
+"""Columns of a PostgreSQL producer with another type than the model's: sent as text, if that keeps the value.
 
 The source itself reads each value as the model's type and back, in the statement that copies the rows: a value that
-comes back as another one ends the statement. What conversions keep every value is config_schema.model.sql_types.
-All names are qualified, as these expressions are read by the search_path of the producer's role.
+comes back different ends the statement. config_schema.model.sql_types says which conversions keep every value. All
+names are qualified, because these expressions are resolved by the search_path of the producer's role.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ TEXTS = {
 
 
 def converted(columns: Mapping[str, SourceColumn], types: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Return those of the columns, with their type in the merge store, that could lose something on the way."""
+    """Return the columns that could lose something on the way, with their type in the merge store."""
     return {name: types[name] for name in names if not keeps_every_value(columns[name].type, types[name])}
 
 
 def checked_column(name: str, theirs: str, ours: str) -> sql.Composable:
-    """Return an expression that is the column's value, and an error where the type `ours` would hold another one."""
+    """Return an expression for the column's value, which is an error if the type `ours` would change it."""
     column = sql.Identifier(name)
     # Division by what is 0 for any text, and not a constant: that would be an error before a row is read.
     return sql.SQL(
@@ -45,7 +45,7 @@ def checked_column(name: str, theirs: str, ours: str) -> sql.Composable:
 
 
 def fits(name: str, theirs: str, ours: str) -> sql.Composable:
-    """Return a condition: that a column's value, which is not NULL, is the same as a value of the type `ours`."""
+    """Return the condition that a column's value, if not NULL, is the same as a value of the type `ours`."""
     column, of = sql.Identifier(name), parsed(ours)
     parts = {"c": column, "theirs": sql.SQL(with_schema(theirs)), "ours": sql.SQL(with_schema(ours))}
     if is_text(theirs) and of is not None and not of.array and of.base in TEXTS:

@@ -1,7 +1,8 @@
-"""How far a source on PostgreSQL has come, so that a batch never merges an older state than the one before it.
+"""The position of a PostgreSQL source, so that a batch never merges an older state than the one before it.
 
-A standby that lags, or an old primary behind the same address, has rows that the last batch already saw replaced. A
-server on a later timeline was promoted or restored by PostgreSQL's own means: what it has is the truth from then on.
+A standby that lags, or an old primary behind the same address, has rows that have been replaced since the last batch. A
+server on a later timeline was promoted or restored by PostgreSQL's own means: what it contains is the truth from then
+on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Position:
-    """Where a server stands: `wal` in bytes from the start of its log, `transaction` the next one that may complete.
+    """Where a server is: `wal` in bytes from the start of its log, `transaction` the next one that may complete.
 
     A standby reports its timeline late: the true one may be higher.
     """
@@ -49,7 +50,7 @@ def position_from_dict(stored: Mapping[str, Any] | None) -> Position | None:
 
 
 def is_behind(now: Position, last: Position) -> bool:
-    """Return whether a server at `now` may lack what a batch read at `last`. Nothing is known of another server."""
+    """Return whether a server at `now` may lack what a batch read at `last`; False for another server."""
     if now.system != last.system or now.timeline > last.timeline:
         return False
     if not now.standby and now.timeline < last.timeline:
@@ -59,15 +60,15 @@ def is_behind(now: Position, last: Position) -> bool:
 
 
 def read_position(source: PostgresSource) -> Position | None:
-    """Return None where the job's user may not ask for it."""
+    """Return the server's position; None if the job's user may not ask for it."""
     ((is_readable,),) = source.rows("guard.position_is_readable")
     return Position(*source.rows("guard.position")[0]) if is_readable else None
 
 
 def wait_until_not_behind(source: PostgresSource, last: Position, batch_id: int) -> None:
-    """Wait for a standby that lags; leaves no transaction open. Raises SourceBehind.
+    """Wait for a standby that lags; leave no transaction open. Raises SourceBehind.
 
-    `last` is where the committed batch `batch_id` was read.
+    `last` is the position at which the committed batch `batch_id` was read.
     """
     give_up, warned = time.monotonic() + WAIT_SECONDS, False
     while True:

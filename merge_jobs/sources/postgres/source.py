@@ -1,4 +1,4 @@
-"""A producer on PostgreSQL: its tables locked against rewrites, then one REPEATABLE READ snapshot of them all."""
+"""A producer on PostgreSQL: its tables are locked against rewrites, then read in one REPEATABLE READ snapshot."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ READ_BY = {
 
 
 class Hold(Enum):
-    """How a table is kept from being rewritten under a snapshot that is older than that."""
+    """How a table is kept from being rewritten after the snapshot."""
 
     LOCK = "by LOCK TABLE, before the snapshot"
     READ = "by a query that reads nothing, after it: what may not be locked, or has a right on columns only"
@@ -63,7 +63,7 @@ class Hold(Enum):
 
 
 class SourceUnsettled(StreamFactoryError):
-    """A table of the source was truncated or rewritten while it was looked at, time after time.
+    """A table of the source was truncated or rewritten again and again while it was read.
 
     Try again when that has ended.
     """
@@ -105,7 +105,7 @@ class PostgresSource:
         return [dataset for dataset in datasets if dataset.source_table in found]
 
     def _take_snapshot(self, held: Sequence[tuple[Dataset, Hold]]) -> datetime | None:
-        """Return the snapshot's time; None if a table that was locked only afterwards was rewritten meanwhile."""
+        """Return the snapshot's time; None if a table that was locked after the snapshot was rewritten meanwhile."""
         locked = [self.table(dataset) for dataset, how in held if how is Hold.LOCK]
         if locked:
             self._run("lock_tables", tables=sql.SQL(", ").join(locked))
@@ -158,7 +158,7 @@ class PostgresSource:
         return self.copy_query(composed("postgres_source.copy_out", parts, {}), into)
 
     def selected(self, dataset: Dataset, types: Mapping[str, str]) -> sql.Composable:
-        """Return what to select for columns of these types: an error where a type would hold another value."""
+        """Return the expressions to select for columns of these types: an error where a type would change the value."""
         columns = self.columns(dataset)
         checked = self.converted(dataset, types)
         return sql.SQL(", ").join(
@@ -167,12 +167,12 @@ class PostgresSource:
         )
 
     def converted(self, dataset: Dataset, types: Mapping[str, str]) -> dict[str, str]:
-        """Return the columns whose values the type may not hold. The merge store's own types are not among them."""
+        """Return the columns with values that the type may not contain, without the merge store's own types."""
         found = converted(self.columns(dataset), types, [column.name for column in dataset.columns])
         return self.known_types(found)
 
     def known_types(self, types: Mapping[str, str]) -> dict[str, str]:
-        """Return those of the columns whose type the source has too."""
+        """Return the columns with a type that the source has too."""
         if not types:
             return {}
         values = {"names": list(types), "types": list(types.values())}
@@ -185,17 +185,17 @@ class PostgresSource:
         return self._session.server_version
 
     def begin_anew(self) -> None:
-        """End the snapshot, also after an error; what is asked for next has one of its own, with the same settings."""
+        """End the snapshot, also after an error; the next query gets a new one, with the same settings."""
         with self._translate_errors():
             self._session.rollback()
 
     def copy_query(self, statement: sql.Composable, into: BinaryIO, names: Names = Names.OF_ROLE) -> int:
-        """Write what the statement COPY ... TO STDOUT gives; gives back the number of rows.
+        """Write the output of the statement COPY ... TO STDOUT; return the number of rows.
 
-        Its names are found by `names`, which is the role's where columns of views or types of the producer's are read.
-
-        Locks that only this statement needs, on indexes and long values, are given back: a stream may have many tables.
-        Not on a standby: in a subtransaction its recovery ends the session where it would cancel the statement.
+        `names` says how its names are resolved: by the role's search_path if columns of views or types of the
+        producer are read. Locks that only this statement needs, on indexes and long values, are released: a
+        stream may have many tables. Not on a standby: in a subtransaction its recovery would end the session
+        instead of cancelling the statement.
         """
         gives_back = self._session.get_parameter_status("in_hot_standby") != "on"
         with self._translate_errors(), self._session.cursor() as cursor:
@@ -210,7 +210,7 @@ class PostgresSource:
     def rows(
         self, name: str, values: Mapping[str, Any] | None = None, parts: Mapping[str, sql.Composable] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Return what the statement `file.name` gives in the snapshot."""
+        """Return the rows of the statement `file.name` in the snapshot."""
         with self._translate_errors():
             return self._executed(name, values or {}, parts or {}).fetchall()
 
@@ -274,7 +274,7 @@ class PostgresSource:
 
 
 def of_view(error: DatabaseFailed, where: str) -> DatabaseFailed:
-    """Return the error with the place `where` and the advice for a view; only an error not listed may be retryable."""
+    """Return the error with the place `where` and the advice for a view; only an unlisted error may be retryable."""
     state = error.sqlstate or ""
     todo = OF_VIEWS.get(state) or OF_VIEWS.get(state[:2])
     retryable = error.retryable and todo is None

@@ -1,7 +1,7 @@
-"""Which type of PostgreSQL holds every value of a type of another database: one table for each kind of database.
+"""Which PostgreSQL type can contain every value of a type of another database: one table for each kind of database.
 
-`describe` writes these types into a model, and the check of a model against its source compares by them. A value on its
-way into such a column is judged by values/. A type that is not in a table is shown as its own database names it.
+`describe` writes these types into a model, and the check of a model against its source compares with them. values/
+checks each value on its way into such a column. A type that is not in a table keeps the name of its own database.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def _unsigned(signed: str, unsigned: str) -> Callable[[Any], str]:
 
 
 def _seconds(of: Any) -> str:
-    """Return the decimal places of MySQL's times: none unless the type says how many."""
+    """Return the decimal places of MySQL's times: none unless the type gives them."""
     return f"({of.fsp or 0})"
 
 
 class Shape(t.LargeBinary):
-    """A spatial type of MySQL's, or a vector, as the server gives it: in a binary form of its own."""
+    """A spatial type or a vector of MySQL, as the server sends it: in a binary form of its own."""
 
     def __init__(self, *bounds: object, **of_a_text: object) -> None:
         super().__init__()
@@ -119,12 +119,12 @@ OF_KIND: dict[SourceKind, tuple[Rule, ...]] = {SourceKind.MYSQL: MYSQL, SourceKi
 
 
 def postgres_type(of: t.TypeEngine[Any], kind: SourceKind | None = None) -> str:
-    """Return the type that holds every value of the type `of`, as PostgreSQL's format_type() writes it."""
+    """Return the type that can contain every value of the type `of`, as format_type() writes it."""
     rules = (*OF_KIND.get(kind, ()), *GENERIC) if kind else GENERIC
     return next((name(of) for generic, name in rules if isinstance(of, generic)), str(of))
 
 
 def declared_type(name: str, of: t.TypeEngine[Any]) -> str:
-    """Return that type for a column of SQLite's, whose type was declared by this name and is reflected as `of`."""
+    """Return that type for a column of SQLite that was declared with this type name and is reflected as `of`."""
     is_number = NUMBERS.match(name) or not isinstance(of, t.Numeric) or isinstance(of, t.Float)
     return postgres_type(of, SourceKind.SQLITE) if is_number else "text"

@@ -1,7 +1,7 @@
-"""What differs between databases that are read through SQLAlchemy: driver, snapshot, and what a session sets first.
+"""What differs between databases that are read through SQLAlchemy: driver, snapshot, settings of a session.
 
 A producer's settings, for everybody or for one user, must not change a value, cut rows or end a batch. So a session
-sets all that can, before anything is read.
+sets all settings that can do that, before anything is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DAY_SECONDS = 86_400  # longer than a batch reads: the server must not give up o
 
 @dataclass(frozen=True)
 class Dialect:
-    """A kind of database: its driver, how a snapshot is taken, and whether that holds for several tables."""
+    """A kind of database: its driver, how it takes a snapshot, and whether the snapshot covers several tables."""
 
     name: str
     driver: str

@@ -1,7 +1,7 @@
-"""What the errors of other databases' drivers mean, in words: what happened, what to do, whether trying again can help.
+"""The meaning of the errors of other databases' drivers: what happened, what to do, whether a retry can help.
 
-A driver's own text may hold values and is never shown. A code that is not listed is named with the code: that is how a
-person finds it in the database's manual.
+A driver's own text may contain values and is never shown. A code that is not listed is shown as a number, which can be
+looked up in the database's manual.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from config_schema.model import SourceKind
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a driver's error means."""
+    """The meaning of a driver's error."""
 
     what: str
     todo: str
@@ -131,7 +131,7 @@ ORACLE: dict[int, Meaning] = {
 
 
 def meaning(error: Exception, kind: SourceKind) -> Meaning:
-    """Return what an error that came while a producer was read or connected to means."""
+    """Return the meaning of an error that occurred while a producer was read or connected to."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return LOST
     # SQLAlchemy says that it cannot reflect a view, and keeps the reason.

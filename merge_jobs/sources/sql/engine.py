@@ -1,4 +1,4 @@
-"""How a session with a producer that is not on PostgreSQL is opened: by its driver, in time, with its settings."""
+"""Opens a session with a producer that is not on PostgreSQL: by its driver, within a time limit, with its settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONNECT_ARGUMENTS: dict[SourceKind, dict[str, object]] = {SourceKind.MYSQL: {"ch
 
 
 def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
-    """Return an engine for a place that is not on PostgreSQL, whose sessions have the settings of its dialect.
+    """Return an engine for a database that is not PostgreSQL; its sessions have the settings of its dialect.
 
     Raises StreamFactoryError if its driver is not installed. Its sessions raise ConnectFailed for a silent server.
     """
@@ -64,7 +64,7 @@ def source_engine(place: ConnectionInfo, where: str) -> sa.Engine:
 
 
 def _within_time(login: Callable[[], Any], where: str) -> Any:
-    """Return what `login` gives. Raises ConnectFailed for a server that lets it wait: not every driver has a limit."""
+    """Return the result of `login`. Raises ConnectFailed if the server takes too long: not every driver has a limit."""
     made: Future[Any] = Future()
 
     def run() -> None:
@@ -83,7 +83,7 @@ def _within_time(login: Callable[[], Any], where: str) -> Any:
 
 
 def _watch(connected: socket.socket | None) -> None:
-    """Let the operating system notice a dead server within a minute; PyMySQL's socket says so only after hours."""
+    """Let the operating system detect a dead server within a minute; PyMySQL's socket would take hours."""
     if connected is None:
         return
     for name, seconds in {"KEEPIDLE": "idle", "KEEPINTVL": "interval", "KEEPCNT": "count"}.items():
@@ -93,7 +93,7 @@ def _watch(connected: socket.socket | None) -> None:
 
 
 def _open_file(path: str) -> sqlite3.Connection:
-    """Open just that file, whatever characters its name has, and never make one."""
+    """Open exactly this file, whatever characters its name has, and never create one."""
     address = f"file://{quote(os.path.abspath(path))}?mode=ro"
     # The driver's own BEGIN comes only before a write: ours is to open the snapshot.
     return sqlite3.connect(address, LOCK_SECONDS, isolation_level=None, check_same_thread=False, uri=True)

@@ -1,4 +1,4 @@
-"""The statements by which a person finds bad keys in a producer's database, in its own dialect."""
+"""The queries with which a person finds bad keys in a producer's database, in its own SQL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXACT = {SourceKind.SQLITE: "BINARY", SourceKind.MSSQL: "Latin1_General_BIN2"}
 
 
 def bad_keys_query(of: Database, dataset: Dataset, reason: str) -> str:
-    """Return the statement that finds the `duplicate` or the `null` keys of a dataset; needs no driver."""
+    """Return the query for the `duplicate` or the `null` keys of a dataset; needs no driver."""
     types = {column.name: long_name(column.type) for column in dataset.columns}
     table = sa.table(dataset.source_table, schema=inspected_schema(of))
     query: sa.Select[Any]

@@ -1,4 +1,4 @@
-"""What SQLAlchemy reflects of a table, where that is not all or not quite what the database has."""
+"""Corrects what SQLAlchemy reflects of a table, where that is incomplete or wrong."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ NULL = "\\N"
 
 
 class RowWriter:
-    """Write rows as long as every value fits; from the first misfit on, only count what does not."""
+    """Write rows as long as every value fits; after the first misfit, only count misfits."""
 
     def __init__(self, columns: Sequence[str], encoders: Sequence[Encoder]) -> None:
         self._columns, self._encoders = columns, encoders
         self.misfits: Counter[tuple[str, Reason]] = Counter()
 
     def lines(self, rows: Iterable[Sequence[Any]]) -> bytes:
-        """Return the rows' lines in UTF-8; nothing once a value did not fit."""
+        """Return the rows' lines in UTF-8; nothing after a value that did not fit."""
         if not self.misfits:
             try:
                 return "".join(map(self._line, rows)).encode()

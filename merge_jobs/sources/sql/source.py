@@ -1,7 +1,6 @@
 """A producer that is not PostgreSQL, through its SQLAlchemy dialect: streamed, in constant memory.
 
-What differs by database is in dialects.py, what their errors mean in driver_errors.py, how values are written in
-values/.
+dialects.py has the differences between databases, driver_errors.py the meaning of their errors, values/ writes values.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class NoSnapshot(SourceMismatch):
 
 
 class ValuesCut(SourceMismatch):
-    """The source's server cuts values, or gives NULL for those that are too long, so that they are not what rows have.
+    """The source's server cuts values, or returns NULL for values that are too long.
 
     Raise max_allowed_packet and group_concat_max_len on the server, or correct the view.
     """
@@ -137,7 +136,7 @@ class SqlAlchemySource:
         return rows
 
     def cancel(self) -> None:
-        """Do nothing: reading stops at the next write, as the pipe has lost its reader by then."""
+        """Do nothing: reading stops at the next write, because the pipe has no reader any more."""
         # Reading stops at the next write: the pipe has lost its reader by then.
         return
 
@@ -205,7 +204,7 @@ class SqlAlchemySource:
         return any(sign in kind for kind in kinds for sign in LONG)
 
     def _read(self, dataset: Dataset, statement: sa.Select[*tuple[Any, ...]]) -> Iterator[Sequence[sa.Row[Any]]]:
-        """Yield the rows in parts. Raises for what the driver cannot read, and for what the server cut."""
+        """Yield the rows in parts. Raises errors for values that the driver cannot read, or that the server has cut."""
         with self._translate_errors(dataset):
             at_once = LONG_ROWS_AT_ONCE if self._has_long_values(dataset) else ROWS_AT_ONCE
             streamed = self._session.execution_options(stream_results=True, max_row_buffer=at_once)
@@ -225,13 +224,13 @@ class SqlAlchemySource:
             self._check_settings(dataset)
 
     def _settings_now(self) -> Mapping[str, Any]:
-        """Return the settings of the session by which values are computed and written, and rows selected."""
+        """Return the session's settings that affect how values are computed and written, and rows selected."""
         if self._dialect.settings is None:
             return {}
         return dict(self._session.exec_driver_sql(self._dialect.settings).mappings().one())
 
     def _check_settings(self, dataset: Dataset) -> None:
-        """Raise SettingRefused if a function of the producer's has changed a setting while rows were read."""
+        """Raise SettingRefused if a function of the producer has changed a setting while rows were read."""
         now = self._settings_now()
         changed = [name for name, value in self._settings.items() if now.get(name) != value]
         if changed:
@@ -257,7 +256,7 @@ class SqlAlchemySource:
         return of_sqlite or isinstance(original, UnicodeDecodeError)
 
     def _undecoded(self, dataset: Dataset) -> Mapping[tuple[str, Reason], int | None]:
-        """Count the texts that are no UTF-8, by column. The driver's text of the error shows one of them."""
+        """Count the texts that are not UTF-8, by column; the driver's error text contains one of them."""
         if self.place.kind is not SourceKind.SQLITE:
             return {("", Reason(*INVALID_UTF8)): None}
         counts: Counter[tuple[str, Reason]] = Counter()
@@ -289,7 +288,7 @@ def _no_connection(error: Exception, kind: SourceKind) -> tuple[str, str, bool]:
 
 
 def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
-    """Return what writes the values that a driver gives for its type `of` into a column of the type named."""
+    """Return the function that writes values of the driver's type `of` into a column of the named type."""
     encode = encoder(type_name)
     if isinstance(of, SINGLE_PRECISION):
         return single_precision(encode, type_name)
@@ -299,7 +298,7 @@ def _encoder(type_name: str, of: sa.types.TypeEngine[Any]) -> Encoder:
 
 
 def select_text(of: Database, dataset: Dataset) -> str:
-    """Return the statement that reads a dataset, in its database's dialect; needs no driver."""
+    """Return the query that reads a dataset, in its database's SQL; needs no driver."""
     dialect = URL.create(DIALECTS[of.kind].driver).get_dialect()()
     return str(_select(dataset, inspected_schema(of)).compile(dialect=dialect))
 
@@ -311,7 +310,7 @@ def _select(dataset: Dataset, schema: str | None, narrow: frozenset[str] = froze
 
 
 def _whole(name: str) -> sa.ColumnElement[Any]:
-    """Return a FLOAT of MySQL as a double: as itself the server sends six digits of it."""
+    """Return a FLOAT of MySQL as a double; otherwise the server sends only six digits of it."""
     return sa.column(name).op("+")(sa.literal_column("0e0"))
 
 

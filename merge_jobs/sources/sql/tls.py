@@ -1,4 +1,4 @@
-"""TLS by the drivers of databases that are not PostgreSQL, as far as each driver has it."""
+"""TLS with the drivers of databases that are not PostgreSQL, as far as each driver supports it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_KEY = b"none"
 
 
 class ClearTextRefused(Exception):
-    """A server asked for the password in clear text, or encrypted by a key that it had just sent, without TLS."""
+    """Without TLS, a server asked for the password in clear text, or encrypted by a key that it had just sent."""
 
 
 def driver_arguments(place: ConnectionInfo, where: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _guarded_plugins() -> dict[bytes, type]:
 
 
 class _Guard:
-    """A way to log in; PyMySQL makes one for each connection and calls `authenticate`."""
+    """A login method; PyMySQL creates one for each connection and calls `authenticate`."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -164,7 +164,7 @@ class _Sha256(_Guard):
 
 
 class _CachingSha2(_Guard):
-    """A proof without the password is enough while the server remembers the user; else it wants the password."""
+    """A proof without the password is enough while the server knows the user; otherwise it needs the password."""
 
     def authenticate(self, packet: Any) -> Any:
         from pymysql._auth import caching_sha2_password_auth

@@ -1,4 +1,4 @@
-"""Applying a delta: the same few statements for every strategy, live or forensic, each with an exact row count."""
+"""Applies a delta: the same few statements for every strategy, live or forensic, each with an exact row count."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL_TABLE = 100  # up to so many rows a table may lose any part of them
 
 @dataclass(frozen=True)
 class Delta:
-    """How many keys the table ds_delta has of each kind."""
+    """The number of keys of each kind in the table ds_delta."""
 
     new: int
     changed: int
@@ -41,7 +41,7 @@ def open_rows(tables: DatasetTables) -> int:
 
 
 def set_work_memory(tables: DatasetTables) -> None:
-    """Let the comparison have what a hash of the staged rows takes, within bounds: many streams share a server."""
+    """Give the comparison the memory for a hash of the staged rows, within limits: streams share the server."""
     values = {"schema": tables.store.place.schema, "table": tables.staging_name}
     wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
     memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
@@ -49,7 +49,7 @@ def set_work_memory(tables: DatasetTables) -> None:
 
 
 def measured_delta(tables: DatasetTables) -> Delta:
-    """Return the counts of what ds_delta holds."""
+    """Return the counts of ds_delta."""
     tables.run("dataset.analyze_delta")
     row = tables.run("dataset.measure_delta").fetchone()
     assert row is not None
@@ -63,9 +63,9 @@ def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_f
 
 
 def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
-    """Bring the merge table, which has `before` rows, to the staged ones.
+    """Bring the merge table, which has `before` rows, in line with the staged rows.
 
-    Raises StoreMismatch if a statement met other rows than the delta.
+    Raises StoreMismatch if a statement affected other rows than the delta's.
     """
     began = time.monotonic()
     if delta.size < before * SMALL_DELTA:

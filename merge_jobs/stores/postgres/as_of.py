@@ -1,4 +1,4 @@
-"""The functions that tell what a forensic merge table looked like at a batch, or at a time."""
+"""The functions that show a forensic merge table as it was at a batch, or at a time."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ KIND = "as-of"
 
 
 def keep_functions(tables: DatasetTables) -> None:
-    """Make the functions where they are missing, or give back other columns than the model's. The caller commits.
+    """Create the functions if they are missing or return other columns than the model's. The caller commits.
 
-    Raises StoreMismatch if the name is taken, or if something that uses the functions is in the way of a change.
+    Raises StoreMismatch if the name is taken, or if something that uses the functions prevents the change.
     """
     if tables.milestoning is not Milestoning.FORENSIC:
         return
-    standing = described(tables, tables.merge_name)
-    assert standing is not None
+    existing = described(tables, tables.merge_name)
+    assert existing is not None
     session = tables.store.session
-    parts = parts_of(tables, standing.columns, lambda part: part.as_string(session))
+    parts = parts_of(tables, existing.columns, lambda part: part.as_string(session))
     comment = _comment(tables, [parts[part].as_string(session) for part in ("returned", "at_batch", "at_time")])
     if _comments(tables) == [comment, comment]:
         return
@@ -46,7 +46,7 @@ def keep_functions(tables: DatasetTables) -> None:
     _replace(tables, parts["function"], make)
 
 
-def standing_functions(tables: DatasetTables) -> list[str | None]:
+def existing_functions(tables: DatasetTables) -> list[str | None]:
     """Return the comments of the functions, which hold their definitions. Raises NotOurs if one is not ours."""
     return _comments(tables)
 

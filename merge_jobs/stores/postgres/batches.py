@@ -1,4 +1,4 @@
-"""The batches of a stream and their tables: started, ingested, committed or failed, and what a run left behind.
+"""The batches of a stream and their tables: started, ingested, committed or failed, and the results of runs.
 
 Each function says whether it ends the transaction; a batch row changes only for the attempt that wrote it.
 """
@@ -29,7 +29,7 @@ KEPT_FOR = "400 days"
 
 
 class BatchStatus(Enum):
-    """How far a batch has come."""
+    """The states of a batch."""
 
     STARTED = "started"
     INGESTED = "ingested"
@@ -39,10 +39,10 @@ class BatchStatus(Enum):
 
 @dataclass(frozen=True)
 class Staged:
-    """A dataset of a batch that has been read: by which strategy and why, how many rows, in how many seconds.
+    """A dataset of a batch that has been read: its strategy and the reason, its rows, its seconds.
 
     `rows` are the source's, `staged` those of them that were read. `map_kind` and `guard` are of the row map that
-    this batch leaves; an `audit` compares the map that was there with what it finds.
+    this batch makes; an `audit` compares the map before with what it finds.
     """
 
     strategy: str
@@ -57,11 +57,11 @@ class Staged:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that this job is at.
+    """The batch that this job works on.
 
-    `source_position` is where the source stood when it was read; `accept_source` that it may stand further back than
-    the last batch's. `staged_map_rows` has by dataset how many rows its unlogged staged map has: a server that empties
-    unlogged tables need not say so.
+    `source_position` is the source's position when it was read; `accept_source` allows one behind the last batch's.
+    `staged_map_rows` has the number of rows of the unlogged staged map, by dataset: a server that empties unlogged
+    tables may not report it.
     """
 
     batch_id: int
@@ -80,7 +80,7 @@ class Batch:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What the row keeps so that another job can go on, and of where its rows come from."""
+        """What the row stores for another job to continue, and about the origin of its rows."""
         state: dict[str, Any] = {
             "attempt": self.attempt,
             "schema": self.fingerprint,
@@ -116,14 +116,14 @@ def last_batch(store: MergeStore) -> int:
 
 
 def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
-    """Return the result that a run has reached already; None if it has none that holds."""
+    """Return the result that a run has reached already; None if it has no valid one."""
     values = {"key": store.stream.key, "run_id": run_id}
     row = store.run("batches.result_of_run", values, **_tables(store, "counter", "metrics")).fetchone()
     return None if row is None or row[1] is None else result_from_dict(row[1])
 
 
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
-    """Begin a batch; one left under this id by a job that died or failed is begun again. Commits."""
+    """Begin a batch; one that a dead or failed job left under this id is begun again. Commits."""
     of = {"key": store.stream.key, "batch_id": batch_id}
     accepted = bool(store.value("batches.source_is_accepted", of, **_tables(store, "metrics")))
     batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)
@@ -134,14 +134,14 @@ def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
 
 
 def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:
-    """Return the status and the run of the batch of this id, unless it is committed."""
+    """Return the status and the run of the batch with this id, unless it is committed."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
     return None if row is None else (BatchStatus(row[0]), row[1])
 
 
 def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> None:
-    """Take an open batch back to its start, with the schema of the model as it is now, and the source as it is now.
+    """Reset an open batch to its start, with the schema of the current model and the current source.
 
     The caller commits.
     """
@@ -152,7 +152,7 @@ def reset(store: MergeStore, batch_id: int, run_id: str, model_commit: str | Non
 
 
 def source_position(store: MergeStore, batch_id: int) -> dict[str, Any] | None:
-    """Return where the source stood when a committed batch was read; None where that is not known."""
+    """Return the source's position when a committed batch was read; None if it is not known."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     position: dict[str, Any] | None = store.value("batches.source_position", values, **_tables(store, "metrics"))
     return position
@@ -165,7 +165,7 @@ def move_position(store: MergeStore, batch: Batch, last_batch: int) -> None:
 
 
 def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
-    """Return the batch of this id if another job has left it ingested."""
+    """Return the batch with this id if another job has left it ingested."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     row = store.run("batches.open_batch", values, **_tables(store, "metrics")).fetchone()
     if row is None or BatchStatus(row[0]) is not BatchStatus.INGESTED:
@@ -195,9 +195,9 @@ def take_over(store: MergeStore, batch: Batch, run_id: str, model_commit: str | 
 
 
 def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[datetime, datetime]:
-    """Return the time that the batch's versions hold from, and the time by the merge store's clock.
+    """Return the time from which the batch's versions are valid, and the time by the merge store's clock.
 
-    `taken` is when the snapshot was taken, by the clock of the source.
+    `taken` is the time of the snapshot by the clock of the source.
     """
     values = {"key": store.stream.key, "last_batch": last_batch, "taken": taken}
     row = store.run("batches.valid_time", values, **_tables(store, "metrics")).fetchone()
@@ -207,13 +207,13 @@ def valid_time(store: MergeStore, taken: datetime, last_batch: int) -> tuple[dat
 
 
 def stats_reset(store: MergeStore) -> str | None:
-    """Return when the merge store's statistics began: a crash, which empties unlogged tables, resets them."""
+    """Return the start of the merge store's statistics: a crash, which empties unlogged tables, resets them."""
     since = store.value("batches.store_stats_reset")
     return None if since is None else str(since.isoformat())
 
 
 def mark_ingested(store: MergeStore, batch: Batch) -> None:
-    """Record that everything is staged, so that another job can go on from here; commits, with the staging."""
+    """Record that everything is staged, so that another job can continue from here; commits, with the staging."""
     names_of = ("batch_id", "state", "snapshot_time", "strategy", "attempt")
     _one_row(store, "batches.batch_ingested", _values(store, batch, *names_of))
     store.commit()
@@ -238,14 +238,14 @@ def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts:
 
 
 def remove(store: MergeStore, batch: Batch) -> None:
-    """Take back a batch that found nothing. The caller commits."""
+    """Remove a batch that found nothing. The caller commits."""
     _one_row(store, "batches.batch_removed", _values(store, batch, "batch_id", "attempt"))
 
 
 def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
-    """Write down that the source was looked at; `batch_id` is the last committed one. The caller commits.
+    """Record that the source was read; `batch_id` is the last committed batch. The caller commits.
 
-    Beside the result stand the reference checks that were judged: the next batch then looks at what changed only.
+    The checked references are recorded with the result: the next batch then only checks what has changed.
     """
     values = {
         "key": store.stream.key,
@@ -257,7 +257,7 @@ def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
 
 
 def references_held(store: MergeStore) -> dict[str, Any]:
-    """Return the references that the last look at the source judged, as `Stream.references` has them."""
+    """Return the references that the last run has checked, in the form of `Stream.references`."""
     return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
 
 
@@ -269,9 +269,9 @@ def mark_failed(
     rejected: RejectedKeys | None,
     said: str | None = None,
 ) -> None:
-    """Write down why a batch failed, unless it is committed or no longer this job's. Commits.
+    """Record why a batch failed, unless it is committed or no longer this job's. Commits.
 
-    `said` is what a producer's server said: data, for people who may see it.
+    `said` is the text of a producer's server: data, for people who may see it.
     """
     values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable, "said": said}
     ours = store.run("batches.batch_failed", values, **_tables(store, "metrics")).rowcount == 1

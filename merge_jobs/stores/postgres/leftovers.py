@@ -1,7 +1,7 @@
 """Staging tables and row maps that no batch needs any more: dropped as soon as no other session reads them.
 
-A batch never waits for a lock on such a table. It makes its tables under names that are free; a table that is still
-read, by pg_dump for instance, stays until a later batch, `merge-job tables` or `merge-job reset` gets the lock at once.
+A batch never waits for a lock on such a table. It creates its tables under free names; a table that is still read, by
+pg_dump for example, stays until a later batch, `merge-job tables` or `merge-job reset` gets the lock at once.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LEFT = (
 
 @dataclass(frozen=True)
 class LeftoverStep:
-    """A table to drop, or a row map to be given its usual name."""
+    """A table to drop, or a row map to rename to its usual name."""
 
     dataset: str
     table: str
@@ -49,28 +49,28 @@ class LeftoverStep:
 def names_for_batch(store: MergeStore, new: Iterable[str]) -> dict[str, TableNames]:
     """Drop what earlier batches left, and choose free names for the tables of the next batch. May commit.
 
-    Returns the names by dataset. `new` are the datasets without a merge table, whose row map is made under a name of
-    its own. Raises StoreMismatch if a usual name is taken by a table that is not ours,
-    and TablesHeld if other sessions read all tables of a kind.
+    Returns the names by dataset. `new` are the datasets without a merge table; their row map gets another name.
+    Raises StoreMismatch if a usual name is taken by a table that is not ours, and TablesHeld if other sessions read
+    all tables of a kind.
     """
-    standing, current = _standing(store), row_maps.current_tables(store)
-    done = take(store, list(_steps(store.stream, standing, current)))
+    existing, current = _existing_tables(store), row_maps.current_tables(store)
+    done = take(store, list(_steps(store.stream, existing, current)))
     if done:
         log.info("%s: %s", store.stream, "; ".join(map(str, done)))
-        standing, current = _standing(store), row_maps.current_tables(store)
+        existing, current = _existing_tables(store), row_maps.current_tables(store)
     is_new = set(new)
-    return {of.name: _free_names(of, standing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
+    return {of.name: _free_names(of, existing, current.get(of.name), of.name in is_new) for of in _datasets(store)}
 
 
 def drop_staged(tables: DatasetTables) -> None:
-    """Drop the staging table and the staged map, which this transaction has made: nobody else can see them."""
+    """Drop the staging table and the staged map of this transaction: nobody else can see them."""
     store = tables.store
     made = [store.table(name) for name in (tables.staging_name, tables.staged_map_name)]
     store.run("leftovers.drop", tables=sql.SQL(", ").join(made))
 
 
 def drop_leftovers(store: MergeStore) -> None:
-    """Drop the tables that the batch which is committed needs no more, as far as nobody reads them. Commits."""
+    """Drop the tables that the committed batch does not need any more, if nobody reads them. Commits."""
     planned = list(steps(store))
     done = take(store, planned)
     left = [step for step in planned if step not in done]
@@ -79,18 +79,18 @@ def drop_leftovers(store: MergeStore) -> None:
 
 
 def steps(store: MergeStore) -> Iterator[LeftoverStep]:
-    """Yield what to do with the tables under the names of the stream's datasets."""
-    yield from _steps(store.stream, _standing(store), row_maps.current_tables(store))
+    """Yield the steps for the tables under the names of the stream's datasets."""
+    yield from _steps(store.stream, _existing_tables(store), row_maps.current_tables(store))
 
 
 def steps_for_all(store: MergeStore) -> Iterator[LeftoverStep]:
-    """Yield the same for all tables of the stream, by their comments: also of datasets that left the model."""
+    """Yield the steps for all tables of the stream, by their comments: also of datasets that left the model."""
     rows = store.run("reset.tables_of_ours", {"schema": store.place.schema}).fetchall()
     yield from _steps(store.stream, dict(rows), row_maps.current_tables(store))
 
 
 def take(store: MergeStore, planned: Sequence[LeftoverStep]) -> list[LeftoverStep]:
-    """Take the steps for which no lock is waited; return those. Commits; the caller has nothing to commit."""
+    """Perform the steps that need not wait for a lock; return those. Commits; the caller has nothing to commit."""
     done: list[LeftoverStep] = []
     for start in range(0, len(planned), AT_ONCE):
         some = planned[start : start + AT_ONCE]
@@ -102,7 +102,7 @@ def take(store: MergeStore, planned: Sequence[LeftoverStep]) -> list[LeftoverSte
 
 
 def _taken(store: MergeStore, some: Sequence[LeftoverStep]) -> bool:
-    """Take the steps in one transaction, all of them or none."""
+    """Perform the steps in one transaction, all of them or none."""
     try:
         store.run("leftovers.do_not_wait")
         dropped = [store.table(step.table) for step in some if step.usual is None]
@@ -133,20 +133,20 @@ def _staged_maps(stream: Stream, dataset: str) -> list[str]:
     return [names.row_map_staging_table(stream.platform_name, stream.store.name, dataset, number) for number in numbers]
 
 
-def _standing(store: MergeStore) -> dict[str, str | None]:
+def _existing_tables(store: MergeStore) -> dict[str, str | None]:
     """Return the tables under any name that these kinds can have, each with its comment."""
     every = [
         name
         for of in _datasets(store)
         for name in (of.usual_map_name, *_stagings(store.stream, of.name), *_staged_maps(store.stream, of.name))
     ]
-    return dict(store.run("leftovers.standing", {"schema": store.place.schema, "names": every}).fetchall())
+    return dict(store.run("leftovers.existing_tables", {"schema": store.place.schema, "names": every}).fetchall())
 
 
-def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[LeftoverStep]:
-    """Yield drops first, then renames: a map may get its usual name only when the older one is gone."""
+def _steps(stream: Stream, existing: Mapping[str, str | None], current: Mapping[str, str]) -> Iterator[LeftoverStep]:
+    """Yield drops first, then renames: a map can only get its usual name after the older one is dropped."""
     renamed = []
-    for table, comment in standing.items():
+    for table, comment in existing.items():
         owner = parsed_comment(comment)
         dataset = str(owner.get("dataset"))
         if (owner.get("platform"), owner.get("stream")) != (stream.platform_name, stream.key):
@@ -156,25 +156,25 @@ def _steps(stream: Stream, standing: Mapping[str, str | None], current: Mapping[
             yield LeftoverStep(dataset, table)
         elif owner.get("kind") == "map":
             usual = names.row_map_table(stream.platform_name, stream.store.name, dataset)
-            if table != usual and _is_ours_or_free(usual, standing, owner):
+            if table != usual and _is_ours_or_free(usual, existing, owner):
                 renamed.append(LeftoverStep(dataset, table, usual))
     yield from renamed
 
 
-def _is_ours_or_free(name: str, standing: Mapping[str, str | None], owner: Mapping[str, object]) -> bool:
-    return name not in standing or parsed_comment(standing[name]) == owner
+def _is_ours_or_free(name: str, existing: Mapping[str, str | None], owner: Mapping[str, object]) -> bool:
+    return name not in existing or parsed_comment(existing[name]) == owner
 
 
-def _free_names(of: DatasetTables, standing: Mapping[str, str | None], in_use: str | None, is_new: bool) -> TableNames:
+def _free_names(of: DatasetTables, existing: Mapping[str, str | None], in_use: str | None, is_new: bool) -> TableNames:
     stream = of.store.stream
-    staging = _free(of, _stagings(stream, of.name), standing, "staging")
+    staging = _free(of, _stagings(stream, of.name), existing, "staging")
     staged_maps = _staged_maps(stream, of.name)
     if is_new:
-        row_map = _free(of, [of.usual_map_name, *staged_maps], standing, "map")
+        row_map = _free(of, [of.usual_map_name, *staged_maps], existing, "map")
         staged_maps = [name for name in staged_maps if name != row_map]
     else:
         row_map = in_use or of.usual_map_name
-    staged_map = _free(of, staged_maps, standing, "map")
+    staged_map = _free(of, staged_maps, existing, "map")
     return TableNames(
         None if staging == of.staging_name else staging,
         None if staged_map == of.staged_map_name else staged_map,
@@ -182,11 +182,11 @@ def _free_names(of: DatasetTables, standing: Mapping[str, str | None], in_use: s
     )
 
 
-def _free(of: DatasetTables, wanted: Sequence[str], standing: Mapping[str, str | None], kind: str) -> str:
+def _free(of: DatasetTables, wanted: Sequence[str], existing: Mapping[str, str | None], kind: str) -> str:
     for name in wanted:
-        if name not in standing:
+        if name not in existing:
             return name
-        check_owner(of, name, standing[name], kind)
+        check_owner(of, name, existing[name], kind)
     raise TablesHeld(
         f"{of.where}: tables {wanted[0]} to {wanted[-1]}",
         f"no batch needs them any more, and none can be dropped: held by {readers(of.store, wanted)}",

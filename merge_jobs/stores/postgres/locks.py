@@ -1,10 +1,10 @@
-"""Locks of a server: room for those of a batch, known before it needs them, and exclusive ones in short tries.
+"""Locks of a server: room for those of a batch, checked before it needs them, and exclusive ones in short tries.
 
 A server keeps the locks of all sessions in one table. Its size is max_locks_per_transaction x (max_connections +
 max_prepared_transactions), and somewhat more. A transaction on many tables can fill it: error 53200 in any session.
 
-Whoever asks for a table while another session waits for an exclusive lock on it waits behind that session. So one long
-reader would block all other readers for as long as the job waits: the job asks for a moment only, again and again.
+A session that asks for a table waits behind a session that waits for an exclusive lock on it. So one long reader would
+block all other readers while the job waits: the job asks for a moment only, again and again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go fir
 
 @dataclass(frozen=True)
 class LockRoom:
-    """Locks that the server promises room for, that it really has room for, and max_locks_per_transaction."""
+    """Locks for which the server promises room, and really has room, and max_locks_per_transaction."""
 
     slots: int
     capacity: int
@@ -89,7 +89,7 @@ def _check(where: str, found: Sequence[int], needed: int, certain: int, what: st
 
 
 def lock_tries(seconds: float) -> Iterator[tuple[int, bool]]:
-    """Yield for each try its lock timeout in milliseconds, and whether it is the last one within so many seconds.
+    """Yield for each try its lock timeout in milliseconds, and whether it is the last one within that many seconds.
 
     Raises Ended if the job is asked to end in a pause.
     """

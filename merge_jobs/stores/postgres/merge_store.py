@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
 import uuid
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.model.sql_types import BUILT_IN_TYPES, base_type
+from config_schema.sql.locks import lock_number, stream_lock
 from merge_jobs.database.connections import (
     ConnectionInfo,
     connect,
@@ -25,6 +25,7 @@ from merge_jobs.database.connections import (
 )
 from merge_jobs.database.pooling import check_may_lock, release
 from merge_jobs.errors import BatchLost, StreamBusy, TypeOfAnother
+from merge_jobs.process.progress import Progress
 from merge_jobs.sql import execute
 from merge_jobs.stream import Stream
 
@@ -36,32 +37,34 @@ class MergeStore:
     """One session on the merge store of a stream. Used as a context it is closed at the end, with a rollback."""
 
     def __init__(self, place: ConnectionInfo, stream: Stream, run_id: str, lock_seconds: int = LOCK_SECONDS) -> None:
-        self.place, self.stream = place, stream
+        self.place, self.stream, self.run_id = place, stream, run_id
+        self.progress = Progress()
         self.where = f"merge store {place}"
         title = names.merge_session(stream.platform_name, stream.key, run_id)
         self._title = title
         self._types: dict[str, tuple[str | None, str | None]] = {}
         self.session = connect(place, title, self.where, lock_seconds)
+        self.session.expect_tables(place.schema, _tables_of(stream))
         self._lock_number = stream_lock(place.schema, stream.platform_name, stream.key)
 
     def run(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Cursor:
-        """Run the statement `file.name`. A failure rises as psycopg2.Error: the edge of the job words it."""
+        """Run the statement `file.name`. Raises psycopg2.Error, which the edge of the job translates."""
         cursor = self.session.cursor()
         execute(cursor, name, parts, values or {})
         return cursor
 
     def value(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> Any:
-        """Return the first column of the first row that a statement gives."""
+        """Return the first column of the first row of a statement."""
         row = self.run(name, values, **parts).fetchone()
         return None if row is None else row[0]
 
     def type_text(self, text: str) -> sql.SQL:
-        """Return a type of the model as a statement has to name it: one of an extension with its schema."""
+        """Return a type of the model as a statement must name it: a type of an extension with its schema."""
         schema = self._of_type(text)[0]
         return sql.SQL(text if schema is None else f"{schema}.{text}")
 
     def equals(self, text: str) -> sql.SQL:
-        """Return the operator by which two values of a model's type are the same key."""
+        """Return the operator that compares two values of a key of the model's type."""
         schema = self._of_type(text)[1]
         return sql.SQL("=" if schema is None else f"OPERATOR({schema}.=)")
 
@@ -95,9 +98,9 @@ class MergeStore:
         self.session.rollback()
 
     def lock_stream(self, wait: float) -> None:
-        """Hold the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
+        """Lock the stream until the session ends. Raises StreamBusy naming the holder after `wait` seconds.
 
-        Raises PoolingRefused if a pooler stands between that keeps no server process for the session.
+        Raises PoolingRefused if a pooler in between keeps no server process for the session.
         """
         if self.session.pooled:
             self._check_pool()
@@ -121,7 +124,7 @@ class MergeStore:
             )
 
     def close(self) -> None:
-        """Release the stream's lock where a pooler would keep it, and close the session."""
+        """Release the stream's lock if a pooler would keep it, and close the session."""
         if self.session.pooled and self.session.locked_to is not None and not self.session.closed:
             # Where the pooler does not reset a session that has ended, its lock would stay.
             with contextlib.suppress(psycopg2.Error, StreamFactoryError):
@@ -153,11 +156,12 @@ class MergeStore:
         )
 
 
-def stream_lock(schema: str, platform: str, stream: str) -> int:
-    """Return the number of the lock that a job on the stream holds."""
-    return lock_number(f"{schema}/{platform}/{stream}")
+def _tables_of(stream: Stream) -> list[str]:
+    """Return the tables of the platform and of the stream's datasets that a batch comes to, where they are there."""
+    platform, store = stream.platform_name, stream.store.name
+    kinds = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
+    of_datasets = (kind(platform, store, one.name) for one in stream.datasets for kind in _KINDS)
+    return [*(kind(platform) for kind in kinds), *of_datasets]
 
 
-def lock_number(name: str) -> int:
-    """Return the number of an advisory lock: 64 bits of a hash of its name."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+_KINDS = (names.merge_table, names.row_map_table)

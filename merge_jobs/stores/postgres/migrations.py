@@ -1,24 +1,25 @@
-"""The batch tables of a platform, brought to the version that this job wants, as config_schema.sql.upgrade does it."""
+"""Brings the batch tables of a platform to the version that this job wants, with config_schema.sql.upgrade."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from config_schema.sql import upgrade
 from config_schema.sql.upgrade import ControlDatabase
-from config_schema.sql.versions import Part, Standing
+from config_schema.sql.versions import Part, TablesVersion
+from merge_jobs.database.session import Session
 from merge_jobs.process import shutdown
-from merge_jobs.stores.postgres.component_rights import component_rights
+from merge_jobs.stores.postgres.component_rights import component_rights_in
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 log = logging.getLogger(__name__)
 
 
-def standing(store: MergeStore) -> Standing:
+def tables_version(store: MergeStore) -> TablesVersion:
     """Return which migrations the platform's batch tables have, in one round trip. Ends no transaction."""
-    return upgrade.standing(_database(store), Part.BATCHES)
+    return upgrade.tables_version(_of_store(store), Part.BATCHES)
 
 
 def run_missing_migrations(store: MergeStore) -> None:
@@ -26,19 +27,40 @@ def run_missing_migrations(store: MergeStore) -> None:
 
     Raises TablesTooOld where the login may not, TablesTooNew, or TablesOfAnother.
     """
-    found = standing(store)
-    found.check_owner(store.where)  # who owns a table has their triggers called by who writes to it
-    run = upgrade.upgrade(_database(store), found)
+    _run_missing(_of_store(store), store.session)
+
+
+def run_missing_in(session: Session, where: str, platform: str, schema: str) -> None:
+    """Do the same in a session that is of no stream: `platform` is the derived name."""
+    _run_missing(_database(session, where, platform, schema, session.commit, session.rollback), session)
+
+
+def _run_missing(database: ControlDatabase, session: Session) -> None:
+    found = upgrade.tables_version(database, Part.BATCHES)
+    found.check_owner(database.where)  # who owns a table has their triggers called by who writes to it
+    run = upgrade.upgrade(database, found)
     for migration in run:
-        log.info("%s: migration %s run", store.where, migration)
+        log.info("%s: migration %s run", database.where, migration)
     if run:
-        component_rights(store).grant_lacking()
-    store.commit()
+        component_rights_in(session, database.platform, database.schema).grant_lacking()
+    database.commit()
 
 
-def _database(store: MergeStore) -> ControlDatabase:
+def _of_store(store: MergeStore) -> ControlDatabase:
+    of = store.where, store.stream.platform_name, store.place.schema
+    return _database(store.session, *of, store.commit, store.rollback)
+
+
+def _database(
+    session: Session,
+    where: str,
+    platform: str,
+    schema: str,
+    commit: Callable[[], None],
+    rollback: Callable[[], None],
+) -> ControlDatabase:
     def run(query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with store.session.cursor() as cursor:
+        with session.cursor() as cursor:
             cursor.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
@@ -46,5 +68,4 @@ def _database(store: MergeStore) -> ControlDatabase:
         shutdown.pause(seconds)
         shutdown.check()
 
-    platform, schema = store.stream.platform_name, store.place.schema
-    return ControlDatabase(store.where, platform, schema, run, store.commit, store.rollback, pause)
+    return ControlDatabase(where, platform, schema, run, commit, rollback, pause)

@@ -1,6 +1,6 @@
-"""Row maps: what the merge store knows of the source's rows. A table for each dataset, and a line on each of them.
+"""Row maps: what the merge store knows of the source's rows. A table for each dataset, and a row that describes it.
 
-A map changes in the transaction that changes the merge table, so that it is always the map of what is merged.
+A map changes in the transaction that changes the merge table, so it always describes what is merged.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from merge_jobs.stores.postgres.tables import DatasetTables, ownership
 
 
 class MapKind(Enum):
-    """What a map tells rows apart by; the value is the strategy that reads it."""
+    """By what a map distinguishes rows; the value is the strategy that reads it."""
 
     VERSIONS = "version_diff"
     KEY_HASHES = "key_hash_diff"
 
     @property
     def words(self) -> str:
-        """The strategy as people call it."""
+        """The name of the strategy for people."""
         return {MapKind.VERSIONS: "version diff", MapKind.KEY_HASHES: "key-hash diff"}[self]
 
 
 @dataclass(frozen=True)
 class RowMap:
-    """The line on a dataset's map: `batch_id` is the batch that it was made or changed by.
+    """The row that describes a dataset's map: `batch_id` is the batch that made or changed it.
 
-    `kind` is None where there is no map to go by: none was made, or its table is gone, which `is_lost` says.
-    `full_at` is when all rows were last compared; `distrusted` says why strategies are off.
+    `kind` is None if there is no valid map: none was made, or its table is gone (`is_lost`). `full_at` is when all
+    rows were last compared; `distrusted` says why strategies are off.
     """
 
     kind: MapKind | None
@@ -50,13 +50,13 @@ class RowMap:
 
     @property
     def rows(self) -> int | None:
-        """How many rows the map has to have; None for one that an older job made."""
+        """The number of rows that the map must have; None for a map of an older job."""
         rows = self.guard.get("rows")
         return None if rows is None else int(rows)
 
 
 def find(tables: DatasetTables) -> RowMap | None:
-    """Return the line on the dataset's map; None if there is none."""
+    """Return the description of the dataset's map; None if there is none."""
     place = {"schema": tables.store.place.schema, "usual": tables.usual_map_name}
     row = tables.run("row_map.find", {**_line(tables), **place}).fetchone()
     if row is None:
@@ -78,7 +78,7 @@ def current_tables(store: MergeStore) -> dict[str, str]:
 
 
 def has_its_usual_name(store: MergeStore, dataset: str) -> None:
-    """Write down that the dataset's map was given its usual name. The caller commits."""
+    """Record that the dataset's map has its usual name again. The caller commits."""
     table = store.table(names.row_maps_table(store.stream.platform_name))
     values = {"key": store.stream.key, "dataset": dataset}
     store.run("leftovers.map_has_its_usual_name", values, row_maps=table)
@@ -90,7 +90,7 @@ def forget(tables: DatasetTables) -> None:
 
 
 def forget_lost(of: Iterable[DatasetTables]) -> tuple[str, ...]:
-    """Forget the maps whose tables are gone; return the names of these datasets. The caller commits."""
+    """Forget the maps of which the table is gone; return the names of these datasets. The caller commits."""
     lost = []
     for tables in of:
         known = find(tables)
@@ -101,21 +101,21 @@ def forget_lost(of: Iterable[DatasetTables]) -> tuple[str, ...]:
 
 
 def distrust(tables: DatasetTables, kind: MapKind, reason: str) -> None:
-    """Put the strategy of such maps off until it is trusted again. The caller commits."""
+    """Switch the strategy of such maps off until it is trusted again. The caller commits."""
     known = find(tables)
     of_others = {} if known is None else {k: why for k, why in known.distrusted.items() if k is not kind}
     tables.run("row_map.distrust", {**_line(tables), "reason": _written({**of_others, kind: reason})})
 
 
 def trust(tables: DatasetTables) -> None:
-    """Let every strategy in again. The caller commits."""
+    """Switch every strategy on again. The caller commits."""
     tables.run("row_map.distrust", {**_line(tables), "reason": None})
 
 
 def read_distrusted(text: str | None) -> dict[MapKind, str]:
-    """Read why strategies are off, from the column `distrusted`: a line for each, that of version diff without a name.
+    """Return why strategies are off, from the column `distrusted`: a line each, version diff's without a name.
 
-    A job that knows of version diff only reads it as the reason why that is off.
+    A job that knows only version diff reads the column as the reason for that.
     """
     found: dict[MapKind, str] = {}
     for line in (text or "").splitlines():
@@ -138,13 +138,13 @@ def create_map(tables: DatasetTables, kind: MapKind) -> None:
 
 
 def create_staged_map(tables: DatasetTables, kind: MapKind) -> None:
-    """Create an empty table for what is to change in the map."""
+    """Create an empty table for the changes of the map."""
     tables.run(f"{kind.value}.create_staged_map")
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
 
 def create_map_to_come(tables: DatasetTables, kind: MapKind) -> None:
-    """Create an empty map that is to become the map itself. It is logged, as it is not copied again."""
+    """Create an empty map that will become the map itself. It is logged, because it is not copied again."""
     tables.run(f"{kind.value}.create_map", map=tables.store.table(tables.staged_map_name))
     tables.run("row_map.comment_staged_map", comment=_comment(tables))
 
@@ -156,10 +156,10 @@ def finish(tables: DatasetTables, kind: MapKind, table: str) -> None:
 
 
 def save(tables: DatasetTables, staged: Staged, batch_id: int, table: str, *, full: bool) -> None:
-    """Write down what the map is now, and that it is in `table`. The caller commits.
+    """Record what the map is now, and that it is in `table`. The caller commits.
 
-    A job of an older version looks for a map under the usual name only. A map under another name has its kind where
-    such a job does not see it: the job finds that there is no map, and reads all rows.
+    A job of an older version looks for a map under the usual name only. The kind of a map under another name is
+    stored where such a job does not see it: the job finds no map, and reads all rows.
     """
     kind, guard = staged.map_kind, staged.guard
     if kind is not None and table != tables.usual_map_name:

@@ -1,4 +1,4 @@
-"""A dataset's tables in the merge store: their names, whose they are, and whether they fit the model."""
+"""A dataset's tables in the merge store: their names, their owners, and whether they fit the model."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*"
 
 @dataclass(frozen=True)
 class TableNames:
-    """The names of the tables that a batch makes beside the merge table; None means the usual name.
+    """The names of the tables that a batch creates beside the merge table; None means the usual name.
 
-    A table under a usual name may be one that no batch needs any more and that another session still reads.
+    A table under a usual name may be a leftover that another session still reads.
     """
 
     staging: str | None = None
@@ -43,7 +43,7 @@ class TableNames:
 
 @dataclass(frozen=True)
 class DatasetTables:
-    """A dataset on a merge store. `run` fills a statement's parts from the dataset's vocabulary."""
+    """A dataset on a merge store. `run` fills a statement's placeholders for the dataset."""
 
     store: MergeStore
     dataset: Dataset
@@ -74,7 +74,7 @@ class DatasetTables:
 
     @property
     def usual_map_name(self) -> str:
-        """The name of a row map that has no second one beside it."""
+        """The name of a row map without a second one beside it."""
         stream = self.store.stream
         return names.row_map_table(stream.platform_name, stream.store.name, self.name)
 
@@ -109,12 +109,12 @@ class DatasetTables:
         return composed(name, self.parts_of(name, extra), {})
 
     def text(self, name: str) -> str:
-        """Return the statement as a person would type it, without the comment above it: an error is one line."""
+        """Return the statement as a person would type it, without its comment: an error is one line."""
         lines = self.composed(name).as_string(self.store.session).split("\n")
         return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))
 
     def parts_of(self, name: str, extra: Mapping[str, sql.Composable]) -> dict[str, sql.Composable]:
-        """Return `extra`, completed by the dataset's own placeholders that the statement `file.name` wants."""
+        """Return `extra`, completed by the dataset's placeholders that the statement `file.name` needs."""
         ours = {part: self._parts[part] for part in statement(name).identifiers - extra.keys() if part in self._parts}
         return {**ours, **extra}
 
@@ -192,7 +192,7 @@ def _compared(column: str, type_name: str) -> sql.Composable:
 
 @dataclass(frozen=True)
 class DescribedTable:
-    """A table as it stands: the type of each column, and the comment."""
+    """A table as it is: the type of each column, and the comment."""
 
     columns: dict[str, str]
     comment: str | None
@@ -228,7 +228,7 @@ class TypeUnknown(CommandWrong):
 
 
 class MergeTableBroken(StoreMismatch):
-    """A merge table is not as merges leave it: its index or its batches are missing, or its rows do not add up.
+    """A merge table is not as merges leave it: its index or batches are missing, or its row counts do not match.
 
     Do what the error says: restore what is missing, or move the table away, and the stream is loaded again.
     """
@@ -249,7 +249,7 @@ def check_types(tables: DatasetTables) -> None:
 
 
 def create_staging(tables: DatasetTables) -> DescribedTable:
-    """Create an empty staging table, under a name that unneeded.names_for_batch has found to be free."""
+    """Create an empty staging table, under a name that names_for_batch has found to be free."""
     check_types(tables)
     tables.run("dataset.create_staging")
     tables.run("dataset.comment_staging", comment=sql.Literal(json.dumps(ownership(tables, "staging"))))
@@ -259,7 +259,7 @@ def create_staging(tables: DatasetTables) -> DescribedTable:
 
 
 def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
-    """Create an empty merge table without an index, with a comment that says whose it is."""
+    """Create an empty merge table without an index, with a comment that names its owner."""
     check_types(tables)
     match tables.milestoning:
         case Milestoning.LIVE:
@@ -274,26 +274,26 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
 
 def merge_table(tables: DatasetTables) -> DescribedTable | None:
     """Return the merge table; None if there is none yet. Raises StoreMismatch if it is not this stream's."""
-    standing = described(tables, tables.merge_name)
-    if standing is None:
+    existing = described(tables, tables.merge_name)
+    if existing is None:
         return None
-    refuse_another_owner(tables, standing)
+    refuse_another_owner(tables, existing)
     if not key_index_stands(tables):
         raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",
             f"its unique index {names.merge_key_index(tables.merge_name)} is missing or not valid",
             "Let merge-job tables make it again",
         )
-    return standing
+    return existing
 
 
-def refuse_another_owner(tables: DatasetTables, standing: DescribedTable) -> None:
+def refuse_another_owner(tables: DatasetTables, existing: DescribedTable) -> None:
     """Raise StoreMismatch if the merge table is not this stream's, or was made for another key."""
-    check_owner(tables, tables.merge_name, standing.comment, "merge")
+    check_owner(tables, tables.merge_name, existing.comment, "merge")
 
 
 def key_index_stands(tables: DatasetTables) -> bool:
-    """Return whether the merge table has the unique index of its key."""
+    """Return whether the merge table has the unique index on its key."""
     index, schema = names.merge_key_index(tables.merge_name), tables.store.place.schema
     wanted = {"schema": schema, "index": index, "table": tables.merge_name}
     return bool(tables.store.value("dataset.key_index_stands", wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from contextlib import closing, contextmanager
@@ -42,11 +43,12 @@ def test_the_tasks_stand_in_their_order_and_failures_reach_the_run(world):
     from airflow_plugin.settings import platform_settings
 
     dag = platform_dags(platform_settings("YellowLive"))["yellowlive_infrastructure"]
-    assert [task.task_id for task in dag.topological_sort()] == TASKS
-    assert dag.leaves == [dag.get_task("archive_retired")]
-    assert dag.get_task("archive_retired").upstream_task_ids == set(TASKS[:-1])
-    rules = {task.task_id: task.trigger_rule.value for task in dag.tasks}
-    assert [name for name in TASKS if rules[name] == "all_done"] == ["apply_grants", "collect_metrics"]
+    assert [task.task_id for task in dag.topological_sort()] == [*TASKS, "all_done"]
+    (last,) = dag.leaves
+    assert (last.task_id, last.trigger_rule.value) == ("all_done", "all_success")
+    assert last.upstream_task_ids == set(TASKS)
+    for before, task in itertools.pairwise(map(dag.get_task, TASKS)):
+        assert (task.upstream_task_ids, task.trigger_rule.value) == ({before.task_id}, "all_done")
     assert cron_of(dag.timetable)[0] == "0 0 * * *"
 
 
@@ -158,6 +160,35 @@ def test_tables_of_streams_that_are_retired_long_enough_are_put_aside(world):
     world.query("UPDATE yellowlive_airflow_dsg SET updated_at = now() - interval '91 days' WHERE status = 'retired'")
     run_all(world)
     assert world.query(where) == [("yellowlive_archive",)]
+
+
+def test_nothing_is_put_aside_where_the_model_of_today_was_not_merged(world):
+    world.run(world.task("infrastructure", "model_merge"))
+    world.task_states["model_merge"] = "failed"
+    with failing() as raised:
+        world.run(world.task("infrastructure", "archive_retired"))
+    assert "YellowLive archive_retired: not done, as model_merge has not succeeded in this run" in str(raised.value)
+
+
+def test_a_stream_that_is_broken_or_odd_stops_no_work_for_the_others(world):
+    """Each task is done for all that it can be done for, and fails naming the one that it cannot."""
+    world.run(world.task("infrastructure", "model_merge"))
+    world.merge()
+    world.query(
+        """INSERT INTO yellowlive_airflow_dsg (stream_key, config_json)
+           VALUES ('A broken one', '{'), ('Store1__shadow', '{"shadow": true}'), ('Nowhere#a', '[]')"""
+    )
+    index = "yellowlive_Store1_customers_merge_key"
+    world.query(f'DROP INDEX "{index}"')
+    with failing() as raised:
+        world.run(world.task("infrastructure", "reconcile_tables"))
+    assert "stream A broken one" in str(raised.value)
+    assert "stream Nowhere#a" in str(raised.value)
+    assert "Store1" not in str(raised.value).replace("Choose from: Store1", "")
+    assert world.query("SELECT count(*) FROM pg_class WHERE relname = %s", index) == [(1,)]
+    for task in ("reconcile_views", "apply_grants", "collect_metrics", "archive_retired"):
+        world.run(world.task("infrastructure", task))
+    assert world.query(f"SELECT count(*) FROM {VIEW}") == [(10,)]
 
 
 def test_metrics_are_collected_with_the_sums_in_the_log(world, capsys):

@@ -17,7 +17,7 @@ from tests.benchmarks.factory.dag_files import ONE_FILE, DagFiles, Kind, write_f
 from tests.benchmarks.factory.full_pass import Pass, full_pass, metadata
 from tests.benchmarks.factory.parsing import ROOT, Costs, costs
 from tests.benchmarks.factory.results import Result
-from tests.benchmarks.factory.standing import KINDS, Measured, Standing, Way
+from tests.benchmarks.factory.standing import KINDS, Measured, TablesVersion, Way
 from tests.benchmarks.running import write
 
 OWNER = "bench"
@@ -70,7 +70,7 @@ class Bed:
 
     def _standing(self, ways: Sequence[DagFiles], size: int) -> Iterator[Measured]:
         """Others than the bundle up to ONE_FILE streams only: they take hours for more."""
-        watched = Standing(self.real, self.idle_seconds, self.changes, self.say)
+        watched = TablesVersion(self.real, self.idle_seconds, self.changes, self.say)
         files = {way.kind: way for way in ways}
         for way in self.standing:
             if way is Way.BUNDLE:

@@ -92,7 +92,7 @@ def p95(seconds: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Standing:
+class TablesVersion:
     """What to measure: for how long nothing is to happen, and how many changes one after the other."""
 
     real: RealAirflow

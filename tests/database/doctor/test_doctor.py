@@ -19,7 +19,7 @@ from psycopg2.extensions import make_dsn
 from typer.testing import CliRunner
 
 import config_schema
-from airflow_plugin.bootstrap.logins.roles import make_role, set_password, standing_roles
+from airflow_plugin.bootstrap.logins.roles import existing_roles, make_role, set_password
 from airflow_plugin.cli.program import app
 from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.model_state import ModelState
@@ -134,7 +134,7 @@ def give_logins(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> 
     """The dag-processor's and the pages' own, as bootstrap --roles makes them."""
     with closing(psycopg2.connect(installation.database.superuser_dsn)) as admin, admin:
         session = ControlSession(admin, "yellowlive")
-        roles = standing_roles(session)
+        roles = existing_roles(session)
         for role in roles:
             list(make_role(session, role, dry_run=False))
             set_password(session, role, "own")
@@ -226,6 +226,15 @@ def test_a_settings_file_that_is_missing_broken_or_open_to_all(well, change, lev
     found_level, area, text = well.only()
     assert (found_level, area) == (level, "settings")
     assert said in text
+
+
+def test_images_whose_name_may_mean_another_image_tomorrow_are_named(well):
+    settings = json.loads(well.settings_file.read_text())
+    images = {"datasurface_docker_image": "merge-job:latest", "allowed": {"datasurface_docker_image": ["m:1", "m"]}}
+    well.settings_file.write_text(json.dumps({**settings, **images}))
+    found = [text for level, area, text in well.doctor() if (level, area) == ("warning", "settings")]
+    assert [text.partition(":")[0] for text in found] == ["merge-job"]
+    assert "merge-job:latest, m: another image may stand under this name tomorrow" in found[0]
 
 
 def test_settings_that_are_not_what_the_model_says(well):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_alerts import StreamAlerts
 from airflow_plugin.control.stream_table import RowChange, StreamTable
 from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
@@ -19,6 +21,7 @@ from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from config_schema.result import MergeResult, ResultCode, result_from_dict
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
 
@@ -139,3 +142,47 @@ def test_without_a_right_or_a_table_it_says_which(case, monkeypatch):
     elsewhere = PlatformSettings(original_platform_name="YellowLive", merge_store_schema="nowhere")
     with pytest.raises(MergeStoreError, match="nowhere"):
         read_stored(elsewhere)
+
+
+def test_a_run_whose_job_never_started_has_failed_and_a_result_that_a_job_left_stays(case):
+    write(case, ("Store1", "active"))
+    with closing(case.target.connect()) as connection:
+        batches = BatchTables(ControlSession(connection, "yellowlive"))
+        failed = MergeResult(ResultCode.ERROR, "first", "YellowLive", "Store1", error="no such image", retryable=True)
+        batches.record_failure(failed)  # before there is a table
+        assert batches.failed_runs() == {}
+        done = case.run(LIVE, "done")
+        for run_id in ("done", "one", "one", "two", "three"):
+            batches.record_failure(replace(failed, run_id=run_id))
+        found = batches.failed_runs()["Store1"]
+    assert (found.count, found.error, found.retryable) == (3, "no such image", True)
+    ((result,),) = case.query("SELECT result_json FROM yellowlive_run_results WHERE run_id = 'done'")
+    assert result_from_dict(result) == done
+    (problem,) = platform_health(SETTINGS).problems
+    assert "its last 3 runs have failed since" in str(problem)
+    assert "no such image" in str(problem)
+
+
+def test_what_was_reported_is_kept_until_it_is_forgotten(case):
+    with closing(case.target.connect()) as connection:
+        alerts = StreamAlerts(ControlSession(connection, "yellowlive"))
+        alerts.record({"Store1": "failing", "Store2": "failing"}, [])
+        first = alerts.sent()["Store1"].at
+        alerts.record({"Store1": "quality warning"}, ["Store2", "never reported"])
+        (key,), (last,) = zip(*alerts.sent().items(), strict=True)
+    assert (key, last.state, last.at > first) == ("Store1", "quality warning", True)
+
+
+def test_what_a_login_may_not_read_makes_streams_unknown_and_not_fine(case, monkeypatch):
+    write(case, ("Store1", "active"))
+    case.run(LIVE)
+    assert platform_health(SETTINGS).problems == ()
+    case.target.server.create_role("watcher", "word")
+    case.execute(
+        f"""GRANT CONNECT ON DATABASE {case.target.name} TO watcher; GRANT SELECT ON {TABLE}, {TABLE}_history,
+            yellowlive_batch_counter, yellowlive_batch_metrics TO watcher""",
+        on=case.target,
+    )
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", case.target.server.dsn(case.target.name, "watcher", "word"))
+    (problem,) = platform_health(SETTINGS).problems
+    assert "it cannot be judged: yellowlive_run_results: permission denied for table" in str(problem)

@@ -36,6 +36,7 @@ def case(merging):
 
 def test_a_copy_that_takes_long_tells_its_rows(case, caplog, monkeypatch):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "WRITE_SECONDS", 0.1)
     case.merge(Milestoning.LIVE)
     reported = [int(found[1]) for found in map(LINE.search, caplog.messages) if found]
     assert reported
@@ -45,6 +46,7 @@ def test_a_copy_that_takes_long_tells_its_rows(case, caplog, monkeypatch):
 
 def test_a_part_is_reported_where_the_source_knows_about_how_many_rows_it_has(case, monkeypatch, caplog):
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "WRITE_SECONDS", 0.1)
     monkeypatch.setattr("merge_jobs.sources.postgres.source.PostgresSource.estimated_rows", lambda *_: 40000)
     case.merge(Milestoning.LIVE)
     parts = [int(found[1]) for found in (re.search(r"\((\d+) % of about 40000\)", m) for m in caplog.messages) if found]
@@ -105,6 +107,7 @@ def test_key_hash_diff_tells_its_part_of_the_rows(in_pieces, caplog):
 def test_hashing_all_rows_tells_how_many(case, caplog, monkeypatch):
     case.run(Milestoning.LIVE)
     monkeypatch.setattr(progress, "EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "WRITE_SECONDS", 0.1)
     caplog.clear()
     assert case.run(Milestoning.LIVE).datasets["v"].strategy == "key_hash_diff"
     assert any(re.search(r"v: \d+ rows hashed in \d+ s", line) for line in caplog.messages)

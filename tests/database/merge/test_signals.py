@@ -13,7 +13,7 @@ import pytest
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts, ResultCode
-from merge_jobs.stores.postgres.merge_store import stream_lock
+from config_schema.sql.locks import stream_lock
 
 LIVE = Milestoning.LIVE
 SECONDS = 10  # a container has 30

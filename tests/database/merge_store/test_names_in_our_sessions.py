@@ -91,7 +91,7 @@ def test_the_tools_and_the_factory_call_nothing_of_another_schema(case):
         session = ControlSession(connection, "yellowlive")
         table, state = StreamTable(session), ModelState(session)
         table.take_sync_lock()
-        assert len(table.create_tables()) == 6
+        assert len(table.create_tables()) == 7
         table.lock_rows()
         table.check_lengths([change])
         table.write([change], changed_by="test")

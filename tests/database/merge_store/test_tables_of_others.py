@@ -137,6 +137,8 @@ def test_the_trigger_function_of_the_stream_table_works_for_no_other_table(case,
                CREATE CAST (pg_temp.own AS varchar) WITH FUNCTION pg_temp.seize(pg_temp.own) AS ASSIGNMENT;
                CREATE TEMP TABLE mine (stream_key pg_temp.own)"""
         )
+        cursor.execute(sql.SQL("RESET ROLE; GRANT EXECUTE ON FUNCTION {}() TO PUBLIC").format(function))  # as it was
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(stranger)))
         cursor.execute(
             sql.SQL("CREATE TRIGGER note AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION {}()").format(function)
         )
@@ -146,6 +148,53 @@ def test_the_trigger_function_of_the_stream_table_works_for_no_other_table(case,
             cursor.execute("RELEASE SAVEPOINT before; SAVEPOINT before")
         cursor.execute("ROLLBACK TO SAVEPOINT before")
     assert heard(case) == []
+
+
+def test_the_trigger_function_works_for_no_tables_of_a_stranger_s_that_have_the_names_of_those_that_are_gone(
+    case, stranger
+):
+    """Whoever drops the tables of a platform by hand leaves the function, which has its owner's rights."""
+    with closing(connect(case.target.dsn, "here")) as connection, connection:
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
+    tables = {
+        "streams": sql.Identifier("public", names.stream_table("yellowlive")),
+        "revisions": sql.Identifier("public", names.stream_revision_table("yellowlive")),
+        "function": sql.Identifier("public", names.stream_revision_trigger("yellowlive")),
+    }
+    with superuser(case) as cursor:
+        cursor.execute(
+            sql.SQL("DROP TABLE {streams}, {revisions}; SET ROLE {who}").format(**tables, who=sql.Identifier(stranger))
+        )
+        cursor.execute(
+            sql.SQL(
+                """CREATE TABLE {streams} (stream_key varchar);
+                   CREATE TABLE {revisions} (stream_key varchar PRIMARY KEY, changed_in xid8);
+                   CREATE TRIGGER trap BEFORE INSERT ON {revisions} FOR EACH ROW EXECUTE FUNCTION trap();
+                   GRANT ALL ON {streams}, {revisions} TO PUBLIC;
+                   RESET ROLE; GRANT EXECUTE ON FUNCTION {function}() TO PUBLIC; SET ROLE {who};
+                   CREATE TRIGGER note AFTER INSERT ON {streams} FOR EACH ROW EXECUTE FUNCTION {function}()"""
+            ).format(**tables, who=sql.Identifier(stranger))
+        )
+        cursor.execute("SAVEPOINT before")
+        with contextlib.suppress(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute(sql.SQL("INSERT INTO {streams} VALUES ('x')").format(**tables))
+            cursor.execute("RELEASE SAVEPOINT before; SAVEPOINT before")
+        cursor.execute("ROLLBACK TO SAVEPOINT before")
+    assert heard(case) == []
+
+
+def test_nobody_else_makes_a_trigger_that_calls_the_function_of_the_stream_table(case, stranger):
+    with closing(connect(case.target.dsn, "here")) as connection, connection:
+        StreamTable(ControlSession(connection, "yellowlive")).create_tables()
+    function = sql.Identifier("public", names.stream_revision_trigger("yellowlive"))
+    with superuser(case) as cursor:
+        cursor.execute(sql.SQL("SET ROLE {}; CREATE TABLE mine (stream_key varchar)").format(sql.Identifier(stranger)))
+        cursor.execute("SAVEPOINT before")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied for function"):
+            cursor.execute(
+                sql.SQL("CREATE TRIGGER note AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION {}()").format(function)
+            )
+        cursor.execute("ROLLBACK TO SAVEPOINT before")
 
 
 # What a stranger's relation calls when it is read, with the rights of whoever reads it. A sequence is not rolled back.

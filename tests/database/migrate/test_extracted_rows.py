@@ -46,7 +46,7 @@ def test_rows_of_static_files_are_imported_and_stay_the_same_as_the_files(live):
     with reading("YellowLive") as table:
         row = table.row("Store1")
     assert (row.status, json.loads(row.config_json)["schedule"]) == ("active", "@hourly")
-    run("streams", "export", "--platform", "YellowLive", "--file", exported)
+    run("streams", "export", "--platform", "YellowLive", "--out", exported)
     run("migrate", "compare", FILE, "--rows", exported, "--no-airflow")
 
 

@@ -43,6 +43,7 @@ def test_the_first_sync_creates_tables_rows_history_and_the_commit(synced):
             "job_model",
             "model_state",
             "schema_version",
+            "stream_alerts",
         )
     )
     for platform, original in (("yellowlive", "YellowLive"), ("yellowforensic", "YellowForensic")):

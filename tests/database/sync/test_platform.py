@@ -27,7 +27,11 @@ def platform(synced, tmp_path):
     synced.execute(f"CREATE TABLE {MERGE} AS SELECT 1 AS id, 'Ada' AS name")
     synced.execute(f"COMMENT ON TABLE {MERGE} IS '{MARK}'")
     synced.execute(f"CREATE TABLE {BATCHES} AS SELECT 1 AS batch_id")
-    environment = {"PATH": os.environ["PATH"], "DAGFACTORY_SETTINGS_DIR": str(tmp_path / "settings")}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DAGFACTORY_SETTINGS_DIR": str(tmp_path / "settings"),
+        "DAGFACTORY_YES": "1",
+    }
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         done = run_module(

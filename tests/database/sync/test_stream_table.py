@@ -63,7 +63,7 @@ def test_who_waited_for_another_sync_finds_the_tables_that_it_made(new_database)
     database = new_database("merge")
     first, second = database.connect(), database.connect()
     of_first, of_second = (StreamTable(ControlSession(one, "yellowlive")) for one in (first, second))
-    assert len(of_second.missing_tables()) == 6  # what a plan looks at, and then remembers
+    assert len(of_second.missing_tables()) == 7  # what a plan looks at, and then remembers
     second.rollback()
     of_first.take_sync_lock()
     created: list[list[str]] = []
@@ -95,7 +95,7 @@ def _wait_until_one_waits(connection) -> None:
 def test_tables_are_created_once_and_a_missing_one_is_added(connection):
     rows = ["yellowlive_airflow_dsg", "yellowlive_airflow_dsg_history"]
     of_model = ["yellowlive_compiled_model", "yellowlive_airflow_dsg_revision", "yellowlive_job_model"]
-    every = [*rows, "yellowlive_model_state", *of_model]
+    every = [*rows, "yellowlive_model_state", *of_model, "yellowlive_stream_alerts"]
     table = StreamTable(ControlSession(connection, "yellowlive"))
     assert table.create_tables() == every
     assert table.create_tables() == []
@@ -122,7 +122,7 @@ def test_tables_that_are_there_need_no_right_to_create(postgres, new_database):
 def test_another_schema_can_hold_the_tables_whatever_its_name(connection, schema):
     connection.cursor().execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     session = ControlSession(connection, "yellowlive", schema)
-    assert len(StreamTable(session).create_tables()) == 6
+    assert len(StreamTable(session).create_tables()) == 7
     StreamTable(session).take_sync_lock()
     StreamTable(session).lock_rows()
     StreamTable(session).write([RowChange("b", "{}", "active", "create")], changed_by="x")

@@ -151,7 +151,7 @@ c.cursor().execute('UPDATE yellowlive_airflow_dsg SET updated_at = now()')" """
 
 def test_export_and_import_bring_all_rows_back_or_none(streams, synced, tmp_path):
     file = tmp_path / "streams.yaml"
-    streams("export", "--file", file)
+    streams("export", "--out", file)
     assert "nothing to do" in streams("import", file)
     before = synced.rows()
 
@@ -193,7 +193,7 @@ def test_a_row_that_is_not_json_is_listed_shown_exported_and_can_be_mended(strea
     synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = '{'")
     assert "in the database" in streams("list")
     assert "quarantined: yellowlive_airflow_dsg[Store1]: not JSON" in streams("show", "Store1")
-    streams("export", "--file", tmp_path / "broken.yaml")
+    streams("export", "--out", tmp_path / "broken.yaml")
     assert "nothing to do" in streams("import", tmp_path / "broken.yaml")
     streams("rollback", "Store1", "--to", json.loads(streams("history", "Store1", "--json"))["history"][-1]["id"])
     assert synced.rows()[0].config_json == good
@@ -221,7 +221,7 @@ def test_a_stream_that_would_take_anothers_dag_id_is_refused(streams, synced, tm
 
 def test_a_plan_against_exported_rows_needs_no_database_and_is_the_same(streams, synced, tmp_path, monkeypatch):
     file = tmp_path / "rows.yaml"
-    streams("export", "--file", file)
+    streams("export", "--out", file)
     folder = tmp_path / "model"
     shutil.copytree(EXAMPLES, folder)
     text = (folder / "ecosystem.yaml").read_text()
@@ -239,3 +239,39 @@ def test_a_plan_against_exported_rows_needs_no_database_and_is_the_same(streams,
     assert [field["key"] for field in with_database[0]["fields"]] == ["schedule"]
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
     assert planned("--against", str(file)) == with_database
+
+
+def test_a_platform_has_either_of_its_names_and_one_that_is_near_is_named(streams, synced):
+    by_derived = CliRunner().invoke(app, ["streams", "list", "--platform", "yellowlive", "--json"])
+    assert json.loads(by_derived.stdout)["platform"] == "YellowLive"
+    assert (
+        by_derived.stdout == CliRunner().invoke(app, ["streams", "list", "--platform", "YellowLive", "--json"]).stdout
+    )
+    for command in (["streams", "list"], ["streams", "pause", "Store1"], ["platform", "last-good"]):
+        done = CliRunner().invoke(app, [*command, "--platform", "yelowlive"])
+        assert "there is no platform 'yelowlive'" in str(done.exception)
+        assert "Did you mean 'YellowLive'? Choose from: YellowForensic, YellowLive" in str(done.exception)
+    done = CliRunner().invoke(app, ["status", "--platform", "yelowlive"])
+    assert (done.exit_code, "Did you mean 'YellowLive'?" in done.stderr) == (1, True)
+
+
+def test_many_streams_are_paused_resumed_and_retired_by_a_pattern(streams, synced):
+    one = synced.rows()[0]
+    for number in range(3):
+        key, dag = f"Shop{number}", json.dumps(json.loads(one.config_json) | {"store_name": f"Shop{number}"})
+        config_json = json.dumps(json.loads(dag) | {"stream_key": key})
+        synced.execute("INSERT INTO yellowlive_airflow_dsg VALUES (%s, %s, 'active')", key, config_json)
+    shown = streams("pause", "--match", "Shop*", "--dry-run")
+    assert shown.count("would pause") == 3
+    streams("pause", "--match", "Shop[12]")
+    assert {row.stream_key: row.status for row in synced.rows()} == {
+        "Shop0": "active",
+        "Shop1": "paused",
+        "Shop2": "paused",
+        "Store1": "active",
+    }
+    assert streams("resume", "Shop1", "--match", "Nobody*", refused=True).startswith("--match: 'Nobody*' is like no")
+    streams("resume", "--match", "*")  # those that are active stay so
+    streams("retire", "--match", "Shop*")
+    assert [row.status for row in synced.rows()] == ["retired", "retired", "retired", "active"]
+    assert streams("list").splitlines()[-1] == "1 stream, 3 retired left out (--all)"

@@ -12,7 +12,7 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema import names
 from config_schema.model import Consistency, Milestoning
-from merge_jobs.stores.postgres.merge_store import stream_lock
+from config_schema.sql.locks import stream_lock
 
 TABLES = """
     CREATE TABLE customers (id int PRIMARY KEY, word text);

@@ -49,6 +49,20 @@ def test_a_reset_is_written_down_with_who_asked_for_it(case, merge_job):
     assert asked(case) == [("reset_batch", "alice", "active", "{}")]
 
 
+@pytest.mark.parametrize("has_column", [True, False], ids=["", "in a history of an older program"])
+def test_the_reason_stands_beside_it(case, merge_job, has_column):
+    case.execute("DELETE FROM customers WHERE id > 1")
+    with pytest.raises(Exception, match="max_delete_fraction"):
+        case.run(LIVE)
+    if not has_column:
+        case.execute("ALTER TABLE yellowlive_airflow_dsg_history DROP COLUMN reason", on=case.target)
+    assert merge_job(case, "reset", *FLAGS, "--reason=100 % sure: it's gone").returncode == 0
+    with closing(case.target.connect()) as connection:
+        newest = StreamTable(ControlSession(connection, "yellowlive")).history("Store1")[0]
+    assert (newest.change, newest.changed_by) == ("reset_batch", "alice")
+    assert newest.reason == ("100 % sure: it's gone" if has_column else None)
+
+
 def test_a_reset_that_is_refused_is_not(case, merge_job):
     assert merge_job(case, "reset", *FLAGS).returncode == 1
     assert asked(case) == []

@@ -34,14 +34,18 @@ def reported(case, merge_job):
 
     def run(*flags, of=None):
         done = merge_job(of or case, "status", "--json", *flags)
-        assert (done.returncode, done.stderr) == (0, "")
-        return {one["platform"]: one for one in json.loads(done.stdout)}
+        found = {one["platform"]: one for one in json.loads(done.stdout)}
+        states = {stream["state"] for one in found.values() for stream in one["streams"]}
+        assert (done.returncode, done.stderr) == (1 if states & {"failing", "never_succeeded"} else 0, "")
+        return found
 
     return run
 
 
 def test_before_any_run_it_says_so(case, reported, merge_job):
-    assert reported("--platform=YellowLive") == {
+    found = reported("--platform=YellowLive")
+    assert datetime.fromisoformat(found["YellowLive"].pop("now")).utcoffset().total_seconds() == 0
+    assert found == {
         "YellowLive": {
             "platform": "YellowLive",
             "merge_store": f"{case.target.name} on {case.target.server.host}:{case.target.server.port}",
@@ -57,6 +61,9 @@ def test_before_any_run_it_says_so(case, reported, merge_job):
                     "version_diff_off": {},
                     "key_hash_diff_off": {},
                     "lost_maps": [],
+                    "failed": None,
+                    "has_left": False,
+                    "state": "never_run",
                 }
             ],
         }
@@ -64,7 +71,7 @@ def test_before_any_run_it_says_so(case, reported, merge_job):
     done = merge_job(case, "status")
     assert done.returncode == 0
     assert done.stdout.count("there are no batch tables yet: no job has run") == 2
-    assert re.search(r"^ *Store1 +- +- +- +- +- +- +never +never *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *Store1 +- +- +- +- +- +- +never +never +never run *$", done.stdout, re.MULTILINE)
     assert case.query("SELECT 1 FROM pg_class WHERE relname LIKE 'yellow%'") == [], "it only reads"
 
 
@@ -122,6 +129,23 @@ def test_a_failed_batch_is_reported_with_its_error_and_what_can_help(case, repor
     assert "Store1 batch 2: failed since " in shown
     assert " by run failing\n" in shown
     assert f"\n  {failed.value}\n  a retry cannot help: fix it first\n" in shown
+
+
+def test_a_stream_that_fails_is_failing_and_ends_the_command_with_1_until_a_run_succeeds(case, reported, merge_job):
+    case.run(LIVE)
+    case.execute("ALTER TABLE orders RENAME TO sales")
+    with pytest.raises(StreamFactoryError):
+        case.run(LIVE, "failing")
+    [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
+    assert (stream["state"], stream["failed"]["count"]) == ("failing", 1)
+    done = merge_job(case, "status", "--platform=YellowLive")
+    assert done.returncode == 1
+    assert re.search(
+        r"^Store1 failing: its last run has failed: .*sales|orders.* \(No retry can help\)$", done.stdout, re.M
+    )
+    case.execute("ALTER TABLE sales RENAME TO orders")
+    case.run(LIVE, "good")
+    assert reported("--platform=YellowLive")["YellowLive"]["streams"][0]["state"] == "ok"
 
 
 def test_a_batch_that_a_killed_job_left_is_reported(case, reported, merge_job, left_ingested):

@@ -9,11 +9,12 @@ import pytest
 
 from config_schema import names
 from config_schema.model import Milestoning
-from merge_jobs.stores.postgres.merge_store import stream_lock
+from config_schema.sql.locks import stream_lock
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
 TABLE = "CREATE TABLE customers (id int PRIMARY KEY, word text); INSERT INTO customers SELECT generate_series(1, 10)"
+OF_BOTH = ("Store1", "Store1__shadow")
 LOOKED = "1 streams with 1 merge tables looked at\n"
 
 
@@ -108,3 +109,23 @@ def test_a_row_map_that_is_gone_is_reported_and_the_next_batch_makes_it(case, me
     assert merge_job(case, "tables", "--platform=YellowLive").stdout == LOOKED
     assert case.run(LIVE).datasets["customers"].strategy == "full"
     assert case.run(LIVE).datasets["customers"].strategy == "version_diff"
+
+
+def test_a_shadow_is_repaired_as_a_stream_and_a_stream_that_is_broken_stops_no_other(case, merge_job):
+    merge_job(case, "merge", "--platform=YellowLive", "--store=Store1", "--run-id=trial", "--tables=shadow")
+    index, of_shadow = (names.merge_key_index(names.merge_table("yellowlive", of, "customers")) for of in OF_BOTH)
+    execute(
+        case,
+        f"""CREATE TABLE yellowlive_airflow_dsg (stream_key text, status text);
+            INSERT INTO yellowlive_airflow_dsg
+            SELECT unnest(ARRAY['A#b', 'Nowhere__shadow', 'Store1', 'Store1__shadow']), 'active';
+            DROP INDEX "{index}"; DROP INDEX "{of_shadow}" """,
+    )
+    done = merge_job(case, "tables", "--platform=YellowLive")
+    assert done.returncode == 1
+    made = [f"Store1: index {index} made", f"Store1__shadow: index {of_shadow} made"]
+    assert done.stdout.splitlines() == [*made, "4 streams with 2 merge tables looked at"]
+    assert done.stderr == (
+        "error: stream A#b: --store: there is no datastore 'A'. Choose from: Store1 [DF1003]\n"
+        "error: stream Nowhere__shadow: --store: there is no datastore 'Nowhere'. Choose from: Store1 [DF1003]\n"
+    )

@@ -46,14 +46,14 @@ def case(merging):
     return merging(CUSTOMERS)
 
 
-def standing(case, part: Part):
+def tables_version(case, part: Part):
     with closing(case.target.connect()) as connection:
-        return control.standing(ControlSession(connection, SHORT), part)
+        return control.tables_version(ControlSession(connection, SHORT), part)
 
 
 def run_missing(case, part: Part) -> list[str]:
     with closing(case.target.connect()) as connection:
-        found = control.standing(ControlSession(connection, SHORT), part)
+        found = control.tables_version(ControlSession(connection, SHORT), part)
         return [one.name for one in control.upgrade_part(ControlSession(connection, SHORT), found)]
 
 
@@ -90,9 +90,9 @@ def test_each_side_makes_its_own_tables_and_records_what_it_ran(case):
     with closing(case.target.connect()) as connection, connection:
         made = StreamTable(ControlSession(connection, SHORT)).create_tables()
     assert made == list(versions.tables(SHORT, Part.STREAMS))
-    assert [standing(case, part).state for part in Part] == [State.CURRENT, State.ABSENT]
+    assert [tables_version(case, part).state for part in Part] == [State.CURRENT, State.ABSENT]
     case.run(LIVE)
-    assert [standing(case, part).state for part in Part] == [State.CURRENT, State.CURRENT]
+    assert [tables_version(case, part).state for part in Part] == [State.CURRENT, State.CURRENT]
     assert recorded(case) == [(one.number, one.part.value) for one in versions.migrations()]
 
 
@@ -115,7 +115,7 @@ def test_a_job_and_a_sync_that_start_first_and_at_once_both_succeed(case, new_da
         with ThreadPoolExecutor(3) as threads:
             for one in [threads.submit(sync), threads.submit(sync), threads.submit(job)]:
                 one.result()
-        assert [standing(case, part).state for part in Part] == [State.CURRENT, State.CURRENT]
+        assert [tables_version(case, part).state for part in Part] == [State.CURRENT, State.CURRENT]
 
 
 def test_a_job_that_finds_its_tables_as_they_should_be_runs_no_migration(case, caplog):
@@ -134,7 +134,7 @@ def test_all_migrations_run_again_leave_every_table_as_it_was(case):
     first_start(case)
     before = case.query(SHAPE)
     case.execute(f"DROP TABLE {VERSIONS}", on=case.target)
-    assert [standing(case, part).state for part in Part] == [State.OLD, State.OLD]
+    assert [tables_version(case, part).state for part in Part] == [State.OLD, State.OLD]
     for part in Part:
         assert run_missing(case, part) == [one.name for one in versions.of_part(part)]
     assert case.query(SHAPE) == before
@@ -184,7 +184,7 @@ def test_an_upgrade_that_fails_half_way_leaves_the_old_version_working_and_a_sec
     program_of_now = versions.read_migrations(versions.FOLDER)
     with monkeypatch.context() as context:
         context.setattr(versions, "migrations", lambda: program_of_now)
-        assert standing(case, Part.BATCHES).state is State.NEWER
+        assert tables_version(case, Part.BATCHES).state is State.NEWER
         case.merge(LIVE)
         case.execute("INSERT INTO customers VALUES (3, 'c')")
         assert case.merge(LIVE).total.inserted == 1
@@ -194,7 +194,7 @@ def test_an_upgrade_that_fails_half_way_leaves_the_old_version_working_and_a_sec
         "ALTER TABLE {schema}.{metrics} ADD COLUMN IF NOT EXISTS three integer",
     )
     assert run_missing(case, Part.BATCHES) == ["next_2", "next_3"]
-    assert standing(case, Part.BATCHES).state is State.CURRENT
+    assert tables_version(case, Part.BATCHES).state is State.CURRENT
     case.merge(LIVE)
 
 
@@ -376,7 +376,7 @@ def test_an_older_program_refuses_tables_that_it_would_do_harm_to(case, changed_
 def test_a_migration_that_was_changed_after_it_had_been_run_is_seen(case):
     first_start(case)
     case.execute(f"UPDATE {VERSIONS} SET checksum = 'x' WHERE number = 2", on=case.target)
-    found = standing(case, Part.BATCHES)
+    found = tables_version(case, Part.BATCHES)
     assert found.state is State.CHANGED
     assert [replace(one, checksum="x") for one in found.changed] == list(found.changed)
     case.run(LIVE)  # the tables are as they are

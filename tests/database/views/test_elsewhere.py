@@ -148,3 +148,35 @@ def test_a_server_that_a_stranger_has_made_gets_no_login_of_ours(apart):
     assert case.query(mine) == [(0,)]
     with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
         cursor.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(stranger))
+
+
+def test_a_type_that_a_stranger_has_made_is_not_given_to_a_foreign_table(apart):
+    """The merge store's type of the name is another; a domain's check here would be called by who reads our view."""
+    case = apart()
+    case.bring()
+    table, stranger = "yellowlive_Store1_t_merge", sql.Identifier(f"{case.home.user}_stranger")
+    case.merging.execute(
+        f'CREATE DOMAIN mytype AS varchar(9); ALTER TABLE "{table}" ALTER "firstName" TYPE mytype',
+        on=case.merging.target,
+    )
+    with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                "GRANT CREATE ON SCHEMA public TO PUBLIC; CREATE ROLE {0}; SET ROLE {0};"
+                "CREATE DOMAIN public.mytype AS varchar(9) CHECK (VALUE <> current_user); RESET ROLE"
+            ).format(stranger)
+        )
+    type_here = (
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = 'firstName'"
+        f""" AND attrelid = 'yellowlive_merge_store."{table}"'::regclass"""
+    )
+    try:
+        assert "type 'public.mytype'" in "\n".join(case.problems())
+        assert case.query(type_here) == [("character varying(9)",)]
+        with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+            cursor.execute(f'ALTER DOMAIN public.mytype OWNER TO "{case.home.user}"')
+        case.reconcile()
+        assert case.query(type_here) == [("mytype",)]
+    finally:
+        with closing(psycopg2.connect(case.home.superuser_dsn)) as session, session, session.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP OWNED BY {0} CASCADE; DROP ROLE {0}").format(stranger))

@@ -47,6 +47,29 @@ def test_it_writes_each_platforms_files_and_the_second_time_leaves_them_alone(tm
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == times
 
 
+def test_it_says_what_is_left_to_do_once_it_has_written_something(tmp_path):
+    said = bootstrap(tmp_path, "--platform", "yellowlive").stderr.splitlines()
+    assert said[0] == "Next:"
+    steps = "\n".join(said)
+    for step in (
+        f"1. Put {tmp_path}/dags/*_factory*.py into Airflow's dags folder, and {tmp_path}/settings/*.json into",
+        f"2. Create the secrets of {tmp_path}/kubernetes/yellowlive.secrets.md",
+        "3. export DAGFACTORY_YELLOWLIVE_DSN=postgresql://USER:PASSWORD@pg-data:5432/datasurface_merge",
+        f"4. dagfactory sync {EXAMPLES}",
+        f"5. dagfactory doctor --model {EXAMPLES}",
+    ):
+        assert step in steps
+    assert bootstrap(tmp_path, "--platform", "YellowLive").stderr == ""
+    assert bootstrap(tmp_path, "--diff").stderr == ""
+
+
+def test_a_step_that_is_done_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGFACTORY_YELLOWLIVE_DSN", "postgresql://anybody@localhost/merge")
+    said = bootstrap(tmp_path, "--platform", "YellowLive", "--bundle").stderr
+    assert "export" not in said
+    assert "1. Set in Airflow what is printed above" in said
+
+
 def test_only_the_platforms_asked_for(tmp_path):
     bootstrap(tmp_path, "--platform", "YellowForensic")
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")) == sorted(FILES[4:])
@@ -221,10 +244,10 @@ def test_a_new_platform_is_reached_in_tls_and_one_that_stands_as_before(tmp_path
 
     assert written(None, tls=None).postgres_tls == "require"
     assert [written(None, tls=None, host=host).postgres_tls for host in ("localhost", "127.0.0.1", "::1")] == [None] * 3
-    standing = written(None, tls=None, host="localhost")
-    assert written(standing, tls=None).to_json() == replace(standing, postgres_hostname="pg-data").to_json()
-    assert "tls" not in standing.to_json()
-    full = written(standing, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
+    existing = written(None, tls=None, host="localhost")
+    assert written(existing, tls=None).to_json() == replace(existing, postgres_hostname="pg-data").to_json()
+    assert "tls" not in existing.to_json()
+    full = written(existing, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
     assert (full.postgres_tls, full.postgres_tls_ca, full.tls_ca_names) == ("verify-full", "pg-ca", ("pg-ca",))
     assert settings_from_json(full.to_json(), platform.name, "test") == full
     assert written(full, tls=Tls.DISABLE).postgres_tls == "disable"

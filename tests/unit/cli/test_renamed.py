@@ -14,6 +14,7 @@ import config_schema
 from airflow_plugin.cli.program import app
 from airflow_plugin.cli.renamed import RENAMED
 from airflow_plugin.preview.candidates import candidates_of_model
+from config_schema.errors import SHARED_LOG_VARIABLE
 from config_schema.load import load_model
 from tests.docs.readme import commands
 
@@ -77,7 +78,8 @@ def test_an_old_name_of_a_command_of_the_job_becomes_the_job_and_says_its_new_na
     command = [sys.executable, "-m", "airflow_plugin", *one.old.split(), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, note(one.old))
-    assert f"Usage: merge-job {one.old.removeprefix('batch ')}" in done.stdout
+    own = one.new.partition(" --")[0]
+    assert f"Usage: {own} " in done.stdout
 
 
 def test_each_old_name_is_tried_above_hidden_and_has_a_new_one_that_is_listed():
@@ -86,6 +88,38 @@ def test_each_old_name_is_tried_above_hidden_and_has_a_new_one_that_is_listed():
     for one in RENAMED:
         assert f"dagfactory {one.old}" in known - listed
         assert one.new.partition(" --")[0] in listed
+
+
+OLD_OPTIONS = {
+    "streams export": ({"--file": "--out"}, PLATFORM),
+    "plan": ({"--branch": "--git-repo-branch"}, [str(EXAMPLES), "--git-repo-url", "file:///nowhere"]),
+    "sync": ({"--branch": "--git-repo-branch"}, [str(EXAMPLES), "--git-repo-url", "file:///nowhere"]),
+    "model fetch": ({"--branch": "--git-repo-branch"}, ["--git-repo-url", "file:///nowhere", "--out", "model"]),
+}
+
+
+@pytest.mark.parametrize("form", ["{} there", "{}=there"])
+@pytest.mark.parametrize("command", OLD_OPTIONS)
+def test_an_old_name_of_an_option_does_what_the_new_one_does_and_says_it(command, form, folder):
+    names, given = OLD_OPTIONS[command]
+    ((old, new),) = names.items()
+    before = run(folder, *command.split(), *given, *form.format(old).split())
+    after = run(folder, *command.split(), *given, *form.format(new).split())
+    assert before.stderr == f"{old} is now {new}: the old name goes with a later release\n" + after.stderr
+    assert (before.exit_code, str(before.exception)) == (after.exit_code, str(after.exception))
+    assert before.exit_code != 2
+
+
+def test_every_option_that_has_an_old_name_is_tried_above():
+    with_old = {name: one.old_options for name, one in commands().items() if getattr(one, "old_options", {})}
+    assert with_old == {f"dagfactory {name}": old for name, (old, _) in OLD_OPTIONS.items()}
+
+
+def test_an_old_option_is_not_noted_where_nobody_who_reads_it_has_written_it():
+    environment = {SHARED_LOG_VARIABLE: "1"}
+    done = CliRunner().invoke(app, ["sync", "--branch=x", "--git-repo-url=file:///nowhere"], env=environment)
+    assert "is now" not in done.stderr
+    assert "nowhere" in str(done.exception)
 
 
 def test_create_tables_says_its_new_name_and_makes_files_and_tables(folder):

@@ -31,8 +31,9 @@ def run(module: str, *arguments: str, **environment: str) -> subprocess.Complete
 @pytest.mark.parametrize("command", ["status", "reset", "sql"])
 def test_help_is_that_of_the_job(command):
     ours, theirs = run("airflow_plugin", "runs", command, "--help"), run("merge_jobs", command, "--help")
-    assert (ours.returncode, ours.stdout, ours.stderr) == (0, theirs.stdout, "")
-    assert f"Usage: merge-job {command}" in ours.stdout
+    assert (ours.returncode, ours.stderr) == (0, "")
+    assert ours.stdout.replace("dagfactory runs", "merge-job").split() == theirs.stdout.split()
+    assert f"Usage: dagfactory runs {command}" in ours.stdout
 
 
 def test_the_group_names_its_commands():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -104,6 +105,7 @@ def test_a_document_is_itself_in_a_pipe_and_escaped_on_a_terminal(terminal, show
 
 def test_a_question_holds_names_as_text(monkeypatch):
     asked = []
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(typer, "confirm", lambda text, **_: asked.append(text))
     confirm(f"Drop the tables of {HOSTILE}?")
     assert asked[0].isprintable()

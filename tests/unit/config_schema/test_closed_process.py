@@ -207,6 +207,11 @@ CALLS = {
     "open a local socket": "socket.socket(socket.AF_UNIX)",
     "signal": "os.kill(os.getpid(), 0)",
     "change limits": "resource.prlimit(os.getppid(), resource.RLIMIT_CORE, (0, 0))",
+    "be sent no signal with its group": "os.setsid()",
+    "have the system send a signal": "fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())",
+    "have the system send another signal": "fcntl.fcntl(0, 10, signal.SIGKILL)",
+    "own a file's signals by ioctl": "fcntl.ioctl(0, 0x8901, os.getpid())",
+    "end shared memory": "call(31, 0, 0, 0) if os.uname().machine == 'x86_64' else call(195, 0, 0, 0)",
     "become another program": "os.execv('/bin/true', ['true'])",
 }
 TCP = {"connect": "socket.create_connection(('127.0.0.1', port), timeout=2)"}
@@ -236,7 +241,11 @@ def test_without_namespaces_nothing_is_changed_read_or_reached_either(model, tmp
             os.chmod(path, mode)
         name = found(
             model(f"""
-import os, resource, socket
+import ctypes, errno, fcntl, os, resource, signal, socket
+def call(*numbers):
+    if ctypes.CDLL(None, use_errno=True).syscall(*numbers) >= 0 or ctypes.get_errno() != errno.EPERM:
+        return
+    raise OSError
 at = {str(open_to_all)!r}.__add__("/").__add__
 port = {server.getsockname()[1]}
 done = []
@@ -315,6 +324,13 @@ for number in range(3, 60):
 name = "written"
 """)
     assert "it gave more than 1 MB" in problem(path)
+
+
+def test_an_answer_of_many_small_values_takes_no_memory_here(model, monkeypatch):
+    """64 MB of `{},` would take 1.9 GB."""
+    monkeypatch.setattr(closed_process, "ANSWER_VALUES", 1000)
+    path = model("import os; os.write(3, b'[' + b'{},' * 1001 + b'{}]'); os._exit(0)")
+    assert "it gave more than 1000 values" in problem(path)
 
 
 def test_a_model_that_differs_each_time_is_refused(model):

@@ -103,6 +103,13 @@ def test_a_file_that_is_too_large_is_not_read(folder, file, monkeypatch):
     assert "it has 2 MB, and a file of a model has at most 1" in problem(folder)
 
 
+def test_json_of_many_small_values_is_not_read_into_memory(folder, monkeypatch):
+    """64 MB of `{},` would take 1.9 GB."""
+    monkeypatch.setattr("config_schema.load.documents.MOST_VALUES", 1000)
+    (folder / MAPPING).write_text("[" + "{}," * 1001 + "{}]")
+    assert "it has more than 1000 values" in problem(folder)
+
+
 def test_parts_without_number_are_refused(folder, monkeypatch):
     monkeypatch.setattr("config_schema.load.parts.MOST_FILES", 3)
     for number in range(5):

@@ -9,7 +9,15 @@ import pytest
 
 from config_schema import names
 from config_schema.sql import versions
-from config_schema.sql.versions import AppliedMigration, Part, Standing, State, TablesTooNew, TablesTooOld, migrations
+from config_schema.sql.versions import (
+    AppliedMigration,
+    Part,
+    State,
+    TablesTooNew,
+    TablesTooOld,
+    TablesVersion,
+    migrations,
+)
 
 # One that is changed would leave older installations without the change: write a new one, and add it here.
 RELEASED = {
@@ -20,6 +28,10 @@ RELEASED = {
     5: "d46fc82269b9a4cf7260ab93db83d04fda704dafb5350b1b207f683ed1266ca3",
     6: "fa8e2d9cd1b6fbfb3a10ec1d8f024a24245410b404ed343c52fbbbf0fa16bd5a",
     7: "c8e404525e992aec316bc5f002e39d0de063e42a017cf450a5f22ced4bf70e99",
+    8: "c45b03b472c5eec237636c29582c25dec870548e2061b2470575367625fc3039",
+    9: "64ef10705778b6874a60d0f1f3a50b3abdd5bf0f9dc3fec3efe1f79b98332e99",
+    10: "199b240ed995e7272d7a5e97804558abab52ed81ea1f4d0395ef5d1769925a0b",
+    11: "b55d6481977992bbb30ec0811699176e68d8cf9bfae9ad92816581d0b5a7f3bc",
 }
 PLATFORM = "yellowlive"
 
@@ -32,10 +44,10 @@ def applied(*numbers: int, **changed) -> tuple[AppliedMigration, ...]:
     )
 
 
-def standing(part: Part, *numbers: int, lost: tuple[str, ...] = (), **changed) -> Standing:
+def tables_version(part: Part, *numbers: int, lost: tuple[str, ...] = (), **changed) -> TablesVersion:
     wanted = versions.tables(PLATFORM, part)
     there = tuple(table for table in wanted if table not in lost)
-    return Standing(part, there, applied(*numbers, **changed), wanted, versions.of_part(part))
+    return TablesVersion(part, there, applied(*numbers, **changed), wanted, versions.of_part(part))
 
 
 def test_a_released_migration_stays_as_it_was():
@@ -105,9 +117,9 @@ BATCHES = [one.number for one in versions.of_part(Part.BATCHES)]
 
 
 def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
-    assert [one.number for one in standing(Part.STREAMS, 1).needed] == [n for n in STREAMS if n != 1]
-    assert standing(Part.STREAMS, *STREAMS).needed == ()
-    lost = standing(Part.BATCHES, *BATCHES, lost=("yellowlive_row_maps",))
+    assert [one.number for one in tables_version(Part.STREAMS, 1).needed] == [n for n in STREAMS if n != 1]
+    assert tables_version(Part.STREAMS, *STREAMS).needed == ()
+    lost = tables_version(Part.BATCHES, *BATCHES, lost=("yellowlive_row_maps",))
     assert [one.number for one in lost.needed] == BATCHES
     assert lost.state is State.OLD
     assert str(lost).endswith("yellowlive_row_maps is missing")
@@ -116,14 +128,18 @@ def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
 @pytest.mark.parametrize(
     ("found", "state", "said"),
     [
-        (standing(Part.STREAMS, lost=versions.tables(PLATFORM, Part.STREAMS)), State.ABSENT, "are not made yet"),
+        (tables_version(Part.STREAMS, lost=versions.tables(PLATFORM, Part.STREAMS)), State.ABSENT, "are not made yet"),
         (
-            standing(Part.STREAMS, *STREAMS),
+            tables_version(Part.STREAMS, *STREAMS),
             State.CURRENT,
             f"version {STREAMS[-1]} of the tables of streams, up to date",
         ),
-        (standing(Part.BATCHES), State.OLD, "version 0 of the tables of batches, .* 0003 results_index is missing"),
-        (standing(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
+        (
+            tables_version(Part.BATCHES),
+            State.OLD,
+            "version 0 of the tables of batches, .* 0008 run_results is missing",
+        ),
+        (tables_version(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
     ],
 )
 def test_each_state_is_reported_with_what_stands_and_what_is_wanted(found, state, said):
@@ -133,7 +149,7 @@ def test_each_state_is_reported_with_what_stands_and_what_is_wanted(found, state
 
 @pytest.mark.parametrize(("older_may_run", "state"), [(True, State.NEWER), (False, State.TOO_NEW)])
 def test_tables_of_a_newer_program_are_refused_only_where_that_says_so(older_may_run, state):
-    known = standing(Part.BATCHES, *BATCHES)
+    known = tables_version(Part.BATCHES, *BATCHES)
     newer = replace(known, applied=(*known.applied, AppliedMigration(9000, "of_tomorrow", "x", older_may_run)))
     assert newer.state is state
     assert newer.version == 9000
@@ -143,11 +159,11 @@ def test_tables_of_a_newer_program_are_refused_only_where_that_says_so(older_may
     with pytest.raises(TablesTooNew, match="9000 of_tomorrow is not for programs that do not know it") as raised:
         newer.check("merge store")
     assert raised.value.todo == "Use the version of plugin and image that changed them, or a newer one"
-    assert raised.value.standing == newer
+    assert raised.value.tables_version == newer
 
 
 def test_who_may_not_upgrade_is_informed_who_may():
-    error = TablesTooOld("tables of yellowlive", standing(Part.STREAMS, 1), "permission denied for schema public")
+    error = TablesTooOld("tables of yellowlive", tables_version(Part.STREAMS, 1), "permission denied for schema public")
     assert "this login may not change that (permission denied for schema public)" in error.what
     assert "Run dagfactory db upgrade with the login that owns the tables" in error.todo
     assert not error.retryable

@@ -37,8 +37,11 @@ def test_a_new_folder_is_closed_to_others_whatever_the_umask_is(storage):
         make_folder(bundle().path)
     finally:
         os.umask(before)
-    for folder in (bundle().path, bundle().path.parent):
+    for folder in (bundle().path, bundle().path.parent, storage, storage.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o775
+    assert (
+        stat.S_IMODE(storage.parent.parent.stat().st_mode) == 0o1777
+    )  # everybody's, and nobody renames what is another's
 
 
 @as_root

@@ -14,7 +14,7 @@ from airflow_plugin.factory.shard_files import keeper as keeper_module
 from airflow_plugin.factory.shard_files.folder import BEGUN, DONE, ShardFolder, modified, stamp
 from airflow_plugin.factory.shard_files.keeper import Keeper
 from airflow_plugin.factory.shard_files.layout import file_of, shard_of
-from airflow_plugin.factory.shard_files.watch import News
+from airflow_plugin.factory.shard_files.watch import SeenChanges
 from airflow_plugin.rows.last_good_file import forgotten_file
 from airflow_plugin.settings import snapshot_path
 from config_schema import names
@@ -47,7 +47,7 @@ class World:
         """A refresh; the files that Airflow will parse after it."""
         before = self.times()
         looked = Looked("1:1:", "here", has_revisions=True, streams=dict(self.streams))
-        self.keeper.keep(News(changed or set(), None if trouble else looked, trouble), lambda: self.stored)
+        self.keeper.keep(SeenChanges(changed or set(), None if trouble else looked, trouble), lambda: self.stored)
         return {name for name, at in self.times().items() if at != before.get(name)}
 
     def times(self) -> dict[str, int]:

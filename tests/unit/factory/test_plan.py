@@ -9,8 +9,9 @@ import pytest
 
 from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.rows.plan import dag_plan, merge_arguments, secret_variables
+from airflow_plugin.rows.platform_jobs import place
 from airflow_plugin.rows.reading import candidate_keys
-from airflow_plugin.settings import Allowed
+from airflow_plugin.settings import POD_RESOURCES, Allowed
 from config_schema import names, stream
 from config_schema.errors import ProblemsFound
 from config_schema.schemas import json_schema
@@ -56,6 +57,25 @@ def test_how_databases_are_reached_is_said_by_the_settings_alone_and_only_where_
         (),
         ("pg-ca",),
     )
+
+
+def test_when_an_image_is_pulled_is_said_by_the_row_else_by_the_settings_else_by_kubernetes():
+    settings = settings_of_row(EXAMPLE, image_pull_policy="Never")
+    assert dag_plan(config(), SETTINGS).pod.image_pull_policy is None
+    assert dag_plan(config(), settings).pod.image_pull_policy == "Never"
+    assert dag_plan(config(image_pull_policy="Always"), settings).pod.image_pull_policy == "Always"
+    assert (place(SETTINGS, "sync").image_pull_policy, place(settings, "sync").image_pull_policy) == (None, "Never")
+
+
+def test_a_pod_asks_for_what_the_row_says_else_the_settings_else_for_what_usual_rows_need():
+    limits = {"limits": {"memory": "2Gi"}}
+    settings, nothing = settings_of_row(EXAMPLE, resources=limits), settings_of_row(EXAMPLE, resources={})
+    own = {"requests": {"cpu": "1"}}
+    assert dag_plan(config(), SETTINGS).pod.resources == place(SETTINGS, "sync").resources == POD_RESOURCES
+    assert dag_plan(config(), settings).pod.resources == place(settings, "sync").resources == limits
+    assert dag_plan(config(), nothing).pod.resources == place(nothing, "sync").resources == {}
+    allowed = settings_of_row(EXAMPLE, resources=limits, allowed=Allowed(resources={"cpu": "2"}))
+    assert dag_plan(config(resources=own), allowed).pod.resources == own
 
 
 def test_a_stream_of_one_dataset_names_it():

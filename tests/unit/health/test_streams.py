@@ -11,10 +11,11 @@ import pytest
 
 from airflow_plugin.control.batch_table import LastLook
 from airflow_plugin.control.stream_table import StreamRow
-from airflow_plugin.health.freshness import Age
-from airflow_plugin.health.streams import Health, Stored, health
+from airflow_plugin.health.stored import Stored
+from airflow_plugin.health.streams import Age, Health, health
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from config_schema.schemas import json_schema
+from config_schema.stream_health import FailedRuns, HealthState
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -53,8 +54,10 @@ def test_streams_that_are_fine_are_reported_in_one_line():
         row("Store4", status="retired"),
         Store1=LastLook(NOW),
     )
-    fine = "3 of 3 streams are fine: 2 active, 1 paused; 1 of them have a latency need, and meet it"
-    assert found == Health((), fine, known=3, late=0, ages={"Store1": Age(0.0, 0.0)})
+    fine = "3 of 3 streams are fine: 2 active, 1 paused; 1 of them have a latency need, and meet it; 1 have never run"
+    assert (found.problems, found.fine, found.ages) == ((), fine, {"Store1": Age(0.0, 0.0)})
+    states = {key: one.state.value for key, one in found.verdicts.items()}
+    assert states == {"Store1": "ok", "Store2": "never_run", "Store3": "paused"}
 
 
 def test_the_age_of_the_data_is_reported_for_each_active_stream_and_how_late_it_is():
@@ -62,7 +65,7 @@ def test_the_age_of_the_data_is_reported_for_each_active_stream_and_how_late_it_
     rows = (row(latency_seconds=600), row("Store2"), row("Store3", status="paused"))
     found = judge(*rows, **looks, Store3=LastLook(NOW))
     assert found.ages == {"Store1": Age(1800.0, 1200.0), "Store2": Age(300.0, 0.0)}
-    assert (found.known, found.late) == (3, 1)
+    assert (len(found.verdicts), found.late, found.count(HealthState.LATE)) == (3, 1, 1)
 
 
 def test_a_platform_without_rows_is_fine():
@@ -99,6 +102,39 @@ def test_late_data_of_an_active_stream_is_reported_with_its_open_batch():
         )
     ]
     assert found.fine.startswith("0 of 1 streams are fine: 0 active, 0 paused; 0 of them have a latency need")
+
+
+def test_a_stream_whose_runs_fail_is_reported_though_nobody_demands_a_latency():
+    for_good = LastLook(NOW, 7, "failed", "no such table", retryable=False)
+    again = LastLook(
+        NOW, failed_runs=FailedRuns(25, NOW - HOUR, NOW, "CUSTOMER_DB_PASSWORD is missing", retryable=True)
+    )
+    once = LastLook(NOW, failed_runs=FailedRuns(1, NOW, NOW, "nobody listens there", retryable=True))
+    found = judge(row(), row("Store2"), row("Store3"), Store1=for_good, Store2=again, Store3=once)
+    assert said(found) == [
+        (
+            "Store1",
+            "yellowlive_airflow_dsg[Store1]: its last run has failed: no such table (No retry can help). "
+            "Correct that, then trigger yellowlive__Store1_ingestion [DF2605]",
+        ),
+        (
+            "Store2",
+            "yellowlive_airflow_dsg[Store2]: its last 25 runs have failed since 2027-01-01 11:00:00 UTC: "
+            "CUSTOMER_DB_PASSWORD is missing. Correct that, then trigger yellowlive__Store2_ingestion [DF2605]",
+        ),
+    ]
+    assert found.fine.startswith("1 of 3 streams are fine")
+
+
+def test_a_stream_of_which_not_all_can_be_read_is_unknown_and_not_fine():
+    found = health(SETTINGS, Stored([row()], [], {"Store1": LastLook(NOW)}, NOW, "no right"), None, NOW)
+    assert said(found) == [
+        (
+            "Store1",
+            "yellowlive_airflow_dsg[Store1]: it cannot be judged: no right. Run dagfactory doctor [DF2606]",
+        )
+    ]
+    assert found.fine.startswith("0 of 1 streams are fine")
 
 
 def test_a_stream_that_was_never_ingested_is_late_too():

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import config_schema
 from airflow_plugin.cli.program import app
+from airflow_plugin.settings import POD_RESOURCES
 
 STATIC = Path(__file__).parent / "static_dags"
 LIVE = STATIC / "yellowlive__Store1_ingestion.py"
@@ -80,7 +81,8 @@ def test_what_a_model_says_otherwise_is_a_difference():
         "dag.retries": (1, 2),
         "dag.owner": ("ingestion", "airflow"),
         "dag.tags": (["ingestion", "yellowlive", "Store1"], ["YellowLive", "live", "Store1"]),
-        "pod.resources": ({"requests": {"memory": "256Mi", "cpu": "100m"}}, None),
+        "pod.image_pull_policy": ("Always", "IfNotPresent"),
+        "pod.resources": ({"requests": {"memory": "256Mi", "cpu": "100m"}}, POD_RESOURCES),
     }
 
 

@@ -141,5 +141,6 @@ def test_what_was_changed_by_hand_is_drift_unless_it_is_to_be_overwritten(wanted
 
 
 def test_what_was_changed_by_hand_to_what_the_model_says_is_no_drift():
-    change = only_change(config(), row(config().to_json()), HandChange(None, NOW))
-    assert (change.kind, str(change.by_hand)[:32]) == (SyncAction.UNCHANGED, "changed by hand in the database ")
+    change = only_change(config(), row(config().to_json()), HandChange(None, None, NOW))
+    found = f"changed by hand in the database, found at {NOW:%Y-%m-%d %H:%M:%S%z}"
+    assert (change.kind, str(change.by_hand)) == (SyncAction.UNCHANGED, found)

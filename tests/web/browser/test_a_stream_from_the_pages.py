@@ -68,7 +68,7 @@ def make_the_stream(page: Page, site: Site) -> None:
 def forbid_deletes(page: Page) -> None:
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("max_delete_fraction").fill("0")
-    page.get_by_role("button", name="Look at the changes and save").click()
+    page.get_by_role("button", name="Review changes and save").click()
     expect(page.get_by_role("alertdialog").get_by_text("max_delete_fraction")).to_be_visible()
     answer(page, "Save")
 

@@ -75,7 +75,7 @@ class Visit:
 
     def open(self) -> None:
         self.page.goto(f"{self.address}{NOWHERE}")
-        self.page.get_by_text("There is no such page").wait_for()
+        self.page.get_by_text("Page not found").wait_for()
 
     def go(self, path: str) -> None:
         """Go to a page by Airflow's own router, past one that is nothing; loading all of Airflow takes seconds."""
@@ -83,7 +83,7 @@ class Visit:
             self.page.evaluate(
                 "(path) => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate')) }", there
             )
-            self.page.get_by_text("There is no such page").wait_for(state=state)
+            self.page.get_by_text("Page not found").wait_for(state=state)
         self.page.locator(".sf-page").wait_for()
         self.page.locator(".sf-page [aria-label=Loading]").first.wait_for(state="detached")
 
@@ -211,5 +211,5 @@ def test_what_a_producer_s_server_said_is_a_text(visit):
 def test_an_address_that_is_no_text_is_no_page(visit):
     seen = visit()
     seen.page.goto(f"{seen.address}/plugin/streams/stream/%E0%A4%A/x")
-    seen.page.get_by_text("There is no such page").wait_for()
+    seen.page.get_by_text("Page not found").wait_for()
     assert seen.errors == []

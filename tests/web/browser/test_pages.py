@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from config_schema import names
+from tests.airflow.conftest import config
+from tests.row_settings import settings_of_row
 from tests.web.browser.conftest import LIVE, Looking, Site
 
 DAG_ID = names.dag_id(LIVE, "Store1")
@@ -40,7 +42,7 @@ def pages(run_id: str) -> dict[str, tuple[str, str]]:
         "cards": ("/plugin/streams/list?view=cards", "Store1"),
         "stream": (STREAM, "version_diff"),
         "config": (f"{STREAM}?tab=config", "store_name"),
-        "history": (f"{STREAM}?tab=history", "the first that is known"),
+        "history": (f"{STREAM}?tab=history", "oldest recorded version"),
         "lineage": (f"{STREAM}?tab=lineage", "Merge tables"),
         "edit": (f"{STREAM}/edit", "snapshot_merge_job"),
         "new": (f"/plugin/streams/new?platform={LIVE}", "namespace_name"),
@@ -48,7 +50,7 @@ def pages(run_id: str) -> dict[str, tuple[str, str]]:
         "run": (f"/plugin/streams/runs/{DAG_ID}/{run}", "addresses"),
         "dag-tab": (f"/dags/{DAG_ID}/plugin/stream", "version_diff"),
         "run-tab": (f"/dags/{DAG_ID}/runs/{run}/plugin/stream_run", "addresses"),
-        "no-stream-tab": (f"/dags/{names.health_dag_id(LIVE)}/plugin/stream", "This DAG is not a stream's"),
+        "no-stream-tab": (f"/dags/{names.health_dag_id(LIVE)}/plugin/stream", "This DAG does not belong to a stream"),
     }
 
 
@@ -82,17 +84,34 @@ def test_a_list_is_searched_and_its_address_can_be_sent_to_somebody(looking):
     seen = looking()
     seen.go("/plugin/streams/list")
     seen.page.get_by_label("Search streams").press_sequentially("no such", delay=SLOWLY)
-    expect(seen.page.get_by_text("No stream is like that")).to_be_visible()
+    expect(seen.page.get_by_text("No stream matches")).to_be_visible()
     assert "q=no+such" in seen.page.url
     seen.go(f"/plugin/streams/list?q=store1&platform={LIVE}")
     expect(seen.page.get_by_text("1 stream", exact=True)).to_be_visible()
     expect(seen.page.get_by_label("Search streams")).to_have_value("store1")
 
 
+def test_retired_streams_are_listed_when_they_are_asked_for(looking):
+    seen = looking()
+    table = f"{LIVE}_airflow_dsg"
+    seen.site.execute("datasurface_merge", f"INSERT INTO {table} VALUES ('Bygone', '{{}}', 'retired')")
+    try:
+        seen.go(f"/plugin/streams/list?platform={LIVE}&q=o")
+        expect(seen.page.get_by_text("1 stream", exact=True)).to_be_visible()
+        seen.page.get_by_label("Status").select_option("all")
+        expect(seen.page.get_by_role("link", name="Bygone")).to_be_visible()
+        assert "status=all" in seen.page.url
+        seen.go(f"/plugin/streams/list?platform={LIVE}&state=retired")
+        expect(seen.page.get_by_role("link", name="Bygone")).to_be_visible()
+        assert seen.errors == []
+    finally:
+        seen.site.execute("datasurface_merge", f"DELETE FROM {table} WHERE stream_key = 'Bygone'")
+
+
 NOT_THERE = {
     f"/plugin/streams/stream/{LIVE}/Nothing": "there is no such stream",
     f"/plugin/streams/runs/{DAG_ID}/nothing": "no such run",
-    "/plugin/streams/nowhere": "There is no such page",
+    "/plugin/streams/nowhere": "Page not found",
 }
 
 
@@ -126,8 +145,38 @@ def test_what_was_read_stays_while_the_merge_store_is_away(looking):
     seen = looking()
     seen.go(STREAM)
     answered(seen.page, f"streams/{LIVE}/Store1$", 503, "the merge store is down")
-    expect(seen.page.get_by_text("the merge store is down (what is shown may be old)")).to_be_visible()
+    expect(seen.page.get_by_text("the merge store is down (the data below may be out of date)")).to_be_visible()
     expect(seen.page.get_by_role("button", name="Trigger")).to_be_visible()
+
+
+@pytest.fixture
+def away(site: Site) -> Iterator[None]:
+    """A third platform, AwayLive, whose merge store nobody can reach."""
+    file = site.airflow.home / "stream_factory" / names.settings_file("awaylive")
+    file.write_text(settings_of_row(config("AwayLive")).to_json())
+    yield
+    file.unlink()
+
+
+@pytest.mark.usefixtures("away")
+def test_what_cannot_be_read_is_unknown_and_never_zero_or_well(looking):
+    seen = looking()
+    seen.go("/plugin/streams")
+    for text in (
+        "How many streams there are, and how they are, is unknown",
+        "All streams of AwayLive",
+        re.compile(r"Needs attention \(\d+, and what is unknown of AwayLive\)"),
+        re.compile("without AwayLive, of which it is unknown"),
+    ):
+        expect(seen.page.get_by_text(text)).to_be_visible()
+    expect(seen.page.get_by_text("No stream is late, failing or quarantined")).to_have_count(0)
+    seen.picture("unknown")
+    assert seen.barriers() == []
+    seen.go("/plugin/streams/list")
+    expect(seen.page.get_by_text("The streams of awaylive are unknown and not in this list")).to_be_visible()
+    seen.picture("unknown-list")
+    seen.go("/plugin/streams/list?q=no+such")
+    expect(seen.page.get_by_text("No stream matches, of the platforms that can be read")).to_be_visible()
 
 
 def edit_owner(seen: Looking, owner: str) -> None:
@@ -136,7 +185,7 @@ def edit_owner(seen: Looking, owner: str) -> None:
 
 
 def save(seen: Looking) -> None:
-    seen.page.get_by_role("button", name="Look at the changes and save").click()
+    seen.page.get_by_role("button", name="Review changes and save").click()
     seen.page.get_by_role("alertdialog").get_by_role("button", name="Save").click()
 
 
@@ -147,7 +196,7 @@ def test_who_is_too_late_is_informed_and_may_load_what_is_there(looking):
     save(quick)
     expect(quick.page.get_by_role("alertdialog")).to_be_hidden()
     save(late)
-    load = late.page.get_by_role("button", name=re.compile("Load what is there now"))
+    load = late.page.get_by_role("button", name=re.compile("Discard my changes"))
     expect(load).to_be_visible()
     late.picture("conflict")
     load.click()

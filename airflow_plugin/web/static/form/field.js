@@ -3,16 +3,16 @@ import { Chakra, h, React } from "../host.js";
 
 /** `problems` are those of this key, as the API words them; what is `fixed` is only shown. */
 export function Field({ name, schema, value, required, fixed = false, problems, onChange }) {
-  const said = problems.map(({ what, todo }) => `${what}. ${todo}`).join(" ");
+  const message = problems.map(({ what, todo }) => `${what}. ${todo}`).join(" ");
   const nested = schema.type === "object" && schema.properties;
   if (nested) return h(Nested, { name, schema, value, problems, onChange });
   return h(
     Chakra.Field.Root,
-    { required, readOnly: fixed, invalid: Boolean(said), id: `sf-${name}` },
+    { required, readOnly: fixed, invalid: Boolean(message), id: `sf-${name}` },
     h(Chakra.Field.Label, { fontFamily: "mono", fontSize: "xs" }, name, required ? h(Chakra.Field.RequiredIndicator) : null),
     h(inputFor(schema), { schema, value, onChange }),
-    said ? h(Chakra.Field.ErrorText, { color: "red.fg" }, said) : null,
-    said.includes(schema.description.replace(/\.$/, "")) ? null : h(Chakra.Field.HelperText, null, schema.description),
+    message ? h(Chakra.Field.ErrorText, { color: "red.fg" }, message) : null,
+    message.includes(schema.description.replace(/\.$/, "")) ? null : h(Chakra.Field.HelperText, null, schema.description),
   );
 }
 

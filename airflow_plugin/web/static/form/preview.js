@@ -6,7 +6,7 @@ import { moment, NOTHING } from "../words.js";
 
 export function Preview({ preview }) {
   const { dag, changes } = preview;
-  if (!dag) return h(Chakra.Text, { color: "fg.muted" }, "There is no DAG while the config has problems.");
+  if (!dag) return h(Chakra.Text, { color: "fg.muted" }, "The DAG is shown when the config has no problems.");
   return h(
     Chakra.Stack,
     { gap: 3 },

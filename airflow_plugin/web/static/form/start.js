@@ -27,7 +27,7 @@ export function Start({ platforms, platform, onPlatform, onCopy }) {
       { role: "group" },
       h(Choice, { label: "Platform", any: false, value: platform ?? "", options: [["", "Choose a platform"], ...names], onChange: onPlatform }),
       keys.length
-        ? h(Choice, { label: "Begin with", any: false, value: "", options: [["", "As the platform has it"], ...keys], onChange: (key) => key && copy(key) })
+        ? h(Choice, { label: "Copy from", any: false, value: "", options: [["", "Defaults of the platform"], ...keys], onChange: (key) => key && copy(key) })
         : null,
     ),
   );

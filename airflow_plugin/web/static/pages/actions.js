@@ -1,65 +1,55 @@
-// What may be done with a stream: each asks first, and says what happened.
+// The actions on a stream: each asks first, then shows the result.
 import { Chakra, h, paths, React, Router } from "../host.js";
 import { at } from "../api.js";
 import { AskToPost } from "../parts/ask.js";
 
-const RUNS = (card) => card.status === "active";
-
+// In this order; the API says which of them can work on the stream as it is.
 const ACTIONS = [
   {
     name: "trigger",
     label: "Trigger",
-    there: RUNS,
-    says: "A run starts now, beside the schedule. If one is running already, it waits for its end.",
+    effect: "Starts a run now, in addition to the schedule. If a run is active, the new run waits until it ends.",
   },
   {
     name: "pause",
     label: "Pause",
-    there: RUNS,
-    says: "No run starts any more until it is resumed. A run that is running comes to its end.",
+    effect: "Starts no more runs until the stream is resumed. An active run finishes.",
   },
-  { name: "resume", label: "Resume", there: (card) => card.status === "paused", says: "It runs again as its schedule says." },
+  { name: "resume", label: "Resume", effect: "Starts runs by the schedule again." },
   {
     name: "allow_deletes",
-    reasoned: true,
     label: "Allow deletes once",
     more: true,
-    there: RUNS,
     danger: true,
-    says: "The next batch may delete more rows than max_delete_fraction allows. Do this when the rows are gone from the source on purpose.",
+    effect: "Lets the next batch delete more rows than max_delete_fraction allows. Use this if the rows were deleted from the source on purpose.",
   },
   {
     name: "reset_batch",
-    reasoned: true,
     label: "Reset batch",
     more: true,
-    there: RUNS,
     danger: true,
-    says: "An open batch is taken back to its start; what was staged is thrown away. Merge tables stay as the last committed batch left them.",
+    effect: "Resets an open batch to its start and discards what it has staged. Merge tables stay as the last committed batch left them.",
   },
   {
     name: "trust",
-    reasoned: true,
     label: "Trust row versions",
     more: true,
-    there: RUNS,
-    says: "After an audit found a change that row versions had missed, batches compare every row. Do this once the cause is fixed: they read only what changed again.",
+    effect: "Lets batches read only changed rows again. After an audit has found a change that row versions missed, batches compare every row; use this when the cause is fixed.",
   },
   {
     name: "retire",
     label: "Retire",
     more: true,
-    there: (card) => card.status !== "retired",
     danger: true,
-    says: "Its DAG goes away and it does not run any more. Row, history and merge tables stay.",
+    effect: "Removes the stream's DAG, so it does not run any more. Its row, history and merge tables stay.",
   },
 ];
 
-/** `onDone` gets what the API said of it. */
+/** `onDone` gets the answer of the API. */
 export function Actions({ card, onDone }) {
   const [asked, setAsked] = React.useState(null);
   if (!card.can_edit) return null;
-  const there = ACTIONS.filter((action) => action.there(card));
+  const there = ACTIONS.filter((action) => card.actions.includes(action.name));
   const first = there.filter((action) => !action.more);
   const more = there.filter((action) => action.more);
   return [
@@ -86,14 +76,14 @@ function Question({ card, action, onDone, onClose }) {
       danger: action.danger,
       path: at("streams", card.platform, card.stream_key, "actions", action.name),
       body: reason.trim() ? { reason: reason.trim() } : {},
-      onDone: (said) => {
+      onDone: (result) => {
         onClose();
-        onDone(said);
+        onDone(result);
       },
       onClose,
     },
-    action.says,
-    action.reasoned ? h(Reason, { value: reason, onChange: setReason }) : null,
+    action.effect,
+    h(Reason, { value: reason, onChange: setReason }),
   );
 }
 
@@ -101,7 +91,7 @@ function Reason({ value, onChange }) {
   return h(
     Chakra.Field.Root,
     { mt: 3 },
-    h(Chakra.Field.Label, null, "Reason, kept with the run"),
+    h(Chakra.Field.Label, null, "Reason (recorded in the history)"),
     h(Chakra.Input, { size: "sm", maxLength: 1000, value, onChange: (event) => onChange(event.target.value) }),
   );
 }

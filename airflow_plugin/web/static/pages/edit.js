@@ -13,8 +13,8 @@ import { plural } from "../words.js";
 
 const REST_MILLISECONDS = 400;
 // What the model's sync does with rows that a person wrote.
-const KEPT = "The model's sync keeps what you wrote, and shows it as drift until the model says the same.";
-const MADE_HERE = "The model's sync keeps it, and shows it as drift until the model has it too.";
+const KEPT = "Sync keeps your change, and reports it as drift until the model contains it too.";
+const MADE_HERE = "Sync keeps the stream, and reports it as drift until the model contains it too.";
 const FIXED = ["stream_key", "platform_name", "original_platform_name"];
 
 export function Edit({ platform, streamKey }) {
@@ -60,7 +60,7 @@ function Editor({ schema, platform, stored, first, onReload }) {
   const [config, setConfig] = React.useState(first);
   const [asked, setAsked] = React.useState(false);
   const checked = useChecked(platform, config);
-  const problems = checked.said?.problems ?? [];
+  const problems = checked.answer?.problems ?? [];
   const changes = changesBetween(stored?.config ?? {}, config);
   const mayEdit = !stored || stored.can_edit;
   return h(
@@ -69,7 +69,7 @@ function Editor({ schema, platform, stored, first, onReload }) {
     h(
       "div",
       null,
-      mayEdit ? null : h(Notice, { status: "warning", title: "You may look at this stream, not change it" }, "Ask for the right to edit its DAG."),
+      mayEdit ? null : h(Notice, { status: "warning", title: "You can see this stream, but not change it" }, "Ask for the right to edit its DAG."),
       h(Views, { schema, config, problems, fixed: stored ? FIXED : ["platform_name"], onChange: setConfig }),
     ),
     h(
@@ -87,11 +87,11 @@ function Editor({ schema, platform, stored, first, onReload }) {
             disabled: !mayEdit || !checked.fresh || problems.length > 0 || (stored && !changes.length),
             onClick: () => setAsked(true),
           },
-          stored ? "Look at the changes and save" : "Create the stream",
+          stored ? "Review changes and save" : "Create the stream",
         ),
         stored ? h(Chakra.Button, { size: "sm", variant: "outline", disabled: !changes.length, onClick: () => setConfig(first) }, "Undo all") : null,
       ),
-      checked.said ? h(Panel, { title: "Preview" }, h(Preview, { preview: checked.said })) : null,
+      checked.answer ? h(Panel, { title: "Preview" }, h(Preview, { preview: checked.answer })) : null,
     ),
     asked ? h(Save, { platform, config, stored, changes, onReload, onClose: () => setAsked(false) }) : null,
   );
@@ -104,11 +104,11 @@ function useChecked(platform, config) {
   React.useEffect(() => {
     const stop = new AbortController();
     call("POST", at("preview", platform), { config: rested }, stop.signal).then(
-      (said) => setState({ said, of: rested }),
+      (answer) => setState({ answer, of: rested }),
       (error) => {
         if (stop.signal.aborted) return;
-        const said = error.problems?.length ? { problems: error.problems } : undefined;
-        setState({ said, error: said ? undefined : error, of: rested });
+        const answer = error.problems?.length ? { problems: error.problems } : undefined;
+        setState({ answer, error: answer ? undefined : error, of: rested });
       },
     );
     return () => stop.abort();
@@ -118,7 +118,7 @@ function useChecked(platform, config) {
 
 function Verdict({ checked, problems, schema }) {
   if (checked.error) return h(ErrorNotice, { error: checked.error });
-  if (!checked.said) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
+  if (!checked.answer) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
   if (!problems.length) return h(Notice, { status: "success", title: "No problems" });
   const elsewhere = problems.filter((one) => !Object.keys(schema.properties).some((key) => isAbout(one, key)));
   return h(
@@ -155,7 +155,7 @@ function JsonView({ config, onChange }) {
       setBroken("");
       onChange(value);
     } catch (error) {
-      setBroken(`Not JSON yet: ${error.message}`);
+      setBroken(`Not valid JSON: ${error.message}`);
     }
   };
   return h(
@@ -187,9 +187,9 @@ function Save({ platform, config, stored, changes, onReload, onClose }) {
   return h(
     Ask,
     { title, yes: stored ? "Save" : "Create", wide: true, onYes: save, onClose },
-    h(Chakra.Text, { mb: 2 }, `It is written to the history with your name. The stream's page shows when Airflow has it. ${stored ? KEPT : MADE_HERE}`),
+    h(Chakra.Text, { mb: 2 }, `The history records this change with your name. The stream's page shows when Airflow has it. ${stored ? KEPT : MADE_HERE}`),
     conflict
-      ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Load what is there now, and lose these changes")
+      ? h(Chakra.Button, { size: "xs", variant: "outline", mb: 2, onClick: onReload }, "Discard my changes and load the current version")
       : null,
     h(Changes, { changes }),
   );

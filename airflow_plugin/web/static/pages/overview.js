@@ -6,7 +6,7 @@ import { Legend } from "../charts/frame.js";
 import { StateShare } from "../charts/share.js";
 import { Answer, Nothing, PageLink } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
-import { State } from "../parts/state.js";
+import { State, TROUBLES } from "../parts/state.js";
 import { clock, duration, moment, number, plural } from "../words.js";
 
 const OLD_SNAPSHOT_SECONDS = 900;
@@ -28,12 +28,14 @@ export function NewStream({ allowed }) {
   return h(Chakra.Button, { asChild: true, size: "sm", colorPalette: "brand" }, h(Router.Link, { to: paths.create }, "New stream"));
 }
 
-function Content({ platforms, late, set_aside, failing, moved }) {
+function Content({ platforms, moved, ...byState }) {
   if (!platforms.length) {
     return h(Nothing, { title: "No platform yet" }, "dagfactory bootstrap writes a platform's factory file and settings.");
   }
-  const worries = [...set_aside, ...failing, ...late];
-  const all = platforms.reduce((sum, { streams }) => sum + streams.set_aside + streams.failing + streams.late, 0);
+  const known = platforms.filter(({ streams }) => streams);
+  const unread = platforms.filter(({ streams }) => !streams);
+  const worries = TROUBLES.flatMap((state) => byState[state]);
+  const all = known.reduce((sum, { streams }) => sum + TROUBLES.reduce((some, state) => some + streams[state], 0), 0);
   return h(
     Chakra.Stack,
     { gap: 4 },
@@ -45,22 +47,51 @@ function Content({ platforms, late, set_aside, failing, moved }) {
     h(
       Panel,
       { title: "Rows moved in the last 24 hours", tools: h(Legend, { series: KINDS }) },
-      h(Moved, { moved }),
+      h(Moved, { moved, known, unread }),
     ),
-    h(Panel, { title: `Needs attention (${all})` }, h(Worries, { worries }), worries.length < all ? h(More, { count: all - worries.length }) : null),
+    h(
+      Panel,
+      { title: `Needs attention (${attention(all, known, unread)})` },
+      h(Unread, { unread }),
+      h(Worries, { worries, unread }),
+      worries.length < all ? h(More, { count: all - worries.length }) : null,
+    ),
+  );
+}
+
+const namesOf = (platforms) => platforms.map(({ platform, name }) => name ?? platform).join(", ");
+
+/** How many streams need attention, as far as anybody knows. */
+function attention(count, known, unread) {
+  if (!unread.length) return number(count);
+  return known.length ? `${number(count)}, and what is unknown of ${namesOf(unread)}` : "unknown";
+}
+
+/** The platforms of whose streams nobody can say anything now, and why. */
+function Unread({ unread }) {
+  return unread.map(({ platform, name, database }) =>
+    h(
+      Chakra.Flex,
+      { key: platform, gap: 3, py: 2, borderBottomWidth: 1, align: "baseline" },
+      h(Chakra.Box, { w: "24", flexShrink: 0 }, h(State, { state: "unknown" })),
+      h(Chakra.Text, { w: "64", flexShrink: 0, minW: 0, fontWeight: "medium" }, `All streams of ${name ?? platform}`),
+      h(Chakra.Text, { minW: 0, wordBreak: "break-word" }, `${database.what}. ${database.todo ?? ""}`),
+    ),
   );
 }
 
 function PlatformPanel({ platform, name, milestoning, database, snapshot, streams }) {
   return h(
     Panel,
-    { title: name ?? platform, tools: h(Chakra.Badge, { variant: "outline", size: "sm" }, milestoning) },
+    { title: name ?? platform, tools: milestoning ? h(Chakra.Badge, { variant: "outline", size: "sm" }, milestoning) : null },
     h(
       Chakra.Text,
       { mb: 2 },
-      h(PageLink, { to: withQuery(paths.streams, { platform }), fontWeight: "semibold" }, plural(streams.total, "stream")),
+      streams
+        ? h(PageLink, { to: withQuery(paths.streams, { platform }), fontWeight: "semibold" }, plural(streams.total, "stream"))
+        : "How many streams there are, and how they are, is unknown",
     ),
-    h(StateShare, { platform, streams }),
+    streams ? h(StateShare, { platform, streams }) : null,
     h(Health, { database, snapshot }),
   );
 }
@@ -84,15 +115,17 @@ function Health({ database, snapshot }) {
   );
 }
 
-function Moved({ moved }) {
+function Moved({ moved, known, unread }) {
+  if (!known.length) return h(Nothing, { title: "Unknown: no merge store can be read" });
+  const without = unread.length ? ` without ${namesOf(unread)}, of which it is unknown` : "";
   const hours = hourly(moved);
   const total = hours.reduce((sum, one) => sum + one.inserted + one.updated + one.deleted, 0);
   const batches = hours.reduce((sum, one) => sum + one.batches, 0);
-  if (!total) return h(Nothing, { title: "No rows were moved in the last 24 hours" });
+  if (!total) return h(Nothing, { title: `No rows were moved in the last 24 hours${without && `,${without}`}` });
   return h(
     "div",
     null,
-    h(Chakra.Text, { color: "fg.muted", fontSize: "xs" }, `${number(total)} rows in ${plural(batches, "batch", "batches")}`),
+    h(Chakra.Text, { color: "fg.muted", fontSize: "xs" }, `${number(total)} rows in ${plural(batches, "batch", "batches")}${without && `,${without}`}`),
     h(MovedBars, {
       items: hours,
       label: (hour) => clock(hour.hour),
@@ -116,8 +149,8 @@ function hourly(moved) {
   return [...sums.values()];
 }
 
-function Worries({ worries }) {
-  if (!worries.length) return h(Nothing, { title: "Nothing: no stream is late, failing or quarantined" });
+function Worries({ worries, unread }) {
+  if (!worries.length) return unread.length ? null : h(Nothing, { title: "No stream is late, failing or quarantined" });
   const lines = worries.map((stream, index) =>
     h(
       Chakra.Flex,
@@ -141,7 +174,7 @@ const More = ({ count }) =>
 export function worry({ state, problem, freshness }) {
   if (problem) return problem;
   if (state === "late" && freshness) {
-    return `Fresh ${duration(freshness.age_seconds)} ago; consumers need ${duration(freshness.latency_seconds)}`;
+    return `The data is ${duration(freshness.age_seconds)} old; consumers need at most ${duration(freshness.latency_seconds)}`;
   }
-  return "See its last run";
+  return "See the last run";
 }

@@ -4,6 +4,7 @@ import { at, useAnswer } from "../api.js";
 import { DatasetCounts } from "../parts/counts.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
 import { Facts, Page, Panel } from "../parts/page.js";
+import { Progress } from "../parts/progress.js";
 import { State } from "../parts/state.js";
 import { duration, moment, named, NOTHING, number } from "../words.js";
 
@@ -59,11 +60,18 @@ function Content({ run }) {
         ["Rows in the source", sum("total")],
       ],
     }),
-    run.error ? h(Notice, { status: "error", title: run.error.what }, run.error.todo) : null,
-    run.state === "running" ? h(Notice, { status: "info", title: "Still running" }, "The counts come with its end.") : null,
+    run.error ? h(Why, { run }) : null,
+    run.progress ? h(Progress, { progress: run.progress }) : null,
+    run.state === "running" && !run.error && !run.progress ? h(Notice, { status: "info", title: "Still running" }, "Counts are shown when the run has ended.") : null,
     h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets })),
     run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
   );
+}
+
+/** Why it failed; of a run whose task is tried again, why the try before did. */
+function Why({ run }) {
+  if (ENDED.includes(run.state)) return h(Notice, { status: "error", title: run.error.what }, run.error.todo);
+  return h(Notice, { status: "warning", title: `Its last try failed: ${run.error.what}` }, "It is tried again.");
 }
 
 function Batches({ batches }) {

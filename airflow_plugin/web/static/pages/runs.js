@@ -36,8 +36,20 @@ export function Runs() {
             h(DataTable, { label: "Runs", columns: COLUMNS, rows: runs, keyOf: (run) => `${run.dag_id}/${run.run_id}`, sort, onSort: (order) => change({ sort: order }) }),
             h(Pages, { total, offset: Number(offset), count: runs.length, onOffset: (to) => change({ offset: to || "" }) }),
           )
-        : h(Nothing, { title: "No run is like that" }, "Change the filters, or trigger a stream."),
+        : h(Nothing, { title: "No run matches" }, "Change the filters, or trigger a stream."),
     ),
+  );
+}
+
+/** The result in a word, and why it is no good one. */
+function Outcome({ run }) {
+  const word = run.result ? h(State, { state: run.result }) : NOTHING;
+  if (!run.error) return word;
+  return h(
+    Chakra.Box,
+    { maxW: "48ch", minW: "24ch" },
+    word,
+    h(Chakra.Text, { fontSize: "xs", lineClamp: 2, title: run.error.what, wordBreak: "break-word" }, run.error.what),
   );
 }
 
@@ -53,7 +65,7 @@ const COLUMNS = [
   { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, run.stream_key) },
   { title: "Platform", cell: (run) => run.platform },
   { title: "State", cell: (run) => h(State, { state: run.state }) },
-  { title: "Result", cell: (run) => (run.result ? h(State, { state: run.result }) : NOTHING) },
+  { title: "Result", cell: (run) => h(Outcome, { run }) },
   { title: "Duration", sort: "duration", end: true, cell: (run) => duration(run.seconds) },
   { title: "Inserted", end: true, cell: count("inserted") },
   { title: "Updated", end: true, cell: count("updated") },

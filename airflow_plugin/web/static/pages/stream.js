@@ -2,8 +2,10 @@
 import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
+import { Done } from "../parts/done.js";
 import { Facts, Page } from "../parts/page.js";
 import { Problems } from "../parts/problems.js";
+import { Progress } from "../parts/progress.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
 import { duration, fromNow, moment, NOTHING, number, percent } from "../words.js";
@@ -29,11 +31,11 @@ export function Stream({ platform, streamKey, tab = false }) {
   const navigate = Router.useNavigate();
   const [done, setDone] = React.useState(location.state?.saved ?? null);
   React.useEffect(() => {
-    if (location.state?.saved) navigate(location, { replace: true, state: null }); // said once, not at each reload
+    if (location.state?.saved) navigate(location, { replace: true, state: null }); // shown once, not at each reload
   }, [location, navigate]);
   React.useEffect(() => setSeconds(refreshSeconds(answer.data, REFRESH_SECONDS)), [answer.data]);
-  const after = (said) => {
-    setDone(said);
+  const after = (result) => {
+    setDone(result);
     answer.reload();
   };
   const stream = answer.data;
@@ -46,7 +48,7 @@ export function Stream({ platform, streamKey, tab = false }) {
       crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
       actions: stream ? [tab ? null : h(DagLink, { key: "dag", stream }), h(Actions, { key: "actions", card: stream, onDone: after })] : null,
     },
-    done ? h(Done, { said: done, onClose: () => setDone(null) }) : null,
+    done ? h(Done, { key: done.run_id ?? done.what, result: done, path: at("streams", platform, streamKey), stream, onEnd: answer.reload, onClose: () => setDone(null) }) : null,
     h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
   );
 }
@@ -54,16 +56,12 @@ export function Stream({ platform, streamKey, tab = false }) {
 const DagLink = ({ stream }) =>
   h(Chakra.Button, { asChild: true, size: "sm", variant: "ghost" }, h(Router.Link, { to: paths.dag(stream.dag_id) }, "DAG"));
 
-function Done({ said, onClose }) {
-  const run = said.run_id && said.dag_id ? h(PageLink, { to: paths.run(said.dag_id, said.run_id) }, "See the run") : null;
-  return h(Notice, { status: "success", title: said.what ?? "Done", onClose }, run ?? said.parse?.note);
-}
-
 function Content({ stream, tab, onDone }) {
   return h(
     "div",
     null,
     h(Summary, { stream }),
+    stream.progress.map((progress) => h(Progress, { key: progress.run_id, progress })),
     stream.problems.length ? null : h(WhyUnseen, { airflow: stream.airflow }),
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
@@ -94,7 +92,7 @@ function Summary({ stream }) {
       ["Success (25 runs)", percent(stream.success_rate)],
       ["Rows", number(stream.counts?.total)],
       ["Schedule", stream.schedule ? h(Chakra.Code, { variant: "subtle" }, stream.schedule) : "when triggered"],
-      ["Kept", stream.by_hand ? "by hand" : "by the model"],
+      ["Maintained", stream.by_hand ? "by hand" : "by the model"],
     ],
   });
 }

@@ -19,7 +19,7 @@ export function StreamBatches({ stream }) {
   return h(Answer, { answer }, ({ batches }) =>
     batches.length
       ? h("div", null, h(Charts, { batches }), h(List, { stream, batches }))
-      : h(Nothing, { title: "No batch yet" }, "Its first run will take everything there is."),
+      : h(Nothing, { title: "No batch yet" }, "The first run will load all rows."),
   );
 }
 
@@ -72,7 +72,7 @@ function List({ stream, batches }) {
     { title: "Strategy", cell: (batch) => (batch.strategy ? h(Chakra.Code, { variant: "subtle" }, batch.strategy) : NOTHING) },
     { title: "Run", cell: (batch) => (batch.run_id ? h(PageLink, { to: paths.run(stream.dag_id, batch.run_id) }, "Run") : NOTHING) },
     { title: "Error", cell: (batch) => (batch.error ? h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.error }, batch.error) : "") },
-    { title: "The source's server said", cell: (batch) => (batch.said ? h(Chakra.Text, { whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.said }, batch.said) : "") },
+    { title: "Message of the source's server", cell: (batch) => (batch.said ? h(Chakra.Text, { whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.said }, batch.said) : "") },
   ];
   return h(
     Chakra.Stack,

@@ -40,7 +40,7 @@ export function StreamHistory({ stream, onDone }) {
           }),
           asked ? h(Rollback, { stream, to: asked, path, onDone, onClose: () => setAsked(null) }) : null,
         )
-      : h(Nothing, { title: "No history" }, "The row is older than its history."),
+      : h(Nothing, { title: "No history" }, "The row was written before history was recorded."),
   );
 }
 
@@ -61,7 +61,7 @@ function Version({ stream, version, before, isLast, first, onRollback }) {
     changes.length
       ? h(Chakra.Button, { size: "xs", variant: "ghost", "aria-expanded": open, onClick: () => setOpen(!open) }, open ? "Hide changes" : "Show changes")
       : null,
-    asNow ? h(Chakra.Badge, { variant: "outline" }, "as it is now") : null,
+    asNow ? h(Chakra.Badge, { variant: "outline" }, "current") : null,
     !asNow && stream.can_edit
       ? h(Chakra.Button, { size: "xs", variant: "outline", onClick: onRollback, "aria-label": `Roll back to version ${version.version}` }, "Roll back to this")
       : null,
@@ -74,8 +74,9 @@ function Version({ stream, version, before, isLast, first, onRollback }) {
       { gap: 3, color: "fg.muted", fontSize: "xs" },
       h(State, { state: version.status }),
       h("span", { title: fromNow(version.at) }, moment(version.at)),
-      before ? (changes.length ? null : "changed nothing") : isLast ? "the first that is known" : "what it changed is on the page of older ones",
+      before ? (changes.length ? null : "changed nothing") : isLast ? "oldest recorded version" : "its changes are on the page of older versions",
     ),
+    version.reason ? h(Chakra.Text, { mt: 1, wordBreak: "break-word" }, `Reason: ${version.reason}`) : null,
     open && changes.length ? h(Chakra.Box, { mt: 2 }, h(Changes, { changes })) : null,
   );
 }
@@ -89,9 +90,9 @@ function Rollback({ stream, to, path, onDone, onClose }) {
       yes: "Roll back",
       path: `${path}/rollback`,
       body: { to: to.version, version: stream.version },
-      onDone: (said) => {
+      onDone: (result) => {
         onClose();
-        onDone({ what: `Rolled back to version ${to.version}`, parse: said.parse });
+        onDone({ what: `Rolled back to version ${to.version}`, parse: result.parse });
       },
       onClose,
     },

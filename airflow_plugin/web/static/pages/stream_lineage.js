@@ -17,13 +17,19 @@ export function StreamLineage({ stream }) {
   return h(
     Panel,
     { title: `${lineage.source.store}${lineage.source.host ? ` at ${lineage.source.host}` : ""}` },
-    h(Drawing, { columns: columnsOf(lineage) }),
-    lineage.views.length ? null : h(Chakra.Text, { color: "fg.muted", mt: 2 }, "No view reads these merge tables in this database."),
+    h(Drawing, { columns: columnsOf(lineage).slice(0, lineage.views ? undefined : 2) }),
+    lineage.views?.length ? null : h(Chakra.Text, { color: "fg.muted", mt: 2 }, withoutViews(lineage)),
   );
 }
 
+const withoutViews = ({ views }) =>
+  views
+    ? "No view reads these merge tables in this database."
+    : "Views and consumers are unknown here: they are in the consumers' own database, which the pages do not read.";
+
 /** Four columns of {name, to: [places in the next column]}; a view stands beside the merge table that it reads. */
-export function columnsOf({ source, merge_tables: merges, views: found, consumers }) {
+export function columnsOf({ source, merge_tables: merges, views: known, consumers: reading }) {
+  const [found, consumers] = [known ?? [], reading ?? []];
   const first = (view) => merges.findIndex((name) => view.reads.includes(name));
   const views = [...found].sort((one, other) => first(one) - first(other));
   const places = (list, test) => list.map((_, at) => at).filter((at) => test(list[at]));

@@ -2,21 +2,29 @@
 import { Chakra, h, paths, useQuery, withQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Choice, Filters, Search } from "../parts/filters.js";
-import { Answer, Nothing, PageLink, Waiting } from "../parts/notice.js";
+import { Answer, Nothing, Notice, PageLink, Waiting } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
 import { Seen, Unseen } from "../parts/seen.js";
-import { State, STATES } from "../parts/state.js";
+import { State, STATES, TROUBLES } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
 import { duration, fromNow, moment, named, NOTHING, number, percent, plural, short } from "../words.js";
 import { NewStream, worry } from "./overview.js";
 
 const REFRESH_SECONDS = 15;
-const STATUSES = ["active", "paused", "retired"];
+// Retired streams are shown to those who ask for them, and there may be many.
+const CURRENT = "current";
+const STATUSES = [[CURRENT, "Status: not retired"], ["active", "active"], ["paused", "paused"], ["retired", "retired"], ["all", "all, with retired"]];
+
+/** Which status the list is asked for: none means any. */
+function asked(status, state) {
+  if (status === "all" || (!status && state === "retired")) return "";
+  return status || CURRENT;
+}
 
 export function StreamList() {
   const [query, change] = useQuery();
   const { platform, q, status, state, sort, offset = 0, view } = query;
-  const answer = useAnswer(withQuery(at("streams"), { platform, q, status, state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
+  const answer = useAnswer(withQuery(at("streams"), { platform, q, status: asked(status, state), state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
   const platforms = useAnswer(at("platforms"));
   const me = useAnswer(at("me"));
   const choices = (platforms.data?.platforms ?? []).map((one) => [one.platform, one.name ?? one.platform]);
@@ -29,17 +37,27 @@ export function StreamList() {
       h(Search, { label: "Search streams", value: q, onChange: (text) => change({ q: text }) }),
       h(Choice, { label: "Platform", value: platform, options: choices, onChange: (value) => change({ platform: value }) }),
       h(Choice, { label: "State", value: state, options: STATES.map((one) => [one, named(one)]), onChange: (value) => change({ state: value }) }),
-      h(Choice, { label: "Status", value: status, options: STATUSES.map((one) => [one, one]), onChange: (value) => change({ status: value }) }),
+      h(Choice, { label: "Status", value: status || CURRENT, any: false, options: STATUSES, onChange: (value) => change({ status: value === CURRENT ? "" : value }) }),
       h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
     ),
-    h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams }) =>
-      h(Found, { total, streams, view, sort, offset: Number(offset), change }),
+    h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams, unknown }) =>
+      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change })),
     ),
   );
 }
 
-function Found({ total, streams, view, sort, offset, change }) {
-  if (!streams.length) return h(Nothing, { title: "No stream is like that" }, "Change the filters, or make a new stream.");
+/** Which platforms' streams are not in what is shown, as nobody can read them now. */
+function Unread({ unknown }) {
+  if (!unknown.length) return null;
+  const title = `The streams of ${unknown.join(", ")} are unknown and not in this list`;
+  return h(Notice, { status: "warning", title }, unknown.length === 1 ? "Its merge store cannot be read." : "Their merge stores cannot be read.");
+}
+
+function Found({ total, streams, unknown, view, sort, offset, change }) {
+  if (!streams.length) {
+    const title = unknown.length ? "No stream matches, of the platforms that can be read" : "No stream matches";
+    return h(Nothing, { title }, "Change the filters, or create a stream.");
+  }
   const list =
     view === "cards"
       ? h(Cards, { streams })
@@ -124,7 +142,7 @@ function StreamCard({ stream }) {
       h(Chakra.Text, { color: "fg.muted" }, label),
       h(Chakra.Box, { textAlign: "end" }, value),
     );
-  const troubled = ["late", "failing", "set_aside"].includes(stream.state);
+  const troubled = TROUBLES.includes(stream.state);
   return h(
     Panel,
     { as: "article", title: stream.stream_key, tools: h(State, { state: stream.state }) },

@@ -61,7 +61,7 @@ export function Ask({ title, yes, danger = false, onYes, onClose, children, wide
   );
 }
 
-/** Asks first, then posts; `onDone` gets what the API said. */
+/** Asks first, then posts; `onDone` gets the answer of the API. */
 export function AskToPost({ path, body, method = "POST", onDone, ...rest }) {
   return h(Ask, { ...rest, onYes: async () => onDone(await call(method, path, body)) });
 }

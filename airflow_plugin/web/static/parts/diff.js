@@ -4,7 +4,7 @@ import { shown } from "../words.js";
 import { Nothing } from "./notice.js";
 
 export function Changes({ changes }) {
-  if (!changes.length) return h(Nothing, { title: "Nothing changes" });
+  if (!changes.length) return h(Nothing, { title: "No changes" });
   const rows = changes.map(({ path, before, after }) =>
     h(
       Chakra.Table.Row,

@@ -18,12 +18,12 @@ export function Notice({ status, title, children, onClose }) {
 }
 
 export function ErrorNotice({ error, onRetry, stale = false }) {
-  const title = stale ? `${error.what} (what is shown may be old)` : error.what;
+  const title = stale ? `${error.what} (the data below may be out of date)` : error.what;
   return h(
     Notice,
     { status: stale || error.status === 503 ? "warning" : "error", title },
     error.todo ? h("span", null, error.todo, ". ") : null,
-    error.code ? h(Chakra.Code, { size: "sm", variant: "plain", color: "fg.muted", title: "Look it up in the list of errors" }, error.code) : null,
+    error.code ? h(Chakra.Code, { size: "sm", variant: "plain", color: "fg.muted", title: "The list of errors explains this code" }, error.code) : null,
     error.status === 401 ? h(LoginLink) : null,
     onRetry && error.status !== 401
       ? h(Chakra.Button, { size: "2xs", variant: "outline", ms: 2, onClick: onRetry }, "Try again")

@@ -22,11 +22,16 @@ const PALETTES = new Map(
     keep_working: "running",
     paused: "none",
     retired: "removed",
+    never_succeeded: "failed",
     never_run: "scheduled",
+    unknown: "none",
   }),
 );
 
-export const STATES = ["ok", "late", "failing", "set_aside", "never_run", "paused", "retired"];
+export const STATES = ["ok", "late", "failing", "set_aside", "never_succeeded", "never_run", "paused", "retired", "unknown"];
+
+/** States in which somebody has to look at a stream, the worst first. */
+export const TROUBLES = ["set_aside", "failing", "never_succeeded", "late", "unknown"];
 
 export const paletteOf = (state) => PALETTES.get(state) ?? "none";
 

@@ -1,4 +1,4 @@
-"""Which function writes the values of a column, by its type in the merge store and what its driver gives for it."""
+"""Which function writes the values of a column, by its type in the merge store and the driver's type."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def encoder(type_name: str) -> Encoder:
 
 
 def single_precision(encode: Encoder, type_name: str) -> Encoder:
-    """Return an encoder for values of 32 bits that a driver gives as 64: the fewest digits that tell them apart."""
+    """Return an encoder for 32-bit values that a driver gives as 64-bit: with the fewest digits that identify them."""
     if type_name == "real":
         return lambda value: shortest(value) if isinstance(value, float) else encode(value)
     return lambda value: encode(float(shortest(value)) if isinstance(value, float) else value)
 
 
 def bits(encode: Encoder, type_name: str, length: int) -> Encoder:
-    """Return an encoder for a driver's bytes that stand for `length` bits: as bits, or as the number that they are."""
+    """Return an encoder for a driver's bytes that mean `length` bits: as bits, or as the number that they are."""
     of = parsed(type_name)
     if of is not None and of.base in ("bit", "bit varying"):
         return lambda value: encode(format(int.from_bytes(value, "big"), f"0{length}b"))

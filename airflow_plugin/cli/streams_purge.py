@@ -1,0 +1,105 @@
+"""`dagfactory streams purge`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from airflow_plugin.cli.options import Json, PlatformName
+from airflow_plugin.cli.streams_change import Match, Streams, check_named
+from config_schema.echo import echo, echo_text
+
+if TYPE_CHECKING:
+    from airflow_plugin.control.stream_data import StreamData
+    from airflow_plugin.settings import PlatformSettings
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
+
+
+def purge(
+    platform: PlatformName,
+    streams: Streams = None,
+    match: Match = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Take retired streams away for good: rows, merge tables, maps, views, batches.
+
+    Only retired streams are purged. Their history stays, and says who did it; streams rollback brings a row back, and
+    its first batch loads everything again. On a terminal it asks; elsewhere, tables that merge-job archive has not
+    moved go only with --yes. What others have built on a table or view keeps it, and the stream with it.
+
+    Example: dagfactory streams purge Store1 --platform YellowLive --dry-run
+
+    Example: dagfactory streams purge --match 'Shop*' --platform YellowLive --yes
+
+    Exit codes: 0 done, or nothing to do; 1 an error, or a no to the question: what was named before it has gone.
+    """
+    from airflow_plugin.streams.opening import reading
+    from airflow_plugin.streams.purging import AT_ONCE, purgeable
+    from airflow_plugin.streams.selecting import chosen_keys
+
+    check_named(streams, match)
+    with reading(platform) as table:
+        keys = chosen_keys(table.rows().values(), streams or (), match, ["retired"])
+        found = purgeable(table, keys)
+        if not dry_run and found:
+            _ask(platform, found, yes)
+    if not dry_run:
+        names = list(found)
+        for start in range(0, len(names), AT_ONCE):
+            _purge(platform, names[start : start + AT_ONCE])
+    _print(platform, found, dry_run, as_json)
+    if not dry_run and not as_json:
+        _say_what_is_left(table.settings)
+
+
+def _ask(platform: str, found: dict[str, StreamData], yes: bool) -> None:
+    import sys
+
+    from airflow_plugin.cli.messages import confirm
+    from airflow_plugin.streams.purging import NotArchived, not_archived
+
+    open_ = not_archived(platform, found)
+    if yes or (not open_ and not sys.stdin.isatty()):
+        return
+    if open_ and not sys.stdin.isatty():
+        raise NotArchived(open_)
+    size = sum(data.bytes for data in found.values()) / 1e6
+    tables = sum(len(data.tables) for data in found.values())
+    confirm(f"Purge {len(found)} streams of {platform} with {tables} tables of {size:.1f} MB for good?")
+
+
+def _purge(platform: str, keys: list[str]) -> None:
+    """Purge some streams in a transaction; what each has is looked up again, under the lock."""
+    from airflow_plugin.streams import opening
+    from airflow_plugin.streams.purging import purge, purgeable
+    from airflow_plugin.sync.apply import author
+
+    with opening.changing(platform) as table:
+        purge(table, purgeable(table, keys), author())
+
+
+def _print(platform: str, found: dict[str, StreamData], dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        shown = {"platform": platform, "dry_run": dry_run, "streams": [_as_json(*one) for one in found.items()]}
+        echo_text(json.dumps(shown, indent=2))
+        return
+    word = "would be purged" if dry_run else "purged"
+    for key, data in found.items():
+        echo(f"{key}: {word}: {', '.join(data.names()) or 'it had no tables'}")
+    size = sum(data.bytes for data in found.values()) / 1e6
+    echo(f"{len(found)} stream{'' if len(found) == 1 else 's'} {word}, {size:.1f} MB")
+
+
+def _as_json(key: str, data: StreamData) -> dict[str, Any]:
+    return {"stream": key, "bytes": data.bytes, "dropped": data.names()}
+
+
+def _say_what_is_left(settings: PlatformSettings) -> None:
+    if settings.consumer_db_hostname is not None:
+        echo("Views in the consumers' database go with dagfactory views reconcile")

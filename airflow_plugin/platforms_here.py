@@ -1,0 +1,34 @@
+"""Which platforms have a settings file on this machine, and which of them a person means by a name."""
+
+from __future__ import annotations
+
+import json
+
+from airflow_plugin.settings import settings_dir
+from config_schema import names
+from config_schema.errors import UnknownName
+
+
+def platforms_with_settings() -> list[str]:
+    """Return the model's names of the platforms whose settings files can be read."""
+    found = []
+    for path in sorted(settings_dir().glob(names.settings_file("*"))):
+        try:
+            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            original = path.name.removesuffix(names.settings_file(""))
+        found.append(str(original))
+    return found
+
+
+def platform_called(name: str) -> str:
+    """Return the model's name of the platform here that has this name or derived name; `name` itself if none has."""
+    return names.meant_platform(name, platforms_with_settings())
+
+
+def unknown_platform(name: str) -> UnknownName | None:
+    """Return the error for a name that no platform here has; None if it is one, or if nothing here tells."""
+    known = platforms_with_settings()
+    if not known or any(names.is_platform(name, one) for one in known):
+        return None
+    return UnknownName("--platform", "platform", name, known, str(settings_dir()))

@@ -1,0 +1,40 @@
+"""Which actions can work on a stream as it is now: the pages offer these, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.streams.changing import STATUS_CHANGES
+from airflow_plugin.web import queries
+from airflow_plugin.web.pool import read
+from airflow_plugin.web.runs import DagFacts, dag_of
+from airflow_plugin.web.streams import StreamFacts
+from config_schema import names
+
+
+def available_actions(settings: PlatformSettings, stream: StreamFacts, dag: DagFacts | None) -> list[str]:
+    """Return the actions by their words in the API. Raises StreamFactoryError."""
+    found = [word for word, (before, _) in STATUS_CHANGES.items() if stream.status in before]
+    if stream.status != "active":
+        return found
+    operations = dag_of(names.operations_dag_id(settings.platform_name))
+    trigger = ["trigger"] if _runs(dag) else []
+    return [*trigger, *found, *(_of_operations(settings, stream) if _runs(operations) else ())]
+
+
+def _runs(dag: DagFacts | None) -> bool:
+    return dag is not None and not dag.is_stale
+
+
+def _of_operations(settings: PlatformSettings, stream: StreamFacts) -> Iterator[str]:
+    yield "allow_deletes"
+    if stream.last.look.open_batch is not None:
+        yield "reset_batch"
+
+    def distrusted(session: ControlSession) -> bool | None:
+        return queries.has_distrusted_strategy(session, stream.stream_key)
+
+    if read(settings, distrusted) is not False:  # None: a login that may not see it offers it
+        yield "trust"

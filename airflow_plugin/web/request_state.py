@@ -1,0 +1,44 @@
+"""What becomes of something that was asked for: the run that does it, to its end, and the run which that one starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_plugin.jobs.operations import Action, run_id_with_deletes
+from airflow_plugin.web.errors import NotThere
+from airflow_plugin.web.runs import ENDED, DagRunRow, failures_of, run_of
+from airflow_plugin.web.serializers import LONGEST_FAILURE
+from airflow_plugin.web.streams import StreamFacts
+from config_schema import names
+
+NO_WORD = "it failed, and nothing says why: see the log of its tasks"
+
+
+def request_state(stream: StreamFacts, run_id: str) -> dict[str, Any]:
+    """Return how far a run of the operations DAG is that was asked for something of the stream. Raises NotThere."""
+    dag_id = names.operations_dag_id(stream.platform)
+    with create_session(scoped=False) as session:
+        conf = session.scalar(select(DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        if not isinstance(conf, dict) or conf.get("stream_key") != stream.stream_key:
+            raise NotThere("nothing was asked for by such a run", "See the history of the stream")
+        run = run_of(session, dag_id, run_id)
+        if run is not None and run.state == "success" and conf.get("action") == Action.ALLOW_DELETES.value:
+            # That run has only started one of the stream itself.
+            run = run_of(session, stream.dag_id, run_id_with_deletes(run_id)) or run
+        assert run is not None
+        failure = failures_of(session, [run]).get((run.dag_id, run.run_id), NO_WORD)
+    return _as_dict(run, failure if run.state == "failed" else None)
+
+
+def _as_dict(run: DagRunRow, failure: str | None) -> dict[str, Any]:
+    return {
+        "dag_id": run.dag_id,
+        "run_id": run.run_id,
+        "state": run.state,
+        "ended": run.state in ENDED,
+        "error": failure and failure[:LONGEST_FAILURE],
+    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -19,6 +18,7 @@ from psycopg2.extensions import connection as Connection
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
 from merge_jobs.errors import too_large_a_row
+from merge_jobs.process.signal_mask import start_without_signals
 
 CHUNK_BYTES = 1 << 17
 PIPE_BYTES = 1 << 20
@@ -66,8 +66,7 @@ def copy_through(
     out = _CopyOut(copy_out, os.fdopen(write_end, "wb", buffering=CHUNK_BYTES))
     # In a copy of our context: what the thread runs is held to the statements of the same step.
     run = contextvars.copy_context().run
-    thread = threading.Thread(target=run, args=(out.run,), name=f"copy {name}", daemon=True)
-    thread.start()
+    thread = start_without_signals(run, f"copy {name}", out.run)
     failed = True
     try:
         with session.cursor() as cursor:

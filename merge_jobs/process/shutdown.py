@@ -17,7 +17,7 @@ from types import FrameType
 import psycopg2
 
 from merge_jobs.errors import Ended
-from merge_jobs.process.signal_mask import SIGNALS, block_signals, unblock_signals
+from merge_jobs.process.signal_mask import SIGNALS, block_signals, start_without_signals, unblock_signals
 
 AGAIN_SECONDS = 0.5  # a cancel between two statements hits none
 Handler = Callable[[int, FrameType | None], object]
@@ -111,7 +111,7 @@ def ended_by_signals() -> Iterator[None]:
     os.set_blocking(write_end, False)
     before = {number: signal.signal(number, _raise_unless_in_order) for number in SIGNALS}
     signal.set_wakeup_fd(write_end)
-    threading.Thread(target=_watch, args=(read_end,), name="signals", daemon=True).start()
+    start_without_signals(_watch, "signals", read_end)
     try:
         unblock_signals()
         yield

@@ -6,6 +6,8 @@ Until this module runs, some hundredths of a second after the start, Python's ow
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Callable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -13,6 +15,17 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def block_signals() -> None:
     """Block signals, for the main thread and for the threads and programs that it starts."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def start_without_signals(target: Callable[..., None], name: str, *arguments: object) -> threading.Thread:
+    """Start a daemon thread that gets no signals: one would end the process while the main thread blocks them."""
+    thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return thread
 
 
 def unblock_signals() -> None:

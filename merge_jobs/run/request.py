@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 import traceback
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from config_schema.result import MergeResult, ResultCode, result_lines, terminat
 from merge_jobs.database.connections import place_of
 from merge_jobs.errors import database_failed
 from merge_jobs.process import shutdown
+from merge_jobs.process.signal_mask import start_without_signals
 from merge_jobs.run.flags import (
     ModelFlags,
     StoreFlags,
@@ -92,8 +92,7 @@ def keep_failure(request: Request, result: MergeResult) -> None:
     if result.code is not ResultCode.ERROR:
         return
     kept: list[str] = []
-    writer = threading.Thread(target=_keep, args=(request, result, kept), name="keep failure", daemon=True)
-    writer.start()
+    writer = start_without_signals(_keep, "keep failure", request, result, kept)
     writer.join(KEEP_SECONDS)
     if kept != [KEPT]:
         said = next(iter(kept), "the merge store does not answer")

@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -20,6 +19,7 @@ from config_schema.errors import PackageMissing
 from config_schema.model import SourceKind
 from merge_jobs.database.connections import CONNECT_SECONDS, KEEPALIVE, ConnectionInfo
 from merge_jobs.errors import ConnectFailed
+from merge_jobs.process.signal_mask import start_without_signals
 from merge_jobs.sources.sql.dialects import DIALECTS, LOCK_SECONDS
 from merge_jobs.sources.sql.tls import driver_arguments
 
@@ -73,7 +73,7 @@ def _within_time(login: Callable[[], Any], where: str) -> Any:
         except BaseException as error:
             made.set_exception(error)
 
-    threading.Thread(target=run, name="login", daemon=True).start()
+    start_without_signals(run, "login")
     try:
         return made.result(LOGIN_SECONDS)
     except TimeoutError:

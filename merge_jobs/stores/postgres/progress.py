@@ -21,6 +21,7 @@ from config_schema.errors import StreamFactoryError
 from merge_jobs.database.connections import connect
 from merge_jobs.database.session import Session
 from merge_jobs.process.progress import Work
+from merge_jobs.process.signal_mask import start_without_signals
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
@@ -68,8 +69,7 @@ def read_counted_by_server(tables: DatasetTables, expected: int | None, kind: st
 def reporting(store: MergeStore) -> Iterator[None]:
     """Report what the store's run is at, as long as this lasts."""
     over = threading.Event()
-    reporter = threading.Thread(target=_Reporter(store, over).report, name="progress", daemon=True)
-    reporter.start()
+    reporter = start_without_signals(_Reporter(store, over).report, "progress")
     try:
         yield
     finally:

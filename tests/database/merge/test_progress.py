@@ -122,7 +122,7 @@ def test_a_session_that_hangs_holds_no_batch_up(case, monkeypatch):
         hanging.pop()
         raise psycopg2.OperationalError
 
-    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(progress, "WRITE_SECONDS", 0)
     monkeypatch.setattr(progress, "connect", hang)
     case.run(Milestoning.LIVE)
     assert hanging

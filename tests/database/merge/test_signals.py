@@ -185,7 +185,7 @@ def test_at_the_very_start_it_waits_until_the_job_can_say_so(merging, start, rea
     result = ended(case, child, number, read_result)
     assert (result.code, result.retryable) == (ResultCode.ERROR, True)
     assert f"ended by {signal.Signals(number).name}" in result.error
-    assert not case.batch_tables(LIVE)
+    assert case.batch_rows(LIVE) == []
 
 
 @SIGNALS

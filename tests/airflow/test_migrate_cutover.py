@@ -140,6 +140,10 @@ class World:
         dag = self.dag(store)
         return dag is not None and not dag["is_stale"] and dag["fileloc"].endswith("yellowlive_factory.py")
 
+    def is_static(self, store: str, file: Path) -> bool:
+        dag = self.dag(store)
+        return dag is not None and not dag["is_stale"] and dag["fileloc"] == str(file)
+
     def row(self, store: str) -> tuple[str, dict[str, Any]] | None:
         connection = psycopg2.connect(self.merge_dsn)
         try:
@@ -319,6 +323,8 @@ def test_what_a_cutover_lacks_is_reported_before_its_first_step(world):
             assert (done.returncode, reported in done.stderr) == (1, True), done.stderr
     finally:
         other.unlink()
+    # Its DAG is gone for a moment if Airflow has taken it from the other file.
+    until(lambda: world.is_static("Store4", file))
     renamed = world.folder / "elsewhere.py"
     renamed.write_text(file.read_text())
     done = world.migrate("cutover", renamed, "--rows", rows, "--yes")

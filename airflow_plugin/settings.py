@@ -91,6 +91,7 @@ class PlatformSettings:
     postgres_tls_ca: str | None = None
     least_tls: str | None = None
     tls_ca_names: tuple[str, ...] | None = None
+    connect_wait: int | None = None  # seconds
     merge_store_schema: str = "public"
     consumer_db_hostname: str | None = None  # None: consumers' views are in the merge store's database
     consumer_db_port: int | None = None

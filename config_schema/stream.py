@@ -83,6 +83,7 @@ class StreamConfig:
     time_slice_seconds: int = 0
     max_delete_fraction: float | None = None
     latency_seconds: int | None = None
+    connect_wait: int | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
 

@@ -10,6 +10,8 @@ from typing import Never
 
 import typer
 
+from config_schema.connect_wait import IN_A_POD, VARIABLE
+
 CALLED_AS_VARIABLE = "DATASURFACE_CALLED_AS"  # by which name the job's command shows itself in its help
 
 # A command that hands on whatever it is given, --help too.
@@ -19,6 +21,8 @@ PASSED_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "hel
 def run_merge_job(*arguments: str, handed_on: Sequence[str], called_as: str = "") -> Never:
     """End this program with the exit code of `merge-job`; its help shows the name of the calling command."""
     environment = os.environ | ({CALLED_AS_VARIABLE: called_as} if called_as else {})
+    if IN_A_POD not in environment:
+        environment.setdefault(VARIABLE, "0")  # a person at a terminal learns at once that nobody listens
     command = [sys.executable, "-m", "merge_jobs", *arguments, *handed_on]
     if os.name == "posix":
         # This process becomes the job: signals, Ctrl+C among them, and the exit code need no passing on.

@@ -9,7 +9,7 @@ import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
 from airflow_plugin.cli.old_options import with_old_options
-from airflow_plugin.cli.options import OLD_BRANCH, Branch, GitCredential, ModelFolder
+from airflow_plugin.cli.options import OLD_BRANCH, Branch, ConnectWait, GitCredential, ModelFolder
 from config_schema.echo import echo, echo_document
 
 Url = Annotated[str, typer.Option("--git-repo-url", help="The repository.", envvar="DAGFACTORY_GIT_REPO_URL")]
@@ -36,7 +36,13 @@ def import_datastore(context: typer.Context) -> None:
 
 
 @model.command("fetch", cls=with_old_options(OLD_BRANCH))
-def fetch_model(git_repo_url: Url, out: Folder, branch: Branch = "main", git_credential: GitCredential = "git") -> None:
+def fetch_model(
+    git_repo_url: Url,
+    out: Folder,
+    branch: Branch = "main",
+    git_credential: GitCredential = "git",
+    connect_wait: ConnectWait = None,  # set in its callback
+) -> None:
     """Fetch a model from git into a folder, run nothing of it, and print the commit.
 
     This is for model compile, which has no token to fetch it itself.

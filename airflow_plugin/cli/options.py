@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from config_schema import connect_wait
+
 if TYPE_CHECKING:
     from airflow_plugin.sync.source import CommittedModel
 
@@ -88,6 +90,26 @@ OverwriteDrift = Annotated[
 ]
 DetailedExitCode = Annotated[
     bool, typer.Option("--detailed-exitcode", help="End with 2 when there are changes, or rows changed by hand.")
+]
+
+
+def _wait(seconds: float | None) -> float | None:
+    from config_schema.connect_wait import first_connections
+
+    if seconds is not None:
+        first_connections.wait(seconds)
+    return seconds
+
+
+ConnectWait = Annotated[
+    float | None,
+    typer.Option(
+        "--connect-wait",
+        min=0,
+        help="Seconds for which the first connection to a server is tried again; if not given, 15 in a pod, else 0.",
+        envvar=connect_wait.VARIABLE,
+        callback=_wait,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -25,6 +25,7 @@ from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
+from config_schema.connect_wait import wait_in_pods
 from config_schema.echo import echo
 from config_schema.errors import PackageMissing, StreamFactoryError
 
@@ -80,6 +81,7 @@ def run() -> Never:
     """Run the command line; an error that a user can meet is printed on stderr and ends with exit code 1."""
     from airflow_plugin.cli.messages import print_error
 
+    wait_in_pods()
     try:
         app(prog_name="dagfactory")
     except StreamFactoryError as error:

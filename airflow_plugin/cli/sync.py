@@ -13,6 +13,7 @@ from airflow_plugin.cli.options import (
     CHANGES,
     Branch,
     Compiled,
+    ConnectWait,
     DetailedExitCode,
     GitCredential,
     Json,
@@ -70,6 +71,7 @@ def sync(
     detailed_exitcode: DetailedExitCode = False,
     as_json: Json = False,
     least_tls: LeastTls = None,
+    connect_wait: ConnectWait = None,  # set in its callback
     wait: Wait = False,
     timeout: Timeout = 300,
 ) -> None:

@@ -24,6 +24,7 @@ from psycopg2.extensions import connection as Connection
 
 from airflow_plugin.control.name_lookup import lookup
 from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
+from config_schema.connect_wait import first_connections
 from config_schema.errors import WELL_FORMED, StreamFactoryError
 from config_schema.sql.known_tables import KnownTables
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
@@ -51,8 +52,13 @@ class MergeStoreError(StreamFactoryError):
 def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> Connection:
     """Return a connection to the database that `dsn` names, with a pinned search_path. Raises MergeStoreError.
 
-    `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`).
+    `where` says where the DSN comes from (`DAGFACTORY_YELLOWLIVE_DSN`). A job's first one is tried again for
+    `connect_wait` seconds.
     """
+    return first_connections.reach(where, lambda: _connected(dsn, where, timeout))
+
+
+def _connected(dsn: str, where: str, timeout: int) -> Connection:
     began = time.monotonic()
     named = _resolved(dsn, where, timeout)
     left = math.ceil(timeout - (time.monotonic() - began))
@@ -63,12 +69,11 @@ def connect(dsn: str, where: str, *, timeout: int = CONNECT_TIMEOUT_SECONDS) -> 
         return made
 
     try:
-        made = _in_attempts(dsn, opened)
+        return _in_attempts(dsn, opened)
     except psycopg2.OperationalError as error:
         raise _not_connected(dsn, where, str(error)) from None
     except (psycopg2.Error, UnicodeError, ValueError):
         raise _malformed(where) from None
-    return made
 
 
 def fetch_within(

@@ -116,6 +116,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
         "audit-interval": config.audit_interval,
+        "connect-wait": settings.connect_wait if config.connect_wait is None else config.connect_wait,
         "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,
         **tls_options(settings),

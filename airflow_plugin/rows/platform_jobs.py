@@ -43,6 +43,7 @@ def merge_job(settings: PlatformSettings, task: str, *command: str) -> PlatformJ
         "postgres-schema": settings.merge_store_schema,
         "postgres-credential": settings.postgres_credential_secret_name,
         **tls_options(settings),
+        **_connect_wait(settings),
     }
     arguments = (*command, *_flags(options))
     return _job(settings, task, MERGE_JOB, arguments)
@@ -58,6 +59,11 @@ def tls_options(settings: PlatformSettings) -> dict[str, str]:
     return {key: value for key, value in options.items() if value is not None}
 
 
+def _connect_wait(settings: PlatformSettings) -> dict[str, int]:
+    """Return the option if it is set, as older images do not know it."""
+    return {} if settings.connect_wait is None else {"connect-wait": settings.connect_wait}
+
+
 def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
     """Return a job that runs `dagfactory sync` for the branch's head, without asking."""
     options = {
@@ -66,6 +72,7 @@ def sync_job(settings: PlatformSettings, task: str) -> PlatformJob:
         "branch": settings.git_repo_branch,  # its former name: images of earlier versions know no other
         "git-credential": settings.git_credential_secret_name,
         **({"least-tls": settings.least_tls} if settings.least_tls else {}),
+        **_connect_wait(settings),
     }
     job = _job(settings, task, DAGFACTORY, ("sync", "--yes", *_flags(options)))
     if not settings.model_is_code or not _in_pods(settings):

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from config_schema.connect_wait import first_connections
 from config_schema.errors import StreamFactoryError
 from config_schema.load.folder import MODEL_FILES
 
@@ -285,7 +286,17 @@ def checkout(url: str, branch: str, commit: str | None, into: Path, token: str |
 
 
 def _fetch(git: _Git, url: str, branch: str, how_much: str) -> None:
-    """Fetch the branch, otherwise the tag, of that name. One redirect is followed, on the same server only."""
+    """Fetch the branch, otherwise the tag, of that name, first from a server that may have to be waited for.
+
+    One redirect is followed, on the same server only.
+    """
+    origin = _origin(url)
+    first_connections.reach(
+        url if origin is None else f"{origin[1]}:{origin[2]}", lambda: _fetch_redirected(git, url, branch, how_much)
+    )
+
+
+def _fetch_redirected(git: _Git, url: str, branch: str, how_much: str) -> None:
     try:
         _fetch_from(git, url, branch, how_much)
     except ServerRedirects as error:

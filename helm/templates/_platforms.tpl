@@ -52,6 +52,7 @@
       "database" $settings.postgres_database
       "stores" $stores
       "leastTls" ($settings.least_tls | default "")
+      "connectWait" (hasKey $settings "connect_wait" | ternary (toString $settings.connect_wait) "")
       "caNames" ($settings.tls_ca_names | default list)
       "consumers" $consumers
       "consumerHost" ($settings.consumer_db_hostname | default "")

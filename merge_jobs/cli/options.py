@@ -13,7 +13,10 @@ from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from config_schema import connect_wait
+from config_schema.connect_wait import first_connections
 from config_schema.tls import Tls
+from merge_jobs.process import shutdown
 from merge_jobs.run.flags import ModelFlags, StoreFlags
 from merge_jobs.run.model_source import GitModel
 
@@ -67,6 +70,10 @@ class Places:
         Tls | None, Option("--least-tls", "The weakest use of TLS for any database: raises what the model says.")
     ] = None
 
+    connect_wait: Annotated[
+        float, Option("--connect-wait", "Seconds for which the first connection to a server is tried again.")
+    ] = connect_wait.DEFAULT_SECONDS
+
     @property
     def of_model(self) -> ModelFlags:
         """The address of the model."""
@@ -103,6 +110,7 @@ def with_places(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         places = Places(**{one.name: given.pop(one.name, one.default) for one in shared})
+        first_connections.wait(places.connect_wait, shutdown.pause_or_end)
         command(places=places, **given)
 
     parameters = [*own, *shared]

@@ -12,6 +12,7 @@ import psycopg2
 from psycopg2 import extensions
 
 from config_schema import names
+from config_schema.connect_wait import first_connections
 from config_schema.errors import VariableMissing
 from config_schema.model import Database, SourceKind
 from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
@@ -96,9 +97,12 @@ def connect(
 ) -> Session:
     """Return a session that waits at most `lock_seconds` for a lock.
 
+    The first one to a server is tried again for `connect_wait` seconds.
     Raises ConnectFailed; PoolingRefused if a pooler without transactions is in between.
     """
-    session = _opened(place, application_name, where, lock_seconds, side)
+    session = first_connections.reach(
+        f"{place.host}:{place.port}", lambda: _opened(place, application_name, where, lock_seconds, side)
+    )
     if session.pooled and not _has_transactions(session):
         # Once more: that the connection is lost just then need not be the pooler's doing.
         session = _opened(place, application_name, where, lock_seconds, side)

@@ -59,6 +59,12 @@ def pause(seconds: float) -> bool:
     return not _state.requested.wait(seconds)
 
 
+def pause_or_end(seconds: float) -> None:
+    """Wait. Raises Ended at once if the job is asked to end."""
+    if not pause(seconds):
+        raise ended()
+
+
 @contextlib.contextmanager
 def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
     """Call `cancel`, from another thread, if the job is asked to end within this context."""

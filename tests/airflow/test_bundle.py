@@ -28,8 +28,8 @@ from airflow_plugin.factory.shard_files.layout import file_count, file_of
 from config_schema import names
 from tests.airflow.conftest import Streams, config
 from tests.airflow.real_airflow import OF_PLATFORM, RealAirflow
-from tests.airflow.relay import Relay
 from tests.airflow.running_processor import RunningProcessor, bundle_settings, running_processor
+from tests.relay import Relay
 
 TABLE = "yellowlive_airflow_dsg"
 AWAY, REFRESH = "the stream table cannot be read", "Refreshing bundle"  # in the dag-processor's log

@@ -6,15 +6,17 @@ import json
 
 import pytest
 
+from config_schema.connect_wait import VARIABLE
 from tests.helm.chart import Helm, Pod, pods
 from tests.helm.platforms import Values, mvp
 
 
-def sync_pod(helm: Helm, *, code: bool) -> Pod:
+def sync_pod(helm: Helm, *, code: bool, **settings: object) -> Pod:
     values: Values = mvp()
     platform = values["platforms"]["yellowlive"]
     if code:
-        platform["settings"] = json.dumps(json.loads(platform["settings"]) | {"model_is_code": True})
+        settings["model_is_code"] = True
+    platform["settings"] = json.dumps(json.loads(platform["settings"]) | settings)
     [pod] = [pod for pod in pods(helm.objects(values)) if pod.owner == "CronJob stream-factory-sync-yellowlive"]
     return pod
 
@@ -46,3 +48,14 @@ def test_the_sync_itself_runs_no_code_of_a_model(helm: Helm, code: bool) -> None
     mounted = [mount for mount in sync["volumeMounts"] if mount["mountPath"] == "/compiled"]
     assert [mount["readOnly"] for mount in mounted] == ([True] if code else [])
     assert ("initContainers" in pod.spec) is code
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds"), [({}, None), ({"connect_wait": 0}, "0"), ({"connect_wait": 40}, "40")]
+)
+def test_what_connects_waits_for_servers_as_long_as_the_settings_say(helm: Helm, settings, seconds) -> None:
+    pod = sync_pod(helm, code=True, **settings)
+    fetch, compile_ = pod.spec["initContainers"]
+    [sync] = pod.spec["containers"]
+    told = [{one["name"]: one.get("value") for one in of["env"]}.get(VARIABLE) for of in (fetch, sync, compile_)]
+    assert told == [seconds, seconds, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -24,6 +25,7 @@ class Refusal:
 class Faults:
     """Of the pods that are created from now on, and of the calls that are made."""
 
+    at_start: Callable[[], None] | None = None  # called as a pod starts: what befalls its network, for instance
     unscheduled: bool = False
     unpullable: str = ""  # the image pull's message
     cut_streams: list[int] = field(default_factory=list)  # after how many lines each following request is cut

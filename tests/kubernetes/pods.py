@@ -36,6 +36,8 @@ class Pod:
         self._process: subprocess.Popen[str] | None = None
         self._exit: int | None = None
         self._ended_at: datetime | None = None
+        if faults.at_start is not None:
+            faults.at_start()
         if not (faults.unscheduled or faults.unpullable or faults.evicted):
             self._start(secrets)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from contextlib import closing
+from functools import partial
 
 import psycopg2
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.kubernetes.faults import Refusal
 from tests.kubernetes.rights import RIGHTS
 from tests.kubernetes.world import World
+from tests.relay import Relay
 
 
 @pytest.fixture
@@ -33,6 +35,16 @@ def test_a_stream_that_drops_loses_no_result(world: World, stand_in, monkeypatch
     stand_in.faults.cut_streams, stand_in.faults.cut_late = cuts, late
     stand_in.faults.no_message = True
     assert world.run(world.task())["code"] == 0
+
+
+def test_connections_that_are_refused_while_policies_do_not_know_the_pod_yet_are_made_a_little_later(
+    world: World, stand_in
+):
+    with closing(Relay(world.server.port)) as relay:
+        stand_in.faults.at_start = partial(relay.listen_not, 3)
+        assert world.run(world.task(postgres_port=relay.port))["code"] == 0
+    [pod] = stand_in.pods.values()
+    assert any("Connecting is tried again for up to" in line for _, line in pod.lines)
 
 
 def test_a_stream_that_is_half_open_holds_nothing_up(world: World, stand_in, monkeypatch):

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import mssql, mysql, oracle
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from config_schema.connect_wait import first_connections
 from config_schema.errors import StreamFactoryError
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, SourceKind
 from merge_jobs.database.connections import ConnectionInfo
@@ -160,6 +161,9 @@ class SqlAlchemySource:
         return self.where if dataset is None else f"{self.where}: dataset {dataset.name}"
 
     def _connected(self) -> sa.Connection:
+        return first_connections.reach(f"{self.place.host}:{self.place.port}", self._connected_once)
+
+    def _connected_once(self) -> sa.Connection:
         try:
             return self._engine.connect()
         except StreamFactoryError:

@@ -2,7 +2,7 @@
 const GROUPS = [
   ["Stream", ["stream_key", "store_name", "single_dataset", "datasets", "owner", "tags"]],
   ["Schedule", ["schedule", "schedule_assets", "timezone", "latency_seconds", "time_slice_seconds"]],
-  ["Merge", ["ingestion_type", "milestoning", "strategy", "audit_interval", "max_delete_fraction"]],
+  ["Merge", ["ingestion_type", "milestoning", "strategy", "audit_interval", "max_delete_fraction", "connect_wait"]],
   ["Execution", ["runner", "pool", "priority", "retries", "execution_timeout", "deferrable", "on_failed_pod"]],
   [
     "Pod",

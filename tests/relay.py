@@ -1,4 +1,4 @@
-"""A relay in front of a database, for tests of one that hangs or is down: it can be held up, or let nobody in."""
+"""A relay in front of a server, for tests of one that hangs or is down: it can be held up, or let nobody in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Relay:
-    """Listens at 127.0.0.1:`port` and passes on to another port, unless it is `held` or `closed`."""
+    """Listens at 127.0.0.1:`port` and passes on to another port, unless it is held, refuses, or does not listen."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -17,8 +17,21 @@ class Relay:
         self._open = threading.Event()
         self._open.set()
         self._refusing = False
+        self._timer: threading.Timer | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def listen_not(self, seconds: float) -> None:
+        """Let the system refuse connections, as network policies do with a pod that they do not know yet."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._timer = threading.Timer(seconds, self._listen_again)
+        self._timer.start()
+
+    def _listen_again(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def hold(self) -> None:
         """Pass nothing on, and let everybody wait."""
@@ -35,6 +48,8 @@ class Relay:
 
     def close(self) -> None:
         self.release()
+        if self._timer is not None:
+            self._timer.cancel()
         self._listener.close()
         self._end_all()
 
@@ -44,10 +59,10 @@ class Relay:
                 one.shutdown(socket.SHUT_RDWR)
         self._pairs.clear()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             if self._refusing:

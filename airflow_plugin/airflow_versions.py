@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AirflowSkipException,
         AirflowTaskTimeout,
         DagRunTriggerException,
+        TaskDeferralError,
         TaskDeferred,
     )
 
@@ -35,6 +36,7 @@ __all__ = [
     "BaseBranchOperator",
     "CronTriggerTimetable",
     "DagRunTriggerException",
+    "TaskDeferralError",
     "TaskDeferred",
     "conf",
 ]
@@ -51,6 +53,7 @@ PLACES = {
     "AirflowSkipException": EXCEPTIONS,
     "AirflowTaskTimeout": EXCEPTIONS,
     "DagRunTriggerException": EXCEPTIONS,
+    "TaskDeferralError": EXCEPTIONS,
     "TaskDeferred": EXCEPTIONS,
     "AsyncCallback": ("airflow.sdk.definitions.callback", "airflow.sdk.definitions.deadline"),
     "BaseBranchOperator": ("airflow.sdk.bases.branch", "airflow.providers.standard.operators.branch"),

@@ -60,7 +60,17 @@ class JobPod(KubernetesPodOperator):
     def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:
         """Wait in the triggerer by our own trigger, made of what the provider has stored in its own."""
         _, arguments = trigger.serialize()
+        if arguments["connection_extras"] is None and self.hook.is_in_cluster:
+            # Without a connection the triggerer would look for a kubeconfig, and find none.
+            arguments |= {"in_cluster": True, "connection_extras": {}}
         super().defer(trigger=JobPodTrigger(**arguments), **kwargs)
+
+    def still_works(self, name: str, namespace: str) -> bool:
+        """Return whether there is such a pod, and it has not ended."""
+        try:
+            return not _is_over(self.hook.get_pod(name, namespace))
+        except (ApiException, HTTPError):
+            return False
 
     def await_pod_completion(self, pod: k8s.V1Pod) -> None:  # type: ignore[override]  # theirs is decorated
         """Follow the log; where it is not to be had, wait for the container's end all the same."""

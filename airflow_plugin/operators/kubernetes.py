@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,14 @@ from airflow_plugin.operators.pod_reading import PodReading
 from airflow_plugin.operators.pod_request import RUN_LABEL
 from airflow_plugin.operators.result_handling import committed_result, outcome, with_run_conf
 from config_schema import names
+from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+
+log = logging.getLogger(__name__)
 
 
 class KubernetesMergeOperator(JobPod):
@@ -65,8 +70,20 @@ class KubernetesMergeOperator(JobPod):
         if not self.callbacks:
             self._read_with("")
         event.pop("stack_trace", None)  # its message says the same in a line
+        if event["status"] == "error" and self.still_works(event["name"], event["namespace"]):
+            return self.wait_here(context, str(event.get("message")))
         reentry = super().trigger_reentry
         return self._outcome(context["run_id"], lambda: reentry(context, event))
+
+    def wait_here(self, context: Context, why: str) -> dict[str, Any]:
+        """Continue in this worker after a wait in the triggerer that failed: find the pod again, and follow it."""
+        log.warning(
+            "%s: the triggerer cannot wait for its pod (%s). This task waits itself, in a worker's slot",
+            self.job,
+            printable(why),
+        )
+        self.deferrable, self.get_logs = False, True
+        return self.merge(context)
 
     def _read_with(self, token: str) -> None:
         self.reading = PodReading(token, whole_log=self.deferrable)

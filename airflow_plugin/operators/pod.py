@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
+from airflow_plugin.airflow_versions import TaskDeferralError
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.kept_failure import failure_kept
@@ -43,6 +44,14 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Continue after Airflow's pod trigger, in deferrable mode."""
         return self._done(lambda: self.worker().trigger_reentry(context, event), context)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after a deferral; in this worker if the trigger failed."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralError as error:
+            why = str(error)
+        return self._done(lambda: self.worker().wait_here(context, why), context)
 
     def on_kill(self) -> None:
         """End the pod with the task."""

@@ -55,6 +55,16 @@ def test_the_mvp_has_every_component_and_a_migration(rendered: Any) -> None:
     }
 
 
+def test_pods_are_asked_for_in_the_cluster_that_airflow_runs_in(rendered: Any) -> None:
+    objects = rendered("mvp")
+    for component in ("scheduler", "triggerer"):
+        [container] = one(objects, "Deployment", f"stream-factory-{component}")["spec"]["template"]["spec"][
+            "containers"
+        ]
+        [found] = [v["value"] for v in container["env"] if v["name"] == "AIRFLOW_CONN_KUBERNETES_DEFAULT"]
+        assert json.loads(found) == {"conn_type": "kubernetes", "extra": {"in_cluster": True}}
+
+
 def test_more_environment_wins_over_the_chart_s_own(rendered: Any) -> None:
     for pod in pods(rendered("everything")):
         for container in pod.spec["containers"]:

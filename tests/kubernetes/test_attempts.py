@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from config_schema.result import TOKEN_VARIABLE
 from tests.kubernetes.faults import Refusal
-from tests.kubernetes.world import World
+from tests.kubernetes.world import World, trigger_event
 
 
 @pytest.fixture
@@ -158,3 +159,59 @@ def test_a_task_that_takes_too_long_is_ended_and_its_pod_too(
             with pytest.raises(airflow_exceptions.AirflowTaskTimeout), timeout(1.5):
                 world.run(task)
     assert not stand_in.pods
+
+
+WAITS_ITSELF = "This task waits itself"
+
+
+def test_a_task_whose_triggerer_reaches_no_cluster_waits_itself_and_says_so_once(
+    world: World, cluster, tmp_path, caplog, airflow_exceptions
+):
+    context = world.context("no cluster in the triggerer")
+    task = world.task(deferrable=True)
+    with world.locked():
+        with pytest.raises(airflow_exceptions.TaskDeferred) as deferred:
+            task.execute(context)
+        trigger = deferred.value.trigger
+        trigger.connection_extras = {"kube_config_path": str(tmp_path / "none")}
+        event = trigger_event(trigger)
+        first = list(cluster.pods)
+    assert event["status"] == "error"
+    task._worker = None
+    value = task.resume_execution(deferred.value.method_name, {"event": event}, context)
+    assert (value["code"], value["run_id"]) == (0, "no cluster in the triggerer")
+    assert len(first) == 1
+    assert sum(WAITS_ITSELF in line for line in caplog.messages) == 1
+
+
+def test_a_task_whose_trigger_fails_waits_itself(world: World, cluster, caplog, airflow_exceptions):
+    context = world.context("no triggerer")
+    task = world.task(deferrable=True)
+    with pytest.raises(airflow_exceptions.TaskDeferred):
+        task.execute(context)
+    first = list(cluster.pods)
+    task._worker = None
+    value = task.resume_execution(
+        "__fail__", {"error": "Trigger failure", "traceback": ["it cannot be loaded"]}, context
+    )
+    assert (value["code"], value["run_id"]) == (0, "no triggerer")
+    assert len(first) == 1
+    assert len(getattr(cluster, "created", first)) == 1
+    assert sum(WAITS_ITSELF in line for line in caplog.messages) == 1
+
+
+@pytest.mark.parametrize("in_cluster", [True, False])
+def test_without_a_connection_the_triggerer_uses_the_cluster_that_the_worker_is_in(
+    world: World, stand_in, monkeypatch, in_cluster
+):
+    operator = importlib.import_module("airflow_plugin.operators.job_pod")
+    task = world.task(deferrable=True)
+    worker = task.worker()
+    monkeypatch.setattr(type(worker.hook), "is_in_cluster", in_cluster)
+    monkeypatch.setattr(operator.KubernetesPodOperator, "defer", lambda _, *, trigger, **__: deferred.append(trigger))
+    deferred = []
+    triggers = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod")
+    began = datetime.now(UTC)
+    worker.defer(trigger=triggers.KubernetesPodTrigger("pod", "space", began, base_container_name="base"))
+    [trigger] = deferred
+    assert (trigger.in_cluster, trigger.connection_extras) == ((True, {}) if in_cluster else (None, None))

@@ -14,6 +14,7 @@
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" "admin:admin"
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" (printf "%s/passwords.json" (include "streamFactory.airflowHome" .))
       "AIRFLOW__API__WORKERS" "1"
+      "AIRFLOW_CONN_KUBERNETES_DEFAULT" (dict "conn_type" "kubernetes" "extra" (dict "in_cluster" true) | toJson)
       "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK" "True"
       "DAGFACTORY_SETTINGS_DIR" (printf "%s/platforms" (include "streamFactory.airflowHome" .)) -}}
 {{- $streams := list -}}

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager, PodPhase
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodPhase
 from airflow.sdk.exceptions import AirflowException
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.jobs.merge_job import PodJob, PodPlace
-from airflow_plugin.operators.pod_failure import LAUNCH, add_reason, in_words
-from airflow_plugin.operators.pod_lines import BoundedAnswer
+from airflow_plugin.operators.pod_failure import in_words
+from airflow_plugin.operators.pod_manager import JobPodManager
 from airflow_plugin.operators.pod_reading import CONTAINER
 from airflow_plugin.operators.pod_request import pod_arguments
 from airflow_plugin.operators.pod_trigger import JobPodTrigger
-from airflow_plugin.operators.task_log import EscapingLog, as_logged, level_of
+from airflow_plugin.operators.task_log import EscapingLog
 
 log = logging.getLogger(__name__)
-
-CONNECT_SECONDS = 30.0
-# A log stream that is silent for longer is opened again: the provider's five minutes are how long a connection that is
-# half open would hold up the task after its job has ended.
-SILENCE_SECONDS = 30.0
-END_POLL_SECONDS = 2.0
 
 
 class JobPod(KubernetesPodOperator):
@@ -78,7 +71,7 @@ class JobPod(KubernetesPodOperator):
             super().await_pod_completion(pod)
         except (ApiException, HTTPError) as error:
             log.warning("%s: the log of its pod cannot be followed (%s)", self.job, in_words(error))
-            self.pod_manager.await_container_completion(pod, CONTAINER, END_POLL_SECONDS)
+            self.pod_manager.await_container_completion(pod, CONTAINER)
 
     def process_pod_deletion(self, pod: k8s.V1Pod | None, *, reraise: bool = True) -> bool:
         """Delete what still runs or may start, under any setting: the next try starts a pod of its own."""
@@ -107,50 +100,9 @@ class JobPod(KubernetesPodOperator):
             log.warning("%s: its pod could not be marked as done with: %s", self.job, in_words(error))
 
     @cached_property
-    def pod_manager(self) -> PodManager:
+    def pod_manager(self) -> JobPodManager:
         """The manager that watches the pod."""
-        return _PodManager(kube_client=self.client, callbacks=self.callbacks)
-
-
-class _PodManager(PodManager):
-    """The provider's, that notices a log stream which is dead, and a pod that is there though no answer said so."""
-
-    @property
-    def log(self) -> Any:
-        return EscapingLog(super().log)
-
-    def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
-        kwargs["_request_timeout"] = (CONNECT_SECONDS, SILENCE_SECONDS)
-        consumer = super().read_pod_logs(*args, **kwargs)
-        consumer.response = BoundedAnswer(consumer.response)
-        return consumer
-
-    def _log_message(
-        self, message: str, container_name: str, container_name_log_prefix_enabled: bool, *args: Any, **kwargs: Any
-    ) -> None:
-        """Log each line of a container's message as one of its own, at its level; data can forge or hide none."""
-        prefix = f"[{container_name}] " if container_name_log_prefix_enabled else ""
-        for line in message.split("\n"):
-            if shown := as_logged(line):
-                self.log.log(level_of(line), "%s", prefix + shown)
-
-    async def await_pod_start(self, pod: k8s.V1Pod, *args: Any, **kwargs: Any) -> None:
-        """Wait for the start; a failure says what held it up."""
-        try:
-            await super().await_pod_start(pod, *args, **kwargs)
-        except LAUNCH as error:
-            with suppress(ApiException, HTTPError):  # else the error stands as it is
-                add_reason(error, self.read_pod(pod))
-            raise
-
-    def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
-        body = self._client.api_client.sanitize_for_serialization(pod)
-        try:
-            return self._client.create_namespaced_pod(body=body, namespace=pod.metadata.namespace, **kwargs)
-        except ApiException as error:
-            if error.status != 409:
-                raise
-            return self.read_pod(pod)  # the name is random and ours: an earlier request was heard after all
+        return JobPodManager(kube_client=self.client, callbacks=self.callbacks)
 
 
 def _is_over(pod: k8s.V1Pod) -> bool:

@@ -83,10 +83,10 @@ def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
     quicker = {"START_POLL_SECONDS": 0.1, "POLL_SECONDS": 0.1, "SCHEDULE_SECONDS": 1, "START_SECONDS": 1}
     if isinstance(cluster, StandIn):
         request = importlib.import_module("airflow_plugin.operators.pod_request")
-        operator = importlib.import_module("airflow_plugin.operators.job_pod")
         for name, seconds in quicker.items():
             monkeypatch.setattr(request, name, seconds)
-        monkeypatch.setattr(operator, "END_POLL_SECONDS", 0.1)
+        manager = importlib.import_module("airflow_plugin.operators.pod_manager")
+        monkeypatch.setattr(manager, "SOON_SECONDS", 0.0)
         trigger = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod").KubernetesPodTrigger
         monkeypatch.setattr(trigger._get_pod.retry, "wait", tenacity.wait_fixed(0.1))
     yield behind

@@ -37,6 +37,17 @@ def test_a_stream_that_drops_loses_no_result(world: World, stand_in, monkeypatch
     assert world.run(world.task())["code"] == 0
 
 
+@pytest.mark.parametrize("cuts", [[1], [3, 2], [4, 0, 0, 3]], ids=["once", "twice", "often"])
+def test_a_stream_that_drops_loses_no_line_and_repeats_none(world: World, stand_in, capsys, cuts):
+    stand_in.faults.cut_streams, stand_in.faults.says_first = cuts, ("the same", "the same", "another", "the same")
+    assert world.run(world.task())["code"] == 0
+    said = capsys.readouterr().out
+    assert [said.count(line) for line in ("the same ", "another ", "batch", "DATASURFACE_RESULT_CODE")][:2] == [3, 1]
+    assert said.count("DATASURFACE_RESULT_CODE=0") == 1
+    assert "might get duplicated" not in said
+    assert "Waiting for container" not in said
+
+
 def test_connections_that_are_refused_while_policies_do_not_know_the_pod_yet_are_made_a_little_later(
     world: World, stand_in, capsys
 ):
@@ -47,8 +58,8 @@ def test_connections_that_are_refused_while_policies_do_not_know_the_pod_yet_are
 
 
 def test_a_stream_that_is_half_open_holds_nothing_up(world: World, stand_in, monkeypatch):
-    operator = importlib.import_module("airflow_plugin.operators.job_pod")
-    monkeypatch.setattr(operator, "SILENCE_SECONDS", 1.0)
+    manager = importlib.import_module("airflow_plugin.operators.pod_manager")
+    monkeypatch.setattr(manager, "SILENCE_SECONDS", 1.0)
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
     stand_in.faults.half_open = stand_in.faults.no_message = True
     assert world.run(world.task())["code"] == 0

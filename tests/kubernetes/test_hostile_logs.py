@@ -70,15 +70,6 @@ def test_hostile_lines_of_a_platforms_pod_and_its_init_containers_are_escaped(wo
     no_line_is_forged(capsys.readouterr().out)
 
 
-@pytest.mark.usefixtures("cluster")  # so that the provider is imported with its settings
-def test_lines_that_the_provider_has_joined_are_lines_of_their_own_in_the_log(capsys):
-    from airflow_plugin.operators.job_pod import _PodManager
-
-    _PodManager(kube_client=None)._log_message("one\ntwo\x1b[1m\r\n\n::endgroup::", "base", False, None)  # type: ignore[arg-type]
-    shown = [line.split("] ", 1)[1].split(" [")[0].strip() for line in capsys.readouterr().out.splitlines()]
-    assert shown == ["one", "two\\x1b[1m", "| ::endgroup::"]
-
-
 def test_what_a_node_says_in_events_and_states_forges_no_line_of_the_tasks_log(
     world: World, stand_in, capsys, deferrable
 ):
@@ -99,9 +90,10 @@ def test_events_and_errors_are_one_line_in_the_triggerer_too(capsys):
     from kubernetes.client import models as k8s
 
     from airflow_plugin.airflow_versions import TaskDeferred
-    from airflow_plugin.operators.job_pod import JobPod, _PodManager
+    from airflow_plugin.operators.job_pod import JobPod
+    from airflow_plugin.operators.pod_manager import JobPodManager
 
-    theirs = KubernetesPodTrigger("pod", "ns", datetime.now(UTC), "base", poll_interval=1)
+    theirs = KubernetesPodTrigger("pod", "ns", datetime.now(UTC), "base", poll_interval=1, connection_extras={})
     with pytest.raises(TaskDeferred) as deferred:
         JobPod.defer(object.__new__(JobPod), trigger=theirs, method_name="trigger_reentry")
     path, arguments = deferred.value.trigger.serialize()
@@ -112,7 +104,7 @@ def test_events_and_errors_are_one_line_in_the_triggerer_too(capsys):
         involved_object=k8s.V1ObjectReference(field_path="spec\n"),
         message=f"registry says\r\n{FORGED}\x1b[2J\u202e",
     )
-    for manager in (ours.pod_manager, _PodManager(kube_client=None)):  # type: ignore[arg-type]
+    for manager in (ours.pod_manager, JobPodManager(kube_client=None)):  # type: ignore[arg-type]
         log_pod_event(manager, event, set())
         (line,) = capsys.readouterr().out.strip().split("\n")
         assert "registry says\\r\\n[2026" in line

@@ -39,7 +39,8 @@ def test_a_card_tells_of_the_last_run_the_last_batch_and_freshness(client):
 def test_the_overview_counts_streams_and_what_was_moved(client):
     reported = client().get("/api/overview").json()
     counted = {one["platform"]: one["streams"] for one in reported["platforms"]}
-    assert counted["yellowforensic"] == dict.fromkeys(counted["yellowforensic"], 1) | {"ok": 2, "late": 0, "total": 7}
+    others = {"ok": 2, "late": 0, "never_succeeded": 0, "unknown": 0, "total": 7}
+    assert counted["yellowforensic"] == dict.fromkeys(counted["yellowforensic"], 1) | others
     assert {one["stream_key"] for one in reported["failing"]} == {"Failing"}
     moved = [one for one in reported["moved"] if one["platform"] == "yellowforensic"]
     assert sum(one["batches"] for one in moved) == 10
@@ -83,7 +84,7 @@ def test_a_query_that_cannot_be_is_refused_with_its_key(client, query):
 def test_one_sees_only_streams_whose_dag_one_may_read(client):
     assert [one["stream_key"] for one in client("narrow").get("/api/streams").json()["streams"]] == ["Store1"]
     assert [one["platform"] for one in client("narrow").get("/api/platforms").json()["platforms"]] == ["yellowlive"]
-    assert client("nobody").get("/api/streams").json() == {"total": 0, "next": None, "streams": []}
+    assert client("nobody").get("/api/streams").json() == {"total": 0, "next": None, "streams": [], "unknown": []}
     assert client("nobody").get("/api/overview").json()["platforms"] == []
     (platform,) = client("narrow").get("/api/overview").json()["platforms"]
     assert platform["streams"]["total"] == 1

@@ -169,7 +169,7 @@ class World:
             "DAGFACTORY_AIRFLOW_TOKEN": self.token,
             "KILLED_AT": killed_at,
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
         assert self.token not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         if killed_at:
@@ -225,7 +225,7 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
     file, rows = world.static("Store1"), world.rows("Store1")
     aside, state = file.with_name(f"{file.name}.aside"), file.with_name(f"{file.name}.cutover.json")
     dag_id = names.dag_id("yellowlive", "Store1")
-    given = ("cutover", file, "--rows", rows, "--timeout", 100)
+    given = ("cutover", file, "--rows", rows, "--timeout", 250)
 
     dry = world.migrate(*given)
     assert dry.returncode == 0, dry.stderr
@@ -261,7 +261,7 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
     again = world.migrate(*given, "--yes")
     assert (again.returncode, world.changes("Store1")) == (0, ["cutover"])
 
-    back = ("cutover", file, "--undo", "--timeout", 100)
+    back = ("cutover", file, "--undo", "--timeout", 250)
     assert "Nothing was changed" in world.migrate(*back).stderr
     for step in ("resume", "write", "move", "pause"):
         world.migrate(*back, "--yes", killed_at=f"undo {step}: done")
@@ -275,10 +275,10 @@ def test_a_cutover_that_is_killed_at_every_point_is_taken_up_again_and_can_be_un
 
 def test_from_each_step_a_cutover_is_rolled_back_to_what_was_there(world):
     file, rows = world.static("Store2"), world.rows("Store2")
-    given = ("cutover", file, "--rows", rows, "--timeout", 100)
+    given = ("cutover", file, "--rows", rows, "--timeout", 250)
     for step in STEPS:
         world.migrate(*given, "--yes", killed_at=f"{step}: acted")
-        done = world.migrate("cutover", file, "--undo", "--timeout", 100, "--yes")
+        done = world.migrate("cutover", file, "--undo", "--timeout", 250, "--yes")
         assert done.returncode == 0, f"{step}: {done.stderr}"
         assert_static(world, "Store2", file)
     assert world.changes("Store2") == ["rollback", "cutover"] * 2  # of the last two steps
@@ -297,12 +297,12 @@ def test_a_dag_that_was_paused_stays_so_and_a_row_that_was_there_comes_back(worl
         headers={"Authorization": f"Bearer {world.token}"},
         trust_env=False,
     ).raise_for_status()
-    done = world.migrate("cutover", file, "--rows", rows, "--timeout", 100, "--yes")
+    done = world.migrate("cutover", file, "--rows", rows, "--timeout", 250, "--yes")
     assert done.returncode == 0, done.stderr
     assert "was paused before" in done.stdout
     assert (world.of_factory("Store3"), world.dag("Store3")["is_paused"]) == (True, True)
     assert world.row("Store3") == ("active", world.config("YellowLive", "Store3"))
-    assert world.migrate("cutover", file, "--undo", "--timeout", 100, "--yes").returncode == 0
+    assert world.migrate("cutover", file, "--undo", "--timeout", 250, "--yes").returncode == 0
     assert world.row("Store3") == ("retired", json.loads(before.config_json))
     assert (world.of_factory("Store3"), world.dag("Store3")["is_paused"]) == (False, True)
 
@@ -345,7 +345,7 @@ def assert_static(world: World, store: str, file: Path) -> None:
     assert row is None or row[0] == "retired"
 
 
-def until(holds: Callable[[], bool], seconds: float = 150) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300) -> None:
     give_up = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < give_up

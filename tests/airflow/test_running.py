@@ -541,7 +541,7 @@ def task_log(running: Running, dag: str, run_id: str, task_id: str) -> str:
     return "\n".join(file.read_text() for file in sorted(folder.glob("*.log")))
 
 
-def until(holds: Callable[[], bool], seconds: float = 150) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300) -> None:
     give_up = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < give_up, f"not within {seconds} s"

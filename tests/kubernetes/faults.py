@@ -26,6 +26,7 @@ class Faults:
     """Of the pods that are created from now on, and of the calls that are made."""
 
     at_start: Callable[[], None] | None = None  # called as a pod starts: what befalls its network, for instance
+    status_lag: float = 0  # seconds after which a node reports that a container has ended; real ones take about one
     unscheduled: bool = False
     unpullable: str = ""  # the image pull's message
     cut_streams: list[int] = field(default_factory=list)  # after how many lines each following request is cut

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,11 @@ class Pod:
 
     @property
     def runs(self) -> bool:
-        return self._process is not None and (not self.job_has_ended or (bool(self.faults.cut_streams) and self.held))
+        if self._process is None:
+            return False
+        if self._ended_at is None or (bool(self.faults.cut_streams) and self.held):
+            return True
+        return datetime.now(UTC) - self._ended_at < timedelta(seconds=self.faults.status_lag)
 
     @property
     def is_to_vanish(self) -> bool:

@@ -48,6 +48,14 @@ def test_a_stream_that_drops_loses_no_line_and_repeats_none(world: World, stand_
     assert "Waiting for container" not in said
 
 
+def test_an_end_that_its_node_reports_late_repeats_no_line_and_is_waited_for_in_silence(world: World, stand_in, capsys):
+    stand_in.faults.status_lag = 1.5
+    assert world.run(world.task())["code"] == 0
+    said = capsys.readouterr().out
+    assert said.count("DATASURFACE_RESULT_CODE=0") == 1
+    assert [line for line in said.splitlines() if "interrupted" in line or "Waiting for" in line] == []
+
+
 def test_connections_that_are_refused_while_policies_do_not_know_the_pod_yet_are_made_a_little_later(
     world: World, stand_in, capsys
 ):

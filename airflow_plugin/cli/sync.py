@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,12 @@ from config_schema.errors import VariableMissing
 
 if TYPE_CHECKING:
     from airflow_plugin.airflow_api import AirflowClient
+    from airflow_plugin.sync.job_models import JobModelSync
+    from airflow_plugin.sync.plan import Plan
+    from airflow_plugin.sync.planned import Planned
+
+TRIES = 5  # of a sync that nobody is asked about, beside others
+log = logging.getLogger(__name__)
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing, as dagfactory plan does.")]
 ForceRollback = Annotated[
@@ -87,6 +94,7 @@ def sync(
     it is asked first whether a static file has the DAG id of a new stream; that is refused too. Afterwards that
     Airflow is asked to parse the files of what has changed, and with --wait sync ends when they are in its metadata. Of
     a platform that left the model all streams are retired. Without a terminal to ask on, it applies only with --yes.
+    While another sync runs it waits, half a minute at most, and says so.
 
     Example: dagfactory sync model/ --platform YellowLive --yes
 
@@ -100,7 +108,7 @@ def sync(
     from airflow_plugin.cli.plan_view import job_model_lines, left_note, plan_as_dict, print_plan, summary
     from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
     from airflow_plugin.health.dag_owners import airflow_owner
-    from airflow_plugin.sync.apply import apply
+    from airflow_plugin.sync.apply import StalePlan, apply
     from airflow_plugin.sync.job_models import job_models
     from airflow_plugin.sync.plan import changed_by_platform
     from airflow_plugin.sync.planned import planned
@@ -109,32 +117,45 @@ def sync(
     airflow = _airflow(wait)
     source = committed_model(path, git_repo_url, branch, git_credential, compiled)
     environment = os.environ | ({"DAGFACTORY_LEAST_TLS": least_tls} if least_tls else {})
-    with planned(source, platform or (), environment, overwrite_drift=overwrite_drift) as found:
-        plan = found.plan
-        if not force_rollback:
-            refuse_rollback(plan, source.descends_from)
-        warned = print_warning if force_rollback else None
-        refuse_incompatible(
-            plan, source.model, found.model_at, allow_incompatible or (), warned, loaded=found.effects.loaded
-        )
-        refuse_clashes(plan, airflow_owner(airflow))
-        models = None if dry_run else job_models(source, found.stores)
-        applies = models is not None and (plan.changes_anything or found.lacks_compiled or bool(models.platforms))
-        asks = applies and not yes
-        if asks or not as_json:
-            print_plan(plan, found.effects, on_stderr=as_json)
-        if asks:
-            confirm("Apply these changes?")
-        if applies:
-            plan = apply(
-                found.stores,
-                found.graph,
-                source.commit,
-                compiled=source.compiled,
-                job_models=models,
-                shown=plan,
-                overwrite_drift=overwrite_drift,
+
+    def plan_and_apply() -> tuple[Plan, Planned, JobModelSync | None, bool]:
+        with planned(source, platform or (), environment, overwrite_drift=overwrite_drift) as found:
+            plan = found.plan
+            if not force_rollback:
+                refuse_rollback(plan, source.descends_from)
+            warned = print_warning if force_rollback else None
+            refuse_incompatible(
+                plan, source.model, found.model_at, allow_incompatible or (), warned, loaded=found.effects.loaded
             )
+            refuse_clashes(plan, airflow_owner(airflow))
+            models = None if dry_run else job_models(source, found.stores)
+            applies = models is not None and (plan.changes_anything or found.lacks_compiled or bool(models.platforms))
+            asks = applies and not yes
+            if asks or not as_json:
+                print_plan(plan, found.effects, on_stderr=as_json)
+            if asks:
+                confirm("Apply these changes?")
+            if applies:
+                plan = apply(
+                    found.stores,
+                    found.graph,
+                    source.commit,
+                    compiled=source.compiled,
+                    job_models=models,
+                    shown=plan,
+                    overwrite_drift=overwrite_drift,
+                )
+        return plan, found, models, applies
+
+    for left in reversed(range(TRIES)):
+        try:
+            plan, found, models, applies = plan_and_apply()
+            break
+        except StalePlan as error:
+            # Nobody has looked at the plan: what another sync has just changed is planned again.
+            if not (yes and left):
+                raise
+            log.warning("%s: %s. It is planned again", error.where, error.what)
     if as_json:
         echo_text(json.dumps(plan_as_dict(plan, found.effects) | {"applied": applies}, indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from config_schema.sql.statements import SqlFile, quoted
 from config_schema.sql.versions import Part
 
 STATEMENTS = SqlFile(__file__)
+log = logging.getLogger(__name__)
 
 # Of a stream's history, which holds a config twice for each change.
 KEPT_CHANGES = 2000
@@ -160,7 +162,10 @@ class StreamTable:
     def take_sync_lock(self, seconds: float = 30) -> None:
         """Keep other syncs from the platform until the transaction ends. Raises MergeStoreError after `seconds`."""
         self._run("set_lock_timeout", {"milliseconds": str(round(seconds * 1000))})
-        self._run("take_sync_lock", {"table": self._qualified})
+        if not self._run("try_sync_lock", {"table": self._qualified})[0][0]:
+            table = names.stream_table(self.session.platform)
+            log.warning("%s: another sync is running; this one waits for it, up to %g s", table, seconds)
+            self._run("take_sync_lock", {"table": self._qualified})
 
     def lock_rows(self) -> None:
         """Keep everybody else from changing the rows until the transaction ends; they can still be read."""

@@ -34,6 +34,9 @@ ALTER TABLE {stream_table} ALTER COLUMN config_json TYPE text
 -- name: set_lock_timeout
 SELECT set_config('lock_timeout', %(milliseconds)s, true)
 
+-- name: try_sync_lock
+SELECT pg_try_advisory_xact_lock(hashtextextended('dagfactory sync ' || %(table)s, 0))
+
 -- name: take_sync_lock
 -- Held until the transaction ends; it also covers the creation of the tables.
 SELECT pg_advisory_xact_lock(hashtextextended('dagfactory sync ' || %(table)s, 0))

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import closing
 from functools import cache
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +21,7 @@ from psycopg2.extensions import parse_dsn
 from config_schema import names
 from tests.helm.chart import FOLDER, Helm, by_kind, one, place, pods
 from tests.helm.platforms import chart_platforms, everything
+from tests.loopback_server import LoopbackServer
 
 OFFICIAL: dict[str, Any] = yaml.safe_load((FOLDER / "official-airflow-values.yaml").read_text("utf-8"))
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -63,6 +70,34 @@ def test_pods_are_asked_for_in_the_cluster_that_airflow_runs_in(rendered: Any) -
         ]
         [found] = [v["value"] for v in container["env"] if v["name"] == "AIRFLOW_CONN_KUBERNETES_DEFAULT"]
         assert json.loads(found) == {"conn_type": "kubernetes", "extra": {"in_cluster": True}}
+
+
+def test_the_scheduler_starts_once_the_api_server_answers(rendered: Any) -> None:
+    deployment = one(rendered("mvp"), "Deployment", "stream-factory-scheduler")
+    _, waiting = deployment["spec"]["template"]["spec"]["initContainers"]
+    variables = {one["name"]: one.get("value") for one in waiting["env"]}
+    assert variables["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://stream-factory-api-server:8080/execution/"
+    with closing(socket.create_server(("127.0.0.1", 0))) as reserved:
+        port = reserved.getsockname()[1]
+    own = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/"}
+    command = [sys.executable, *waiting["command"][1:]]
+    with subprocess.Popen(command, env=own, stdout=subprocess.PIPE, text=True) as child:
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(2)
+        asked: list[str] = []
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.path)
+                self.send_response(200)
+                self.end_headers()
+
+        server = LoopbackServer(("127.0.0.1", port), Answer)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        assert child.wait(20) == 0
+        server.shutdown()
+        server.server_close()
+    assert asked == ["/api/v2/version"]
 
 
 def test_more_environment_wins_over_the_chart_s_own(rendered: Any) -> None:

@@ -103,3 +103,12 @@ def test_platforms_are_merged_whatever_the_order_of_their_files(helm: Helm, boot
     assert texts[0] == texts[1]
     namespaces = {namespace for _, namespace, _ in map(place, yaml.safe_load_all(texts[0]))}
     assert namespaces == {"airflow", "ns-yellow-live", "ns-yellow-forensic"}
+
+
+@pytest.mark.parametrize("page", ["helm/README.md", "docs/kubernetes.md"])
+def test_the_values_files_that_pages_name_are_written_by_bootstrap_or_are_in_the_chart(bootstrapped, page):
+    text = (FOLDER.parent / page).read_text("utf-8")
+    named = set(re.findall(r"--values ([\w./-]+)", text)) - {"own.yaml"}  # which the page tells how to write
+    assert named
+    written = {f"platform/{path.relative_to(bootstrapped)}" for path in bootstrapped.rglob("*.yaml")}
+    assert {name for name in named - written if not (FOLDER.parent / name).exists()} == set()

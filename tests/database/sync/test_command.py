@@ -11,13 +11,17 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import psycopg2
 import pytest
 import yaml
 
 import config_schema
+from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.stream_table import StreamTable
 from config_schema.sql import versions
 from config_schema.sql.versions import Part, of_part
 from tests.loopback_server import LoopbackServer
@@ -85,6 +89,29 @@ def test_sync_shows_the_plan_applies_it_and_a_second_one_has_nothing_to_do(dagfa
     second = dagfactory("sync", model)
     assert (second.returncode, second.stdout.splitlines()[-1]) == (0, f"2 unchanged; model at {commit[:12]}")
     assert synced.rows() == rows
+
+
+def test_a_sync_beside_another_waits_and_plans_anew_what_that_has_changed(dagfactory, model, synced):
+    dagfactory("sync", model)
+    edit(model, '"* * * * *"', '"@continuous"')
+    done = []
+    with closing(psycopg2.connect(synced.dsns["yellowlive"])) as other, other.cursor() as cursor:
+        StreamTable(ControlSession(other, "yellowlive")).take_sync_lock()
+        second = threading.Thread(target=lambda: done.append(dagfactory("sync", model, "--yes")))
+        second.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'"
+        while second.is_alive() and not synced.execute(waiting):
+            pass
+        cursor.execute("UPDATE yellowlive_airflow_dsg SET status = 'paused'")
+        other.commit()
+        second.join(60)
+    (sync,) = done
+    assert sync.returncode == 0
+    assert "yellowlive_airflow_dsg: another sync is running; this one waits for it, up to 30 s" in sync.stderr
+    assert "the rows have changed since the plan was shown. It is planned again" in sync.stderr
+    assert synced.commit_recorded() == git(model, "rev-parse", "HEAD")
+    (row,) = synced.rows()
+    assert (row.status, json.loads(row.config_json)["schedule"]) == ("paused", "@continuous")
 
 
 def test_plan_and_a_dry_run_show_each_field_that_changes_and_change_nothing(dagfactory, model, synced):

@@ -28,6 +28,17 @@ def status(context: typer.Context) -> None:
 
 
 @runs.command(context_settings=PASSED_THROUGH)
+def diff(context: typer.Context) -> None:
+    """Compare datasets with their source now: equal, or which keys differ and in which columns.
+
+    Example: dagfactory runs diff --platform YellowLive --store Store1 --dataset customers --model ./model
+
+    Exit codes: 0 equal, 3 something differs, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("diff", handed_on=context.args, called_as="dagfactory runs diff")
+
+
+@runs.command(context_settings=PASSED_THROUGH)
 def reset(context: typer.Context) -> None:
     """Take the open batch of a stream back to its start.
 

@@ -19,6 +19,8 @@ from merge_jobs.cli.options import (
     Places,
     PlatformName,
     Reason,
+    SourceCredential,
+    SourceHosts,
     StoreName,
     with_places,
 )
@@ -39,15 +41,8 @@ def merge(
     run_id: Annotated[str, Option("--run-id", "Names this run: what it has committed is not done twice.")],
     dataset: DatasetName = None,
     datasets: Annotated[str, Option("--datasets", "Names with commas between them; none: all of the store.")] = "",
-    source_credential: Annotated[
-        str | None, Option("--source-credential", "The secret of the source; else as modelled.")
-    ] = None,
-    source_hosts: Annotated[
-        str | None,
-        Option(
-            "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
-        ),
-    ] = None,
+    source_credential: SourceCredential = None,
+    source_hosts: SourceHosts = None,
     strategy: Annotated[StrategyOption, Option("--strategy", "How the delta is found.")] = MergeOptions.strategy,
     time_slice_seconds: Annotated[float, Option("--time-slice-seconds", "Repeat batches so long; 0: one batch.")] = 0,
     max_delete_fraction: Annotated[

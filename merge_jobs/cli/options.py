@@ -40,6 +40,13 @@ PlatformName = Annotated[str, Option("--platform", "The platform's name in the m
 StoreName = Annotated[str, Option("--store", "The datastore's name.")]
 OnlyPlatform = Annotated[str | None, Option("--platform", "Only this platform; needed with --git-repo-url.")]
 DatasetName = Annotated[str | None, Option("--dataset", "The dataset, for a single_dataset store only.")]
+SourceCredential = Annotated[str | None, Option("--source-credential", "The secret of the source; else as modelled.")]
+SourceHosts = Annotated[
+    str | None,
+    Option(
+        "--source-hosts", "Sources that may be read, host:port or file:/path with commas between; else as modelled."
+    ),
+]
 LockWait = Annotated[float, Option("--lock-wait", "Seconds to wait for another job on the stream.")]
 AskedBy = Annotated[str | None, Option("--by", "Who asks for it: kept in the history of the stream's row.")]
 Reason = Annotated[str | None, Option("--reason", "Why: kept in the history too, with --by.")]

@@ -150,7 +150,7 @@ def _staged(reading: Reading, how: ChosenStrategy) -> tuple[ChosenStrategy, Read
 
 
 def _name_tables(state: Ingesting) -> None:
-    state.merged = {tables.name: _is_merged(tables, state.last) for tables in _tables(state.store)}
+    state.merged = {tables.name: is_merged(tables, state.last) for tables in _tables(state.store)}
     new = [name for name, is_merged in state.merged.items() if not is_merged]
     check_first_loads(state.store, len(new))
     named = names_for_batch(state.store, new)
@@ -242,7 +242,7 @@ def _tables(store: MergeStore) -> list[DatasetTables]:
     return [DatasetTables(store, dataset) for dataset in store.stream.datasets]
 
 
-def _is_merged(tables: DatasetTables, last_batch: int) -> bool:
+def is_merged(tables: DatasetTables, last_batch: int) -> bool:
     """Return whether there is a merge table to continue from.
 
     Raises StoreMismatch if it is not ours, or if the stream knows no batch that made it.

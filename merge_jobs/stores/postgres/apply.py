@@ -40,9 +40,12 @@ def open_rows(tables: DatasetTables) -> int:
     return int(tables.value(".count_open"))
 
 
-def set_work_memory(tables: DatasetTables) -> None:
-    """Give the comparison the memory for a hash of the staged rows, within limits: streams share the server."""
-    values = {"schema": tables.store.place.schema, "table": tables.staging_name}
+def set_work_memory(tables: DatasetTables, staging: str | None = None, schema: str | None = None) -> None:
+    """Give the comparison the memory for a hash of the staged rows, within limits: streams share the server.
+
+    They are in the dataset's staging table, or in the table `staging` of a schema.
+    """
+    values = {"schema": schema or tables.store.place.schema, "table": staging or tables.staging_name}
     wanted = int(tables.store.value("dataset.size_of_staging", values) * 1.3)
     memory = min(max(wanted, LEAST_WORK_MEMORY), MOST_WORK_MEMORY)
     tables.run("dataset.work_memory", {"memory": f"{memory >> 10}kB"})

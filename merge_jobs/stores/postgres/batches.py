@@ -124,13 +124,18 @@ def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
 
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
     """Begin a batch; one that a dead or failed job left under this id is begun again. Commits."""
-    of = {"key": store.stream.key, "batch_id": batch_id}
-    accepted = bool(store.value("batches.source_is_accepted", of, **_tables(store, "metrics")))
+    accepted = accepts_source(store, batch_id)
     batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
     _one_row(store, "batches.start_batch", values)
     store.commit()
     return batch
+
+
+def accepts_source(store: MergeStore, batch_id: int) -> bool:
+    """Return whether a reset has let the open batch of this id take the source as it is, also one that is behind."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    return bool(store.value("batches.source_is_accepted", values, **_tables(store, "metrics")))
 
 
 def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:

@@ -198,12 +198,12 @@ class DescribedTable:
     comment: str | None
 
 
-def described(tables: DatasetTables, table: str) -> DescribedTable | None:
-    """Return the table of that name in the merge store's schema; None if there is none.
+def described(tables: DatasetTables, table: str, schema: str | None = None) -> DescribedTable | None:
+    """Return the table of that name in the merge store's schema, or in another; None if there is none.
 
     Raises TablesOfAnother where its owner is a role that this login is no member of.
     """
-    values = {"schema": tables.store.place.schema, "table": table}
+    values = {"schema": schema or tables.store.place.schema, "table": table}
     rows = tables.store.run("dataset.describe", values).fetchall()
     if not rows:
         return None

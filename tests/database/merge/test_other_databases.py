@@ -14,6 +14,7 @@ from config_schema.job_model import StreamModel
 from config_schema.model import Column, Consistency, Database, Dataset, Milestoning, SourceKind
 from config_schema.model.sql_types import long_name
 from config_schema.result import ResultCode
+from merge_jobs.admin.diff import Difference, compare
 from merge_jobs.catalogue import described
 from merge_jobs.database.connections import place_of
 from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
@@ -94,6 +95,25 @@ def test_the_laws_hold_for_a_producer_that_is_not_postgresql(case, producer):
     for result in results.values():
         assert (result.total.inserted, result.total.updated, result.total.deleted) == (1, 2, 1)
     case.merge_both()
+
+
+def test_such_a_producer_is_compared_with_what_was_merged(case, producer):
+    def found():
+        job = case.job(Milestoning.FORENSIC)
+        return compare(job.store, job.source, job.stream, job.stream.datasets, 20)
+
+    case.run(Milestoning.FORENSIC)
+    assert found().is_equal
+    execute(producer, CHANGES)
+    shown = [
+        (name, key.difference, key.key["id"], key.columns) for name, of in found().datasets.items() for key in of.keys
+    ]
+    assert shown == [
+        ("people", Difference.ONLY_IN_SOURCE, "9", ()),
+        ("people", Difference.ONLY_IN_MERGE_TABLE, "2", ()),
+        ("people", Difference.DIFFERENT, "1", ("note",)),
+        ("pets", Difference.DIFFERENT, "2", ("owner",)),
+    ]
 
 
 def test_such_a_database_is_described_as_it_is_modelled(case, producer):

@@ -33,6 +33,7 @@ from config_schema.sql import versions
 from config_schema.sql.known_tables import KnownTables
 from config_schema.sql.versions import Part, TablesOfAnother
 from merge_jobs.admin.archive import ArchiveAction, change_archive
+from merge_jobs.admin.diff import compare
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.status import platform_status
@@ -131,6 +132,7 @@ def uses(case) -> Mapping[str, Callable[[], Any]]:
         "tables": lambda: list(repair_tables(store, case.ecosystem, "YellowLive", [STREAM])),
         "archive": lambda: list(change_archive(ArchiveAction.ARCHIVE, store, SHORT, dry_run=True)),
         "reset": lambda: reset_batch(store, job.stream, dry_run=True),
+        "diff": lambda: compare(store, job.source, job.stream, job.stream.datasets, 1),
         "trust": lambda: trust_again(store, job.stream, job.stream.datasets),
         "commit of the model": lambda: recorded_commit(store, "YellowLive"),
     }

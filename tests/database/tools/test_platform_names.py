@@ -15,6 +15,7 @@ COMMANDS = [
     ["status", "--json"],
     ["tables", "--json"],
     ["archive", "--json", "--dry-run"],
+    ["diff", "--store=Store1", "--json"],
     ["trust", "--store=Store1"],
     ["reset", "--store=Store1"],
     ["sql", "full", "--store=Store1"],

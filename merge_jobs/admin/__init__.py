@@ -1,1 +1,1 @@
-"""What operators do with a platform's tables between runs: status, reset, repair, archive."""
+"""What operators do with a platform's tables between runs: status, diff, reset, repair, archive."""

@@ -7,7 +7,7 @@ CREATE TEMPORARY TABLE ds_source (
 ) ON COMMIT DROP
 
 -- name: temporary_schema
-SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()
+SELECT pg_my_temp_schema()::regnamespace::text
 
 -- name: copy_source
 COPY ds_source ({columns}) FROM STDIN (FORMAT {format})

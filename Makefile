@@ -15,6 +15,7 @@ OLDER_WARNINGS := -W default
 SMOKE := tests/airflow/test_parse.py
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 OLDEST = $(firstword $(wildcard $(foreach version,15 16 17,/usr/lib/postgresql/$(version)/bin)))
+CONTAINERS ?= $(notdir $(firstword $(shell command -v docker podman) docker))
 ROWS ?= 1000000
 MINUTES ?= 10
 # Groups of tests that one process each runs. Three of them run side by side and each prints what it has to say at its end, where this
@@ -128,8 +129,9 @@ constraints: $(VENV)/dev  ## Pin the newest of everything
 docs: $(VENV)/dev  ## Write docs/reference anew, from the code and the schemas
 	$(BIN)/python -m tests.docs
 
-image:  ## Build the merge-job image, with the version as its tag; BASE_IMAGE=... for another base
-	docker build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+image:  ## Build the merge-job image, with the version as its tag; BASE_IMAGE=... for another base, NETWORK=host without a bridge
+	$(CONTAINERS) build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		$(if $(NETWORK),--network=$(NETWORK)) \
 		-t airflow-stream-factory/merge-job:$(VERSION) .
 
 pin-images:  ## Ask the registries for the digests of the images that a release stands on, into .ci/base_images.txt

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -101,6 +102,15 @@ def stand_in(cluster: Any, world: World) -> StandIn:
     if not isinstance(cluster, StandIn):
         pytest.skip("a fault that a real cluster does not have on demand")
     return cluster
+
+
+@pytest.fixture
+def airflow_exceptions(cluster: Any) -> SimpleNamespace:
+    """Airflow's exceptions, from where this version has them; imported when the cluster's settings are there."""
+    versions = importlib.import_module("airflow_plugin.airflow_versions")
+    known = ("AirflowFailException", "AirflowTaskTimeout", "TaskDeferred")
+    base = importlib.import_module("airflow.sdk.exceptions").AirflowException
+    return SimpleNamespace(AirflowException=base, **{name: getattr(versions, name) for name in known})
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "deferrable"])

@@ -15,13 +15,6 @@ from tests.kubernetes.faults import Refusal
 from tests.kubernetes.world import World, trigger_event
 
 
-@pytest.fixture
-def airflow_exceptions(cluster):
-    from airflow.sdk import exceptions
-
-    return exceptions
-
-
 def begin(world: World, run_id: str, **row):
     """A try whose worker dies as soon as the pod is there."""
     context = world.context(run_id)

@@ -16,15 +16,14 @@ from tests.relay import Relay
 
 
 @pytest.fixture
-def fails():
+def fails(airflow_exceptions):
     """That the task fails, in words, in a way that a retry may help."""
-    exceptions = importlib.import_module("airflow.sdk.exceptions")
 
     def expecting(words: str):
-        return pytest.raises(exceptions.AirflowException, match=words, check=_may_be_retried)
+        return pytest.raises(airflow_exceptions.AirflowException, match=words, check=_may_be_retried)
 
     def _may_be_retried(error: BaseException) -> bool:
-        return not isinstance(error, exceptions.AirflowFailException) and "Traceback" not in str(error)
+        return not isinstance(error, airflow_exceptions.AirflowFailException) and "Traceback" not in str(error)
 
     return expecting
 

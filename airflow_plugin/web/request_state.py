@@ -15,7 +15,7 @@ from airflow_plugin.web.serializers import LONGEST_FAILURE
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 
-NO_WORD = "it failed, and nothing says why: see the log of its tasks"
+NO_WORD = "no reason was recorded: see the log of its tasks"
 
 
 def request_state(stream: StreamFacts, run_id: str) -> dict[str, Any]:

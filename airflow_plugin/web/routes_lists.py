@@ -132,8 +132,9 @@ _UNKNOWN = {"age_seconds": None, "latency_seconds": None, "met": None}
 def _raise_if_all_are_away(found: Sequence[PlatformState]) -> None:
     """Raise Refused if no merge store answers: an empty list would mean that there are no streams."""
     if found and all(one.trouble for one in found) and found[0].trouble:
-        error = outage(found[0].trouble, found[0].sees_servers)
-        raise NothingAnswers(error["what"], error["todo"])
+        error, unknown = outage(found[0].trouble, found[0].sees_servers), ", ".join(_unknown(found)["unknown"])
+        what = error["what"] if len(found) == 1 else f"the streams of {unknown} are unknown: {error['what']}"
+        raise NothingAnswers(what, error["todo"])
 
 
 def _has_status(one: Card, status: str) -> bool:

@@ -80,8 +80,8 @@ def runs(
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
         failures = failures_of(session, [run for run in found if run.state in FAILING])
-    results = _results(places, found)
-    return page("runs", [_shown(run, places[run.dag_id], results, failures) for run in found], total, offset)
+    results, unread = _results(places, found)
+    return page("runs", [_shown(run, places[run.dag_id], results, failures, unread) for run in found], total, offset)
 
 
 @router.get(
@@ -152,24 +152,27 @@ def _platform_of(dag_id: str) -> list[PlatformSettings]:
     return [one for one in known_platforms().values() if dag_id.startswith(f"{one.platform_name}__")]
 
 
-def _results(places: dict[str, StreamPlace], runs: list[DagRunRow]) -> dict[tuple[str, str], MergeResult]:
-    """Return the results by DAG id and run id, without those of a merge store that is down."""
+def _results(
+    places: dict[str, StreamPlace], runs: list[DagRunRow]
+) -> tuple[dict[tuple[str, str], MergeResult], set[str]]:
+    """Return the results by DAG id and run id, and the platforms whose merge store cannot be read."""
     wanted: dict[str, list[DagRunRow]] = defaultdict(list)
     for run in runs:
         wanted[places[run.dag_id].settings.platform_name].append(run)
-    found = {}
+    found, unread = dict[tuple[str, str], MergeResult](), set[str]()
     for of_platform in wanted.values():
         settings = places[of_platform[0].dag_id].settings
         asked = {(places[run.dag_id].stream_key, run.run_id): run for run in of_platform}
         try:
             results = _read_results(settings, list(asked))
         except StreamFactoryError:
+            unread.add(settings.platform_name)
             continue
         for key, stored_result in results.items():
             result = merge_result(stored_result)
             if result is not None:
                 found[(asked[key].dag_id, key[1])] = result
-    return found
+    return found, unread
 
 
 def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -181,9 +184,12 @@ def _shown(
     place: StreamPlace,
     results: dict[tuple[str, str], MergeResult],
     failures: dict[tuple[str, str], str],
+    unread: set[str],
 ) -> dict[str, Any]:
-    of = run.dag_id, run.run_id
-    return run_dict(run, place.settings.platform_name, place.stream_key, results.get(of), failures.get(of), LONGEST)
+    of, platform = (run.dag_id, run.run_id), place.settings.platform_name
+    return run_dict(
+        run, platform, place.stream_key, results.get(of), failures.get(of), LONGEST, is_unread=platform in unread
+    )
 
 
 def _log_url(dag_id: str, run_id: str) -> str:

@@ -65,13 +65,16 @@ def run_dict(
     result: MergeResult | None,
     failure: str | None,
     longest: int | None = None,
+    *,
+    is_unread: bool = False,
 ) -> dict[str, Any]:
     """Return a run as the API shows it.
 
     `result` is the merge job's result in a word; `error` for a run that failed without one. `failure` is why a task
-    failed, for where the job has not said it; of a longer one than `longest` the start.
+    failed, for where the job has not said it; of a longer one than `longest` the start. `is_unread`: the merge store,
+    which has the result, cannot be read now.
     """
-    word = WORDS[result.code] if result else "error" if run.state == "failed" else None
+    word = WORDS[result.code] if result else "error" if run.state == "failed" and not is_unread else None
     did_nothing = result is None or (result.code is ResultCode.ERROR and not result.batches)
     total = None if did_nothing or result is None else result.total
     return {
@@ -86,12 +89,12 @@ def run_dict(
         "run_type": run.run_type,
         "result": word,
         "counts": total and {key: getattr(total, key) for key in ("inserted", "updated", "deleted", "total")},
-        "error": _error(run, result, failure, longest),
+        "error": _error(run, result, failure, longest, is_unread),
     }
 
 
 def _error(
-    run: DagRunRow, result: MergeResult | None, failure: str | None, longest: int | None
+    run: DagRunRow, result: MergeResult | None, failure: str | None, longest: int | None, is_unread: bool
 ) -> dict[str, str] | None:
     what = (result.error if result else None) or failure
     if run.state == "success":
@@ -100,8 +103,11 @@ def _error(
         return {"what": what[:longest], "todo": "Correct that, then trigger the stream again"}
     if run.state != "failed":
         return None
+    if is_unread:
+        what = "why it failed is unknown while the merge store cannot be read"
+        return {"what": what, "todo": "See the platform on the overview"}
     if result is None or result.code is ResultCode.ERROR:
-        return {"what": "the run failed, and nothing says why", "todo": f"Read the log of its task {MERGE_TASK}"}
+        return {"what": "no reason was recorded", "todo": f"Read the log of its task {MERGE_TASK}"}
     return {"what": "the merge is done, and another task of the run failed", "todo": "Look at the run in Airflow"}
 
 

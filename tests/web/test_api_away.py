@@ -217,3 +217,32 @@ def test_a_platform_whose_settings_file_cannot_be_used_is_unknown_and_does_not_v
     assert reported["brokenlive"]["streams"] is None
     assert reported["brokenlive"]["database"]["what"].startswith("brokenlive.settings.json: this settings file cannot")
     assert alone.status_code == 503
+
+
+@pytest.fixture
+def merge_store_away(world) -> Iterator[None]:
+    """The merge store of both platforms refuses all connections."""
+    database = psycopg2.extensions.parse_dsn(world.merge_dsn)["dbname"]
+    with closing(psycopg2.connect(world.postgres_dsn)) as admin, admin.cursor() as cursor:
+        admin.autocommit = True
+        cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false')
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        try:
+            yield
+        finally:
+            cursor.execute(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true')
+    world.let_it_see()
+
+
+@pytest.mark.usefixtures("merge_store_away")
+def test_why_a_run_failed_is_unknown_while_what_recorded_it_is_away(client):
+    (run,) = client().get("/api/runs?platform=yellowlive&state=failed").json()["runs"]
+    assert (run["result"], run["counts"]) == (None, None)
+    assert run["error"]["what"] == "why it failed is unknown while the merge store cannot be read"
+
+
+@pytest.mark.usefixtures("merge_store_away")
+def test_a_list_of_all_streams_says_of_which_platforms_they_are_unknown(client):
+    answer = client().get("/api/streams")
+    assert answer.status_code == 503
+    assert answer.json()["detail"].startswith("the streams of yellowforensic, yellowlive are unknown: DAGFACTORY_")

@@ -36,6 +36,12 @@ export function duration(seconds) {
   return `${Math.floor(whole / size)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
 }
 
+/** How long a run took; of one that still runs how long so far. */
+export function lasted({ seconds, start, end }) {
+  if (!missing(seconds) || missing(start) || end) return duration(seconds);
+  return `${duration(Math.max(1, Math.round((Date.now() - new Date(start)) / 1000)))} so far`;
+}
+
 /** A time from now: `5 min ago`, `in 2 h`. */
 export function fromNow(time) {
   if (missing(time)) return NOTHING;
@@ -44,6 +50,9 @@ export function fromNow(time) {
   const amount = `${Math.floor(Math.abs(seconds) / size)} ${unit}`;
   return seconds >= 0 ? `${amount} ago` : `in ${amount}`;
 }
+
+/** When the next run begins; one that should have begun already is due, as a scheduler that is down does not make it. */
+export const nextTime = (time) => (!missing(time) && new Date(time) < Date.now() ? `due ${fromNow(time)}` : fromNow(time));
 
 /** A time in full, in the reader's time zone. */
 export const moment = (time) =>

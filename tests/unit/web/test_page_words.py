@@ -16,7 +16,10 @@ from config_schema.schemas import json_schema
 FOLDER = Path(airflow_plugin.__file__).parent / "web" / "static"
 NODE = shutil.which("node")
 # What the modules take from Airflow's UI as they load.
-LENT = "globalThis.React = {createElement: () => null}; globalThis.ChakraUI = {}; globalThis.ReactRouterDOM = {};"
+LENT = (
+    "globalThis.React = {createElement: () => null, createContext: () => null};"
+    " globalThis.ChakraUI = {}; globalThis.ReactRouterDOM = {};"
+)
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="no node here: the pages' functions were not tried")
 

@@ -44,12 +44,16 @@ SIZE = {"width": 1360, "height": 860}
 
 @dataclass
 class Site:
-    """The Airflow, and its databases; `row` is the config that YellowForensic's stream had in the model."""
+    """The Airflow, and its databases; `row` is the config that YellowForensic's stream had in the model.
+
+    `admin_dsn` is of the server's superuser.
+    """
 
     airflow: DemoAirflow
     databases: Databases
     environment: dict[str, str]
     row: dict[str, Any]
+    admin_dsn: str
 
     def run(self, *arguments: str) -> str:
         """Run one of the product's commands."""
@@ -77,6 +81,13 @@ class Site:
     def produce(self, statement: str) -> None:
         """Run SQL in the producer's database."""
         self.execute("customer_db", statement)
+
+    def administer(self, *statements: str) -> None:
+        """Run SQL as the server's superuser, each statement by itself."""
+        with contextlib.closing(psycopg2.connect(self.admin_dsn)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            for statement in statements:
+                cursor.execute(statement)
 
     def execute(self, database: str, statement: str, *values: Any) -> None:
         with (
@@ -112,7 +123,7 @@ def site(browser: Browser) -> Iterator[Site]:
         databases = create_databases(server.dsn(), "embedded PostgreSQL", folder / "passwords.json")
         processes = Processes(folder)
         ends.callback(ended, processes)
-        site = started_site(folder, databases, processes)
+        site = started_site(folder, databases, processes, server.dsn())
         ends.callback(site.airflow.api.close)
         yield site
 
@@ -123,14 +134,14 @@ def ended(processes: Processes) -> None:
         process.wait()
 
 
-def started_site(folder: Path, databases: Databases, processes: Processes) -> Site:
+def started_site(folder: Path, databases: Databases, processes: Processes, admin_dsn: str) -> Site:
     """As the demo does it: source, model, rows, factory files, and then Airflow."""
     model = DemoModel(folder / "model", databases)
     merge_dsn = databases.dsn("datasurface_merge")
     secrets = model.secrets() | {names.dsn_variable(platform): merge_dsn for platform in (LIVE, FORENSIC)}
     producer = {"SIMULATOR_PASSWORD": databases.passwords["producer"]}
     airflow = DemoAirflow(folder / "airflow", free_port(), databases.dsn("airflow"), secrets, processes)
-    site = Site(airflow, databases, inherited_environment() | secrets | producer, {})
+    site = Site(airflow, databases, inherited_environment() | secrets | producer, {}, admin_dsn)
     site.change_the_source("--create-tables", "--max-changes", "0")
     site.produce(MORE_ADDRESSES)
     model.commit(scheduled=False)

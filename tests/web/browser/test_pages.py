@@ -18,6 +18,7 @@ from tests.web.browser.conftest import LIVE, Looking, Site
 DAG_ID = names.dag_id(LIVE, "Store1")
 STREAM = f"/plugin/streams/stream/{LIVE}/Store1"
 RUNS = 3
+NARROW = {"width": 390, "height": 860}
 SLOWLY = 400  # milliseconds a key: each letter is searched for
 
 
@@ -63,6 +64,17 @@ def test_each_page_is_drawn_and_holds_no_barrier(looking, run_id, theme):
         seen.picture(name)
         assert seen.barriers() == [], name
     assert seen.errors == []
+
+
+def test_no_page_is_wider_than_a_narrow_window(looking, run_id):
+    seen = looking()
+    seen.page.set_viewport_size(NARROW)
+    wide = "(page) => page.scrollWidth > page.clientWidth"
+    for name, (path, text) in pages(run_id).items():
+        seen.go(path)
+        seen.page.locator(".sf-page").get_by_text(text).first.wait_for(state="attached")
+        seen.picture(f"narrow-{name}")
+        assert not seen.page.locator(".sf-page").evaluate(wide), name
 
 
 def test_a_question_holds_no_barrier_and_is_answered_by_keyboard(looking):
@@ -169,7 +181,7 @@ def test_what_cannot_be_read_is_unknown_and_never_zero_or_well(looking):
         re.compile("without AwayLive, of which it is unknown"),
     ):
         expect(seen.page.get_by_text(text)).to_be_visible()
-    expect(seen.page.get_by_text("No stream is late, failing or quarantined")).to_have_count(0)
+    expect(seen.page.get_by_text("No stream needs attention")).to_have_count(0)
     seen.picture("unknown")
     assert seen.barriers() == []
     seen.go("/plugin/streams/list")

@@ -118,7 +118,7 @@ function Nested({ name, schema, value, problems, onChange }) {
     h(Chakra.Fieldset.Legend, { fontFamily: "mono", fontSize: "xs", px: 1 }, name),
     h(
       Chakra.Grid,
-      { gap: 3, templateColumns: "repeat(auto-fill, minmax(220px, 1fr))" },
+      { gap: 3, templateColumns: "repeat(auto-fill, minmax(min(220px, 100%), 1fr))" },
       Object.entries(schema.properties).map(([key, part]) =>
         h(Field, {
           key,

@@ -47,7 +47,7 @@ function Group({ title, wrong, given, fields }) {
     ),
     h(
       Chakra.Grid,
-      { gap: 4, p: 3, pt: 1, templateColumns: "repeat(auto-fill, minmax(260px, 1fr))", alignItems: "start" },
+      { gap: 4, p: 3, pt: 1, templateColumns: "repeat(auto-fill, minmax(min(260px, 100%), 1fr))", alignItems: "start" },
       fields,
     ),
   );

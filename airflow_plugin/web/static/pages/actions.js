@@ -91,7 +91,7 @@ function Reason({ value, onChange }) {
   return h(
     Chakra.Field.Root,
     { mt: 3 },
-    h(Chakra.Field.Label, null, "Reason (recorded in the history)"),
+    h(Chakra.Field.Label, null, "Reason (optional; the history records it)"),
     h(Chakra.Input, { size: "sm", maxLength: 1000, value, onChange: (event) => onChange(event.target.value) }),
   );
 }

@@ -65,7 +65,7 @@ function Editor({ schema, platform, stored, first, onReload }) {
   const mayEdit = !stored || stored.can_edit;
   return h(
     Chakra.Grid,
-    { gap: 4, templateColumns: { base: "1fr", lg: "minmax(0, 3fr) minmax(300px, 2fr)" }, alignItems: "start" },
+    { gap: 4, templateColumns: { base: "minmax(0, 1fr)", lg: "minmax(0, 3fr) minmax(300px, 2fr)" }, alignItems: "start" },
     h(
       "div",
       null,

@@ -7,7 +7,7 @@ import { StateShare } from "../charts/share.js";
 import { Answer, Nothing, PageLink } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
 import { State, TROUBLES } from "../parts/state.js";
-import { clock, duration, moment, number, plural } from "../words.js";
+import { capital, clock, duration, moment, number, plural } from "../words.js";
 
 const OLD_SNAPSHOT_SECONDS = 900;
 const REFRESH_SECONDS = 15;
@@ -41,7 +41,7 @@ function Content({ platforms, moved, ...byState }) {
     { gap: 4 },
     h(
       Chakra.Grid,
-      { gap: 4, templateColumns: "repeat(auto-fit, minmax(320px, 1fr))" },
+      { gap: 4, templateColumns: "repeat(auto-fit, minmax(min(320px, 100%), 1fr))" },
       platforms.map((platform) => h(PlatformPanel, { key: platform.platform, ...platform })),
     ),
     h(
@@ -52,7 +52,6 @@ function Content({ platforms, moved, ...byState }) {
     h(
       Panel,
       { title: `Needs attention (${attention(all, known, unread)})` },
-      h(Unread, { unread }),
       h(Worries, { worries, unread }),
       worries.length < all ? h(More, { count: all - worries.length }) : null,
     ),
@@ -65,19 +64,6 @@ const namesOf = (platforms) => platforms.map(({ platform, name }) => name ?? pla
 function attention(count, known, unread) {
   if (!unread.length) return number(count);
   return known.length ? `${number(count)}, and what is unknown of ${namesOf(unread)}` : "unknown";
-}
-
-/** The platforms of whose streams nobody can say anything now, and why. */
-function Unread({ unread }) {
-  return unread.map(({ platform, name, database }) =>
-    h(
-      Chakra.Flex,
-      { key: platform, gap: 3, py: 2, borderBottomWidth: 1, align: "baseline" },
-      h(Chakra.Box, { w: "24", flexShrink: 0 }, h(State, { state: "unknown" })),
-      h(Chakra.Text, { w: "64", flexShrink: 0, minW: 0, fontWeight: "medium" }, `All streams of ${name ?? platform}`),
-      h(Chakra.Text, { minW: 0, wordBreak: "break-word" }, `${database.what}. ${database.todo ?? ""}`),
-    ),
-  );
 }
 
 function PlatformPanel({ platform, name, milestoning, database, snapshot, streams }) {
@@ -111,7 +97,7 @@ function Health({ database, snapshot }) {
         snapshot ? `Snapshot ${duration(snapshot.age_seconds)} old` : "No snapshot yet",
       ),
     ),
-    database.ok ? null : h(Chakra.Text, { color: "red.fg" }, `${database.what}. ${database.todo ?? ""} [${database.code}]`),
+    database.ok ? null : h(Chakra.Text, { color: "red.fg", overflowWrap: "anywhere" }, `${database.what}. ${database.todo ?? ""} [${database.code}]`),
   );
 }
 
@@ -149,32 +135,52 @@ function hourly(moved) {
   return [...sums.values()];
 }
 
+/** What needs somebody, each with why; first the platforms of whose streams nobody can say anything now. */
 function Worries({ worries, unread }) {
-  if (!worries.length) return unread.length ? null : h(Nothing, { title: "No stream is late, failing or quarantined" });
-  const lines = worries.map((stream, index) =>
-    h(
-      Chakra.Flex,
-      { as: "li", key: `${stream.platform}/${stream.stream_key}`, gap: 3, py: 2, borderTopWidth: index ? 1 : 0, align: "baseline" },
-      h(Chakra.Box, { w: "24", flexShrink: 0 }, h(State, { state: stream.state })),
-      h(
-        Chakra.Box,
-        { w: "64", flexShrink: 0, minW: 0 },
-        h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium" }, stream.stream_key),
-        h(Chakra.Text, { color: "fg.muted", fontSize: "xs" }, stream.platform),
-      ),
-      h(Chakra.Text, { minW: 0, wordBreak: "break-word" }, worry(stream)),
-    ),
+  if (!worries.length && !unread.length) return h(Nothing, { title: "No stream needs attention" });
+  const unknown = unread.map(({ platform, name }) =>
+    h(Worry, {
+      key: platform,
+      state: "unknown",
+      what: h(Chakra.Text, { fontWeight: "medium" }, `All streams of ${name ?? platform}`),
+      why: "Nobody knows how they are; the platform above says what cannot be read",
+    }),
   );
-  return h(Chakra.Box, { as: "ul", listStyleType: "none" }, lines);
+  const known = worries.map((stream) =>
+    h(Worry, {
+      key: `${stream.platform}/${stream.stream_key}`,
+      state: stream.state,
+      what: [
+        h(PageLink, { key: "key", to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium" }, stream.stream_key),
+        h(Chakra.Text, { key: "platform", color: "fg.muted", fontSize: "xs" }, stream.platform),
+      ],
+      why: worry(stream),
+    }),
+  );
+  return h(Chakra.Box, { as: "ul", listStyleType: "none" }, unknown, known);
+}
+
+/** One line; where the window is narrow the reason stands below. */
+function Worry({ state, what, why }) {
+  return h(
+    Chakra.Flex,
+    { as: "li", columnGap: 3, rowGap: 1, py: 2, align: "baseline", wrap: { base: "wrap", md: "nowrap" }, _notFirst: { borderTopWidth: 1 } },
+    h(Chakra.Box, { w: "32", flexShrink: 0 }, h(State, { state })),
+    h(Chakra.Box, { w: { base: "auto", md: "56" }, flexShrink: { base: 1, md: 0 }, minW: 0, overflowWrap: "anywhere" }, what),
+    h(Chakra.Text, { w: { base: "full", md: "auto" }, minW: 0, overflowWrap: "anywhere" }, why),
+  );
 }
 
 const More = ({ count }) =>
   h(Chakra.Text, { py: 2, borderTopWidth: 1 }, h(PageLink, { to: withQuery(paths.streams, { sort: "state" }) }, `${number(count)} more`));
 
+/** Why a stream needs somebody, as a sentence. */
 export function worry({ state, problem, freshness }) {
-  if (problem) return problem;
   if (state === "late" && freshness) {
-    return `The data is ${duration(freshness.age_seconds)} old; consumers need at most ${duration(freshness.latency_seconds)}`;
+    const need = `at most ${duration(freshness.latency_seconds)}`;
+    if (freshness.age_seconds === null) return `It has never been ingested; consumers need data that is ${need} old`;
+    return `The data is ${duration(freshness.age_seconds)} old; consumers need ${need}`;
   }
-  return "See the last run";
+  if (!problem) return "See the last run";
+  return state === "set_aside" ? problem : capital(problem); // of a row's problem its place comes first
 }

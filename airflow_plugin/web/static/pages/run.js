@@ -6,10 +6,11 @@ import { Answer, Notice, PageLink } from "../parts/notice.js";
 import { Facts, Page, Panel } from "../parts/page.js";
 import { Progress } from "../parts/progress.js";
 import { State } from "../parts/state.js";
-import { duration, moment, named, NOTHING, number } from "../words.js";
+import { duration, lasted, moment, named, NOTHING, number } from "../words.js";
 
 const REFRESH_SECONDS = 3;
 const ENDED = ["success", "failed"];
+const LATER = "Counts are shown when the run has ended";
 
 /** `tab` where it stands in Airflow's page of the run. */
 export function Run({ dagId, runId, tab = false }) {
@@ -44,6 +45,7 @@ function Links({ run, tab }) {
 
 function Content({ run }) {
   const sum = (kind) => number(run.counts?.[kind]);
+  const isOver = ENDED.includes(run.state);
   return h(
     "div",
     null,
@@ -51,9 +53,9 @@ function Content({ run }) {
       facts: [
         ["Stream", h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, `${run.platform} / ${run.stream_key}`)],
         ["State", h(State, { state: run.state })],
-        ["Result", run.result ? h(State, { state: run.result }) : NOTHING],
+        ["Result", run.result && isOver ? h(State, { state: run.result }) : NOTHING],
         ["Started", h("span", { title: named(run.run_type) }, moment(run.start))],
-        ["Duration", h("span", { title: run.end ? `ended ${moment(run.end)}` : undefined }, duration(run.seconds))],
+        ["Duration", h("span", { title: run.end ? `ended ${moment(run.end)}` : undefined }, lasted(run))],
         ["Inserted", sum("inserted")],
         ["Updated", sum("updated")],
         ["Deleted", sum("deleted")],
@@ -62,8 +64,7 @@ function Content({ run }) {
     }),
     run.error ? h(Why, { run }) : null,
     run.progress ? h(Progress, { progress: run.progress }) : null,
-    run.state === "running" && !run.error && !run.progress ? h(Notice, { status: "info", title: "Still running" }, "Counts are shown when the run has ended.") : null,
-    h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets })),
+    h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets, none: isOver ? undefined : LATER })),
     run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
   );
 }

@@ -2,11 +2,11 @@
 import { Chakra, h, paths, useQuery, withQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Choice, Filters, Search } from "../parts/filters.js";
-import { Answer, Nothing, PageLink, Waiting } from "../parts/notice.js";
+import { Answer, Nothing, Notice, PageLink, Waiting } from "../parts/notice.js";
 import { Page } from "../parts/page.js";
 import { State } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
-import { duration, fromNow, moment, NOTHING, number, plural } from "../words.js";
+import { fromNow, lasted, moment, NOTHING, number, plural } from "../words.js";
 
 const REFRESH_SECONDS = 10;
 const RUN_STATES = ["queued", "running", "success", "failed"];
@@ -15,7 +15,7 @@ export function Runs() {
   const [query, change] = useQuery();
   const { platform, q, state, sort = "-start", offset = 0 } = query;
   const answer = useAnswer(withQuery(at("runs"), { platform, q, state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
-  const platforms = useAnswer(at("platforms"));
+  const platforms = useAnswer(at("platforms"), REFRESH_SECONDS);
   const choices = (platforms.data?.platforms ?? []).map((one) => [one.platform, one.name ?? one.platform]);
   return h(
     Page,
@@ -27,6 +27,7 @@ export function Runs() {
       h(Choice, { label: "Platform", value: platform, options: choices, onChange: (value) => change({ platform: value }) }),
       h(Choice, { label: "State", value: state, options: RUN_STATES.map((one) => [one, one]), onChange: (value) => change({ state: value }) }),
     ),
+    h(Unread, { platforms: platforms.data?.platforms ?? [], asked: platform }),
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, runs }) =>
       runs.length
         ? h(
@@ -41,15 +42,25 @@ export function Runs() {
   );
 }
 
+/** Airflow has the runs, and the merge store what they did: of which platforms that cannot be read now. */
+function Unread({ platforms, asked }) {
+  const away = platforms.filter(({ platform, database }) => !database.ok && (!asked || platform === asked));
+  if (!away.length) return null;
+  const title = `What runs of ${away.map(({ platform, name }) => name ?? platform).join(", ")} did is unknown`;
+  return h(Notice, { status: "warning", title }, away.length === 1 ? "Its merge store cannot be read." : "Their merge stores cannot be read.");
+}
+
 /** The result in a word, and why it is no good one. */
 function Outcome({ run }) {
-  const word = run.result ? h(State, { state: run.result }) : NOTHING;
-  if (!run.error) return word;
+  const isOver = ["success", "failed"].includes(run.state);
+  const word = run.result && isOver ? h(State, { state: run.result }) : null;
+  if (!run.error) return word ?? NOTHING;
+  const what = isOver ? run.error.what : `Its last try failed: ${run.error.what}`;
   return h(
     Chakra.Box,
     { maxW: "48ch", minW: "24ch" },
     word,
-    h(Chakra.Text, { fontSize: "xs", lineClamp: 2, title: run.error.what, wordBreak: "break-word" }, run.error.what),
+    h(Chakra.Text, { fontSize: "xs", lineClamp: 2, title: what, wordBreak: "break-word" }, what),
   );
 }
 
@@ -63,10 +74,10 @@ const COLUMNS = [
       h(PageLink, { to: paths.run(run.dag_id, run.run_id), title: moment(run.start), whiteSpace: "nowrap" }, run.start ? fromNow(run.start) : "not yet"),
   },
   { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, run.stream_key) },
-  { title: "Platform", cell: (run) => run.platform },
   { title: "State", cell: (run) => h(State, { state: run.state }) },
   { title: "Result", cell: (run) => h(Outcome, { run }) },
-  { title: "Duration", sort: "duration", end: true, cell: (run) => duration(run.seconds) },
+  { title: "Platform", cell: (run) => run.platform },
+  { title: "Duration", sort: "duration", end: true, cell: lasted },
   { title: "Inserted", end: true, cell: count("inserted") },
   { title: "Updated", end: true, cell: count("updated") },
   { title: "Deleted", end: true, cell: count("deleted") },

@@ -8,8 +8,9 @@ import { Problems } from "../parts/problems.js";
 import { Progress } from "../parts/progress.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
-import { duration, fromNow, moment, NOTHING, number, percent } from "../words.js";
+import { duration, fromNow, moment, nextTime, NOTHING, number, percent } from "../words.js";
 import { Actions } from "./actions.js";
+import { worry } from "./overview.js";
 import { StreamBatches } from "./stream_batches.js";
 import { StreamConfig } from "./stream_config.js";
 import { StreamHistory } from "./stream_history.js";
@@ -66,11 +67,14 @@ function Content({ stream, tab, onDone }) {
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
       : stream.problem
-        ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: stream.problem })
+        ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: worry(stream) })
         : null,
     h(Tabbed, { stream, onDone }),
   );
 }
+
+/** Words that stand in one line. */
+const Whole = ({ children }) => h(Chakra.Text, { as: "span", whiteSpace: "nowrap" }, children);
 
 function Summary({ stream }) {
   const { freshness, last_run: last } = stream;
@@ -79,15 +83,16 @@ function Summary({ stream }) {
     ? h(
         Chakra.Text,
         { as: "span", color: late ? "red.fg" : undefined },
-        `${duration(freshness.age_seconds)}${freshness.latency_seconds ? `, needs ${duration(freshness.latency_seconds)}` : ""}`,
+        h(Whole, null, `${freshness.age_seconds === null ? "no data yet" : duration(freshness.age_seconds)}${freshness.latency_seconds ? "," : ""}`),
+        freshness.latency_seconds ? [" ", h(Whole, { key: "need" }, `needs ${duration(freshness.latency_seconds)}`)] : null,
       )
     : NOTHING;
   return h(Facts, {
     facts: [
       ["State", h(State, { state: stream.state })],
       ["Seen by Airflow", h(Seen, { airflow: stream.airflow })],
-      ["Last run", last ? h(PageLink, { to: paths.run(stream.dag_id, last.run_id), title: moment(last.end ?? last.start) }, `${last.state}, ${fromNow(last.end ?? last.start)}`) : NOTHING],
-      ["Next run", h("span", { title: moment(stream.next_run) }, fromNow(stream.next_run))],
+      ["Last run", last ? h(PageLink, { to: paths.run(stream.dag_id, last.run_id), title: moment(last.end ?? last.start) }, lastRun(last)) : NOTHING],
+      ["Next run", h("span", { title: moment(stream.next_run) }, nextTime(stream.next_run))],
       ["Fresh", fresh],
       ["Success (25 runs)", percent(stream.success_rate)],
       ["Rows", number(stream.counts?.total)],
@@ -96,6 +101,9 @@ function Summary({ stream }) {
     ],
   });
 }
+
+/** A run that waits for its turn has no time yet. */
+const lastRun = ({ state, start, end }) => [state, (end ?? start) && fromNow(end ?? start)].filter(Boolean).join(", ");
 
 function Tabbed({ stream, onDone }) {
   const [query, change] = useQuery();

@@ -32,7 +32,7 @@ function Charts({ batches }) {
   const spoken = `of the last ${items.length} batches; the table below has the numbers`;
   return h(
     Chakra.Grid,
-    { gap: 4, mb: 4, templateColumns: "repeat(auto-fit, minmax(300px, 1fr))" },
+    { gap: 4, mb: 4, templateColumns: "repeat(auto-fit, minmax(min(300px, 100%), 1fr))" },
     h(
       Panel,
       { title: "Rows moved", tools: h(Legend, { series: KINDS }) },
@@ -54,6 +54,7 @@ function Charts({ batches }) {
 function List({ stream, batches }) {
   const [open, setOpen] = React.useState(null);
   const shown = batches.find((batch) => batch.batch_id === open);
+  const has = (key) => batches.some((batch) => batch[key]);
   const columns = [
     {
       title: "Batch",
@@ -71,9 +72,9 @@ function List({ stream, batches }) {
     { title: "Rows", end: true, cell: (batch) => number(batch.total) },
     { title: "Strategy", cell: (batch) => (batch.strategy ? h(Chakra.Code, { variant: "subtle" }, batch.strategy) : NOTHING) },
     { title: "Run", cell: (batch) => (batch.run_id ? h(PageLink, { to: paths.run(stream.dag_id, batch.run_id) }, "Run") : NOTHING) },
-    { title: "Error", cell: (batch) => (batch.error ? h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.error }, batch.error) : "") },
-    { title: "Message of the source's server", cell: (batch) => (batch.said ? h(Chakra.Text, { whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.said }, batch.said) : "") },
-  ];
+    has("error") && { title: "Error", cell: (batch) => (batch.error ? h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.error }, batch.error) : "") },
+    has("said") && { title: "Message of the source's server", cell: (batch) => (batch.said ? h(Chakra.Text, { whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.said }, batch.said) : "") },
+  ].filter(Boolean);
   return h(
     Chakra.Stack,
     { gap: 4 },

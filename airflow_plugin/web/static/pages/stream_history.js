@@ -31,6 +31,7 @@ export function StreamHistory({ stream, onDone }) {
               before: versions[index + 1],
               isLast: index === versions.length - 1 && !more,
               first: index === 0,
+              isNewest: index === 0 && !passed.length,
               onRollback: () => setAsked(version),
             }),
           ),
@@ -51,7 +52,7 @@ function Pages({ onNewer, onOlder }) {
 
 const whole = ({ status, config }) => ({ status, ...config });
 
-function Version({ stream, version, before, isLast, first, onRollback }) {
+function Version({ stream, version, before, isLast, first, isNewest, onRollback }) {
   const [open, setOpen] = React.useState(first);
   const changes = before ? changesBetween(whole(before), whole(version)) : [];
   const asNow = !changesBetween(whole(stream), whole(version)).length;
@@ -61,7 +62,7 @@ function Version({ stream, version, before, isLast, first, onRollback }) {
     changes.length
       ? h(Chakra.Button, { size: "xs", variant: "ghost", "aria-expanded": open, onClick: () => setOpen(!open) }, open ? "Hide changes" : "Show changes")
       : null,
-    asNow ? h(Chakra.Badge, { variant: "outline" }, "current") : null,
+    asNow ? h(Chakra.Badge, { variant: "outline" }, isNewest ? "current" : "same as current") : null,
     !asNow && stream.can_edit
       ? h(Chakra.Button, { size: "xs", variant: "outline", onClick: onRollback, "aria-label": `Roll back to version ${version.version}` }, "Roll back to this")
       : null,
@@ -71,7 +72,7 @@ function Version({ stream, version, before, isLast, first, onRollback }) {
     { title: `Version ${version.version}: ${named(version.action)} by ${version.by ?? "somebody"}`, tools },
     h(
       Chakra.HStack,
-      { gap: 3, color: "fg.muted", fontSize: "xs" },
+      { columnGap: 3, rowGap: 0, wrap: "wrap", color: "fg.muted", fontSize: "xs" },
       h(State, { state: version.status }),
       h("span", { title: fromNow(version.at) }, moment(version.at)),
       before ? (changes.length ? null : "changed nothing") : isLast ? "oldest recorded version" : "its changes are on the page of older versions",

@@ -7,7 +7,7 @@ import { Page, Panel } from "../parts/page.js";
 import { Seen, Unseen } from "../parts/seen.js";
 import { State, STATES, TROUBLES } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
-import { duration, fromNow, moment, named, NOTHING, number, percent, plural, short } from "../words.js";
+import { duration, fromNow, moment, named, nextTime, NOTHING, number, percent, plural, short } from "../words.js";
 import { NewStream, worry } from "./overview.js";
 
 const REFRESH_SECONDS = 15;
@@ -82,6 +82,8 @@ const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, strea
 
 const ago = (time) => h("span", { title: time ? moment(time) : undefined }, fromNow(time));
 
+const nextRun = ({ next_run: time }) => h("span", { title: time ? moment(time) : undefined }, nextTime(time));
+
 function lastRun({ dag_id, last_run }) {
   if (!last_run) return NOTHING;
   return h(
@@ -115,21 +117,21 @@ function moved({ counts }) {
 
 const COLUMNS = [
   { title: "Stream", sort: "stream_key", cell: linked },
-  { title: "Platform", cell: (one) => one.platform },
   { title: "State", sort: "state", cell: stateOf },
+  { title: "Platform", cell: (one) => one.platform },
   { title: "Last run", sort: "start", cell: lastRun },
   { title: "Success", end: true, cell: (one) => percent(one.success_rate) },
   { title: "Fresh / need", sort: "age", end: true, cell: (one) => h(Fresh, one) },
   { title: "Last batch", end: true, cell: moved },
   { title: "Rows", end: true, cell: (one) => short(one.counts?.total) },
   { title: "Schedule", cell: (one) => h(Chakra.Text, { as: "span", fontFamily: "mono", fontSize: "xs", whiteSpace: "nowrap" }, one.schedule ?? NOTHING) },
-  { title: "Next run", sort: "next", cell: (one) => ago(one.next_run) },
+  { title: "Next run", sort: "next", cell: nextRun },
 ];
 
 function Cards({ streams }) {
   return h(
     Chakra.Grid,
-    { gap: 3, templateColumns: "repeat(auto-fill, minmax(280px, 1fr))" },
+    { gap: 3, templateColumns: "repeat(auto-fill, minmax(min(280px, 100%), 1fr))" },
     streams.map((stream) => h(StreamCard, { key: `${stream.platform}/${stream.stream_key}`, stream })),
   );
 }
@@ -151,7 +153,7 @@ function StreamCard({ stream }) {
     line("Last run", lastRun(stream)),
     line("Success (25 runs)", percent(stream.success_rate)),
     line("Fresh / need", h(Fresh, stream)),
-    line("Next run", ago(stream.next_run)),
+    line("Next run", nextRun(stream)),
     troubled ? h(Chakra.Text, { mt: 2, pt: 2, borderTopWidth: 1, fontSize: "xs", color: "red.fg", lineClamp: 3 }, worry(stream)) : null,
   );
 }

@@ -13,7 +13,8 @@ const COLUMNS = [
   { title: "Why", cell: (one) => h(Chakra.Text, { as: "span", color: "fg.muted" }, one.why || NOTHING) },
 ];
 
-export function DatasetCounts({ datasets }) {
-  if (!datasets?.length) return h(Nothing, { title: "No counts: nothing was merged" });
+/** `none` says why there are no counts. */
+export function DatasetCounts({ datasets, none = "No counts: nothing was merged" }) {
+  if (!datasets?.length) return h(Nothing, { title: none });
   return h(DataTable, { label: "Counts per dataset", columns: COLUMNS, rows: datasets, keyOf: (one) => one.name });
 }

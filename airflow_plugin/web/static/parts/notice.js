@@ -1,5 +1,8 @@
 // What stands where data would: waiting, nothing there, an error with what to do.
-import { Chakra, h, Router } from "../host.js";
+import { Chakra, h, React, Router } from "../host.js";
+
+// The error that an answer around this one has shown already: an outage is reported once in a page.
+const Reported = React.createContext(undefined);
 
 /** A message with a title; `status` is Chakra's: info, success, warning, error. Screen readers announce it. */
 export function Notice({ status, title, children, onClose }) {
@@ -9,7 +12,7 @@ export function Notice({ status, title, children, onClose }) {
     h(Chakra.Alert.Indicator),
     h(
       Chakra.Alert.Content,
-      null,
+      { minW: 0, overflowWrap: "anywhere" },
       h(Chakra.Alert.Title, null, title),
       children ? h(Chakra.Alert.Description, null, children) : null,
     ),
@@ -54,9 +57,17 @@ export function Nothing({ title, children }) {
 /** What `useAnswer` gave: waiting, the error, or `children(data)`, with a word above when the data is old. */
 export function Answer({ answer, waiting, children }) {
   const { data, error, loading, reload } = answer;
+  const reported = React.useContext(Reported);
+  const again = error && error.what === reported?.what;
+  if (data === undefined && again) return h(Nothing, { title: "Unknown: it cannot be read now" });
   if (data === undefined && error) return h(ErrorNotice, { error, onRetry: reload });
   if (data === undefined) return loading ? (waiting ?? h(Waiting)) : null;
-  return h("div", null, error ? h(ErrorNotice, { error, onRetry: reload, stale: true }) : null, children(data));
+  return h(
+    "div",
+    null,
+    error && !again ? h(ErrorNotice, { error, onRetry: reload, stale: true }) : null,
+    h(Reported.Provider, { value: error ?? reported }, children(data)),
+  );
 }
 
 export function PageLink({ to, children, ...rest }) {

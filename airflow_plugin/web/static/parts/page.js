@@ -61,7 +61,7 @@ export function Panel({ title, tools, children, ...rest }) {
     { as: "section", borderWidth: 1, borderRadius: "md", minW: 0, "aria-label": title, ...rest },
     h(
       Chakra.Flex,
-      { align: "center", justify: "space-between", px: 3, minH: "10", gap: 3, borderBottomWidth: 1 },
+      { align: "center", justify: "space-between", wrap: "wrap", px: 3, py: 1, minH: "10", columnGap: 3, borderBottomWidth: 1 },
       h(Chakra.Heading, { as: "h2", size: "sm" }, title),
       tools,
     ),

@@ -1,6 +1,6 @@
 // What a running job is at: its phase, how much is done of how much, how fast, and since when.
 import { Chakra, h } from "../host.js";
-import { bytes, duration, moment, number } from "../words.js";
+import { bytes, capital, duration, moment, number } from "../words.js";
 
 const PHASES = new Map([
   ["waiting", "Waiting for another job"],
@@ -26,7 +26,7 @@ export function Progress({ progress }) {
       h(Chakra.Text, { color: "fg.muted", title: `since ${moment(progress.phase_since)}` }, `for ${duration(between(progress.phase_since, progress.seen_at))}`),
     ),
     part === null ? null : h(Bar, { part }),
-    h(Chakra.Text, { color: "fg.muted", fontSize: "sm", fontVariantNumeric: "tabular-nums" }, amounts(progress).join(" · ")),
+    h(Chakra.Text, { color: "fg.muted", fontSize: "sm", fontVariantNumeric: "tabular-nums" }, capital(amounts(progress).join(" · "))),
   );
 }
 
@@ -42,7 +42,7 @@ function amounts({ kind, done, expected, bytes: size, bytes_expected: all, per_s
   if (done !== null) found.push(`${number(done)}${expected ? ` of about ${number(expected)}` : ""} ${kind}`);
   if (size !== null) found.push(`${bytes(size)}${all ? ` of about ${bytes(all)}` : ""}`);
   if (rate !== null) found.push(`${number(rate)} ${kind}/s`);
-  return [...found, `the job runs for ${duration(between(since, seen))}`];
+  return [...found, `the job has run for ${duration(between(since, seen))}`];
 }
 
 const between = (from, to) => Math.max(0, (new Date(to) - new Date(from)) / 1000);

@@ -139,6 +139,14 @@ def results(
     return {(key, run_id): result for key, run_id, result in rows if result is not None}
 
 
+def batch_errors(session: ControlSession, runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return why the last batch of each run (stream_key, run id) failed, of those that have one that did."""
+    if not runs:
+        return {}
+    values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs]}
+    return {(key, run_id): error for key, run_id, error in session.run_if_created(STATEMENTS["batch_errors"], values)}
+
+
 def row_version(session: ControlSession, stream_key: str) -> RowVersion | None:
     """Return the row with its version; None if there is none.
 

@@ -92,6 +92,16 @@ LEFT JOIN LATERAL (
     ORDER BY m.batch_id DESC LIMIT 1
 ) batch ON true
 
+-- name: batch_errors
+-- Why the last batch of each of some runs failed: of runs of an older job nothing else says it.
+SELECT wanted.key, wanted.run_id, left(batch.error, 10000)
+FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
+CROSS JOIN LATERAL (
+    SELECT m.error FROM {metrics} m
+    WHERE m.key = wanted.key AND m.run_id = wanted.run_id AND m.error IS NOT NULL
+    ORDER BY m.batch_id DESC LIMIT 1
+) batch
+
 -- name: last_change
 -- Of one row: the newest change in its history that was one, whether the row is still as that left it, and whether it
 -- is not as the last sync left it.

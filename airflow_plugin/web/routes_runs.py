@@ -80,7 +80,8 @@ def runs(
     with create_session(scoped=False) as session:
         total, found = runs_matching(session, asked)
         failures = failures_of(session, [run for run in found if run.state in FAILING])
-    results, unread = _results(places, found)
+    results, errors, unread = _results(places, found)
+    failures |= errors
     return page("runs", [_shown(run, places[run.dag_id], results, failures, unread) for run in found], total, offset)
 
 
@@ -154,17 +155,20 @@ def _platform_of(dag_id: str) -> list[PlatformSettings]:
 
 def _results(
     places: dict[str, StreamPlace], runs: list[DagRunRow]
-) -> tuple[dict[tuple[str, str], MergeResult], set[str]]:
-    """Return the results by DAG id and run id, and the platforms whose merge store cannot be read."""
+) -> tuple[dict[tuple[str, str], MergeResult], dict[tuple[str, str], str], set[str]]:
+    """Return, by DAG id and run id, results, and errors of batches where a run that failed has none.
+
+    The last are the platforms whose merge store cannot be read.
+    """
     wanted: dict[str, list[DagRunRow]] = defaultdict(list)
     for run in runs:
         wanted[places[run.dag_id].settings.platform_name].append(run)
-    found, unread = dict[tuple[str, str], MergeResult](), set[str]()
+    found, errors, unread = dict[tuple[str, str], MergeResult](), dict[tuple[str, str], str](), set[str]()
     for of_platform in wanted.values():
         settings = places[of_platform[0].dag_id].settings
         asked = {(places[run.dag_id].stream_key, run.run_id): run for run in of_platform}
         try:
-            results = _read_results(settings, list(asked))
+            results, of_batches = _read_results(settings, asked)
         except StreamFactoryError:
             unread.add(settings.platform_name)
             continue
@@ -172,11 +176,21 @@ def _results(
             result = merge_result(stored_result)
             if result is not None:
                 found[(asked[key].dag_id, key[1])] = result
-    return found, unread
+        errors |= {(asked[key].dag_id, key[1]): error for key, error in of_batches.items()}
+    return found, errors, unread
 
 
-def _read_results(settings: PlatformSettings, asked: list[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    return read(settings, lambda session: queries.results(session, asked, whole=False))
+def _read_results(
+    settings: PlatformSettings, asked: dict[tuple[str, str], DagRunRow]
+) -> tuple[dict[tuple[str, str], dict[str, Any]], dict[tuple[str, str], str]]:
+    def work(
+        session: ControlSession,
+    ) -> tuple[dict[tuple[str, str], dict[str, Any]], dict[tuple[str, str], str]]:
+        found = queries.results(session, list(asked), whole=False)
+        failed = [key for key, run in asked.items() if run.state in FAILING and key not in found]
+        return found, queries.batch_errors(session, failed)
+
+    return read(settings, work)
 
 
 def _shown(

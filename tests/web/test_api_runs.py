@@ -136,6 +136,22 @@ def test_a_failure_that_no_job_could_write_down_is_taken_from_airflow(client, wo
     assert client().get(f"/api/runs/{dag_id}/no_image").json()["error"] == listed["error"]
 
 
+def test_a_run_of_an_older_job_that_left_no_result_says_what_its_last_batch_says(client, world):
+    dag_id = "yellowforensic__Store1_ingestion"
+    world.run(dag_id, "older", "failed", datetime.now(UTC))
+    world.merge_store(
+        """INSERT INTO yellowforensic_batch_metrics (key, batch_id, batch_start_time, batch_status, run_id, error)
+           SELECT 'Store1', batch_id, now(), 'failed', 'older', 'error of ' || batch_id
+           FROM generate_series(900, 901) batch_id"""
+    )
+    try:
+        (listed,) = client().get("/api/runs?platform=yellowforensic&q=older").json()["runs"]
+        assert (listed["result"], listed["error"]["what"]) == ("error", "error of 901")
+        assert client().get(f"/api/runs/{dag_id}/older").json()["error"] == listed["error"]
+    finally:
+        world.merge_store("DELETE FROM yellowforensic_batch_metrics WHERE batch_id >= 900")
+
+
 def test_a_failed_run_of_which_nothing_is_known_says_where_to_look(client, world):
     dag_id = "yellowforensic__Store1_ingestion"
     world.run(dag_id, "silent", "failed", datetime.now(UTC))

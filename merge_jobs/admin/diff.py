@@ -71,6 +71,13 @@ class Difference(Enum):
     DIFFERENT = "different"
 
 
+KEYS_OF = {
+    Difference.ONLY_IN_SOURCE: "diff.keys_only_in_source",
+    Difference.ONLY_IN_MERGE_TABLE: "diff.keys_only_in_merge_table",
+    Difference.DIFFERENT: "diff.keys_different",
+}
+
+
 @dataclass(frozen=True)
 class DifferingKey:
     """A key that differs: its values as text by column, cut after LONGEST_KEY characters.
@@ -235,10 +242,9 @@ def _keys(
     tables: DatasetTables, of: Difference, limit: int, parts: Mapping[str, sql.Composable]
 ) -> list[tuple[list[str], list[str]]]:
     """Return the first keys of a kind, each as texts, with the columns that differ."""
-    name = f"diff.keys_{of.value}"
     wanted = ("key_texts", "keys", *(("differing", "as_modelled") if of is Difference.DIFFERENT else ()))
     found: list[tuple[list[str], list[str]]] = tables.run(
-        name, {"limit": limit}, **{part: parts[part] for part in wanted}
+        KEYS_OF[of], {"limit": limit}, **{part: parts[part] for part in wanted}
     ).fetchall()
     return found
 

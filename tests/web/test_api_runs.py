@@ -140,8 +140,9 @@ def test_a_run_of_an_older_job_that_left_no_result_says_what_its_last_batch_says
     dag_id = "yellowforensic__Store1_ingestion"
     world.run(dag_id, "older", "failed", datetime.now(UTC))
     world.merge_store(
-        """INSERT INTO yellowforensic_batch_metrics (key, batch_id, batch_start_time, batch_status, run_id, error)
-           SELECT 'Store1', batch_id, now(), 'failed', 'older', 'error of ' || batch_id
+        """INSERT INTO yellowforensic_batch_metrics
+               (key, batch_id, batch_start_time, batch_status, run_id, state, error)
+           SELECT 'Store1', batch_id, now(), 'failed', 'older', '{}', 'error of ' || batch_id
            FROM generate_series(900, 901) batch_id"""
     )
     try:

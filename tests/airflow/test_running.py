@@ -450,9 +450,8 @@ def test_check_streams_is_green_and_turns_red_with_what_is_wrong_where_a_row_is_
         until(lambda: running.airflow.api.state(health, run_id) in ("success", "failed"))
         return running.airflow.api.state(health, run_id), task_log(running, health, run_id, "check_streams")
 
-    write_rows(
-        running.merge_dsn, [config("YellowLive", "Refused", **STREAMS["Refused"])], "retired"
-    )  # it fails for good
+    # Their jobs have failed, and none of theirs has ever succeeded.
+    write_rows(running.merge_dsn, [config("YellowLive", one, **STREAMS[one]) for one in ("Away", "Refused")], "retired")
     state, said = checked()
     assert state == "success"
     assert re.search(r"YellowLive: (\d+) of \1 streams are fine", said)

@@ -2,6 +2,11 @@
 
 {{- define "streamFactory.airflowHome" -}}/opt/airflow{{- end -}}
 
+{{- define "streamFactory.executionApi" -}}
+{{- get .Values.airflow.environment "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+      | default (printf "http://%s-api-server:8080/execution/" (include "streamFactory.fullname" .)) -}}
+{{- end -}}
+
 {{- define "streamFactory.airflowEnvironment" -}}
 {{- $settings := dict
       "AIRFLOW_HOME" (include "streamFactory.airflowHome" .)
@@ -10,7 +15,7 @@
       "AIRFLOW__CORE__LOAD_EXAMPLES" "False"
       "AIRFLOW__CORE__DAGS_FOLDER" (printf "%s/platforms" (include "streamFactory.airflowHome" .))
       "AIRFLOW__CORE__HOSTNAME_CALLABLE" "airflow.utils.net.get_host_ip_address"
-      "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" (printf "http://%s-api-server:8080/execution/" (include "streamFactory.fullname" .))
+      "AIRFLOW__CORE__EXECUTION_API_SERVER_URL" (include "streamFactory.executionApi" .)
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" "admin:admin"
       "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE" (printf "%s/passwords.json" (include "streamFactory.airflowHome" .))
       "AIRFLOW__API__WORKERS" "1"

@@ -27,7 +27,7 @@ def platform_called(name: str) -> str:
 
 
 def unknown_platform(name: str) -> UnknownName | None:
-    """Return the error for a name that no platform here has; None if it is one, or if nothing here tells."""
+    """Return the error for a name that no platform here has; None if it is one, or if that is not known here."""
     known = platforms_with_settings()
     if not known or any(names.is_platform(name, one) for one in known):
         return None

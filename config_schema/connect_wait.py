@@ -31,8 +31,8 @@ class FirstConnections:
         self.seconds, self._pause = seconds, pause
         self._known: set[str] = set()
 
-    def wait(self, seconds: float, pause: Callable[[float], object] = time.sleep) -> None:
-        """Wait for so many seconds from now on; `pause` sleeps, and may raise to end the wait."""
+    def set_wait(self, seconds: float, pause: Callable[[float], object] = time.sleep) -> None:
+        """Set for how many seconds a first connection is tried again; `pause` sleeps, and may raise to end the wait."""
         self.seconds, self._pause = min(seconds, MOST_SECONDS), pause
 
     def reach(self, server: str, attempt: Callable[[], Made]) -> Made:
@@ -65,4 +65,4 @@ first_connections = FirstConnections()
 def wait_in_pods(environment: Mapping[str, str] = os.environ) -> None:
     """Wait for first connections if this process runs in a pod."""
     if IN_A_POD in environment:
-        first_connections.wait(DEFAULT_SECONDS)
+        first_connections.set_wait(DEFAULT_SECONDS)

@@ -97,7 +97,7 @@ def _wait(seconds: float | None) -> float | None:
     from config_schema.connect_wait import first_connections
 
     if seconds is not None:
-        first_connections.wait(seconds)
+        first_connections.set_wait(seconds)
     return seconds
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_plugin.control.session import ControlSession
 from config_schema import names
 from config_schema.result import MergeResult, result_from_dict
+from config_schema.sql import run_outcomes
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
 from config_schema.stream_health import FailedRuns
@@ -137,7 +138,7 @@ class BatchTables:
         Empty where the tables are of an older version, which keeps no results of runs.
         """
         where = names.run_results_table(self.session.platform)
-        rows = self.session.run_if_created(STATEMENTS["failed_runs"], where=where)
+        rows = self.session.run_if_created(run_outcomes.STATEMENTS["failed_runs"], where=where)
         return {key: FailedRuns(*rest) for key, *rest in rows}
 
     def origin(self, stream_key: str) -> dict[str, Any] | None:
@@ -165,7 +166,7 @@ class BatchTables:
 
     def clock(self) -> datetime:
         """Return the time by the merge store's clock, which wrote the times of rows and batches."""
-        ((now,),) = self.session.run(STATEMENTS["clock"], where="merge store")
+        ((now,),) = self.session.run(run_outcomes.STATEMENTS["clock"], where="merge store")
         assert isinstance(now, datetime)
         return now
 

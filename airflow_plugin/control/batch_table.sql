@@ -53,35 +53,8 @@ WHERE (%(stream_keys)s::text[] IS NULL OR key = ANY (%(stream_keys)s::text[]))
     AND written_at > clock_timestamp() - interval '20 seconds'
 ORDER BY key, started_at
 
--- name: failed_runs
--- Of each stream with results: the runs that failed since the last one that succeeded, newest first; of a stream that
--- has failed for long the newest thousand.
-WITH RECURSIVE keys (key) AS (
-    (SELECT key FROM {run_results} ORDER BY key LIMIT 1)
-    UNION ALL
-    SELECT (SELECT r.key FROM {run_results} r WHERE r.key > k.key ORDER BY r.key LIMIT 1)
-    FROM keys k WHERE k.key IS NOT NULL
-)
-SELECT k.key::text, failed.count, failed.since, failed.at, left(failed.last ->> 'error', 10000),
-    (failed.last ->> 'retryable')::boolean
-FROM keys k
-LEFT JOIN {counter} seen ON seen.key = k.key
-CROSS JOIN LATERAL (
-    SELECT count(*)::int, min(ended_at), max(ended_at), (array_agg(result_json ORDER BY ended_at DESC))[1]
-    FROM (
-        SELECT r.ended_at, r.result_json FROM {run_results} r
-        WHERE r.key = k.key AND r.ended_at > coalesce(seen.last_checked_at, '-infinity') AND r.result_json ->> 'code' = '-1'
-        ORDER BY r.ended_at DESC LIMIT 1000
-    ) newest
-) failed (count, since, at, last)
-WHERE failed.count > 0
-
 -- name: record_failure
 -- Kept as long as a job's own of a run without a batch. What the job says itself stands, and takes the place of this.
 INSERT INTO {run_results} (key, run_id, ended_at, kept_until, result_json)
 VALUES (%(stream_key)s, %(run_id)s, clock_timestamp(), clock_timestamp() + interval '30 days', %(result)s)
 ON CONFLICT (key, run_id) DO NOTHING
-
--- name: clock
--- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.
-SELECT clock_timestamp()

@@ -29,7 +29,7 @@ def as_logged(line: str) -> str:
 
 
 def level_of(line: str) -> int:
-    """Return the level at which a job has logged a line; INFO for a line that tells none."""
+    """Return the level at which a job has logged a line; INFO for a line without one."""
     found = LEVEL.match(line)
     name = found[found.lastgroup or 0].upper() if found else "INFO"
     return logging.getLevelNamesMapping().get(name, logging.INFO)

@@ -19,7 +19,7 @@ NAMED = 10
 
 
 class CheckStreams(OfPlatform):
-    """Lists quarantined and lost rows, runs that fail, and data that is late; tells people what has changed."""
+    """Lists quarantined and lost rows, runs that fail, and data that is late; notifies people of what has changed."""
 
     ui_color = "#f3e8ff"
 

@@ -31,7 +31,7 @@ REQUIRED = (
     "slack_credential_secret_name",
 )
 OPTIONAL = ("service_account", "pool")  # a row without them takes what anyone has
-SHOWN = 100  # characters of a value; the rest of a long one tells nothing
+SHOWN = 100  # characters of a value; the rest of a long one is of no use
 LOGIN = re.compile(r"//[^/]*@")  # in an address, and what is in it is not shown
 
 # Kubernetes' amounts (`500m`, `1.5Gi`) as whole numbers, so that two of them compare exactly.
@@ -77,7 +77,7 @@ def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> li
 def source_hosts(settings: PlatformSettings) -> str:
     """Return the producers' databases that a job may open, as one argument, separated by commas.
 
-    Servers are host:port, files `file:/path`. There is always one `file:`, which tells a job that no other file is
+    Servers are host:port, files `file:/path`. There is always one `file:`, by which a job knows that no other file is
     allowed: an older plugin gives no files.
     """
     files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]

@@ -1,7 +1,7 @@
 """The effects of a model change on merge tables, consumers' views, masks, quality checks and rights. Pure.
 
-The next batch of a stream changes its tables, and the views that read them follow; this module tells it before. It does
-not look at a platform's database, except for which tables have been loaded: the others are created new.
+The next batch of a stream changes its tables, and the views that read them follow; this module says how, before it
+happens. It does not look at a platform's database, except for which tables have been loaded: all others are new.
 """
 
 from __future__ import annotations

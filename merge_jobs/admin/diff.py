@@ -43,7 +43,7 @@ from merge_jobs.strategies.rejected_keys import refuse_bad_keys
 from merge_jobs.strategies.rejected_values import refusals_named
 from merge_jobs.stream import Stream
 
-SESSION = "diff"  # stands for the run id where another command tells who holds the stream
+SESSION = "diff"  # in place of a run id, where another command says who holds the stream
 LONGEST_KEY = 1000  # characters of each of its columns
 SOURCE = "ds_source"
 OPEN = {Milestoning.LIVE: sql.SQL(""), Milestoning.FORENSIC: sql.SQL(" WHERE ds_batch_out = 2147483647")}

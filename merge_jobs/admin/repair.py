@@ -37,7 +37,7 @@ from merge_jobs.stores.postgres.tables import (
 )
 from merge_jobs.stream import Stream, stream_with_key
 
-SESSION = "tables"  # stands for the run id where another command tells who holds the stream
+SESSION = "tables"  # in place of a run id, where another command says who holds the stream
 LOCK_SECONDS = 10
 
 

@@ -21,7 +21,7 @@ from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.stream import Stream
 
-SESSION = "reset"  # stands for the run id where another command tells who holds the stream
+SESSION = "reset"  # in place of a run id, where another command says who holds the stream
 
 
 @dataclass(frozen=True)

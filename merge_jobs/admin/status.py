@@ -135,11 +135,14 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
     parts = _tables_there(session, place, of)
     synced: Mapping[str, str | None] = dict.fromkeys(modelled)
     if "streams" in parts:
-        synced = dict(_rows(session, "synced_streams", None, streams=parts["streams"]))
+        synced = dict(_rows(session, "status.synced_streams", None, streams=parts["streams"]))
     batch_tables = parts.keys() >= {"counter", "metrics"}
-    rows = _rows(session, "streams", None, counter=parts["counter"], metrics=parts["metrics"]) if batch_tables else []
-    found = {row[0]: row for row in rows}
-    jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in _rows(session, "locks")}
+    found: dict[str, tuple[Any, ...]] = {}
+    if batch_tables:
+        rows = _rows(session, "status.streams", None, counter=parts["counter"], metrics=parts["metrics"])
+        found = {row[0]: row for row in rows}
+    held = _rows(session, "status.locks")
+    jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in held}
     maps = _maps(session, place, of, parts["row_maps"]) if "row_maps" in parts else {}
     failed = _failed_runs(session, parts)
     # A retired stream is worth a line only for the batches that it has.
@@ -157,7 +160,7 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
         )
         for key in sorted(keys)
     )
-    ((now,),) = _rows(session, "clock")
+    ((now,),) = _rows(session, "run_outcomes.clock")
     return PlatformStatus(platform, place.in_full(), batch_tables, tuple(streams), now)
 
 
@@ -165,7 +168,7 @@ def _failed_runs(session: Connection, parts: Mapping[str, sql.Identifier]) -> di
     """Return the runs of each stream that have failed since its last success; none where no results are kept yet."""
     if not parts.keys() >= {"counter", "run_results"}:
         return {}
-    rows = _rows(session, "failed_runs", None, counter=parts["counter"], run_results=parts["run_results"])
+    rows = _rows(session, "run_outcomes.failed_runs", None, counter=parts["counter"], run_results=parts["run_results"])
     return {key: FailedRuns(*rest) for key, *rest in rows}
 
 
@@ -189,12 +192,12 @@ class _Maps:
 
 
 def _maps(session: Connection, place: ConnectionInfo, platform: str, row_maps: sql.Identifier) -> dict[str, _Maps]:
-    lines = _rows(session, "row_maps", None, row_maps=row_maps)
+    lines = _rows(session, "status.row_maps", None, row_maps=row_maps)
     tables = {
         (key, dataset): name or names.row_map_table(platform, key.partition("#")[0], dataset)
         for key, dataset, _, name, _ in lines
     }
-    rows = _rows(session, "tables_there", {"schema": place.schema, "tables": list(tables.values())})
+    rows = _rows(session, "status.tables_there", {"schema": place.schema, "tables": list(tables.values())})
     there = {name for (name,) in rows}
     found: dict[str, _Maps] = {}
     for key, dataset, is_made, _, distrusted in lines:
@@ -213,7 +216,7 @@ def _tables_there(session: Connection, place: ConnectionInfo, platform: str) -> 
         "row_maps": names.row_maps_table(platform),
         "run_results": names.run_results_table(platform),
     }
-    rows = _rows(session, "tables_there", {"schema": place.schema, "tables": list(tables.values())})
+    rows = _rows(session, "status.tables_there", {"schema": place.schema, "tables": list(tables.values())})
     there = {name for (name,) in rows}
     return {part: sql.Identifier(place.schema, table) for part, table in tables.items() if table in there}
 
@@ -234,5 +237,5 @@ def _rows(
     session: Connection, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable
 ) -> list[tuple[Any, ...]]:
     with session.cursor() as cursor:
-        execute(cursor, f"status.{name}", parts, values or {})
+        execute(cursor, name, parts, values or {})
         return cursor.fetchall()

@@ -15,7 +15,7 @@ from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.stream import Stream
 
-SESSION = "trust"  # stands for the run id where another command tells who holds the stream
+SESSION = "trust"  # in place of a run id, where another command says who holds the stream
 
 
 def trust_again(

@@ -117,7 +117,7 @@ def with_places(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**given: Any) -> None:
         places = Places(**{one.name: given.pop(one.name, one.default) for one in shared})
-        first_connections.wait(places.connect_wait, shutdown.pause_or_end)
+        first_connections.set_wait(places.connect_wait, shutdown.pause_or_end)
         command(places=places, **given)
 
     parameters = [*own, *shared]

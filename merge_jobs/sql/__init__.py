@@ -1,4 +1,7 @@
-"""The named statements of the .sql files beside this module, composed for the driver: `live.delete_gone`."""
+"""The named statements of the .sql files beside this module, composed for the driver: `live.delete_gone`.
+
+Those of SHARED are also Airflow's side's.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ from typing import Any
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
 
+from config_schema.sql import run_outcomes
 from config_schema.sql.statements import SqlFile, Statement
 
 log = logging.getLogger(__name__)
+
+SHARED = {"run_outcomes": run_outcomes.STATEMENTS}
 
 _held_to: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("limit_to", default=None)
 
@@ -84,4 +90,4 @@ def report_unnamed(what: str) -> None:
 
 @cache
 def _file(name: str) -> SqlFile:
-    return SqlFile(Path(__file__).with_name(f"{name}.sql"))
+    return SHARED[name] if name in SHARED else SqlFile(Path(__file__).with_name(f"{name}.sql"))

@@ -57,5 +57,5 @@ def test_what_connects_waits_for_servers_as_long_as_the_settings_say(helm: Helm,
     pod = sync_pod(helm, code=True, **settings)
     fetch, compile_ = pod.spec["initContainers"]
     [sync] = pod.spec["containers"]
-    told = [{one["name"]: one.get("value") for one in of["env"]}.get(VARIABLE) for of in (fetch, sync, compile_)]
-    assert told == [seconds, seconds, None]
+    given = [{one["name"]: one.get("value") for one in of["env"]}.get(VARIABLE) for of in (fetch, sync, compile_)]
+    assert given == [seconds, seconds, None]

@@ -1,4 +1,4 @@
-"""Several people, or several clicks, that change one stream at once: one is taken, the others are told."""
+"""Several people, or several clicks, that change one stream at once: one is accepted, the others are refused."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_version_that_nobody_has_seen_changes_nothing(client, stream, version)
 
 
 def test_a_stream_that_went_and_came_again_is_another_version(client, stream):
-    """A, B, A: the config is what it was, and whoever saw the first A is told all the same."""
+    """A, B, A: the config is what it was, and whoever saw the first A is refused all the same."""
     key, path = stream
     seen = client().get(path).json()["version"]
     for more in ({"retries": 7}, {}):

@@ -6,7 +6,6 @@ import signal
 import time
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -36,8 +35,8 @@ def relay(request):
 @pytest.fixture
 def patient():
     """This process waits for first connections, as a job does."""
-    yield partial(first_connections.wait)
-    first_connections.wait(0)
+    yield first_connections.set_wait
+    first_connections.set_wait(0)
     first_connections._known.clear()
 
 

@@ -51,12 +51,6 @@ def case(merging, tmp_path, monkeypatch):
     return made
 
 
-def execute(case, *statements: str) -> None:
-    with closing(case.target.connect()) as connection, connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
 def streams(*arguments: str) -> SimpleNamespace:
     done = CliRunner().invoke(app, ["streams", *arguments, "--platform", "YellowForensic"])
     assert done.exception is None or isinstance(done.exception, Exception | SystemExit)
@@ -75,10 +69,10 @@ def objects(case, like: str) -> list[str]:
 def view(case, name: str, dataset: str, *, ours: bool = True) -> None:
     mark = {"kind": "consumers' view", "ecosystem": "Test", "workspace": "W", "platform": "YellowForensic"}
     mark |= {"group": "G", "datastore": "Store1", "dataset": dataset, "is": "live"}
-    execute(case, f'CREATE VIEW {name} AS SELECT id FROM "{MERGE.format(dataset)}"')
+    case.execute(f'CREATE VIEW {name} AS SELECT id FROM "{MERGE.format(dataset)}"', case.target)
     if ours:
         text = json.dumps(mark).replace("'", "''")
-        execute(case, f"COMMENT ON VIEW {name} IS '{text}'")
+        case.execute(f"COMMENT ON VIEW {name} IS '{text}'", case.target)
 
 
 def test_a_retired_stream_goes_with_its_tables_functions_views_and_batches_and_others_stay(case):
@@ -116,7 +110,7 @@ def test_the_history_says_who_purged_it_and_it_can_come_back(case):
     ("status", "said"), [("active", "it is active, not retired"), ("paused", "it is paused, not retired")]
 )
 def test_a_stream_that_is_not_retired_is_refused(case, status, said):
-    execute(case, f"UPDATE {SHORT}_airflow_dsg SET status = '{status}'")
+    case.execute(f"UPDATE {SHORT}_airflow_dsg SET status = '{status}'", case.target)
     before = objects(case, "Store1")
     refused = streams("purge", CUSTOMERS, "--yes")
     assert (refused.code, said in refused.error, "[DF3109]" in refused.error) == (1, True, True)
@@ -139,7 +133,7 @@ def test_what_others_have_built_and_a_running_job_keep_a_stream_whole(case):
     refused = streams("purge", CUSTOMERS, "--yes")
     assert (refused.code, "views or other things stand on it" in refused.error) == (1, True)
     assert (objects(case, "customers"), case.query(f"SELECT count(*) FROM {SHORT}_airflow_dsg")) == (before, [(2,)])
-    execute(case, "DROP VIEW of_a_stranger")
+    case.execute("DROP VIEW of_a_stranger", case.target)
     with closing(case.target.connect()) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", SHORT, CUSTOMERS),))
         assert "a job is running on it" in streams("purge", CUSTOMERS, "--yes").error
@@ -147,10 +141,10 @@ def test_what_others_have_built_and_a_running_job_keep_a_stream_whole(case):
 
 
 def test_many_go_by_a_pattern_that_takes_retired_ones_only(case):
-    execute(
-        case,
+    case.execute(
         f"INSERT INTO {SHORT}_airflow_dsg "
         "SELECT 'Shop' || n, '{}', CASE WHEN n > 45 THEN 'active' ELSE 'retired' END FROM generate_series(1, 50) n",
+        case.target,
     )
     done = json.loads(streams("purge", "--match", "Shop*", "--yes", "--json").out)
     assert (len(done["streams"]), done["streams"][0]) == (45, {"stream": "Shop1", "bytes": 0, "dropped": []})
@@ -167,11 +161,11 @@ def test_a_last_good_copy_that_still_has_the_stream_forgets_it_and_keeps_one_tha
     known = {key: KnownStream(key, Row("active", "{}"), Row("active", "{}")) for key in (CUSTOMERS, ORDERS)}
     write_snapshot(path, SHORT, LastGood("", known))
     streams("purge", CUSTOMERS, "--yes")
-    execute(case, f"DELETE FROM {SHORT}_airflow_dsg")  # orders by an accident
+    case.execute(f"DELETE FROM {SHORT}_airflow_dsg", case.target)  # orders by an accident
     assert {key: one.row for key, one in all_streams(settings).streams.items()} == {ORDERS: None}
     assert one_stream(settings, names.dag_id(SHORT, CUSTOMERS), last_good=True).streams == {}
     assert one_stream(settings, names.dag_id(SHORT, ORDERS), last_good=True).streams[ORDERS].good is not None
-    execute(case, f"DROP TABLE {SHORT}_airflow_dsg_history")
+    case.execute(f"DROP TABLE {SHORT}_airflow_dsg_history", case.target)
     assert all_streams(settings).streams.keys() == {CUSTOMERS, ORDERS}  # nobody can tell: both stay
 
 

@@ -44,12 +44,6 @@ def case(merging, tmp_path, monkeypatch):
     return made
 
 
-def execute(case, *statements: str) -> None:
-    with closing(case.target.connect()) as connection, connection, connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
 def reload(*arguments: str) -> SimpleNamespace:
     done = CliRunner().invoke(app, ["streams", "reload", "Store1", "--platform", "YellowForensic", *arguments])
     return SimpleNamespace(code=done.exit_code, out=done.stdout, error=f"{done.stderr}{done.exception or ''}")
@@ -81,7 +75,10 @@ def test_one_dataset_is_loaded_again_and_the_other_goes_on_from_where_it_was(cas
 
 
 def test_with_history_kept_every_row_is_compared_and_what_somebody_changed_by_hand_is_mended(case):
-    execute(case, f"UPDATE {MERGE.format('customers')} SET word = 'by hand' WHERE id = 2 AND ds_batch_out = 2147483647")
+    case.execute(
+        f"UPDATE {MERGE.format('customers')} SET word = 'by hand' WHERE id = 2 AND ds_batch_out = 2147483647",
+        case.target,
+    )
     assert case.run(FORENSIC).batches == 0  # row versions do not tell it
     done = reload("--keep-history")
     assert (done.code, done.error) == (0, "")
@@ -105,9 +102,9 @@ def test_it_asks_before_it_drops_and_the_history_says_who_did_it(case):
 
 def test_what_is_not_there_retired_staged_running_or_built_on_is_refused_and_all_stays(case, left_ingested):
     assert "Did you mean 'customers'?" in reload("--dataset", "custmers", "--yes").error
-    execute(case, f"CREATE VIEW of_a_stranger AS SELECT id FROM {MERGE.format('customers')}")
+    case.execute(f"CREATE VIEW of_a_stranger AS SELECT id FROM {MERGE.format('customers')}", case.target)
     assert "views or other things stand on it" in reload("--dataset", "customers", "--yes").error
-    execute(case, "DROP VIEW of_a_stranger")
+    case.execute("DROP VIEW of_a_stranger", case.target)
     with closing(case.target.connect()) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (stream_lock("public", SHORT, "Store1"),))
         assert "a job is running on it" in reload("--yes").error
@@ -115,12 +112,12 @@ def test_what_is_not_there_retired_staged_running_or_built_on_is_refused_and_all
     left_ingested(case, FORENSIC)
     assert "batch 3 is staged and not merged yet" in reload("--yes").error
     assert case.run(FORENSIC).batches == 1
-    execute(case, f"UPDATE {SHORT}_airflow_dsg SET status = 'retired'")
+    case.execute(f"UPDATE {SHORT}_airflow_dsg SET status = 'retired'", case.target)
     assert "it is retired, and loads nothing" in reload("--yes").error
     assert count(case, "customers") == 202
 
 
 def test_before_the_first_batch_there_is_nothing_to_drop(case):
-    execute(case, *(f"DROP TABLE {MERGE.format(name)}" for name in ("customers", "orders")))
+    case.execute(";".join(f"DROP TABLE {MERGE.format(name)}" for name in ("customers", "orders")), case.target)
     done = reload("--yes")
     assert (done.code, "Store1: the next batch loads every row of customers, orders" in done.out) == (0, True)

@@ -21,7 +21,7 @@ class WrongPassword(Refused):
 
 
 class Server:
-    """Refuses as often as told; time passes only in pauses."""
+    """Refuses so many times; time passes only in pauses."""
 
     def __init__(self, monkeypatch, refusals: int, error: type[StreamFactoryError] = Refused) -> None:
         self.refusals, self.error, self.now, self.tries = refusals, error, 0.0, 0
@@ -43,7 +43,7 @@ class Server:
 def waiting():
     def make(server: Server, seconds: float = 15) -> FirstConnections:
         made = FirstConnections()
-        made.wait(seconds, server.pause)
+        made.set_wait(seconds, server.pause)
         return made
 
     return make
@@ -67,7 +67,7 @@ def test_the_wait_ends_and_pauses_stay_short(waiting, monkeypatch):
     assert max(server.pauses) == LONGEST_PAUSE
 
 
-def test_what_no_retry_helps_is_told_at_once(waiting, monkeypatch, caplog):
+def test_what_no_retry_helps_is_raised_at_once(waiting, monkeypatch, caplog):
     server = Server(monkeypatch, 1000, WrongPassword)
     with pytest.raises(WrongPassword):
         waiting(server).reach("store", server.connect)
@@ -116,7 +116,7 @@ def test_a_pause_that_raises_ends_the_wait(monkeypatch):
     def ended(_: float) -> None:
         raise KeyboardInterrupt
 
-    connections.wait(15, ended)
+    connections.set_wait(15, ended)
     with pytest.raises(KeyboardInterrupt):
         connections.reach("store", server.connect)
     assert server.tries == 1

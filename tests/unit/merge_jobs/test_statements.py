@@ -10,13 +10,14 @@ import pytest
 from psycopg2 import sql
 
 import merge_jobs
+from config_schema.sql import run_outcomes
 from config_schema.sql.statements import load_statements
 from merge_jobs.sql import composed, statement
 
 FOLDER = Path(merge_jobs.__file__).parent
 STATEMENTS = {
     f"{path.stem}.{name}": one
-    for path in sorted((FOLDER / "sql").glob("*.sql"))
+    for path in (*sorted((FOLDER / "sql").glob("*.sql")), Path(run_outcomes.__file__).with_suffix(".sql"))
     for name, one in load_statements(path).items()
 }
 

@@ -16,7 +16,7 @@ export function Done({ result, path, stream, onEnd, onClose }) {
   return h(Notice, { status: "success", title, onClose }, result.parse ? "Airflow has stored it." : null);
 }
 
-/** A run of the stream itself, or one of the platform's operations DAG, of which the stream's path tells. */
+/** A run of the stream itself, or one of the platform's operations DAG, whose requests are below the stream's path. */
 function Followed({ result, path, stream, onEnd, onClose }) {
   const own = result.dag_id === stream?.dag_id;
   const address = own ? at("runs", result.dag_id, result.run_id) : `${path}/requests/${at(result.run_id)}`;

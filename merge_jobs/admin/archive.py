@@ -22,7 +22,8 @@ from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.sql.locks import stream_lock
 from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy, database_failed, in_words
+from merge_jobs.database_errors import database_failed, in_words
+from merge_jobs.errors import DatabaseFailed, NotOurs, StoreMismatch, StreamBusy
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.locks import lock_tries
 

@@ -17,7 +17,8 @@ from psycopg2 import sql
 
 from config_schema.model import Dataset, Milestoning
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StoreMismatch, database_failed
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import StoreMismatch
 from merge_jobs.process import shutdown
 from merge_jobs.run.ingest import is_merged
 from merge_jobs.schema_change import Drift, drift

@@ -16,7 +16,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Ecosystem
 from merge_jobs.admin.status import PlatformStatus
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import StreamBusy, database_failed, in_words
+from merge_jobs.database_errors import database_failed, in_words
+from merge_jobs.errors import StreamBusy
 from merge_jobs.stores.postgres import (
     as_of,
     batches,

@@ -8,7 +8,8 @@ import psycopg2
 
 from config_schema import names
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import BatchCommitted, database_failed
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import BatchCommitted
 from merge_jobs.stores.postgres import (
     batches,
     leftovers,

@@ -17,7 +17,7 @@ from config_schema.model import Consistency, Ecosystem
 from config_schema.sql.locks import stream_lock
 from config_schema.stream_health import FailedRuns, StreamReading, Verdict, judge
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.sql import execute
 from merge_jobs.stores.postgres.row_maps import MapKind, read_distrusted
 

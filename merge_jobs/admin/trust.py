@@ -8,7 +8,7 @@ import psycopg2
 
 from config_schema.model import Dataset
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.stores.postgres import migrations, operator_audit, row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import MapKind

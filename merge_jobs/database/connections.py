@@ -17,7 +17,8 @@ from config_schema.errors import VariableMissing
 from config_schema.model import Database, SourceKind
 from config_schema.tls import LEAST_LIBPQ, Tls, clear_text_only_in_tls, libpq_options, may_send_clear_text
 from merge_jobs.database.session import Session, SessionSide
-from merge_jobs.errors import PoolingRefused, connect_failed, database_failed
+from merge_jobs.database_errors import connect_failed, database_failed
+from merge_jobs.errors import PoolingRefused
 from merge_jobs.sql import execute
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection as Connection
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
-from merge_jobs.errors import too_large_a_row
+from merge_jobs.database_errors import too_large_a_row
 from merge_jobs.process.signal_mask import start_without_signals
 
 CHUNK_BYTES = 1 << 17

@@ -12,7 +12,8 @@ import psycopg2
 from config_schema.errors import StreamFactoryError
 from config_schema.result import DatasetResult, MergeResult, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, database_failed
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks

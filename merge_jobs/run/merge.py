@@ -12,7 +12,7 @@ import psycopg2
 from config_schema.model import Milestoning
 from config_schema.result import Counts, DatasetResult, MergeResult
 from merge_jobs import schema_change
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks

@@ -33,7 +33,7 @@ from config_schema.model.compiled import CompiledModel, compiled_from_json
 from config_schema.model.mapping import Model
 from config_schema.sql.upgrade import refuse_tables_of_others
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.sql import execute
 
 log = logging.getLogger(__name__)

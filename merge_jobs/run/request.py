@@ -16,7 +16,7 @@ from config_schema import names
 from config_schema.errors import StreamFactoryError, ValueWrong
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.process import shutdown
 from merge_jobs.process.signal_mask import start_without_signals
 from merge_jobs.run.flags import (

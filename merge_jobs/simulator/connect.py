@@ -11,7 +11,7 @@ from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
 
 from config_schema.errors import DsnMalformed
 from config_schema.tls import CLEAR_TEXT_REFUSED, clear_text_only_in_tls
-from merge_jobs.errors import connect_failed
+from merge_jobs.database_errors import connect_failed
 from merge_jobs.simulator.run import WHERE, Connect
 
 Settings = Mapping[str, str | int | None]  # None: not given

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from merge_jobs.errors import database_failed
+from merge_jobs.database_errors import database_failed
 from merge_jobs.simulator.change import CustomerChange, Delete, Household, Insert, RowChange, Update
 from merge_jobs.sql import composed
 

@@ -17,7 +17,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from config_schema.errors import StreamFactoryError
-from merge_jobs.errors import ConnectFailed, database_failed
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import ConnectFailed
 from merge_jobs.simulator.change import ChangeKind, CustomerChange, FreeIds, Insert, next_change
 from merge_jobs.simulator.producer import (
     RowsMoved,

@@ -16,7 +16,8 @@ from psycopg2 import errorcodes, sql
 
 from config_schema.model import Dataset
 from config_schema.model.sql_types import keeps_every_value, long_name, with_schema
-from merge_jobs.errors import DatabaseFailed, ValuesRejected, database_failed, values_rejected
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import DatabaseFailed, ValuesRejected, values_rejected
 from merge_jobs.misfit import (
     CUT,
     INVALID_UTF8,

@@ -22,7 +22,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Platform
 from config_schema.tls import LEAST_LIBPQ, Tls, ca_file
 from merge_jobs.database.connections import ConnectionInfo, connect
-from merge_jobs.errors import NotOurs, RightMissing, TypeOfAnother, database_failed
+from merge_jobs.database_errors import database_failed
+from merge_jobs.errors import NotOurs, RightMissing, TypeOfAnother
 from merge_jobs.sql import composed, execute
 from merge_jobs.views.catalog import CatalogTable, read_tables, rows
 from merge_jobs.views.definitions import COMMA, MergeTables, comment

@@ -16,7 +16,8 @@ from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
 from config_schema.sql.locks import lock_number
 from merge_jobs.database.connections import ConnectionInfo, connect, place_of
-from merge_jobs.errors import DatabaseFailed, database_failed, in_words
+from merge_jobs.database_errors import database_failed, in_words
+from merge_jobs.errors import DatabaseFailed
 from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.views.catalog import (
     existing_workspaces,

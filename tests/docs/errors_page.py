@@ -7,7 +7,7 @@ from inspect import signature
 from itertools import groupby
 
 from config_schema.errors import StreamFactoryError
-from merge_jobs.errors import TODO, TODO_DEFAULT
+from merge_jobs.database_errors import TODO, TODO_DEFAULT
 from tests.docs.error_classes import error_classes, rules
 from tests.docs.markdown import cell, code, table
 

@@ -17,13 +17,8 @@ from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.database.session import NAMES, SEPARATOR, Names, SessionSide
-from merge_jobs.errors import (
-    ConnectFailed,
-    DatabaseFailed,
-    SourceTableMissing,
-    source_connect_failed,
-    source_failed,
-)
+from merge_jobs.database_errors import source_connect_failed, source_failed
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceTableMissing
 from merge_jobs.sources import SourceColumn
 from merge_jobs.sources.postgres.conversions import checked_column, converted
 from merge_jobs.sql import composed, execute

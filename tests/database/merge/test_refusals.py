@@ -10,14 +10,7 @@ import pytest
 
 from config_schema.errors import CommandWrong, StreamFactoryError
 from config_schema.model import Column, Milestoning
-from merge_jobs.errors import (
-    ConnectFailed,
-    DatabaseFailed,
-    KeysRejected,
-    SourceMismatch,
-    StoreMismatch,
-    TooManyDeletes,
-)
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, KeysRejected, SourceMismatch, StoreMismatch, TooManyDeletes
 from merge_jobs.run.job import run
 from merge_jobs.stream import stream_of
 

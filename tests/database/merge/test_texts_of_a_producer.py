@@ -12,7 +12,8 @@ import pytest
 from config_schema.model import Column, Dataset, Milestoning
 from config_schema.result import RESULT_PREFIX, ResultCode
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import MOST_SAID, SettingRefused, SourceMismatch
+from merge_jobs.database_errors import MOST_SAID
+from merge_jobs.errors import SettingRefused, SourceMismatch
 from merge_jobs.sources.postgres.source import PostgresSource
 from tests.database.conftest import result_of
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from airflow_plugin.sync.graph import stream_graph
 from airflow_plugin.sync.plan import read_plan
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.load import load_model
+from tests.database.sync.command import git
+from tests.warm_python import run_module
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 
@@ -80,3 +85,26 @@ def synced(new_database) -> Synced:
 def synced_apart(new_database) -> Synced:
     """Each platform in a merge store of its own."""
     return Synced({name: new_database("merge").dsn for name in ("yellowlive", "yellowforensic")})
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("ecosystem.yaml", "dsg_platform_mapping.json"):
+        shutil.copy(EXAMPLES / name, folder)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=The model")
+    return folder
+
+
+@pytest.fixture
+def dagfactory(synced, tmp_path):
+    """A function that runs the command with the merge store's DSN in its environment."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DAGFACTORY_YES": "1"}
+        return run_module("airflow_plugin", *arguments, env=inherited | synced.environment | environment)
+
+    return run

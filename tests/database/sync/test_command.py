@@ -22,59 +22,10 @@ import yaml
 import config_schema
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
-from config_schema.sql import versions
-from config_schema.sql.versions import Part, of_part
+from tests.database.sync.command import assert_one_clear_error, edit, git
 from tests.loopback_server import LoopbackServer
-from tests.warm_python import run_module
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    author = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org"]
-    done = subprocess.run(["git", *author, *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    for name in ("ecosystem.yaml", "dsg_platform_mapping.json"):
-        shutil.copy(EXAMPLES / name, folder)
-    git(folder, "init", "--quiet", "--initial-branch=main")
-    git(folder, "add", ".")
-    git(folder, "commit", "--quiet", "--message=The model")
-    return folder
-
-
-@pytest.fixture
-def dagfactory(synced, tmp_path):
-    """A function that runs the command with the merge store's DSN in its environment."""
-
-    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        inherited = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DAGFACTORY_YES": "1"}
-        return run_module("airflow_plugin", *arguments, env=inherited | synced.environment | environment)
-
-    return run
-
-
-def edit(model: Path, old: str, new: str, file: str = "ecosystem.yaml", *, commit: bool = True) -> None:
-    text = (model / file).read_text()
-    assert old in text
-    (model / file).write_text(text.replace(old, new))
-    if commit:
-        git(model, "commit", "--quiet", "--all", "--message=Change it")
-
-
-def assert_one_clear_error(done: subprocess.CompletedProcess[str], *said: str, show: str = "") -> None:
-    assert done.returncode == 1
-    assert done.stdout == "" or show == "plan"
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 1
-    assert "Traceback" not in done.stderr
-    for text in said:
-        assert text in done.stderr
 
 
 def test_sync_shows_the_plan_applies_it_and_a_second_one_has_nothing_to_do(dagfactory, model, synced):
@@ -398,92 +349,6 @@ def test_ctrl_c_stops_the_simulator_cleanly_and_its_exit_code_is_ours(new_databa
     said.append(process.communicate(timeout=60)[0])
     assert process.returncode == 0, said
     assert "Traceback" not in "".join(said)
-
-
-def test_bootstrap_creates_the_tables_where_asked_to_and_with_diff_only_tells(dagfactory, model, synced, tmp_path):
-    command = ("bootstrap", "--model", model, "--out", tmp_path / "out", "--platform", "YellowLive", "--create-tables")
-    reported = dagfactory(*command, "--diff")
-    assert "YellowLive: yellowlive_airflow_dsg" in reported.stdout
-    assert reported.stdout.strip().endswith("would be created")
-    assert synced.tables() == []
-    created = dagfactory(*command).stdout.strip()
-    last = ("_compiled_model", "yellowlive_airflow_dsg_revision", "yellowlive_job_model", "yellowlive_stream_alerts")
-    assert created.endswith(", ".join(last) + " created")
-    assert dagfactory(*command).stdout.strip().endswith("YellowLive: all tables are there")
-
-
-def test_db_upgrade_creates_the_tables_and_says_so(dagfactory, model, synced):
-    of_live = ("--model", model, "--platform", "YellowLive")
-    migrations = ", ".join(map(str, of_part(Part.STREAMS)))
-    tables = versions.tables("yellowlive", Part.STREAMS)
-    absent = "YellowLive: the tables of batches are not made yet"
-    assert dagfactory("db", "upgrade", *of_live, "--dry-run").stdout.splitlines() == [
-        f"YellowLive: {migrations} would be run",
-        f"YellowLive: {', '.join(tables)} would be created",
-        absent,
-    ]
-    assert synced.tables() == []
-    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == [
-        f"YellowLive: {migrations} run",
-        f"YellowLive: {', '.join(tables)} created",
-        absent,
-    ]
-    assert synced.tables() == sorted([*tables, "yellowlive_schema_version"])
-    again = [f"YellowLive: version {of_part(Part.STREAMS)[-1].number} of the tables of streams, up to date", absent]
-    assert dagfactory("db", "upgrade", *of_live).stdout.splitlines() == again
-    status = dagfactory("db", "status", *of_live)
-    assert (status.returncode, status.stdout.splitlines()) == (0, again)
-
-
-def test_db_status_says_which_version_there_is_and_which_is_wanted(dagfactory, model, synced):
-    dagfactory("sync", model, "--yes")
-    before, last = of_part(Part.STREAMS)[-2:]
-    of_batches = [str(one) for one in of_part(Part.BATCHES)]
-    synced.execute("DELETE FROM yellowlive_schema_version WHERE number = %s", last.number)
-    old = dagfactory("db", "status", "--model", model)
-    assert old.returncode == 1
-    assert f"and this program wants {last.number}: {last} is missing" in old.stdout
-    reported = json.loads(dagfactory("db", "status", "--model", model, "--json").stdout)
-    assert [(one["platform"], one["part"], one["state"], one["version"], one["missing"]) for one in reported] == [
-        ("YellowForensic", "streams", "current", last.number, []),
-        ("YellowForensic", "batches", "not made", 0, of_batches),
-        ("YellowLive", "streams", "old", before.number, [str(last)]),
-        ("YellowLive", "batches", "not made", 0, of_batches),
-    ]
-    assert f"YellowLive: {last} run\n" in dagfactory("db", "upgrade", "--model", model).stdout
-    assert dagfactory("db", "status", "--model", model).returncode == 0
-    synced.execute("UPDATE yellowlive_schema_version SET checksum = 'x' WHERE number = 1")
-    changed = dagfactory("db", "status", "--model", model)
-    assert changed.returncode == 1
-    assert "0001 stream_tables was another one when it was run" in changed.stdout
-
-
-def test_db_upgrade_says_what_it_widened(dagfactory, model, synced):
-    dagfactory("platform", "tables", "--model", model)
-    synced.execute("ALTER TABLE yellowlive_airflow_dsg ALTER COLUMN config_json TYPE varchar(100)")
-    refused = dagfactory("sync", model, "--yes")
-    assert_one_clear_error(refused, "Run dagfactory db upgrade")
-    shown = dagfactory("db", "upgrade", "--model", model, "--dry-run")
-    assert "YellowLive: config_json takes 100 characters, and would be widened" in shown.stdout
-    done = dagfactory("db", "upgrade", "--model", model)
-    assert done.stdout.splitlines()[-1] == "YellowLive: config_json took 100 characters, now any"
-    assert "config_json" not in dagfactory("db", "upgrade", "--model", model).stdout
-    assert dagfactory("sync", model, "--yes").returncode == 0
-
-
-def test_check_tells_what_lacks_of_the_tables_and_what_to_do(dagfactory, model, synced):
-    before = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive")
-    assert before.returncode == 1
-    assert "yellowlive_airflow_dsg" in before.stdout
-    assert "dagfactory db upgrade" in before.stdout
-    assert synced.tables() == []
-    dagfactory("sync", model)
-    after = dagfactory("doctor", "--merge-stores", "--model", model, "--platform", "YellowLive", "--json")
-    assert after.returncode == 0
-    assert {finding["level"] for finding in json.loads(after.stdout)["findings"]} <= {"ok", "warning"}
-    synced.execute("DROP TABLE yellowlive_model_state")
-    gone = dagfactory("doctor", "--merge-stores", "--model", model)
-    assert "there is no yellowlive_model_state" in gone.stdout
 
 
 def without_forensic(model: Path) -> None:

@@ -20,9 +20,7 @@ from config_schema.load.documents import plain
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.run.model_source import GitModel, synced_model
-from tests.database.sync.test_command import dagfactory, git
-
-__all__ = ["dagfactory"]
+from tests.database.sync.command import git
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 TRAP = "/tmp/a-model-s-code-has-run-in-a-job"

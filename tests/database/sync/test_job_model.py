@@ -25,19 +25,16 @@ from merge_jobs.run.model_source import GitModel, model_by_git, synced_model, sy
 from merge_jobs.run.request import Request, job_of
 from merge_jobs.run.source_policy import RowOutdated, SourceNotAdmitted
 from merge_jobs.stream import stream_of
-from tests.database.sync.test_command import dagfactory, edit, git
-from tests.database.sync.test_command import model as plain_model
-
-__all__ = ["dagfactory", "plain_model"]
+from tests.database.sync.command import edit, git
 
 SECRETS = {"POSTGRES_USERNAME": "u", "POSTGRES_PASSWORD": "p", "CUSTOMER_DB_USERNAME": "u", "CUSTOMER_DB_PASSWORD": "p"}
 
 
 @pytest.fixture
-def model(plain_model: Path) -> Path:
+def model(model: Path) -> Path:
     """The example model, whose repository is itself."""
-    edit(plain_model, "https://git.example/team/model.git", f"file://{plain_model}")
-    return plain_model
+    edit(model, "https://git.example/team/model.git", f"file://{model}")
+    return model
 
 
 class Reader:

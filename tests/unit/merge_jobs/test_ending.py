@@ -10,7 +10,7 @@ import sys
 PROGRAM = """
 import os, signal, time
 from merge_jobs.process import shutdown
-from merge_jobs.errors import Ended
+from merge_jobs.errors import (Ended)
 
 class Part:
     def __set_name__(self, owner, name):

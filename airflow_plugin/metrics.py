@@ -56,13 +56,16 @@ FAILING_STREAMS = Metric(
 NEVER_SUCCEEDED = Metric("never_succeeded_streams", MetricKind.GAUGE, "streams that have failed and never succeeded")
 NEVER_RUN = Metric("never_run_streams", MetricKind.GAUGE, "active streams of which no run is known")
 UNKNOWN_STREAMS = Metric("unknown_streams", MetricKind.GAUGE, "streams that could not be judged for lack of a right")
+WARNING_STREAMS = Metric(
+    "quality_warning_streams", MetricKind.GAUGE, "streams whose last batch broke a quality check of severity `warn`"
+)
 PROBLEMS = Metric("problems", MetricKind.GAUGE, "all that check_streams lists")
 IS_JUDGED = Metric(
     "judged", MetricKind.GAUGE, "1; or 0 if the streams could not be judged: then the others are of an earlier check"
 )
 HEALTH = (
     *(STREAMS, LATE_STREAMS, FAILING_STREAMS, NEVER_SUCCEEDED, NEVER_RUN, UNKNOWN_STREAMS),
-    *(PROBLEMS, IS_JUDGED),
+    *(WARNING_STREAMS, PROBLEMS, IS_JUDGED),
 )
 
 # For a platform: sent by collect_metrics of its infrastructure DAG, once a day.
@@ -89,7 +92,17 @@ UPDATED = Metric("updated", MetricKind.COUNTER, "keys whose row changed")
 DELETED = Metric("deleted", MetricKind.COUNTER, "keys that are gone")
 ERRORS = Metric("errors", MetricKind.COUNTER, "tries that failed")
 TOTAL = Metric("total_rows", MetricKind.GAUGE, "rows of the source at the last batch")
-RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL)
+BROKEN_WARN = Metric(
+    "quality_warnings", MetricKind.GAUGE, "quality checks of severity `warn` that the run found broken"
+)
+BROKEN_FAIL = Metric(
+    "quality_failures", MetricKind.GAUGE, "quality checks of severity `fail` that the run found broken"
+)
+RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL, BROKEN_WARN, BROKEN_FAIL)
+
+# For each quality check of a stream: sent by each try of its merge task that ran it.
+VIOLATIONS = Metric("violations", MetricKind.GAUGE, "rows that break the check; of a `row_count` 1 if it is broken")
+CHECKS = (VIOLATIONS,)
 
 OF_PLATFORMS = (*LOADING, *HEALTH, *CAPACITY)
 OF_STREAMS = (*FRESHNESS, *RUN, *STORED)
@@ -108,6 +121,12 @@ def of_platform(platform: str, shard: str = "") -> str:
 def of_stream(platform: str, stream_key: str) -> str:
     """Return what the names of a stream's metrics begin with; other characters than letters and digits become `_`."""
     return f"stream_factory.{platform}.stream.{NO_PART_OF_A_NAME.sub('_', stream_key)}."
+
+
+def of_check(platform: str, stream_key: str, dataset: str, check: str) -> str:
+    """Return what the names of the metrics of a quality check begin with."""
+    dataset, check = (NO_PART_OF_A_NAME.sub("_", name) for name in (dataset, check))
+    return f"{of_stream(platform, stream_key)}quality.{dataset}.{check}."
 
 
 def send(client: Callable[[], Stats], prefix: str, values: Mapping[Metric, float], tags: Mapping[str, str]) -> None:

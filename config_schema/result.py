@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
@@ -69,6 +70,19 @@ class QualityResult:
     kind: str
     severity: str
     violations: int
+
+
+@dataclass(frozen=True)
+class DatasetCheck:
+    """A quality check and its dataset; the text says how many rows break it."""
+
+    dataset: str
+    of: QualityResult
+
+    def __str__(self) -> str:
+        rows = f"{self.of.violations} row{'' if self.of.violations == 1 else 's'}"
+        found = "the number of rows is not as demanded" if self.of.kind == "row_count" else rows
+        return f"{self.dataset}: {self.of.check} ({self.of.kind}): {found}"
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,19 @@ def result_from_dict(data: dict[str, Any]) -> MergeResult:
 def _dataset_result(data: dict[str, Any]) -> DatasetResult:
     quality = tuple(QualityResult(**check) for check in data.get("quality", ()))
     return DatasetResult(**{**data, "counts": Counts(**data["counts"]), "quality": quality})
+
+
+def known_checks(stored: Iterable[tuple[str, dict[str, Any]]]) -> tuple[DatasetCheck, ...]:
+    """Return stored checks, each with its dataset; one that another version wrote in another form is left out."""
+    found = []
+    for dataset, check in stored:
+        try:
+            one = DatasetCheck(dataset, QualityResult(**check))
+        except TypeError:
+            continue
+        if all(isinstance(text, str) for text in (one.of.check, one.of.kind, one.of.severity)):
+            found.append(one)
+    return tuple(one for one in found if type(one.of.violations) is int)
 
 
 # --- writing

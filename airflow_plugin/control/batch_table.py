@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_plugin.control.session import ControlSession
 from config_schema import names
-from config_schema.result import MergeResult, result_from_dict
+from config_schema.result import DatasetCheck, MergeResult, known_checks, result_from_dict
 from config_schema.sql import run_outcomes
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
@@ -34,6 +34,7 @@ class LastLook:
     """When a stream's merge table was last made equal to its source, or seen to be; and the batch that is open, if any.
 
     `open_status` is started, ingested or failed; `error` is why it failed, and `retryable` whether a retry can help.
+    `warnings` are the checks of severity `warn` that the last run that succeeded found broken, a hundred at most.
     """
 
     at: datetime | None = None
@@ -43,7 +44,7 @@ class LastLook:
     last_batch: int | None = None  # the last one that was committed
     failed_at: datetime | None = None
     retryable: bool | None = None
-    warnings: int = 0  # quality checks of severity `warn` that the last batch broke
+    warnings: tuple[DatasetCheck, ...] = ()
     failed_runs: FailedRuns | None = None  # since the last run that succeeded, as jobs have written them down
 
     @property
@@ -123,7 +124,7 @@ class BatchTables:
         """Return the last look at each of the streams; empty before the first job has run."""
         values = {"stream_keys": list(stream_keys)}
         rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
-        return {key: LastLook(*rest) for key, *rest in rows}
+        return {key: replace(LastLook(*look), warnings=known_checks(found)) for key, *look, found in rows}
 
     def progress(self, stream_keys: Sequence[str] | None = None) -> list[JobProgress]:
         """Return what running jobs are at, of these streams or of all; none of a job that says nothing any more."""

@@ -31,9 +31,14 @@ WHERE n.nspname = ANY(%(schemas)s) AND c.relkind = 'r'
 -- When each stream was last made equal to its source, or seen to be, and its open batch: newer than the last committed.
 SELECT wanted.key, coalesce(seen.last_checked_at, last.batch_end_time), open.batch_id, open.batch_status, left(open.error, 10000),
     last.batch_id, open.batch_end_time, open.retryable,
-    (SELECT count(*)::int FROM jsonb_path_query(
-        seen.last_result_json, '$.datasets.*.quality[*] ? (@.severity == "warn" && @.violations > 0)'
-    ))
+    ARRAY(
+        SELECT jsonb_build_array(of.dataset -> 'key', broken)
+        FROM jsonb_path_query(seen.last_result_json, '$.datasets.keyvalue()', '{{}}', true) of (dataset),
+            jsonb_path_query(
+                of.dataset, '$.value.quality[*] ? (@.severity == "warn" && @.violations > 0)', '{{}}', true
+            ) broken
+        LIMIT 100
+    )
 FROM unnest(%(stream_keys)s::text[]) AS wanted (key)
 LEFT JOIN {counter} seen ON seen.key = wanted.key
 LEFT JOIN LATERAL (

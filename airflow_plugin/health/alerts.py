@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from airflow_plugin.control.session import control_session
 from airflow_plugin.control.stream_alerts import SentAlert, StreamAlerts
-from airflow_plugin.health.streams import Health
+from airflow_plugin.health.streams import Health, quality_warning
 from airflow_plugin.operators.notifier import Notifier, why_not_notified
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from config_schema.errors import StreamFactoryError
+from config_schema.result import DatasetCheck
 from config_schema.stream_health import HealthState, Verdict, failure
 
 AGAIN = timedelta(days=1)  # after which people hear once more of a stream that goes on failing
@@ -51,11 +52,13 @@ def alerts(health: Health, sent_before: Mapping[str, SentAlert], now: datetime) 
     for key, verdict in sorted(health.verdicts.items()):
         before = sent_before.get(key)
         if verdict.state is not HealthState.UNKNOWN:
-            yield from _of_stream(key, verdict, health.warnings.get(key, 0), before, now)
+            yield from _of_stream(key, verdict, health.warnings.get(key, ()), before, now)
     yield from (Alert(key, "", None) for key in sent_before.keys() - health.verdicts.keys())
 
 
-def _of_stream(key: str, verdict: Verdict, warnings: int, before: SentAlert | None, now: datetime) -> Iterator[Alert]:
+def _of_stream(
+    key: str, verdict: Verdict, warnings: Sequence[DatasetCheck], before: SentAlert | None, now: datetime
+) -> Iterator[Alert]:
     was_failing = before is not None and before.state == AlertState.FAILING.value
     if verdict.failed is not None:
         why = failure(verdict.failed, verdict.fresh_at)[:SAID]
@@ -71,8 +74,7 @@ def _of_stream(key: str, verdict: Verdict, warnings: int, before: SentAlert | No
     if was_failing:
         yield Alert(key, "has recovered", state)
     if warnings and (before is None or before.state != AlertState.WARNING.value):
-        checks = "check is" if warnings == 1 else "checks are"
-        yield Alert(key, f"has a quality warning: {warnings} {checks} broken by its last batch", state)
+        yield Alert(key, f"has {quality_warning(warnings)}"[:SAID], state)
     elif before is not None and not was_failing and not warnings:
         yield Alert(key, "", None)
 

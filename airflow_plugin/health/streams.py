@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from airflow_plugin.settings import PlatformSettings, snapshot_path
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.problem import Problem, Rule
+from config_schema.result import DatasetCheck
 from config_schema.stream_health import (
     HealthState,
     StreamReading,
@@ -38,6 +39,7 @@ DATA_IS_FRESH = Rule("DF2603", "A stream's data is not older than its `latency_s
 RUNS_SUCCEED = Rule("DF2605", "The runs of a stream succeed.")
 STREAM_IS_JUDGED = Rule("DF2606", "All that a stream is judged by can be read.")
 
+NAMED_CHECKS = 5  # in a line about a stream
 SNAPSHOT_SECONDS = 600  # a dag-processor at work sees the table every half minute
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ class Health:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     needs: Mapping[str, int] = field(default_factory=dict)  # seconds, of streams whose consumers need a latency
     ages: Mapping[str, Age] = field(default_factory=dict)
-    warnings: Mapping[str, int] = field(default_factory=dict)  # checks of severity `warn` that the last batch broke
+    warnings: Mapping[str, tuple[DatasetCheck, ...]] = field(default_factory=dict)  # of severity `warn`
     notifiers: Mapping[str, Notifier] = field(default_factory=dict)  # who is notified of a stream
     at: datetime | None = None  # by the merge store's clock
 
@@ -87,9 +89,22 @@ class Health:
         return sum(one.state is state for one in self.verdicts.values())
 
     @property
+    def quality_warnings(self) -> list[str]:
+        """The streams of which quality checks are broken, a line for each."""
+        return [f"{key} has {quality_warning(broken)}" for key, broken in sorted(self.warnings.items())]
+
+    @property
     def late(self) -> int:
         """How many streams are late, also of those of which a worse thing is said."""
         return sum(one.late is not None for one in self.verdicts.values())
+
+
+def quality_warning(broken: Sequence[DatasetCheck]) -> str:
+    """Return in words which checks of severity `warn` the last run found broken."""
+    checks = "check is" if len(broken) == 1 else "checks are"
+    named = "; ".join(map(str, broken[:NAMED_CHECKS]))
+    more = f"; and {len(broken) - NAMED_CHECKS} more" if len(broken) > NAMED_CHECKS else ""
+    return f"a quality warning: {len(broken)} {checks} broken by its last batch: {named}{more}"
 
 
 def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = None, dags: Path | None = None) -> Health:
@@ -141,7 +156,7 @@ def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None
         if (look := stored.look(key)).at is not None and _is_active(found.streams[key])
     }
     needs = {key: need for key, stream in found.streams.items() if (need := _need(stream)) is not None}
-    warnings = {key: count for key in verdicts if (count := stored.look(key).warnings)}
+    warnings = {key: broken for key in verdicts if (broken := stored.look(key).warnings)}
     return Health(
         tuple(sorted(problems)),
         _fine(verdicts, needs),

@@ -37,25 +37,26 @@ def announce(task: BaseOperator, job: MergeJob, value: Mapping[str, Any], contex
     run = {"batch_id": value["batch_id"], "run_id": value["run_id"]}
     if value["shape_changed"]:
         events.add(Asset(names.shape_asset(job.platform)), extra=run)
-    for dataset, counts in _changed(job, value):
-        events.add(Asset(names.dataset_asset(job.platform, job.store, dataset)), extra={**counts, **run})
+    for dataset, found in _changed(job, value):
+        events.add(Asset(names.dataset_asset(job.platform, job.store, dataset)), extra={**found, **run})
 
 
-def _changed(job: MergeJob, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield datasets and their counts; without counts if only the totals of a result are left."""
+def _changed(job: MergeJob, value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield datasets, their counts and quality checks; without both if only the totals of a result are left."""
     from config_schema.result import Counts  # a parse loads as few modules as it can
 
     if not _any(value["total"]):
         return
-    datasets = {name: of["counts"] for name, of in value["datasets"].items()}
+    datasets = value["datasets"]
     if value["truncated"]:
         whole = committed_result(job, value["run_id"])
-        datasets = {name: asdict(of.counts) for name, of in whole.datasets.items()} if whole is not None else {}
+        datasets = {name: asdict(of) for name, of in whole.datasets.items()} if whole is not None else {}
     if not datasets:
         yield from ((name, {}) for name in job.datasets)
-    for name, counts in datasets.items():
-        if _any(counts):
-            yield name, {key: counts[key] for key in asdict(Counts())}
+    for name, of in datasets.items():
+        if _any(of["counts"]):
+            counts = {key: of["counts"][key] for key in asdict(Counts())}
+            yield name, {**counts, "quality": [dict(check) for check in of.get("quality", ())]}
 
 
 def _any(counts: Mapping[str, int]) -> bool:

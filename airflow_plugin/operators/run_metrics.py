@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_plugin import metrics
 from airflow_plugin.jobs.merge_job import MergeJob
-from airflow_plugin.metrics import Metric, of_stream, switched_on
+from airflow_plugin.metrics import Metric, of_check, of_stream, switched_on
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,7 +36,15 @@ def send_run_metrics(job: MergeJob, result: MergeResult | None, context: Context
             metrics.TOTAL: result.total.total,
         }
     tags = {"platform": job.platform_name, "stream": job.stream_key}
+    checks = [(name, check) for name, of in (result.datasets if result else {}).items() for check in of.quality]
+    if checks:
+        broken = Counter(check.severity for _, check in checks if check.violations)
+        values |= {metrics.BROKEN_WARN: broken["warn"], metrics.BROKEN_FAIL: broken["fail"]}
     metrics.send_from_task(of_stream(job.platform_name, job.stream_key), values, tags)
+    for dataset, check in checks:
+        prefix = of_check(job.platform_name, job.stream_key, dataset, check.check)
+        of_this = tags | {"dataset": dataset, "check": check.check}
+        metrics.send_from_task(prefix, {metrics.VIOLATIONS: check.violations}, of_this)
 
 
 def _waited(context: Context) -> float | None:

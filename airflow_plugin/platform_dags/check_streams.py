@@ -40,6 +40,8 @@ class CheckStreams(OfPlatform):
         send_health_metrics(settings.platform_name, health)
         send_alerts(settings, health)
         self.log.info("%s: %s", self.platform, health.fine)
+        for warning in health.quality_warnings[:LISTED]:
+            self.log.warning("%s", warning)
         for found in health.problems[:LISTED]:
             self.log.error("%s", found)
         if len(health.problems) > LISTED:

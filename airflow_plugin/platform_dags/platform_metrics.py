@@ -31,6 +31,7 @@ def send_health_metrics(platform: str, health: Health | None) -> None:
         metrics.NEVER_SUCCEEDED: health.count(HealthState.NEVER_SUCCEEDED),
         metrics.NEVER_RUN: health.count(HealthState.NEVER_RUN),
         metrics.UNKNOWN_STREAMS: health.count(HealthState.UNKNOWN),
+        metrics.WARNING_STREAMS: len(health.warnings),
         metrics.PROBLEMS: len(health.problems),
         metrics.IS_JUDGED: 1,
     }

@@ -78,6 +78,7 @@ class BatchRow(NamedTuple):
     error: str | None
     result: dict[str, Any] | None
     said: str | None  # what a producer's server said of the error: data
+    quality: dict[str, Any] | None = None  # what the checks of a batch found that failed for them, by dataset
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from airflow_plugin.web.serializers import (
     merge_result,
     page,
     progress_dict,
+    quality_dicts,
     run_dict,
 )
 from airflow_plugin.web.stream_status import LONGEST
@@ -113,11 +114,13 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
     sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
     result = merge_result(results.get((place.stream_key, run_id)))
     said = next((one.error for one in batches if one.error), failures.get((dag_id, run_id)))
+    found = result.datasets if result else {}
     shown = run_dict(run, place.settings.platform_name, place.stream_key, result, said)
     return shown | {
         "result_code": None if result is None else int(result.code),
         "progress": next((progress_dict(one) for one in progress if one.run_id == run_id), None),
         "datasets": fitting(dataset_dicts(result)),
+        "quality": fitting(quality_dicts({name: map(vars, of.quality) for name, of in found.items()})),
         "log_url": _log_url(dag_id, run_id),
         "batches": fitting(batch_dict(one, sees_data) for one in batches),
     }

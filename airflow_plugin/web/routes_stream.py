@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
-from airflow_plugin.control.batch_table import BatchTables, JobProgress
+from airflow_plugin.control.batch_table import BatchTables, JobProgress, LastLook
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import ChangeMissing
@@ -32,10 +33,11 @@ from airflow_plugin.web.permissions import (
 from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.seen import seen_of
-from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, fitting, progress_dict
+from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, check_dict, fitting, progress_dict
 from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
+from config_schema.result import DatasetCheck
 from config_schema.schemas import json_schema
 from config_schema.sql.object_comments import parsed_comment
 
@@ -62,6 +64,7 @@ def detail(
     one = card(found, dag, datetime.now(UTC))
     (seen,) = seen_of(settings.platform_name, [one.wanted])
     may_edit = bool(user.may(EDIT, {found.dag_id}))
+    progress, warnings = _progress_and_warnings(settings, found.stream_key)
     return one.to_dict(may_edit, rate, seen) | {
         "parse": parse,
         "config": parsed(version.config_json),
@@ -71,7 +74,8 @@ def detail(
         "problems": problem_dicts((*clash(found, dag), *found.problems)),
         "lineage": _lineage(settings, found),
         "actions": available_actions(settings, found, dag) if may_edit else [],
-        "progress": [progress_dict(job) for job in _progress(settings, found.stream_key)],
+        "progress": [progress_dict(job) for job in progress],
+        "quality_warnings": fitting(check_dict(one) for one in warnings),
     }
 
 
@@ -201,8 +205,15 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     }
 
 
-def _progress(settings: PlatformSettings, key: str) -> list[JobProgress]:
-    return read(settings, lambda session: BatchTables(session).progress([key]))
+def _progress_and_warnings(settings: PlatformSettings, key: str) -> tuple[list[JobProgress], tuple[DatasetCheck, ...]]:
+    """Return what the stream's jobs are at, and which quality checks of severity `warn` the last run found broken."""
+
+    def work(session: ControlSession) -> tuple[list[JobProgress], tuple[DatasetCheck, ...]]:
+        tables = BatchTables(session)
+        look = tables.last_looks([key]).get(key, LastLook())
+        return tables.progress([key]), look.warnings
+
+    return read(settings, work)
 
 
 def _view_dict(view: queries.ViewRow) -> dict[str, Any]:

@@ -273,10 +273,21 @@ class ProgressShape(BaseModel):
     seen_at: str
 
 
+class CheckShape(BaseModel):
+    """What a quality check found: how many rows break it, never which. Of a `row_count` 1 if it is broken."""
+
+    dataset: str
+    check: str
+    kind: str
+    severity: str
+    violations: int
+
+
 class StreamDetail(StreamCard):
     """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change.
 
     `progress` is of the jobs that are running, `actions` are those that can work on the stream as it is now.
+    `quality_warnings` are the quality checks of severity `warn` that the last run found broken.
     """
 
     config: AnyJson
@@ -286,6 +297,7 @@ class StreamDetail(StreamCard):
     problems: list[ProblemShape]
     lineage: Lineage
     progress: list[ProgressShape]
+    quality_warnings: list[CheckShape]
     actions: list[str]
     parse: ParseShape | None
 
@@ -334,7 +346,7 @@ class DatasetShape(CountsShape):
 
 
 class BatchShape(BaseModel):
-    """A batch of a stream."""
+    """A batch of a stream. `quality` has the checks of a batch that failed for them too."""
 
     batch_id: int
     state: str
@@ -351,6 +363,7 @@ class BatchShape(BaseModel):
     error: str | None
     said: str | None
     datasets: list[DatasetShape]
+    quality: list[CheckShape]
 
 
 class Batches(BaseModel):
@@ -397,6 +410,7 @@ class RunDetail(RunShape):
     result_code: int | None
     progress: ProgressShape | None
     datasets: list[DatasetShape]
+    quality: list[CheckShape]
     log_url: str
     batches: list[BatchShape]
 

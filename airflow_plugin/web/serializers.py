@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from airflow_plugin.control.batch_table import JobProgress
@@ -11,7 +11,7 @@ from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.web.queries import BatchRow
 from airflow_plugin.web.runs import DagRunRow
 from airflow_plugin.web.stream_status import instant
-from config_schema.result import MergeResult, ResultCode, result_from_dict
+from config_schema.result import DatasetCheck, MergeResult, ResultCode, known_checks, result_from_dict
 
 WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", ResultCode.ERROR: "error"}
 
@@ -39,7 +39,16 @@ def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
         "error": batch.error,
         "said": batch.said if sees_data else None,
         "datasets": dataset_dicts(merge_result(batch.result)),
+        "quality": quality_dicts(_found(batch)),
     }
+
+
+def _found(batch: BatchRow) -> Mapping[str, Any]:
+    """Return what the checks of a batch found, by dataset, as the job has stored it."""
+    if batch.quality is not None:
+        return batch.quality
+    datasets = (batch.result or {}).get("datasets")
+    return {name: of.get("quality") for name, of in datasets.items()} if isinstance(datasets, dict) else {}
 
 
 def merge_result(stored: dict[str, Any] | None) -> MergeResult | None:
@@ -56,6 +65,18 @@ def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
         {"name": name, **vars(of.counts), "strategy": of.strategy, "why": of.reason, "seconds": of.seconds}
         for name, of in (result.datasets if result else {}).items()
     ]
+
+
+def quality_dicts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return each quality check with its dataset, the broken ones first; none that another version has written."""
+    stored = [(name, check) for name, of in found.items() for check in of or ()]
+    checks = map(check_dict, known_checks(stored))
+    return sorted(checks, key=lambda one: not one["violations"])
+
+
+def check_dict(check: DatasetCheck) -> dict[str, Any]:
+    """Return a quality check as the API shows it."""
+    return {"dataset": check.dataset, **vars(check.of)}
 
 
 def run_dict(

@@ -27,7 +27,7 @@ from merge_jobs.stores.postgres import (
     row_maps,
     run_results,
 )
-from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.batches import Batch, BatchFailure
 from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
 from merge_jobs.stores.postgres.progress import reporting
@@ -274,16 +274,17 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
-    said = _said(error)
+    quality = error.found if isinstance(error, QualityFailed) else None
+    why = BatchFailure(text, retryable, rejected, _said(error), quality)
     try:
         if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:
-                batches.mark_failed(fresh, batch, text, retryable, rejected, said)
+                batches.mark_failed(fresh, batch, why)
         else:
             store.rollback()
             if isinstance(error, MapWrong):
                 _forget_map(store, error.dataset)
-            batches.mark_failed(store, batch, text, retryable, rejected, said)
+            batches.mark_failed(store, batch, why)
     except (psycopg2.Error, StreamFactoryError):
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
 

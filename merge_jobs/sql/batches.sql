@@ -130,8 +130,7 @@ WHERE batch.key = %(key)s AND batch.batch_id = oldest.batch_id AND batch.batch_s
 -- name: batch_failed
 -- By status and attempt: neither a committed batch nor another job's is ever hidden.
 UPDATE {metrics} SET batch_status = 'failed', batch_end_time = clock_timestamp(), error = %(error)s,
-    retryable = %(retryable)s,
-    state = CASE WHEN %(said)s::text IS NULL THEN state ELSE state || jsonb_build_object('said', %(said)s::text) END
+    retryable = %(retryable)s, state = state || %(found)s::jsonb
 WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status IN ('started', 'ingested')
     AND state ->> 'attempt' = %(attempt)s
 

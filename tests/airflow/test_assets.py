@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
+from dataclasses import replace
 
 import psycopg2
 import pytest
 
 from airflow_plugin.jobs.merge_job import MergeJob
 from config_schema import names
-from config_schema.result import Counts, DatasetResult, MergeResult, ResultCode
+from config_schema.result import Counts, DatasetResult, MergeResult, QualityResult, ResultCode
 
 JOB = MergeJob(
     platform="YellowLive",
@@ -65,10 +66,22 @@ def test_each_dataset_that_changed_has_an_event_with_its_counts_and_the_others_h
             "deleted": 3,
             "unchanged": 4,
             "total": 10,
+            "quality": [],
             "batch_id": 7,
             "run_id": "run 1",
         }
     }
+
+
+def test_an_event_has_what_the_quality_checks_of_its_dataset_found(events):
+    checks = (QualityResult("email_is_set", "not_null", "warn", 3), QualityResult("email_once", "unique", "fail", 0))
+    found = result(customers=Counts(1, 0, 0, 0, 1))
+    datasets = {name: replace(of, quality=checks) for name, of in found.datasets.items()}
+    (extra,) = events(replace(found, datasets=datasets)).values()
+    assert extra["quality"] == [
+        {"check": "email_is_set", "kind": "not_null", "severity": "warn", "violations": 3},
+        {"check": "email_once", "kind": "unique", "severity": "fail", "violations": 0},
+    ]
 
 
 @pytest.mark.parametrize("counts", [Counts(inserted=1), Counts(updated=1), Counts(deleted=1)])

@@ -244,6 +244,16 @@ def test_people_hear_once_of_each_change_of_a_stream(platform, config, slack, tm
     hears("YellowLive Store1 has a quality warning")
 
 
+def test_check_streams_names_the_quality_checks_that_are_broken_as_warnings_and_does_not_fail(platform, config, capsys):
+    platform.write(Store1=json.dumps(config("YellowLive")))
+    platform.make_batch_tables()
+    platform.execute(LOOKED, json.dumps(WARNED))
+    check(platform)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "quality" in line]
+    assert "warning" in line
+    assert "Store1 has a quality warning: 1 check is broken by its last batch: customers: a (range): 2 rows" in line
+
+
 def test_where_nobody_can_be_notified_the_check_has_its_own_result_and_the_log_says_so(
     platform, config, slack, caplog, tmp_path
 ):

@@ -15,6 +15,7 @@ import pytest
 
 from airflow_plugin.health.streams import Age, Health
 from airflow_plugin.jobs.merge_job import MergeJob
+from config_schema.result import DatasetCheck, DatasetResult, MergeResult, QualityResult, ResultCode
 from config_schema.stream_health import FailedRuns, HealthState, Late, Verdict
 from tests.airflow.of_version import statsd_of_tasks
 from tests.airflow.statsd_receiver import Statsd
@@ -135,7 +136,8 @@ def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(sta
         "Store3": Verdict(HealthState.NEVER_RUN),
         "Store4": Verdict(HealthState.UNKNOWN),
     }
-    send_health_metrics("yellowlive", Health((), "", verdicts, ages=ages))
+    warnings = {"Store3": (DatasetCheck("customers", QualityResult("set", "not_null", "warn", 2)),)}
+    send_health_metrics("yellowlive", Health((), "", verdicts, ages=ages, warnings=warnings))
     wanted = {
         "streams": 4,
         "late_streams": 1,
@@ -143,6 +145,7 @@ def test_check_streams_tells_of_each_stream_how_old_its_data_is_and_how_late(sta
         "never_succeeded_streams": 0,
         "never_run_streams": 1,
         "unknown_streams": 1,
+        "quality_warning_streams": 1,
         "problems": 0,
         "judged": 1,
         "stream.Store1.age_seconds": 1800,
@@ -170,6 +173,33 @@ def test_a_job_that_left_no_result_is_an_error_and_what_the_metrics_do_is_none(s
         time.sleep(0.05)
     assert dict(statsd.sums) == {f"{WHOLE}stream.Store1.errors": 1}
     send(None, of_stream("yellowlive", "Store1"), {ERRORS: 1}, {})  # there is no such module
+
+
+def test_each_quality_check_of_a_run_is_a_metric_and_so_is_how_many_are_broken(statsd):
+    from airflow_plugin.operators.run_metrics import send_run_metrics
+
+    checks = (
+        QualityResult("email.is set", "not_null", "warn", 3),
+        QualityResult("once", "unique", "fail", 2),
+        QualityResult("known", "reference", "fail", 0),
+    )
+    result = MergeResult(
+        *(ResultCode.ERROR, "run 1", "YellowLive", "Store1"), datasets={"customers": DatasetResult(quality=checks)}
+    )
+    send_run_metrics(MergeJob("YellowLive", "yellowlive", "Store1", (), ()), result, {})
+    wanted = {
+        "errors": "1|c",
+        "quality_warnings": "1|g",
+        "quality_failures": "1|g",
+        "quality.customers.email_is_set.violations": "3|g",
+        "quality.customers.once.violations": "2|g",
+        "quality.customers.known.violations": "0|g",
+    }
+    for _ in range(100):
+        if statsd.of(f"{WHOLE}stream.Store1.") == wanted:
+            break
+        time.sleep(0.05)
+    assert statsd.of(f"{WHOLE}stream.Store1.") == wanted
 
 
 def test_while_metrics_are_off_nothing_is_imported_for_them(airflow_here):

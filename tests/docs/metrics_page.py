@@ -13,7 +13,8 @@ INTRODUCTION = """\
 
 What is sent to Airflow's own metrics, once they are on (`[metrics] statsd_on`, `statsd_datadog_enabled` or `otel_on`).
 By statsd the names begin with Airflow's prefix, `airflow.` where nothing else is set. What is no letter or digit of a
-stream's key is `_` in names; where the backend takes tags there are `platform`, `shard` and `stream` too.
+stream's key is `_` in names; where the backend takes tags there are `platform`, `shard` and `stream` too, and of a
+quality check `dataset` and `check`.
 
 "in Prometheus" is the name by the mapping of statsd_exporter in
 [official-airflow-values.yaml](../../helm/official-airflow-values.yaml), with the labels `platform` and `stream`, or
@@ -43,6 +44,12 @@ GROUPS = (
         "`stream_factory.<platform>.stream.<stream>.`",
         "stream_factory_stream_",
         metrics.RUN,
+    ),
+    (
+        "Of a quality check, by each try of the merge task that ran it",
+        "`stream_factory.<platform>.stream.<stream>.quality.<dataset>.<check>.`",
+        "stream_factory_check_",
+        metrics.CHECKS,
     ),
     (
         "Of a platform, by `collect_metrics`",

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from airflow_plugin import metrics
-from airflow_plugin.metrics import Metric, MetricKind, of_platform, of_stream
+from airflow_plugin.metrics import Metric, MetricKind, of_check, of_platform, of_stream
 from tests.helm.chart import FOLDER, Helm, one
 from tests.helm.platforms import minimal
 
@@ -40,9 +40,11 @@ def exported(metric: Metric, prefix: str) -> str:
     return mapped(f"airflow.{prefix}{metric.name}")[0]
 
 
-SENT = {exported(metric, of_platform("yellowlive")): metric for metric in metrics.OF_PLATFORMS} | {
-    exported(metric, of_stream("yellowlive", "Store1")): metric for metric in metrics.OF_STREAMS
-}
+SENT = (
+    {exported(metric, of_platform("yellowlive")): metric for metric in metrics.OF_PLATFORMS}
+    | {exported(metric, of_stream("yellowlive", "Store1")): metric for metric in metrics.OF_STREAMS}
+    | {exported(metric, of_check("yellowlive", "Store1", "customers", "set")): metric for metric in metrics.CHECKS}
+)
 
 
 def used(expression: str) -> set[str]:
@@ -54,6 +56,10 @@ def test_names_become_metrics_with_labels() -> None:
     assert mapped(f"airflow.{of_stream('yellowlive', 'Shop.eu#orders')}{late}") == (
         "stream_factory_stream_late_seconds",
         {"platform": "yellowlive", "stream": "Shop_eu_orders"},
+    )
+    assert mapped(f"airflow.{of_check('yellowlive', 'Store1', 'customers', 'email.is set')}violations") == (
+        "stream_factory_check_violations",
+        {"platform": "yellowlive", "stream": "Store1", "dataset": "customers", "check": "email_is_set"},
     )
     assert mapped(f"airflow.{of_platform('yellowlive', '1_of_4')}dags") == (
         "stream_factory_dags",

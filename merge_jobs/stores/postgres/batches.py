@@ -6,7 +6,7 @@ Each function says whether it ends the transaction; a batch row changes only for
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -17,7 +17,7 @@ from psycopg2.extras import Json
 
 from config_schema import names
 from config_schema.model import Dataset, Milestoning
-from config_schema.result import MergeResult, result_from_dict
+from config_schema.result import MergeResult, QualityResult, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
@@ -107,6 +107,28 @@ class Batch:
     def strategy(self) -> str:
         """The strategies of the batch's datasets, joined by `+`."""
         return "+".join(sorted({staged.strategy for staged in self.staged.values()}))
+
+
+@dataclass(frozen=True)
+class BatchFailure:
+    """Why a batch failed. `said` is the text of a producer's server: data, for people who may see it.
+
+    `quality` is what the batch's checks found, by dataset, where they are why.
+    """
+
+    error: str
+    retryable: bool
+    rejected: RejectedKeys | None = None
+    said: str | None = None
+    quality: Mapping[str, Sequence[QualityResult]] | None = None
+
+    @property
+    def found(self) -> dict[str, Any]:
+        """What the batch's state says of it, beside the error."""
+        found: dict[str, Any] = {} if self.said is None else {"said": self.said}
+        if self.quality:
+            found["quality"] = {name: [asdict(one) for one in of] for name, of in self.quality.items()}
+        return found
 
 
 def last_batch(store: MergeStore) -> int:
@@ -266,22 +288,17 @@ def references_held(store: MergeStore) -> dict[str, Any]:
     return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
 
 
-def mark_failed(
-    store: MergeStore,
-    batch: Batch,
-    error: str,
-    retryable: bool,
-    rejected: RejectedKeys | None,
-    said: str | None = None,
-) -> None:
-    """Record why a batch failed, unless it is committed or no longer this job's. Commits.
-
-    `said` is the text of a producer's server: data, for people who may see it.
-    """
-    values = {**_values(store, batch, "batch_id", "attempt"), "error": error, "retryable": retryable, "said": said}
+def mark_failed(store: MergeStore, batch: Batch, why: BatchFailure) -> None:
+    """Record why a batch failed, unless it is committed or no longer this job's. Commits."""
+    values = {
+        **_values(store, batch, "batch_id", "attempt"),
+        "error": why.error,
+        "retryable": why.retryable,
+        "found": Json(why.found),
+    }
     ours = store.run("batches.batch_failed", values, **_tables(store, "metrics")).rowcount == 1
-    if ours and rejected is not None:
-        _keep(store, batch, rejected)
+    if ours and why.rejected is not None:
+        _keep(store, batch, why.rejected)
     store.commit()
 
 

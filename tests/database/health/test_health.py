@@ -21,6 +21,7 @@ from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
+from config_schema.model.quality import NotNull, RowCount, Severity
 from config_schema.result import MergeResult, ResultCode, result_from_dict
 from config_schema.schemas import json_schema
 from tests.row_settings import settings_of_row
@@ -71,6 +72,43 @@ def test_a_look_is_the_last_commit_or_the_last_run_that_found_nothing(case):
     assert datetime.now(UTC) - first["Store1"].at < timedelta(minutes=5)
     case.run(LIVE)
     assert looks(case, "Store1")["Store1"].at > first["Store1"].at
+
+
+def test_a_look_has_the_checks_of_severity_warn_that_its_run_found_broken(case):
+    checks = (NotNull("word_is_set", Severity.WARN, ("word",)), RowCount("few", Severity.WARN, max=1))
+    case.datasets = tuple(replace(dataset, checks=checks) for dataset in case.datasets)
+    case.run(LIVE)
+    assert looks(case, "Store1")["Store1"].warnings == ()
+    case.execute("INSERT INTO customers VALUES (2, NULL), (3, NULL)")
+    case.run(LIVE)
+    assert [str(one) for one in looks(case, "Store1")["Store1"].warnings] == [
+        "customers: word_is_set (not_null): 2 rows",
+        "customers: few (row_count): the number of rows is not as demanded",
+    ]
+    write(case, ("Store1", "active"))
+    assert platform_health(SETTINGS).quality_warnings == [
+        "Store1 has a quality warning: 2 checks are broken by its last batch: "
+        "customers: word_is_set (not_null): 2 rows; customers: few (row_count): the number of rows is not as demanded"
+    ]
+    assert platform_health(SETTINGS).problems == ()
+    case.run(LIVE)  # nothing has changed: the rows that are checked are those that a batch brings, and their number
+    assert [one.of.check for one in looks(case, "Store1")["Store1"].warnings] == ["few"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "7",
+        "{}",
+        '{"datasets": 7}',
+        '{"datasets": {"a": {"quality": [{"severity": "warn", '
+        '"violations": 1, "check": 7, "kind": "range"}, {"severity": "warn", "violations": 1}]}}}',
+    ],
+)
+def test_a_result_in_another_form_is_no_error_of_a_look(case, odd):
+    case.run(LIVE)
+    case.execute(f"UPDATE yellowlive_batch_counter SET last_result_json = '{odd}'", on=case.target)
+    assert looks(case, "Store1")["Store1"].warnings == ()
 
 
 def test_an_open_batch_is_reported_with_its_error(case):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.model.quality import (
     NotNull,
@@ -62,6 +65,27 @@ def test_all_that_is_broken_is_reported_at_once_and_nothing_is_merged(checked, k
     case.execute("UPDATE people SET email = id || '@x', age = 1; DELETE FROM people WHERE id = 7")
     case.execute("UPDATE pets SET owner = 1")
     case.merge(kind)
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_what_the_checks_of_a_failed_batch_found_is_kept_with_it_until_it_is_begun_again(checked, kind):
+    case = checked(DDL, **CHECKS)
+    case.merge(kind)
+    case.execute(BREAK)
+    with pytest.raises(QualityFailed):
+        case.run(kind)
+    table = names.batch_metrics_table(f"yellow{kind.value}")
+    ((kept, result),) = case.query(f"SELECT state -> 'quality', result_json FROM {table} WHERE batch_status = 'failed'")
+    found = {(name, one["check"]): (one["severity"], one["violations"]) for name, of in kept.items() for one in of}
+    assert (found["people", "grown_up"], found["pets", "owner_is_there"]) == (("warn", 1), ("fail", 1))
+    assert len(found) == 6
+    assert result is None
+    assert "secret-value" not in json.dumps(kept)
+    case.execute("UPDATE people SET email = id || '@x', age = 1; DELETE FROM people WHERE id = 7")
+    case.execute("UPDATE pets SET owner = 1")
+    case.merge(kind)
+    kept = case.query(f"SELECT state -> 'quality' FROM {table} WHERE batch_id = 2")
+    assert kept == [(None,)]
 
 
 @pytest.mark.parametrize("kind", Milestoning)

@@ -5,6 +5,7 @@ import { DatasetCounts } from "../parts/counts.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
 import { Facts, Page, Panel } from "../parts/page.js";
 import { Progress } from "../parts/progress.js";
+import { Checks } from "../parts/quality.js";
 import { State } from "../parts/state.js";
 import { duration, lasted, moment, named, NOTHING, number } from "../words.js";
 
@@ -65,6 +66,7 @@ function Content({ run }) {
     run.error ? h(Why, { run }) : null,
     run.progress ? h(Progress, { progress: run.progress }) : null,
     h(Panel, { title: "Counts per dataset", mb: 4 }, h(DatasetCounts, { datasets: run.datasets, none: isOver ? undefined : LATER })),
+    run.quality?.length ? h(Panel, { title: "Quality checks", mb: 4 }, h(Checks, { checks: run.quality })) : null,
     run.batches?.length > 1 ? h(Panel, { title: "Batches of this run" }, h(Batches, { batches: run.batches })) : null,
   );
 }

@@ -6,19 +6,22 @@ import { Done } from "../parts/done.js";
 import { Facts, Page } from "../parts/page.js";
 import { Problems } from "../parts/problems.js";
 import { Progress } from "../parts/progress.js";
+import { finding } from "../parts/quality.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
-import { duration, fromNow, moment, nextTime, NOTHING, number, percent } from "../words.js";
+import { duration, fromNow, moment, nextTime, NOTHING, number, percent, plural } from "../words.js";
 import { Actions } from "./actions.js";
 import { worry } from "./overview.js";
 import { StreamBatches } from "./stream_batches.js";
 import { StreamConfig } from "./stream_config.js";
 import { StreamHistory } from "./stream_history.js";
 import { StreamLineage } from "./stream_lineage.js";
+import { StreamQuality } from "./stream_quality.js";
 
 const REFRESH_SECONDS = 5;
 const TABS = [
   ["batches", "Batches", StreamBatches],
+  ["quality", "Quality", StreamQuality],
   ["config", "Config", StreamConfig],
   ["history", "History", StreamHistory],
   ["lineage", "Lineage", StreamLineage],
@@ -69,8 +72,18 @@ function Content({ stream, tab, onDone }) {
       : stream.problem
         ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: worry(stream) })
         : null,
+    stream.quality_warnings.length ? h(QualityWarning, { checks: stream.quality_warnings }) : null,
     h(Tabbed, { stream, onDone }),
   );
+}
+
+const NAMED_CHECKS = 5;
+
+function QualityWarning({ checks }) {
+  const more = checks.length - NAMED_CHECKS;
+  const found = [...checks.slice(0, NAMED_CHECKS).map(finding), more > 0 ? `and ${number(more)} more` : null].filter(Boolean);
+  const title = `${plural(checks.length, "quality check is", "quality checks are")} broken by the last batch, which was merged`;
+  return h(Notice, { status: "warning", title }, found.join("; "));
 }
 
 /** Words that stand in one line. */

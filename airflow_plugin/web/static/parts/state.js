@@ -25,6 +25,8 @@ const PALETTES = new Map(
     never_succeeded: "failed",
     never_run: "scheduled",
     unknown: "none",
+    passed: "success",
+    warning: "up_for_retry",
   }),
 );
 

@@ -108,7 +108,7 @@ def sync(
     from airflow_plugin.cli.plan_view import job_model_lines, left_note, plan_as_dict, print_plan, summary
     from airflow_plugin.cli.seen_view import ask_to_parse, wait_until_stored
     from airflow_plugin.health.dag_owners import airflow_owner
-    from airflow_plugin.sync.apply import StalePlan, apply
+    from airflow_plugin.sync.apply import StalePlan, apply, note_drift
     from airflow_plugin.sync.job_models import job_models
     from airflow_plugin.sync.plan import changed_by_platform
     from airflow_plugin.sync.planned import planned
@@ -145,6 +145,8 @@ def sync(
                     shown=plan,
                     overwrite_drift=overwrite_drift,
                 )
+            elif not dry_run:
+                note_drift(found.stores, plan)
         return plan, found, models, applies
 
     for left in reversed(range(TRIES)):

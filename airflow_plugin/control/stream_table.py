@@ -49,11 +49,15 @@ class RowChange:
 
 @dataclass(frozen=True)
 class HandChange:
-    """Who changed a row since the last sync, and when; both None where that was not written down, only `found_at`."""
+    """Who changed a row since the last sync, and when; both None where that was not written down, only `found_at`.
+
+    `found_at` is when the first sync after the change found it; now, if it is not yet in the history (`is_known`).
+    """
 
     changed_by: str | None
     changed_at: datetime | None
-    found_at: datetime | None = field(default=None, compare=False)  # now, where it was not found before
+    found_at: datetime | None = field(default=None, compare=False)
+    is_known: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:
         if self.changed_at is not None:
@@ -221,6 +225,10 @@ class StreamTable:
         author = {"changed_by": changed_by, "model_commit": model_commit}
         for stream_key in stream_keys:
             self._run("adopt_row", {"stream_key": stream_key} | author)
+
+    def note_found(self, stream_keys: Sequence[str], *, changed_by: str) -> None:
+        """Write into the history that rows were found changed past the tools; rows that it knows so are left out."""
+        self._run("note_found", {"stream_keys": list(stream_keys), "changed_by": changed_by})
 
     def note(self, stream_key: str, action: str, changed_by: str) -> None:
         """Write into the history what was asked for; the row stays as it is."""

@@ -76,6 +76,23 @@ SELECT stream_key, 'adopt', %(changed_by)s, statement_timestamp(), %(model_commi
        config_json, status, config_json, status
 FROM {stream_table} WHERE stream_key = %(stream_key)s
 
+-- name: note_found
+-- Rows that somebody has changed past the tools: who finds it says so, once.
+INSERT INTO {history_table} (
+    stream_key, change, changed_by, changed_at, model_commit,
+    before_config_json, before_status, after_config_json, after_status
+)
+SELECT stream.stream_key, 'found', %(changed_by)s, statement_timestamp(), NULL,
+       newest.after_config_json, newest.after_status, stream.config_json, stream.status
+FROM {stream_table} AS stream
+JOIN LATERAL (
+    SELECT after_config_json, after_status FROM {history_table} AS h
+    WHERE h.stream_key = stream.stream_key ORDER BY h.id DESC LIMIT 1
+) AS newest ON true
+WHERE stream.stream_key = ANY (%(stream_keys)s::text[])
+    AND (newest.after_config_json, newest.after_status::text)
+        IS DISTINCT FROM (stream.config_json::text, stream.status::text)
+
 -- name: note_action
 -- Something was asked for that is no change of the row.
 INSERT INTO {history_table} (
@@ -101,16 +118,16 @@ FROM gone
 -- Rows that are not as the last sync left them, who changed them and when: NULL where that was not written down.
 -- Pausing counts as no change; a row without history is one that the first sync takes over. What was only asked for, a
 -- run or a reset, stands in the history too, and is no change either.
+-- A change past the tools was found when a sync wrote it down, or is now.
 -- Each stream's last changes by the index: a history holds up to 2,000 of each.
 SELECT stream.stream_key,
-       CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
-            THEN newest.changed_by END,
-       CASE WHEN newest.after_config_json = stream.config_json::text AND newest.after_status = stream.status
-            THEN newest.changed_at END,
-       statement_timestamp()
+       CASE WHEN last.is_known AND newest.change <> 'found' THEN newest.changed_by END,
+       CASE WHEN last.is_known AND newest.change <> 'found' THEN newest.changed_at END,
+       CASE WHEN last.is_known AND newest.change = 'found' THEN newest.changed_at ELSE statement_timestamp() END,
+       last.is_known
 FROM {stream_table} AS stream
 JOIN LATERAL (
-    SELECT changed_by, changed_at, after_config_json, after_status
+    SELECT change, changed_by, changed_at, after_config_json, after_status
     FROM {history_table} AS h
     WHERE h.stream_key = stream.stream_key AND (
         model_commit IS NOT NULL
@@ -118,6 +135,9 @@ JOIN LATERAL (
     )
     ORDER BY h.id DESC LIMIT 1
 ) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT (newest.after_config_json, newest.after_status::text) = (stream.config_json::text, stream.status::text)
+) AS last (is_known)
 LEFT JOIN LATERAL (
     SELECT after_config_json AS config_json, after_status AS status
     FROM {history_table} AS h

@@ -104,6 +104,19 @@ def apply(
     return Plan(commit, tuple(sorted(done, key=lambda plan: order.index(plan.platform))))
 
 
+def note_drift(stores: Sequence[ConnectedStore], plan: Plan, changed_by: str | None = None) -> None:
+    """Write down when rows were found changed past the tools, where a plan has found that first; commit.
+
+    For a sync that has nothing else to do.
+    """
+    found = {one.platform: one.newly_found for one in plan.platforms if one.newly_found}
+    for platform, session in _sessions(stores):
+        if platform in found:
+            StreamTable(session).note_found(found[platform], changed_by=changed_by or author())
+    if found:
+        _commit(stores)
+
+
 def missing_tables(stores: Sequence[ConnectedStore]) -> dict[str, list[str]]:
     """Return, for each platform, the tables that `create_tables` would create."""
     return {platform: StreamTable(session).missing_tables() for platform, session in _sessions(stores)}
@@ -194,6 +207,7 @@ def _write(session: ControlSession, plan: PlatformPlan, who: str) -> None:
     table = StreamTable(session)
     table.write(row_changes(plan), changed_by=who, model_commit=plan.commit_after)
     table.adopt(plan.adopted, changed_by=who, model_commit=plan.commit_after)
+    table.note_found(plan.newly_found, changed_by=who)
     table.prune_history()
     if plan.commit_before != plan.commit_after:
         ModelState(session).record_commit(plan.commit_after, applied_by=who)

@@ -34,6 +34,12 @@ class PlatformPlan:
         return tuple(change for change in self.changes if change.kind not in (SyncAction.UNCHANGED, SyncAction.DRIFT))
 
     @property
+    def newly_found(self) -> list[str]:
+        """The streams whose rows were changed past the tools, which no sync has found before."""
+        found = ((change.stream_key, change.by_hand) for change in self.drift)
+        return [key for key, by_hand in found if by_hand is not None and not by_hand.is_known]
+
+    @property
     def drift(self) -> tuple[StreamChange, ...]:
         """Rows that were changed by hand and stay like that."""
         return tuple(change for change in self.changes if change.kind is SyncAction.DRIFT)

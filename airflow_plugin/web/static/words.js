@@ -62,7 +62,10 @@ export const clock = (time) =>
   new Date(time).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 // The API's word stays as it is for those who read it by programs. No plain object: that has words of its own, `constructor`.
-const WORDS = new Map([["set_aside", "quarantined"]]);
+const WORDS = new Map([
+  ["set_aside", "quarantined"],
+  ["found", "change past the tools found"],
+]);
 
 export const named = (state) => (missing(state) ? NOTHING : (WORDS.get(state) ?? state.replaceAll("_", " ")));
 
@@ -75,3 +78,8 @@ export function shown(value) {
 }
 
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+
+const SAME = 200; // characters
+
+/** Whether a text says why already; of a long reason the start counts, as it may be cut. */
+export const says = (text, why) => Boolean(text && why && text.includes(why.slice(0, SAME)));

@@ -14,7 +14,7 @@ from airflow_plugin.control import stream_table
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import ConfigDoesNotFit, RowChange, StreamTable
-from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, widen_configs
+from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, note_drift, widen_configs
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.stores import merge_stores
 from config_schema.errors import StreamFactoryError
@@ -368,6 +368,42 @@ def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_say
     assert synced.sync("c5", overwrite_drift=True).platforms[0].writes[0].kind is SyncAction.REVIVE
     assert [row.status for row in synced.rows()] == ["active"]
     assert not synced.plan("c5").drifted
+
+
+def test_a_change_past_the_tools_was_found_when_the_first_sync_met_it_and_no_later_look_says_another_time(synced):
+    synced.sync("c1")
+    old, new = synced.rows()[0].config_json, json.loads(synced.rows()[0].config_json)
+    synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = %s", json.dumps(new | {"retries": 9}))
+    looked = [synced.plan("c1").platforms[0].drift[0].by_hand for _ in range(2)]
+    assert looked[0].found_at < looked[1].found_at  # a plan writes nothing down
+    assert not any(one.is_known for one in looked)
+    synced.sync("c1")
+    ((change, before, at),) = synced.execute(
+        "SELECT change, before_config_json, changed_at FROM yellowlive_airflow_dsg_history WHERE model_commit IS NULL"
+    )
+    assert (change, before) == ("found", old)
+    for _ in range(2):
+        (found,) = synced.sync("c1").platforms[0].drift
+        assert (found.by_hand.found_at, found.by_hand.changed_by, found.by_hand.is_known) == (at, None, True)
+        assert str(found.by_hand) == f"changed by hand in the database, found at {at:%Y-%m-%d %H:%M:%S%z}"
+    synced.execute("UPDATE yellowlive_airflow_dsg SET config_json = %s", json.dumps(new | {"retries": 8}))
+    synced.sync("c1")
+    (again,) = synced.plan("c1").platforms[0].drift
+    assert again.by_hand.found_at > at
+    assert len(synced.execute("SELECT 1 FROM yellowlive_airflow_dsg_history WHERE change = 'found'")) == 2
+
+
+def test_a_sync_that_has_nothing_else_to_do_notes_a_change_past_the_tools(synced):
+    synced.sync("c1")
+    synced.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
+    plan = synced.plan("c1")
+    assert (plan.changes_anything, plan.platforms[0].newly_found) == (False, ["Store1"])
+    for _ in range(2):
+        with synced.stores() as stores:
+            note_drift(stores, plan, "runner")
+    assert synced.plan("c1").platforms[0].newly_found == []
+    found = "SELECT changed_by, before_status, after_status FROM yellowlive_airflow_dsg_history WHERE change = 'found'"
+    assert synced.execute(found) == [("runner", "active", "retired")]
 
 
 def test_a_row_made_by_hand_is_not_retired_by_the_next_sync(synced):

@@ -55,6 +55,35 @@ def test_a_success_rate_is_never_rounded_up_to_all():
     assert asked("words.js", "it.percent(1)", "it.percent(0.999)", "it.percent(null)") == ["100%", "99%", "–"]
 
 
+def test_a_reason_that_the_page_says_already_is_known_by_its_start():
+    long = "no such table " * 50
+    cases = (f"its last run has failed: {long[:300]}", long), ("late", long), (None, long), (long, None), (long, "")
+    found = asked("words.js", *(f"it.says({json.dumps(text)}, {json.dumps(why)})" for text, why in cases))
+    assert found == [True, False, False, False, False]
+
+
+def test_a_check_is_followed_over_the_batches_that_ran_it_the_broken_ones_first():
+    def check(name: str, violations: int, kind: str = "not_null") -> dict[str, Any]:
+        return {"dataset": "c", "check": name, "kind": kind, "severity": "warn", "violations": violations}
+
+    batches = [
+        {"batch_id": 3, "quality": [check("new", 0), check("set", 2)]},
+        {"batch_id": 2, "quality": [check("set", 0), check("gone", 1, "row_count")]},
+        {"batch_id": 1, "quality": []},
+    ]
+    (found,) = asked("pages/stream_quality.js", f"it.overBatches({json.dumps(batches)})")
+    assert [
+        (one["check"], one["violations"], [of["batch"]["batch_id"] for of in one["findings"]]) for one in found
+    ] == [
+        ("set", 2, [3, 2]),
+        ("gone", 1, [2]),
+        ("new", 0, [3]),
+    ]
+    words = asked("parts/quality.js", *(f"it.finding({json.dumps(one)})" for one in found))
+    assert words[0] == "c: set (not null): 2 rows"
+    assert words[1:] == ["c: gone (row count): not as demanded", "c: new (not null): none"]
+
+
 def test_changes_are_reported_key_by_key_and_an_equal_list_is_none():
     before, after = {"a": 1, "gone": True, "same": ["x"]}, {"a": 2, "new": [1], "same": ["x"]}
     (changes,) = asked("parts/diff.js", f"it.changesBetween({json.dumps(before)}, {json.dumps(after)})")

@@ -50,8 +50,9 @@ def test_broken_checks_are_seen_on_the_stream_over_its_batches_and_on_the_run(lo
     expect(warning).to_contain_text("customers: email_is_set (not null): 3 rows")
     expect(warning).to_contain_text("customers: some_rows (row count): not as demanded")
     page.get_by_role("tab", name="Quality").click()
-    table = page.get_by_role("table", name="Quality checks over batches")
-    first, second, third = table.get_by_role("row").all()[1:]
+    rows = page.get_by_role("table", name="Quality checks over batches").get_by_role("row")
+    expect(rows).to_have_count(1 + len(FOUND))
+    first, second, third = rows.all()[1:]
     expect(first).to_contain_text("email_is_set")
     expect(first).to_contain_text("warning")
     expect(first).to_contain_text("3 rows")
@@ -59,7 +60,7 @@ def test_broken_checks_are_seen_on_the_stream_over_its_batches_and_on_the_run(lo
     expect(third).to_contain_text("passed")
     seen.picture("stream-quality")
     assert seen.barriers() == []
-    seen.go(f"/plugin/streams/run/{DAG_ID}/{run_id}")
+    seen.go(f"/plugin/streams/runs/{DAG_ID}/{run_id}")
     checks = page.get_by_role("table", name="Quality checks")
     expect(checks.get_by_role("row").nth(1)).to_contain_text("email_is_set")
     expect(checks.get_by_role("row").nth(1)).to_contain_text("warning")

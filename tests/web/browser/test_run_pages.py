@@ -101,6 +101,9 @@ def test_why_a_run_failed_is_read_wherever_it_is_shown(looking, trigger):
     page = trigger(seen)
     failed = page.get_by_role("alert").filter(has_text="It failed: ")
     expect(failed).to_contain_text("customers", timeout=RUN)
+    expect(page.get_by_text("See above")).to_have_count(1)  # in the list of batches
+    reason = failed.inner_text().partition("It failed: ")[2][:60]
+    expect(page.get_by_text(reason)).to_have_count(1)
     seen.picture("failed")
     failed.get_by_role("link", name="See the run").click()
     expect(page.get_by_text("No counts: nothing was merged")).to_be_visible()

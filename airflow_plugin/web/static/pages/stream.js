@@ -9,7 +9,7 @@ import { Progress } from "../parts/progress.js";
 import { finding } from "../parts/quality.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
-import { duration, fromNow, moment, nextTime, NOTHING, number, percent, plural } from "../words.js";
+import { duration, fromNow, moment, nextTime, NOTHING, number, percent, plural, says } from "../words.js";
 import { Actions } from "./actions.js";
 import { worry } from "./overview.js";
 import { StreamBatches } from "./stream_batches.js";
@@ -38,8 +38,14 @@ export function Stream({ platform, streamKey, tab = false }) {
     if (location.state?.saved) navigate(location, { replace: true, state: null }); // shown once, not at each reload
   }, [location, navigate]);
   React.useEffect(() => setSeconds(refreshSeconds(answer.data, REFRESH_SECONDS)), [answer.data]);
+  const [failure, setFailure] = React.useState(null); // why what was asked for failed, as the message above says it
   const after = (result) => {
     setDone(result);
+    setFailure(null);
+    answer.reload();
+  };
+  const ended = (why) => {
+    setFailure(why);
     answer.reload();
   };
   const stream = answer.data;
@@ -52,15 +58,16 @@ export function Stream({ platform, streamKey, tab = false }) {
       crumbs: [h(Chakra.Text, { key: "platform", color: "fg.muted" }, platform), h("span", { key: "slash", "aria-hidden": true }, "/")],
       actions: stream ? [tab ? null : h(DagLink, { key: "dag", stream }), h(Actions, { key: "actions", card: stream, onDone: after })] : null,
     },
-    done ? h(Done, { key: done.run_id ?? done.what, result: done, path: at("streams", platform, streamKey), stream, onEnd: answer.reload, onClose: () => setDone(null) }) : null,
-    h(Answer, { answer }, (data) => h(Content, { stream: data, tab, onDone: after })),
+    done ? h(Done, { key: done.run_id ?? done.what, result: done, path: at("streams", platform, streamKey), stream, onEnd: ended, onClose: () => after(null) }) : null,
+    h(Answer, { answer }, (data) => h(Content, { stream: data, failure, onDone: after })),
   );
 }
 
 const DagLink = ({ stream }) =>
   h(Chakra.Button, { asChild: true, size: "sm", variant: "ghost" }, h(Router.Link, { to: paths.dag(stream.dag_id) }, "DAG"));
 
-function Content({ stream, tab, onDone }) {
+function Content({ stream, failure, onDone }) {
+  const above = failure ?? stream.problem;
   return h(
     "div",
     null,
@@ -69,11 +76,11 @@ function Content({ stream, tab, onDone }) {
     stream.problems.length ? null : h(WhyUnseen, { airflow: stream.airflow }),
     stream.problems.length
       ? h(Notice, { status: "error", title: "The config has problems" }, h(Problems, { problems: stream.problems }))
-      : stream.problem
+      : stream.problem && !says(stream.problem, failure)
         ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: worry(stream) })
         : null,
     stream.quality_warnings.length ? h(QualityWarning, { checks: stream.quality_warnings }) : null,
-    h(Tabbed, { stream, onDone }),
+    h(Tabbed, { stream, above, onDone }),
   );
 }
 
@@ -118,7 +125,8 @@ function Summary({ stream }) {
 /** A run that waits for its turn has no time yet. */
 const lastRun = ({ state, start, end }) => [state, (end ?? start) && fromNow(end ?? start)].filter(Boolean).join(", ");
 
-function Tabbed({ stream, onDone }) {
+/** `above` is what the page says already of why the stream fails. */
+function Tabbed({ stream, above, onDone }) {
   const [query, change] = useQuery();
   const here = TABS.some(([key]) => key === query.tab) ? query.tab : TABS[0][0];
   const [, , Shown] = TABS.find(([key]) => key === here);
@@ -128,7 +136,7 @@ function Tabbed({ stream, onDone }) {
     { value: here, size: "sm", variant: "line", onValueChange: ({ value }) => change({ tab: value }) },
     h(Chakra.Tabs.List, { "aria-label": "About the stream" }, triggers),
     TABS.map(([key]) =>
-      h(Chakra.Tabs.Content, { key, value: key, pt: 4 }, key === here ? h(Shown, { stream, onDone }) : null),
+      h(Chakra.Tabs.Content, { key, value: key, pt: 4 }, key === here ? h(Shown, { stream, above, onDone }) : null),
     ),
   );
 }

@@ -8,17 +8,17 @@ import { Answer, Nothing, PageLink } from "../parts/notice.js";
 import { Panel } from "../parts/page.js";
 import { State } from "../parts/state.js";
 import { DataTable } from "../parts/table.js";
-import { capital, duration, fromNow, moment, NOTHING, number, short } from "../words.js";
+import { capital, duration, fromNow, moment, NOTHING, number, says, short } from "../words.js";
 
 const LIMIT = 50;
 const REFRESH_SECONDS = 5;
 
-export function StreamBatches({ stream }) {
+export function StreamBatches({ stream, above }) {
   const path = withQuery(at("streams", stream.platform, stream.stream_key, "batches"), { limit: LIMIT });
   const answer = useAnswer(path, REFRESH_SECONDS);
   return h(Answer, { answer }, ({ batches }) =>
     batches.length
-      ? h("div", null, h(Charts, { batches }), h(List, { stream, batches }))
+      ? h("div", null, h(Charts, { batches }), h(List, { stream, above, batches }))
       : h(Nothing, { title: "No batch yet" }, "The first run will load all rows."),
   );
 }
@@ -51,7 +51,14 @@ function Charts({ batches }) {
   );
 }
 
-function List({ stream, batches }) {
+/** Why a batch failed, unless the page says it above. */
+function Why({ error, above }) {
+  if (!error) return "";
+  if (says(above, error)) return h(Chakra.Text, { as: "span", color: "fg.muted", title: error }, "See above");
+  return h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: error }, error);
+}
+
+function List({ stream, above, batches }) {
   const [open, setOpen] = React.useState(null);
   const shown = batches.find((batch) => batch.batch_id === open);
   const has = (key) => batches.some((batch) => batch[key]);
@@ -72,7 +79,7 @@ function List({ stream, batches }) {
     { title: "Rows", end: true, cell: (batch) => number(batch.total) },
     { title: "Strategy", cell: (batch) => (batch.strategy ? h(Chakra.Code, { variant: "subtle" }, batch.strategy) : NOTHING) },
     { title: "Run", cell: (batch) => (batch.run_id ? h(PageLink, { to: paths.run(stream.dag_id, batch.run_id) }, "Run") : NOTHING) },
-    has("error") && { title: "Error", cell: (batch) => (batch.error ? h(Chakra.Text, { color: "red.fg", whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.error }, batch.error) : "") },
+    has("error") && { title: "Error", cell: (batch) => h(Why, { error: batch.error, above }) },
     has("said") && { title: "Message of the source's server", cell: (batch) => (batch.said ? h(Chakra.Text, { whiteSpace: "normal", minW: "64", lineClamp: 3, title: batch.said }, batch.said) : "") },
   ].filter(Boolean);
   return h(

@@ -7,7 +7,7 @@ import { Notice, PageLink } from "./notice.js";
 const EVERY_SECONDS = 1.5;
 const WAITS = { queued: "It waits for its turn.", running: "It is running." };
 
-/** `result` is the API's answer to the action, `path` that of the stream; `onEnd` is called once the run has ended. */
+/** `result` is the API's answer to the action, `path` that of the stream; `onEnd` is called once the run has ended, with why it failed. */
 export function Done({ result, path, stream, onEnd, onClose }) {
   if (result.run_id && result.dag_id) return h(Followed, { result, path, stream, onEnd, onClose });
   const waits = result.parse && stream && stream.airflow.state !== "stored";
@@ -27,15 +27,17 @@ function Followed({ result, path, stream, onEnd, onClose }) {
   React.useEffect(() => {
     if (!ended) return;
     setOver(true);
-    onEnd();
+    onEnd(run.state === "failed" ? why(run) : null);
   }, [ended]);
   const link = h(PageLink, { to: own ? paths.run(result.dag_id, result.run_id) : `${paths.dag(run?.dag_id ?? result.dag_id)}/runs/${encodeURIComponent(run?.run_id ?? result.run_id)}` }, "See the run");
   if (run?.state === "failed") {
-    return h(Notice, { status: "error", title: `It failed: ${run.error?.what ?? run.error}`, onClose }, link);
+    return h(Notice, { status: "error", title: `It failed: ${why(run)}`, onClose }, link);
   }
   if (ended) return h(Notice, { status: "success", title: `It is done${moved(run)}`, onClose }, `${result.what}. `, link);
   return h(Notice, { status: "info", title: result.what, onClose }, `${WAITS[run?.state] ?? ""} `, link);
 }
+
+const why = ({ error }) => error?.what ?? error;
 
 const moved = ({ counts }) =>
   counts ? `: ${["inserted", "updated", "deleted"].map((kind) => `${number(counts[kind])} ${kind}`).join(", ")}` : "";

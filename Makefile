@@ -26,7 +26,7 @@ SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=t
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean site
 
 help:  ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -128,6 +128,9 @@ constraints: $(VENV)/dev  ## Pin the newest of everything
 
 docs: $(VENV)/dev  ## Write docs/reference anew, from the code and the schemas
 	$(BIN)/python -m tests.docs
+
+site: $(VENV)/dev  ## Build the documentation as a site into build/site, and check its links; needs no network
+	$(BIN)/python -m tests.docs.site
 
 image:  ## Build the merge-job image, with the version as its tag; BASE_IMAGE=... for another base, NETWORK=host without a bridge
 	$(CONTAINERS) build -f merge_jobs/Dockerfile $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \

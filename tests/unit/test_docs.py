@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.docs.site import CONFIG, sources
 from tests.unit.test_readme import ALL
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +79,16 @@ def test_each_page_is_reached_from_the_readme() -> None:
         targets = {(page.parent / link.partition("#")[0]).resolve() for page in new for link in links(page)}
         new = {target for target in targets if target.suffix == ".md" and target.exists()} - reached
     assert {place(page) for page in set(PAGES) - reached} == set()
+
+
+def pages_of(entries: list[Any]) -> Iterator[str]:
+    """Yield the pages in a part of the site's navigation."""
+    for entry in entries:
+        for value in entry.values():
+            yield from [value] if isinstance(value, str) else pages_of(value)
+
+
+def test_the_sites_navigation_names_each_page_once() -> None:
+    navigation = tomllib.loads(CONFIG.read_text("utf-8"))["project"]["nav"]
+    pages = [page for page in sources().values() if page.endswith(".md")]
+    assert sorted(pages_of(navigation)) == sorted(pages)

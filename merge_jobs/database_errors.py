@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 
 import psycopg2
@@ -39,6 +40,8 @@ TODO = {
     "58": "The server has trouble with its files: see its log",
     "42501": "Grant the right to the job's user",
 }
+SQLSTATE = re.compile("[0-9A-Z]{5}")
+NO_SQLSTATE = "XX000"  # an internal error, in place of what a server sends that is none
 # What libpq says when the process may not grow; the connection is then lost to it.
 OUT_OF_MEMORY = ("cannot allocate memory for", "out of memory")
 # 53200 of the table of locks, which the server's hint tells, in whatever language.
@@ -92,9 +95,9 @@ def in_words(error: Exception, where: str) -> StreamFactoryError:
 
 def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     """Return a database's error with its condition, and its primary message only if that contains no values."""
-    state = error.pgcode
-    if state is None:
+    if error.pgcode is None:
         return _lost(error, where)
+    state = sqlstate(error.pgcode)
     condition = _condition(state)
     message = error.diag.message_primary
     safe = state[:2] in SAFE_CLASSES and message and not of_session(state)
@@ -114,9 +117,9 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
 
 def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     """Return a producer's error in our words: its server may run anybody's code, so its text is data."""
-    state = error.pgcode
-    if state is None:
+    if error.pgcode is None:
         return _lost(error, where)
+    state = sqlstate(error.pgcode)
     known, message = database_failed(error, where), error.diag.message_primary or ""
     more = next((f": {words}" for sign, words in OUR_WORDS.items() if sign in message), "")
     failed = DatabaseFailed(
@@ -128,9 +131,17 @@ def source_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
 
 
 def source_connect_failed(failed: ConnectFailed) -> ConnectFailed:
-    """Return the error of connecting to a producer; the server's text is stored with the failed batch too."""
-    failed.said = printable(failed.private, MOST_SAID)
+    """Return the error of connecting to a producer; the server's text is stored with the failed batch too.
+
+    The driver's own text is not: it has the user, the host and the port.
+    """
+    failed.said = failed.from_server
     return failed
+
+
+def sqlstate(sent: str) -> str:
+    """Return what a server has sent as SQLSTATE, if it is one: a producer's server may send any text there."""
+    return sent if SQLSTATE.fullmatch(sent) else NO_SQLSTATE
 
 
 def _condition(state: str) -> str:
@@ -151,6 +162,7 @@ def connect_failed(error: psycopg2.OperationalError, where: str) -> ConnectFaile
     retryable = known.retryable if known else True
     failed = ConnectFailed(where, what, todo, retryable=retryable, sqlstate=None)
     failed.private = printable(reason, MOST_SAID)
+    failed.from_server = failed.private if "FATAL:" in first else None
     return failed
 
 

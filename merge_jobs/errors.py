@@ -66,6 +66,7 @@ class ConnectFailed(DatabaseFailed):
     """
 
     code = "DF5002"
+    from_server: str | None = None  # the server's own text, if it has answered
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,8 @@ class Middle:
 
 
 class PostgresMiddle(Middle):
+    without_tls = 0  # clients that have gone on without it
+
     def talk(self, client: socket.socket) -> None:
         while True:
             (length,) = struct.unpack("!I", _exactly(client, 4))
@@ -59,6 +61,7 @@ class PostgresMiddle(Middle):
             if struct.unpack("!I", request[:4])[0] not in (SSL_REQUEST, GSS_REQUEST):
                 break
             client.sendall(b"N")
+        self.without_tls += 1
         client.sendall(b"R" + struct.pack("!II", 8, 3))  # AuthenticationCleartextPassword
         self.heard += client.recv(4096)
 

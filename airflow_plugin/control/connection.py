@@ -22,6 +22,7 @@ from psycopg2 import errorcodes, sql
 from psycopg2.extensions import POLL_OK, POLL_READ, libpq_version
 from psycopg2.extensions import connection as Connection
 
+from airflow_plugin.control.bounded_times import bound_times
 from airflow_plugin.control.name_lookup import lookup
 from airflow_plugin.control.pinned_session import PINNED, PinnedCursor
 from config_schema.connect_wait import first_connections
@@ -66,6 +67,7 @@ def _connected(dsn: str, where: str, timeout: int) -> Connection:
     def opened(more: dict[str, Any]) -> Connection:
         options = {"connect_timeout": max(1, left), "application_name": "dagfactory", **named, **more}
         made: Connection = psycopg2.connect(dsn, cursor_factory=PinnedCursor, **options)
+        bound_times(made)
         return made
 
     try:
@@ -98,6 +100,7 @@ def open_within(dsn: str, where: str, *, seconds: float) -> Connection:
         connection: Connection = psycopg2.connect(dsn, **options)
         try:
             _wait(connection, until, late)
+            bound_times(connection)
         except BaseException:
             connection.close()
             raise

@@ -19,6 +19,9 @@ from config_schema.sql.statements import SqlFile
 
 STATEMENTS = SqlFile(__file__)
 NEWEST_BATCH = 2**31 - 1
+# Of the result of a run: characters of its error, and bytes of all of it; alone, and in a list of 500.
+ONE_RESULT = {"longest": 10_000, "bytes": 8_000_000}
+RESULT_IN_A_LIST = {"longest": 2_000, "bytes": 20_000}
 MOST_CONFIGS = 64 << 20  # bytes of all configs that are read of a platform; 1,500 are usual for one
 
 
@@ -131,9 +134,10 @@ def results(
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the result of each run (stream_key, run id) that a job has left one of.
 
-    Datasets are left out unless `whole` is set: lists show totals.
+    Datasets, and the end of a long error, are left out unless `whole` is set: lists show totals.
     """
     values = {"stream_keys": [key for key, _ in runs], "run_ids": [run_id for _, run_id in runs], "whole": whole}
+    values |= ONE_RESULT if whole else RESULT_IN_A_LIST
     # By themselves: an older job has made no such table.
     rows = session.run_if_created(STATEMENTS["results"], values)
     rows += session.run_if_readable(STATEMENTS["run_results"], values)

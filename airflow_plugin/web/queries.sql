@@ -81,15 +81,19 @@ WHERE number = 1 OR size <= 300000
 ORDER BY batch_id DESC
 
 -- name: run_results
--- What each of some runs did, or why it failed; of runs of an older job nothing.
-SELECT key, run_id, result_json - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
-FROM {run_results}
+-- What each of some runs did, or why it failed; of runs of an older job nothing. A result may be any JSON of any length:
+-- lists get the beginning of its error, and one that is none, or is too long, is left out.
+SELECT key, run_id, shown.result
+FROM {run_results} run
+CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(run.result_json) = 'object' THEN
+    run.result_json - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
+    || jsonb_build_object('error', left(run.result_json ->> 'error', %(longest)s)) END) shown (result)
 WHERE (key, run_id) IN (SELECT * FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]))
+    AND octet_length(shown.result::text) <= %(bytes)s
 
 -- name: results
 -- The same of batches, also of an older job; the counter has the newest word on a stream's last run.
-SELECT wanted.key, wanted.run_id, coalesce(seen.last_result_json, batch.result_json)
-    - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
+SELECT wanted.key, wanted.run_id, shown.result
 FROM unnest(%(stream_keys)s::text[], %(run_ids)s::text[]) AS wanted (key, run_id)
 LEFT JOIN {counter} seen ON seen.key = wanted.key AND seen.last_run_id = wanted.run_id
 LEFT JOIN LATERAL (
@@ -97,6 +101,11 @@ LEFT JOIN LATERAL (
     WHERE m.key = wanted.key AND m.run_id = wanted.run_id AND m.batch_status = 'committed'
     ORDER BY m.batch_id DESC LIMIT 1
 ) batch ON true
+CROSS JOIN LATERAL (SELECT coalesce(seen.last_result_json, batch.result_json)) stored (result)
+CROSS JOIN LATERAL (SELECT CASE WHEN jsonb_typeof(stored.result) = 'object' THEN
+    stored.result - CASE WHEN %(whole)s THEN '' ELSE 'datasets' END
+    || jsonb_build_object('error', left(stored.result ->> 'error', %(longest)s)) END) shown (result)
+WHERE octet_length(shown.result::text) <= %(bytes)s
 
 -- name: batch_errors
 -- Why the last batch of each of some runs failed: of runs of an older job nothing else says it.

@@ -2,7 +2,7 @@
 
 -- name: failed_runs
 -- Of each stream with results: the runs that failed since the last one that succeeded, newest first; of a stream that
--- has failed for long the newest thousand.
+-- has failed for long the newest thousand. A result may be any JSON: one that cannot be read hides no other.
 WITH RECURSIVE keys (key) AS (
     (SELECT key FROM {run_results} ORDER BY key LIMIT 1)
     UNION ALL
@@ -10,7 +10,7 @@ WITH RECURSIVE keys (key) AS (
     FROM keys k WHERE k.key IS NOT NULL
 )
 SELECT k.key::text, failed.count, failed.since, failed.at, left(failed.last ->> 'error', 10000),
-    (failed.last ->> 'retryable')::boolean
+    (failed.last -> 'retryable') = 'true'::jsonb
 FROM keys k
 LEFT JOIN {counter} seen ON seen.key = k.key
 CROSS JOIN LATERAL (

@@ -6,6 +6,7 @@ A session with a database of ours checks the owners of the tables that a stateme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +20,12 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from config_schema.sql.known_tables import KnownTables
 from merge_jobs.errors import PoolingRefused, SettingRefused
-from merge_jobs.sql import composed
+from merge_jobs.sql import composed, statement
 
 # The minor release of each major version that brought restrict_nonsystem_relation_kind.
 RESTRICTED_SINCE = {12: 20, 13: 16, 14: 13, 15: 8, 16: 4}
 SEPARATOR = sql.SQL(";\n")
+VERIFIED_SETTINGS = frozenset(re.findall(r"\('(\w+)', '", statement("session.verify").text))
 
 
 class SessionSide(Enum):
@@ -142,14 +144,21 @@ class Session(extensions.connection):
         wrong, backend, began, _ = row
         if wrong:
             self.rollback()
-            is_ours = self._side is SessionSide.OURS
-            # A function of a producer's can write a row's value into a setting: its text stays out of logs.
-            raise SettingRefused(self.where, [f"{name} is {value}" if is_ours else name for name, value in wrong])
+            raise SettingRefused(self.where, self._in_words(wrong))
         if self.locked_to not in (None, backend):
             self.rollback()
             raise self._gone(f"the server process under the session has changed, from {self.locked_to} to {backend}")
         self.verified = Verified(backend, began)
         return self.verified
+
+    def _in_words(self, wrong: Sequence[Sequence[str]]) -> list[str]:
+        """Return settings and their values; of a producer's server the names that we have asked for, and no values.
+
+        A function of a producer's can write a row's value into a setting, and its server can answer anything.
+        """
+        if self._side is SessionSide.OURS:
+            return [f"{name} is {value}" for name, value in wrong]
+        return sorted({name for name, *_ in wrong} & VERIFIED_SETTINGS) or ["of which the server gives no names"]
 
     def commit(self) -> None:
         """Commit the transaction."""

@@ -122,17 +122,21 @@ def _place(store: StoreFlags) -> ConnectionInfo:
 def platform_store(model: ModelFlags, store: StoreFlags, platform: str) -> ConnectionInfo:
     """Return the merge store of a platform, which may have left the model if the flags give everything.
 
-    Raises StreamFactoryError.
+    Of a folder the model is read all the same, as its `tls` counts too. Raises StreamFactoryError.
     """
+    given: Database | None = None
     if store.host is not None and store.database is not None and store.credential is not None:
-        return store_place(store, Database(store.host, store.database, store.credential))
+        given = Database(store.host, store.database, store.credential)
+        if model.folder is None:
+            return store_place(store, given)
     ecosystem, _ = model_of(model, store, platform)
     try:
-        found = ecosystem.platform(platform)
+        return store_place(store, ecosystem.platform(platform).merge_store)
     except KeyError:
+        if given is not None:
+            return store_place(store, given)
         known = [one.name for one in ecosystem.platforms]
         raise UnknownName("--platform", "platform", platform, known, "the model") from None
-    return store_place(store, found.merge_store)
 
 
 def store_place(flags: StoreFlags, modelled: Database) -> ConnectionInfo:

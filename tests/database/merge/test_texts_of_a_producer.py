@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +20,7 @@ from merge_jobs.database.connections import place_of
 from merge_jobs.database_errors import MOST_SAID
 from merge_jobs.errors import SettingRefused, SourceMismatch
 from merge_jobs.sources.postgres.source import PostgresSource
+from tests.altering_relay import Alter, AlteringRelay
 from tests.database.conftest import result_of
 
 LIVE = Milestoning.LIVE
@@ -76,6 +82,70 @@ def test_what_a_server_says_at_connecting_is_not_in_the_log(merging):
     with pytest.raises(Exception, match=r"source .*: wrong user name or password") as caught:
         case.run(LIVE)
     assert "FATAL" not in str(caught.value)
+    assert said_of(case).startswith("password authentication failed")
+
+
+def test_what_the_driver_says_at_connecting_names_a_server_and_is_nowhere(merging):
+    case = merging("CREATE TABLE t (id int PRIMARY KEY)")
+    case.source = replace(case.source, server=Elsewhere(case.source.server, 1))
+    with pytest.raises(Exception, match="nobody listens there") as caught:
+        case.run(LIVE)
+    assert "127.0.0.1" not in str(caught.value)
+    assert said_of(case) is None
+
+
+def said_of(case) -> str | None:
+    """What stands with the failed batch for users who may see data."""
+    return case.query("SELECT state ->> 'said' FROM yellowlive_batch_metrics")[0][0]
+
+
+@dataclass
+class Elsewhere:
+    """A server whose address is another one."""
+
+    server: Any
+    port: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.server, name)
+
+
+@contextmanager
+def altered(case, alter: Alter) -> Iterator[None]:
+    """Let the producer's server be a stranger's program, which alters what the real one answers."""
+    relay = AlteringRelay(case.source.server.port, alter)
+    case.source = replace(case.source, server=Elsewhere(case.source.server, relay.port))
+    try:
+        yield
+    finally:
+        relay.close()
+
+
+def other_sqlstate(kind: bytes, body: bytes) -> bytes:
+    return body.replace(b"CP0001\0", b"C28" + (SECRET + FORGED).encode() + b"\0") if kind == b"E" else body
+
+
+def names_of_settings(kind: bytes, body: bytes) -> bytes:
+    """Name settings that are not as they have to be: the first of four columns of the row that says so is NULL."""
+    if kind != b"D" or not body.startswith(b"\0\4\xff\xff\xff\xff"):
+        return body
+    settings = json.dumps([[SECRET + FORGED, "x"]]).encode()
+    return body[:2] + struct.pack("!i", len(settings)) + settings + body[6:]
+
+
+@pytest.mark.parametrize(
+    ("alter", "what"),
+    [(other_sqlstate, r"internal_error \(SQLSTATE XX000\)"), (names_of_settings, "of which the server gives no names")],
+)
+def test_a_server_s_text_in_the_place_of_a_code_or_of_a_name_is_in_no_log(merging, tmp_path, alter, what):
+    case = failing(merging, "P0001")
+    with altered(case, alter):
+        child = case.start_child(LIVE, tmp_path, "run-1")
+        out, err = child.communicate(timeout=60)
+    result = result_of(out)
+    assert re.search(what, result.error)
+    assert SECRET not in out + err + case.query("SELECT error FROM yellowlive_batch_metrics")[0][0]
+    assert "[[[[" not in out + err
 
 
 def test_names_of_tables_and_columns_begin_no_line_of_the_log(merging, tmp_path):

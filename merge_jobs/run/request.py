@@ -14,6 +14,7 @@ import psycopg2
 
 from config_schema import names
 from config_schema.errors import StreamFactoryError, ValueWrong
+from config_schema.printable import printable
 from config_schema.result import MergeResult, ResultCode, result_lines, termination_message
 from merge_jobs.database.connections import place_of
 from merge_jobs.database_errors import database_failed
@@ -39,6 +40,7 @@ from merge_jobs.stream import Tables, stream_of, tables_key, with_tables
 log = logging.getLogger(__name__)
 
 LONGEST_RUN_ID = 1000
+LONGEST_ERROR = 10_000  # characters of a result's: a model may have any number of problems
 KEEP_SECONDS = 2.0  # for the merge store to write a failure down
 KEPT = "kept"
 DEFAULT_TERMINATION_MESSAGE = "/dev/termination-log"
@@ -73,7 +75,7 @@ def perform(request: Request) -> MergeResult:
             return run.perform()
     except StreamFactoryError as error:
         log.error("%s", error)
-        text, retryable = str(error), error.retryable
+        text, retryable = printable(str(error), LONGEST_ERROR), error.retryable
     except Exception as error:
         # Frames only: the text of an error may hold a row's values, or a database's DETAIL.
         sys.stderr.writelines(["Traceback (most recent call last):\n", *traceback.format_tb(error.__traceback__)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -56,3 +57,16 @@ def test_text_without_a_time_is_taken_as_it_is(module):
     position = module.LogPosition()
     assert taken(position, ["unable to retrieve container logs"]) == ["unable to retrieve container logs"]
     assert taken(position, [line(1, "")]) == [""]
+
+
+def test_long_lines_are_not_kept(module):
+    """A line may have a megabyte, and a thousand of them are known again."""
+    position = module.LogPosition()
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            position.take(line(number, "x" * (1 << 20)))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1 << 20

@@ -58,7 +58,8 @@ def _as_it_was(world, monkeypatch, tmp_path) -> Iterator[None]:
     world.store.run(
         world.store.owner,
         f"DELETE FROM {RESULTS} WHERE run_id = 'hostile'; DELETE FROM {ALERTS};"
-        f"DELETE FROM {HISTORY} WHERE changed_by = 'hostile'; UPDATE {STREAMS} SET created_at = now(), updated_at = now()",
+        f"DELETE FROM {HISTORY} WHERE changed_by = 'hostile';"
+        f"UPDATE {STREAMS} SET created_at = now(), updated_at = now()",
     )
 
 

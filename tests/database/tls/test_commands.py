@@ -46,9 +46,9 @@ def run(folder: Path, port: int, *command: str) -> str:
     (folder / "dsg_platform_mapping.json").write_text("[]")
     secrets = {f"{secret}_{key}": WORD for secret in ("POSTGRES", "PRODUCER") for key in ("USERNAME", "PASSWORD")}
     address = ("--postgres-host=127.0.0.1", f"--postgres-port={port}", "--postgres-database=d")
+    flags = (f"--model={folder}", *address, "--postgres-credential=postgres", "--connect-wait=0")
     done = subprocess.run(
-        [sys.executable, "-m", "merge_jobs", *command, "--platform=YellowLive", f"--model={folder}", *address]
-        + ["--postgres-credential=postgres", "--connect-wait=0"],
+        [sys.executable, "-m", "merge_jobs", *command, "--platform=YellowLive", *flags],
         env={"PATH": os.environ["PATH"], **secrets},
         capture_output=True,
         text=True,

@@ -7,7 +7,6 @@ all rows. The bounds leave room for sums, of a time and a clock that is ahead, f
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from psycopg2 import DataError, extensions
 
@@ -19,13 +18,14 @@ def bound_times(connection: extensions.connection) -> None:
     extensions.register_type(_BOUNDED, connection)
 
 
-def _bounded(text: str | None, cursor: Any) -> datetime | None:
+def _bounded(text: str | bytes | None, cursor: extensions.cursor) -> datetime | None:
     if text is None:
         return None
     try:
-        return min(max(extensions.PYDATETIMETZ(text, cursor), EARLIEST), LATEST)  # type: ignore[attr-defined]
+        found: datetime = extensions.PYDATETIMETZ(text, cursor)
+        return min(max(found, EARLIEST), LATEST)
     except (ValueError, OverflowError, DataError):
-        return EARLIEST if text.endswith("BC") else LATEST
+        return EARLIEST if str(text).endswith("BC") else LATEST
 
 
-_BOUNDED = extensions.new_type(extensions.PYDATETIMETZ.values, "BOUNDED_TIME", _bounded)  # type: ignore[attr-defined]
+_BOUNDED = extensions.new_type(extensions.PYDATETIMETZ.values, "BOUNDED_TIME", _bounded)

@@ -254,6 +254,16 @@ def stream_alerts_table(platform: str) -> str:
     return shortened(f"{platform}_stream_alerts")
 
 
+def source_checks_table(platform: str) -> str:
+    """Return the name of the table with what was found when the source of each stream was looked at last."""
+    return shortened(f"{platform}_source_checks")
+
+
+def source_errors_index(platform: str) -> str:
+    """Return the name of the index by which the streams are found whose source cannot be read."""
+    return shortened(f"{platform}_source_checks_errors")
+
+
 def schema_version_table(platform: str) -> str:
     """Return the name of the table that says which migrations a platform's tables have."""
     return shortened(f"{platform}_schema_version")
@@ -275,6 +285,7 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         row_maps_table(platform),
         run_results_table(platform),
         progress_table(platform),
+        source_checks_table(platform),
         schema_version_table(platform),
     )
 

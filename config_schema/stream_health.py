@@ -16,7 +16,7 @@ class HealthState(Enum):
 
     OK = "ok"
     LATE = "late"  # its data is older than its `latency_seconds`
-    FAILING = "failing"  # a failure that no retry helps, or several failed runs in a row
+    FAILING = "failing"  # a failure that no retry helps, several failed runs in a row, or a source that stops batches
     SET_ASIDE = "set_aside"  # its row is quarantined
     NEVER_SUCCEEDED = "never_succeeded"  # runs have failed, and none has ever succeeded
     NEVER_RUN = "never_run"
@@ -62,6 +62,14 @@ class FailedRuns:
 
 
 @dataclass(frozen=True)
+class SourceError:
+    """What stops a stream's batches by a look at its source at that time."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True)
 class StreamReading:
     """What was read of a stream. All times are by the merge store's clock.
 
@@ -77,6 +85,7 @@ class StreamReading:
     failed: FailedRuns | None = None
     has_run: bool = False
     unread: str = ""
+    source_error: SourceError | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ class Late:
 class Verdict:
     """How a stream is: its state is the worst of what is wrong. The rest says what else is, also beside a worse thing.
 
-    `failed` is set where runs fail so that somebody has to look; `unread` is what could not be read.
+    `failed` is set where runs fail so that somebody has to look; `unread` is what could not be read. `source_error` is
+    set where a look at the source, younger than the last success, says that the next batch fails.
     """
 
     state: HealthState
@@ -100,6 +110,7 @@ class Verdict:
     late: Late | None = None
     unread: str = ""
     fresh_at: datetime | None = None
+    source_error: SourceError | None = None
 
     @property
     def what(self) -> str:
@@ -107,6 +118,8 @@ class Verdict:
         match self.state:
             case HealthState.FAILING | HealthState.NEVER_SUCCEEDED if self.failed is not None:
                 return failure(self.failed, self.fresh_at)
+            case HealthState.FAILING if self.source_error is not None:
+                return source_in_words(self.source_error)
             case HealthState.LATE if self.late is not None:
                 return lateness_in_words(self.late)
             case HealthState.SET_ASIDE:
@@ -126,7 +139,8 @@ def judge(reading: StreamReading, now: datetime, failing_after: int = FAILING_AF
     if failed is not None and reading.fresh_at is not None and not is_failing(failed, failing_after):
         failed = None  # the next run may well succeed
     lateness = late(reading.latency_seconds, reading.fresh_at, reading.row_changed, now)
-    found = Verdict(HealthState.OK, failed, lateness, reading.unread, reading.fresh_at)
+    source = _not_disproved(reading.source_error, reading.fresh_at)
+    found = Verdict(HealthState.OK, failed, lateness, reading.unread, reading.fresh_at, source)
     return replace(found, state=_worst(reading, found, failing_after))
 
 
@@ -135,6 +149,8 @@ def _worst(reading: StreamReading, found: Verdict, failing_after: int) -> Health
         return HealthState.SET_ASIDE
     if found.failed is not None and is_failing(found.failed, failing_after):
         return HealthState.FAILING
+    if found.source_error is not None:
+        return HealthState.FAILING
     if found.late is not None:
         return HealthState.LATE
     if found.failed is not None:
@@ -142,6 +158,11 @@ def _worst(reading: StreamReading, found: Verdict, failing_after: int) -> Health
     if reading.unread:
         return HealthState.UNKNOWN
     return HealthState.OK if reading.fresh_at is not None or reading.has_run else HealthState.NEVER_RUN
+
+
+def _not_disproved(error: SourceError | None, fresh_at: datetime | None) -> SourceError | None:
+    """Return the error unless a batch has succeeded since the source was looked at."""
+    return None if error is None or (fresh_at is not None and fresh_at >= error.at) else error
 
 
 def is_failing(failed: FailedRuns, failing_after: int) -> bool:
@@ -157,6 +178,11 @@ def failure(failed: FailedRuns, fresh_at: datetime | None) -> str:
     why = f": {failed.error}" if failed.error else ""
     helps = " (No retry can help)" if failed.retryable is False else ""
     return f"{runs}{since}{never}{why}{helps}"
+
+
+def source_in_words(error: SourceError) -> str:
+    """Return what stops the next batch, and when that was seen."""
+    return f"its source was looked at {in_utc(error.at)}, and a batch would fail: {error.what}"
 
 
 def late(

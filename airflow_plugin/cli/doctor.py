@@ -29,6 +29,9 @@ MergeStores = Annotated[
     bool,
     typer.Option("--merge-stores", help="Only the merge stores of the model's platforms: reached, whole, writable."),
 ]
+Producers = Annotated[
+    bool, typer.Option("--producers", help="Only the sources of streams, as jobs have looked at them.")
+]
 
 
 def doctor(
@@ -36,23 +39,29 @@ def doctor(
     platform: Platforms = None,
     dags: Dags = None,
     merge_stores: MergeStores = False,
+    producers: Producers = False,
     as_json: Json = False,
 ) -> None:
     """Check all that the factory needs, change nothing, and say what to do about each problem.
 
     It looks at versions, settings files, factory files, last-good files, merge stores with their tables and rights, and
     the streams: rows quarantined or gone, data that is late. Platforms are those with a settings file here, and those
-    of the model. With --merge-stores it needs only the model, no Airflow and no settings file.
+    of the model. With --merge-stores it needs only the model, no Airflow and no settings file. With --producers it says
+    what was found when the source of each stream was looked at, and when that was.
 
     Example: dagfactory doctor --platform YellowLive
+
+    Example: dagfactory doctor --producers
 
     Example: dagfactory doctor --merge-stores --model model/
 
     Exit codes: 0 there may be warnings, 1 there are errors.
     """
-    from airflow_plugin.doctor.examine import examine, examine_merge_stores
+    from airflow_plugin.doctor.examine import examine, examine_merge_stores, examine_producers
 
-    if merge_stores:
+    if producers:
+        _print(examine_producers(platform or ()), as_json)
+    elif merge_stores:
         _print(examine_merge_stores(model or Path(), platform or ()), as_json)
     else:
         _print(examine(model, platform or (), dags), as_json)

@@ -39,6 +39,17 @@ def diff(context: typer.Context) -> None:
 
 
 @runs.command(context_settings=PASSED_THROUGH)
+def check_source(context: typer.Context) -> None:
+    """Look at a stream's source: reach, login, tables, columns, types, rights; read no row.
+
+    Example: dagfactory runs check-source --platform YellowLive --store Store1 --model ./model
+
+    Exit codes: 0 a batch can read it, 3 something stops a batch, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("check-source", handed_on=context.args, called_as="dagfactory runs check-source")
+
+
+@runs.command(context_settings=PASSED_THROUGH)
 def reset(context: typer.Context) -> None:
     """Take the open batch of a stream back to its start.
 

@@ -33,6 +33,7 @@ TABLES = {
     "row_maps": names.row_maps_table,
     "run_results": names.run_results_table,
     "progress": names.progress_table,
+    "source_checks": names.source_checks_table,
 }
 NO_VALUES: Mapping[str, Any] = {}
 

@@ -14,6 +14,7 @@ from airflow_plugin.doctor.factory_files import (
 )
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.merge_store import merge_store_findings
+from airflow_plugin.doctor.producers import producer_findings
 from airflow_plugin.doctor.settings_files import SETTINGS_FILE_IS_THERE, settings_findings
 from airflow_plugin.doctor.snapshots import snapshot_findings
 from airflow_plugin.doctor.tls import platform_tls_findings
@@ -34,6 +35,22 @@ def examine(model_folder: Path | None, platforms: Sequence[str] = (), dags: Path
     """
     with quiet_airflow(as_server=True):
         return list(_all(model_folder, platforms, dags))
+
+
+def examine_producers(platforms: Sequence[str] = ()) -> list[Finding]:
+    """Return what jobs have found at the sources of streams, of the named platforms or of all with a settings file.
+
+    Raises StreamFactoryError for an unknown name.
+    """
+    known = platforms_with_settings()
+    chosen = [names.meant_platform(name, known) for name in platforms] or known
+    found: list[Finding] = []
+    for name in chosen:
+        if name not in known:
+            raise UnknownName("--platform", "platform", name, known)
+        settings, of_file = settings_findings(name, None)
+        found += producer_findings(settings) if settings is not None else of_file
+    return found
 
 
 def examine_merge_stores(model_folder: Path, platforms: Sequence[str] = ()) -> list[Finding]:

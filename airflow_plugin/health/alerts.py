@@ -19,7 +19,7 @@ from airflow_plugin.operators.notifier import Notifier, why_not_notified
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
 from config_schema.errors import StreamFactoryError
 from config_schema.result import DatasetCheck
-from config_schema.stream_health import HealthState, Verdict, failure
+from config_schema.stream_health import HealthState, Verdict, failure, source_in_words
 
 AGAIN = timedelta(days=1)  # after which people hear once more of a stream that goes on failing
 SHOWN = 20  # streams in a message
@@ -60,8 +60,8 @@ def _of_stream(
     key: str, verdict: Verdict, warnings: Sequence[DatasetCheck], before: SentAlert | None, now: datetime
 ) -> Iterator[Alert]:
     was_failing = before is not None and before.state == AlertState.FAILING.value
-    if verdict.failed is not None:
-        why = failure(verdict.failed, verdict.fresh_at)[:SAID]
+    if verdict.failed is not None or verdict.source_error is not None:
+        why = _why(verdict)[:SAID]
         if not was_failing:
             yield Alert(key, f"is failing: {why}", AlertState.FAILING)
         elif before is not None and now - before.at >= AGAIN:
@@ -77,6 +77,12 @@ def _of_stream(
         yield Alert(key, f"has {quality_warning(warnings)}"[:SAID], state)
     elif before is not None and not was_failing and not warnings:
         yield Alert(key, "", None)
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.failed is None:
+        return "" if verdict.source_error is None else source_in_words(verdict.source_error)
+    return failure(verdict.failed, verdict.fresh_at)
 
 
 def send_alerts(settings: PlatformSettings, health: Health) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from psycopg2 import errorcodes
@@ -12,9 +13,10 @@ from psycopg2 import errorcodes
 from airflow_plugin.control.batch_table import BatchTables, LastLook
 from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import control_session
+from airflow_plugin.control.source_checks import SourceChecks
 from airflow_plugin.control.stream_table import StreamRow, StreamTable
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
-from config_schema.stream_health import FailedRuns
+from config_schema.stream_health import FailedRuns, SourceError
 
 STATEMENT_SECONDS = 30
 
@@ -23,6 +25,7 @@ class Stored(NamedTuple):
     """What the merge store says: all rows, the streams that left without having been retired, and the last looks.
 
     `now` is the time by its clock. `unread` is what it did not let this login read, so that nobody knows it.
+    `source_errors` are of streams whose source was looked at, and stops batches.
     """
 
     rows: list[StreamRow]
@@ -30,6 +33,7 @@ class Stored(NamedTuple):
     looks: Mapping[str, LastLook]
     now: datetime | None = None
     unread: str = ""
+    source_errors: Mapping[str, SourceError] = MappingProxyType({})
 
     def look(self, key: str) -> LastLook:
         """Return the last look at a stream; an empty one if it was never looked at."""
@@ -50,7 +54,8 @@ def read_stored(settings: PlatformSettings, dsn: tuple[str, str] | None = None) 
         keys = [row.stream_key for row in rows if row.status != "retired"]
         found = Stored(rows, table.gone_streams(), batches.last_looks(keys), batches.clock())
         failed, unread = failed_runs(batches)
-    return found._replace(looks=with_failed_runs(found.looks, failed), unread=unread)
+        errors = SourceChecks(session).errors()
+    return found._replace(looks=with_failed_runs(found.looks, failed), unread=unread, source_errors=errors)
 
 
 def failed_runs(batches: BatchTables) -> tuple[Mapping[str, FailedRuns], str]:

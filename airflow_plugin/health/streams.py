@@ -31,12 +31,14 @@ from config_schema.stream_health import (
     failure,
     judge,
     lateness_in_words,
+    source_in_words,
 )
 
 SNAPSHOT_IS_RENEWED = Rule("DF2601", "The dag-processor of this machine has seen the stream table recently.")
 ROW_GONE_BY_HISTORY = Rule("DF2602", "The row of a stream stays in the table until its history says retired.")
 DATA_IS_FRESH = Rule("DF2603", "A stream's data is not older than its `latency_seconds`.")
 RUNS_SUCCEED = Rule("DF2605", "The runs of a stream succeed.")
+SOURCE_IS_READABLE = Rule("DF2607", "The source of a stream can be read as the model says, by the last look at it.")
 STREAM_IS_JUDGED = Rule("DF2606", "All that a stream is judged by can be read.")
 
 NAMED_CHECKS = 5  # in a line about a stream
@@ -194,6 +196,7 @@ def _verdicts(
             failed=look.failed,
             has_run=look.has_run,
             unread=stored.unread,
+            source_error=stored.source_errors.get(key),
         )
         verdicts[key] = judge(reading, now, settings.failing_after_runs)
     return verdicts
@@ -235,6 +238,9 @@ def _problems(settings: PlatformSettings, key: str, found: Verdict, look: LastLo
     if found.failed is not None:
         todo = f"Correct that, then trigger {dag_id}"
         yield StreamProblem(key, RUNS_SUCCEED.problem(where, "", failure(found.failed, look.at), todo))
+    if found.source_error is not None:
+        todo = f"Correct that, then test the connection again, or trigger {dag_id}"
+        yield StreamProblem(key, SOURCE_IS_READABLE.problem(where, "", source_in_words(found.source_error), todo))
     if found.late is not None:
         what = lateness_in_words(found.late)
         if look.open_batch is not None:

@@ -11,6 +11,18 @@ RESCHEDULE_TASK = "reschedule_immediately"
 WAIT_TASK = "wait_for_trigger"
 
 
+# Options of a merge that say which source it reads, by which login, and where what is found is recorded.
+OF_SOURCE = frozenset(
+    [
+        *("--platform", "--store", "--dataset", "--datasets", "--tables"),
+        *("--git-repo-url", "--git-repo-branch", "--git-credential"),
+        *("--postgres-host", "--postgres-port", "--postgres-database", "--postgres-schema", "--postgres-credential"),
+        *("--postgres-tls", "--postgres-tls-ca", "--least-tls", "--connect-wait"),
+        *("--source-credential", "--source-hosts"),
+    ]
+)
+
+
 @dataclass(frozen=True)
 class SecretVariable:
     """An environment variable of the job, and the secret's key in it; never the value."""
@@ -71,6 +83,11 @@ class MergeJob:
     def run_arguments(self, run_id: str) -> list[str]:
         """Return the command line for a run."""
         return [*self.arguments, f"--run-id={run_id}"]
+
+    def check_source_arguments(self) -> list[str]:
+        """Return the command line that looks at the source which the merge reads."""
+        shared = [one for one in self.arguments if one.partition("=")[0] in OF_SOURCE]
+        return ["check-source", *shared, "--exit-zero"]
 
     def __str__(self) -> str:
         return f"{self.platform} {self.stream_key}"

@@ -34,6 +34,7 @@ class Action(Enum):
     RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
     ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
     TRUST = "trust"  # version diff is on again where an audit has put it off
+    CHECK_SOURCE = "check_source"  # the stream's source is looked at: reach, login, tables, columns, types, rights
     RECONCILE_VIEWS = "reconcile_views"  # consumers' views, roles and rights are brought to the model
 
     @property

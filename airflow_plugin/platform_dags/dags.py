@@ -37,8 +37,8 @@ OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a
 
     {{"action": "reset_batch", "stream_key": "Store1", "by": "your name"}}
 
-Actions: `reset_batch`, `allow_deletes` and `trust` of a stream of `{}`; `reconcile_views`, which also comes by itself
-when a merge has changed what consumers' views are made of."""
+Actions: `reset_batch`, `allow_deletes`, `trust` and `check_source` of a stream of `{}`; `reconcile_views`, which also
+comes by itself when a merge has changed what consumers' views are made of."""
 INFRASTRUCTURE_DOC = """Brings platform `{}` to the model of its branch in git, with all that stands beside its streams.
 
 A sync that is refused says why and leaves the old rows running. Rights are applied and metrics collected even then."""

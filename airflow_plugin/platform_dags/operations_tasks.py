@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from airflow_plugin.airflow_versions import AirflowFailException, DagRunTriggerException
+from airflow_plugin.jobs.merge_job import PodPlace
 from airflow_plugin.jobs.operations import (
     ALLOW_DELETES,
     BY,
@@ -15,7 +16,7 @@ from airflow_plugin.jobs.operations import (
     operation,
     run_id_with_deletes,
 )
-from airflow_plugin.jobs.platform_job import PlatformJob
+from airflow_plugin.jobs.platform_job import MERGE_JOB, PlatformJob
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
@@ -26,6 +27,8 @@ from config_schema.errors import ProblemsFound, StreamFactoryError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+# Which status a stream must have, for actions that its row decides about.
+STATUSES_FOR = {Action.ALLOW_DELETES: ("active",), Action.CHECK_SOURCE: ("active", "paused")}
 CHECK_REQUEST, PERFORM = "check_request", "perform"
 BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what views are made of")
 
@@ -54,7 +57,8 @@ class CheckRequest(OfPlatform):
         table = names.stream_table(names.platform_name(self.platform))
         if not rows:
             raise StreamMissing(table, asked.stream_key)
-        if asked.action is Action.ALLOW_DELETES and rows[0].status != "active":
+        wanted = STATUSES_FOR.get(asked.action, (rows[0].status,))
+        if rows[0].status not in wanted:
             raise StreamNotActive(table, asked.stream_key, rows[0].status)
 
 
@@ -66,6 +70,11 @@ class Perform(PlatformTask):
         asked = requested_operation(context)
         if asked.action is Action.ALLOW_DELETES:
             raise _run_with_deletes(self.job.platform_name, asked, context["run_id"])
+        if asked.action is Action.CHECK_SOURCE:
+            with failure_kept(context), raise_as_airflow(str(self.job)):
+                job, self.place = source_job(str(asked.stream_key), self.job)
+            self.run_job(job, context)
+            return
         self.run_job(job_for(asked, self.job), context)
 
 
@@ -85,6 +94,25 @@ def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
+def source_job(key: str, job: PlatformJob) -> tuple[PlatformJob, PodPlace | None]:
+    """Return the job that looks at a stream's source, and its pod: where the stream's merge runs, with its secrets.
+
+    Raises ProblemsFound for a row that the settings do not admit, and what else reading it raises.
+    """
+    from airflow_plugin.rows.evaluation import plan_of, row_place
+    from airflow_plugin.rows.last_good import Row
+    from airflow_plugin.rows.reading import read_rows
+    from airflow_plugin.settings import platform_settings
+
+    settings, where = platform_settings(job.platform), row_place(job.platform_name, key)
+    rows = read_rows(settings, [key])
+    if not rows:
+        raise StreamMissing(names.stream_table(job.platform_name), key)
+    plan = plan_of(key, Row(rows[0].status, rows[0].config_json), settings, where)
+    arguments = tuple(plan.job.check_source_arguments())
+    return replace(job, program=MERGE_JOB, arguments=arguments, secrets=plan.job.secrets), plan.pod
+
+
 def _command(asked: Operation) -> list[str]:
     store, _, dataset = (asked.stream_key or "").partition("#")
     of_stream = [f"--store={store}", f"--by={asked.by}", *([f"--reason={asked.reason}"] if asked.reason else [])]
@@ -95,8 +123,8 @@ def _command(asked: Operation) -> list[str]:
             return ["trust", *of_stream, *_dataset(asked.dataset or dataset)]
         case Action.RECONCILE_VIEWS:
             return ["views", "reconcile"]
-        case Action.ALLOW_DELETES:
-            raise ValueError("that is a run of the stream, no job of the platform")
+        case Action.ALLOW_DELETES | Action.CHECK_SOURCE:
+            raise ValueError("that is made of the stream's row, no job of the platform")
     assert_never(asked.action)
 
 

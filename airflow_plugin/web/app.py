@@ -17,6 +17,7 @@ from airflow_plugin.web import (
     routes_new,
     routes_runs,
     routes_seen,
+    routes_source,
     routes_stream,
 )
 from airflow_plugin.web.auth_middleware import Gate
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     routes_lists.router,
     routes_new.router,
     routes_stream.router,
+    routes_source.router,
     routes_change.router,
     routes_actions.router,
     routes_check.router,

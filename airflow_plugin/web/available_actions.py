@@ -17,11 +17,14 @@ from config_schema import names
 def available_actions(settings: PlatformSettings, stream: StreamFacts, dag: DagFacts | None) -> list[str]:
     """Return the actions by their words in the API. Raises StreamFactoryError."""
     found = [word for word, (before, _) in STATUS_CHANGES.items() if stream.status in before]
-    if stream.status != "active":
+    if stream.status == "retired":
         return found
-    operations = dag_of(names.operations_dag_id(settings.platform_name))
+    operates = _runs(dag_of(names.operations_dag_id(settings.platform_name)))
+    check = ["check_source"] if operates else []
+    if stream.status != "active":
+        return [*found, *check]
     trigger = ["trigger"] if _runs(dag) else []
-    return [*trigger, *found, *(_of_operations(settings, stream) if _runs(operations) else ())]
+    return [*trigger, *found, *check, *(_of_operations(settings, stream) if operates else ())]
 
 
 def _runs(dag: DagFacts | None) -> bool:

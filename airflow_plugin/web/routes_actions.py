@@ -21,7 +21,7 @@ router = APIRouter(
 )
 
 RunPath = Annotated[str, Path(max_length=250)]
-Asked = Literal["trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust"]
+Asked = Literal["trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust", "check_source"]
 
 
 @router.get("/streams/{platform}/{key}/requests/{run_id}", response_model=schemas.RequestState)

@@ -302,6 +302,38 @@ class StreamDetail(StreamCard):
     parse: ParseShape | None
 
 
+class SourceFindingShape(BaseModel):
+    """What was found at a source: what stops a batch (`error`), what may stop one (`warning`), or a `note`.
+
+    `dataset` is empty for what concerns all of the source.
+    """
+
+    level: Literal["error", "warning", "note"]
+    dataset: str
+    what: str
+    todo: str
+    code: str
+
+
+class SourceDatasetShape(BaseModel):
+    """A dataset that can be read: the strategy of its next batches, and why not a cheaper one."""
+
+    name: str
+    table: str
+    strategy: str
+    why: str
+
+
+class SourceLook(BaseModel):
+    """The last look at a stream's source; `left_out` is how many findings more there were than are kept."""
+
+    checked_at: str | None
+    source: str | None
+    findings: list[SourceFindingShape]
+    datasets: list[SourceDatasetShape]
+    left_out: int
+
+
 class HistoryVersion(BaseModel):
     """A change of a stream's row, or something that was asked for; `reason` as whoever did it gave one."""
 

@@ -100,6 +100,7 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
         failed=look.failed or (FailedRuns(dag.failed_runs) if dag and dag.failed_runs else None),
         has_run=look.has_run or (run is not None and run.state in ENDED),
         unread=stream.unread,
+        source_error=stream.source_error,
     )
     found = judge(reading, now, stream.failing_after_runs)
     problem = str(problems[0]) if found.state is HealthState.SET_ASIDE else found.what or None

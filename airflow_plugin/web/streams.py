@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.source_checks import SourceChecks
 from airflow_plugin.health.stored import failed_runs
 from airflow_plugin.rows.evaluation import evaluate_streams, row_place
 from airflow_plugin.rows.fingerprint import fingerprint_of_doc
@@ -30,7 +31,7 @@ from airflow_plugin.web.queries import (
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.problem import Problem, Rule
-from config_schema.stream_health import FAILING_AFTER_RUNS, FailedRuns
+from config_schema.stream_health import FAILING_AFTER_RUNS, FailedRuns, SourceError
 
 CONFIG_IS_READ = Rule("DF4104", "A config is short enough that lists of streams can read it.")
 
@@ -58,6 +59,7 @@ class StreamFacts:
     clock_ahead: timedelta = timedelta(0)  # the merge store's clock, which wrote all times, over this machine's
     failing_after_runs: int = FAILING_AFTER_RUNS
     unread: str = ""  # what could not be read of it
+    source_error: SourceError | None = None  # what stops its batches, by the last look at its source
 
 
 @dataclass
@@ -104,7 +106,12 @@ def _refresh(known: Streams, settings: PlatformSettings) -> None:
     times = {row.stream_key: row.updated_at for row in found.rows}
     known.facts = {
         key: replace(
-            one, last=found.last(key), updated_at=times[key], clock_ahead=found.clock_ahead, unread=found.unread
+            one,
+            last=found.last(key),
+            updated_at=times[key],
+            clock_ahead=found.clock_ahead,
+            unread=found.unread,
+            source_error=found.source_errors.get(key),
         )
         for key, one in facts.items()
     }
@@ -120,6 +127,7 @@ class _Found(NamedTuple):
     clock_ahead: timedelta
     failed: Mapping[str, FailedRuns]
     unread: str
+    source_errors: Mapping[str, SourceError]
 
     def last(self, key: str) -> LastBatchRow:
         """Return how a stream stands."""
@@ -131,7 +139,7 @@ class _Found(NamedTuple):
 def _read(session: ControlSession, known_token: str) -> _Found:
     batches = BatchTables(session)
     found = *stored_rows(session, known_token), last_batches(session), batches.clock() - datetime.now(UTC)
-    return _Found(*found, *failed_runs(batches))
+    return _Found(*found, *failed_runs(batches), SourceChecks(session).errors())
 
 
 def _judged(settings: PlatformSettings, rows: tuple[StoredRow, ...]) -> dict[str, StreamFacts]:

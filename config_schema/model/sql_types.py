@@ -181,6 +181,14 @@ def keeps_every_value(source: str, model: str) -> bool:
     return _is_finer(a, b) or (a.base, b.base) in EXACT_AS_NUMBERS
 
 
+def holds_every_value(source: str, model: str) -> bool:
+    """Return whether a `model` column takes each value of a `source` column as it is, and refuses none."""
+    a, b = parsed(source), parsed(model)
+    if a is None or b is None or a.array or b.array or not (b.base in INTEGERS or b.base in READ_STRICTLY):
+        return keeps_every_value(source, model)
+    return widens(source, model) or _is_finer(a, b) or (a.base, b.base) in EXACT_AS_NUMBERS
+
+
 def _is_finer(a: SqlType, b: SqlType) -> bool:
     """Return whether type `b` can contain every time of type `a`, in UTC."""
     if a.base == "date":

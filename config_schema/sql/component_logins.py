@@ -41,7 +41,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
     state, compiled = names.model_state_table(platform), names.compiled_model_table(platform)
     job_model = names.job_model_table(platform)
     batches = names.batch_counter_table(platform), names.batch_metrics_table(platform)
-    runs = names.run_results_table(platform), names.progress_table(platform)
+    runs = names.run_results_table(platform), names.progress_table(platform), names.source_checks_table(platform)
     version = names.schema_version_table(platform)
     read = dict.fromkeys((streams, history, state, *batches, *runs, version), READ)
     # No UPDATE or DELETE of history: what somebody did stays there. The owner's runs prune it.

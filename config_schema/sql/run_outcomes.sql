@@ -1,4 +1,4 @@
--- What Airflow's side and jobs both ask of the results of runs, to judge streams by the same numbers.
+-- What Airflow's side and jobs both ask of what jobs have written down, to judge streams by the same facts.
 
 -- name: failed_runs
 -- Of each stream with results: the runs that failed since the last one that succeeded, newest first; of a stream that
@@ -26,3 +26,7 @@ WHERE failed.count > 0
 -- name: clock
 -- Ages of what this server wrote are by its own clock: that of the machine which asks may be hours off.
 SELECT clock_timestamp()
+
+-- name: source_errors
+-- When the sources of streams were looked at of which something stops batches, and what.
+SELECT key, checked_at, error FROM {source_checks} WHERE error IS NOT NULL

@@ -268,7 +268,7 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
             *("stream_table", "history_table", "model_state_table"),
             *("compiled_model_table", "revision_table", "job_model_table", "stream_alerts"),
         ),
-        Part.BATCHES: ("counter", "metrics", "rejected", "row_maps", "run_results", "progress"),
+        Part.BATCHES: ("counter", "metrics", "rejected", "row_maps", "run_results", "progress", "source_checks"),
     }
     every = identifiers(platform, "")
     return tuple(every[one] for one in made[part])
@@ -300,6 +300,8 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "run_results_ended_index": names.run_results_ended_index(platform),
         "run_results_kept_index": names.run_results_kept_index(platform),
         "progress": names.progress_table(platform),
+        "source_checks": names.source_checks_table(platform),
+        "source_errors_index": names.source_errors_index(platform),
     }
 
 

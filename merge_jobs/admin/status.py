@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 from config_schema import names
 from config_schema.model import Consistency, Ecosystem
 from config_schema.sql.locks import stream_lock
-from config_schema.stream_health import FailedRuns, StreamReading, Verdict, judge
+from config_schema.stream_health import FailedRuns, SourceError, StreamReading, Verdict, judge
 from merge_jobs.database.connections import ConnectionInfo, connect
 from merge_jobs.database_errors import database_failed
 from merge_jobs.sql import execute
@@ -77,6 +77,7 @@ class StreamStatus:
     key_hash_diff_off: Mapping[str, str] = field(default_factory=dict)
     lost_maps: tuple[str, ...] = ()
     failed: FailedRuns | None = None
+    source_error: SourceError | None = None  # what stops batches, by the last look at the source
     has_left: bool = False  # neither synced nor modelled: only its batches are there
 
     def verdict(self, now: datetime) -> Verdict:
@@ -86,6 +87,7 @@ class StreamStatus:
             fresh_at=self.last_checked_at,
             failed=self.failed,
             has_run=self.last is not None or self.open is not None,
+            source_error=self.source_error,
         )
         return judge(reading, now)
 
@@ -144,7 +146,7 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
     held = _rows(session, "status.locks")
     jobs = {number: f"pid {pid} ({name or 'a name not ours to see'})" for number, pid, name in held}
     maps = _maps(session, place, of, parts["row_maps"]) if "row_maps" in parts else {}
-    failed = _failed_runs(session, parts)
+    failed, source_errors = _failed_runs(session, parts), _source_errors(session, parts)
     # A retired stream is worth a line only for the batches that it has.
     keys = {*found, *(key for key in (*synced, *failed) if synced.get(key) != "retired")}
     streams = (
@@ -156,12 +158,21 @@ def _status(session: Connection, place: ConnectionInfo, platform: str, modelled:
             key_hash_diff_off=maps[key].off(MapKind.KEY_HASHES) if key in maps else {},
             lost_maps=tuple(maps[key].lost) if key in maps else (),
             failed=failed.get(key) or _failed_batch(found.get(key)),
+            source_error=source_errors.get(key),
             has_left=key not in synced,
         )
         for key in sorted(keys)
     )
     ((now,),) = _rows(session, "run_outcomes.clock")
     return PlatformStatus(platform, place.in_full(), batch_tables, tuple(streams), now)
+
+
+def _source_errors(session: Connection, parts: Mapping[str, sql.Identifier]) -> dict[str, SourceError]:
+    """Return what stops the batches of streams by the last look at their sources; none before the first look."""
+    if "source_checks" not in parts:
+        return {}
+    rows = _rows(session, "run_outcomes.source_errors", None, source_checks=parts["source_checks"])
+    return {key: SourceError(at, error) for key, at, error in rows}
 
 
 def _failed_runs(session: Connection, parts: Mapping[str, sql.Identifier]) -> dict[str, FailedRuns]:
@@ -215,6 +226,7 @@ def _tables_there(session: Connection, place: ConnectionInfo, platform: str) -> 
         "streams": names.stream_table(platform),
         "row_maps": names.row_maps_table(platform),
         "run_results": names.run_results_table(platform),
+        "source_checks": names.source_checks_table(platform),
     }
     rows = _rows(session, "status.tables_there", {"schema": place.schema, "tables": list(tables.values())})
     there = {name for (name,) in rows}

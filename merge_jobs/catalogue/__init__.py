@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -93,7 +93,7 @@ def described(
     StreamFactoryError, also for the name of a table that does not exist.
     """
     with open_source(place, APPLICATION) as source:
-        tables = _tables(place, source)
+        tables = found_tables(place, source)
         where = f"{source.where}, schema {place.schema}"
     _check_choice(where, choice, [table.name for table in tables])
     found = sorted_tables((table for table in tables if choice.takes(table.name)), choice.wanted)
@@ -104,15 +104,19 @@ def described(
     return DescribedDatastore(datastore, found.notes, tuple(sorted(found.left_out, key=lambda left: left.table)))
 
 
-def _tables(place: ConnectionInfo, source: Source) -> list[FoundTable]:
+def found_tables(place: ConnectionInfo, source: Source, only: Collection[str] | None = None) -> list[FoundTable]:
+    """Return what the catalogue says about the schema's tables; `only` about these, if it is given.
+
+    `source` is a session with the place; another one is opened where it is not PostgreSQL. Raises StreamFactoryError.
+    """
     if isinstance(source, PostgresSource):
-        return postgres_tables(source)
+        return postgres_tables(source, only)
     with _session(place, source.where) as session:
         if place.kind is SourceKind.MYSQL:
-            return mysql_tables(session, place)
+            return mysql_tables(session, place, only)
         if place.kind is SourceKind.SQLITE:
-            return sqlite_tables(session, place)
-        return reflected_tables(session, place)
+            return sqlite_tables(session, place, only)
+        return reflected_tables(session, place, only)
 
 
 def _matches(table: str, patterns: Iterable[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +22,10 @@ NO_RIGHT = "the user has no SELECT on it"
 Indexes = Mapping[str, list[tuple[str | None, int | None]]]  # by index: its columns, and how many characters of each
 
 
-def mysql_tables(connection: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
-    """Return the tables and views of the schema that the user can see, by name."""
+def mysql_tables(
+    connection: sa.Connection, place: ConnectionInfo, only: Collection[str] | None = None
+) -> list[FoundTable]:
+    """Return the tables and views of the schema that the user can see, by name; `only` these, if it is given."""
     asked = {"schema": inspected_schema(place) or place.database}
     readable: dict[str, dict[str, bool]] = defaultdict(dict)
     for table, column, rights in _rows(connection, "rights", asked):
@@ -33,6 +35,8 @@ def mysql_tables(connection: sa.Connection, place: ConnectionInfo) -> list[Found
         indexes[table][index].append((column, part))
     found: list[FoundTable] = []
     for name, spoken, engine in _rows(connection, "tables", asked):
+        if only is not None and name not in only:
+            continue
         kind = KINDS.get(spoken)
         if kind is None:
             found.append(FoundTable(name, left_out=f"it is a {str(spoken).lower()}, no table"))

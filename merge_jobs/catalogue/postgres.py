@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,12 +37,12 @@ class _Relation:
     extension: str | None
 
 
-def postgres_tables(source: PostgresSource) -> list[FoundTable]:
-    """Return what can be selected from in the schema, by name.
+def postgres_tables(source: PostgresSource, only: Collection[str] | None = None) -> list[FoundTable]:
+    """Return what can be selected from in the schema, by name; `only` these tables, if it is given.
 
     Raises UnknownName if there is no such schema, SchemaNotReadable if the user may not use it.
     """
-    asked = {"schema": source.place.schema}
+    asked = {"schema": source.place.schema, "tables": None if only is None else list(only)}
     _check_schema(source)
     columns: dict[int, list[FoundColumn]] = defaultdict(list)
     for oid, name, *of, nullable, readable in source.rows("catalogue.columns", asked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 
 import sqlalchemy as sa
@@ -16,14 +16,17 @@ from merge_jobs.sources.sql.reflection import reflected_columns
 from merge_jobs.sources.sql.source import inspected_schema
 
 
-def reflected_tables(session: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
-    """Return the tables and views of the place's schema, by name."""
+def reflected_tables(
+    session: sa.Connection, place: ConnectionInfo, only: Collection[str] | None = None
+) -> list[FoundTable]:
+    """Return the tables and views of the place's schema, by name; `only` these, if it is given."""
     schema, inspector = inspected_schema(place), sa.inspect(session)
     tables = [(name, TableKind.TABLE) for name in inspector.get_table_names(schema=schema)]
     views = [(name, TableKind.VIEW) for name in inspector.get_view_names(schema=schema)]
     return [
         readable_or_why(name, kind, partial(_table, session, place, schema, name, kind))
         for name, kind in sorted(tables + views)
+        if only is None or name in only
     ]
 
 

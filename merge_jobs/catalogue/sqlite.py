@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,11 +42,15 @@ class _Pragmas:
         return list(self.connection.execute(sa.text(statement), {"schema": self.schema, **values}))
 
 
-def sqlite_tables(connection: sa.Connection, place: ConnectionInfo) -> list[FoundTable]:
-    """Return the tables and views of the file, by name; SQLite's own are not among them."""
+def sqlite_tables(
+    connection: sa.Connection, place: ConnectionInfo, only: Collection[str] | None = None
+) -> list[FoundTable]:
+    """Return the tables and views of the file, by name, without SQLite's own; `only` these, if it is given."""
     schema = inspected_schema(place) or "main"
     found: list[FoundTable] = []
     for name, spoken, without_rowid, strict in connection.execute(sa.text(TABLES), {"schema": schema}):
+        if only is not None and name not in only:
+            continue
         if spoken in NO_DATASET:
             found.append(FoundTable(name, left_out=NO_DATASET[spoken]))
             continue

@@ -33,6 +33,9 @@ class Source(Protocol):
     def columns(self, dataset: Dataset) -> Mapping[str, SourceColumn]:
         """Return the columns of the dataset's table, as they are in the snapshot."""
 
+    def try_read(self, dataset: Dataset) -> None:
+        """Run the query for the dataset's columns so that it reads no row. Raises what a read of its rows would."""
+
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """Return the approximate number of rows; None if the source cannot tell without counting."""
 

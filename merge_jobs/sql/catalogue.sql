@@ -1,4 +1,4 @@
--- What `merge-job describe` asks of a producer's PostgreSQL. It needs no right on the tables.
+-- What `merge-job describe` asks of a producer's PostgreSQL, and check-source of some tables. It needs no right on them.
 
 -- name: schemas
 SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast|temp)' ORDER BY 1
@@ -22,7 +22,8 @@ SELECT c.oid, c.relname, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
             AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
     )
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WHERE n.nspname = %(schema)s AND (%(tables)s::text[] IS NULL OR c.relname = ANY(%(tables)s::text[]))
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY c.relname
 
 -- name: columns
@@ -38,7 +39,8 @@ WITH RECURSIVE resolved AS (
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE n.nspname = %(schema)s AND (%(tables)s::text[] IS NULL OR c.relname = ANY(%(tables)s::text[]))
+        AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT r.attrelid, r.attnum, r.attname, t.typbasetype, t.typtypmod, r.filled, r.readable
     FROM resolved r JOIN pg_type t ON t.oid = r.type WHERE t.typtype = 'd'
@@ -64,5 +66,5 @@ FROM pg_index i
 JOIN pg_class x ON x.oid = i.indexrelid
 JOIN pg_class c ON c.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %(schema)s AND i.indisunique
+WHERE n.nspname = %(schema)s AND (%(tables)s::text[] IS NULL OR c.relname = ANY(%(tables)s::text[])) AND i.indisunique
 ORDER BY i.indrelid, x.relname

@@ -18,6 +18,10 @@ LOCK TABLE {tables} IN ACCESS SHARE MODE
 -- Reads no row; whoever may read one column may do it, and it locks what LOCK TABLE would, but after the snapshot.
 SELECT FROM {table} LIMIT 0
 
+-- name: read_nothing
+-- Wants the same rights as a read of all rows.
+SELECT {columns} FROM {table} LIMIT 0
+
 -- name: rewritten
 -- Whether any table that is locked by now has another file than the snapshot saw, or was not there then.
 SELECT EXISTS (

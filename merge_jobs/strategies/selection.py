@@ -82,6 +82,15 @@ def choice(case: Case) -> ChosenStrategy:
     return ChosenStrategy(kind.value, why, kind)
 
 
+def later_strategy(sight: TableState | None) -> tuple[str, str]:
+    """Return which strategy a table allows for the batches after the first, and why not a cheaper one."""
+    case = Case("", True, 1, StrategyOption.AUTO, None, sight, datetime.min)
+    kind, no_map = _map_kind(case)
+    if kind is None:
+        return FULL.name, no_map
+    return kind.value, _no_versions(case) or ""
+
+
 def _map_kind(case: Case) -> tuple[MapKind | None, str]:
     """Return the kind of row map that a dataset should have, or None and the reason."""
     if case.sight is None:

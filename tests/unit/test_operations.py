@@ -14,6 +14,7 @@ GOOD = [
     Operation(Action.RESET_BATCH, "alice", "Store1", reason="the source was restored"),
     Operation(Action.ALLOW_DELETES, "alice", "Store1#customers"),
     Operation(Action.TRUST, "alice", "Store1", dataset="customers"),
+    Operation(Action.CHECK_SOURCE, "alice", "Store1"),
     Operation(Action.RECONCILE_VIEWS, "alice"),
 ]
 
@@ -34,6 +35,7 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
         ),
         ({"action": ["trust"], "by": "alice"}, ["action: ['trust'] is no action"]),
         ({"action": "trust", "by": "alice"}, ["stream_key: trust wants a stream"]),
+        ({"action": "check_source", "by": "alice"}, ["stream_key: check_source wants a stream"]),
         (
             {"action": "reconcile_views", "by": "alice", "stream_key": "Store1", "dataset": "customers"},
             ["stream_key: reconcile_views is of the whole platform", "dataset: reconcile_views is of all datasets"],

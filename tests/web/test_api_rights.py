@@ -55,6 +55,7 @@ ROUTES = [
     Route("GET", "/api/streams/{platform}/{key}/history", f"{STREAM}/history", READ),
     Route("GET", "/api/streams/{platform}/{key}/diff", f"{STREAM}/diff?from=1", READ),
     Route("GET", "/api/streams/{platform}/{key}/batches", f"{STREAM}/batches", READ),
+    Route("GET", "/api/streams/{platform}/{key}/source", f"{STREAM}/source", READ),
     Route("GET", "/api/runs/{dag_id}/{run_id}", "/api/runs/yellowlive__Store2_ingestion/run_Store2_1", READ),
     Route("GET", "/api/streams/{platform}/{key}/requests/{run_id}", f"{STREAM}/requests/manual_1", READ),
     Route("POST", "/api/validate/{platform}", "/api/validate/yellowforensic", READ, {"config": CONFIG}),
@@ -65,7 +66,7 @@ ROUTES = [
     Route("PUT", "/api/streams/{platform}/{key}", STREAM, EDIT, {"config": CONFIG, "version": 1}),
     Route("DELETE", "/api/streams/{platform}/{key}", STREAM, EDIT),
     Route("POST", "/api/streams/{platform}/{key}/rollback", f"{STREAM}/rollback", EDIT, {"to": 1, "version": 1}),
-    *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust")),
+    *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust", "check_source")),
 ]
 CHANGING = [route for route in ROUTES if route.method != "GET"]
 OF_A_RIGHT = [route for route in ROUTES if route.right != ANY]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from contextlib import closing
 
 import psycopg2
@@ -12,6 +13,7 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.web.errors import Conflict, DagNotThere
 from config_schema.errors import ProblemsFound
+from config_schema.source_check import CheckLevel, ReadableDataset, SourceCheck, SourceFinding
 from tests.airflow.conftest import config
 
 CUSTOMERS = "/api/streams/yellowlive/Store1%23customers"
@@ -212,6 +214,36 @@ def test_work_on_batches_is_asked_of_the_operations_dag(client, world):
     ((conf,),) = world.real.query("SELECT conf FROM dag_run WHERE run_id = %s", answer.json()["run_id"])
     wanted = {"action": "reset_batch", "stream_key": "Store2", "by": "user", "reason": "the source was restored"}
     assert conf == wanted
+
+
+def test_what_was_found_at_a_source_is_reported_with_when_and_makes_the_stream_failing(client, world):
+    path = "/api/streams/yellowlive/Store2"
+    before = client("viewer").get(f"{path}/source").json()
+    assert before == {"checked_at": None, "source": None, "findings": [], "datasets": [], "left_out": 0}
+    assert "check_source" in client().get(path).json()["actions"]
+    finding = SourceFinding(CheckLevel.ERROR, "customers", "the job's user has no SELECT on it", "Grant it", "DF5602")
+    check = SourceCheck("customer_db", (finding,), (ReadableDataset("addresses", "addresses", "version_diff", ""),))
+    world.merge_store(
+        "INSERT INTO yellowlive_source_checks VALUES ('Store2', now(), 'c0ffee', %s, %s)",
+        *(str(finding), json.dumps(check.to_dict())),
+    )
+    try:
+        world.let_it_see()
+        found = client("viewer").get(f"{path}/source").json()
+        assert found.pop("checked_at").endswith("Z")
+        assert found == check.to_dict()
+        one = client().get(path).json()
+        assert one["state"] == "failing"
+        assert "the job's user has no SELECT on it" in one["problem"]
+    finally:
+        world.merge_store("DELETE FROM yellowlive_source_checks")
+
+
+def test_a_look_at_a_source_is_asked_of_the_operations_dag(client, world):
+    answer = client("user").post("/api/streams/yellowlive/Store2/actions/check_source", json={})
+    assert answer.status_code == 200, answer.text
+    ((conf,),) = world.real.query("SELECT conf FROM dag_run WHERE run_id = %s", answer.json()["run_id"])
+    assert conf == {"action": "check_source", "stream_key": "Store2", "by": "user"}
 
 
 def test_without_an_operations_dag_the_answer_says_so(client, world):

@@ -42,6 +42,7 @@ TRIES = 5  # for a snapshot that is not older than the last rewrite of a table
 # they find for others. Each statement says it, in the same message: what was set before does not matter.
 READ_BY = {
     "postgres_source.hold_table": Names.OF_ROLE,
+    "postgres_source.read_nothing": Names.OF_ROLE,
     "postgres_source.count_misfits": Names.OF_ROLE,
     "postgres_source.columns": Names.SEEN_BY_ROLE,
     "postgres_source.types_known": Names.SEEN_BY_ROLE,
@@ -115,8 +116,19 @@ class PostgresSource:
 
     def _hold_by_reading(self, dataset: Dataset) -> None:
         """Raise the error of a view that cannot be read, as a read of its rows would."""
-        try:
+        with self._errors_of_view(dataset):
             self._run("hold_table", table=self.table(dataset))
+
+    def try_read(self, dataset: Dataset) -> None:
+        """Run the query for the dataset's columns so that it reads no row. Raises what a read of its rows would."""
+        columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in dataset.columns)
+        with self._errors_of_view(dataset):
+            self._run("read_nothing", columns=columns, table=self.table(dataset))
+
+    @contextlib.contextmanager
+    def _errors_of_view(self, dataset: Dataset) -> Iterator[None]:
+        try:
+            yield
         except psycopg2.Error as error:
             where = f"{self.where}: dataset {dataset.name}"
             raise of_view(source_failed(error, where), where) from None

@@ -116,6 +116,11 @@ class SqlAlchemySource:
         kind = self.place.kind
         return {name: SourceColumn(postgres_type(of, kind), portable=False) for name, of in self._types_of(dataset)}
 
+    def try_read(self, dataset: Dataset) -> None:
+        """Run the query for the dataset's columns so that it reads no row. Raises what a read of its rows would."""
+        with self._translate_errors(dataset):
+            self._session.execute(_select(dataset, self._schema).where(sa.false())).all()
+
     def estimated_rows(self, dataset: Dataset) -> int | None:
         """Return None: these databases cannot say without counting."""
         return None

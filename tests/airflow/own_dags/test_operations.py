@@ -42,7 +42,10 @@ def history(world: PlatformWorld) -> list[tuple[str, str]]:
 
 def test_a_conf_that_asks_for_nothing_there_is_fails_the_first_task_and_says_why(world):
     reported = refused(world, {"action": "drop_tables", "stream_key": "Store1"})
-    assert "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, reconcile_views" in reported
+    assert (
+        "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, check_source, reconcile_views"
+        in reported
+    )
     assert "conf: by: it is missing" in reported
     assert "action: it is missing" in refused(world, None)
     assert "it is no object but a list" in refused(world, ["reset_batch"])
@@ -129,6 +132,70 @@ def test_row_versions_are_trusted_again(merged):
     merged.run(merged.task("operations", "perform"), {**ASKED, "action": "trust", "dataset": "customers"})
     assert merged.query("SELECT distrusted FROM yellowlive_row_maps") == [(None,)]
     assert history(merged) == [("trust", "alice")]
+
+
+CHECK = {**ASKED, "action": "check_source"}
+
+
+def look(world: PlatformWorld) -> list[tuple[str, str]]:
+    """Have the source looked at; the error, and what was found, of each stream."""
+    world.run(world.task("operations", "check_request"), CHECK)
+    assert world.run(world.task("operations", "perform"), CHECK) is None  # what is returned would be an XCom
+    found = world.query("SELECT error, check_json FROM yellowlive_source_checks")
+    return [(error, found) for error, found in found]
+
+
+def test_a_source_is_looked_at_with_the_streams_own_login_and_doctor_and_health_say_what_was_found(merged, capfd):
+    from airflow_plugin.doctor.examine import examine_producers
+    from airflow_plugin.health.streams import platform_health
+    from airflow_plugin.settings import platform_settings
+
+    merged.produce("INSERT INTO customers VALUES (900, 'a value that nobody may see')")
+    assert [error for error, _ in look(merged)] == [None]
+    assert [str(one.problem) for one in platform_health(platform_settings("YellowLive")).problems] == []
+    merged.produce("ALTER TABLE customers RENAME name TO words")
+    ((error, check),) = look(merged)
+    assert error.startswith("dataset customers: ")
+    assert [(one["level"], one["code"]) for one in check["findings"]] == [("error", "DF5103"), ("note", "DF5603")]
+    (problem,) = platform_health(platform_settings("YellowLive")).problems
+    assert "its source was looked at" in str(problem)
+    assert problem.stream_key == "Store1"
+    found = examine_producers(["YellowLive"])
+    assert [(one.level.value, one.code) for one in found] == [("error", "DF5103"), ("ok", "DF5603")]
+    assert "looked at" in found[0].what
+    printed = capfd.readouterr()
+    assert "a value that nobody may see" not in printed.out + printed.err
+    merged.produce("ALTER TABLE customers RENAME words TO name")
+    merged.merge()  # which is younger than the look
+    assert platform_health(platform_settings("YellowLive")).problems == ()
+    assert history(merged) == []
+
+
+def test_a_source_that_nobody_has_looked_at_is_a_warning_of_doctor(merged):
+    from airflow_plugin.doctor.examine import examine_producers
+    from config_schema.errors import UnknownName
+
+    (found,) = examine_producers(["YellowLive"])
+    assert (found.level.value, found.code) == ("warning", "DF3694")
+    assert "Store1: nobody has looked at its source yet" in found.what
+    with pytest.raises(UnknownName):
+        examine_producers(["Elsewhere"])
+
+
+def test_no_password_is_sent_to_a_source_that_the_settings_do_not_admit(merged):
+    merged.bootstrap(source_hosts=("elsewhere:5432",))
+    ((error, _),) = look(merged)
+    assert "is not allowed by the platform's settings" in error
+    merged.bootstrap(source_credential_secret_names=("another",))
+    with pytest.raises(Exception, match="source_credential_secret_name"):
+        look(merged)
+
+
+def test_the_source_of_a_paused_stream_is_looked_at_and_of_a_retired_one_not(merged):
+    merged.query("UPDATE yellowlive_airflow_dsg SET status = 'paused'")
+    assert [error for error, _ in look(merged)] == [None]
+    merged.query("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
+    assert "stream 'Store1' is retired" in refused(merged, CHECK)
 
 
 def test_views_are_made_by_themselves_after_a_batch_that_changed_their_shape(world):

@@ -43,7 +43,7 @@ CUSTOMERS = "CREATE TABLE customers (id int PRIMARY KEY, word text); INSERT INTO
 MERGED = "yellowforensic_Store1_customers_merge"
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 READ = {"airflow_dsg": "SELECT", "airflow_dsg_history": "SELECT", "model_state": "SELECT"} | dict.fromkeys(
-    ("batch_counter", "batch_metrics", "run_results", "progress", "schema_version"), "SELECT"
+    ("batch_counter", "batch_metrics", "run_results", "progress", "source_checks", "schema_version"), "SELECT"
 )
 ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT INSERT"}
 MAY = {

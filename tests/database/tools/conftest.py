@@ -10,6 +10,7 @@ import pytest
 
 from config_schema import names
 from config_schema.model import Milestoning
+from tests.database.merge.producers import maria, producer  # noqa: F401
 from tests.warm_python import run_module
 
 PLATFORM = {Milestoning.LIVE: "YellowLive", Milestoning.FORENSIC: "YellowForensic"}

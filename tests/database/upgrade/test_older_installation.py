@@ -138,7 +138,15 @@ def test_an_upgrade_keeps_every_row_and_a_second_one_has_nothing_to_do(older):
     older.dagfactory("db", "upgrade", "--model", str(older.synced))
     after = older.everything()
     assert {table: rows for table, rows in after.items() if table in before} == before
-    new = ("compiled_model", "airflow_dsg_revision", "job_model", "run_results", "progress", "stream_alerts")
+    new = (
+        "compiled_model",
+        "airflow_dsg_revision",
+        "job_model",
+        "run_results",
+        "progress",
+        "source_checks",
+        "stream_alerts",
+    )
     assert after.keys() - before.keys() == {f"{names.platform_name(one)}_{name}" for one in PLATFORMS for name in new}
     assert older.query("SELECT count(*) FROM pg_class WHERE relname LIKE '%metrics_told'") == [(0,)]
     again = older.dagfactory("db", "upgrade", "--model", str(older.synced))

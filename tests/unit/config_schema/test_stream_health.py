@@ -11,6 +11,7 @@ from config_schema.stream_health import (
     FAILING_AFTER_RUNS,
     FailedRuns,
     HealthState,
+    SourceError,
     StreamReading,
     failure,
     judge,
@@ -62,6 +63,8 @@ FOR_GOOD = FailedRuns(1, ago(60), ago(60), "permission denied", retryable=False)
 ONCE = FailedRuns(1, ago(60), ago(60), "nobody listens there", retryable=True)
 AGAIN = FailedRuns(3, ago(600), ago(60), "nobody listens there", retryable=True)
 NOBODY_KNOWS = FailedRuns(1)
+LOOKED_BEFORE = SourceError(ago(60), "no SELECT on table customers")
+LOOKED_SINCE = SourceError(ago(30), "no SELECT on table customers")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,11 @@ NOBODY_KNOWS = FailedRuns(1)
         (StreamReading(fresh_at=ago(900), latency_seconds=60, unread="no right"), "late"),  # so much is known
         (StreamReading(fresh_at=ago(60), failed=AGAIN, is_quarantined=True), "set_aside"),
         (StreamReading("paused", failed=FOR_GOOD), "paused"),
+        (StreamReading("paused", source_error=LOOKED_SINCE), "paused"),
+        (StreamReading(fresh_at=ago(45), source_error=LOOKED_SINCE), "failing"),
+        (StreamReading(fresh_at=ago(45), source_error=LOOKED_BEFORE), "ok"),  # a batch has succeeded since
+        (StreamReading(source_error=LOOKED_SINCE), "failing"),
+        (StreamReading(failed=ONCE, has_run=True, source_error=LOOKED_SINCE), "failing"),
         (StreamReading("paused", is_quarantined=True), "set_aside"),
         (StreamReading("retired", failed=FOR_GOOD, is_quarantined=True), "retired"),
     ],

@@ -32,6 +32,7 @@ RELEASED = {
     9: "64ef10705778b6874a60d0f1f3a50b3abdd5bf0f9dc3fec3efe1f79b98332e99",
     10: "199b240ed995e7272d7a5e97804558abab52ed81ea1f4d0395ef5d1769925a0b",
     11: "b55d6481977992bbb30ec0811699176e68d8cf9bfae9ad92816581d0b5a7f3bc",
+    12: "94198cfb088e79e2c3f026fda39e2744d4ba3da0555616272a3c1af283ffd574",
 }
 PLATFORM = "yellowlive"
 
@@ -137,7 +138,7 @@ def test_what_lacks_migrations_gets_those_and_what_lost_a_table_gets_all():
         (
             tables_version(Part.BATCHES),
             State.OLD,
-            "version 0 of the tables of batches, .* 0008 run_results is missing",
+            "version 0 of the tables of batches, .* 0012 source_checks is missing",
         ),
         (tables_version(Part.BATCHES, *BATCHES, checksum="x"), State.CHANGED, "0002 batch_tables, .* was another one"),
     ],

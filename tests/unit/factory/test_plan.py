@@ -46,6 +46,20 @@ def test_the_job_is_given_its_stream_the_model_and_where_the_merge_store_is():
     ]
 
 
+def test_a_look_at_the_source_gets_what_the_merge_reads_it_with_and_nothing_of_how_it_merges():
+    settings = replace(SETTINGS, least_tls="require", connect_wait=3)
+    changed = {"single_dataset": True, "stream_key": "Store1#customers", "datasets": ["customers"], "strategy": "full"}
+    for one in (config(), config(**changed), config(shadow=True, stream_key="Store1__shadow", schedule=None)):
+        job = dag_plan(one, settings).job
+        merge = [argument for argument in job.arguments if argument.partition("=")[0] not in HOW_TO_MERGE]
+        assert job.check_source_arguments() == ["check-source", *merge[1:], "--exit-zero"]
+
+
+HOW_TO_MERGE = {
+    *("--strategy", "--time-slice-seconds", "--max-delete-fraction", "--audit-interval", "--log-format"),
+}
+
+
 def test_how_databases_are_reached_is_said_by_the_settings_alone_and_only_where_they_say_it():
     keys = {"postgres_tls": "verify-full", "postgres_tls_ca": "pg-ca", "least_tls": "require"}
     settings = replace(SETTINGS, **keys, tls_ca_names=("pg-ca",))

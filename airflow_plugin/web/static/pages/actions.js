@@ -37,6 +37,13 @@ const ACTIONS = [
     effect: "Lets batches read only changed rows again. After an audit has found a change that row versions missed, batches compare every row; use this when the cause is fixed.",
   },
   {
+    name: "check_source",
+    label: "Test connection",
+    more: true,
+    asks: false,
+    effect: "Looks at the source where the stream's job runs, with its secrets: reach, login, tables, columns, types and rights. No row is read.",
+  },
+  {
     name: "retire",
     label: "Retire",
     more: true,
@@ -66,7 +73,9 @@ export function Actions({ card, onDone }) {
   ];
 }
 
-function Question({ card, action, onDone, onClose }) {
+export const CHECK_SOURCE = ACTIONS.find(({ name }) => name === "check_source");
+
+export function Question({ card, action, onDone, onClose }) {
   const [reason, setReason] = React.useState("");
   return h(
     AskToPost,
@@ -83,7 +92,7 @@ function Question({ card, action, onDone, onClose }) {
       onClose,
     },
     action.effect,
-    h(Reason, { value: reason, onChange: setReason }),
+    action.asks === false ? null : h(Reason, { value: reason, onChange: setReason }),
   );
 }
 

@@ -30,6 +30,11 @@ def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> 
     return f"{start}{joint}{digest}"
 
 
+def without_shadow(store: str) -> str:
+    """Return the name of the datastore that a trial's store stands for; of another store its own."""
+    return store.removesuffix(SHADOW)
+
+
 def dns_label(name: str) -> str:
     """Return a name as an RFC 1123 label: lower case, digits and inner hyphens, at most 63 characters."""
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -224,6 +229,16 @@ def rejected_keys_table(platform: str) -> str:
     return shortened(f"{platform}_rejected_keys")
 
 
+def erased_keys_table(platform: str) -> str:
+    """Return the name of the table with a digest of each key that was erased for good."""
+    return shortened(f"{platform}_erased_keys")
+
+
+def erasure_salt_table(platform: str) -> str:
+    """Return the name of the table with the salt of these digests, which only the owner of the tables reads."""
+    return shortened(f"{platform}_erasure_salt")
+
+
 def row_maps_table(platform: str) -> str:
     """Return the name of the table with a row for each row map."""
     return shortened(f"{platform}_row_maps")
@@ -283,6 +298,8 @@ def platform_tables(platform: str) -> tuple[str, ...]:
         batch_metrics_table(platform),
         rejected_keys_table(platform),
         row_maps_table(platform),
+        erased_keys_table(platform),
+        erasure_salt_table(platform),
         run_results_table(platform),
         progress_table(platform),
         source_checks_table(platform),

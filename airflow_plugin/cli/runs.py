@@ -72,6 +72,17 @@ def trust(context: typer.Context) -> None:
 
 
 @runs.command(context_settings=PASSED_THROUGH)
+def erase(context: typer.Context) -> None:
+    """Erase keys of a dataset for good, for data protection: every version; or lift that again.
+
+    Example: dagfactory runs erase --platform YellowLive --store Store1 --dataset customers --keys key.json
+
+    Exit codes: 0 done, or erased already, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("erase", handed_on=context.args, called_as="dagfactory runs erase")
+
+
+@runs.command(context_settings=PASSED_THROUGH)
 def sql(context: typer.Context) -> None:
     """Print the SQL that a batch would run for a dataset; run nothing.
 

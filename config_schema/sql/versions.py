@@ -268,7 +268,10 @@ def tables(platform: str, part: Part) -> tuple[str, ...]:
             *("stream_table", "history_table", "model_state_table"),
             *("compiled_model_table", "revision_table", "job_model_table", "stream_alerts"),
         ),
-        Part.BATCHES: ("counter", "metrics", "rejected", "row_maps", "run_results", "progress", "source_checks"),
+        Part.BATCHES: (
+            *("counter", "metrics", "rejected", "row_maps", "run_results", "progress", "source_checks"),
+            *("erased_keys", "erasure_salt"),
+        ),
     }
     every = identifiers(platform, "")
     return tuple(every[one] for one in made[part])
@@ -296,6 +299,8 @@ def identifiers(platform: str, schema: str) -> Mapping[str, str]:
         "results_index": names.batch_results_index(platform),
         "rejected": names.rejected_keys_table(platform),
         "row_maps": names.row_maps_table(platform),
+        "erased_keys": names.erased_keys_table(platform),
+        "erasure_salt": names.erasure_salt_table(platform),
         "run_results": names.run_results_table(platform),
         "run_results_ended_index": names.run_results_ended_index(platform),
         "run_results_kept_index": names.run_results_kept_index(platform),

@@ -26,7 +26,7 @@ from merge_jobs.sources import Source
 from merge_jobs.sources.opening import open_source
 from merge_jobs.sources.postgres.position import position_from_dict, wait_until_not_behind
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.stores.postgres import batches, migrations
+from merge_jobs.stores.postgres import batches, erased_keys, migrations
 from merge_jobs.stores.postgres.apply import Delta, measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.locks import check_source
@@ -96,7 +96,8 @@ class DatasetDiff:
     """A dataset that was compared: its rows on both sides, the number of differing keys, and some of them.
 
     Of a forensic merge table only the open versions count. `drift` says what the next batch would alter in the merge
-    table first: a column that it lacks is compared as NULL.
+    table first: a column that it lacks is compared as NULL. Rows of the source with erased keys are not counted
+    in `source_rows`: `kept_away` is their number.
     """
 
     source_rows: int
@@ -104,6 +105,7 @@ class DatasetDiff:
     counts: Mapping[Difference, int]
     keys: tuple[DifferingKey, ...]
     drift: Drift
+    kept_away: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -162,6 +164,7 @@ def _compared(
     if not loaded:
         return StreamDiff(last, None, done)
     read = [tables.dataset for tables in loaded]
+    erased = erased_keys.numbers(store) if erased_keys.stand(store) else {}
     with open_source(place, f"merge-job {SESSION} {store.stream.key}") as source, shutdown.cancelling(source.cancel):
         if isinstance(source, PostgresSource):
             check_source(source, read)
@@ -170,7 +173,7 @@ def _compared(
         for tables in loaded:
             store.commit()
             try:
-                done[tables.name] = _compare(tables, source, limit)
+                done[tables.name] = _compare(tables, source, limit, tables.name in erased)
             except psycopg2.Error as error:
                 raise database_failed(error, f"{store.where}: dataset {tables.name}") from error
             store.rollback()  # frees the temporary tables and the lock on the merge table before the next
@@ -186,7 +189,7 @@ def _wait(store: MergeStore, source: PostgresSource, last: int) -> None:
         wait_until_not_behind(source, position, last)
 
 
-def _compare(tables: DatasetTables, source: Source, limit: int) -> DatasetDiff:
+def _compare(tables: DatasetTables, source: Source, limit: int, has_erased: bool) -> DatasetDiff:
     existing = merge_table(tables)
     assert existing is not None
     check_types(tables)
@@ -197,6 +200,8 @@ def _compare(tables: DatasetTables, source: Source, limit: int) -> DatasetDiff:
     changes = drift(tables, existing, made)  # refused before the source is read
     with refusals_named(tables, source):
         rows = read_into(tables, source, made, "diff.copy_source")
+    kept_away = erased_keys.keep_away(tables, sql.Identifier(SOURCE)) if has_erased else 0
+    rows -= kept_away
     tables.run("dataset.lock_merge_table")  # rows are known by their ctid
     before = open_rows(tables)
     set_work_memory(tables, SOURCE, schema)
@@ -216,7 +221,7 @@ def _compare(tables: DatasetTables, source: Source, limit: int) -> DatasetDiff:
         for of, share in shares(counts, limit).items()
         for key, columns in _keys(tables, of, share, parts)
     )
-    return DatasetDiff(rows, before, counts, keys, changes)
+    return DatasetDiff(rows, before, counts, keys, changes, kept_away)
 
 
 def _check(tables: DatasetTables, before: int, delta: Delta, rows: int) -> None:

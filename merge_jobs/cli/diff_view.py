@@ -38,6 +38,8 @@ def _dataset_lines(name: str, one: DatasetDiff) -> Iterator[str]:
     else:
         counts = ", ".join(f"{number} {TITLES[of]}" for of, number in one.counts.items())
         yield f"  {name}: {counts}; {one.source_rows} rows in the source, {one.merged_rows} in the merge table"
+    if one.kept_away:
+        yield f"    left out, as their keys are erased: {one.kept_away} of the source's rows"
     if altered := str(one.drift):
         yield f"    the next batch alters the merge table first: {altered}"
     for key in one.keys:
@@ -76,6 +78,7 @@ def _dataset_as_json(one: DatasetDiff | NeverLoaded) -> Mapping[str, Any]:
     return {
         "equal": one.is_equal,
         "source_rows": one.source_rows,
+        "kept_away": one.kept_away,
         "merge_table_rows": one.merged_rows,
         **{of.value: number for of, number in one.counts.items()},
         "keys": [

@@ -22,7 +22,7 @@ from merge_jobs.sources.postgres.position import (
     wait_until_not_behind,
 )
 from merge_jobs.sources.postgres.source import PostgresSource
-from merge_jobs.stores.postgres import batches, row_maps
+from merge_jobs.stores.postgres import batches, erased_keys, row_maps
 from merge_jobs.stores.postgres.batches import Batch, Staged
 from merge_jobs.stores.postgres.leftovers import drop_staged, names_for_batch
 from merge_jobs.stores.postgres.locks import check_first_loads, check_source
@@ -60,7 +60,7 @@ class Ingesting:
 
     `merged` says which datasets have a merge table. `last_position` is the source's position when batch `last` was
     read, `position` its position now. The snapshot was taken at `taken` by the source's clock, and `now` is by the
-    merge store's, like the time of the last full batch.
+    merge store's, like the time of the last full batch. `erased` has the number of erased keys, by dataset.
     """
 
     store: MergeStore
@@ -72,6 +72,7 @@ class Ingesting:
     position: Position | None = None
     taken: datetime | None = None
     now: datetime | None = None
+    erased: dict[str, int] = field(default_factory=dict)
     staged: dict[str, Staged] = field(default_factory=dict)
 
 
@@ -123,9 +124,13 @@ def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: flo
     )
     how = choice(case)
     log.info("%s batch %d: %s: %s", tables.where, state.batch.batch_id, how.strategy, how.reason)
-    reading = Reading(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind)
+    erased = state.erased.get(tables.name, 0)
+    left_out = 0 if looking.known is None else looking.known.kept_away
+    reading = Reading(tables, looking.source, state.batch.batch_id, looking.sight, how.map_kind, erased, left_out)
     with refusals_named(tables, looking.source):
         how, read = _staged(reading, how)
+    if read.kept_away:
+        log.info("%s: rows of the source kept away, as their keys are erased: %d", tables.where, read.kept_away)
     return Staged(
         how.strategy,
         how.reason,
@@ -133,7 +138,7 @@ def _read(state: Ingesting, looking: Looking, wanted: StrategyOption, audit: flo
         round(time.monotonic() - began, 3),
         read.staged,
         None if how.map_kind is None else how.map_kind.value,
-        reading.guard(read.rows),
+        reading.guard(read),
         how.audit,
     )
 
@@ -155,6 +160,10 @@ def _name_tables(state: Ingesting) -> None:
     check_first_loads(state.store, len(new))
     named = names_for_batch(state.store, new)
     state.batch = replace(state.batch, tables={name: given for name, given in named.items() if given != TableNames()})
+
+
+def _find_erased(state: Ingesting) -> None:
+    state.erased = erased_keys.numbers(state.store)
 
 
 def _find_last_position(state: Ingesting) -> None:
@@ -262,7 +271,10 @@ POSITION = ("guard.position_is_readable", "guard.position")
 OF_POSTGRESQL: Condition[Ingesting] = Condition("", lambda state: isinstance(state.source, PostgresSource))
 LATER = tuple(name for name, strategy in STRATEGIES.items() if strategy.resumable)
 
-NAME_STEPS: tuple[Step[Ingesting], ...] = (Step(_name_tables, also=("leftovers",)),)
+NAME_STEPS: tuple[Step[Ingesting], ...] = (
+    Step(_name_tables, also=("leftovers",)),
+    Step(_find_erased, (on_store("which datasets have erased keys", "erased_keys.by_dataset"),)),
+)
 SNAPSHOT_STEPS: tuple[Step[Ingesting], ...] = (
     Step(
         _find_last_position,

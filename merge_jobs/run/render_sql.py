@@ -17,6 +17,7 @@ from merge_jobs.run.begin import BEGIN_STEPS
 from merge_jobs.run.ingest import LOOK_STEPS, NAME_STEPS, SNAPSHOT_STEPS, STAGED_STEPS
 from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_STEPS
 from merge_jobs.sql import statement, statements_of
+from merge_jobs.stores.postgres import erased_keys
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
@@ -210,6 +211,8 @@ class _Shown:
                 "metrics": store.table(names.batch_metrics_table(platform)),
                 "rejected": store.table(names.rejected_keys_table(platform)),
             }
+        if file == "erased_keys":
+            return {**erased_keys.parts_of(self.tables), "map": store.table(self.tables.staged_map_name)}
         if file == "run_results":
             return {"run_results": store.table(names.run_results_table(platform))}
         if file == "leftovers":

@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from merge_jobs.errors import MapWrong
 from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.erased_keys import keep_away
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
 from merge_jobs.strategies.incremental import change_steps
@@ -76,6 +77,9 @@ def _hash(state: HashStaging) -> None:
     tables.run("key_hash_diff.create_hashes")
     began = time.monotonic()
     state.rows = source.copy_hashes()
+    if state.reading.erased:
+        state.kept_away = keep_away(tables, sql.Identifier("ds_hashes"))
+        state.rows -= state.kept_away
     tables.run("key_hash_diff.analyze_hashes")
     found = tables.run("key_hash_diff.stage_changes").fetchone()
     assert found is not None
@@ -89,7 +93,7 @@ def _read(state: HashStaging) -> None:
     """Stage a row for each new hash. Raises Doubt or MapWrong if a hash has none."""
     began, look = time.monotonic(), state.look
     many = look.changed > look.rows * MANY
-    state.staged, unread = _all_rows(state.source) if many else _changed_rows(state.source, look.changed)
+    state.staged, unread = _all_rows(state) if many else _changed_rows(state, look.changed)
     log.info("%s: copied %d rows in %.1f s", state.tables.where, state.staged, time.monotonic() - began)
     if unread:
         _refuse_or_doubt(state.source, unread)
@@ -109,19 +113,26 @@ def _check_that_it_adds_up(tables: DatasetTables, look: Look) -> None:
         raise Doubt("the map of its rows lacks some of them")
 
 
-def _all_rows(source: RowHashes) -> tuple[int, int]:
+def _all_rows(state: HashStaging) -> tuple[int, int]:
     """Stage every row in one pass over the source; return their number, and how many changes it may have missed."""
-    tables, staging = source.tables, source.tables.store.table(source.tables.staging_name)
-    staged = source.copy_rows_and_hashes(staging)
+    tables, staging = state.tables, state.tables.store.table(state.tables.staging_name)
+    staged = state.source.copy_rows_and_hashes(staging)
+    staged -= _without_erased(state)
     is_another = bool(tables.value("key_hash_diff.is_another_state"))
     tables.run("key_hash_diff.drop_hashes", loaded=staging)
     return staged, staged if is_another else 0
 
 
-def _changed_rows(source: RowHashes, changed: int) -> tuple[int, int]:
+def _changed_rows(state: HashStaging, changed: int) -> tuple[int, int]:
     """Stage the rows with a new hash; return their number, and the number of keys of which no row was found."""
-    staged = source.copy_rows_of_new_hashes(changed)
-    return staged, int(source.tables.value("key_hash_diff.count_unread"))
+    staged = state.source.copy_rows_of_new_hashes(changed) - _without_erased(state)
+    return staged, int(state.tables.value("key_hash_diff.count_unread"))
+
+
+def _without_erased(state: HashStaging) -> int:
+    """Delete staged rows of erased keys; return their number."""
+    tables = state.tables
+    return keep_away(tables, tables.store.table(tables.staging_name)) if state.reading.erased else 0
 
 
 def _refuse_or_doubt(source: RowHashes, unread: int) -> None:
@@ -142,6 +153,8 @@ BY_ONE_LOOK = tuple(
     for name in ("rows_and_hashes", "add_hashes", "copy_with_hashes", "is_another_state", "drop_hashes")
 )
 
+WITHOUT_ERASED = on_store("only where keys are erased: theirs are taken out again", "erased_keys.keep_away")
+
 KEY_HASH_DIFF = Strategy(
     name="key_hash_diff",
     resumable=True,
@@ -154,9 +167,10 @@ KEY_HASH_DIFF = Strategy(
             (
                 on_store("room for a hash of each row", "key_hash_diff.drop_look", "key_hash_diff.create_hashes"),
                 on_source("a hash of each row, with its key", "key_hash_diff.hashes"),
+                on_store("into that room", "key_hash_diff.copy_hashes"),
+                WITHOUT_ERASED,
                 on_store(
                     "which hashes are not as they were",
-                    "key_hash_diff.copy_hashes",
                     "key_hash_diff.analyze_hashes",
                     "key_hash_diff.stage_changes",
                     "row_map.find",
@@ -170,6 +184,7 @@ KEY_HASH_DIFF = Strategy(
                 on_store("the new ones, in pieces", "key_hash_diff.new_hashes"),
                 on_source("their rows, by their hashes", "key_hash_diff.rows"),
                 INTO_STAGING,
+                WITHOUT_ERASED,
                 on_store(
                     "each key with a new hash has its row, or all rows are read",
                     "key_hash_diff.count_unread",

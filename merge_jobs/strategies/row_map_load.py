@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from merge_jobs.stores.postgres import row_maps
+from merge_jobs.stores.postgres.erased_keys import keep_away, keep_away_from_map
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies import key_hash_diff, version_diff
 from merge_jobs.strategies.bulk_copy import read_into
 from merge_jobs.strategies.step import Condition, Step, on_source, on_store
-from merge_jobs.strategies.strategy import VERSIONS_OUT, Applying, Staging
+from merge_jobs.strategies.strategy import KEYS_ERASED, VERSIONS_OUT, Applying, Staging
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,14 @@ def load_steps(target: LoadTarget) -> tuple[Step[Staging], ...]:
     rows = (out, on_store(target.rows_title, target.copy_rows))
     versions_out = on_source(VERSIONS_OUT.title, *VERSIONS_OUT.statements, postgresql=True)
     versions = (versions_out, on_store(target.map_title, target.copy_map, postgresql=True))
+    kept_away = (
+        on_store("rows of erased keys are taken out again", "erased_keys.keep_away"),
+        on_store("and out of the map", "erased_keys.keep_away_from_map", postgresql=True),
+    )
     return (
         Step(partial(_load, target), rows, also=WITH_HASHES),
         Step(partial(_map_versions, target), versions, when=VERSIONS_WANTED),
+        Step(partial(_keep_away, target), kept_away, when=KEYS_ERASED),
     )
 
 
@@ -82,6 +88,17 @@ def _load(target: LoadTarget, state: Staging) -> None:
     else:
         state.rows = read_into(state.tables, state.reading.source, state.made, target.copy_rows)
     state.staged = state.rows
+
+
+def _keep_away(target: LoadTarget, state: Staging) -> None:
+    tables = state.tables
+    state.kept_away = keep_away(tables, tables.store.table(target.rows(tables)))
+    state.rows, state.staged = state.rows - state.kept_away, state.staged - state.kept_away
+    match state.reading.map_kind:
+        case MapKind.VERSIONS:
+            keep_away_from_map(tables, tables.store.table(target.map(tables)))
+        case MapKind.KEY_HASHES:
+            keep_away(tables, tables.store.table(target.map(tables)))
 
 
 def _map_versions(target: LoadTarget, state: Staging) -> None:

@@ -14,30 +14,39 @@ from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, create_staging
 from merge_jobs.strategies.guard import TableState
-from merge_jobs.strategies.step import Step, on_source, on_store, perform
+from merge_jobs.strategies.step import Condition, Step, on_source, on_store, perform
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset in the source's snapshot. `map_kind` is the row map to make; None for none."""
+    """A dataset in the source's snapshot. `map_kind` is the row map to make; None for none.
+
+    `erased` is the number of the dataset's erased keys, `kept_away` how many rows of such keys the last map left out.
+    """
 
     tables: DatasetTables
     source: Source
     batch_id: int
     sight: TableState | None = None
     map_kind: MapKind | None = None
+    erased: int = 0
+    kept_away: int = 0
 
-    def guard(self, rows: int) -> dict[str, Any] | None:
+    def guard(self, read: Read) -> dict[str, Any] | None:
         """Return the guard of the map, with the number of rows that it will have."""
-        return None if self.map_kind is None or self.sight is None else {**self.sight.facts, "rows": rows}
+        if self.map_kind is None or self.sight is None:
+            return None
+        left_out = {"kept_away": read.kept_away} if read.kept_away else {}
+        return {**self.sight.facts, "rows": read.rows, **left_out}
 
 
 @dataclass(frozen=True)
 class Read:
-    """The number of rows in the source, and how many of them are staged."""
+    """The number of rows in the source without those of erased keys, how many are staged, and how many those are."""
 
     rows: int
     staged: int
+    kept_away: int = 0
 
 
 class Doubt(Exception):
@@ -46,12 +55,16 @@ class Doubt(Exception):
 
 @dataclass
 class Staging:
-    """The state of the steps that stage a dataset: the table that they made, and the numbers of `Read`."""
+    """The state of the steps that stage a dataset: the table that they made, and the numbers of `Read`.
+
+    `rows` are all of the source's until those of erased keys are taken out.
+    """
 
     reading: Reading
     made: DescribedTable = field(default_factory=lambda: DescribedTable({}, None))
     rows: int = 0
     staged: int = 0
+    kept_away: int = 0
 
     @property
     def tables(self) -> DatasetTables:
@@ -99,7 +112,7 @@ class Strategy(Generic[Stage]):
         """Read the dataset. Raises Doubt."""
         state = self.staging(reading)
         perform(self.stage_steps, state)
-        return Read(state.rows, state.staged)
+        return Read(state.rows, state.staged, state.kept_away)
 
     def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
         """Bring the merge table, and the row map, in line with what was staged. The caller commits."""
@@ -117,6 +130,8 @@ def empty_staging(state: Staging) -> None:
     """Create an empty staging table."""
     state.made = create_staging(state.tables)
 
+
+KEYS_ERASED: Condition[Staging] = Condition("only where keys are erased", lambda state: state.reading.erased > 0)
 
 CREATE_STAGING = Step(empty_staging, (STAGING,))
 

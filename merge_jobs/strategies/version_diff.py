@@ -14,6 +14,7 @@ from merge_jobs.database.copy_pipe import copy_through
 from merge_jobs.database.session import Names
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.sql import composed
+from merge_jobs.stores.postgres.erased_keys import keep_away, keep_away_from_map, more_kept_away
 from merge_jobs.stores.postgres.progress import Pieces
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable
@@ -66,6 +67,15 @@ def _stage_versions(state: VersionStaging) -> None:
 
 def _read(state: VersionStaging) -> None:
     state.staged = state.source.copy_new_versions()
+
+
+def _keep_away(state: VersionStaging) -> None:
+    """Take the rows of erased keys out of what is staged; the map is to leave out their versions."""
+    tables, reading = state.tables, state.reading
+    state.staged -= keep_away(tables, tables.store.table(tables.staging_name))
+    keep_away_from_map(tables, tables.store.table(tables.staged_map_name))
+    state.kept_away = reading.kept_away + more_kept_away(tables)
+    state.rows -= state.kept_away
 
 
 def _end_look(state: VersionStaging) -> None:
@@ -195,6 +205,10 @@ def _array(items: Iterable[object]) -> str:
 
 
 BLOCKS_CHANGED: Condition[VersionStaging] = Condition("where blocks have changed", lambda state: state.remaining > 0)
+SOME_LEFT_OUT: Condition[VersionStaging] = Condition(
+    "only where keys are erased, or were until now",
+    lambda state: state.reading.erased > 0 or state.reading.kept_away > 0,
+)
 
 VERSION_DIFF = Strategy(
     name="version_diff",
@@ -244,6 +258,18 @@ VERSION_DIFF = Strategy(
                 INTO_STAGING,
             ),
             when=BLOCKS_CHANGED,
+        ),
+        Step(
+            _keep_away,
+            (
+                on_store(
+                    "rows of erased keys are taken out again",
+                    "erased_keys.keep_away",
+                    "erased_keys.keep_away_from_map",
+                    "erased_keys.count_kept_away",
+                ),
+            ),
+            when=SOME_LEFT_OUT,
         ),
         Step(_end_look, (on_store("the look is over", "version_diff.drop_look"),)),
     ),

@@ -159,7 +159,10 @@ class MergeStore:
 def _tables_of(stream: Stream) -> list[str]:
     """Return the tables of the platform and of the stream's datasets that a batch comes to, where they are there."""
     platform, store = stream.platform_name, stream.store.name
-    kinds = (names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table)
+    kinds = (
+        *(names.batch_counter_table, names.batch_metrics_table, names.rejected_keys_table, names.row_maps_table),
+        *(names.erased_keys_table, names.erasure_salt_table),
+    )
     of_datasets = (kind(platform, store, one.name) for one in stream.datasets for kind in _KINDS)
     return [*(kind(platform) for kind in kinds), *of_datasets]
 

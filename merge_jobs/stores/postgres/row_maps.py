@@ -54,6 +54,11 @@ class RowMap:
         rows = self.guard.get("rows")
         return None if rows is None else int(rows)
 
+    @property
+    def kept_away(self) -> int:
+        """The number of row versions that the map leaves out, as their keys are erased."""
+        return int(self.guard.get("kept_away") or 0)
+
 
 def find(tables: DatasetTables) -> RowMap | None:
     """Return the description of the dataset's map; None if there is none."""

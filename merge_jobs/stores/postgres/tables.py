@@ -178,6 +178,11 @@ class DatasetTables:
                 for column in key
             ),
             "compared_key": comma.join(_compared(column, modelled[column]) for column in key),
+            "map_keys": comma.join(sql.Identifier(f"key_{number}") for number in numbers),
+            "block_keys": comma.join(sql.Identifier("b", f"key_{number}") for number in numbers),
+            "number_column": sql.Identifier(names.own_column("ds_number", columns)),
+            "erased": self.store.table(names.erased_keys_table(self.store.stream.platform_name)),
+            "salt": self.store.table(names.erasure_salt_table(self.store.stream.platform_name)),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
 

@@ -140,6 +140,8 @@ NOBODY_S = (
     f"DELETE FROM {METRICS}",
     f"INSERT INTO {METRICS} SELECT * FROM {METRICS}",
     "SELECT * FROM yellowforensic_rejected_keys",
+    "SELECT salt FROM yellowforensic_erasure_salt",
+    "DELETE FROM yellowforensic_erased_keys",
     "UPDATE yellowforensic_row_maps SET distrusted = 'x'",
     f'SELECT * FROM "{MERGED}"',
     f'UPDATE "{MERGED}" SET word = NULL',

@@ -15,6 +15,7 @@ import merge_jobs.sql
 from config_schema.errors import OptionMissing, ValueWrong
 from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
+from merge_jobs.admin.erase import erase
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.job import Job, run
 from merge_jobs.run.render_sql import datasets_to_show, plain_text, rendered_sql, steps_of
@@ -134,6 +135,7 @@ def test_each_statement_of_a_milestoning_is_printed(kind):
 def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy, kind):
     case = merging(TABLE)
     wanted = {"strategy": StrategyOption.KEY_HASH_DIFF} if strategy == "key_hash_diff" else {}
+    with_an_erased_key(case.job(kind))
     if strategy != "initial":
         case.run(kind, **wanted)
         case.execute(
@@ -157,6 +159,7 @@ def test_a_batch_runs_what_is_printed_in_that_order(merging, run_names, strategy
 def test_a_batch_of_a_producer_elsewhere_runs_what_is_printed_for_it(merging, run_names, tmp_path, strategy):
     case = merging(TABLE)
     job = of_sqlite(case, tmp_path)
+    with_an_erased_key(job)
     if strategy != "initial":
         run(job)
         with closing(sqlite3.connect(tmp_path / "shop.db")) as connection, connection:
@@ -171,6 +174,11 @@ def test_a_batch_of_a_producer_elsewhere_runs_what_is_printed_for_it(merging, ru
     ]
     assert [name for name in run_names if name in reported] == reported
     assert {name for name in run_names if name.partition(".")[0] in (*FILES, *MAPS)} <= set(reported)
+
+
+def with_an_erased_key(job: Job) -> None:
+    """So that what keeps it away is run too."""
+    erase(job.store, job.stream, job.stream.datasets[0], [["2"]])
 
 
 def of_sqlite(case, folder) -> Job:
@@ -326,7 +334,7 @@ def test_what_is_shown_can_be_run(merging):
         "INSERT",
     )
     statements = [re.sub(r"^--.*\n", "", one, flags=re.MULTILINE).strip() for one in text.split(";\n")]
-    apart = ("batch", "rejected_keys", "_map", "IN ACCESS SHARE")
+    apart = ("batch", "rejected_keys", "erased_keys", "_map", "IN ACCESS SHARE")
     by_hand = [one for one in statements if one.startswith(wanted) and not any(word in one for word in apart)]
     assert len(by_hand) == 9
     rows = case.source_rows(case.datasets[0])

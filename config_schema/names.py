@@ -350,6 +350,11 @@ def merge_past_index(table: str) -> str:
     return shortened(f"{table}_past")
 
 
+def merge_closed_index(table: str) -> str:
+    """Return the name of a forensic merge table's index by which versions are found that were closed long ago."""
+    return shortened(f"{table}_closed")
+
+
 def as_of_function(table: str) -> str:
     """Return the name of a function that shows a forensic merge table as it was, at a batch or at a time."""
     return shortened(f"{table}_as_of")

@@ -126,6 +126,7 @@ class Dataset:
     checks: tuple[QualityCheck, ...] = ()
     production_status: ProductionStatus | None = None  # none: the datastore's
     deprecated: str | None = None  # why, and what to use instead; none: it is not
+    keep_closed_days: int | None = None  # on forensic platforms: closed versions go after so many days; none: never
 
     @property
     def source_table(self) -> str:

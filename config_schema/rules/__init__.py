@@ -74,6 +74,9 @@ OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Find
     mapping.retention_fits_milestoning: Rule(
         "DF1419", "A group with forensic retention is assigned to a forensic platform."
     ),
+    mapping.history_options_have_a_history: Rule(
+        "DF1423", "A dataset with `keep_closed_days` that any platform serves is served by a forensic one."
+    ),
     schedules.schedules_meet_latencies: Rule(
         "DF1420",
         "The time between two runs of a platform is never longer than the `latency_seconds` of its groups; not checked "

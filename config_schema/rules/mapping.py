@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config_schema.errors import choose_from
-from config_schema.model import DatasetGroup, Ecosystem, Milestoning, Platform
+from config_schema.model import DatasetGroup, DatasetSink, Ecosystem, Milestoning, Platform
 from config_schema.model.mapping import AssignmentStatus, DsgMapping
 from config_schema.problem import Finding
-from config_schema.rules.parts import assigned, dataset_groups
+from config_schema.rules.parts import Assigned, assigned, dataset_groups, datasets_by_sink
 
 
 def mapping_refers_to_the_model(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
@@ -69,6 +69,20 @@ def retention_fits_milestoning(ecosystem: Ecosystem, mappings: tuple[DsgMapping,
             fitting = [platform.name for platform in ecosystem.platforms if _keeps(platform, one.group)]
             what = f"{one.group.name} needs forensic retention, and {one.platform.name} keeps live rows only"
             yield f"{one.path}.dataPlatform", what, choose_from(one.platform.name, fitting)
+
+
+def history_options_have_a_history(ecosystem: Ecosystem, mappings: tuple[DsgMapping, ...]) -> Iterator[Finding]:
+    """Yield datasets with an option for their versions that only platforms without versions serve."""
+    served: dict[DatasetSink, list[Assigned]] = {}
+    for one in assigned(ecosystem, mappings):
+        for sink in one.group.sinks:
+            served.setdefault(sink, []).append(one)
+    for sink, (_, dataset) in datasets_by_sink(ecosystem).items():
+        live = [one for one in served.get(sink, ()) if one.platform.milestoning is Milestoning.LIVE]
+        option = "keep_closed_days" if dataset.keep_closed_days is not None else None
+        if option and live and len(live) == len(served[sink]):
+            what = f"{sink.dataset} of {sink.datastore} has {option}, and {live[0].platform.name} keeps live rows only"
+            yield f"{live[0].path}.dataPlatform", what, f"Assign it to a forensic platform, or take {option} out"
 
 
 def _keeps(platform: Platform, group: DatasetGroup) -> bool:

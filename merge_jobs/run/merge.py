@@ -18,10 +18,11 @@ from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
 from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
-from merge_jobs.stores.postgres import batches, leftovers, run_results
+from merge_jobs.stores.postgres import batches, leftovers, retention, run_results
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import strategy_named
 from merge_jobs.strategies.step import Condition, Step, on_store, perform
 
@@ -66,6 +67,17 @@ def write_result(state: Merging, result: MergeResult) -> None:
     """Write the batch and the stream's counter; a batch that found nothing is removed. The caller commits."""
     state.result = result
     perform(WRITE_STEPS, state)
+
+
+def _forget_closed(state: Merging) -> None:
+    for tables in _limited(state):
+        retention.forget_closed(tables)
+
+
+def _limited(state: Merging) -> list[DatasetTables]:
+    """Return the datasets whose closed versions are kept for a limited time."""
+    every = (state.batch.tables_of(state.store, dataset) for dataset in state.store.stream.datasets)
+    return [tables for tables in every if retention.is_limited(tables)]
 
 
 def _find_reshaped(state: Merging) -> None:
@@ -147,6 +159,19 @@ PREPARE_STEPS: tuple[Step[Merging], ...] = (
 JUDGE_STEPS: tuple[Step[Merging], ...] = (Step(_judge, also=("quality", "batches.references_held")),)
 # These are committed with the datasets.
 WRITE_STEPS: tuple[Step[Merging], ...] = (
+    Step(
+        _forget_closed,
+        (
+            on_store(
+                "versions that were closed too long ago go",
+                "retention.horizon",
+                "retention.forget_closed",
+                milestoning=Milestoning.FORENSIC,
+            ),
+        ),
+        also=("repair.index_of_table", "retention.create_closed_index"),
+        when=Condition("only where the model has `keep_closed_days`", lambda state: bool(_limited(state))),
+    ),
     Step(
         _write_batch,
         (

@@ -213,6 +213,8 @@ class _Shown:
             }
         if file == "erased_keys":
             return {**erased_keys.parts_of(self.tables), "map": store.table(self.tables.staged_map_name)}
+        if file == "retention":
+            return {"metrics": store.table(names.batch_metrics_table(platform))}
         if file == "run_results":
             return {"run_results": store.table(names.run_results_table(platform))}
         if file == "leftovers":

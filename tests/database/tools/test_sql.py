@@ -37,7 +37,10 @@ TABLE = """
 AT_ONCE = "postgres_source.copy_out"
 MAPS = ("version_diff", "key_hash_diff", "row_map")
 # What the words of a step say that does not happen in a batch which finds changes.
-UNUSUAL = ("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed")
+UNUSUAL = (
+    *("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed"),
+    "only where the model has `keep_closed_days`",
+)
 
 
 def sections(strategy: str, kind: Milestoning, postgresql: bool = True) -> list[tuple[Step, Section]]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 RESULT_PREFIX = "DATASURFACE_RESULT="
 CODE_PREFIX = "DATASURFACE_RESULT_CODE="
@@ -146,13 +146,37 @@ def result_from_dict(data: dict[str, Any]) -> MergeResult:
     values["code"] = ResultCode(values["code"])
     values["datasets"] = {name: _dataset_result(dataset) for name, dataset in values.get("datasets", {}).items()}
     if values.get("total") is not None:
-        values["total"] = Counts(**values["total"])
-    return MergeResult(**values)
+        values["total"] = _typed(Counts, values["total"])
+    return _typed(MergeResult, values)
 
 
 def _dataset_result(data: dict[str, Any]) -> DatasetResult:
-    quality = tuple(QualityResult(**check) for check in data.get("quality", ()))
-    return DatasetResult(**{**data, "counts": Counts(**data["counts"]), "quality": quality})
+    quality = tuple(_typed(QualityResult, check) for check in data.get("quality", ()))
+    return _typed(DatasetResult, {**data, "counts": _typed(Counts, data["counts"]), "quality": quality})
+
+
+# The types of fields that are checked, as they are written above.
+PLAIN: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "bool": (bool,),
+}
+LARGEST = 2**63  # no number in a result is as large
+Made = TypeVar("Made")
+
+
+def _typed(kind: Callable[..., Made], data: dict[str, Any]) -> Made:
+    """Return the dataclass of such data. Raises TypeError for a value of another type, or too large a number."""
+    for one in fields(kind):  # type: ignore[arg-type]  # a dataclass
+        wanted = PLAIN.get(str(one.type))
+        if wanted is None or one.name not in data:
+            continue
+        value = data[one.name]
+        if not isinstance(value, wanted) or (isinstance(value, int | float) and not abs(value) < LARGEST):
+            raise TypeError(f"{one.name} of a result is no {one.type}")
+    return kind(**data)
 
 
 def known_checks(stored: Iterable[tuple[str, dict[str, Any]]]) -> tuple[DatasetCheck, ...]:

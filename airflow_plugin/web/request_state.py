@@ -22,7 +22,8 @@ def request_state(stream: StreamFacts, run_id: str) -> dict[str, Any]:
     """Return how far a run of the operations DAG is that was asked for something of the stream. Raises NotThere."""
     dag_id = names.operations_dag_id(stream.platform)
     with create_session(scoped=False) as session:
-        conf = session.scalar(select(DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+        wanted = DagRun.dag_id == dag_id, DagRun.run_id == run_id
+        conf = session.scalar(select(DagRun.conf).where(*wanted)) if run_id.isprintable() else None
         if not isinstance(conf, dict) or conf.get("stream_key") != stream.stream_key:
             raise NotThere("nothing was asked for by such a run", "See the history of the stream")
         run = run_of(session, dag_id, run_id)

@@ -9,18 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from config_schema.sql.upgrade import Run, refuse_tables_of_others
+from config_schema.sql.statements import quoted
+from config_schema.sql.upgrade import STATEMENTS, Run, refuse_tables_of_others
+from config_schema.sql.versions import TablesOfAnother
 
 QUALIFIED = re.compile(r'"((?:[^"]|"")+)"\."((?:[^"]|"")+)"')
 # A table that is made by this is ours, and the statement fails where there is one already.
 CREATES = re.compile(r'\s*(?:--[^\n]*\n\s*)*CREATE (?:UNLOGGED )?TABLE "(?:[^"]|"")+"\."(?:[^"]|"")+" ?\(')
+# A statement that fails if a table is not there, and where it names tables: not aliases of tables before columns.
+READS = re.compile(r"\s*(?:--[^\n]*\n\s*)*\(?(?:SELECT|WITH|INSERT|UPDATE|DELETE|COPY|LOCK|CREATE TEMPORARY)\b")
+TABLE = re.compile(
+    r'(?<!DISTINCT )\b(?:FROM|JOIN|INTO|UPDATE|COPY|USING|LOCK TABLE)\s+"((?:[^"]|"")+)"\."((?:[^"]|"")+)"(?!\()'
+)
+TIMES = 3  # that a table may come and go while it is asked for
 
 Name = tuple[str, str]  # schema and table
 
 
-def qualified_names(query: str) -> Iterator[Name]:
+def qualified_names(query: str, where: re.Pattern[str] = QUALIFIED) -> Iterator[Name]:
     """Yield each quoted name that has a schema before it."""
-    for schema, name in QUALIFIED.findall(query):
+    for schema, name in where.findall(query):
         yield schema.replace('""', '"'), name.replace('""', '"')
 
 
@@ -46,13 +54,27 @@ class KnownTables:
     def check(self, query: str, run: Run, where: str, *, surely: bool = False) -> None:
         """Ask for the tables that the statement names. Raise TablesOfAnother if one is a stranger's.
 
+        Raises the driver's error, as the statement itself would, if a table that it reads or writes is not there.
         `surely` is for logins of which nobody knows whether they make tables, as refuse_tables_of_others has it.
         """
         if made := CREATES.match(query):
             self._known |= set(qualified_names(made[0]))
             return
-        asked = set(qualified_names(query)) - self._known
-        for schema in sorted({schema for schema, _ in asked if self._schema in (None, schema)}):
+        for _ in range(TIMES):
+            self._ask(set(qualified_names(query)) - self._known, run, where, surely)
+            missing = sorted(self._of_schema(qualified_names(query, TABLE)) - self._known) if READS.match(query) else ()
+            if not missing:
+                return
+            # Who waits for us to name it could make it now. So the server says that it is not there, or it is asked
+            # for again.
+            run(STATEMENTS["raise_if_absent"].text, {"table": quoted(*missing[0])})
+        raise TablesOfAnother(where, [name for _, name in missing])
+
+    def _ask(self, asked: set[Name], run: Run, where: str, surely: bool) -> None:
+        for schema in sorted({schema for schema, _ in self._of_schema(asked)}):
             tables = {name for of, name in asked if of == schema} | (set() if self._known else self._likely)
             there = refuse_tables_of_others(run, where, schema, sorted(tables), surely=surely)
             self._known |= {(schema, name) for name in there}
+
+    def _of_schema(self, found: Iterable[Name]) -> set[Name]:
+        return {(schema, name) for schema, name in found if self._schema in (None, schema)}

@@ -22,6 +22,10 @@ CROSS JOIN LATERAL (
 ) makes (tables)
 WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s::text[])
 
+-- name: raise_if_absent
+-- The server's own error where there is no such table, by a statement that calls nothing of a table that has just come.
+SELECT %(table)s::regclass
+
 -- name: applied
 -- The migrations that a part's tables have.
 SELECT number, name, checksum, older_may_run FROM {schema}.{versions} WHERE part = %(part)s ORDER BY number

@@ -75,6 +75,11 @@ def test_a_run_that_is_not_there_is_a_404(client, path):
     assert client().get(f"/api/runs/{path}").status_code == 404
 
 
+@pytest.mark.parametrize("run_id", ["none", "a%00", "a%0ab", "%F0%9F%98%80", "x" * 250])
+def test_a_request_that_nobody_has_made_is_a_404(client, run_id):
+    assert client().get(f"/api/streams/yellowlive/Store1/requests/{run_id}").status_code == 404
+
+
 # --- results and failures under the run's id
 
 
@@ -99,6 +104,31 @@ def run(world):
 
     yield add
     world.merge_store("DELETE FROM yellowforensic_run_results")
+
+
+COUNTS = {"inserted": 1, "updated": 0, "deleted": 0, "unchanged": 0, "total": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("part", {"total": COUNTS | {"inserted": 1.5}}),
+        ("nothing", {"total": COUNTS | {"inserted": None}}),
+        ("much", {"total": COUNTS | {"inserted": 10**40}}),
+        ("number", {"datasets": {"a": {"counts": COUNTS, "strategy": 5}}}),
+        ("long", {"datasets": {"a": {"counts": COUNTS, "seconds": 10**400}}}),
+        ("list", {"datasets": {"a": {"counts": COUNTS, "reason": ["r"]}}}),
+    ],
+)
+def test_a_result_that_no_job_has_written_ends_no_answer(client, world, run, name, odd):
+    """A worker's login may write one."""
+    run_id = f"odd_{name}"
+    path = run(run_id, "failed")
+    whole = {"code": 0, "run_id": run_id, "platform": "YellowForensic", "stream_key": "Store1", "batches": 1, **odd}
+    world.merge_store("UPDATE yellowforensic_run_results SET result_json = %s WHERE run_id = %s", Json(whole), run_id)
+    (listed,) = client().get(f"/api/runs?platform=yellowforensic&q={run_id}").json()["runs"]
+    assert listed["counts"] is None
+    assert client().get(path).json()["datasets"] == []
 
 
 def test_a_run_that_found_nothing_keeps_its_result_after_the_next_ones(client, run):

@@ -9,15 +9,17 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 import pytest
 from psycopg2 import sql
+from psycopg2.extensions import make_dsn
 
 from airflow_plugin.control import platform_tables
 from airflow_plugin.control.batch_table import BatchTables
-from airflow_plugin.control.connection import connect, fetch_within
+from airflow_plugin.control.connection import MergeStoreError, connect, fetch_within
 from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_changes import all_query
@@ -38,8 +40,10 @@ from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.status import platform_status
 from merge_jobs.admin.trust import trust_again
+from merge_jobs.database import connections
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.model_source import recorded_commit
+from tests.altering_relay import AlteringRelay
 from tests.database.merge_store.test_names_in_our_sessions import CONFIG, SETTINGS
 
 LIVE, SHORT, STREAM = Milestoning.LIVE, "yellowlive", "Store1"
@@ -202,3 +206,61 @@ def test_a_login_that_was_only_given_the_right_to_read_goes_on_where_everybody_m
             connection.cursor() as cursor,
         ):
             cursor.execute(f'DROP OWNED BY "{reader}"; DROP ROLE "{reader}"')
+
+
+# --- a table that is not there yet
+
+
+LATER = "later"  # a platform without tables
+COUNTER = names.batch_counter_table(LATER)
+READ = f'SELECT * FROM "public"."{COUNTER}"'
+
+
+def by_tool(case, port: int) -> None:
+    with closing(connect(make_dsn(case.target.dsn, port=port), "here")) as connection:
+        ControlSession(connection, LATER).execute(READ)
+
+
+def by_parse(case, port: int) -> None:
+    fetch_within(make_dsn(case.target.dsn, port=port), "here", sql.SQL(READ), {}, seconds=20)
+
+
+def by_job(case, port: int) -> None:
+    place = place_of(case.ecosystem.platforms[0].merge_store, None, case.secrets)
+    with closing(connections.connect(replace(place, port=port), "test", "here", 1)) as session:
+        session.cursor().execute(READ)
+
+
+@pytest.mark.parametrize("way", [by_tool, by_parse, by_job])
+def test_a_table_that_is_not_there_is_an_error_of_the_server(case, way):
+    with pytest.raises((MergeStoreError, psycopg2.errors.UndefinedTable), match=f"{COUNTER}. does not exist"):
+        way(case, case.target.server.port)
+
+
+@pytest.mark.parametrize("way", [by_tool, by_parse, by_job])
+def test_what_a_stranger_makes_between_the_question_and_the_statement_is_not_read(case, way):
+    with closing(psycopg2.connect(case.target.superuser_dsn)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE SEQUENCE calls; GRANT ALL ON calls TO PUBLIC;"
+            "CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql AS $$ SELECT nextval('public.calls') $$"
+        )
+    waiting = [f"CREATE VIEW {COUNTER} AS SELECT spy(); ALTER VIEW {COUNTER} OWNER TO a_stranger"]
+    columns = b""
+
+    def plant_after_the_answer(kind: bytes, body: bytes) -> bytes:
+        """Wait for the answer that there is no such table."""
+        nonlocal columns
+        columns = body if kind == b"T" else columns
+        if (kind, body) == (b"C", b"SELECT 0\0") and b"relname" in columns and waiting:
+            with closing(psycopg2.connect(case.target.superuser_dsn)) as other, other, other.cursor() as planting:
+                planting.execute(f"{waiting.pop()}; GRANT ALL ON {COUNTER} TO PUBLIC")
+        return body
+
+    relay = AlteringRelay(case.target.server.port, plant_after_the_answer)
+    try:
+        with pytest.raises(TablesOfAnother):
+            way(case, relay.port)
+    finally:
+        relay.close()
+    assert waiting == []
+    assert case.query("SELECT is_called FROM calls") == [(False,)]

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from airflow_plugin.control.session import TABLES as CONTROL_TABLES
+from config_schema.sql.known_tables import READS, TABLE, qualified_names
 from config_schema.sql.statements import load_statements
 
 ROOT = Path(__file__).parents[3]
@@ -107,3 +109,25 @@ def test_sessions_with_databases_of_ours_are_made_where_they_ask():
         "merge_jobs/database/connections.py",  # a Session
         "merge_jobs/simulator/connect.py",  # at the producer that the simulator plays
     }
+
+
+# Placeholders that stand for a table with its schema.
+TABLES = {*CONTROL_TABLES, "merge", "rejected", "job_model", "model_state", "compiled_model", "versions"}
+
+
+def test_the_session_sees_each_table_that_a_statement_reads_or_writes():
+    """One that is not there is named to nobody: what a stranger makes in that moment must not be read."""
+    unseen, seen = {}, 0
+    for file, title, text in statements():
+        placeholders = set(re.findall(r"\{(\w+)\}", text))
+        query = text.replace("{schema}.{", "{")
+        for name in placeholders - {"schema"}:
+            query = query.replace(f"{{{name}}}", f'"s"."{name}"' if name in TABLES else name)
+        if READS.match(query):
+            named = {name for _, name in qualified_names(query)}
+            seen += len(named)
+            missed = named - {name for _, name in qualified_names(query, TABLE)}
+            if missed:
+                unseen[file, title] = sorted(missed)
+    assert unseen == {}
+    assert seen > 50

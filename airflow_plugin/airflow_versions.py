@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowRescheduleException,
         AirflowSkipException,
         AirflowTaskTimeout,
         DagRunTriggerException,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowRescheduleException",
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "AsyncCallback",
@@ -50,6 +52,7 @@ EXCEPTIONS = ("airflow.sdk.exceptions", "airflow.exceptions")
 PLACES = {
     "AirflowFailException": EXCEPTIONS,
     "AirflowNotFoundException": EXCEPTIONS,
+    "AirflowRescheduleException": EXCEPTIONS,
     "AirflowSkipException": EXCEPTIONS,
     "AirflowTaskTimeout": EXCEPTIONS,
     "DagRunTriggerException": EXCEPTIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ from airflow_plugin.operators.pod_request import pod_arguments
 from airflow_plugin.operators.pod_trigger import JobPodTrigger
 from airflow_plugin.operators.task_log import EscapingLog
 
+EVICTED = "Evicted"  # it has done nothing to its end, and says nothing more
+
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +35,8 @@ class JobPod(KubernetesPodOperator):
     def __init__(self, *, job: PodJob, place: PodPlace, **kwargs: Any) -> None:
         super().__init__(**pod_arguments(job, place), **kwargs)
         self.job = job
+        self.left = False
+        self._supervisor = os.getppid()
 
     @property
     def log(self) -> Any:
@@ -43,6 +48,15 @@ class JobPod(KubernetesPodOperator):
         pod: k8s.V1Pod = super().build_pod_request_obj(context, **kwargs)
         pod.spec.enable_service_links = False
         return pod
+
+    def leave(self) -> None:
+        """Let the pod be, whatever becomes of this process: whoever runs the task next finds it."""
+        self._killed = self.left = True
+
+    def cleanup(self, *args: Any, **kwargs: Any) -> None:
+        """Mark and delete the pod, unless the worker that this process belongs to is gone: then it is another's."""
+        if os.getppid() == self._supervisor:
+            super().cleanup(*args, **kwargs)
 
     def on_kill(self) -> None:
         """Delete the pod, even if its request was still under way."""
@@ -74,7 +88,12 @@ class JobPod(KubernetesPodOperator):
             self.pod_manager.await_container_completion(pod, CONTAINER)
 
     def process_pod_deletion(self, pod: k8s.V1Pod | None, *, reraise: bool = True) -> bool:
-        """Delete what still runs or may start, under any setting: the next try starts a pod of its own."""
+        """Delete what still runs or may start, under any setting: the next try starts a pod of its own.
+
+        A pod that an earlier try has left, and that has ended since, stays until it was read.
+        """
+        if self.pod is None and pod is not None and _is_over(pod) and pod.status.reason != EVICTED:
+            return False
         try:
             # What is known of it may be from before its start.
             now = pod if pod is None or _is_over(pod) else self.pod_manager.read_pod(pod)

@@ -19,6 +19,7 @@ from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
 from airflow_plugin.operators.pod_request import RUN_LABEL
 from airflow_plugin.operators.result_handling import committed_result, outcome, with_run_conf
+from airflow_plugin.operators.worker_end import WorkerEnds
 from config_schema import names
 from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult
@@ -97,6 +98,8 @@ class KubernetesMergeOperator(JobPod):
             failed = cause_of(error)  # a failed pod, or one that could not be cleaned up: the result decides
         if isinstance(failed, AirflowTaskTimeout):
             raise failed
+        if self.left:
+            raise WorkerEnds  # again: something has taken it for an error of its own
         if self._killed:
             raise AirflowException(f"{self.job}: the task was ended from outside, and its pod with it")
         result = self.job_result = self.reading.result or committed_result(self.job, run_id)

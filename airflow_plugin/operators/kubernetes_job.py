@@ -16,6 +16,7 @@ from airflow_plugin.operators.compile_first import compile_first, read_compiled
 from airflow_plugin.operators.job_pod import JobPod
 from airflow_plugin.operators.pod_failure import cause_of, in_words
 from airflow_plugin.operators.pod_reading import PodReading
+from airflow_plugin.operators.worker_end import WorkerEnds
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class KubernetesJob(JobPod):
             failed = cause_of(error)
         if isinstance(failed, AirflowTaskTimeout):
             raise failed
+        if self.left:
+            raise WorkerEnds  # again: something has taken it for an error of its own
         if failed is not None and not self.reading.ended and not self._killed:
             raise AirflowException(f"{self.job}: {in_words(failed)}") from failed
         return DONE if self.reading.ended.startswith(f"{DONE} ") else self.reading.ended or "no word of its exit code"

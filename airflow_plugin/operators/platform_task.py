@@ -25,6 +25,7 @@ from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.task_log import as_logged, level_of
+from airflow_plugin.operators.worker_end import WorkerEnd, WorkerEnds
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class PlatformTask(BaseOperator):
         self.command = command  # in place of merge-job, where it is a child process
         self._running: ChildProcess | KubernetesJob | None = None
         self._killed = False
+        self._worker_end = WorkerEnd()
 
     def execute(self, context: Context) -> None:
         """Run the job."""
@@ -70,7 +72,7 @@ class PlatformTask(BaseOperator):
         Raises AirflowException with how the job ended and its last words, AirflowFailException for a wrong command
         line.
         """
-        with failure_kept(context):
+        with self._worker_end.hands_over(context), failure_kept(context):
             self._run_to_end(job, context)
 
     def _run_to_end(self, job: PlatformJob, context: Context) -> None:
@@ -83,12 +85,20 @@ class PlatformTask(BaseOperator):
             raise (AirflowFailException if WRONG_COMMAND_LINE.match(ended) else AirflowException)(said)
 
     def on_kill(self) -> None:
-        """End the job with the task."""
+        """End the job with the task; leave its pod to the next worker where only this one ends."""
+        if self._running is None or isinstance(self._running, ChildProcess):
+            self._killed = True
+            if self._running is not None:
+                self._running.ask_to_end()
+        elif not self._running.left:
+            self._end_pod(self._running)
+
+    def _end_pod(self, pod: KubernetesJob) -> None:
+        if self._worker_end.is_all():
+            pod.leave()
+            raise WorkerEnds
         self._killed = True
-        if isinstance(self._running, ChildProcess):
-            self._running.ask_to_end()
-        elif self._running is not None:
-            self._running.on_kill()
+        pod.on_kill()
 
     def _in_pod(self, job: PlatformJob, place: PodPlace, words: LastWords, context: Context) -> str:
         # Here, because a DAG file would pay for the import in each parse.

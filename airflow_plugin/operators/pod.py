@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
-from airflow_plugin.airflow_versions import TaskDeferralError
+from airflow_plugin.airflow_versions import AirflowRescheduleException, TaskDeferralError
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
 from airflow_plugin.operators.run_metrics import send_run_metrics
+from airflow_plugin.operators.worker_end import WorkerEnd, WorkerEnds
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -35,6 +36,7 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
         self.job = job
         self.place = place
         self._worker: KubernetesMergeOperator | None = None
+        self._worker_end = WorkerEnd()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the merge job in a pod, and return the task's value."""
@@ -54,14 +56,20 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
         return self._done(lambda: self.worker().wait_here(context, why), context)
 
     def on_kill(self) -> None:
-        """End the pod with the task."""
-        if self._worker is not None:
-            self._worker.on_kill()
+        """End the pod with the task; leave it to the next worker where only this one ends."""
+        if self._worker is None or self._worker.left:
+            return
+        if self._worker_end.is_all():
+            self._worker.leave()
+            raise WorkerEnds
+        self._worker.on_kill()
 
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:
-            with failure_kept(context, self.job):
+            with self._worker_end.hands_over(context), failure_kept(context, self.job):
                 value = work()
+        except AirflowRescheduleException:
+            raise
         except Exception:
             self._heard(context)
             raise

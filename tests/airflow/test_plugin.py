@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from jsonschema import Draft7Validator
+
+from airflow_plugin import listener
 
 
 def test_the_provider_says_of_itself_what_airflow_accepts(airflow_here):
@@ -52,3 +56,35 @@ def test_a_dag_processor_loads_what_factory_files_import_once_for_all_of_them(re
     modules = found.read_text().split()
     assert "airflow_plugin.factory.publishing" in modules
     assert not [one for one in modules if one.startswith(("airflow_plugin.cli", "airflow_plugin.sync"))]
+
+
+SCHEDULER = """
+import atexit, sys
+from pathlib import Path
+
+atexit.register(lambda: Path({found!r}).write_text(" ".join(sorted(sys.modules))))
+sys.argv = ["airflow", "scheduler", "--num-runs", "1", "--skip-serve-logs"]
+from airflow.__main__ import main
+main()
+"""
+
+
+def test_a_scheduler_that_runs_tasks_itself_loads_what_they_need_once_for_all_of_them(real_airflow, tmp_path):
+    found = tmp_path / "modules"
+    command = [sys.executable, "-c", SCHEDULER.format(found=str(found))]
+    subprocess.run(command, env=real_airflow.environment, timeout=120, check=True, capture_output=True)
+    modules = found.read_text().split()
+    assert {*listener.IN_A_TASK, *listener.IN_A_TASK_WITH_A_POD} <= set(modules)
+    assert not [one for one in modules if one.startswith(("airflow_plugin.cli", "airflow_plugin.sync"))]
+
+
+def test_a_scheduler_whose_tasks_run_elsewhere_loads_nothing_for_them(real_airflow):
+    starting = f"""
+import sys
+import airflow_plugin.listener as listener
+import {listener.SCHEDULER}
+listener.on_starting(None)
+assert not {{*listener.IN_A_TASK, *listener.IN_A_TASK_WITH_A_POD}} & set(sys.modules), sorted(sys.modules)
+"""
+    environment = real_airflow.environment | {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
+    subprocess.run([sys.executable, "-c", starting], env=environment, timeout=120, check=True)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helm.chart import Helm, Refused, by_kind, one
 from tests.helm.platforms import minimal, official_airflow
+from tests.helm.test_network import merge_labels
 from tests.kubernetes.rights import RIGHTS
 
 PLATFORM_SETS = ["minimal", "mvp", "everything", "official_airflow", "own_namespace"]
@@ -79,3 +80,12 @@ def test_job_pods_account_has_the_name_that_the_platform_s_settings_give(helm: H
 def test_platforms_without_an_airflow_are_refused(helm: Helm) -> None:
     with pytest.raises(Refused, match=r"airflow\.serviceAccounts: it is empty"):
         helm.objects(minimal() | {"airflow": {}})
+
+
+def test_merge_pods_may_be_evicted_unless_a_drain_is_to_wait_for_them(helm: Helm, rendered: Any) -> None:
+    assert not by_kind(rendered("mvp"), "PodDisruptionBudget")
+    budgets = by_kind(helm.objects(minimal() | {"mergePods": {"keepThroughDrains": True}}), "PodDisruptionBudget")
+    assert {one["metadata"]["namespace"] for one in budgets} == {"ns-yellow-live", "ns-yellow-forensic"}
+    for budget in budgets:
+        assert budget["spec"]["selector"]["matchLabels"].items() <= merge_labels("yellowlive").items()
+        assert budget["spec"].keys() == {"minAvailable", "selector"}

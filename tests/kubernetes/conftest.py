@@ -79,6 +79,7 @@ def reachable_postgres() -> Iterator[Any]:
 def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """All of it, with nothing running; the task may do no more than RIGHTS, and is quicker to look again."""
     cluster.clean()
+    behind.wanted = "running"
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv(names.dsn_variable("yellowlive"), behind.store_dsn)
     quicker = {"START_POLL_SECONDS": 0.1, "POLL_SECONDS": 0.1, "SCHEDULE_SECONDS": 1, "START_SECONDS": 1}
@@ -108,7 +109,7 @@ def stand_in(cluster: Any, world: World) -> StandIn:
 def airflow_exceptions(cluster: Any) -> SimpleNamespace:
     """Airflow's exceptions, from where this version has them; imported when the cluster's settings are there."""
     versions = importlib.import_module("airflow_plugin.airflow_versions")
-    known = ("AirflowFailException", "AirflowTaskTimeout", "TaskDeferred")
+    known = ("AirflowFailException", "AirflowRescheduleException", "AirflowTaskTimeout", "TaskDeferred")
     base = importlib.import_module("airflow.sdk.exceptions").AirflowException
     return SimpleNamespace(AirflowException=base, **{name: getattr(versions, name) for name in known})
 

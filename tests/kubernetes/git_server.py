@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     git: GitServer
 
     def handle_any(self) -> None:
-        self.git.answers.wait(30)
+        self.git.answers.wait(120)
         self.git.seen.append(self.headers.get("Authorization", ""))
         if self.git.redirect is not None and not self.path.startswith("/moved/"):
             self.send_response(301)

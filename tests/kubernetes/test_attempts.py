@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
+import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,14 +62,15 @@ def test_a_second_try_finds_the_pod_of_the_first_and_reads_its_token(
     assert len(getattr(cluster, "created", first)) == 1
 
 
-def test_a_second_try_that_comes_after_the_end_does_nothing_twice(world: World, stand_in):
+def test_a_second_try_that_comes_after_the_end_does_nothing_twice(world: World, stand_in, deferrable):
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
-    begin(world, "late")
+    begin(world, run_id := f"late {deferrable}", deferrable=deferrable)
     until(lambda: all(pod.job_has_ended for pod in stand_in.pods.values()))
     merged = world.merged()
-    value = world.run(world.task(), "late", try_number=2)
+    value = world.run(world.task(deferrable=deferrable), run_id, try_number=2)
     assert (value["code"], value["total"]["inserted"] > 0, world.merged()) == (0, True, merged)
     assert not stand_in.pods
+    assert len(stand_in.created) == 1
 
 
 def test_a_try_that_failed_has_no_pod_for_the_next(world: World, stand_in, airflow_exceptions):
@@ -105,8 +110,10 @@ def test_the_pod_of_a_failed_job_is_kept_or_deleted_as_the_row_says(
 # --- ended from outside
 
 
-def test_killing_the_task_deletes_the_pod(world: World, stand_in, airflow_exceptions):
+@pytest.mark.parametrize("state", ["failed", "restarting", None])
+def test_killing_the_task_deletes_the_pod(world: World, stand_in, airflow_exceptions, state):
     task, caught = world.task(on_failed_pod="keep"), []
+    world.wanted = state
 
     def run() -> None:
         try:
@@ -125,6 +132,56 @@ def test_killing_the_task_deletes_the_pod(world: World, stand_in, airflow_except
     assert not stand_in.pods
     assert "DATASURFACE_RESULT_CODE=-1" in pod.lines[-1][1]  # the job itself was asked to end
     assert caught == ["YellowLive Store1: the task was ended from outside, and its pod with it"]
+
+
+@contextmanager
+def ended_by_a_signal(task, when) -> Iterator[None]:
+    """As Airflow does it: a signal, whose handler calls on_kill; twice, as where a group of processes gets it too."""
+    signal.signal(signal.SIGUSR1, lambda *_: task.on_kill())
+
+    def end() -> None:
+        until(when)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(20)
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("airflow_answers", [True, False])
+def test_a_worker_that_ends_leaves_the_pod_to_the_next_one(world: World, stand_in, airflow_exceptions, airflow_answers):
+    context = world.context(run_id := f"worker ends {airflow_answers}")
+    task = world.task()
+    if not airflow_answers:
+        del context["ti"].get_task_states
+    with (
+        world.locked(),
+        pytest.raises(airflow_exceptions.AirflowRescheduleException),
+        ended_by_a_signal(task, lambda: started(stand_in)),
+    ):
+        task.execute(context)
+    assert not {"failure"} & context["ti"].pushed.keys()
+    (name,) = stand_in.pods
+    newer = world.task(datasurface_docker_image="registry.example/merge-job:0.2.0")
+    assert world.run(newer, run_id)["code"] == 0
+    assert [pod["metadata"]["name"] for pod in stand_in.created] == [name]
+    assert not stand_in.pods
+
+
+def test_a_job_that_failed_while_no_worker_looked_fails_the_task_and_is_not_run_again(
+    world: World, stand_in, airflow_exceptions
+):
+    run_id = "failed alone"
+    begin(world, run_id, datasets=["nowhere"])
+    until(lambda: all(pod.job_has_ended for pod in stand_in.pods.values()))
+    with pytest.raises(airflow_exceptions.AirflowException, match="nowhere"):
+        world.run(world.task(datasets=["nowhere"]), run_id)
+    assert len(stand_in.created) == 1
 
 
 def test_killing_a_deferred_task_deletes_the_pod(world: World, stand_in, airflow_exceptions):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import threading
 from typing import Any
 
 import psycopg2
@@ -16,13 +15,13 @@ from airflow_plugin.control.session import ControlSession
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load.folder import MAPPING_FILE as MAPPING
-from tests.kubernetes.test_attempts import until
+from tests.kubernetes.test_attempts import ended_by_a_signal
 from tests.kubernetes.world import CONNECTION, PLATFORM, World
 from tests.row_settings import settings_of_row
 
 
 def settings_of(world: World, **changes: Any) -> PlatformSettings:
-    return settings_of_row(world._row({}), kubernetes_conn_id=CONNECTION, runners=("kubernetes",), **changes)
+    return settings_of_row(world.row({}), kubernetes_conn_id=CONNECTION, runners=("kubernetes",), **changes)
 
 
 def task_of(settings: PlatformSettings, dag: str, task: str) -> Any:
@@ -132,15 +131,29 @@ def test_a_pod_that_does_not_start_is_reported_as_such(world: World, stand_in):
 
 
 def test_a_task_that_is_ended_takes_its_pod_along(world: World, stand_in):
+    world.wanted = "failed"
     task = task_of(settings_of(world), "infrastructure", "model_merge")
     stand_in.faults.says_first = ["at work"]
     world.git.answers.clear()
-    ending = threading.Thread(target=lambda: (until(lambda: started(stand_in)), task.on_kill()))
-    ending.start()
-    try:
-        reported = failed(world, task)
-    finally:
-        world.git.answers.set()
-        ending.join()
+    with ended_by_a_signal(task, lambda: started(stand_in)):
+        try:
+            reported = failed(world, task)
+        finally:
+            world.git.answers.set()
     assert "the task was ended from outside, and its job with it" in reported
+    assert not stand_in.pods
+
+
+def test_a_worker_that_ends_leaves_the_pod_to_the_next_one(world: World, stand_in, airflow_exceptions):
+    task, context = task_of(settings_of(world), "infrastructure", "model_merge"), world.context("worker ends")
+    stand_in.faults.says_first = ["at work"]
+    world.git.answers.clear()
+    with ended_by_a_signal(task, lambda: started(stand_in)):
+        try:
+            with pytest.raises(airflow_exceptions.AirflowRescheduleException):
+                task.execute(context)
+        finally:
+            world.git.answers.set()
+    task_of(settings_of(world), "infrastructure", "model_merge").execute(world.context("worker ends"))
+    assert len(stand_in.created) == 1
     assert not stand_in.pods

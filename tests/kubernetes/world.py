@@ -84,6 +84,7 @@ class World:
     password: str = "pass word's"
     synced: str = ""
     states: dict[str, TaskState] = field(default_factory=dict)  # by run id
+    wanted: str | None = "running"  # the state that Airflow wants the task to be in
 
     def set_up(self) -> None:
         for database, user in (("producer", "producer"), ("merge_store", "merger")):
@@ -158,7 +159,7 @@ class World:
         dag_plan = importlib.import_module("airflow_plugin.rows.plan").dag_plan
         build = importlib.import_module("airflow_plugin.factory.build")
         paused = changes.pop("paused", False)
-        row = self._row(changes)
+        row = self.row(changes)
         settings = settings_of_row(
             row, kubernetes_conn_id=CONNECTION, source_hosts=(f"{self.host}:{self.server.port}",)
         )
@@ -185,22 +186,24 @@ class World:
 
     def context(self, run_id: str | None = None, try_number: int = 1) -> dict[str, Any]:
         pushed: dict[str, Any] = {}
+        run_id = run_id or f"run {next(_runs)}"
         ti = SimpleNamespace(
             dag_id=DAG_ID,
+            run_id=run_id,
             task_id="snapshot_merge_job",
             map_index=-1,
             try_number=try_number,
             start_date=datetime.now(UTC),
             xcom_push=lambda key, value: pushed.update({key: value}),
             pushed=pushed,
+            get_task_states=lambda dag_id, task_ids, run_ids: {run: {task_ids[0]: self.wanted} for run in run_ids},
         )
         events = importlib.import_module("airflow.sdk.execution_time.context").OutletEventAccessors()
         dag = SimpleNamespace(dag_id=DAG_ID)
-        run_id = run_id or f"run {next(_runs)}"
         state = self.states.setdefault(run_id, TaskState())
         return {"ti": ti, "run_id": run_id, "dag": dag, "outlet_events": events, "task_state_store": state}
 
-    def _row(self, changes: dict[str, Any]) -> dict[str, Any]:
+    def row(self, changes: dict[str, Any]) -> dict[str, Any]:
         own = {
             "datasets": ["customers"],
             "namespace_name": self.namespace,

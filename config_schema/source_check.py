@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
+from config_schema.problem import bounded
+
 MOST_FINDINGS = 200  # of a check that is recorded; what is worse comes first
 MOST_DATASETS = 500
 MOST_NAMES = 20  # in a finding that lists columns
@@ -33,6 +35,11 @@ class SourceFinding:
     todo: str
     code: str
 
+    def __post_init__(self) -> None:
+        """Keep names of a producer's, which its server may give any length and characters, in one short line."""
+        object.__setattr__(self, "what", bounded(self.what))
+        object.__setattr__(self, "todo", bounded(self.todo))
+
     def __str__(self) -> str:
         where = f"dataset {self.dataset}: " if self.dataset else ""
         return f"{where}{self.what}. {self.todo} [{self.code}]"
@@ -46,6 +53,10 @@ class ReadableDataset:
     table: str
     strategy: str
     why: str
+
+    def __post_init__(self) -> None:
+        """Keep names of a producer's in one short line."""
+        object.__setattr__(self, "why", bounded(self.why))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 
 from config_schema import names
-from config_schema.model import Milestoning
+from config_schema.model import DELETED_COLUMN, Milestoning
 from config_schema.model.sql_types import widens
 from merge_jobs.errors import StillUsed, StoreMismatch, TablesHeld
 from merge_jobs.stores.postgres import as_of, row_maps
@@ -71,7 +71,9 @@ def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTa
 
     Raises TypesNarrowed with both definitions of every column that cannot be widened to the model's type.
     """
-    batch = BATCH_COLUMNS if tables.milestoning is Milestoning.FORENSIC else {}
+    batch = dict(BATCH_COLUMNS) if tables.milestoning is Milestoning.FORENSIC else {}
+    flag = {DELETED_COLUMN: "integer"} if tables.dataset.keeps_deleted else {}
+    batch |= flag
     theirs = {name: kind for name, kind in existing.columns.items() if name not in batch}
     ours = modelled.columns
     retyped = {name: (theirs[name], kind) for name, kind in ours.items() if theirs.get(name, kind) != kind}
@@ -79,6 +81,7 @@ def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTa
     if lossy:
         raise TypesNarrowed(f"{tables.where}: table {tables.merge_name}", lossy)
     added = {name: kind for name, kind in ours.items() if name not in theirs}
+    added |= {name: kind for name, kind in flag.items() if name not in existing.columns}
     return Drift(added, retyped, tuple(name for name in theirs if name not in ours))
 
 

@@ -64,7 +64,11 @@ class Stream:
         """A hash of all that decides what staged rows mean: where they come from, their columns, types and keys."""
         source = self.store.source
         of_datasets = [
-            [d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]] for d in self.datasets
+            [
+                *(d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]),
+                *([d.on_delete.value] if d.keeps_deleted else []),
+            ]
+            for d in self.datasets
         ]
         origin = [source.kind.value, source.host, source.port, source.database, source.schema]
         described = json.dumps([self.platform.milestoning.value, origin, of_datasets])

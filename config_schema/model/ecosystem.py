@@ -16,6 +16,7 @@ from config_schema.model.quality import QualityCheck
 from config_schema.tls import Tls
 
 # What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
+DELETED_COLUMN = "ds_deleted_in"  # of merge tables that keep rows which the source has lost: in which batch it had
 VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to")
 
 
@@ -115,6 +116,13 @@ class Column:
     classification: Classification = Classification.INTERNAL
 
 
+class OnDelete(Enum):
+    """What a merge table does with a row that the source has lost."""
+
+    FOLLOW = "follow"  # live: it is deleted; forensic: its version is closed
+    KEEP = "keep"  # it stays, with the batch in which the source had lost it
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A table of a datastore."""
@@ -126,7 +134,13 @@ class Dataset:
     checks: tuple[QualityCheck, ...] = ()
     production_status: ProductionStatus | None = None  # none: the datastore's
     deprecated: str | None = None  # why, and what to use instead; none: it is not
+    on_delete: OnDelete = OnDelete.FOLLOW
     keep_closed_days: int | None = None  # on forensic platforms: closed versions go after so many days; none: never
+
+    @property
+    def keeps_deleted(self) -> bool:
+        """Whether rows that the source has lost stay in the merge table."""
+        return self.on_delete is OnDelete.KEEP
 
     @property
     def source_table(self) -> str:

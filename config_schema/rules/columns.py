@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator
 
 from config_schema.errors import choose_from, did_you_mean
-from config_schema.model import VERSION_COLUMNS, Column, Dataset, Datastore, Ecosystem, Milestoning, SourceKind
+from config_schema.model import (
+    DELETED_COLUMN,
+    VERSION_COLUMNS,
+    Column,
+    Dataset,
+    Datastore,
+    Ecosystem,
+    Milestoning,
+    SourceKind,
+)
 from config_schema.model.claims import Key, source_table
 from config_schema.model.sql_types import (
     KNOWN_TYPES,
@@ -53,7 +62,8 @@ def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
                 what = f"{name!r} has {len(name.encode())} bytes, and PostgreSQL cuts names at {POSTGRES_NAME_BYTES}"
                 yield at, what, "Read the table through a view that has a shorter name"
         for k, column in enumerate(dataset.columns):
-            if column.name in VERSION_COLUMNS:
+            ours = (*VERSION_COLUMNS, *([DELETED_COLUMN] if dataset.keeps_deleted else []))
+            if column.name in ours:
                 what = f"{column.name!r} is a column that versions of rows have of ours"
             elif column.name in SYSTEM_COLUMNS:
                 what = f"{column.name!r} is a column that PostgreSQL has in every table"

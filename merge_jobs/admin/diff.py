@@ -7,7 +7,7 @@ compared exactly as a full batch compares it. Everything is one transaction, whi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from config_schema.model import Dataset, Milestoning
+from config_schema.model import DELETED_COLUMN, Dataset, Milestoning, OnDelete
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import StoreMismatch
@@ -47,7 +47,7 @@ from merge_jobs.stream import Stream
 SESSION = "diff"  # in place of a run id, where another command says who holds the stream
 LONGEST_KEY = 1000  # characters of each of its columns
 SOURCE = "ds_source"
-OPEN = {Milestoning.LIVE: sql.SQL(""), Milestoning.FORENSIC: sql.SQL(" WHERE ds_batch_out = 2147483647")}
+OPEN = {Milestoning.LIVE: sql.SQL(" WHERE true"), Milestoning.FORENSIC: sql.SQL(" WHERE ds_batch_out = 2147483647")}
 
 
 class NeverLoaded(StoreMismatch):
@@ -203,6 +203,8 @@ def _compare(tables: DatasetTables, source: Source, limit: int, has_erased: bool
     kept_away = erased_keys.keep_away(tables, sql.Identifier(SOURCE)) if has_erased else 0
     rows -= kept_away
     tables.run("dataset.lock_merge_table")  # rows are known by their ctid
+    if DELETED_COLUMN not in existing.columns:  # the next batch adds it
+        tables = replace(tables, dataset=replace(tables.dataset, on_delete=OnDelete.FOLLOW))
     before = open_rows(tables)
     set_work_memory(tables, SOURCE, schema)
     parts = _parts(tables, existing, made)
@@ -262,7 +264,9 @@ def _parts(tables: DatasetTables, existing: DescribedTable, made: DescribedTable
     both: list[tuple[sql.Composable, Any]] = list(zip(keys, key, strict=True))
     types = {column.name: tables.store.type_text(column.type) for column in tables.dataset.columns}
     return {
-        "open": OPEN[tables.milestoning],
+        "open": sql.SQL("{}{}").format(
+            OPEN[tables.milestoning], tables.parts_of("live.count_open", {})["and_in_source"]
+        ),
         "keys": comma.join(sql.SQL("d.{}").format(one) for one in keys),
         "keys_of_either": comma.join(
             sql.SQL("coalesce({}, {}) AS {}").format(sql.Identifier("s", name), sql.Identifier("m", name), one)

@@ -21,6 +21,7 @@ from merge_jobs.stores.postgres import erased_keys
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.delta_steps import KEPT_TITLE
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
@@ -178,6 +179,7 @@ class _Shown:
                     (not section.strategies or strategy in section.strategies)
                     and (not section.postgresql or _is_postgresql(self.stream))
                     and section.milestoning in (None, self.tables.milestoning)
+                    and (section.title != KEPT_TITLE or self.dataset.keeps_deleted)
                 ):
                     yield step, section
 

@@ -14,17 +14,17 @@ CREATE INDEX IF NOT EXISTS {past_index} ON {merge} ({key}) WHERE ds_batch_out <>
 
 -- name: at_batch
 -- In two halves, each of which has an index.
-SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) $1
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) $1{and_in_source_at}
 UNION ALL
 SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) $1
-    AND ds_batch_out OPERATOR(pg_catalog.>) $1
+    AND ds_batch_out OPERATOR(pg_catalog.>) $1{and_in_source_at}
 
 -- name: at_time
 -- The newest batch that is valid from that time or earlier; before the first there is none, so there are no rows.
-SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch})
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch}){and_in_source_at}
 UNION ALL
 SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch})
-    AND ds_batch_out OPERATOR(pg_catalog.>) ({batch})
+    AND ds_batch_out OPERATOR(pg_catalog.>) ({batch}){and_in_source_at}
 
 -- name: batch_at
 -- Batches are in the order of their numbers, whatever the clocks did. At the moment of asking, or later, it is the newest

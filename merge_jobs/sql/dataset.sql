@@ -110,6 +110,10 @@ FROM ds_delta
 -- By addresses and keys of the few rows that matter, whatever the planner thinks of their number.
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
+-- name: keep_gone
+-- Rows that the source has lost stay, where the model wants that.
+UPDATE {merge} m SET ds_deleted_in = %(batch_id)s FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+
 -- name: go_as_planned
 SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT
 

@@ -4,7 +4,7 @@
 -- name: create_merge_table
 -- The defaults fill the first load, whose COPY knows nothing of batches; later versions are inserted in full.
 CREATE TABLE {merge} (
-    {definitions},
+    {definitions}{deleted_definition},
     ds_batch_in integer NOT NULL DEFAULT {batch_id},
     ds_batch_out integer NOT NULL DEFAULT 2147483647
 )
@@ -17,7 +17,7 @@ ALTER TABLE {merge} ALTER COLUMN ds_batch_in DROP DEFAULT
 CREATE UNIQUE INDEX {key_index} ON {merge} ({key}) WHERE ds_batch_out = 2147483647
 
 -- name: count_open
-SELECT count(*) FROM {merge} WHERE ds_batch_out = 2147483647
+SELECT count(*) FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}
 
 -- name: find_delta
 -- Every key whose open version differs from the source, once, as a pair of row addresses. *<> compares the rows'
@@ -25,17 +25,17 @@ SELECT count(*) FROM {merge} WHERE ds_batch_out = 2147483647
 CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
 SELECT s.ctid AS staged, m.ctid AS merged
 FROM {staging} s
-FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE ds_batch_out = 2147483647) m ON {key_equal}
+FULL JOIN (SELECT ctid, {columns} FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}) m ON {key_equal}
 WHERE s.ctid IS NULL OR m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 
 -- name: find_changes
 -- The same where only some rows are staged: all that may have changed, with the keys of ds_gone, which are gone.
 CREATE TEMPORARY TABLE ds_delta ON COMMIT DROP AS
 SELECT s.ctid AS staged, m.ctid AS merged
-FROM {staging} s LEFT JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647
+FROM {staging} s LEFT JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 WHERE m.ctid IS NULL OR ROW({staged_columns})::record *<> ROW({merged_columns})::record
 UNION ALL
-SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647
+SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 
 -- name: close_deleted
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s
@@ -44,6 +44,12 @@ FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 -- name: close_changed
 UPDATE {merge} m SET ds_batch_out = %(batch_id)s
 FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NOT NULL
+
+-- name: take_returned
+-- A version that was kept when the source had lost its key ends where the key comes back.
+UPDATE {merge} m SET ds_batch_out = %(batch_id)s
+FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+WHERE d.merged IS NULL AND {key_equal} AND m.ds_deleted_in IS NOT NULL AND m.ds_batch_out = 2147483647
 
 -- name: open_versions
 -- Of new and of changed keys alike.

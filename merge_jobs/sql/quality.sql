@@ -17,10 +17,10 @@ ANALYZE {kept}
 
 -- name: open_live
 -- Every row of the dataset after the batch.
-SELECT {columns} FROM {merge}
+SELECT {columns} FROM {merge} WHERE true{and_in_source}
 
 -- name: open_forensic
-SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647
+SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}
 
 -- name: not_null
 -- num_nulls tells a row value of NULLs from NULL, IS NULL does not.

@@ -20,7 +20,7 @@ WHERE m.ds_batch_out <> 2147483647
 -- name: asof
 -- By views only, so that it needs no rights of its own; plain enough for the planner to put it into the caller's query,
 -- and qualified, as it is read with the caller's search_path.
-SELECT {columns} FROM {full} WHERE ds_batch_in OPERATOR(pg_catalog.<=) ({batch}) AND ds_batch_out OPERATOR(pg_catalog.>) ({batch})
+SELECT {columns} FROM {full} WHERE ds_batch_in OPERATOR(pg_catalog.<=) ({batch}) AND ds_batch_out OPERATOR(pg_catalog.>) ({batch}){and_in_source_at}
 
 -- name: batch_at
 -- The newest batch that is valid from that time or earlier, as the merge store's own functions have it (as_of.sql).

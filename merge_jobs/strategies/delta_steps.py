@@ -45,6 +45,8 @@ def _apply(state: Applying) -> None:
     )
 
 
+KEPT_TITLE = "where the model has `on_delete: keep`, instead of what takes away those that are gone"
+
 APPLY_DELTA: Step[Applying] = Step(
     _apply,
     (
@@ -60,6 +62,7 @@ APPLY_DELTA: Step[Applying] = Step(
             "forensic.open_versions",
             "dataset.go_as_planned",
         ),
+        on_store(KEPT_TITLE, "dataset.keep_gone", ".take_returned"),
     ),
     also=KEY_CHECKS,
     when=Condition("where something differs", lambda state: state.delta.size > 0),

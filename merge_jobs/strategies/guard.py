@@ -133,7 +133,9 @@ def next_transaction(at_least: int, age_of_third: int) -> int:
 
 def _fingerprint(dataset: Dataset) -> str:
     """Return a hash of what a dataset's rows are in the merge table."""
-    state_facts = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
+    state_facts: list[Any] = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
+    if dataset.keeps_deleted:
+        state_facts.append(dataset.on_delete.value)
     return hashlib.sha256(json.dumps(state_facts).encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.model import VERSION_COLUMNS
+from config_schema.model import DELETED_COLUMN, VERSION_COLUMNS
 from merge_jobs.sql import composed
 from merge_jobs.views.catalog import CatalogTable
 from merge_jobs.views.desired import (
@@ -118,6 +118,8 @@ def view_of(served: Served, kind: ViewKind, tables: MergeTables) -> Definition:
     metrics = names.batch_metrics_table(served.platform_name)
     there = tables.found[served.merge_table].columns
     columns = {column.name: there[column.name] for column in served.dataset.columns if column.name in there}
+    if served.dataset.keeps_deleted and DELETED_COLUMN in there:
+        columns[DELETED_COLUMN] = there[DELETED_COLUMN]
     if kind is ViewKind.FULL:
         columns |= VERSION_TYPES
 
@@ -153,19 +155,26 @@ def as_of_function(served: Served, tables: MergeTables) -> FunctionDefinition:
     It reads the full view and the view of batches, so that its caller needs rights on these only.
     """
     schema = names.workspace_schema(served.workspace.name)
-    columns = view_of(served, ViewKind.LIVE, tables).columns
+    columns = dict(view_of(served, ViewKind.LIVE, tables).columns)
+    keeps_deleted = served.dataset.keeps_deleted and columns.pop(DELETED_COLUMN, None) is not None
     batches = sql.Identifier(schema, names.batches_view(served.platform_name))
     batch = composed("views.batch_at", {"batches": batches, "stream": sql.Literal(served.stream)}, {})
     parts = {
         "columns": COMMA.join(map(sql.Identifier, columns)),
         "full": sql.Identifier(schema, served.name(ViewKind.FULL)),
         "batch": batch,
+        "and_in_source_at": _in_source_at(batch) if keeps_deleted else sql.SQL(""),
     }
     mark_of = served.mark(ViewKind.ASOF)
     query = composed("views.asof", parts, {})
     return FunctionDefinition(
         served.name(ViewKind.ASOF), f"as-of function of {served}", mark_of, columns, frozenset([served.role]), query
     )
+
+
+def _in_source_at(batch: sql.Composable) -> sql.Composable:
+    """Return the condition that the source had not lost a row yet."""
+    return sql.SQL(" AND ({0} IS NULL OR {0} OPERATOR(pg_catalog.>) ({1}))").format(sql.SQL(DELETED_COLUMN), batch)
 
 
 def batches_view(workspace: WantedWorkspace, platform: str, tables: MergeTables) -> Definition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -86,6 +87,8 @@ def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int)
 
 
 def _applied(tables: DatasetTables, batch_id: int) -> Delta:
+    if tables.dataset.keeps_deleted:
+        return _kept(tables, {"batch_id": batch_id})
     match tables.milestoning:
         case Milestoning.LIVE:
             gone = tables.run("live.delete_gone").rowcount
@@ -95,5 +98,20 @@ def _applied(tables: DatasetTables, batch_id: int) -> Delta:
             batch = {"batch_id": batch_id}
             gone = tables.run("forensic.close_deleted", batch).rowcount
             changed = tables.run("forensic.close_changed", batch).rowcount
+            return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
+    assert_never(tables.milestoning)
+
+
+def _kept(tables: DatasetTables, batch: Mapping[str, int]) -> Delta:
+    """Apply the delta where rows stay that the source has lost."""
+    gone = tables.run("dataset.keep_gone", batch).rowcount
+    match tables.milestoning:
+        case Milestoning.LIVE:
+            changed = tables.run("live.update_changed").rowcount
+            tables.run("live.take_returned")
+            return Delta(tables.run("live.insert_new").rowcount, changed, gone)
+        case Milestoning.FORENSIC:
+            changed = tables.run("forensic.close_changed", batch).rowcount
+            tables.run("forensic.take_returned", batch)
             return Delta(tables.run("forensic.open_versions", batch).rowcount - changed, changed, gone)
     assert_never(tables.milestoning)

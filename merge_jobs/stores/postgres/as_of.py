@@ -10,7 +10,7 @@ from psycopg2 import sql
 from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinition
 
 from config_schema import names
-from config_schema.model import Milestoning
+from config_schema.model import DELETED_COLUMN, Milestoning
 from merge_jobs.errors import NotOurs, StillUsed
 from merge_jobs.stores.postgres.tables import DatasetTables, described, ownership
 
@@ -59,6 +59,7 @@ def parts_of(
     metrics = tables.store.table(names.batch_metrics_table(stream.platform_name))
     about = {"metrics": metrics, "stream": sql.Literal(stream.key)}
     batch = tables.composed("as_of.batch_at", **about)
+    at_batch, at_time = _in_source_at(tables, sql.SQL("$1")), _in_source_at(tables, sql.SQL("({})").format(batch))
     returned = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(types[column.name]))
         for column in tables.dataset.columns
@@ -66,12 +67,20 @@ def parts_of(
     return {
         **about,
         "batch": batch,
+        "and_in_source_at": at_batch,
         "returned": returned,
         "function": tables.store.table(names.as_of_function(tables.merge_name)),
         "past_index": sql.Identifier(names.merge_past_index(tables.merge_name)),
-        "at_batch": sql.Literal(text(tables.composed("as_of.at_batch"))),
-        "at_time": sql.Literal(text(tables.composed("as_of.at_time", batch=batch))),
+        "at_batch": sql.Literal(text(tables.composed("as_of.at_batch", and_in_source_at=at_batch))),
+        "at_time": sql.Literal(text(tables.composed("as_of.at_time", batch=batch, and_in_source_at=at_time))),
     }
+
+
+def _in_source_at(tables: DatasetTables, batch: sql.Composable) -> sql.Composable:
+    """Return the condition that the source had not lost a row yet; empty for a table that keeps no such rows."""
+    if not tables.dataset.keeps_deleted:
+        return sql.SQL("")
+    return sql.SQL(" AND ({0} IS NULL OR {0} OPERATOR(pg_catalog.>) {1})").format(sql.SQL(DELETED_COLUMN), batch)
 
 
 def _comment(tables: DatasetTables, definition: list[str]) -> str:

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from config_schema import names
 from config_schema.errors import CommandWrong
-from config_schema.model import Dataset, Milestoning
+from config_schema.model import DELETED_COLUMN, Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.versions import TablesOfAnother
@@ -178,6 +178,9 @@ class DatasetTables:
                 for column in key
             ),
             "compared_key": comma.join(_compared(column, modelled[column]) for column in key),
+            # Rows that stay though the source has lost them are none of what a batch compares.
+            "deleted_definition": sql.SQL(f",\n    {DELETED_COLUMN} integer" if self.dataset.keeps_deleted else ""),
+            "and_in_source": sql.SQL(f" AND {DELETED_COLUMN} IS NULL" if self.dataset.keeps_deleted else ""),
             "map_keys": comma.join(sql.Identifier(f"key_{number}") for number in numbers),
             "block_keys": comma.join(sql.Identifier("b", f"key_{number}") for number in numbers),
             "number_column": sql.Identifier(names.own_column("ds_number", columns)),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from config_schema.model import Milestoning
+from config_schema.model import Milestoning, OnDelete
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = """CREATE TABLE t (id int PRIMARY KEY, "firstName" text, "100%" numeric(6,2));
@@ -63,6 +64,27 @@ def test_the_as_of_function_gives_what_the_source_was_and_needs_no_right_on_a_ta
         assert at(moment - timedelta(microseconds=1)) != then
     assert at(max(truth) + timedelta(days=1)) == truth[max(truth)]
     assert at(min(truth) - timedelta(days=1)) == []
+
+
+def test_rows_that_are_kept_after_their_source_lost_them_say_so(consuming):
+    case = consuming(TABLE)
+    of = case.merging
+    case.bring()
+    reader = case.reader()
+    of.datasets = tuple(replace(one, on_delete=OnDelete.KEEP) for one in of.datasets)
+    of.execute("DELETE FROM t WHERE id = 1; UPDATE t SET \"firstName\" = 'new' WHERE id = 2")
+    for kind in Milestoning:
+        assert of.run(kind).shape_changed
+    case.reconcile()
+    for kind in Milestoning:
+        live = f'SELECT id, "firstName", ds_deleted_in FROM {case.name(kind, "live")} WHERE id < 4 ORDER BY 1'
+        assert reader.query(live) == [(1, "w1", 2), (2, "new", None), (3, "w3", None)]
+    full = f"SELECT id, ds_deleted_in, ds_batch_out FROM {case.name(FORENSIC, 'full')} WHERE id < 3"
+    versions = [(1, 2, 2147483647), (2, None, 2), (2, None, 2147483647)]
+    assert reader.query(f"{full} ORDER BY id, ds_batch_in") == versions
+    # What the source was: without them, and without the column.
+    found = reader.query(f"SELECT * FROM {case.name(FORENSIC, 'asof')}(now()) ORDER BY id")
+    assert found == of.query("SELECT * FROM t ORDER BY id", on=of.source)
 
 
 def test_a_filter_on_the_key_reaches_the_indexes_of_the_merge_table(consuming):

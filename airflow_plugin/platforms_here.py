@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from airflow_plugin.settings import settings_dir
 from config_schema import names
@@ -11,14 +13,23 @@ from config_schema.errors import UnknownName
 
 def platforms_with_settings() -> list[str]:
     """Return the model's names of the platforms whose settings files can be read."""
-    found = []
+    return [str(found.get("original_platform_name", stem)) for stem, found in _settings_here()]
+
+
+def environment_here() -> str | None:
+    """Return the model's environment that the settings files here name; None if they name none, or several."""
+    found = {data["environment"] for _, data in _settings_here() if data.get("environment")}
+    return str(found.pop()) if len(found) == 1 else None
+
+
+def _settings_here() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the beginning of each settings file's name, and its content; an empty one if it cannot be read."""
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
         try:
-            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
-        except (OSError, ValueError, KeyError, TypeError):
-            original = path.name.removesuffix(names.settings_file(""))
-        found.append(str(original))
-    return found
+            data = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            data = None
+        yield path.name.removesuffix(names.settings_file("")), data if isinstance(data, dict) else {}
 
 
 def platform_called(name: str) -> str:

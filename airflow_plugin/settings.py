@@ -82,6 +82,7 @@ class PlatformSettings:
     git_repo_url: str | None = None
     git_repo_branch: str | None = None
     git_credential_secret_name: str | None = None
+    environment: str | None = None  # of the model; None: it has none
     model_is_code: bool | None = None  # then it is compiled in a container of its own before a sync
     postgres_hostname: str | None = None
     postgres_port: int | None = None

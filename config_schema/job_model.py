@@ -31,9 +31,18 @@ from config_schema.model.mapping import Assignment, DsgMapping, Model, mapping_o
 from config_schema.model.plain_data import plain, structured
 from config_schema.rules.check import check_model, schema_problems
 
+ENVIRONMENT = "environment"  # in the row of the platform, which older versions do not look for
 FORMAT = 1  # of the documents; another one is not read
 # What no job looks at: a change of it changes no row.
-OF_PEOPLE = ("documentation", "owner", "shared_with", "production_status", "deprecated", "schedule_assets")
+OF_PEOPLE = (
+    "documentation",
+    "owner",
+    "shared_with",
+    "production_status",
+    "deprecated",
+    "schedule_assets",
+    "environments",
+)
 
 
 class RowKind(Enum):
@@ -120,13 +129,18 @@ class JobModels:
         related = self._related(one)
         merging = replace(_for_jobs(one), consumer_db=None, consumer_reader=None)
         rows = [
-            _row(RowKind.PLATFORM, "", {"name": name, "platform": _slim(plain(merging))}),
+            _row(RowKind.PLATFORM, "", {"name": name, "platform": _slim(plain(merging)), **self._environment}),
             _row(RowKind.CONSUMERS, "", self._consumers(related)),
         ]
         served = self._datasets([mapping for mapping in self._model.mappings if platform in mapping.ingesting])
         for store, wanted in self._datasets(self._mappings(related)).items():
             rows += self._of_store(self._stores[store], wanted | served[store], served[store])
         return rows
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        """The model's environment, as `environment_of` reads it."""
+        return {} if self._model.environment is None else {ENVIRONMENT: self._model.environment}
 
     def _related(self, platform: Platform) -> list[str]:
         """Return the platforms whose consumers use the same database: their views are planned together."""
@@ -183,6 +197,15 @@ class JobModels:
             data["datasets"] = [_slim(dataset) for dataset in data["datasets"]]
             self._documents[store.name] = data
         return self._documents[store.name]
+
+
+def environment_of(platform_row: str) -> str | None:
+    """Return the model's environment that the document of a platform's row is for; None if it is for none."""
+    try:
+        found = json.loads(platform_row)[ENVIRONMENT]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 Address = tuple[str, int, str]  # host, port, database

@@ -17,6 +17,7 @@ DAG_ID_LENGTH = 250  # Airflow's column
 ASSET_NAME_LENGTH = 1500  # Airflow's column
 ASSET_SCHEME = "x-stream"  # Airflow takes the URIs of an x- scheme as they are
 SHADOW = "__shadow"
+ENVIRONMENT_VARIABLE = "DAGFACTORY_ENVIRONMENT"  # of the model, for commands and jobs
 TERMINATION_MESSAGE_VARIABLE = "DATASURFACE_TERMINATION_MESSAGE_PATH"
 
 

@@ -57,6 +57,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         git_repo_url=platform.model.url,
         git_repo_branch=platform.model.branch,
         git_credential_secret_name=platform.model.credential,
+        environment=model.environment,
         model_is_code=True if model.is_code else None,
         postgres_hostname=platform.merge_store.host,
         postgres_port=platform.merge_store.port,

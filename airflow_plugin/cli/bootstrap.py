@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from airflow_plugin.cli.options import ModelOption, Platforms
+from airflow_plugin.cli.options import InEnvironment, ModelOption, Platforms
 from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def bootstrap(
     model: ModelOption = Path(),
     out: Out = Path(),
     platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
     shards: Shards = 1,
     create_tables: CreateTables = False,
     diff: Diff = False,

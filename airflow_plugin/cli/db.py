@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airflow_plugin.cli.options import Json, ModelOption, Platforms
+from airflow_plugin.cli.options import InEnvironment, Json, ModelOption, Platforms
 from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def group() -> None:
 
 
 @db.command()
-def status(model: ModelOption = Path(), platform: Platforms = None, as_json: Json = False) -> None:
+def status(
+    model: ModelOption = Path(),
+    platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
+    as_json: Json = False,
+) -> None:
     """Show which version the tables of platforms have, and which this program wants.
 
     A version is the number of the last migration that was run. Tables of streams are made by sync, those of batches by
@@ -54,7 +59,12 @@ def status(model: ModelOption = Path(), platform: Platforms = None, as_json: Jso
 
 
 @db.command()
-def upgrade(model: ModelOption = Path(), platform: Platforms = None, dry_run: DryRun = False) -> None:
+def upgrade(
+    model: ModelOption = Path(),
+    platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
+    dry_run: DryRun = False,
+) -> None:
     """Create the tables of platforms that are missing, and run the migrations that older ones lack.
 
     Each migration is run in a transaction of its own: one that fails leaves the tables as they were before it, and a

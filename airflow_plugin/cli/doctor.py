@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from airflow_plugin.cli.options import Json, ModelOption, Platforms
+from airflow_plugin.cli.options import InEnvironment, Json, ModelOption, Platforms
 from airflow_plugin.doctor.finding import Finding, Level, worst
 from config_schema.echo import echo_text
 from config_schema.terminal import PlainConsole
@@ -37,6 +37,7 @@ Producers = Annotated[
 def doctor(
     model: Model = None,
     platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
     dags: Dags = None,
     merge_stores: MergeStores = False,
     producers: Producers = False,

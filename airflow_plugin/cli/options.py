@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config_schema import connect_wait
+from config_schema import connect_wait, names
 
 if TYPE_CHECKING:
     from airflow_plugin.sync.source import CommittedModel
@@ -50,6 +50,25 @@ Compiled = Annotated[
         "--compiled",
         help="Run no code of the model: take what dagfactory model compile wrote into this file.",
         envvar="DAGFACTORY_COMPILED_MODEL",
+    ),
+]
+
+
+def _choose_environment(name: str | None) -> str | None:
+    from config_schema.chosen_environment import choose_environment
+
+    if name:
+        choose_environment(name)
+    return name
+
+
+InEnvironment = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        help="The model's environment; else the one in the settings files here, if the model has any.",
+        envvar=names.ENVIRONMENT_VARIABLE,
+        callback=_choose_environment,
     ),
 ]
 Platforms = Annotated[
@@ -121,7 +140,6 @@ def committed_model(
     import os
 
     from airflow_plugin.sync.source import model_of_folder, model_of_repository
-    from config_schema import names
 
     if repository is None:
         return model_of_folder(folder, compiled)

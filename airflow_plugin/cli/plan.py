@@ -21,6 +21,7 @@ from airflow_plugin.cli.options import (
     Branch,
     DetailedExitCode,
     GitCredential,
+    InEnvironment,
     Json,
     ModelFolder,
     OverwriteDrift,
@@ -41,6 +42,7 @@ def plan(
     branch: Branch = "main",
     git_credential: GitCredential = "git",
     platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
     overwrite_drift: OverwriteDrift = False,
     against: Against = None,
     detailed_exitcode: DetailedExitCode = False,
@@ -79,9 +81,9 @@ def plan(
             found, left, model_at = read_now.plan, read_now.left, read_now.model_at
             effects = read_now.effects
     if as_json:
-        echo_text(json.dumps(plan_as_dict(found, effects), indent=2))
+        echo_text(json.dumps(plan_as_dict(found, effects, source.model.environment), indent=2))
     else:
-        print_plan(found, effects)
+        print_plan(found, effects, source.model.environment)
         for name in left:
             echo(left_note(name))
         echo(summary(found, done=False))

@@ -30,18 +30,22 @@ MOST_EFFECTS = 20  # shown of a kind and platform
 COLOURS = {Sign.NEW: "green", Sign.CHANGED: "yellow", Sign.GONE: "red"}
 
 
-def print_plan(plan: Plan, effects: Effects | None = None, *, on_stderr: bool = False) -> None:
+def print_plan(
+    plan: Plan, effects: Effects | None = None, environment: str | None = None, *, on_stderr: bool = False
+) -> None:
     """Print a plan, and its effects beside the rows, in colours if the terminal has them."""
     console = PlainConsole(stderr=on_stderr)
+    if environment is not None:
+        console.print(Text.assemble("for the environment ", (environment, "bold")), soft_wrap=True)
     for platform in plan.platforms:
         of_platform = () if effects is None else effects.by_platform.get(platform.platform, ())
         for line in (*_platform_lines(platform), *_effect_lines(of_platform)):
             console.print(line, soft_wrap=True)
 
 
-def plan_as_dict(plan: Plan, effects: Effects | None) -> dict[str, Any]:
-    """Return a plan as --json shows it, with all effects of each platform."""
-    shown = plan.to_dict()
+def plan_as_dict(plan: Plan, effects: Effects | None, environment: str | None = None) -> dict[str, Any]:
+    """Return a plan as --json shows it: all effects of each platform, and the environment of a model that has any."""
+    shown = plan.to_dict() | ({} if environment is None else {"environment": environment})
     for platform in shown["platforms"]:
         found = () if effects is None else effects.by_platform.get(platform["platform"], ())
         platform["effects"] = [one.to_dict() for one in found]

@@ -25,6 +25,7 @@ from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams
 from airflow_plugin.cli.sync import sync
 from airflow_plugin.cli.validate import validate
+from config_schema.chosen_environment import settle_by
 from config_schema.connect_wait import wait_in_pods
 from config_schema.echo import echo
 from config_schema.errors import PackageMissing, StreamFactoryError
@@ -82,6 +83,7 @@ def run() -> Never:
     from airflow_plugin.cli.messages import print_error
 
     wait_in_pods()
+    settle_by(_environment_here)
     try:
         app(prog_name="dagfactory")
     except StreamFactoryError as error:
@@ -91,6 +93,12 @@ def run() -> Never:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     sys.exit(1)
+
+
+def _environment_here() -> str | None:
+    from airflow_plugin.platforms_here import environment_here
+
+    return environment_here()
 
 
 def missing_extra(error: ModuleNotFoundError) -> StreamFactoryError:

@@ -17,6 +17,7 @@ from airflow_plugin.cli.options import (
     ConnectWait,
     DetailedExitCode,
     GitCredential,
+    InEnvironment,
     Json,
     ModelFolder,
     OverwriteDrift,
@@ -70,6 +71,7 @@ def sync(
     git_credential: GitCredential = "git",
     compiled: Compiled = None,
     platform: Platforms = None,
+    in_environment: InEnvironment = None,  # set in its callback
     overwrite_drift: OverwriteDrift = False,
     force_rollback: ForceRollback = False,
     allow_incompatible: AllowIncompatible = None,
@@ -132,7 +134,7 @@ def sync(
             applies = models is not None and (plan.changes_anything or found.lacks_compiled or bool(models.platforms))
             asks = applies and not yes
             if asks or not as_json:
-                print_plan(plan, found.effects, on_stderr=as_json)
+                print_plan(plan, found.effects, source.model.environment, on_stderr=as_json)
             if asks:
                 confirm("Apply these changes?")
             if applies:
@@ -159,7 +161,9 @@ def sync(
                 raise
             log.warning("%s: %s. It is planned again", error.where, error.what)
     if as_json:
-        echo_text(json.dumps(plan_as_dict(plan, found.effects) | {"applied": applies}, indent=2))
+        echo_text(
+            json.dumps(plan_as_dict(plan, found.effects, source.model.environment) | {"applied": applies}, indent=2)
+        )
     else:
         for name in found.left:
             echo(left_note(name))

@@ -35,21 +35,23 @@ def validate(
 ) -> None:
     """Check a model and print every problem in it, each with what to do.
 
+    A model that has environments is checked as it is in each of them.
+
     Example: dagfactory validate model/ --base origin/main --repository crm/model --branch main
 
     Exit codes: 0 no problem, 1 problems. With --json they are on stdout, otherwise on stderr.
     """
     from airflow_plugin.sync.graph import stream_graph
     from config_schema.errors import ProblemsFound
-    from config_schema.load import load_model
     from config_schema.load.base import ownership_problems
+    from config_schema.load.folder import load_placed
     from config_schema.model.ownership import Author
 
     author = Author(repository, branch, tuple(team or ()))
     if base is None and author != Author():
         raise typer.BadParameter("--repository, --branch and --team say who changes: give --base too")
     try:
-        model = load_model(path)
+        model, _ = load_placed(path)
         graph = stream_graph(model.ecosystem, model.mappings)
         if base is not None and (refused := ownership_problems(path, base, author)):
             raise ProblemsFound(str(path), refused)
@@ -62,4 +64,6 @@ def validate(
     if as_json:
         echo_text(json.dumps({"problems": []}))
     else:
-        echo(f"{path}: no problem. {len(graph)} platforms, {streams} streams.")
+        environments = model.ecosystem.environments
+        checked = f" in {', '.join(environments)}" if environments else ""
+        echo(f"{path}: no problem{checked}. {len(graph)} platforms, {streams} streams.")

@@ -55,6 +55,13 @@ class JobModelTable:
         rows = self.session.run_if_created(STATEMENTS["job_model_digest"])
         return str(rows[0][0]) if rows else None
 
+    def environment(self) -> str | None:
+        """Return the model's environment that the rows are for; None if they are for none, or there are no rows."""
+        from config_schema.job_model import environment_of
+
+        rows = self.session.run_if_readable(STATEMENTS["select_job_model_of_platform"])
+        return environment_of(rows[0][0]) if rows else None
+
     def streams_without(self) -> list[str]:
         """Return the streams that are not retired and have no row."""
         return [key for (key,) in self.session.run(STATEMENTS["streams_without_job_model"])]

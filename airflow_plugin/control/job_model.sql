@@ -18,6 +18,9 @@ FROM (
     FROM {job_model_table}
 ) rows
 
+-- name: select_job_model_of_platform
+SELECT document FROM {job_model_table} WHERE kind = 'platform'
+
 -- name: select_job_model_digests
 SELECT kind, key, digest, encode(sha256(convert_to(document, 'UTF8')), 'hex') FROM {job_model_table}
 

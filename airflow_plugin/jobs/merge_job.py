@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from config_schema import names
+
 MERGE_TASK = "snapshot_merge_job"
 CHECK_TASK = "check_result"
 RESCHEDULE_TASK = "reschedule_immediately"
@@ -49,8 +51,17 @@ class PodJob(Protocol):
         """The environment variables, by reference to secrets."""
 
     @property
+    def environment(self) -> str | None:
+        """The model's environment that the job is for."""
+
+    @property
     def kind(self) -> tuple[str, str]:
         """A label for the job's pods: its key and its value."""
+
+
+def environment_variables(job: PodJob) -> dict[str, str]:
+    """Return the variables of the job that are no secrets."""
+    return {} if job.environment is None else {names.ENVIRONMENT_VARIABLE: job.environment}
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ class MergeJob:
     schema: str = "public"
     datasets: tuple[str, ...] = ()
     paused: bool = False
+    environment: str | None = None
 
     @property
     def store(self) -> str:

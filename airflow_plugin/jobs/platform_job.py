@@ -24,6 +24,7 @@ class PlatformJob:
     program: str
     arguments: tuple[str, ...]
     secrets: tuple[SecretVariable, ...]
+    environment: str | None = None  # of the model
     # The arguments of `dagfactory model fetch` where the job's pod is to compile a model first, and its git token.
     fetch: tuple[str, ...] = ()
     fetch_secret: SecretVariable | None = None

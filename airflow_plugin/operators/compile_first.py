@@ -7,7 +7,7 @@ from kubernetes.client import models as k8s
 
 from airflow_plugin.jobs.merge_job import PodPlace
 from airflow_plugin.jobs.platform_job import DAGFACTORY, PlatformJob
-from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, rights, scratch, secret_variable
+from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, plain_variables, rights, scratch, secret_variable
 
 MODEL, COMPILED, OWN_SCRATCH = "/model", "/compiled", "compile-tmp"
 COMPILED_FILE = f"{COMPILED}/model.json"
@@ -24,7 +24,9 @@ def compile_first(pod: KubernetesPodOperator, job: PlatformJob, place: PodPlace)
     secrets = [] if job.fetch_secret is None else [secret_variable(job.fetch_secret)]
     fetch = _container(place, "fetch-model", ["model", "fetch", *job.fetch, f"--out={MODEL}"], secrets)
     fetch.volume_mounts = [scratch()[1], _mount(MODEL, read_only=False)]
-    compile_ = _container(place, "compile-model", ["model", "compile", MODEL, f"--out={COMPILED_FILE}"], [])
+    compile_ = _container(
+        place, "compile-model", ["model", "compile", MODEL, f"--out={COMPILED_FILE}"], plain_variables(job)
+    )
     # Its /tmp is its own: what lies there, the home folder among it, would be read by programs that have secrets.
     own_scratch = k8s.V1VolumeMount(name=OWN_SCRATCH, mount_path=scratch()[1].mount_path)
     compile_.volume_mounts = [own_scratch, _mount(MODEL, read_only=True), _mount(COMPILED, read_only=False)]
@@ -36,14 +38,14 @@ def compile_first(pod: KubernetesPodOperator, job: PlatformJob, place: PodPlace)
     pod.volume_mounts.append(_mount(COMPILED, read_only=True))
 
 
-def _container(place: PodPlace, name: str, arguments: list[str], secrets: list[k8s.V1EnvVar]) -> k8s.V1Container:
+def _container(place: PodPlace, name: str, arguments: list[str], variables: list[k8s.V1EnvVar]) -> k8s.V1Container:
     return k8s.V1Container(
         name=name,
         image=place.image,
         image_pull_policy=place.image_pull_policy,
         command=[DAGFACTORY],
         args=arguments,
-        env=[*secrets, home()],
+        env=[*variables, home()],
         resources=k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
         security_context=rights()[1],
     )

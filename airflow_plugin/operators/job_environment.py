@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from airflow.sdk.log import mask_secret
 
-from airflow_plugin.jobs.merge_job import SecretVariable
+from airflow_plugin.jobs.merge_job import PodJob, environment_variables
 
 # All that a job gets of the worker's environment, beside the secrets that it names. PGSSLMODE and its like are not
 # among it: how a database is reached is said by the model and the settings, the same for every runner.
@@ -18,11 +18,12 @@ INHERITED = re.compile(
 )
 
 
-def job_environment(secrets: Sequence[SecretVariable], worker: Mapping[str, str]) -> dict[str, str]:
-    """Return the inherited variables and the worker's secrets, which its logs mask from now on."""
+def job_environment(job: PodJob, worker: Mapping[str, str]) -> dict[str, str]:
+    """Return the inherited variables and the job's secrets of the worker, which its logs mask from now on."""
+    secrets = job.secrets
     inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
     given = {secret.name: worker[secret.name] for secret in secrets if secret.name in worker}
     for secret in secrets:
         if secret.key != "username" and secret.name in given:
             mask_secret(given[secret.name])
-    return inherited | given
+    return inherited | environment_variables(job) | given

@@ -112,7 +112,7 @@ class PlatformTask(BaseOperator):
     def _as_process(self, job: PlatformJob, words: LastWords) -> str:
         own = self.command if job.program == MERGE_JOB else None
         command = [*(own or (sys.executable, "-m", MODULES[job.program])), *job.arguments]
-        environment = job_environment(job.secrets, os.environ) | {"PYTHONUNBUFFERED": "1", SHARED_LOG_VARIABLE: "1"}
+        environment = job_environment(job, os.environ) | {"PYTHONUNBUFFERED": "1", SHARED_LOG_VARIABLE: "1"}
         with tempfile.TemporaryDirectory(prefix=f"{job.program}-") as folder:
             try:
                 child = ChildProcess(command, environment, Path(folder))

@@ -7,7 +7,7 @@ from typing import Any
 
 from kubernetes.client import models as k8s
 
-from airflow_plugin.jobs.merge_job import PodJob, PodPlace, SecretVariable
+from airflow_plugin.jobs.merge_job import PodJob, PodPlace, SecretVariable, environment_variables
 from airflow_plugin.operators.pod_reading import CONTAINER
 from config_schema import names
 from config_schema.tls import CA_FOLDER, CA_KEY
@@ -53,7 +53,7 @@ def _container(job: PodJob, place: PodPlace) -> dict[str, Any]:
         "image": place.image,
         "image_pull_policy": place.image_pull_policy,
         "arguments": list(job.arguments),
-        "env_vars": [*map(secret_variable, job.secrets), home()],
+        "env_vars": [*map(secret_variable, job.secrets), *plain_variables(job), home()],
         "container_resources": k8s.V1ResourceRequirements(**place.resources) if place.resources else None,
         "volume_mounts": [scratch()[1], *(_tls_ca(name)[1] for name in place.tls_ca_names)],
         "container_security_context": rights()[1],
@@ -116,6 +116,11 @@ def rights() -> tuple[k8s.V1PodSecurityContext, k8s.V1SecurityContext]:
         capabilities=k8s.V1Capabilities(drop=["ALL"]),
     )
     return of_pod, of_container
+
+
+def plain_variables(job: PodJob) -> list[k8s.V1EnvVar]:
+    """Return the variables of the job that are no secrets."""
+    return [k8s.V1EnvVar(name=name, value=value) for name, value in environment_variables(job).items()]
 
 
 @cache

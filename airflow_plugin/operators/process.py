@@ -82,7 +82,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         message = folder / "termination-message"
         message.touch()
         own = {TOKEN_VARIABLE: token, names.TERMINATION_MESSAGE_VARIABLE: str(message), "PYTHONUNBUFFERED": "1"}
-        self._start(arguments, job_environment(self.job.secrets, os.environ) | own, folder)
+        self._start(arguments, job_environment(self.job, os.environ) | own, folder)
         assert self._child is not None
         try:
             self.log.info("%s: started as process %d: %s", self.job, self._child.pid, arguments)

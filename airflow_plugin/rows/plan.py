@@ -77,6 +77,7 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
             arguments=tuple(merge_arguments(config, settings)),
             secrets=secret_variables(config),
             schema=settings.merge_store_schema,
+            environment=settings.environment,
             datasets=config.datasets,
             paused=paused,
         ),

@@ -136,6 +136,7 @@ def _job(settings: PlatformSettings, task: str, program: str, arguments: tuple[s
         program=program,
         arguments=arguments,
         secrets=_secrets(settings),
+        environment=settings.environment,
     )
 
 

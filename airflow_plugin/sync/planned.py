@@ -9,6 +9,7 @@ from functools import cache
 
 from airflow_plugin.sync.apply import compiled_by_platform
 from airflow_plugin.sync.effects_found import Effects, read_effects
+from airflow_plugin.sync.environments import refuse_other_environment
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
@@ -46,6 +47,7 @@ def planned(
     platforms = source.platforms(names)
     graph = stream_graph(source.model.ecosystem, source.model.mappings)
     with merge_stores(platforms, environment) as stores:
+        refuse_other_environment(source.model.environment, stores)
         plan = read_plan(stores, graph, source.commit, overwrite_drift=overwrite_drift)
         model_at = _model_at(plan, source, stores)
         left = () if names else tuple(_left(plan, source, model_at))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +13,11 @@ from typing import Protocol
 from config_schema import names
 from config_schema.errors import FileUnreadable, StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
-from config_schema.load.folder import compiled, is_code, read_model, reading
+from config_schema.load.folder import CodeReader, compiled, is_code, read_model, reading
 from config_schema.load.git import checkout, commit_of, descends_here, descends_there, is_on_branch, place_of
 from config_schema.model import GitRepository, Platform
 from config_schema.model.compiled import CompiledModel, compiled_from_json
+from config_schema.model.environments import in_environment
 
 SHOWN_COMMIT = 12
 
@@ -73,7 +74,14 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
         model, compiled_model = load_model(folder), None
 
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
-        return _model_at((str(repository), other, None), other, inside, known, runs_code=compiled_file is None)
+        return _model_at(
+            (str(repository), other, None),
+            other,
+            inside,
+            known,
+            runs_code=compiled_file is None,
+            environment=model.environment,
+        )
 
     def is_on(wanted: GitRepository) -> bool:
         return not inside and _is_on_branch(wanted, commit)
@@ -92,7 +100,9 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
         model, compiled_model = _loaded(Path(folder), commit, compiled_file)
 
     def model_at(other: str, known: Iterable[CompiledModel] = ()) -> Model:
-        return _model_at((url, branch, token), other, "", known, runs_code=compiled_file is None)
+        return _model_at(
+            (url, branch, token), other, "", known, runs_code=compiled_file is None, environment=model.environment
+        )
 
     def is_on(wanted: GitRepository) -> bool:
         return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit)
@@ -145,6 +155,7 @@ def _model_at(
     known: Iterable[CompiledModel],
     *,
     runs_code: bool,
+    environment: str | None,
 ) -> Model:
     """Return the model at another commit of a repository: its address, a branch with the commit, and a token."""
     url, branch, token = repository
@@ -153,9 +164,15 @@ def _model_at(
         folder = Path(made, inside)
         before = next(iter(known), None)
         if before is not None:
-            return read_model(folder, reading(before))
+            return _read_in(environment, folder, reading(before))
         if is_code(folder) and not runs_code:
             what = "the model is code there (eco.py), what it gave is not recorded, and code is not run beside secrets"
             todo = "Run dagfactory sync once without --compiled where its code may run, or with --force-rollback"
             raise ModelNotCompiled(f"commit {commit[:SHOWN_COMMIT]}", what, todo)
-        return read_model(folder)
+        return _read_in(environment, folder)
+
+
+def _read_in(environment: str | None, folder: Path, *code: CodeReader) -> Model:
+    """Return a model of the past in an environment of now, which it may not have had."""
+    model = read_model(folder, *code)
+    return model if environment is None else replace(model, ecosystem=in_environment(model.ecosystem, environment))

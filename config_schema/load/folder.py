@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from config_schema.chosen_environment import chosen_environment
 from config_schema.errors import ProblemsFound, StreamFactoryError
 from config_schema.gc_paused import gc_paused
 from config_schema.load import documents
@@ -16,6 +18,7 @@ from config_schema.load.parts import PARTS_FOLDER, YAML_FILE, gathered
 from config_schema.load.python_model import ecosystem_of_python
 from config_schema.model import Ecosystem
 from config_schema.model.compiled import CompiledModel
+from config_schema.model.environments import in_environment, path_in_environment
 from config_schema.model.mapping import Model, mapping_of
 from config_schema.problem import Problem, Rule
 from config_schema.rules.check import Place, check_model, schema_problems
@@ -31,34 +34,62 @@ MODEL_FILES = (YAML_FILE, PARTS_FOLDER, PYTHON_FILE, MAPPING_FILE)
 CodeReader = Callable[[Path], Any]
 
 
+@gc_paused()
 def load_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
-    """Return the model in `folder`; `code` reads it if it is code.
+    """Return the model in `folder`, as it is in the chosen environment; `code` reads it if it is code.
 
-    Raises ProblemsFound with all that is wrong, in file order. Rules between objects are checked only once both
-    files pass their schemas.
+    Rules between objects are checked only once both files pass their schemas.
+
+    Raises:
+        ProblemsFound: with all that is wrong in this environment, in file order.
+        EnvironmentNotChosen: the model has environments, and none is chosen.
+        UnknownName: the model does not have the environment that is chosen.
     """
-    return load_placed(folder, code)[0]
+    model, place = _whole(folder, code)
+    environment = chosen_environment(model.ecosystem.environments)
+    if problems := _problems_in(environment, model, place):
+        raise ProblemsFound(str(folder), with_lines(folder, problems))
+    if environment is None:
+        return model
+    return replace(model, ecosystem=in_environment(model.ecosystem, environment), environment=environment)
 
 
 @gc_paused()
 def load_placed(folder: Path, code: CodeReader = ecosystem_of_python) -> tuple[Model, Place]:
-    """Return a folder's model, and the place of each part of its ecosystem in its files. Raises ProblemsFound."""
-    whole, problems = _read(folder, code)
-    if whole is not None:
-        model, place = whole
-        problems = check_model(model.ecosystem, model.mappings, place, MAPPING_FILE)
-        if not problems:
-            return model, place
-    raise ProblemsFound(str(folder), with_lines(folder, problems))
+    """Return a folder's model as it stands, checked in each environment, and the place of each part in its files.
+
+    Raises ProblemsFound.
+    """
+    model, place = _whole(folder, code)
+    environments = model.ecosystem.environments or (None,)
+    found = [problem for one in environments for problem in _problems_in(one, model, place)]
+    if found:
+        raise ProblemsFound(str(folder), with_lines(folder, dict.fromkeys(found)))
+    return model, place
 
 
 @gc_paused()
 def read_model(folder: Path, code: CodeReader = ecosystem_of_python) -> Model:
-    """Return the model in `folder`, checked by its schema only. Raises ProblemsFound."""
+    """Return the model in `folder` as it stands, checked by its schema only. Raises ProblemsFound."""
+    return _whole(folder, code)[0]
+
+
+def _whole(folder: Path, code: CodeReader) -> tuple[Model, Place]:
     whole, problems = _read(folder, code)
     if whole is None:
         raise ProblemsFound(str(folder), with_lines(folder, problems))
-    return whole[0]
+    return whole
+
+
+def _problems_in(environment: str | None, model: Model, place: Place) -> list[Problem]:
+    """Return the rules that are broken in an environment; None: by the model as it stands."""
+    if environment is None:
+        return check_model(model.ecosystem, model.mappings, place, MAPPING_FILE)
+
+    def place_there(path: str) -> tuple[str, str]:
+        return place(path_in_environment(model.ecosystem, environment, path))
+
+    return check_model(in_environment(model.ecosystem, environment), model.mappings, place_there, MAPPING_FILE)
 
 
 def has_model(folder: Path) -> bool:

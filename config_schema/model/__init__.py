@@ -1,3 +1,4 @@
-"""The model, as a team writes it in git. `eco.py` imports from here what ecosystem.py defines."""
+"""The model, as a team writes it in git. `eco.py` imports from here what ecosystem.py and overrides.py define."""
 
 from config_schema.model.ecosystem import *  # noqa: F403  # every class that a model is made of
+from config_schema.model.overrides import *  # noqa: F403

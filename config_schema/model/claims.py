@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from config_schema import names
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
+from config_schema.model.environments import in_each_environment
 
 Key = tuple[str, ...]
 
@@ -25,7 +26,16 @@ class Claim:
 
 
 def claims(part: Datastore | Platform) -> Iterator[Claim]:
-    """Yield the things that belong to the part's owner."""
+    """Yield the things that belong to the part's owner, in any environment."""
+    yield from dict.fromkeys(claim for one in in_each_environment(part) for claim in _claims(one))
+
+
+def uses(part: Datastore | Platform) -> Iterator[Claim]:
+    """Yield the things that the part uses, in any environment, to which others may have a claim."""
+    yield from dict.fromkeys(use for one in in_each_environment(part) for use in _uses(one))
+
+
+def _claims(part: Datastore | Platform) -> Iterator[Claim]:
     if isinstance(part, Datastore):
         yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
@@ -36,8 +46,7 @@ def claims(part: Datastore | Platform) -> Iterator[Claim]:
         yield from map(_secret, _secrets(part))
 
 
-def uses(part: Datastore | Platform) -> Iterator[Claim]:
-    """Yield the things that the part uses, to which others may have a claim."""
+def _uses(part: Datastore | Platform) -> Iterator[Claim]:
     if isinstance(part, Datastore):
         yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeVar
 
 from config_schema import names
+from config_schema.model.overrides import DatastoreOverride, PlatformOverride
 from config_schema.model.quality import QualityCheck
 from config_schema.tls import Tls
 
@@ -163,6 +164,7 @@ class Datastore:
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its tables and its secret too
     production_status: ProductionStatus | None = None
     deprecated: str | None = None  # with all its datasets
+    environments: tuple[DatastoreOverride, ...] = ()  # what it has instead in some of the ecosystem's environments
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ class Platform:
     documentation: str = ""
     owner: str | None = None  # the team: its too is what the mapping assigns, and DAGs whose streams name nobody
     shared_with: tuple[str, ...] = ()  # teams whose parts may name its namespace, its databases and its secrets too
+    environments: tuple[PlatformOverride, ...] = ()  # what it has instead in some of the ecosystem's environments
 
 
 @dataclass(frozen=True)
@@ -251,6 +254,7 @@ class Ecosystem:
     workspaces: tuple[Workspace, ...] = ()
     teams: tuple[Team, ...] = ()
     owner: str | None = None  # the team that owns what has no other owner, and the list of teams
+    environments: tuple[str, ...] = ()  # such as dev and production; each installation is one of them
 
     def platform(self, name: str) -> Platform:
         """Return the platform of that name, or of that derived name. Raises KeyError if there is none."""

@@ -72,6 +72,7 @@ class Model:
     ecosystem: Ecosystem
     mappings: tuple[DsgMapping, ...]
     is_code: bool = field(default=False, compare=False)
+    environment: str | None = None  # whose values the ecosystem has; none: it is as it stands
 
 
 def mapping_of(entry: Mapping[str, Any]) -> DsgMapping:

@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterator
 from config_schema.model import Ecosystem
 from config_schema.model.mapping import DsgMapping
 from config_schema.problem import Finding, Rule
-from config_schema.rules import columns, consumption, mapping, names, platforms, quality, references, schedules, tls
+from config_schema.rules import (
+    columns,
+    consumption,
+    environments,
+    mapping,
+    names,
+    platforms,
+    quality,
+    references,
+    schedules,
+    tls,
+)
 
 OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     names.names_stand_once: Rule(
@@ -60,6 +71,9 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     ),
     quality.quality_findings: Rule(
         "DF1416", "Quality checks name existing columns and datasets, and their bounds can be met."
+    ),
+    environments.overrides_fit: Rule(
+        "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."
     ),
 }
 OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Finding]], Rule] = {

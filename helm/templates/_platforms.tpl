@@ -44,6 +44,7 @@
       "slackSecret" ($settings.slack_credential_secret_name | default "")
       "notifiers" ($settings.notifiers | default dict)
       "sourceSecrets" ($settings.source_credential_secret_names | default list)
+      "environment" ($settings.environment | default "")
       "modelIsCode" ($settings.model_is_code | default false)
       "gitUrl" $settings.git_repo_url
       "gitBranch" ($settings.git_repo_branch | default "main")

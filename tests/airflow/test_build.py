@@ -12,6 +12,7 @@ import pytest
 from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
+from config_schema.names import ENVIRONMENT_VARIABLE
 from config_schema.result import TOKEN_VARIABLE
 from tests.airflow.of_version import cron_of, serialized
 from tests.row_settings import settings_of_row
@@ -195,6 +196,15 @@ def test_cas_that_the_settings_name_are_mounted_where_the_job_looks_for_them(dag
     assert volume in pod["spec"]["volumes"]
     mount = {"name": "tls-pg-ca", "mountPath": "/etc/dagfactory/tls/pg-ca", "readOnly": True}
     assert mount in pod["spec"]["containers"][0]["volumeMounts"]
+
+
+def test_the_pod_is_given_the_environment_of_the_settings(dag):
+    def environment(**settings):
+        pod = pod_of(dag(runner="kubernetes", settings=settings))
+        return {one["name"]: one.get("value") for one in pod["spec"]["containers"][0]["env"]}.get(ENVIRONMENT_VARIABLE)
+
+    assert environment() is None
+    assert environment(environment="staging") == "staging"
 
 
 def test_each_try_has_a_token_of_its_own(dag):

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -124,6 +125,13 @@ def test_the_job_gets_the_secrets_that_its_stream_names_and_little_else(run, mon
     assert {
         name for name in seen if not re.search("^LC_|^SSL_|CA_BUNDLE$|CAINFO$|(?i:_proxy)$|SSH", name)
     } <= allowed | own
+
+
+def test_the_job_learns_the_environment_of_its_platform_and_not_the_workers(run, monkeypatch):
+    monkeypatch.setenv(names.ENVIRONMENT_VARIABLE, "dev")
+    program = f"say(model_commit=os.environ.get({names.ENVIRONMENT_VARIABLE!r}, 'none'))"
+    assert run(program)["model_commit"] == "none"
+    assert run(program, job=replace(JOB, environment="staging"))["model_commit"] == "staging"
 
 
 def test_an_error_that_a_retry_can_help_leaves_the_task_to_be_retried(run, airflow_exceptions):

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from config_schema.connect_wait import VARIABLE
+from config_schema.names import ENVIRONMENT_VARIABLE
 from tests.helm.chart import Helm, Pod, pods
 from tests.helm.platforms import Values, mvp
 
@@ -59,3 +60,13 @@ def test_what_connects_waits_for_servers_as_long_as_the_settings_say(helm: Helm,
     [sync] = pod.spec["containers"]
     given = [{one["name"]: one.get("value") for one in of["env"]}.get(VARIABLE) for of in (fetch, sync, compile_)]
     assert given == [seconds, seconds, None]
+
+
+@pytest.mark.parametrize("chosen", [{}, {"environment": "staging"}], ids=["none", "staging"])
+def test_what_reads_the_model_reads_it_in_the_environment_of_the_settings(helm: Helm, chosen: dict[str, str]) -> None:
+    pod = sync_pod(helm, code=True, **chosen)
+    fetch, compile_ = pod.spec["initContainers"]
+    [sync] = pod.spec["containers"]
+    given = [{one["name"]: one.get("value") for one in of["env"]}.get(ENVIRONMENT_VARIABLE) for of in (sync, compile_)]
+    assert given == [chosen.get("environment")] * 2
+    assert ENVIRONMENT_VARIABLE not in [one["name"] for one in fetch["env"]]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from config_schema.errors import ProblemsFound
-from config_schema.load import load_model
-from config_schema.load.folder import read_model
+from config_schema.load.folder import load_placed, read_model
 from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
 
 DOCS = Path(__file__).parents[3] / "docs" / "model.md"
@@ -26,13 +25,13 @@ def cases(kind: str) -> list[str]:
 
 @pytest.mark.parametrize("case", cases("good"))
 def test_a_good_model_is_loaded(case):
-    load_model(CASES / case)
+    load_placed(CASES / case)
 
 
 @pytest.mark.parametrize("case", cases("bad"))
 def test_a_bad_model_is_refused_with_these_problems_and_no_others(case):
     with pytest.raises(ProblemsFound) as caught:
-        load_model(CASES / case)
+        load_placed(CASES / case)
     reported = [str(problem) for problem in caught.value.problems]
     assert reported == (CASES / case / "problems.txt").read_text().splitlines()
 

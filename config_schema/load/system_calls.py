@@ -132,7 +132,6 @@ KERNEL = {
 }
 REFUSED = CONNECTIONS | PROCESSES | OTHER_PROCESSES | FILES | KERNEL
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Refused where the argument of that position has one of the bits: their flags ask for more than reading.
 OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}
 # Refused where their second argument is one of these: the system then sends signals to another process, as it does for

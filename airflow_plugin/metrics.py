@@ -54,7 +54,9 @@ FAILING_STREAMS = Metric(
     "failing_streams", MetricKind.GAUGE, "active streams whose runs fail: no retry helps, or too many in a row"
 )
 NEVER_SUCCEEDED = Metric("never_succeeded_streams", MetricKind.GAUGE, "streams that have failed and never succeeded")
-NEVER_RUN = Metric("never_run_streams", MetricKind.GAUGE, "active streams of which no run is known")
+NEVER_RUN = Metric(
+    "never_run_streams", MetricKind.GAUGE, "active streams of which no run has ended yet, so that nothing is merged"
+)
 UNKNOWN_STREAMS = Metric("unknown_streams", MetricKind.GAUGE, "streams that could not be judged for lack of a right")
 WARNING_STREAMS = Metric(
     "quality_warning_streams", MetricKind.GAUGE, "streams whose last batch broke a quality check of severity `warn`"

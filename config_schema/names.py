@@ -9,7 +9,11 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from datetime import date
 
 POSTGRES_NAME_BYTES = 63  # NAMEDATALEN - 1; PostgreSQL cuts longer names without an error
 DNS_LABEL_LENGTH = 63  # RFC 1123
@@ -80,6 +84,11 @@ def dag_id(platform: str, stream: str) -> str:
 def self_trigger_run_id(stream: str, batch_id: int) -> str:
     """Return the id of the run after KEEP_WORKING: one per stream and batch, so that it is created once."""
     return shortened(f"keep_working__{stream.replace('#', '__')}__{batch_id}", DAG_ID_LENGTH)
+
+
+def approval_run_id(stream: str, batch_id: int, day: date) -> str:
+    """Return the id of the run that asks for the approval of what a batch would delete: one for each day."""
+    return shortened(f"ask_delete__{stream.replace('#', '__')}__{batch_id}__{day:%Y-%m-%d}", DAG_ID_LENGTH)
 
 
 def dataset_asset(original: str, store: str, dataset: str) -> str:

@@ -97,12 +97,30 @@ class DatasetResult:
 
 
 @dataclass(frozen=True)
+class RefusedDelete:
+    """A batch that would have deleted more rows of a dataset than its stream allows: `rows` of `before`."""
+
+    batch_id: int
+    dataset: str
+    rows: int
+    before: int
+    max_delete_fraction: float
+
+    def __str__(self) -> str:
+        return (
+            f"batch {self.batch_id} would delete {self.rows} of {self.before} rows of {self.dataset}, "
+            f"more than max_delete_fraction {self.max_delete_fraction:g} allows"
+        )
+
+
+@dataclass(frozen=True)
 class MergeResult:
     """The outcome of one run of the merge job on one stream.
 
     `batches` is the number of batches that this run committed, `batch_id` the last committed one (0: none ever).
     `shape_changed` says that merge tables or their columns were added, so that consumers' views must follow.
-    `error` and `retryable` are set with ERROR only; `retryable` says whether a retry can help.
+    `error` and `retryable` are set with ERROR only; `retryable` says whether a retry can help. `refused_delete` is why,
+    where a person may approve what the batch would delete.
     """
 
     code: ResultCode
@@ -119,6 +137,7 @@ class MergeResult:
     retryable: bool = False
     shape_changed: bool = False
     truncated: bool = False
+    refused_delete: RefusedDelete | None = None
     total: Counts | None = None
 
     def __post_init__(self) -> None:
@@ -145,9 +164,20 @@ def result_from_dict(data: dict[str, Any]) -> MergeResult:
     values = {key: value for key, value in data.items() if key in known}
     values["code"] = ResultCode(values["code"])
     values["datasets"] = {name: _dataset_result(dataset) for name, dataset in values.get("datasets", {}).items()}
+    values["refused_delete"] = refused_delete_from_dict(values.get("refused_delete"))
     if values.get("total") is not None:
         values["total"] = _typed(Counts, values["total"])
     return _typed(MergeResult, values)
+
+
+def refused_delete_from_dict(data: Any) -> RefusedDelete | None:
+    """Return the refused delete of such data; None for none, and for what another version wrote in another form."""
+    if not isinstance(data, dict):
+        return None
+    try:
+        return RefusedDelete(**{f.name: data[f.name] for f in fields(RefusedDelete)})
+    except KeyError:
+        return None
 
 
 def _dataset_result(data: dict[str, Any]) -> DatasetResult:

@@ -19,7 +19,7 @@ class HealthState(Enum):
     FAILING = "failing"  # a failure that no retry helps, several failed runs in a row, or a source that stops batches
     SET_ASIDE = "set_aside"  # its row is quarantined
     NEVER_SUCCEEDED = "never_succeeded"  # runs have failed, and none has ever succeeded
-    NEVER_RUN = "never_run"
+    NEVER_RUN = "never_run"  # no run has ended yet: nothing is merged
     PAUSED = "paused"
     RETIRED = "retired"
     UNKNOWN = "unknown"  # what it is judged by could not be read
@@ -74,7 +74,7 @@ class StreamReading:
     """What was read of a stream. All times are by the merge store's clock.
 
     `fresh_at` is when its merge table was last made equal to its source, or seen to be; `row_changed` when its row was
-    last written. `has_run` says that a run is known, whatever came of it, and `unread` what could not be read.
+    last written. `unread` says what could not be read.
     """
 
     status: str = "active"
@@ -83,7 +83,6 @@ class StreamReading:
     row_changed: datetime | None = None
     fresh_at: datetime | None = None
     failed: FailedRuns | None = None
-    has_run: bool = False
     unread: str = ""
     source_error: SourceError | None = None
 
@@ -157,7 +156,7 @@ def _worst(reading: StreamReading, found: Verdict, failing_after: int) -> Health
         return HealthState.NEVER_SUCCEEDED
     if reading.unread:
         return HealthState.UNKNOWN
-    return HealthState.OK if reading.fresh_at is not None or reading.has_run else HealthState.NEVER_RUN
+    return HealthState.NEVER_RUN if reading.fresh_at is None else HealthState.OK
 
 
 def _not_disproved(error: SourceError | None, fresh_at: datetime | None) -> SourceError | None:

@@ -303,15 +303,21 @@ class MapWrong(StreamFactoryError):
 class TooManyDeletes(StreamFactoryError):
     """More rows are gone from the source than max_delete_fraction allows, which is rarely intended.
 
-    Check the source; if it is intended, run merge-job merge once with --allow-deletes.
+    Check the source. If it is intended, approve these deletes: on the stream's page, in the run of the operations DAG
+    that asks for it, or with dagfactory runs approve-delete. The next run then goes on.
     """
 
     code = "DF5109"
 
-    def __init__(self, where: str, gone: int, before: int, allowed: float) -> None:
-        self.gone, self.before, self.allowed = gone, before, allowed
+    def __init__(self, where: str, dataset: str, gone: int, before: int, allowed: float, approved: int = 0) -> None:
+        self.dataset, self.gone, self.before, self.allowed, self.approved = dataset, gone, before, allowed, approved
         what = f"{gone} of {before} rows are gone from the source, more than max_delete_fraction {allowed:g} allows"
-        super().__init__(where, what, "Check the source; if it is meant, run merge-job merge once with --allow-deletes")
+        if approved:
+            what += f", and more than the {approved} that were approved"
+        todo = (
+            "Check the source; if it is meant, approve it: on the stream's page, or with dagfactory runs approve-delete"
+        )
+        super().__init__(where, what, todo)
 
 
 class QualityFailed(StreamFactoryError):

@@ -60,6 +60,17 @@ def reset(context: typer.Context) -> None:
     run_merge_job("reset", handed_on=context.args, called_as="dagfactory runs reset")
 
 
+@runs.command(name="approve-delete", context_settings=PASSED_THROUGH)
+def approve_delete(context: typer.Context) -> None:
+    """Approve the deletes that a stream's batch was refused for; the next run goes on with them, once.
+
+    Example: dagfactory runs approve-delete --platform YellowLive --store Store1 --model ./model
+
+    Exit codes: 0 approved, 1 nothing is refused or an error, 2 a wrong option.
+    """
+    run_merge_job("approve-delete", handed_on=context.args, called_as="dagfactory runs approve-delete")
+
+
 @runs.command(context_settings=PASSED_THROUGH)
 def trust(context: typer.Context) -> None:
     """Use version diff or key-hash diff again where an audit has switched it off.

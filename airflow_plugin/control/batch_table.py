@@ -10,7 +10,14 @@ from typing import Any
 
 from airflow_plugin.control.session import ControlSession
 from config_schema import names
-from config_schema.result import DatasetCheck, MergeResult, known_checks, result_from_dict
+from config_schema.result import (
+    DatasetCheck,
+    MergeResult,
+    RefusedDelete,
+    known_checks,
+    refused_delete_from_dict,
+    result_from_dict,
+)
 from config_schema.sql import run_outcomes
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.statements import SqlFile
@@ -54,10 +61,14 @@ class LastLook:
             return FailedRuns(1, self.failed_at, self.failed_at, self.error, self.retryable)
         return self.failed_runs
 
-    @property
-    def has_run(self) -> bool:
-        """Return whether anything is known of a run."""
-        return any(one is not None for one in (self.at, self.open_batch, self.last_batch, self.failed_runs))
+
+@dataclass(frozen=True)
+class DeleteToApprove:
+    """A delete that a stream's open batch was refused for; who approved it, and until when, if somebody has."""
+
+    refused: RefusedDelete
+    approved_by: str | None = None
+    approved_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,15 @@ class BatchTables:
         values = {"stream_keys": list(stream_keys)}
         rows = self.session.run_if_created(STATEMENTS["last_looks"], values, where=self._counter)
         return {key: replace(LastLook(*look), warnings=known_checks(found)) for key, *look, found in rows}
+
+    def refused_delete(self, stream_key: str) -> DeleteToApprove | None:
+        """Return what the stream's open batch was refused for deleting; None if it was not."""
+        values = {"stream_key": stream_key}
+        rows = self.session.run_if_created(STATEMENTS["refused_delete"], values, where=self._counter)
+        for stored, approved_by, until in rows:
+            refused = refused_delete_from_dict(stored)
+            return None if refused is None else DeleteToApprove(refused, approved_by, until)
+        return None
 
     def progress(self, stream_keys: Sequence[str] | None = None) -> list[JobProgress]:
         """Return what running jobs are at, of these streams or of all; none of a job that says nothing any more."""

@@ -50,6 +50,18 @@ LEFT JOIN LATERAL (
     WHERE m.key = wanted.key AND m.batch_id > coalesce(last.batch_id, 0) ORDER BY m.batch_id DESC LIMIT 1
 ) open ON true
 
+-- name: refused_delete
+-- Of the open batch: what it was refused for, and what people have approved of that and has not expired.
+SELECT state -> 'refused_delete', approval.by, approval.until
+FROM {metrics}
+LEFT JOIN LATERAL (
+    SELECT of ->> 'by' AS by, (of ->> 'until')::timestamptz AS until, (of ->> 'rows')::bigint AS rows
+    FROM (SELECT state #> ARRAY['delete_approvals', state #>> '{{refused_delete,dataset}}'] AS of) given
+) approval ON approval.until > clock_timestamp() AND approval.rows >= (state #>> '{{refused_delete,rows}}')::bigint
+WHERE key = %(stream_key)s AND batch_status = 'failed' AND state ? 'refused_delete' AND batch_id > coalesce(
+    (SELECT max(batch_id) FROM {metrics} WHERE key = %(stream_key)s AND batch_status = 'committed'), 0)
+ORDER BY batch_id DESC LIMIT 1
+
 -- name: progress
 -- What jobs are at; they write it every other second. One that has not for a while is dead, or cannot.
 SELECT key::text, run_id, started_at, phase, phase_started_at, dataset, kind, done, expected, bytes, written_at

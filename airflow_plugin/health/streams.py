@@ -194,7 +194,6 @@ def _verdicts(
             row_changed=changed.get(key),
             fresh_at=look.at,
             failed=look.failed,
-            has_run=look.has_run,
             unread=stored.unread,
             source_error=stored.source_errors.get(key),
         )

@@ -20,8 +20,9 @@ CONF_ACTION_KNOWN = Rule("DF2703", "An operation names an action that there is."
 CONF_TEXTS = Rule("DF2704", "Texts of a conf are single lines of printable characters, and not too long.")
 CONF_SAYS_WHO = Rule("DF2705", "An operation says who asks for it.")
 CONF_STREAM = Rule("DF2706", "An operation names a stream if, and only if, its action concerns one stream.")
-CONF_DATASET = Rule("DF2707", "Only the action trust names a dataset.")
+CONF_DATASET = Rule("DF2707", "Only the action trust, and those about a refused delete, name a dataset.")
 CONF_ALLOW_DELETES = Rule("DF2708", "`allow_deletes` in a run's conf is true, or not given.")
+CONF_NUMBERS = Rule("DF2709", "Batch and rows in an operation's conf are numbers, and say which delete was refused.")
 
 WHERE = "conf"
 ALLOW_DELETES, BY, REASON = "allow_deletes", "by", "reason"  # in the conf of a stream's own run
@@ -33,6 +34,8 @@ class Action(Enum):
 
     RESET_BATCH = "reset_batch"  # a stream's open batch goes back to its start
     ALLOW_DELETES = "allow_deletes"  # the stream runs at once, and one batch may delete more than max_delete_fraction
+    APPROVE_DELETE = "approve_delete"  # a batch that was refused for what it would delete goes on, in a run at once
+    ASK_DELETE = "ask_delete"  # the same, once a person has approved it: Airflow asks for that
     TRUST = "trust"  # version diff is on again where an audit has put it off
     CHECK_SOURCE = "check_source"  # the stream's source is looked at: reach, login, tables, columns, types, rights
     RECONCILE_VIEWS = "reconcile_views"  # consumers' views, roles and rights are brought to the model
@@ -42,6 +45,16 @@ class Action(Enum):
         """Whether the action concerns one stream."""
         return self is not Action.RECONCILE_VIEWS
 
+    @property
+    def of_delete(self) -> bool:
+        """Whether the action is about a delete that was refused."""
+        return self in (Action.APPROVE_DELETE, Action.ASK_DELETE)
+
+    @property
+    def starts_a_run(self) -> bool:
+        """Whether a run of the stream's own DAG follows."""
+        return self is Action.ALLOW_DELETES or self.of_delete
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -50,10 +63,12 @@ class Operation:
     action: Action
     by: str
     stream_key: str | None = None
-    dataset: str | None = None  # with trust: only this one of a stream of several
+    dataset: str | None = None  # with trust: only this one of a stream of several; else that of the refused delete
     reason: str | None = None
+    batch: int | None = None  # that was refused for what it would delete
+    rows: int | None = None  # that it would delete
 
-    def to_conf(self) -> dict[str, str]:
+    def to_conf(self) -> dict[str, str | int]:
         """Return the conf of the run that does it."""
         given = {**asdict(self), "action": self.action.value}
         return {key: value for key, value in given.items() if value is not None}
@@ -96,9 +111,9 @@ def flags_of_run(conf: object) -> tuple[str, ...]:
     return "--allow-deletes", f"--by={conf[BY]}", *([f"--reason={conf[REASON]}"] if REASON in conf else [])
 
 
-def run_id_with_deletes(run_id: str) -> str:
-    """Return the id of the stream's run that a run of the operations DAG starts to let deletes through."""
-    return names.shortened(f"{ALLOW_DELETES}__{run_id}", names.DAG_ID_LENGTH)
+def run_id_of_stream(action: Action, run_id: str) -> str:
+    """Return the id of the stream's run that a run of the operations DAG starts."""
+    return names.shortened(f"{action.value}__{run_id}", names.DAG_ID_LENGTH)
 
 
 def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
@@ -123,8 +138,19 @@ def _problems(conf: Mapping[Any, Any]) -> Iterator[Problem]:
         yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} wants a stream", "Give its stream_key")
     if not action.of_stream and "stream_key" in conf:
         yield CONF_STREAM.problem(WHERE, "stream_key", f"{action.value} is of the whole platform", "Leave it out")
-    if action is not Action.TRUST and "dataset" in conf:
+    yield from _number_problems(conf, action)
+    if action is not Action.TRUST and not action.of_delete and "dataset" in conf:
         yield CONF_DATASET.problem(WHERE, "dataset", f"{action.value} is of all datasets of a stream", "Leave it out")
+
+
+def _number_problems(conf: Mapping[Any, Any], action: Action) -> Iterator[Problem]:
+    for key in ("batch", "rows"):
+        if key in conf and not action.of_delete:
+            yield CONF_NUMBERS.problem(WHERE, key, f"{action.value} is about no refused delete", "Leave it out")
+        elif key in conf and (type(conf[key]) is not int or not 0 < conf[key] < 2**63):
+            yield CONF_NUMBERS.problem(
+                WHERE, key, "it is no number", "Give what the refused batch says, or leave it out"
+            )
 
 
 def _action(value: object) -> Action | None:

@@ -61,7 +61,7 @@ def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, 
 
     `ended` says how the job ended (`exit code 137`), for a job that left no result.
     """
-    from config_schema.result import ResultCode
+    from config_schema.result import ResultCode  # a parse loads as few modules as it can
 
     if result is None:
         raise AirflowException(
@@ -73,6 +73,10 @@ def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, 
             log.info("%s: %s, %s", job, result.code.name, result.total)
             return result.to_dict()
         case ResultCode.ERROR:
+            if result.refused_delete is not None:
+                from airflow_plugin.operators.approval import ask_for_approval  # here for the same reason
+
+                ask_for_approval(job, result.refused_delete)
             raise _failure(job, result)
     assert_never(result.code)
 

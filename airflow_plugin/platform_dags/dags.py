@@ -15,9 +15,11 @@ from airflow_plugin.jobs.platform_job import PlatformJob
 from airflow_plugin.operators.notifier import NotifyFailure
 from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.operators.schedule import RETRY_DELAY, START, timetable
+from airflow_plugin.platform_dags.ask_a_person import AskAPerson
 from airflow_plugin.platform_dags.check_streams import CHECK_STREAMS, CheckStreams
 from airflow_plugin.platform_dags.collect_metrics import COLLECT_METRICS, CollectMetrics
 from airflow_plugin.platform_dags.operations_tasks import (
+    ASK_A_PERSON,
     CHECK_REQUEST,
     PERFORM,
     CheckRequest,
@@ -33,16 +35,18 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.timetable import BaseTimetable  # its name from Airflow 3.2 on
 
 HEALTH_DOC = "Fails where streams of platform `{}` need attention: rows quarantined or gone, data that is late."
-OPERATIONS_DOC = """Does what people ask for, a run at a time. Trigger it with a conf such as
+OPERATIONS_DOC = """Does what people ask for, one after the other. Trigger it with a conf such as
 
     {{"action": "reset_batch", "stream_key": "Store1", "by": "your name"}}
 
-Actions: `reset_batch`, `allow_deletes`, `trust` and `check_source` of a stream of `{}`; `reconcile_views`, which also
-comes by itself when a merge has changed what consumers' views are made of."""
+Actions: `reset_batch`, `approve_delete`, `allow_deletes`, `trust` and `check_source` of a stream of `{}`;
+`reconcile_views`, which also comes by itself when a merge has changed what consumers' views are made of. A merge whose
+batch was refused for what it would delete asks for an approval here: see *Required actions*."""
 INFRASTRUCTURE_DOC = """Brings platform `{}` to the model of its branch in git, with all that stands beside its streams.
 
 A sync that is refused says why and leaves the old rows running. Rights are applied and metrics collected even then."""
 EVERY_FIVE_MINUTES = "*/5 * * * *"
+WAITING_REQUESTS = 1000  # runs of the operations DAG, most of which wait for a person
 AHEAD_OF_MERGES = 10_000  # which may be waiting for slots by the thousand
 CHECK_LIMIT = timedelta(minutes=4)
 JOB_LIMIT = timedelta(hours=1)
@@ -87,6 +91,7 @@ def _dag(
     word: str,
     doc: str,
     schedule: BaseTimetable | Asset | str | None,
+    active_runs: int = 1,
 ) -> DAG:
     """Return a DAG with what all of them have."""
     platform = settings.original_platform_name
@@ -95,7 +100,7 @@ def _dag(
         schedule=schedule,
         start_date=START,
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=active_runs,
         is_paused_upon_creation=False,
         tags=[platform, word],
         doc_md=doc.format(platform),
@@ -161,10 +166,15 @@ def _schedule(settings: PlatformSettings) -> BaseTimetable | str | None:
 
 def _operations(settings: PlatformSettings) -> DAG:
     platform = settings.original_platform_name
-    dag = _dag(settings, names.operations_dag_id, "operations", OPERATIONS_DOC, Asset(names.shape_asset(platform)))
-    check = CheckRequest(task_id=CHECK_REQUEST, platform=platform, dag=dag)
-    perform = Perform(task_id=PERFORM, **_of_job(settings, platform_jobs.merge_job(settings, PERFORM)), dag=dag)
-    check >> perform
+    shape = Asset(names.shape_asset(platform))
+    dag = _dag(settings, names.operations_dag_id, "operations", OPERATIONS_DOC, shape, WAITING_REQUESTS)
+    # Requests wait for each other, but for none that waits for a person.
+    one: dict[str, Any] = {"max_active_tis_per_dag": 1, "dag": dag}
+    check = CheckRequest(task_id=CHECK_REQUEST, platform=platform, **one)
+    # Tried again it asks again: an answer may meet a worker that dies.
+    ask = AskAPerson(task_id=ASK_A_PERSON, platform=platform, retries=1, retry_delay=RETRY_DELAY, dag=dag)
+    perform = Perform(task_id=PERFORM, **_of_job(settings, platform_jobs.merge_job(settings, PERFORM)), **one)
+    check >> ask >> perform
     return dag
 
 

@@ -1,4 +1,4 @@
-"""The two tasks of a platform's operations DAG: check the request in the run's conf, then perform it."""
+"""The tasks of a platform's operations DAG: check the request in the run's conf, ask a person, then perform it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_plugin.jobs.operations import (
     Action,
     Operation,
     operation,
-    run_id_with_deletes,
+    run_id_of_stream,
 )
 from airflow_plugin.jobs.platform_job import MERGE_JOB, PlatformJob
 from airflow_plugin.operators.kept_failure import failure_kept
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # Which status a stream must have, for actions that its row decides about.
-STATUSES_FOR = {Action.ALLOW_DELETES: ("active",), Action.CHECK_SOURCE: ("active", "paused")}
-CHECK_REQUEST, PERFORM = "check_request", "perform"
+STATUSES_FOR = {
+    **{action: ("active",) for action in Action if action.starts_a_run},
+    Action.CHECK_SOURCE: ("active", "paused"),
+}
+CHECK_REQUEST, ASK_A_PERSON, PERFORM = "check_request", "ask_a_person", "perform"
 BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what views are made of")
 
 
@@ -66,16 +69,26 @@ class Perform(PlatformTask):
     """Performs the request with a job that records who made it. `job` has the options that all requests share."""
 
     def execute(self, context: Context) -> None:
-        """Do what the run's conf asks for."""
-        asked = requested_operation(context)
-        if asked.action is Action.ALLOW_DELETES:
-            raise _run_with_deletes(self.job.platform_name, asked, context["run_id"])
+        """Do what the run's conf asks for, then start the stream's run, where one is to follow."""
+        asked = approved_by_person(requested_operation(context), context)
         if asked.action is Action.CHECK_SOURCE:
             with failure_kept(context), raise_as_airflow(str(self.job)):
                 job, self.place = source_job(str(asked.stream_key), self.job)
             self.run_job(job, context)
-            return
-        self.run_job(job_for(asked, self.job), context)
+        elif asked.action is not Action.ALLOW_DELETES:
+            self.run_job(job_for(asked, self.job), context)
+        if asked.action.starts_a_run:
+            raise _run_of_stream(self.job.platform_name, asked, context["run_id"])
+
+
+def approved_by_person(asked: Operation, context: Context) -> Operation:
+    """Return the operation as the person who approved it asks for it; as it is, where nobody was to be asked."""
+    if asked.action is not Action.ASK_DELETE:
+        return asked
+    answer = context["ti"].xcom_pull(task_ids=ASK_A_PERSON)
+    if not isinstance(answer, dict) or not answer.get(BY):
+        raise AirflowFailException(f"{ASK_A_PERSON} left no answer in this run: clear it, so that it asks again")
+    return replace(asked, by=answer[BY], reason=answer.get(REASON))
 
 
 def requested_operation(context: Context) -> Operation:
@@ -121,6 +134,10 @@ def _command(asked: Operation) -> list[str]:
             return ["reset", *of_stream, *_dataset(dataset)]
         case Action.TRUST:
             return ["trust", *of_stream, *_dataset(asked.dataset or dataset)]
+        case Action.APPROVE_DELETE | Action.ASK_DELETE:
+            seen = {"--batch": asked.batch, "--of": asked.dataset, "--rows": asked.rows}
+            options = [f"{name}={value}" for name, value in seen.items() if value is not None]
+            return ["approve-delete", *of_stream, *_dataset(dataset), *options]
         case Action.RECONCILE_VIEWS:
             return ["views", "reconcile"]
         case Action.ALLOW_DELETES | Action.CHECK_SOURCE:
@@ -132,14 +149,13 @@ def _dataset(name: str) -> list[str]:
     return [f"--dataset={name}"] if name else []
 
 
-def _run_with_deletes(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
+def _run_of_stream(platform_name: str, asked: Operation, run_id: str) -> DagRunTriggerException:
     """Return a run of the stream's own DAG, so that the tasks after a merge follow this one too."""
     dag_id = names.dag_id(platform_name, str(asked.stream_key))
-    return run_of(
-        dag_id,
-        run_id_with_deletes(run_id),
-        {ALLOW_DELETES: True, BY: asked.by} | ({REASON: asked.reason} if asked.reason else {}),
-    )
+    reason = {REASON: asked.reason} if asked.reason else {}
+    # What was approved is in the merge store, for exactly the rows that were refused.
+    conf = {ALLOW_DELETES: True, BY: asked.by} | reason if asked.action is Action.ALLOW_DELETES else {}
+    return run_of(dag_id, run_id_of_stream(asked.action, run_id), conf)
 
 
 class StreamMissing(StreamFactoryError):

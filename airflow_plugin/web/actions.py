@@ -65,12 +65,20 @@ def trigger(user: User, settings: PlatformSettings, stream: StreamFacts, reason:
 
 
 def operate(
-    user: User, settings: PlatformSettings, stream: StreamFacts, action: str, reason: str | None
+    user: User,
+    settings: PlatformSettings,
+    stream: StreamFacts,
+    action: str,
+    reason: str | None,
+    refused: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Have the platform's operations DAG do it, which writes the user's name to the history. Raises Refused."""
+    """Have the platform's operations DAG do it, which writes the user's name to the history. Raises Refused.
+
+    `refused` is the delete that the user has seen to be refused, for its approval.
+    """
     user.must_trigger(stream.dag_id)
     asked = {"action": action, "stream_key": stream.stream_key, "by": user.name[:LONGEST_NAME]}
-    conf = operation(asked | ({"reason": reason} if reason else {})).to_conf()
+    conf = operation(asked | ({"reason": reason} if reason else {}) | (refused or {})).to_conf()
     dag_id = names.operations_dag_id(settings.platform_name)
     paused = _is_paused(dag_id, 503)
     with writing(settings) as table:  # so that two who ask at once are not both the first
@@ -90,7 +98,7 @@ def _is_paused(dag_id: str, status: int) -> bool:
         return bool(dag.is_paused)
 
 
-def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
+def _refuse_what_waits(dag_id: str, conf: dict[str, str | int]) -> None:
     """Refuse a request while a run waits, so that nobody fills the queue that all streams share. Raises Refused."""
     with create_session(scoped=False) as session:
         waiting = session.execute(
@@ -102,7 +110,7 @@ def _refuse_what_waits(dag_id: str, conf: dict[str, str]) -> None:
                 raise Conflict(what, "Wait for the end of that run")
 
 
-def _triggered(user: User, dag_id: str, conf: dict[str, str] | None) -> dict[str, Any]:
+def _triggered(user: User, dag_id: str, conf: dict[str, str | int] | None) -> dict[str, Any]:
     try:
         run = trigger_dag(
             dag_id, triggered_by=DagRunTriggeredByType.REST_API, triggering_user_name=user.name, conf=conf or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import STATUS_CHANGES
@@ -31,9 +32,16 @@ def _runs(dag: DagFacts | None) -> bool:
     return dag is not None and not dag.is_stale
 
 
+def _refused(session: ControlSession, stream_key: str) -> bool:
+    return BatchTables(session).refused_delete(stream_key) is not None
+
+
 def _of_operations(settings: PlatformSettings, stream: StreamFacts) -> Iterator[str]:
+    look = stream.last.look
+    if look.open_status == "failed" and read(settings, lambda session: _refused(session, stream.stream_key)):
+        yield "approve_delete"
     yield "allow_deletes"
-    if stream.last.look.open_batch is not None:
+    if look.open_batch is not None:
         yield "reset_batch"
 
     def distrusted(session: ControlSession) -> bool | None:

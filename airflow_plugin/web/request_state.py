@@ -8,7 +8,7 @@ from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from airflow_plugin.jobs.operations import Action, run_id_with_deletes
+from airflow_plugin.jobs.operations import Action, run_id_of_stream
 from airflow_plugin.web.errors import NotThere
 from airflow_plugin.web.runs import ENDED, DagRunRow, failures_of, run_of
 from airflow_plugin.web.serializers import LONGEST_FAILURE
@@ -27,9 +27,10 @@ def request_state(stream: StreamFacts, run_id: str) -> dict[str, Any]:
         if not isinstance(conf, dict) or conf.get("stream_key") != stream.stream_key:
             raise NotThere("nothing was asked for by such a run", "See the history of the stream")
         run = run_of(session, dag_id, run_id)
-        if run is not None and run.state == "success" and conf.get("action") == Action.ALLOW_DELETES.value:
-            # That run has only started one of the stream itself.
-            run = run_of(session, stream.dag_id, run_id_with_deletes(run_id)) or run
+        action = next((one for one in Action if one.value == conf.get("action")), None)
+        if run is not None and run.state == "success" and action is not None and action.starts_a_run:
+            # That run has started one of the stream itself.
+            run = run_of(session, stream.dag_id, run_id_of_stream(action, run_id)) or run
         assert run is not None
         failure = failures_of(session, [run]).get((run.dag_id, run.run_id), NO_WORD)
     return _as_dict(run, failure if run.state == "failed" else None)

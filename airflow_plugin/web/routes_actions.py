@@ -21,7 +21,10 @@ router = APIRouter(
 )
 
 RunPath = Annotated[str, Path(max_length=250)]
-Asked = Literal["trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust", "check_source"]
+Asked = (
+    Literal["trigger", "pause", "resume", "retire"]
+    | Literal["reset_batch", "approve_delete", "allow_deletes", "trust", "check_source"]
+)
 
 
 @router.get("/streams/{platform}/{key}/requests/{run_id}", response_model=schemas.RequestState)
@@ -39,4 +42,5 @@ def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body
         return trigger(user, settings, stream, body.reason)
     if action in ("pause", "resume", "retire"):
         return change_status(user, settings, key, action, body.reason)
-    return operate(user, settings, stream, action, body.reason)
+    refused = body.refused_delete.model_dump() if body.refused_delete and action == "approve_delete" else None
+    return operate(user, settings, stream, action, body.reason, refused)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Query
 
-from airflow_plugin.control.batch_table import BatchTables, JobProgress, LastLook
+from airflow_plugin.control.batch_table import BatchTables, DeleteToApprove, JobProgress, LastLook
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import Page, Version
 from airflow_plugin.settings import PlatformSettings
@@ -33,7 +33,7 @@ from airflow_plugin.web.permissions import (
 from airflow_plugin.web.pool import pool, read
 from airflow_plugin.web.runs import dag_of, success_rates
 from airflow_plugin.web.seen import seen_of
-from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, check_dict, fitting, progress_dict
+from airflow_plugin.web.serializers import MOST_BYTES, batch_dict, check_dict, fitting, progress_dict, refused_dict
 from airflow_plugin.web.stream_status import card, clash, instant
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
@@ -64,7 +64,7 @@ def detail(
     one = card(found, dag, datetime.now(UTC))
     (seen,) = seen_of(settings.platform_name, [one.wanted])
     may_edit = bool(user.may(EDIT, {found.dag_id}))
-    progress, warnings = _progress_and_warnings(settings, found.stream_key)
+    now = _now(settings, found.stream_key)
     return one.to_dict(may_edit, rate, seen) | {
         "parse": parse,
         "config": parsed(version.config_json),
@@ -74,8 +74,9 @@ def detail(
         "problems": problem_dicts((*clash(found, dag), *found.problems)),
         "lineage": _lineage(settings, found),
         "actions": available_actions(settings, found, dag) if may_edit else [],
-        "progress": [progress_dict(job) for job in progress],
-        "quality_warnings": fitting(check_dict(one) for one in warnings),
+        "progress": [progress_dict(job) for job in now.progress],
+        "quality_warnings": fitting(check_dict(one) for one in now.warnings),
+        "refused_delete": now.refused and refused_dict(now.refused),
     }
 
 
@@ -205,13 +206,19 @@ def _lineage(settings: PlatformSettings, found: StreamFacts) -> dict[str, Any]:
     }
 
 
-def _progress_and_warnings(settings: PlatformSettings, key: str) -> tuple[list[JobProgress], tuple[DatasetCheck, ...]]:
-    """Return what the stream's jobs are at, and which quality checks of severity `warn` the last run found broken."""
+class Now(NamedTuple):
+    """What the stream's jobs are at, the quality checks that the last run found broken, and a delete to approve."""
 
-    def work(session: ControlSession) -> tuple[list[JobProgress], tuple[DatasetCheck, ...]]:
+    progress: list[JobProgress]
+    warnings: tuple[DatasetCheck, ...]
+    refused: DeleteToApprove | None
+
+
+def _now(settings: PlatformSettings, key: str) -> Now:
+    def work(session: ControlSession) -> Now:
         tables = BatchTables(session)
-        look = tables.last_looks([key]).get(key, LastLook())
-        return tables.progress([key]), look.warnings
+        look, refused = tables.last_looks([key]).get(key, LastLook()), tables.refused_delete(key)
+        return Now(tables.progress([key]), look.warnings, refused)  # progress last: it may end the transaction
 
     return read(settings, work)
 

@@ -283,6 +283,18 @@ class CheckShape(BaseModel):
     violations: int
 
 
+class RefusedDeleteShape(BaseModel):
+    """What the open batch would delete, for which it was refused; and who has approved it, and until when."""
+
+    batch_id: int
+    dataset: str
+    rows: int
+    before: int
+    max_delete_fraction: float
+    approved_by: str | None
+    approved_until: str | None
+
+
 class StreamDetail(StreamCard):
     """`config_text` is set where a hand has made the config no JSON object, `parse` in the answer to a change.
 
@@ -298,6 +310,7 @@ class StreamDetail(StreamCard):
     lineage: Lineage
     progress: list[ProgressShape]
     quality_warnings: list[CheckShape]
+    refused_delete: RefusedDeleteShape | None
     actions: list[str]
     parse: ParseShape | None
 
@@ -473,8 +486,18 @@ def _line(text: str | None) -> str | None:
     return text
 
 
+class SeenDelete(BaseModel):
+    """The refused delete that the user has seen: 409 of the run that approves it, if it is another by then."""
+
+    batch: int = Field(ge=1, le=2**31 - 1)
+    dataset: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_line)]
+    rows: int = Field(ge=1, le=2**63 - 1)
+
+
 class ActionBody(BaseModel):
-    """`reason` and the user's name stand in the history."""
+    """`reason` and the user's name stand in the history. `refused_delete` goes with the action approve_delete."""
+
+    refused_delete: SeenDelete | None = None
 
     reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(_line)] = None
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from airflow_plugin.control.batch_table import JobProgress
+from airflow_plugin.control.batch_table import DeleteToApprove, JobProgress
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.web.queries import BatchRow
 from airflow_plugin.web.runs import DagRunRow
@@ -148,6 +148,11 @@ def progress_dict(progress: JobProgress) -> dict[str, Any]:
         "per_second": progress.per_second,
         "seen_at": instant(progress.written_at),
     }
+
+
+def refused_dict(found: DeleteToApprove) -> dict[str, Any]:
+    """Return a delete that a batch was refused for as the API shows it."""
+    return {**vars(found.refused), "approved_by": found.approved_by, "approved_until": instant(found.approved_until)}
 
 
 MOST_BYTES = 1 << 20

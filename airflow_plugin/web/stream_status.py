@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from airflow_plugin.health.dag_owners import clashes
-from airflow_plugin.web.runs import ENDED, DagFacts, DagRunRow
+from airflow_plugin.web.runs import DagFacts, DagRunRow
 from airflow_plugin.web.seen import Seen, Wanted
 from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
@@ -90,7 +90,7 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
     """Return a stream's card; its state is the worst that applies. `now` is by this machine's clock."""
     now += stream.clock_ahead
     problems = (*stream.problems, *clash(stream, dag))
-    look, run = stream.last.look, dag.last_run if dag else None
+    look = stream.last.look
     reading = StreamReading(
         status=stream.status,
         is_quarantined=bool(problems),
@@ -98,7 +98,6 @@ def card(stream: StreamFacts, dag: DagFacts | None, now: datetime) -> Card:
         row_changed=stream.updated_at,
         fresh_at=look.at,
         failed=look.failed or (FailedRuns(dag.failed_runs) if dag and dag.failed_runs else None),
-        has_run=look.has_run or (run is not None and run.state in ENDED),
         unread=stream.unread,
         source_error=stream.source_error,
     )

@@ -86,7 +86,6 @@ class StreamStatus:
             status="retired" if self.has_left else self.synced or "active",
             fresh_at=self.last_checked_at,
             failed=self.failed,
-            has_run=self.last is not None or self.open is not None,
             source_error=self.source_error,
         )
         return judge(reading, now)
@@ -106,6 +105,10 @@ class PlatformStatus:
         """Return the status with the streams of one datastore; with all of them for None."""
         of_it = (one for one in self.streams if store is None or one.key.partition("#")[0] == store)
         return replace(self, streams=tuple(of_it))
+
+    def without_retired(self) -> PlatformStatus:
+        """Return the status without the streams that are retired, unless a job is at one."""
+        return replace(self, streams=tuple(one for one in self.streams if one.synced != "retired" or one.job))
 
 
 def platform_status(place: ConnectionInfo, platform: str, modelled: tuple[str, ...]) -> PlatformStatus:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from config_schema import names
-from config_schema.echo import echo_text
+from config_schema.echo import echo, echo_text
 from config_schema.errors import StreamFactoryError, UnknownName
 from config_schema.model import Ecosystem, Platform
 from merge_jobs.admin.status import PlatformStatus, modelled_streams, platform_status
@@ -24,6 +24,7 @@ def status(
     places: Places,
     platform: OnlyPlatform = None,
     store: Annotated[str | None, Option("--store", "Only the streams of this datastore.")] = None,
+    with_retired: Annotated[bool, typer.Option("--all", help="Retired streams that have batches too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show the streams of the model's platforms: the last committed batch, what is open, which fail, and which run.
@@ -41,17 +42,22 @@ def status(
         keys = modelled_streams(ecosystem)
         for one in _platforms(ecosystem, platform):
             try:
-                found.append(
-                    platform_status(store_place(places.merge_store, one.merge_store), one.name, keys).of_store(store)
-                )
+                place = store_place(places.merge_store, one.merge_store)
+                found.append(platform_status(place, one.name, keys).of_store(store))
             except StreamFactoryError as error:
                 failed.append(error)  # the other platforms may be on another server
+    hidden = 0
+    if not with_retired:
+        every, found = found, [one.without_retired() for one in found]
+        hidden = sum(len(one.streams) for one in every) - sum(len(one.streams) for one in found)
     if as_json:
         echo_text(json.dumps([_as_json(one) for one in found], indent=2, default=datetime.isoformat))
     else:
         from merge_jobs.cli.status_view import print_status  # rich takes a while to load
 
         print_status(found)
+        if hidden:
+            echo(f"{hidden} retired left out (--all)")
     for problem in failed:
         print_error(problem)
     fails = any(stream.verdict(one.now).state.is_problem for one in found for stream in one.streams)

@@ -51,14 +51,14 @@ BEGIN_STEPS: tuple[Step[Beginning], ...] = (
     Step(
         _take_over,
         also=(
-            *("batches.last_batch", "batches.open_batch", "batches.take_over_batch"),
+            *("batches.last_batch", "batches.open_batch", "batches.delete_approvals", "batches.take_over_batch"),
             *("dataset.count_staged", "row_map.count_staged"),
         ),
     ),
     Step(
         _start,
         (on_store("the batch begins", "batches.start_batch", ends="COMMIT"),),
-        also=("batches.source_is_accepted",),
+        also=("batches.source_is_accepted", "batches.delete_approvals"),
         when=Condition("", lambda state: state.batch is None),
     ),
 )

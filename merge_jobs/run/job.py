@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import psycopg2
 
 from config_schema.errors import StreamFactoryError
-from config_schema.result import DatasetResult, MergeResult, ResultCode
+from config_schema.result import DatasetResult, MergeResult, RefusedDelete, ResultCode
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
-from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed
+from merge_jobs.errors import DatabaseFailed, KeysRejected, MapWrong, PoolingRefused, QualityFailed, TooManyDeletes
 from merge_jobs.process import shutdown
 from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
@@ -120,6 +120,9 @@ class Run:
                 self.so_far = _batch(self._job_now(), store, self.so_far)
             except QualityFailed as error:
                 self.so_far = checks.with_quality(self.so_far, error.found)
+                raise
+            except TooManyDeletes as error:
+                self.so_far = replace(self.so_far, refused_delete=_refused(error, self.so_far.batch_id + 1))
                 raise
             took = time.monotonic() - began
             # A look at a large source costs it a scan: no more than half of the time is spent on looking.
@@ -275,7 +278,8 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
     quality = error.found if isinstance(error, QualityFailed) else None
-    why = BatchFailure(text, retryable, rejected, _said(error), quality)
+    refused = _refused(error, batch.batch_id) if isinstance(error, TooManyDeletes) else None
+    why = BatchFailure(text, retryable, rejected, _said(error), quality, refused)
     try:
         if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:
@@ -287,6 +291,10 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
             batches.mark_failed(store, batch, why)
     except (psycopg2.Error, StreamFactoryError):
         log.warning("%s batch %d: failed, and its row could not be written", job.stream, batch.batch_id)
+
+
+def _refused(error: TooManyDeletes, batch_id: int) -> RefusedDelete:
+    return RefusedDelete(batch_id, error.dataset, error.gone, error.before, error.allowed)
 
 
 def _said(error: BaseException | None) -> str | None:

@@ -19,6 +19,7 @@ from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
 from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
 from merge_jobs.stores.postgres import batches, leftovers, retention, run_results
+from merge_jobs.stores.postgres.apply import DeleteLimit
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -54,7 +55,8 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
         tables = state.batch.tables_of(state.store, dataset)
         state.store.progress.enter(Phase.MERGING, dataset.name)
         try:
-            counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, max_delete_fraction)
+            limit = DeleteLimit(max_delete_fraction, state.batch.approved_deletes(dataset.name))
+            counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, limit)
         except psycopg2.Error as error:
             raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began

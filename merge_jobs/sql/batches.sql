@@ -33,6 +33,32 @@ WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
 SELECT coalesce((state ->> 'accept_source')::boolean, false) FROM {metrics}
 WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
 
+-- name: delete_approvals
+-- By dataset. One that has expired counts no more.
+SELECT jsonb_object_agg(of.dataset, of.approval)
+FROM {metrics} batch, jsonb_each(batch.state -> 'delete_approvals') of (dataset, approval)
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status <> 'committed'
+    AND (of.approval ->> 'until')::timestamptz > clock_timestamp()
+
+-- name: refused_delete
+SELECT state -> 'refused_delete' FROM {metrics}
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'failed'
+
+-- name: approve_delete
+-- Only what was refused, as it was refused. The batch is begun again with it, and once it is committed it is no other's.
+UPDATE {metrics} SET state = state || jsonb_build_object(
+    'delete_approvals', coalesce(state -> 'delete_approvals', '{{}}') || jsonb_build_object(
+        %(dataset)s::text, jsonb_build_object(
+            'rows', %(rows)s::bigint, 'by', %(by)s::text, 'at', clock_timestamp(),
+            'until', clock_timestamp() + %(valid_for)s::interval
+        )
+    )
+)
+WHERE key = %(key)s AND batch_id = %(batch_id)s AND batch_status = 'failed'
+    AND state #>> '{{refused_delete,dataset}}' = %(dataset)s
+    AND (state #>> '{{refused_delete,rows}}')::bigint = %(rows)s::bigint
+RETURNING (state #>> ARRAY['delete_approvals', %(dataset)s::text, 'until'])::timestamptz
+
 -- name: source_position
 -- Where the source stood when the batch was read; NULL of a batch of an older job, or of another kind of source.
 SELECT state -> 'source_position' FROM {metrics}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config_schema.result import Counts
 from merge_jobs.quality.checks import keep_delta
-from merge_jobs.stores.postgres.apply import apply_delta, check_deletes
+from merge_jobs.stores.postgres.apply import apply_delta
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying
@@ -33,7 +33,7 @@ def wrong_sum(state: Applying) -> str | None:
 
 def accept_delta(state: Applying) -> None:
     """Check the number of deletes, and copy what quality checks need. Raises TooManyDeletes."""
-    check_deletes(state.tables, state.before, state.delta, state.max_delete_fraction)
+    state.deletes.check(state.tables, state.before, state.delta.gone)
     keep_delta(state.tables)
     count_rows(state)
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from config_schema.result import Counts
 from merge_jobs.sources import Source
 from merge_jobs.stores.postgres import row_maps
-from merge_jobs.stores.postgres.apply import Delta
+from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, create_staging
@@ -79,7 +79,7 @@ class Applying:
     tables: DatasetTables
     staged: Staged
     batch_id: int
-    max_delete_fraction: float
+    deletes: DeleteLimit
     something_staged: bool = True
     before: int = 0
     delta: Delta = field(default_factory=lambda: Delta(0, 0, 0))
@@ -114,9 +114,9 @@ class Strategy(Generic[Stage]):
         perform(self.stage_steps, state)
         return Read(state.rows, state.staged, state.kept_away)
 
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, max_delete_fraction: float) -> Counts:
+    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, deletes: DeleteLimit) -> Counts:
         """Bring the merge table, and the row map, in line with what was staged. The caller commits."""
-        state = Applying(tables, staged, batch_id, max_delete_fraction)
+        state = Applying(tables, staged, batch_id, deletes)
         perform(self.apply_steps, state)
         return state.counts
 

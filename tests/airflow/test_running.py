@@ -44,6 +44,9 @@ from config_schema.result import *
 if sys.argv[1] == "views":
     print("consumers' views are brought to the model", sys.argv[1:])
     sys.exit(0)
+if sys.argv[1] == "approve-delete":
+    print("approved by a job", sys.argv[1:])
+    sys.exit(0)
 given = dict(item.removeprefix("--").split("=", 1) for item in sys.argv[2:] if "=" in item)
 store, plan = given["store"], given["git-repo-branch"]
 counter = Path(__file__).with_name(f"{store}.runs")
@@ -52,16 +55,20 @@ counter.write_text("x" * run)
 print(f"run {run} of {store}")
 if plan.startswith("tick") and run == 2:
     time.sleep(63 - time.time() % 60)  # into the next minute, when the schedule wants a run
-code, error = ResultCode.DONE, None
+code, error, refused = ResultCode.DONE, None, None
 if plan == "refuses" or plan == "is_away":
     code, error = ResultCode.ERROR, f"the source {plan}. Look there"
+elif plan == "emptied":
+    if run == 1:
+        code, error, refused = ResultCode.ERROR, "too much is gone", RefusedDelete(4, "customers", 249, 250, 0.5)
 elif run <= int(plan[-1]):
     code = ResultCode.KEEP_WORKING
 inserted = 0 if plan.startswith("same") else run
 datasets = {"customers": DatasetResult(Counts(inserted, unchanged=5, total=inserted + 5)),
             "addresses": DatasetResult(Counts(unchanged=5, total=5))}
 result = MergeResult(code, given["run-id"], given["platform"], store, batch_id=run, batches=1, error=error,
-                     retryable=plan == "is_away", datasets=datasets, shape_changed=plan.startswith("shape"))
+                     retryable=plan == "is_away", datasets=datasets, shape_changed=plan.startswith("shape"),
+                     refused_delete=refused)
 for line in result_lines(result, os.environ["DATASURFACE_RESULT_TOKEN"]):
     print(line)
 sys.exit(0 if code >= 0 else 1)
@@ -80,6 +87,7 @@ STREAMS: dict[str, dict[str, Any]] = {
     "Same": {"git_repo_branch": "same0"},
     "Shaped": {"git_repo_branch": "shape0"},
     "Asked": {"git_repo_branch": "keep0"},
+    "Emptied": {"git_repo_branch": "emptied"},
     "Follower": {"git_repo_branch": "keep0", "schedule_assets": ["YellowLive/Chain/customers"]},
     "Reported": {"git_repo_branch": "keep0", "schedule_assets": ["s3://landing/report"]},
     "Late": {"git_repo_branch": "keep0", "latency_seconds": 1},
@@ -323,9 +331,9 @@ def test_a_stream_runs_when_an_asset_that_it_names_changed(running, store):
 
 def test_views_are_reconciled_once_a_batch_has_changed_their_shape(running):
     operations = names.operations_dag_id("yellowlive")
-    until(lambda: running.runs(operations) and ended(running, operations))
-    run_id, state, *_ = running.runs(operations)[0]
-    assert (run_id.startswith("asset_triggered__"), state) == (True, "success")
+    by_asset = "SELECT run_id, state FROM dag_run WHERE dag_id = %s AND run_type = 'asset_triggered'"
+    until(lambda: [state for _, state in running.query(by_asset, operations)] == ["success"])
+    ((run_id, _),) = running.query(by_asset, operations)
     assert "reconcile_views, asked for by a merge" in task_log(running, operations, run_id, "check_request")
     said = task_log(running, operations, run_id, "perform")
     assert "consumers' views are brought to the model ['views', 'reconcile', '--platform=YellowLive'" in said
@@ -343,6 +351,54 @@ def test_large_deletes_that_are_asked_for_are_let_through_by_a_run_of_the_stream
     assert reported == {"allow_deletes": True, "by": "alice"}
     assert "'--allow-deletes', '--by=alice'" in task_log(running, asked, other, "snapshot_merge_job")
     until(lambda: running.airflow.api.state(operations, run_id) == "success")
+
+
+def answer(running: Running, run_id: str, option: str, reason: str) -> None:
+    """A person's answer to what the run of the operations DAG asks, as Airflow's required actions send it."""
+    operations = names.operations_dag_id("yellowlive")
+    waiting = ("awaiting_input", "deferred")  # the latter before Airflow 3.3
+    until(lambda: running.tasks(operations, run_id).get("ask_a_person") in waiting)
+    # Another request is done while that one waits. Nor does a person answer before the scheduler knows that it waits.
+    other = running.airflow.api.trigger(operations, {"action": "trust", "stream_key": "Emptied", "by": "bob"})
+    until(lambda: running.airflow.api.state(operations, other) in ("success", "failed"))
+    path = f"/dags/{operations}/dagRuns/{run_id}/taskInstances/ask_a_person/-1/hitlDetails"
+    body = {"chosen_options": [option], "params_input": {"reason": reason}}
+    done = running.airflow.api._call("PATCH", path, body)
+    assert done.is_success, done.text
+
+
+def test_a_person_approves_the_delete_that_a_batch_was_refused_for_and_the_next_run_goes_on(running):
+    operations, emptied = names.operations_dag_id("yellowlive"), dag_id("Emptied")
+    asks = "SELECT run_id, conf FROM dag_run WHERE dag_id = %s AND run_id LIKE %s"
+    until(lambda: running.query(asks, operations, "ask_delete__Emptied__4__%"))
+    ((run_id, conf),) = running.query(asks, operations, "ask_delete__Emptied__4__%")
+    asked = {"action": "ask_delete", "by": "the merge task", "stream_key": "Emptied", "dataset": "customers"}
+    assert conf == {**asked, "batch": 4, "rows": 249}
+    answer(running, run_id, "Approve", "they moved away")
+    until(lambda: running.airflow.api.state(operations, run_id) == "success")
+    said = task_log(running, operations, run_id, "perform")
+    assert "approved by a job ['approve-delete', '--store=Emptied', '--by=admin', '--reason=they moved away'" in said
+    assert "'--batch=4', '--of=customers', '--rows=249'" in said
+    until(lambda: len(running.runs(emptied)) == 2 and ended(running, emptied))
+    first, second = running.runs(emptied)
+    assert (first[1], second[:2]) == ("failed", (f"ask_delete__{run_id}"[:250], "success"))
+
+
+def test_a_delete_that_a_person_rejects_is_not_approved(running):
+    operations, asked = names.operations_dag_id("yellowlive"), dag_id("Same")
+    until(lambda: running.airflow.api.dag(operations) is not None)
+    conf = {"action": "ask_delete", "stream_key": "Same", "by": "alice"}
+    run_id = running.airflow.api.trigger(operations, conf)
+    answer(running, run_id, "Reject", "")
+    until(lambda: running.airflow.api.state(operations, run_id) == "success")
+    assert running.tasks(operations, run_id) == {
+        "check_request": "success",
+        "ask_a_person": "skipped",
+        "perform": "skipped",
+    }
+    assert "Same: rejected by admin" in task_log(running, operations, run_id, "ask_a_person")
+    until(lambda: ended(running, asked))
+    assert len(running.runs(asked)) == 1
 
 
 def test_a_failure_for_good_is_reported_once_by_the_checks_of_streams(running):

@@ -16,6 +16,8 @@ GOOD = [
     Operation(Action.TRUST, "alice", "Store1", dataset="customers"),
     Operation(Action.CHECK_SOURCE, "alice", "Store1"),
     Operation(Action.RECONCILE_VIEWS, "alice"),
+    Operation(Action.APPROVE_DELETE, "alice", "Store1"),
+    Operation(Action.ASK_DELETE, "the merge task", "Store1", dataset="customers", batch=7, rows=249),
 ]
 
 
@@ -39,6 +41,14 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
         (
             {"action": "reconcile_views", "by": "alice", "stream_key": "Store1", "dataset": "customers"},
             ["stream_key: reconcile_views is of the whole platform", "dataset: reconcile_views is of all datasets"],
+        ),
+        (
+            {"action": "approve_delete", "by": "alice", "stream_key": "Store1", "batch": True, "rows": 0},
+            ["batch: it is no number", "rows: it is no number"],
+        ),
+        (
+            {"action": "trust", "by": "alice", "stream_key": "Store1", "rows": 3},
+            ["rows: trust is about no refused delete"],
         ),
         ({"action": "trust", "by": "alice", "stream_key": "a\nb"}, ["stream_key: it is no line of text"]),
         ({"action": "trust", "by": " ", "stream_key": "x" * 256}, ["stream_key: it is no", "by: it is no line"]),

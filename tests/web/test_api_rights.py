@@ -66,7 +66,8 @@ ROUTES = [
     Route("PUT", "/api/streams/{platform}/{key}", STREAM, EDIT, {"config": CONFIG, "version": 1}),
     Route("DELETE", "/api/streams/{platform}/{key}", STREAM, EDIT),
     Route("POST", "/api/streams/{platform}/{key}/rollback", f"{STREAM}/rollback", EDIT, {"to": 1, "version": 1}),
-    *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "allow_deletes", "trust", "check_source")),
+    *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "approve_delete", "allow_deletes", "trust")),
+    action("check_source"),
 ]
 CHANGING = [route for route in ROUTES if route.method != "GET"]
 OF_A_RIGHT = [route for route in ROUTES if route.right != ANY]
@@ -188,7 +189,7 @@ def test_a_user_with_rights_on_one_stream_may_change_that_one(client):
 def test_who_may_edit_a_dag_but_not_trigger_it_may_not_trigger_it_here(client):
     path = "/api/streams/yellowlive/Store2"
     before = client().get(f"{path}/history").json()
-    for action in ("trigger", "reset_batch", "allow_deletes", "trust"):
+    for action in ("trigger", "reset_batch", "approve_delete", "allow_deletes", "trust"):
         refused(client("editor").post(f"{path}/actions/{action}", json={}), 403)
     assert client("editor").post(f"{path}/actions/resume", json={}).json()["what"] == "Store2 is active already"
     assert client().get(f"{path}/history").json() == before

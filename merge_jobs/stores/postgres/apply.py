@@ -60,10 +60,17 @@ def measured_delta(tables: DatasetTables) -> Delta:
     return Delta(*row)
 
 
-def check_deletes(tables: DatasetTables, before: int, delta: Delta, max_delete_fraction: float) -> None:
-    """Raise TooManyDeletes if more than the allowed fraction of the table's rows is gone from the source."""
-    if before > SMALL_TABLE and delta.gone > before * max_delete_fraction:
-        raise TooManyDeletes(f"{tables.where}", delta.gone, before, max_delete_fraction)
+@dataclass(frozen=True)
+class DeleteLimit:
+    """How much of a table a batch may delete: a fraction of its rows, or as many rows as a person has approved."""
+
+    fraction: float
+    approved: int = 0
+
+    def check(self, tables: DatasetTables, before: int, gone: int) -> None:
+        """Raise TooManyDeletes if more of the table's `before` rows are gone from the source."""
+        if before > SMALL_TABLE and gone > max(before * self.fraction, self.approved):
+            raise TooManyDeletes(f"{tables.where}", tables.name, gone, before, self.fraction, self.approved)
 
 
 def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:

@@ -17,7 +17,7 @@ from psycopg2.extras import Json
 
 from config_schema import names
 from config_schema.model import Dataset, Milestoning
-from config_schema.result import MergeResult, QualityResult, result_from_dict
+from config_schema.result import MergeResult, QualityResult, RefusedDelete, refused_delete_from_dict, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, TableNames
@@ -61,7 +61,7 @@ class Batch:
 
     `source_position` is the source's position when it was read; `accept_source` allows one behind the last batch's.
     `staged_map_rows` has the number of rows of the unlogged staged map, by dataset: a server that empties unlogged
-    tables may not report it.
+    tables may not report it. `delete_approvals` are the deletes that people have approved of this batch, by dataset.
     """
 
     batch_id: int
@@ -77,6 +77,11 @@ class Batch:
     source_position: dict[str, Any] | None = None
     accept_source: bool = False
     staged_map_rows: dict[str, int] = field(default_factory=dict)
+    delete_approvals: dict[str, Any] = field(default_factory=dict)
+
+    def approved_deletes(self, dataset: str) -> int:
+        """Return how many rows of a dataset the batch may delete because a person has approved it; 0 for none."""
+        return int(self.delete_approvals.get(dataset, {}).get("rows", 0))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -92,6 +97,8 @@ class Batch:
         }
         if self.accept_source:
             state["accept_source"] = True
+        if self.delete_approvals:
+            state["delete_approvals"] = self.delete_approvals
         if self.tables:
             tables = {name: asdict(of) for name, of in self.tables.items()}
             state["staging"] = {"tables": tables, "store_stats_reset": self.store_stats_reset}
@@ -121,11 +128,14 @@ class BatchFailure:
     rejected: RejectedKeys | None = None
     said: str | None = None
     quality: Mapping[str, Sequence[QualityResult]] | None = None
+    refused_delete: RefusedDelete | None = None
 
     @property
     def found(self) -> dict[str, Any]:
         """What the batch's state says of it, beside the error."""
         found: dict[str, Any] = {} if self.said is None else {"said": self.said}
+        if self.refused_delete:
+            found["refused_delete"] = asdict(self.refused_delete)
         if self.quality:
             found["quality"] = {name: [asdict(one) for one in of] for name, of in self.quality.items()}
         return found
@@ -147,7 +157,12 @@ def result_of_run(store: MergeStore, run_id: str) -> MergeResult | None:
 def start(store: MergeStore, batch_id: int, run_id: str, model_commit: str | None) -> Batch:
     """Begin a batch; one that a dead or failed job left under this id is begun again. Commits."""
     accepted = accepts_source(store, batch_id)
-    batch = Batch(batch_id, run_id, model_commit, origin=store.stream.origin, accept_source=accepted)
+    batch = Batch(
+        *(batch_id, run_id, model_commit),
+        origin=store.stream.origin,
+        accept_source=accepted,
+        delete_approvals=delete_approvals(store, batch_id),
+    )
     values = _values(store, batch, "batch_id", "state", "run_id", "model_commit")
     _one_row(store, "batches.start_batch", values)
     store.commit()
@@ -158,6 +173,39 @@ def accepts_source(store: MergeStore, batch_id: int) -> bool:
     """Return whether a reset has let the open batch of this id take the source as it is, also one that is behind."""
     values = {"key": store.stream.key, "batch_id": batch_id}
     return bool(store.value("batches.source_is_accepted", values, **_tables(store, "metrics")))
+
+
+def delete_approvals(store: MergeStore, batch_id: int) -> dict[str, Any]:
+    """Return the deletes that people have approved of the open batch of this id, by dataset; expired ones are gone."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    return store.value("batches.delete_approvals", values, **_tables(store, "metrics")) or {}
+
+
+def refused_delete(store: MergeStore, batch_id: int) -> RefusedDelete | None:
+    """Return the delete for which the batch with this id was refused; None if it was not, or not for that."""
+    values = {"key": store.stream.key, "batch_id": batch_id}
+    found = store.value("batches.refused_delete", values, **_tables(store, "metrics"))
+    return refused_delete_from_dict(found)
+
+
+def approve_delete(store: MergeStore, refused: RefusedDelete, valid_for: str, by: str | None) -> datetime:
+    """Let the batch delete what it was refused for; return until when. The caller commits."""
+    values = {
+        "key": store.stream.key,
+        "batch_id": refused.batch_id,
+        "dataset": refused.dataset,
+        "rows": refused.rows,
+        "valid_for": valid_for,
+        "by": by,
+    }
+    row = store.run("batches.approve_delete", values, **_tables(store, "metrics")).fetchone()
+    if row is None:
+        where = f"{store.stream} batch {refused.batch_id}"
+        raise BatchLost(
+            where, "the batch is not refused any more", "Another job has gone on with it: see batch_metrics"
+        )
+    until: datetime = row[0]
+    return until
 
 
 def open_batch(store: MergeStore, batch_id: int) -> tuple[BatchStatus, str] | None:
@@ -210,6 +258,7 @@ def ingested_batch(store: MergeStore, batch_id: int) -> Batch | None:
         source_position=state.get("source_position"),
         accept_source=state.get("accept_source", False),
         staged_map_rows=state.get("staged_map_rows", {}),
+        delete_approvals=delete_approvals(store, batch_id),
     )
 
 

@@ -42,10 +42,7 @@ def history(world: PlatformWorld) -> list[tuple[str, str]]:
 
 def test_a_conf_that_asks_for_nothing_there_is_fails_the_first_task_and_says_why(world):
     reported = refused(world, {"action": "drop_tables", "stream_key": "Store1"})
-    assert (
-        "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, check_source, reconcile_views"
-        in reported
-    )
+    assert "conf: action: 'drop_tables' is no action. Choose from: allow_deletes, approve_delete" in reported
     assert "conf: by: it is missing" in reported
     assert "action: it is missing" in refused(world, None)
     assert "it is no object but a list" in refused(world, ["reset_batch"])
@@ -105,6 +102,27 @@ def test_large_deletes_are_let_through_by_a_run_of_the_stream_itself(merged):
     assert triggered.value.conf == {"allow_deletes": True, "by": "alice"}
     assert merged.merge(conf=triggered.value.conf)["total"]["deleted"] == 999
     assert history(merged) == [("allow_deletes", "alice")]
+
+
+def test_a_refused_delete_that_is_approved_goes_on_with_a_run_of_the_stream_itself(merged, caplog):
+    from airflow_plugin.airflow_versions import DagRunTriggerException
+
+    merged.produce("INSERT INTO customers SELECT i, '' FROM generate_series(11, 1000) i")
+    merged.merge()
+    merged.produce("DELETE FROM customers WHERE id > 1")
+    with pytest.raises(Exception, match="999 of 1000 rows are gone"):
+        merged.merge()
+    assert "no run of yellowlive_operations asks for an approval" in caplog.text  # no Airflow is at work here
+    conf = {**ASKED, "action": "approve_delete", "batch": 3, "dataset": "customers", "rows": 999, "reason": "moved"}
+    merged.run(merged.task("operations", "check_request"), conf)
+    merged.run(merged.task("operations", "ask_a_person"), conf)
+    with pytest.raises(Exception, match="what was approved is out of date: batch 3 would delete 999"):
+        merged.run(merged.task("operations", "perform"), {**conf, "rows": 998})
+    with pytest.raises(DagRunTriggerException) as triggered:
+        merged.run(merged.task("operations", "perform"), conf)
+    assert (triggered.value.trigger_dag_id, triggered.value.conf) == ("yellowlive__Store1_ingestion", {})
+    assert merged.merge()["total"]["deleted"] == 999
+    assert history(merged) == [("approve_delete", "alice")]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def case(merging):
 @pytest.mark.parametrize("kind", Milestoning)
 def test_a_source_that_lost_most_rows_is_refused_and_the_advice_lets_it_through(case, kind):
     case.execute("DELETE FROM customers WHERE id > 100")
-    with pytest.raises(TooManyDeletes, match="with --allow-deletes") as refused:
+    with pytest.raises(TooManyDeletes, match="dagfactory runs approve-delete") as refused:
         case.run(kind)
     assert not refused.value.retryable
     assert case.batch_rows(kind)[-1][1] == "failed"
@@ -65,6 +65,6 @@ def test_what_is_allowed_to_one_batch_is_not_to_the_next_of_the_same_run(case):
 def test_the_command_has_the_flag(case, tmp_path, read_result):
     case.execute("DELETE FROM customers")
     refused = case.start_child(LIVE, tmp_path, "one").communicate(timeout=60)[0]
-    assert "with --allow-deletes" in read_result(refused).error
+    assert "dagfactory runs approve-delete" in read_result(refused).error
     done = case.start_child(LIVE, tmp_path, "two", "--allow-deletes").communicate(timeout=60)[0]
     assert read_result(done).total.deleted == 1000

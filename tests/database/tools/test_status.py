@@ -205,7 +205,11 @@ def test_where_streams_are_synced_these_are_reported_with_their_status(case, rep
     ]
     assert "Store1 (paused)" in merge_job(case, "status").stdout
     case.execute("UPDATE yellowlive_airflow_dsg SET status = 'retired' WHERE stream_key = 'Store1'", on=case.target)
-    assert [s["key"] for s in reported()["YellowLive"]["streams"]] == ["Store1", "Store2"], "it has batches"
+    assert [s["key"] for s in reported()["YellowLive"]["streams"]] == ["Store2"]
+    assert merge_job(case, "status").stdout.endswith("\n1 retired left out (--all)\n")
+    whole = merge_job(case, "status", "--all")
+    assert "Store1 (retired)" in whole.stdout  # it has batches
+    assert "left out" not in whole.stdout
 
 
 def test_a_stream_that_has_left_the_model_is_reported_by_its_batches(case, reported):

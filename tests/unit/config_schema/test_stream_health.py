@@ -72,13 +72,12 @@ LOOKED_SINCE = SourceError(ago(30), "no SELECT on table customers")
     [
         (StreamReading(fresh_at=ago(60)), "ok"),
         (StreamReading(), "never_run"),
-        (StreamReading(has_run=True), "ok"),  # its first load is at work
         (StreamReading(fresh_at=ago(60), failed=ONCE), "ok"),  # the next run may well succeed
         (StreamReading(fresh_at=ago(60), failed=NOBODY_KNOWS), "ok"),
         (StreamReading(fresh_at=ago(60), failed=FOR_GOOD), "failing"),
         (StreamReading(fresh_at=ago(60), failed=AGAIN), "failing"),
-        (StreamReading(failed=ONCE, has_run=True), "never_succeeded"),
-        (StreamReading(failed=FOR_GOOD, has_run=True), "failing"),
+        (StreamReading(failed=ONCE), "never_succeeded"),
+        (StreamReading(failed=FOR_GOOD), "failing"),
         (StreamReading(fresh_at=ago(900), latency_seconds=60), "late"),
         (StreamReading(fresh_at=ago(900), latency_seconds=60, failed=AGAIN), "failing"),
         (StreamReading(row_changed=ago(900), latency_seconds=60, failed=ONCE), "late"),
@@ -90,7 +89,7 @@ LOOKED_SINCE = SourceError(ago(30), "no SELECT on table customers")
         (StreamReading(fresh_at=ago(45), source_error=LOOKED_SINCE), "failing"),
         (StreamReading(fresh_at=ago(45), source_error=LOOKED_BEFORE), "ok"),  # a batch has succeeded since
         (StreamReading(source_error=LOOKED_SINCE), "failing"),
-        (StreamReading(failed=ONCE, has_run=True, source_error=LOOKED_SINCE), "failing"),
+        (StreamReading(failed=ONCE, source_error=LOOKED_SINCE), "failing"),
         (StreamReading("paused", is_quarantined=True), "set_aside"),
         (StreamReading("retired", failed=FOR_GOOD, is_quarantined=True), "retired"),
     ],

@@ -17,6 +17,14 @@ const ACTIONS = [
   },
   { name: "resume", label: "Resume", effect: "Starts runs by the schedule again." },
   {
+    name: "approve_delete",
+    label: "Approve delete",
+    more: true,
+    danger: true,
+    effect: "Lets the next run, which starts now, delete the rows for which the last batch was refused. A batch that would delete more is refused again. Approve it if the rows were deleted from the source on purpose.",
+    body: ({ refused_delete: refused }) => ({ refused_delete: { batch: refused.batch_id, dataset: refused.dataset, rows: refused.rows } }),
+  },
+  {
     name: "allow_deletes",
     label: "Allow deletes once",
     more: true,
@@ -75,8 +83,21 @@ export function Actions({ card, onDone }) {
 
 export const CHECK_SOURCE = ACTIONS.find(({ name }) => name === "check_source");
 
+/** The button of one action by itself, where it can work on the stream; the menu has it too. */
+export function ActionButton({ card, name, onDone }) {
+  const [asked, setAsked] = React.useState(null);
+  const action = ACTIONS.find((one) => one.name === name);
+  if (!card.can_edit || !card.actions.includes(name)) return null;
+  return [
+    h(Chakra.Button, { key: name, size: "xs", variant: "outline", mt: 2, onClick: () => setAsked(card) }, action.label),
+    // As it was when the user pressed the button: what is approved is what was seen.
+    asked ? h(Question, { key: "ask", card: asked, action, onDone, onClose: () => setAsked(null) }) : null,
+  ];
+}
+
 export function Question({ card, action, onDone, onClose }) {
   const [reason, setReason] = React.useState("");
+  const [given] = React.useState(() => action.body?.(card) ?? {});
   return h(
     AskToPost,
     {
@@ -84,7 +105,7 @@ export function Question({ card, action, onDone, onClose }) {
       yes: action.label,
       danger: action.danger,
       path: at("streams", card.platform, card.stream_key, "actions", action.name),
-      body: reason.trim() ? { reason: reason.trim() } : {},
+      body: { ...given, ...(reason.trim() ? { reason: reason.trim() } : {}) },
       onDone: (result) => {
         onClose();
         onDone(result);

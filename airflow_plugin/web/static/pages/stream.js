@@ -10,7 +10,7 @@ import { finding } from "../parts/quality.js";
 import { refreshSeconds, Seen, WhyUnseen } from "../parts/seen.js";
 import { State } from "../parts/state.js";
 import { duration, fromNow, moment, nextTime, NOTHING, number, percent, plural, says } from "../words.js";
-import { Actions } from "./actions.js";
+import { ActionButton, Actions } from "./actions.js";
 import { worry } from "./overview.js";
 import { StreamBatches } from "./stream_batches.js";
 import { StreamConfig } from "./stream_config.js";
@@ -81,8 +81,24 @@ function Content({ stream, failure, onDone }) {
       : stream.problem && !says(stream.problem, failure)
         ? h(Notice, { status: stream.state === "late" ? "warning" : "error", title: worry(stream) })
         : null,
+    stream.refused_delete ? h(RefusedDelete, { stream, refused: stream.refused_delete, onDone }) : null,
     stream.quality_warnings.length ? h(QualityWarning, { checks: stream.quality_warnings }) : null,
     h(Tabbed, { stream, above, onDone }),
+  );
+}
+
+/** A batch that waits for a person, beside why it failed. */
+function RefusedDelete({ stream, refused, onDone }) {
+  const what = `Batch ${refused.batch_id} would delete ${number(refused.rows)} of ${number(refused.before)} rows of ${refused.dataset}`;
+  if (refused.approved_until) {
+    const until = `By ${refused.approved_by ?? "somebody"}, until ${moment(refused.approved_until)}. The next run goes on with it.`;
+    return h(Notice, { status: "info", title: `${what}: approved` }, until);
+  }
+  return h(
+    Notice,
+    { status: "warning", title: `${what}, and waits for an approval` },
+    "If the rows were deleted from the source on purpose, the next run can go on with it.",
+    h("div", null, h(ActionButton, { card: stream, name: "approve_delete", onDone })),
   );
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from config_schema import names
-from config_schema.model import Dataset, Datastore, Milestoning, Platform, Workspace
+from config_schema.model import DELETED_COLUMN, Dataset, Datastore, Milestoning, Platform, Workspace
 from config_schema.model.mapping import Model, ingested_groups
 
 LIVE_VIEWS, FORENSIC_VIEWS = ("live",), ("live", "full", "asof")
@@ -74,7 +74,8 @@ def _view(platform: Platform, workspace: Workspace, group: str, role: str, store
     made = (names.consumer_view(short, workspace.name, group, store.name, dataset.name, kind) for kind in kinds)
     hidden = frozenset(one.name for one in dataset.columns if one.classification not in workspace.may_see)
     table = merge_table(platform.name, store, dataset)
-    return View(workspace.name, role, table, tuple(made), tuple(one.name for one in dataset.columns), hidden)
+    kept = (DELETED_COLUMN,) if dataset.keeps_deleted else ()
+    return View(workspace.name, role, table, tuple(made), (*(one.name for one in dataset.columns), *kept), hidden)
 
 
 def merge_table(platform: str, store: Datastore, dataset: Dataset) -> str:

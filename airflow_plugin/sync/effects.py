@@ -12,7 +12,7 @@ from enum import Enum
 
 from airflow_plugin.sync.consumption import Consumption, View, consumption, merge_table
 from config_schema.gc_paused import gc_paused
-from config_schema.model import Dataset, Platform
+from config_schema.model import DELETED_COLUMN, Dataset, Milestoning, Platform
 from config_schema.model.mapping import Model
 from config_schema.model.sql_types import long_name
 
@@ -73,6 +73,7 @@ def _on_tables(was: Consumption, is_: Consumption, platform: str, loaded: Collec
         if before != dataset:
             if table in loaded:
                 yield from _on_columns(table, before, dataset)
+                yield from _on_history(table, before, dataset, is_.platform)
             yield from _on_checks(key, before, dataset)
     for key in (key for key in was.tables if key not in is_.tables):
         what = "no dataset group of this platform uses it any more: its rows stay, and no batch writes it"
@@ -109,6 +110,19 @@ def _on_columns(table: str, before: Dataset, after: Dataset) -> Iterator[Effect]
         changes.append(f"it is read from {after.source_table}, before from {before.source_table}: compared in full")
     for what in changes:
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, what)
+
+
+def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform | None) -> Iterator[Effect]:
+    """Yield what becomes of rows that the source has lost, and of closed versions."""
+    if after.keeps_deleted is not before.keeps_deleted:
+        stay = f"rows that the source loses stay, with the batch in {DELETED_COLUMN}: the next batch reads all rows"
+        gone = "rows that were kept though the source had lost them go with the next batch"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, stay if after.keeps_deleted else gone)
+    days, is_forensic = after.keep_closed_days, platform is not None and platform.milestoning is Milestoning.FORENSIC
+    if is_forensic and days != before.keep_closed_days:
+        what = f"versions that were closed more than {days} days ago are deleted from the next batch on"
+        kept = "closed versions are kept for ever from now on"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, kept if days is None else what)
 
 
 def _on_checks(dataset: str, before: Dataset | None, after: Dataset) -> Iterator[Effect]:

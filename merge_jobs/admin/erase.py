@@ -200,9 +200,11 @@ def _key_columns(tables: DatasetTables) -> sql.Composable:
 def _tables_of(tables: DatasetTables) -> list[_Table]:
     """Return all tables with data of the dataset, by their comments; the streams of others among them are locked.
 
-    Raises StreamBusy if a job is running on one of these: a trial, for instance.
+    Raises StreamBusy if a job is running on one of these: a trial, for instance; TablesOfAnother if the merge table is
+    not the login's own, so that it would be left out.
     """
     store = tables.store
+    described(tables, tables.merge_name)
     found = []
     for schema in (store.place.schema, names.archive_schema(store.stream.platform_name)):
         for name, _, comment in store.run("archive.tables_of_ours", {"schema": schema}).fetchall():

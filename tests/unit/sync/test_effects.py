@@ -9,7 +9,7 @@ import pytest
 from airflow_plugin.sync.consumption import consumption, merge_table
 from airflow_plugin.sync.effects import model_effects
 from config_schema.load import load_model
-from config_schema.model import Classification, Column, Milestoning
+from config_schema.model import Classification, Column, Milestoning, OnDelete
 from config_schema.model.mapping import Model
 from config_schema.model.quality import NotNull, Severity
 from tests.unit.cli.test_bootstrap import EXAMPLES
@@ -73,6 +73,24 @@ def test_another_spelling_of_a_type_and_a_type_of_a_table_never_loaded_are_no_ch
     assert said(model, narrower, ()) == []
     assert said(model, with_customers(model, columns=old[:-1]), ()) == []  # nor has it a view yet
     assert len(said(model, narrower)) == 1
+
+
+def test_what_a_dataset_keeps_is_said_of_its_table_and_view(model):
+    kept = with_customers(model, on_delete=OnDelete.KEEP, keep_closed_days=30)
+    stay = "rows that the source loses stay, with the batch in ds_deleted_in: the next batch reads all rows"
+    assert said(model, kept) == [
+        f"~ table {CUSTOMERS}: {stay}",
+        f"~ view {VIEW}: column ds_deleted_in is new",
+    ]
+    gone = "rows that were kept though the source had lost them go with the next batch"
+    assert said(kept, model)[0] == f"~ table {CUSTOMERS}: {gone}"
+    forensic = CUSTOMERS.replace("live", "forensic")
+    only = with_customers(model, keep_closed_days=30)
+    days = "versions that were closed more than 30 days ago are deleted from the next batch on"
+    assert said(model, only, (forensic,), "YellowForensic") == [f"~ table {forensic}: {days}"]
+    ever = "closed versions are kept for ever from now on"
+    assert said(only, model, (forensic,), "YellowForensic") == [f"~ table {forensic}: {ever}"]
+    assert said(model, only) == []
 
 
 def test_a_classification_and_what_a_workspace_may_see_are_masks(model):

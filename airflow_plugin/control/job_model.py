@@ -66,6 +66,15 @@ class JobModelTable:
         """Return the streams that are not retired and have no row."""
         return [key for (key,) in self.session.run(STATEMENTS["streams_without_job_model"])]
 
+    def catalogue(self, store: str | None = None) -> list[tuple[str, str | None]]:
+        """Return key and document of the streams' rows, or of those of one datastore, after an entry without any.
+
+        Empty where the rows are not of the model that was synced last, or this login may not read them; that ends the
+        session's transaction.
+        """
+        rows = self.session.run_if_readable(STATEMENTS["select_catalogue"], {"store": store})
+        return [(key, document) for key, document in rows]
+
     def write(self, rows: Sequence[JobModelRow], state: JobModelState) -> JobModelChange:
         """Write the rows that differ, delete rows that are gone, and record the state."""
         existing = {

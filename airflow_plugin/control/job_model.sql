@@ -41,3 +41,13 @@ SELECT stream.stream_key::text FROM {stream_table} AS stream
 WHERE stream.status <> 'retired'
   AND NOT EXISTS (SELECT FROM {job_model_table} m WHERE m.kind = 'stream' AND m.key = stream.stream_key)
 ORDER BY stream.stream_key COLLATE "C"
+
+-- name: select_catalogue
+-- What the platform's streams may be made of, while the rows are of the model that was synced last; the platform's own
+-- row says that there are any. Of one datastore, or of all.
+SELECT m.key, CASE WHEN m.kind = 'stream' THEN m.document END
+FROM {job_model_table} m
+JOIN {model_state_table} s ON s.id = 1 AND s.job_model_commit = s.model_commit
+WHERE m.kind = 'platform' OR (m.kind = 'stream'
+    AND (%(store)s::text IS NULL OR m.key = %(store)s OR starts_with(m.key, %(store)s || '#')))
+ORDER BY m.kind, m.key COLLATE "C"

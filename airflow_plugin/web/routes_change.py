@@ -10,9 +10,11 @@ from airflow_plugin.control.stream_table import RowChange
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import ChangeMissing, dag_id_problems, problems_of_change, to_version
 from airflow_plugin.streams.opening import PlatformStreams
+from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status
-from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
+from airflow_plugin.web.catalogue import refuse_what_is_not_modelled
+from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for, version_of
 from airflow_plugin.web.errors import Conflict
 from airflow_plugin.web.mutations import change_row, config_text, key_of
 from airflow_plugin.web.permissions import (
@@ -44,6 +46,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
     user.must_create()
     settings = named_platform(platform)
     text, key = config_text(body.config), key_of(body.config)
+    refuse_what_is_not_modelled(settings, body.config, {})
     sees_it = bool(user.may(READ, {names.dag_id(settings.platform_name, key)}))
 
     def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
@@ -65,6 +68,7 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
     """Give a stream another config. Its status does not change."""
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
+    refuse_what_is_not_modelled(settings, body.config, parsed(version_of(settings, key).config_json))
 
     def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
         if now is None or now.status == "retired":

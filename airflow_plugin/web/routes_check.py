@@ -18,6 +18,7 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import same_dag_problems
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web import schemas
+from airflow_plugin.web.catalogue import catalogue_problems
 from airflow_plugin.web.dependencies import PlatformPath, platform_for, version_of
 from airflow_plugin.web.error_responses import problem_dicts
 from airflow_plugin.web.mutations import config_text
@@ -42,7 +43,9 @@ router = APIRouter(
 def validate(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> dict[str, Any]:
     """Return the problems for which the factory would quarantine a config; empty if it is valid."""
     settings = platform_for(user, platform)
-    return {"problems": problem_dicts(_problems(settings, body.config, _others(user, settings, body.config)))}
+    streams = _others(user, settings, body.config)
+    before = _before(settings, body.config, streams)
+    return {"problems": problem_dicts(_problems(settings, body.config, streams, before))}
 
 
 @router.post("/preview/{platform}", response_model=schemas.Preview)
@@ -50,18 +53,25 @@ def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> d
     """Return the DAG and the pod that a config gives, and what it changes of the existing stream."""
     settings = platform_for(user, platform)
     streams = _others(user, settings, body.config)
-    problems = _problems(settings, body.config, streams)
+    before = _before(settings, body.config, streams)
+    problems = _problems(settings, body.config, streams, before)
     return {
         "dag": None if problems else _dag(settings, body.config),
-        "changes": changes(_before(settings, body.config, streams), body.config),
+        "changes": changes(before, body.config),
         "problems": problem_dicts(problems),
     }
 
 
 def _problems(
-    settings: PlatformSettings, config: dict[str, Any], streams: Mapping[str, StreamFacts] | None
+    settings: PlatformSettings,
+    config: dict[str, Any],
+    streams: Mapping[str, StreamFacts] | None,
+    before: Mapping[str, Any],
 ) -> list[Problem]:
-    """Return what is wrong with a config; by itself only where `streams` is None, as nothing of them may be seen."""
+    """Return what is wrong with a config; by itself only where `streams` is None, as nothing of them may be seen.
+
+    `before` is what the stream has now, if there is one.
+    """
     key, text = _key(config), config_text(config)
     problems: list[Problem] = []
     try:
@@ -70,12 +80,21 @@ def _problems(
         problems += error.problems
     if streams is None:
         return problems
+    problems += _unmodelled(settings, config, before)
     statuses = {one.stream_key: one.status for one in streams.values()}
-    before = same_dag_problems(settings.platform_name, statuses)
+    known = same_dag_problems(settings.platform_name, statuses)
     after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
-    problems += [one for one in after if one not in before]
+    problems += [one for one in after if one not in known]
     begins = statuses.get(key, "retired") == "retired" and key.isprintable()  # no database takes another as a text
     return problems + [one for _, one in clashes(settings.platform_name, [key] if begins and key else [], owner_of)]
+
+
+def _unmodelled(settings: PlatformSettings, config: dict[str, Any], before: Mapping[str, Any]) -> list[Problem]:
+    """Return what the synced model lacks; nothing while the merge store is down, where that is recorded."""
+    try:
+        return list(catalogue_problems(settings, config, before))
+    except StreamFactoryError:
+        return []
 
 
 def _dag(settings: PlatformSettings, config: dict[str, Any]) -> dict[str, Any]:

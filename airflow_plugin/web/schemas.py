@@ -315,6 +315,22 @@ class StreamDetail(StreamCard):
     parse: ParseShape | None
 
 
+class ModelledStoreShape(BaseModel):
+    """A datastore as far as a platform ingests it; `credential` is null for one that needs no login."""
+
+    name: str
+    single_dataset: bool
+    datasets: list[str]
+    credential: str | None
+
+
+class Catalogue(BaseModel):
+    """The datastores that streams of a platform can be made of; null: nobody knows. `more`: there are others too."""
+
+    stores: list[ModelledStoreShape] | None
+    more: bool
+
+
 class SourceFindingShape(BaseModel):
     """What was found at a source: what stops a batch (`error`), what may stop one (`warning`), or a `note`.
 

@@ -53,7 +53,7 @@ def privileges(platform: str, duty: Duty) -> Privileges:
             alerts = {names.stream_alerts_table(platform): ("SELECT", "INSERT", "UPDATE", "DELETE")}
             return read | alerts | {names.run_results_table(platform): ("SELECT", "INSERT")}
         case Duty.PAGES:
-            return read | rows | {names.row_maps_table(platform): READ}
+            return read | rows | {names.row_maps_table(platform): READ, job_model: READ}
         case Duty.SYNC:
             model = {
                 state: ("SELECT", "INSERT", "UPDATE"),

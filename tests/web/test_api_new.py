@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import psycopg2
+import pytest
 
+from airflow_plugin.control.job_model import JobModelTable
+from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.plan import platform_plan
+from config_schema.job_model import JobModels, state_of
+from config_schema.load import load_model
 from config_schema.schemas import json_schema
 
 
@@ -18,6 +24,127 @@ def test_a_stream_that_begins_with_the_platforms_config_lacks_only_what_is_its_o
     assert set(json_schema("stream")["required"]) - set(given) == set(own)
     reported = client().post("/api/validate/yellowlive", json={"config": given | own}).json()
     assert reported == {"problems": []}
+
+
+MODEL = """
+name: Shop
+platforms:
+  - {name: YellowLive, milestoning: live, runner: process, namespace: ns, image: merge-job:1,
+      merge_store: {host: h, database: d, credential: postgres}, model: {url: "https://git.example/m.git"}}
+datastores:
+  - name: Whole
+    source: {host: pg-data, database: customer_db, credential: customer-db}
+    datasets:
+      - {name: customers, primary_key: [id], columns: [{name: id, type: integer, nullable: false}]}
+      - {name: unused, primary_key: [id], columns: [{name: id, type: integer, nullable: false}]}
+  - name: Single
+    consistency: single_dataset
+    source: {host: pg-data, database: other_db, credential: other-db}
+    datasets:
+      - {name: one, primary_key: [id], columns: [{name: id, type: integer, nullable: false}]}
+      - {name: two, primary_key: [id], columns: [{name: id, type: integer, nullable: false}]}
+  - name: Unused
+    source: {host: pg-data, database: unused_db, credential: unused-db}
+    datasets: [{name: rows, primary_key: [id], columns: [{name: id, type: integer, nullable: false}]}]
+workspaces:
+  - name: Reports
+    dataset_groups:
+      - name: Group
+        retention: live
+        sinks: [{datastore: Whole, dataset: customers}, {datastore: Single, dataset: one},
+                {datastore: Single, dataset: two}]
+"""
+MAPPING = [
+    {
+        "dsgName": "Group",
+        "workspace": "Reports",
+        "assignments": [{"dataPlatform": "YellowLive", "status": "PROVISIONED"}],
+    }
+]
+
+
+@pytest.fixture
+def catalogue(world, tmp_path):
+    """What sync records of a model: the rows of a commit, which is the one that was synced last."""
+    (tmp_path / "ecosystem.yaml").write_text(MODEL)
+    (tmp_path / "dsg_platform_mapping.json").write_text(json.dumps(MAPPING))
+    model = load_model(tmp_path)
+    rows = JobModels(model).of("YellowLive")
+    state = state_of(rows, "d" * 40, model.ecosystem.platforms[0].model)
+    with closing(psycopg2.connect(world.merge_dsn)) as connection, connection:
+        session = ControlSession(connection, "yellowlive", "public")
+        ModelState(session).record_commit("d" * 40, applied_by="sync")
+        JobModelTable(session).write(rows, state)
+    yield
+    world.merge_store("DELETE FROM yellowlive_job_model; DELETE FROM yellowlive_model_state")
+
+
+def config_of(client, **own):
+    return client().get("/api/platforms/yellowlive/config").json()["config"] | own
+
+
+WHOLE = {
+    "stream_key": "Whole",
+    "store_name": "Whole",
+    "datasets": ["customers"],
+    "source_credential_secret_name": "customer-db",
+}
+
+
+def test_what_a_stream_can_be_made_of_is_what_the_platform_ingests_of_the_synced_model(client, catalogue):
+    found = client().get("/api/platforms/yellowlive/catalogue").json()
+    assert found == {
+        "stores": [
+            {"name": "Single", "single_dataset": True, "datasets": ["one", "two"], "credential": "other-db"},
+            {"name": "Whole", "single_dataset": False, "datasets": ["customers"], "credential": "customer-db"},
+        ],
+        "more": False,
+    }
+
+
+def test_who_may_create_none_sees_only_what_streams_that_they_may_see_are_made_of(client, catalogue):
+    found = client("narrow").get("/api/platforms/yellowlive/catalogue").json()
+    assert found == {"stores": [], "more": False}
+
+
+def test_without_what_sync_has_recorded_nothing_is_known_and_nothing_refused(client, world, catalogue):
+    world.merge_store("UPDATE yellowlive_model_state SET model_commit = 'of an older program'")
+    assert client().get("/api/platforms/yellowlive/catalogue").json() == {"stores": None, "more": False}
+    config = config_of(client, **WHOLE | {"store_name": "Nowhere", "stream_key": "Nowhere"})
+    assert client().post("/api/validate/yellowlive", json={"config": config}).json() == {"problems": []}
+
+
+@pytest.mark.parametrize(
+    ("own", "codes"),
+    [
+        ({}, []),
+        ({"store_name": "Hwole", "stream_key": "Hwole"}, [("store_name", "DF4105")]),
+        ({"store_name": "Unused", "stream_key": "Unused", "datasets": ["rows"]}, [("store_name", "DF4105")]),
+        ({"datasets": ["customers", "custmoers", "unused"]}, [("datasets", "DF4106")] * 2),
+        ({"source_credential_secret_name": "postgres"}, [("source_credential_secret_name", "DF4107")]),
+        ({"single_dataset": True, "stream_key": "Whole#customers"}, [("single_dataset", "DF4106")]),
+    ],
+)
+def test_what_the_model_lacks_is_a_problem_before_anything_is_saved(client, catalogue, own, codes):
+    config = config_of(client, **WHOLE | own)
+    for path in ("validate", "preview"):
+        problems = client().post(f"/api/{path}/yellowlive", json={"config": config}).json()["problems"]
+        assert [(one["path"], one["code"]) for one in problems if one["code"].startswith("DF41")] == codes
+    if codes:
+        answer = client().post("/api/streams/yellowlive", json={"config": config})
+        assert answer.status_code == 400, answer.text
+        assert {one["code"] for one in answer.json()["problems"]} >= {code for _, code in codes}
+
+
+def test_a_stream_whose_datastore_has_left_the_model_can_still_be_changed_otherwise(client, world, catalogue):
+    path = "/api/streams/yellowlive/Store2"
+    now = client().get(path).json()
+    change = {"config": now["config"] | {"retries": 5}, "version": now["version"]}
+    saved = client().put(path, json=change)
+    assert saved.status_code == 200, saved.text
+    change = {"config": now["config"] | {"datasets": ["other"]}, "version": saved.json()["version"]}
+    refused = client().put(path, json=change)
+    assert (refused.status_code, refused.json()["problems"][0]["code"]) == (400, "DF4105")
 
 
 def test_a_platform_that_is_not_there_has_no_config(client):

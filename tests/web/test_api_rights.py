@@ -62,6 +62,7 @@ ROUTES = [
     Route("POST", "/api/preview/{platform}", "/api/preview/yellowforensic", READ, {"config": CONFIG}),
     Route("POST", "/api/platforms/{platform}/seen", "/api/platforms/yellowforensic/seen", READ, SEEN),
     Route("GET", "/api/platforms/{platform}/config", "/api/platforms/yellowlive/config", CREATE),
+    Route("GET", "/api/platforms/{platform}/catalogue", "/api/platforms/yellowforensic/catalogue", READ),
     Route("POST", "/api/streams/{platform}", "/api/streams/yellowlive", CREATE, {"config": CONFIG}),
     Route("PUT", "/api/streams/{platform}/{key}", STREAM, EDIT, {"config": CONFIG, "version": 1}),
     Route("DELETE", "/api/streams/{platform}/{key}", STREAM, EDIT),

@@ -49,7 +49,7 @@ ROWS = {"airflow_dsg": "SELECT INSERT UPDATE", "airflow_dsg_history": "SELECT IN
 MAY = {
     Duty.READER: READ | {"airflow_dsg_revision": "SELECT", "job_model": "SELECT"},
     Duty.WORKER: READ | {"stream_alerts": "SELECT INSERT UPDATE DELETE", "run_results": "SELECT INSERT"},
-    Duty.PAGES: READ | ROWS | {"row_maps": "SELECT"},
+    Duty.PAGES: READ | ROWS | {"row_maps": "SELECT", "job_model": "SELECT"},
     Duty.SYNC: ROWS
     | {"model_state": "SELECT INSERT UPDATE", "compiled_model": "SELECT INSERT UPDATE DELETE"}
     | {"job_model": "SELECT INSERT UPDATE DELETE"}

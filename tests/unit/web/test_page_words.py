@@ -131,6 +131,73 @@ def test_every_key_of_the_schema_has_its_place_in_the_form():
     assert sorted(keys) == sorted(schema["properties"])
 
 
+def test_keys_of_a_pod_are_there_for_pods_and_else_only_where_somebody_has_to_correct_them():
+    schema = {"properties": json_schema("stream")["properties"], "required": json_schema("stream")["required"]}
+    process = {"runner": "process", "namespace_name": "ns", "service_account": "jobs"}
+    pod, none, odd, troubled = asked(
+        "form/groups.js",
+        *(f"it.grouped({json.dumps(schema)}, {one}).find(([title]) => title === 'Pod')?.[1]" for one in ("{}",)),
+        f"it.grouped({json.dumps(schema)}, {{runner: 'process', namespace_name: 'ns'}}).find(([one]) => one === 'Pod')",
+        f"it.grouped({json.dumps(schema)}, {json.dumps(process)}).find(([title]) => title === 'Pod')[1]",
+        f"it.grouped({json.dumps(schema)}, {{runner: 'process'}}, ['resources']).find(([one]) => one === 'Pod')[1]",
+    )
+    assert {"namespace_name", "resources", "tolerations"} <= set(pod)
+    assert (none, odd, troubled) == (None, ["service_account"], ["resources"])
+
+
+def test_a_key_has_words_of_its_own_or_those_that_it_is_made_of():
+    words = asked("form/groups.js", *(f"it.wordsOf('{one}')" for one in ("store_name", "image_pull_policy", "a.cpu")))
+    assert words == ["Datastore", "Image pull policy", "Cpu"]
+
+
+STORES = [
+    {"name": "Store1", "single_dataset": False, "datasets": ["customers", "addresses"], "credential": "customer-db"},
+    {"name": "Many", "single_dataset": True, "datasets": ["one", "two"], "credential": "many-db"},
+    {"name": "File", "single_dataset": True, "datasets": ["rows"], "credential": None},
+]
+
+
+def test_what_the_model_says_of_a_datastore_comes_with_its_name():
+    stores = json.dumps(STORES)
+    calls = [
+        ("{retries: 4}", "'store_name'", "'Store1'"),
+        ("{}", "'store_name'", "'Many'"),
+        ("{store_name: 'Many', stream_key: 'x'}", "'datasets'", "['two']"),
+        ("{store_name: 'Many'}", "'datasets'", "['one', 'two']"),
+        ("{source_credential_secret_name: 'none'}", "'store_name'", "'File'"),
+        ("{store_name: 'Store1', stream_key: 'Store1'}", "'store_name'", "'Nowhere'"),
+        ("{store_name: 'Store1', retries: 4}", "'retries'", "undefined"),
+    ]
+    found = asked("form/catalogue.js", *(f"it.picked({stores}, {', '.join(one)})" for one in calls))
+    many = {"store_name": "Many", "single_dataset": True, "source_credential_secret_name": "many-db"}
+    assert found == [
+        {
+            "retries": 4,
+            "store_name": "Store1",
+            "single_dataset": False,
+            "datasets": ["customers", "addresses"],
+            "stream_key": "Store1",
+            "source_credential_secret_name": "customer-db",
+        },
+        many,
+        {**many, "stream_key": "Many#two", "datasets": ["two"]},
+        {**many, "datasets": ["one", "two"]},
+        {
+            "source_credential_secret_name": "none",
+            "store_name": "File",
+            "single_dataset": True,
+            "datasets": ["rows"],
+            "stream_key": "File#rows",
+        },
+        {"store_name": "Nowhere", "stream_key": "Store1"},
+        {"store_name": "Store1"},
+    ]
+    unknown = asked(
+        "form/catalogue.js", "it.picked(null, {}, 'store_name', 'Store1')", "it.optionsOf(null, 'store_name')"
+    )
+    assert unknown == [{"store_name": "Store1"}, []]
+
+
 @pytest.mark.parametrize("word", ["__proto__", "constructor", "toString"])
 def test_a_word_that_every_object_of_javascript_has_is_a_word(word):
     """A row that is written past the API may have any: a page that took it for ours ended in an error."""

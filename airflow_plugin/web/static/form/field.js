@@ -1,20 +1,35 @@
 // One key of a config as a field, made from its part of the JSON Schema. An empty field is a key that is not given.
 import { Chakra, h, React } from "../host.js";
+import { wordsOf } from "./groups.js";
 
-/** `problems` are those of this key, as the API words them; what is `fixed` is only shown. */
-export function Field({ name, schema, value, required, fixed = false, problems, onChange }) {
+const MOST_BOXES = 40;
+
+/**
+ * `problems` are those of this key, as the API words them; what is `fixed` is only shown. `options` are names to pick
+ * from: those of a list are boxes to tick, unless they are many.
+ */
+export function Field({ name, schema, value, required, fixed = false, options = [], problems, onChange }) {
   const message = problems.map(({ what, todo }) => `${what}. ${todo}`).join(" ");
   const nested = schema.type === "object" && schema.properties;
   if (nested) return h(Nested, { name, schema, value, problems, onChange });
+  if (schema.type === "array" && options.length && options.length <= MOST_BOXES) return h(Boxes, { name, value, options, required, message, onChange });
   return h(
     Chakra.Field.Root,
     { required, readOnly: fixed, invalid: Boolean(message), id: `sf-${name}` },
-    h(Chakra.Field.Label, { fontFamily: "mono", fontSize: "xs" }, name, required ? h(Chakra.Field.RequiredIndicator) : null),
-    h(inputFor(schema), { schema, value, onChange }),
+    h(Chakra.Field.Label, LABEL, h(Words, { name }), required ? h(Chakra.Field.RequiredIndicator) : null),
+    h(inputFor(schema), { name, schema, value, options, onChange }),
     message ? h(Chakra.Field.ErrorText, { color: "red.fg" }, message) : null,
     message.includes(schema.description.replace(/\.$/, "")) ? null : h(Chakra.Field.HelperText, null, schema.description),
   );
 }
+
+const LABEL = { display: "flex", flexWrap: "wrap", columnGap: 2, alignItems: "baseline" };
+
+/** A key in words, with the key itself beside them, by which it is written down elsewhere. */
+const Words = ({ name }) => [
+  h("span", { key: "words" }, wordsOf(name)),
+  h(Chakra.Text, { key: "key", as: "span", fontFamily: "mono", fontSize: "2xs", fontWeight: "normal", color: "fg.muted", wordBreak: "break-all" }, name),
+];
 
 function inputFor(schema) {
   if (schema.enum || schema.type === "boolean") return Chosen;
@@ -26,9 +41,16 @@ function inputFor(schema) {
 
 const example = (schema) => (schema.examples ? `${schema.examples[0]}` : undefined);
 
-function Text({ schema, value, onChange }) {
+function Text({ name, schema, value, options, onChange }) {
+  const list = options.length ? `sf-${name}-options` : undefined;
+  const choices = options.map((one) => h("option", { key: one, value: one }));
+  return [h(TextInput, { key: "input", list, schema, value, onChange }), list ? h("datalist", { key: "options", id: list }, choices) : null];
+}
+
+function TextInput({ list, schema, value, onChange }) {
   return h(Chakra.Input, {
     size: "sm",
+    list,
     value: value ?? "",
     placeholder: example(schema),
     autoComplete: "off",
@@ -61,6 +83,33 @@ function Chosen({ schema, value, onChange }) {
       choices.map((one) => h("option", { key: String(one), value: String(one) }, String(one))),
     ),
     h(Chakra.NativeSelect.Indicator),
+  );
+}
+
+/** A list of names to tick; those that are in the value and no option are there too, so that they can be taken out. */
+function Boxes({ name, value, options, required, message, onChange }) {
+  const given = Array.isArray(value) ? value : [];
+  const every = [...options, ...given.filter((one) => !options.includes(one))];
+  const toggle = (one) => {
+    const after = given.includes(one) ? given.filter((other) => other !== one) : every.filter((other) => other === one || given.includes(other));
+    onChange(after.length ? after : undefined);
+  };
+  const boxes = every.map((one) =>
+    h(
+      Chakra.Checkbox.Root,
+      { key: String(one), size: "sm", checked: given.includes(one), onCheckedChange: () => toggle(one) },
+      h(Chakra.Checkbox.HiddenInput),
+      h(Chakra.Checkbox.Control),
+      h(Chakra.Checkbox.Label, { wordBreak: "break-word" }, String(one)),
+    ),
+  );
+  // No field: each box in it would be the field's one input.
+  return h(
+    Chakra.Fieldset.Root,
+    { invalid: Boolean(message), gap: 1 },
+    h(Chakra.Fieldset.Legend, { ...LABEL, fontSize: "sm", color: "fg" }, h(Words, { name }), required ? h(Chakra.Text, { as: "span", color: "fg.error", "aria-hidden": true }, "*") : null),
+    h(Chakra.Stack, { gap: 1, maxH: "60", overflowY: "auto" }, boxes),
+    message ? h(Chakra.Text, { color: "red.fg", fontSize: "xs", role: "alert" }, message) : null,
   );
 }
 
@@ -115,7 +164,7 @@ function Nested({ name, schema, value, problems, onChange }) {
   return h(
     Chakra.Fieldset.Root,
     { gridColumn: "1 / -1", borderWidth: 1, borderRadius: "md", p: 3 },
-    h(Chakra.Fieldset.Legend, { fontFamily: "mono", fontSize: "xs", px: 1 }, name),
+    h(Chakra.Fieldset.Legend, { ...LABEL, fontSize: "sm", px: 1 }, h(Words, { name })),
     h(
       Chakra.Grid,
       { gap: 3, templateColumns: "repeat(auto-fill, minmax(min(220px, 100%), 1fr))" },

@@ -1,6 +1,7 @@
 // The form of a config, group by group; groups of keys that are rarely changed are closed, unless they have a problem.
 import { Chakra, h } from "../host.js";
 import { plural } from "../words.js";
+import { optionsOf, storeOf } from "./catalogue.js";
 import { Field } from "./field.js";
 import { grouped } from "./groups.js";
 
@@ -9,13 +10,13 @@ const OPEN = ["Stream", "Schedule", "Merge"];
 /** Whether a problem is about a key or something inside it. */
 export const isAbout = (problem, key) => new RegExp(`^(config_json[.:]\\s*)?${key}($|[.[:])`).test(problem.path ?? "");
 
-export function SchemaForm({ schema, config, problems, fixed = [], onChange }) {
-  const change = (key) => (value) => {
-    const after = { ...config, [key]: value };
-    if (value === undefined) delete after[key];
-    onChange(after);
-  };
-  return grouped(schema).map(([title, keys]) => {
+/** `stores` is the catalogue, null where nobody knows it; `onChange` gets a key and its value. */
+export function SchemaForm({ schema, config, stores, problems, fixed = [], onChange }) {
+  const change = (key) => (value) => onChange(key, value);
+  const store = storeOf(stores, config);
+  const options = (key) => (key === "datasets" ? (store?.datasets ?? []) : optionsOf(stores, key));
+  const troubled = Object.keys(schema.properties).filter((key) => problems.some((problem) => isAbout(problem, key)));
+  return grouped(schema, config, troubled).map(([title, keys]) => {
     const mine = keys.map((key) => problems.filter((problem) => isAbout(problem, key)));
     const wrong = mine.reduce((sum, list) => sum + list.length, 0);
     const fields = keys.map((key, at) =>
@@ -24,6 +25,7 @@ export function SchemaForm({ schema, config, problems, fixed = [], onChange }) {
         name: key,
         schema: schema.properties[key],
         fixed: fixed.includes(key),
+        options: options(key),
         value: config[key],
         required: schema.required.includes(key),
         problems: mine[at],

@@ -1,9 +1,12 @@
 // A new stream, or another config for one: a form and its JSON, checked and previewed as one types.
 import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, call, useAnswer, useRested } from "../api.js";
+import { picked } from "../form/catalogue.js";
+import { wordsOf } from "../form/groups.js";
 import { Preview } from "../form/preview.js";
 import { isAbout, SchemaForm } from "../form/schema_form.js";
 import { Start } from "../form/start.js";
+import { Discard, useUnsaved } from "../form/unsaved.js";
 import { Ask } from "../parts/ask.js";
 import { Changes, changesBetween } from "../parts/diff.js";
 import { Answer, ErrorNotice, Nothing, Notice } from "../parts/notice.js";
@@ -37,6 +40,9 @@ export function Edit({ platform, streamKey }) {
 function Create({ schema, platforms }) {
   const [query, change] = useQuery();
   const [copy, setCopy] = React.useState({ turn: 0 });
+  const isUnsaved = React.useRef(false);
+  const [waiting, setWaiting] = React.useState(null); // another beginning, which would discard what was typed
+  const begin = (act) => (isUnsaved.current ? setWaiting(() => act) : act());
   const platform = query.platform ?? (platforms.length === 1 ? platforms[0].platform : "");
   const given = useAnswer(platform ? at("platforms", platform, "config") : null);
   const choose = (name) => {
@@ -46,23 +52,43 @@ function Create({ schema, platforms }) {
   return h(
     "div",
     null,
-    h(Start, { platforms, platform, onPlatform: choose, onCopy: (config) => setCopy({ config, turn: copy.turn + 1 }) }),
+    h(Start, {
+      platforms,
+      platform,
+      onPlatform: (name) => begin(() => choose(name)),
+      onCopy: (config) => begin(() => setCopy({ config, turn: copy.turn + 1 })),
+    }),
+    waiting ? h(Discard, { onYes: () => [waiting(), setWaiting(null)], onClose: () => setWaiting(null) }) : null,
     platform
       ? h(Answer, { answer: given }, ({ config }) =>
-          h(Editor, { schema, platform, first: copy.config ?? config, key: `${platform} ${copy.turn}` }),
+          h(Editor, { schema, platform, first: copy.config ?? config, key: `${platform} ${copy.turn}`, onUnsaved: (is) => (isUnsaved.current = is) }),
         )
       : h(Nothing, { title: "A stream belongs to a platform" }, "Choose one to begin."),
   );
 }
 
-/** `stored` is the stream that is there, none for a new one. */
-function Editor({ schema, platform, stored, first, onReload }) {
+/** `stored` is the stream that is there, none for a new one; `onUnsaved` hears whether there is what a person has typed. */
+function Editor({ schema, platform, stored, first, onReload, onUnsaved }) {
   const [config, setConfig] = React.useState(first);
+  const [touched, setTouched] = React.useState([]); // keys: what nobody has filled in yet is no error
   const [asked, setAsked] = React.useState(false);
+  const stores = useAnswer(at("platforms", platform, "catalogue")).data?.stores ?? null;
   const checked = useChecked(platform, config);
   const problems = checked.answer?.problems ?? [];
   const changes = changesBetween(stored?.config ?? {}, config);
   const mayEdit = !stored || stored.can_edit;
+  const isUnsaved = mayEdit && changesBetween(first, config).length > 0;
+  const [discard, leave] = useUnsaved(isUnsaved);
+  React.useEffect(() => onUnsaved?.(isUnsaved), [isUnsaved]);
+  const isSaid = (problem) => stored || !missing(schema, config).some((key) => isAbout(problem, key) && !touched.includes(key));
+  const change = (key, value) => {
+    setTouched([...touched, key]);
+    setConfig(stored ? picked(null, config, key, value) : picked(stores, config, key, value));
+  };
+  const write = (whole) => {
+    setTouched(Object.keys(schema.properties));
+    setConfig(whole);
+  };
   return h(
     Chakra.Grid,
     { gap: 4, templateColumns: { base: "minmax(0, 1fr)", lg: "minmax(0, 3fr) minmax(300px, 2fr)" }, alignItems: "start" },
@@ -70,12 +96,12 @@ function Editor({ schema, platform, stored, first, onReload }) {
       "div",
       null,
       mayEdit ? null : h(Notice, { status: "warning", title: "You can see this stream, but not change it" }, "Ask for the right to edit its DAG."),
-      h(Views, { schema, config, problems, fixed: stored ? FIXED : ["platform_name"], onChange: setConfig }),
+      h(Views, { schema, config, stores, problems: problems.filter(isSaid), fixed: stored ? FIXED : ["platform_name"], onChange: change, onWrite: write }),
     ),
     h(
       Chakra.Stack,
       { gap: 3, position: "sticky", top: 0 },
-      h(Verdict, { checked, problems, schema }),
+      h(Verdict, { checked, problems: problems.filter(isSaid), missing: stored ? [] : missing(schema, config), schema }),
       h(
         Chakra.HStack,
         null,
@@ -93,9 +119,12 @@ function Editor({ schema, platform, stored, first, onReload }) {
       ),
       checked.answer ? h(Panel, { title: "Preview" }, h(Preview, { preview: checked.answer })) : null,
     ),
-    asked ? h(Save, { platform, config, stored, changes, onReload, onClose: () => setAsked(false) }) : null,
+    asked ? h(Save, { platform, config, stored, changes, onReload, onSaved: leave, onClose: () => setAsked(false) }) : null,
+    discard,
   );
 }
+
+const missing = (schema, config) => schema.required.filter((key) => !(key in config));
 
 /** What the API says of the config once typing rests: problems, DAG and changes; `fresh` when it is of this config. */
 function useChecked(platform, config) {
@@ -116,9 +145,11 @@ function useChecked(platform, config) {
   return { ...state, fresh: state.of === config };
 }
 
-function Verdict({ checked, problems, schema }) {
+/** `missing` are the keys of a new stream that nobody has filled in yet. */
+function Verdict({ checked, problems, missing: empty, schema }) {
   if (checked.error) return h(ErrorNotice, { error: checked.error });
   if (!checked.answer) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
+  if (!problems.length && empty.length) return h(Notice, { status: "info", title: "Still to fill in" }, empty.map(wordsOf).join(", "));
   if (!problems.length) return h(Notice, { status: "success", title: "No problems" });
   const elsewhere = problems.filter((one) => !Object.keys(schema.properties).some((key) => isAbout(one, key)));
   return h(
@@ -128,7 +159,7 @@ function Verdict({ checked, problems, schema }) {
   );
 }
 
-function Views({ schema, config, problems, fixed, onChange }) {
+function Views({ schema, config, stores, problems, fixed, onChange, onWrite }) {
   const [view, setView] = React.useState("form");
   return h(
     Chakra.Tabs.Root,
@@ -139,8 +170,8 @@ function Views({ schema, config, problems, fixed, onChange }) {
       h(Chakra.Tabs.Trigger, { value: "form" }, "Form"),
       h(Chakra.Tabs.Trigger, { value: "json" }, "JSON"),
     ),
-    h(Chakra.Tabs.Content, { value: "form", p: 0 }, h(SchemaForm, { schema, config, problems, fixed, onChange })),
-    h(Chakra.Tabs.Content, { value: "json", p: 0 }, h(JsonView, { config, onChange })),
+    h(Chakra.Tabs.Content, { value: "form", p: 0 }, h(SchemaForm, { schema, config, stores, problems, fixed, onChange })),
+    h(Chakra.Tabs.Content, { value: "json", p: 0 }, h(JsonView, { config, onChange: onWrite })),
   );
 }
 
@@ -167,7 +198,7 @@ function JsonView({ config, onChange }) {
   );
 }
 
-function Save({ platform, config, stored, changes, onReload, onClose }) {
+function Save({ platform, config, stored, changes, onReload, onSaved, onClose }) {
   const navigate = Router.useNavigate();
   const [conflict, setConflict] = React.useState(false);
   const save = async () => {
@@ -180,6 +211,7 @@ function Save({ platform, config, stored, changes, onReload, onClose }) {
       setConflict(error.status === 409 && Boolean(stored));
       throw error;
     }
+    onSaved();
     const what = `${saved.stream_key} is ${stored ? "saved" : "created"}`;
     navigate(paths.stream(platform, saved.stream_key), { state: { saved: { what, parse: saved.parse } } });
   };

@@ -62,6 +62,7 @@ def test_before_any_run_it_says_so(case, reported, merge_job):
                     "key_hash_diff_off": {},
                     "lost_maps": [],
                     "failed": None,
+                    "source_error": None,
                     "has_left": False,
                     "state": "never_run",
                 }

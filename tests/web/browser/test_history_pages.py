@@ -48,7 +48,7 @@ def test_older_and_newer_changes_are_a_button_away(looking):
 def test_who_changes_a_stream_too_often_reads_why_it_is_refused(looking):
     seen = looking()
     seen.go(f"{STREAM}/edit")
-    seen.page.get_by_label("owner", exact=True).fill("hasty")
+    seen.page.get_by_label("Owner owner").fill("hasty")
     seen.page.get_by_role("button", name="Review changes and save").click()
     dialog = seen.page.get_by_role("alertdialog")
     dialog.get_by_role("button", name="Save").click()

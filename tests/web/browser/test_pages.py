@@ -19,6 +19,8 @@ DAG_ID = names.dag_id(LIVE, "Store1")
 STREAM = f"/plugin/streams/stream/{LIVE}/Store1"
 RUNS = 3
 NARROW = {"width": 390, "height": 860}
+WIDE = "(page) => page.scrollWidth > page.clientWidth"
+PARSED = 180_000  # milliseconds
 SLOWLY = 400  # milliseconds a key: each letter is searched for
 
 
@@ -46,7 +48,8 @@ def pages(run_id: str) -> dict[str, tuple[str, str]]:
         "history": (f"{STREAM}?tab=history", "oldest recorded version"),
         "lineage": (f"{STREAM}?tab=lineage", "Merge tables"),
         "edit": (f"{STREAM}/edit", "snapshot_merge_job"),
-        "new": (f"/plugin/streams/new?platform={LIVE}", "namespace_name"),
+        "source": (f"{STREAM}?tab=source", "Nobody has looked at this source yet"),
+        "new": (f"/plugin/streams/new?platform={LIVE}", "source_credential_secret_name"),
         "runs": ("/plugin/streams/runs", "manual"),
         "run": (f"/plugin/streams/runs/{DAG_ID}/{run}", "addresses"),
         "dag-tab": (f"/dags/{DAG_ID}/plugin/stream", "version_diff"),
@@ -69,12 +72,11 @@ def test_each_page_is_drawn_and_holds_no_barrier(looking, run_id, theme):
 def test_no_page_is_wider_than_a_narrow_window(looking, run_id):
     seen = looking()
     seen.page.set_viewport_size(NARROW)
-    wide = "(page) => page.scrollWidth > page.clientWidth"
     for name, (path, text) in pages(run_id).items():
         seen.go(path)
         seen.page.locator(".sf-page").get_by_text(text).first.wait_for(state="attached")
         seen.picture(f"narrow-{name}")
-        assert not seen.page.locator(".sf-page").evaluate(wide), name
+        assert not seen.page.locator(".sf-page").evaluate(WIDE), name
 
 
 def test_a_question_holds_no_barrier_and_is_answered_by_keyboard(looking):
@@ -193,7 +195,95 @@ def test_what_cannot_be_read_is_unknown_and_never_zero_or_well(looking):
 
 def edit_owner(seen: Looking, owner: str) -> None:
     seen.go(f"{STREAM}/edit")
-    seen.page.get_by_label("owner", exact=True).fill(owner)
+    seen.page.get_by_label("Owner owner").fill(owner)
+
+
+def test_a_new_stream_is_made_of_what_the_model_has_and_nothing_is_red_before_somebody_types(looking):
+    seen = looking()
+    page = seen.page
+    seen.go(f"/plugin/streams/new?platform={LIVE}")
+    expect(page.get_by_text("Still to fill in")).to_be_visible()
+    expect(page.get_by_text("Name of the stream, Datasets, Datastore")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_text("namespace_name")).to_have_count(0)  # jobs are processes here
+    seen.picture("new-empty")
+    store = page.get_by_label("Datastore store_name")
+    store.fill("Store9")
+    expect(page.get_by_text("ingests no datastore 'Store9'").first).to_be_visible()
+    expect(page.get_by_role("button", name="Create the stream")).to_be_disabled()
+    seen.picture("new-unknown-store")
+    options = page.locator("datalist#sf-store_name-options option")
+    assert options.evaluate_all("(all) => all.map((one) => one.value)") == ["Store1"]
+    store.fill("Store1")
+    expect(page.get_by_label("Name of the stream stream_key")).to_have_value("Store1")
+    expect(page.get_by_label("Secret of the source source_credential_secret_name")).to_have_value("customer-db")
+    expect(page.get_by_label("customers", exact=True)).to_be_checked()
+    seen.picture("new-picked")
+    assert seen.barriers() == []
+    page.get_by_text("addresses", exact=True).click()
+    expect(page.get_by_label("addresses", exact=True)).not_to_be_checked()
+    page.get_by_label("Where jobs run runner").select_option("kubernetes")
+    expect(page.get_by_text("namespace_name")).to_have_count(1)
+    assert seen.errors == []
+
+
+def test_what_was_typed_is_not_lost_without_a_question(looking):
+    seen = looking()
+    page = seen.page
+    edit_owner(seen, "unsaved")
+    page.get_by_role("link", name="Streams", exact=True).last.click()
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog.get_by_text("Discard what you have changed?")).to_be_visible()
+    seen.picture("unsaved")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Owner owner")).to_have_value("unsaved")
+    asked: list[str] = []
+    page.on("dialog", lambda asks: (asked.append(asks.type), asks.dismiss()))
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(0)
+    expect(page.get_by_label("Owner owner")).to_have_value("unsaved")
+    assert asked == ["beforeunload"]
+    page.get_by_role("link", name="Streams", exact=True).last.click()
+    dialog.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("heading", name="Streams", level=1)).to_be_visible()
+    assert seen.errors == []
+
+
+def test_a_connection_is_tested_from_the_stream_s_page_and_what_is_wrong_is_said(looking, site, run_id):
+    seen = looking()
+    page = seen.page
+    seen.go(f"{STREAM}?tab=source")
+    try_the_connection(page)
+    expect(page.get_by_text("customer_db: it can be read")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="version_diff")).to_have_count(2)
+    seen.picture("source-good")
+    site.produce("ALTER TABLE addresses RENAME city TO town")
+    try:
+        try_the_connection(page)
+        expect(page.get_by_text("customer_db: 1 finding that stops batches")).to_be_visible()
+        expect(page.get_by_text("no column 'city'").first).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text="a batch would fail")).to_be_visible()
+        assert seen.barriers() == []
+        for theme in ("light", "dark"):
+            other = looking(theme)
+            for width in (1440, 390):
+                other.page.set_viewport_size({"width": width, "height": 900})
+                other.go(f"{STREAM}?tab=source")
+                other.page.get_by_text("no column 'city'").first.wait_for()
+                other.picture(f"source-bad-{width}")
+                assert not other.page.locator(".sf-page").evaluate(WIDE)
+    finally:
+        site.produce("ALTER TABLE addresses RENAME town TO city")
+    try_the_connection(page)
+    expect(page.get_by_text("customer_db: it can be read")).to_be_visible()
+    assert seen.errors == []
+
+
+def try_the_connection(page: Page) -> None:
+    page.get_by_role("button", name="Test connection").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Test connection").click()
+    expect(page.get_by_text("It is done")).to_be_visible(timeout=PARSED)
+    page.get_by_role("button", name="Close message").click()
 
 
 def save(seen: Looking) -> None:
@@ -212,7 +302,7 @@ def test_who_is_too_late_is_informed_and_may_load_what_is_there(looking):
     expect(load).to_be_visible()
     late.picture("conflict")
     load.click()
-    expect(late.page.get_by_label("owner", exact=True)).to_have_value("quick")
+    expect(late.page.get_by_label("Owner owner")).to_have_value("quick")
 
 
 HOSTILE = "<img src=x onerror=alert(1)>"

@@ -148,11 +148,11 @@ function Tabbed({ stream, above, onDone }) {
   const [query, change] = useQuery();
   const here = TABS.some(([key]) => key === query.tab) ? query.tab : TABS[0][0];
   const [, , Shown] = TABS.find(([key]) => key === here);
-  const triggers = TABS.map(([key, label]) => h(Chakra.Tabs.Trigger, { key, value: key }, label));
+  const triggers = TABS.map(([key, label]) => h(Chakra.Tabs.Trigger, { key, value: key, flexShrink: 0 }, label));
   return h(
     Chakra.Tabs.Root,
     { value: here, size: "sm", variant: "line", onValueChange: ({ value }) => change({ tab: value }) },
-    h(Chakra.Tabs.List, { "aria-label": "About the stream" }, triggers),
+    h(Chakra.Tabs.List, { "aria-label": "About the stream", overflowX: "auto", overflowY: "hidden" }, triggers),
     TABS.map(([key]) =>
       h(Chakra.Tabs.Content, { key, value: key, pt: 4 }, key === here ? h(Shown, { stream, above, onDone }) : null),
     ),

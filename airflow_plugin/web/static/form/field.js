@@ -28,6 +28,7 @@ const LABEL = { display: "flex", flexWrap: "wrap", columnGap: 2, alignItems: "ba
 /** A key in words, with the key itself beside them, by which it is written down elsewhere. */
 const Words = ({ name }) => [
   h("span", { key: "words" }, wordsOf(name)),
+  " ", // between them for those who hear it
   h(Chakra.Text, { key: "key", as: "span", fontFamily: "mono", fontSize: "2xs", fontWeight: "normal", color: "fg.muted", wordBreak: "break-all" }, name),
 ];
 

@@ -79,7 +79,9 @@ function Editor({ schema, platform, stored, first, onReload, onUnsaved }) {
   const mayEdit = !stored || stored.can_edit;
   const isUnsaved = mayEdit && changesBetween(first, config).length > 0;
   const [discard, leave] = useUnsaved(isUnsaved);
-  React.useEffect(() => onUnsaved?.(isUnsaved), [isUnsaved]);
+  React.useEffect(() => {
+    onUnsaved?.(isUnsaved);
+  }, [isUnsaved]);
   const isSaid = (problem) => stored || !missing(schema, config).some((key) => isAbout(problem, key) && !touched.includes(key));
   const change = (key, value) => {
     setTouched([...touched, key]);

@@ -222,6 +222,7 @@ def test_a_new_stream_is_made_of_what_the_model_has_and_nothing_is_red_before_so
     assert seen.barriers() == []
     page.get_by_text("addresses", exact=True).click()
     expect(page.get_by_label("addresses", exact=True)).not_to_be_checked()
+    page.locator("summary").filter(has_text="Execution").click()
     page.get_by_label("Where jobs run runner").select_option("kubernetes")
     expect(page.get_by_text("namespace_name")).to_have_count(1)
     assert seen.errors == []

@@ -82,7 +82,10 @@ function Editor({ schema, platform, stored, first, onReload, onUnsaved }) {
   React.useEffect(() => {
     onUnsaved?.(isUnsaved);
   }, [isUnsaved]);
-  const isSaid = (problem) => stored || !missing(schema, config).some((key) => isAbout(problem, key) && !touched.includes(key));
+  const unchecked = checked.of ? Object.keys(schema.properties).filter((key) => JSON.stringify(checked.of[key]) !== JSON.stringify(config[key])) : [];
+  const isOver = (problem) => unchecked.some((key) => isAbout(problem, key)); // of what stood there before
+  const isSaid = (problem) => !isOver(problem) && (stored || isTyped(problem));
+  const isTyped = (problem) => !missing(schema, config).some((key) => isAbout(problem, key) && !touched.includes(key));
   const change = (key, value) => {
     setTouched([...touched, key]);
     setConfig(stored ? picked(null, config, key, value) : picked(stores, config, key, value));
@@ -150,7 +153,7 @@ function useChecked(platform, config) {
 /** `missing` are the keys of a new stream that nobody has filled in yet. */
 function Verdict({ checked, problems, missing: empty, schema }) {
   if (checked.error) return h(ErrorNotice, { error: checked.error });
-  if (!checked.answer) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
+  if (!checked.answer || (!checked.fresh && !problems.length)) return h(Chakra.Text, { color: "fg.muted", role: "status" }, "Checking…");
   if (!problems.length && empty.length) return h(Notice, { status: "info", title: "Still to fill in" }, empty.map(wordsOf).join(", "));
   if (!problems.length) return h(Notice, { status: "success", title: "No problems" });
   const elsewhere = problems.filter((one) => !Object.keys(schema.properties).some((key) => isAbout(one, key)));

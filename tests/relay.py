@@ -21,15 +21,20 @@ class Relay:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
-    def listen_not(self, seconds: float) -> None:
-        """Let the system refuse connections, as network policies do with a pod that they do not know yet."""
+    def listen_not(self, seconds: float | None = None) -> None:
+        """Let the system refuse connections, as network policies do with a pod that they do not know yet.
+
+        For so many seconds, or until `listen` is called.
+        """
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._timer = threading.Timer(seconds, self._listen_again)
-        self._timer.start()
+        if seconds is not None:
+            self._timer = threading.Timer(seconds, self.listen)
+            self._timer.start()
 
-    def _listen_again(self) -> None:
+    def listen(self) -> None:
+        """Let connections in again."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 

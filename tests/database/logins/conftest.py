@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,6 +24,7 @@ from tests.conftest import FreshDatabase, drop_databases
 from tests.server_folder import server_folder
 
 OLD = Path("/usr/lib/postgresql/15/bin")
+NUMBERS = itertools.count()
 PASSWORD = "pass word's"
 PLATFORMS = ("yellowlive", "yellowforensic")
 
@@ -114,7 +116,8 @@ def make_store(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
     made: list[str] = []
 
     def make(label: str, *, may_create_roles: bool = True) -> Store:
-        name = f"{label}_{os.getpid()}_{len(made)}"
+        # Never the same again: the roles of an earlier store of that name would be taken for this one's.
+        name = f"{label}_{os.getpid()}_{next(NUMBERS)}"
         server.create_role(name, PASSWORD)
         server.create_database(name, name)
         made.append(name)

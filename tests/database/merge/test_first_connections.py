@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -26,9 +27,9 @@ AGAIN = "Connecting is tried again for up to"
 
 @pytest.fixture
 def relay(request):
-    """In front of the server; it does not listen for a second from now on."""
+    """In front of the server; it does not listen yet."""
     with closing(Relay(request.getfixturevalue("postgres").port)) as made:
-        made.listen_not(1)
+        made.listen_not()
         yield made
 
 
@@ -43,10 +44,11 @@ def patient():
 def test_a_job_waits_for_the_merge_store_and_says_so(merging, relay, tmp_path, read_result):
     case = merging(TABLE)
     child = case.start_child(LIVE, tmp_path, "late", f"--postgres-port={relay.port}")
+    assert any(AGAIN in line for line in child.stdout)  # it is read up to there
+    relay.listen()
     output, errors = child.communicate(timeout=60)
     assert errors == ""
     assert read_result(output).code is ResultCode.DONE
-    assert AGAIN in output
 
 
 def test_a_job_waits_no_longer_than_it_is_told_to(merging, relay, tmp_path, read_result):
@@ -82,11 +84,15 @@ def test_a_job_that_is_asked_to_end_does_not_wait(merging, relay, tmp_path, read
     assert "ended by SIGTERM" in result.error
 
 
-def test_a_producer_is_waited_for(merging, relay, patient):
+def test_a_producer_is_waited_for(merging, relay, patient, caplog):
     case = merging(TABLE)
     job = case.job(LIVE)
     patient(20)
+    timer = threading.Timer(3, relay.listen)
+    timer.start()
     assert run(replace(job, source=replace(job.source, port=relay.port))).code is ResultCode.DONE
+    timer.join()
+    assert any(AGAIN in line for line in caplog.messages)
 
 
 def test_a_producer_of_another_kind_is_waited_for(merging, relay, patient, caplog):

@@ -14,6 +14,7 @@ from psycopg2 import sql
 import merge_jobs.sql
 from config_schema.errors import OptionMissing, ValueWrong
 from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Milestoning, SourceKind, Workspace
+from config_schema.model.ecosystem import OnDelete
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping
 from merge_jobs.admin.erase import erase
 from merge_jobs.database.connections import place_of
@@ -267,6 +268,7 @@ def test_outside_of_tests_an_unnamed_statement_is_logged_and_runs(monkeypatch, c
 def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
     case = merging(TABLE)
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
+    dataset = replace(dataset, on_delete=OnDelete.KEEP)  # which adds statements, and leaves none out
     text = rendered_sql(strategy, stream, dataset, stream.platform.merge_store)
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)

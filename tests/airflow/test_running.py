@@ -507,7 +507,11 @@ def test_check_streams_is_green_and_turns_red_with_what_is_wrong_where_a_row_is_
         return running.airflow.api.state(health, run_id), task_log(running, health, run_id, "check_streams")
 
     # Their jobs have failed, and left no batch that has succeeded since.
-    write_rows(running.merge_dsn, [config("YellowLive", one, **STREAMS[one]) for one in ("Away", "Refused", "Emptied")], "retired")
+    write_rows(
+        running.merge_dsn,
+        [config("YellowLive", one, **STREAMS[one]) for one in ("Away", "Refused", "Emptied")],
+        "retired",
+    )
     state, said = checked()
     assert state == "success", said
     assert re.search(r"YellowLive: (\d+) of \1 streams are fine", said)

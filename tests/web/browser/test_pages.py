@@ -328,6 +328,7 @@ def test_hostile_text_is_shown_and_not_run(looking, hostile_row):
         seen.page.goto(seen.site.address(path))
         expect(seen.page.get_by_text(hostile_row).first).to_be_visible()
     seen.page.get_by_role("link", name=hostile_row).first.click()
+    expect(seen.page.get_by_text("No batch yet")).to_be_visible()  # before that the page is made again
     seen.page.get_by_role("tab", name="Config").click()
     expect(seen.page.get_by_role("table", name="Config").get_by_text(hostile_row).first).to_be_visible()
     assert (ran, seen.errors) == ([], [])

@@ -49,6 +49,13 @@ class JobPod(KubernetesPodOperator):
         pod.spec.enable_service_links = False
         return pod
 
+    def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Any) -> k8s.V1Pod:
+        """Return the pod that an earlier try has left; one that has ended since as well, which nobody has read yet."""
+        found = self.find_pod(pod_request_obj.metadata.namespace, context=context)
+        if found is not None and _is_over(found) and found.status.reason != EVICTED:
+            return found
+        return super().get_or_create_pod(pod_request_obj, context)
+
     def leave(self) -> None:
         """Let the pod be, whatever becomes of this process: whoever runs the task next finds it."""
         self._killed = self.left = True
@@ -88,12 +95,7 @@ class JobPod(KubernetesPodOperator):
             self.pod_manager.await_container_completion(pod, CONTAINER)
 
     def process_pod_deletion(self, pod: k8s.V1Pod | None, *, reraise: bool = True) -> bool:
-        """Delete what still runs or may start, under any setting: the next try starts a pod of its own.
-
-        A pod that an earlier try has left, and that has ended since, stays until it was read.
-        """
-        if self.pod is None and pod is not None and _is_over(pod) and pod.status.reason != EVICTED:
-            return False
+        """Delete what still runs or may start, under any setting: the next try starts a pod of its own."""
         try:
             # What is known of it may be from before its start.
             now = pod if pod is None or _is_over(pod) else self.pod_manager.read_pod(pod)

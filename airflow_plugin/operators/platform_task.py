@@ -25,7 +25,7 @@ from airflow_plugin.operators.child_process import ChildProcess
 from airflow_plugin.operators.job_environment import job_environment
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.task_log import as_logged, level_of
-from airflow_plugin.operators.worker_end import WorkerEnd, WorkerEnds
+from airflow_plugin.operators.worker_end import WorkerEnd
 from config_schema.errors import SHARED_LOG_VARIABLE
 
 if TYPE_CHECKING:
@@ -86,19 +86,11 @@ class PlatformTask(BaseOperator):
 
     def on_kill(self) -> None:
         """End the job with the task; leave its pod to the next worker where only this one ends."""
-        if self._running is None or isinstance(self._running, ChildProcess):
-            self._killed = True
-            if self._running is not None:
-                self._running.ask_to_end()
-        elif not self._running.left:
-            self._end_pod(self._running)
-
-    def _end_pod(self, pod: KubernetesJob) -> None:
-        if self._worker_end.is_all():
-            pod.leave()
-            raise WorkerEnds
         self._killed = True
-        pod.on_kill()
+        if isinstance(self._running, ChildProcess):
+            self._running.ask_to_end()
+        elif self._running is not None:
+            self._worker_end.end(self._running)
 
     def _in_pod(self, job: PlatformJob, place: PodPlace, words: LastWords, context: Context) -> str:
         # Here, because a DAG file would pay for the import in each parse.

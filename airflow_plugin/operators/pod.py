@@ -18,7 +18,7 @@ from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
 from airflow_plugin.operators.run_metrics import send_run_metrics
-from airflow_plugin.operators.worker_end import WorkerEnd, WorkerEnds
+from airflow_plugin.operators.worker_end import WorkerEnd
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,12 +57,8 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
 
     def on_kill(self) -> None:
         """End the pod with the task; leave it to the next worker where only this one ends."""
-        if self._worker is None or self._worker.left:
-            return
-        if self._worker_end.is_all():
-            self._worker.leave()
-            raise WorkerEnds
-        self._worker.on_kill()
+        if self._worker is not None:
+            self._worker_end.end(self._worker)
 
     def _done(self, work: Callable[[], dict[str, Any]], context: Context) -> dict[str, Any]:
         try:

@@ -20,6 +20,8 @@ from airflow_plugin.airflow_versions import AirflowRescheduleException, AirflowT
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_plugin.operators.job_pod import JobPod
+
 # Airflow kills a task that it no longer wants 5 s after the signal, and its pod has to be deleted before.
 ASK_SECONDS = 2.5
 # The executor has to report the end of this process first: else its report is taken for one of the next.
@@ -49,8 +51,20 @@ class WorkerEnd:
             log.warning("This worker is ending. The task goes on in another one, with the pod that it has")
             raise AirflowRescheduleException(datetime.now(UTC) + HANDOVER) from None  # type: ignore[no-untyped-call]
 
-    def is_all(self) -> bool:
-        """Return whether only the worker ends, for `on_kill`: Airflow still wants the task, or cannot be asked."""
+    def end(self, pod: JobPod) -> None:
+        """End the pod with its task, for `on_kill`.
+
+        Raises WorkerEnds, and leaves the pod, where only the worker ends.
+        """
+        if pod.left:
+            return  # where a group of processes gets the signal, this one gets it twice
+        if self._is_all():
+            pod.leave()
+            raise WorkerEnds
+        pod.on_kill()
+
+    def _is_all(self) -> bool:
+        """Return whether the task goes on without this worker: Airflow still wants it, or cannot be asked."""
         if self._ti is None or isinstance(sys.exception(), AirflowTaskTimeout):
             return False
         return self._state() in ("running", None)

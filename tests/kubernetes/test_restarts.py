@@ -115,14 +115,8 @@ def running(behind: World, cluster, postgres, tmp_path_factory) -> Iterator[Runn
         cluster.clean()
 
 
-@pytest.mark.parametrize(
-    ("whose", "how"),
-    [
-        (Running.restart_scheduler, signal.SIGTERM),
-        (Running.end_worker, signal.SIGTERM),
-        (Running.end_worker, signal.SIGKILL),
-    ],
-)
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("whose", [Running.restart_scheduler, Running.end_worker])
 def test_a_merge_goes_on_in_its_pod_and_the_task_finds_it(
     world: World, stand_in: StandIn, running: Running, whose: Callable[[Running, signal.Signals, str], None], how
 ):

@@ -12,7 +12,7 @@ from psycopg2 import errorcodes
 from config_schema.errors import StreamFactoryError
 from config_schema.printable import printable
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, Unforeseen
+from merge_jobs.errors import ConnectFailed, DatabaseFailed
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 SAFE_CLASSES = frozenset(
     ["08", "0A", "25", "26", "28", "2B", "3B", "3D", "3F", "40", "42", "44", "53", "54", "55", "57", "58", "F0"]
 )
-TODO = {
+ADVICE_BY_SQLSTATE = {
     "08": "Check that the server is up and can be reached",
     "22": "A value does not fit its column: compare the column types of the model with the source",
     "23": "Compare the model with the source",
@@ -46,7 +46,7 @@ NO_SQLSTATE = "XX000"  # an internal error, in place of what a server sends that
 OUT_OF_MEMORY = ("cannot allocate memory for", "out of memory")
 # 53200 of the table of locks, which the server's hint tells, in whatever language.
 LOCKS = "max_locks_per_transaction"
-TODO_LOCKS = (
+ADVICE_LOCKS = (
     "Its table of locks is full: raise max_locks_per_transaction on that server and restart it, or split the "
     "datastore: single_dataset makes a stream of each dataset"
 )
@@ -60,9 +60,9 @@ OUR_WORDS = {
     "row is too big": "a row is too big for a page",
 }
 MOST_SAID = 2000  # characters of what a server said that are kept
-TODO_DEFAULT = "See the log of the database server"
+ADVICE_DEFAULT = "See the log of the database server"
 # By the beginning of the message, where one SQLSTATE stands for several things.
-TODO_BY_MESSAGE = {
+ADVICE_BY_MESSAGE = {
     "row is too big": (
         "A row of the source does not fit a page of the merge store (8 kB), where a forensic table has two columns "
         "more: leave columns out of the model, or split the table by views with the same key"
@@ -73,10 +73,23 @@ TODO_BY_MESSAGE = {
 }
 # Of a standby: it had to go on with the log. The SQLSTATE is that of any transactions that meet.
 RECOVERY = "conflict with recovery"
-TODO_RECOVERY = (
+ADVICE_RECOVERY = (
     "The standby could not keep a snapshot for so long: try again. If it comes again, raise "
     "max_standby_streaming_delay, or set hot_standby_feedback, on the standby"
 )
+
+
+class Unforeseen(StreamFactoryError):
+    """Something went wrong with one of many that no error of ours foresees; the others were done.
+
+    Report it, with the frames in the log.
+    """
+
+    code = "DF5217"
+
+    def __init__(self, where: str, error: Exception) -> None:
+        self.kind = type(error).__name__
+        super().__init__(where, f"unforeseen {self.kind}", "Report it, with the frames in the log")
 
 
 def in_words(error: Exception, where: str) -> StreamFactoryError:
@@ -101,15 +114,15 @@ def database_failed(error: psycopg2.Error, where: str) -> DatabaseFailed:
     condition = _condition(state)
     message = error.diag.message_primary
     safe = state[:2] in SAFE_CLASSES and message and not of_session(state)
-    by_message = next((todo for sign, todo in TODO_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
-    todo = by_message or TODO.get(state) or TODO.get(state[:2], TODO_DEFAULT)
+    by_message = next((todo for sign, todo in ADVICE_BY_MESSAGE.items() if (message or "").startswith(sign)), None)
+    todo = by_message or ADVICE_BY_SQLSTATE.get(state) or ADVICE_BY_SQLSTATE.get(state[:2], ADVICE_DEFAULT)
     if state == errorcodes.OUT_OF_MEMORY and LOCKS in (error.diag.message_hint or ""):
         what = f"{message} ({condition}, SQLSTATE {state})"
-        return DatabaseFailed(where, what, TODO_LOCKS, retryable=False, sqlstate=state)
+        return DatabaseFailed(where, what, ADVICE_LOCKS, retryable=False, sqlstate=state)
     return DatabaseFailed(
         where,
         f"{message} ({condition}, SQLSTATE {state})" if safe else f"{condition} (SQLSTATE {state})",
-        TODO_RECOVERY if RECOVERY in (message or "") else todo,
+        ADVICE_RECOVERY if RECOVERY in (message or "") else todo,
         retryable=retry_can_help(state),
         sqlstate=state,
     )
@@ -184,7 +197,7 @@ def _lost(error: psycopg2.Error, where: str) -> DatabaseFailed:
             where, "the connection was lost", "Check server and network, and try again", retryable=True, sqlstate=None
         )
     return DatabaseFailed(
-        where, f"the driver failed with {type(error).__name__}", TODO_DEFAULT, retryable=False, sqlstate=None
+        where, f"the driver failed with {type(error).__name__}", ADVICE_DEFAULT, retryable=False, sqlstate=None
     )
 
 

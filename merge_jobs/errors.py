@@ -6,7 +6,6 @@ StreamFactoryError
  │    └── ValuesRejected  values of the source that the model's types do not hold as they are
  ├── PoolingRefused       a pooler stands between, and shares server processes in a way that no batch can be sure of
  ├── SettingRefused       a transaction does not have the settings that a batch relies on
- ├── TooManyLocks         a server has no room for the locks of a batch
  ├── SourceMismatch       the source cannot be read as the model says
  │    ├── SourceTableMissing, SourceColumnMissing
  │    ├── NoSnapshot      it cannot give one snapshot of the tables
@@ -18,16 +17,13 @@ StreamFactoryError
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── StoreMismatch        what stands in the merge store or in a consumers' database is in the way
  │    ├── NotOurs         it is somebody else's
- │    ├── OfAnother       a table is another stream's, or of another platform or dataset
  │    ├── StillUsed       something that others built uses it
  │    └── RightMissing    a right is missing that our user may not give
  ├── MapWrong             a row map does not tell what the source has (retryable: the next batch is full)
- ├── BatchCommitted       a committed batch is not reset
  ├── TablesHeld           other sessions read every table of a kind that earlier batches left (retryable)
  ├── StreamBusy           another job holds the stream (retryable)
  ├── BatchLost            the batch is no longer this job's to commit (retryable)
- ├── Ended                the job was asked to end by a signal (retryable)
- └── Unforeseen           what nobody foresaw, of one of many
+ └── Ended                the job was asked to end by a signal (retryable)
 
 Those that one module raises stand there.
 """
@@ -125,15 +121,6 @@ class SettingRefused(StreamFactoryError):
         super().__init__(where, f"the session has other settings than it set: {', '.join(settings)}", todo)
 
 
-class TooManyLocks(StreamFactoryError):
-    """A batch takes more locks than the server's table of locks has room for.
-
-    Raise max_locks_per_transaction on that server and restart it, or make the datastore single_dataset.
-    """
-
-    code = "DF5006"
-
-
 class SourceMismatch(StreamFactoryError):
     """The source cannot be read as the model describes it.
 
@@ -228,20 +215,6 @@ class TypeOfAnother(StoreMismatch):
         super().__init__(f"{where}: type {type_text!r}", what, todo)
 
 
-class OfAnother(StoreMismatch):
-    """A table was made for another platform, stream, dataset or milestoning than the model says.
-
-    Change the model back, or move the table away: a new one is then loaded.
-    """
-
-    code = "DF5203"
-
-    def __init__(self, where: str, part: str, made_for: str | None, modelled: str) -> None:
-        self.part, self.made_for, self.modelled = part, made_for, modelled
-        what = f"the table was made for {part} {made_for!r}, the model says {modelled!r}"
-        super().__init__(where, what, "Take the model back, or move the table away: a new one is then loaded")
-
-
 class StillUsed(StoreMismatch):
     """A table, view or column must change, but objects that others built on it prevent that.
 
@@ -333,20 +306,6 @@ class QualityFailed(StreamFactoryError):
         self.found = found  # every check of the batch, by dataset
 
 
-class BatchCommitted(StreamFactoryError):
-    """A reset was requested for a batch that is committed.
-
-    Nothing: the next run begins the next batch.
-    """
-
-    code = "DF5207"
-
-    def __init__(self, stream: str, batch_id: int) -> None:
-        self.stream, self.batch_id = stream, batch_id
-        todo = f"Nothing is open: the next run begins batch {batch_id + 1}"
-        super().__init__(f"{stream} batch {batch_id}", "Batch is COMMITTED and cannot be reset", todo)
-
-
 class TablesHeld(StreamFactoryError):
     """Other sessions hold locks on tables that the batch must drop or alter.
 
@@ -390,19 +349,6 @@ class Ended(StreamFactoryError):
         self.signal = signal
         todo = "Run it again: it goes on after the last committed batch"
         super().__init__("merge-job", f"ended by {signal}", todo)
-
-
-class Unforeseen(StreamFactoryError):
-    """Something went wrong with one of many that no error of ours foresees; the others were done.
-
-    Report it, with the frames in the log.
-    """
-
-    code = "DF5217"
-
-    def __init__(self, where: str, error: Exception) -> None:
-        self.kind = type(error).__name__
-        super().__init__(where, f"unforeseen {self.kind}", "Report it, with the frames in the log")
 
 
 def values_rejected(

@@ -13,7 +13,7 @@ import yaml
 import config_schema
 from airflow_plugin.demo.databases import READER, Databases
 from airflow_plugin.demo.errors import DemoProgramFailed
-from config_schema.load.git import GitNotStarted
+from config_schema.load.git_errors import GitNotStarted
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 FILES = ("ecosystem.yaml", "dsg_platform_mapping.json")

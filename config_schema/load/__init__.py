@@ -1,7 +1,7 @@
 """A folder with a model -> Model: `ecosystem.yaml` or `eco.py`, beside `dsg_platform_mapping.json`.
 
 Not for the parse path. Read `folder.py` first; `documents.py` reads files, `python_model.py` runs eco.py apart,
-`git.py` fetches a folder.
+`git.py` gets a commit of a folder.
 """
 
 from config_schema.load.folder import load_model

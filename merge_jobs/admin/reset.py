@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import psycopg2
 
 from config_schema import names
+from config_schema.errors import StreamFactoryError
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
-from merge_jobs.errors import BatchCommitted
 from merge_jobs.stores.postgres import (
     batches,
     leftovers,
@@ -23,6 +23,20 @@ from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.stream import Stream
 
 SESSION = "reset"  # in place of a run id, where another command says who holds the stream
+
+
+class BatchCommitted(StreamFactoryError):
+    """A reset was requested for a batch that is committed.
+
+    Nothing: the next run begins the next batch.
+    """
+
+    code = "DF5207"
+
+    def __init__(self, stream: str, batch_id: int) -> None:
+        self.stream, self.batch_id = stream, batch_id
+        todo = f"Nothing is open: the next run begins batch {batch_id + 1}"
+        super().__init__(f"{stream} batch {batch_id}", "Batch is COMMITTED and cannot be reset", todo)
 
 
 @dataclass(frozen=True)

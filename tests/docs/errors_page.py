@@ -7,7 +7,7 @@ from inspect import signature
 from itertools import groupby
 
 from config_schema.errors import StreamFactoryError
-from merge_jobs.database_errors import TODO, TODO_DEFAULT
+from merge_jobs.database_errors import ADVICE_BY_SQLSTATE, ADVICE_DEFAULT
 from tests.docs.error_classes import error_classes, rules
 from tests.docs.markdown import cell, code, table
 
@@ -45,8 +45,8 @@ def errors_page() -> str:
         sections.append(f"## `{package.replace('.', '/')}`\n\n{_first_sentence(package)}\n")
         sections.append(table(HEADS, map(_row, found)))
     sections.append(f"{RULES}\n{table(('code', 'what must hold'), [(one.code, cell(one.holds)) for one in rules()])}")
-    states = [(code(state), cell(todo)) for state, todo in sorted(TODO.items())]
-    sections.append(f"{POSTGRES}\n{table(('SQLSTATE', 'what to do'), [*states, ('others', cell(TODO_DEFAULT))])}")
+    states = [(code(state), cell(todo)) for state, todo in sorted(ADVICE_BY_SQLSTATE.items())]
+    sections.append(f"{POSTGRES}\n{table(('SQLSTATE', 'what to do'), [*states, ('others', cell(ADVICE_DEFAULT))])}")
     return "\n".join(sections)
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from config_schema.errors import StreamFactoryError
-from config_schema.load import git as fetching
-from config_schema.load.git import GitError, checkout
+from config_schema.load import git_program
+from config_schema.load.git import checkout
+from config_schema.load.git_errors import GitError
 from config_schema.model import Database
 from merge_jobs.database.connections import place_of
 from merge_jobs.run.model_source import GitModel, synced_model
@@ -149,12 +150,12 @@ def test_what_a_server_says_of_an_error_takes_no_memory(tmp_path):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Talks) as server, tempfile.TemporaryDirectory() as settings:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        git = fetching._Git(tmp_path, fetching._environment(Path(settings)), "here")
+        git = git_program.Git(tmp_path, git_program.git_environment(Path(settings)), "here")
         url = f"http://127.0.0.1:{server.server_port}/model.git"
         printed, complained, failed = git._start(("ls-remote", url), {})
         server.shutdown()
     assert (printed, failed) == ("", True)
-    assert len(complained) <= 4 * fetching.MOST_COMPLAINTS
+    assert len(complained) <= 4 * git_program.MOST_COMPLAINTS
     assert complained.splitlines()[-1].endswith("The requested URL returned error: 500")
 
 
@@ -265,7 +266,7 @@ def test_a_server_that_is_away_may_come_back(server, tmp_path):
 def test_a_server_that_does_not_answer_is_given_up_in_time(server, tmp_path, monkeypatch):
     server.commit({"ecosystem.yaml": "name: one"})
     server.answers.clear()
-    monkeypatch.setattr(fetching, "TIME_LIMIT_SECONDS", 0.5)
+    monkeypatch.setattr(git_program, "TIME_LIMIT_SECONDS", 0.5)
     with pytest.raises(GitError, match=r"git fetch took longer than 0\.5 s") as caught:
         checkout(server.url, "main", None, tmp_path / "got", TOKEN)
     assert caught.value.retryable

@@ -14,8 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from config_schema.errors import StreamFactoryError
 from config_schema.model import Dataset, Milestoning
-from merge_jobs.errors import TooManyLocks
 from merge_jobs.process import shutdown
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres.batches import Batch
@@ -32,6 +32,15 @@ CERTAIN = 0.6  # the part of these that any dataset takes
 # Of an exclusive lock in tries.
 FIRST_SECONDS, LONGEST_SECONDS = 0.1, 2.0
 PAUSE_SECONDS = 1.0  # between two tries: those who have queued meanwhile go first
+
+
+class TooManyLocks(StreamFactoryError):
+    """A batch takes more locks than the server's table of locks has room for.
+
+    Raise max_locks_per_transaction on that server and restart it, or make the datastore single_dataset.
+    """
+
+    code = "DF5006"
 
 
 @dataclass(frozen=True)

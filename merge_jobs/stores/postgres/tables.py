@@ -19,7 +19,7 @@ from config_schema.model import DELETED_COLUMN, Dataset, Milestoning
 from config_schema.model.sql_types import base_type, long_name
 from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.versions import TablesOfAnother
-from merge_jobs.errors import NotOurs, OfAnother, StoreMismatch
+from merge_jobs.errors import NotOurs, StoreMismatch
 from merge_jobs.sql import composed, statement
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
@@ -27,6 +27,20 @@ COMPARED_AS_TEXT = frozenset(["text", "character varying"])
 BATCH_COLUMNS = {"ds_batch_in": "integer", "ds_batch_out": "integer"}
 # A type goes into a statement as the model has it: what could end it or hide what follows is refused beforehand.
 TYPE_TEXT = re.compile(r"""[\w ."(),\[\]]+|[\w ]+\( *\d+ *, *-\d+ *\)(\[\d*\])*""")
+
+
+class OfAnother(StoreMismatch):
+    """A table was made for another platform, stream, dataset or milestoning than the model says.
+
+    Change the model back, or move the table away: a new one is then loaded.
+    """
+
+    code = "DF5203"
+
+    def __init__(self, where: str, part: str, made_for: str | None, modelled: str) -> None:
+        self.part, self.made_for, self.modelled = part, made_for, modelled
+        what = f"the table was made for {part} {made_for!r}, the model says {modelled!r}"
+        super().__init__(where, what, "Take the model back, or move the table away: a new one is then loaded")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from config_schema.connect_wait import first_connections
-from config_schema.load.git import GitError, checkout
+from config_schema.load.git import checkout
+from config_schema.load.git_errors import GitError
 from config_schema.model import Milestoning, SourceKind
 from config_schema.result import ResultCode
 from merge_jobs.errors import ConnectFailed

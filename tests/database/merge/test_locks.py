@@ -6,9 +6,10 @@ import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
 from config_schema.model import Milestoning
-from merge_jobs.errors import DatabaseFailed, TooManyLocks
+from merge_jobs.errors import DatabaseFailed
 from merge_jobs.run import ingest
 from merge_jobs.sources.postgres.source import PostgresSource
+from merge_jobs.stores.postgres.locks import TooManyLocks
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.strategies.selection import StrategyOption
 from tests.conftest import FreshDatabase, binaries

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config_schema.load.git import GitError, checkout, commit_of
+from config_schema.load.git import checkout, commit_of
+from config_schema.load.git_errors import GitError
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -13,7 +13,7 @@ import config_schema
 from config_schema.errors import UnknownName
 from config_schema.load import load_model
 from config_schema.load.base import ownership_problems
-from config_schema.load.git import GitError
+from config_schema.load.git_errors import GitError
 from config_schema.model import Team
 from config_schema.model.ownership import Author, teams_of
 

@@ -27,7 +27,7 @@ def _settings_here() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(settings_dir().glob(names.settings_file("*"))):
         try:
             data = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             data = None
         yield path.name.removesuffix(names.settings_file("")), data if isinstance(data, dict) else {}
 

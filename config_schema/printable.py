@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import unicodedata
 
 # Control characters, formats (they turn the direction of text around), separators of lines, and halves of pairs.
@@ -15,6 +16,12 @@ def printable(text: str, limit: int | None = None) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_escaped, text))
+
+
+def frames_of(error: BaseException) -> str:
+    """Return where an error was raised, in one line, without its text: that may hold a row's values."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return printable("; ".join(f"{one.filename}:{one.lineno} {one.name}" for one in frames))
 
 
 def _escaped(character: str) -> str:

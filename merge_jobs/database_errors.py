@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 
 import psycopg2
 from psycopg2 import errorcodes
 
 from config_schema.errors import StreamFactoryError
-from config_schema.printable import printable
+from config_schema.printable import frames_of, printable
 from config_schema.sql.postgres_errors import connect_failure, of_session, retry_can_help
 from merge_jobs.errors import ConnectFailed, DatabaseFailed
 
@@ -101,8 +100,7 @@ def in_words(error: Exception, where: str) -> StreamFactoryError:
         return error
     if isinstance(error, psycopg2.Error):
         return database_failed(error, where)
-    frames = "; ".join(f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__))
-    log.error("%s: unforeseen %s in %s", where, type(error).__name__, printable(frames))
+    log.error("%s: unforeseen %s in %s", where, type(error).__name__, frames_of(error))
     return Unforeseen(where, error)
 
 

@@ -36,6 +36,7 @@ def status(platform: Platforms = None, as_json: Json = False, watch: Watch = Fal
     Exit codes: 0 no stream has a problem, 1 one has, or an error, which is named.
     """
     from airflow_plugin.cli.messages import print_error
+    from airflow_plugin.control.unforeseen import unforeseen_in
     from airflow_plugin.platforms_here import platform_called, platforms_with_settings, unknown_platform
     from airflow_plugin.quiet_airflow import quiet_airflow
     from airflow_plugin.settings import SettingsMissing, settings_dir
@@ -56,7 +57,7 @@ def status(platform: Platforms = None, as_json: Json = False, watch: Watch = Fal
     failed = False
     for name in names:
         try:
-            with quiet_airflow(as_server=True):
+            with quiet_airflow(as_server=True), unforeseen_in(name):
                 lines += _lines_of(name)
         except StreamFactoryError as error:
             print_error(unknown_platform(name) or error)  # the other platforms may be on another server

@@ -44,6 +44,7 @@ def _lines(platforms: Iterable[str]) -> Iterator[str]:
     """Yield a line for each running job; none of a platform that cannot be read, which `show` has named."""
     from airflow_plugin.control.batch_table import BatchTables
     from airflow_plugin.control.session import control_session
+    from airflow_plugin.control.unforeseen import unforeseen_in
     from airflow_plugin.quiet_airflow import quiet_airflow
     from airflow_plugin.settings import merge_store_dsn, platform_settings
     from config_schema.errors import StreamFactoryError
@@ -54,7 +55,7 @@ def _lines(platforms: Iterable[str]) -> Iterator[str]:
                 settings = platform_settings(name)
                 dsn, where = merge_store_dsn(settings.platform_name)
             of = settings.platform_name, settings.merge_store_schema
-            with control_session(dsn, where, *of, readonly=True) as session:
+            with unforeseen_in(name), control_session(dsn, where, *of, readonly=True) as session:
                 found = BatchTables(session).progress()
         except StreamFactoryError:
             continue

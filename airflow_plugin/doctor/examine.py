@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.doctor.bundle import BUNDLE_LIST_IS_VALID, bundle_findings, bundles
 from airflow_plugin.doctor.factory_files import (
     FACTORY_FILES_CHECKED,
@@ -48,9 +49,13 @@ def examine_producers(platforms: Sequence[str] = ()) -> list[Finding]:
     for name in chosen:
         if name not in known:
             raise UnknownName("--platform", "platform", name, known)
-        settings, of_file = settings_findings(name, None)
-        found += producer_findings(settings) if settings is not None else of_file
+        found += _of_one(name, _of_producers(name))
     return found
+
+
+def _of_producers(name: str) -> Iterator[Finding]:
+    settings, of_file = settings_findings(name, None)
+    yield from producer_findings(settings) if settings is not None else of_file
 
 
 def examine_merge_stores(model_folder: Path, platforms: Sequence[str] = ()) -> list[Finding]:
@@ -65,7 +70,9 @@ def examine_merge_stores(model_folder: Path, platforms: Sequence[str] = ()) -> l
     return [
         finding
         for platform in chosen_platforms(model, platforms)
-        for finding in merge_store_findings(platform_settings(platform, model), model, streams=False)
+        for finding in _of_one(
+            platform.name, merge_store_findings(platform_settings(platform, model), model, streams=False)
+        )
     ]
 
 
@@ -89,7 +96,16 @@ def _all(model_folder: Path | None, platforms: Sequence[str], dags: Path | None)
             FACTORY_FILES_CHECKED, "not checked, because there is no Airflow here that knows their folder", todo
         )
     for name in platforms or known:
-        yield from _of_platform(name, model, folder)
+        yield from _of_one(name, _of_platform(name, model, folder))
+
+
+def _of_one(platform: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the findings of a platform; an error that ends them is the last, and the next platform is examined."""
+    try:
+        with unforeseen_in(platform):
+            yield from findings
+    except StreamFactoryError as error:
+        yield from Area("doctor", platform).of_error(error)
 
 
 def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from enum import Enum
 
 from airflow_plugin.control.session import control_session
 from airflow_plugin.control.stream_alerts import SentAlert, StreamAlerts
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.health.streams import Health, quality_warning
 from airflow_plugin.operators.notifier import Notifier, why_not_notified
 from airflow_plugin.settings import PlatformSettings, merge_store_dsn
@@ -94,7 +95,8 @@ def send_alerts(settings: PlatformSettings, health: Health) -> None:
         return
     try:
         dsn, where = merge_store_dsn(settings.platform_name)
-        with control_session(dsn, where, settings.platform_name, settings.merge_store_schema) as session:
+        of = settings.platform_name, settings.merge_store_schema
+        with unforeseen_in(where), control_session(dsn, where, *of) as session:
             table = StreamAlerts(session)
             found = list(alerts(health, table.sent(), health.at))
             sent = list(_sent(settings, health, found))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from airflow_plugin.control.batch_table import LastLook
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.health.dag_owners import clashes, owners_in
 from airflow_plugin.health.stored import Stored, read_stored
 from airflow_plugin.operators.notifier import Notifier
@@ -115,14 +116,15 @@ def platform_health(settings: PlatformSettings, dsn: tuple[str, str] | None = No
     `dsn` is the DSN and where it is from, if it is not to be the factory's; `dags` is Airflow's dags folder, where it
     is to be looked through for static files with the DAG id of a stream.
     """
-    stored = read_stored(settings, dsn)
-    found = judged(settings, stored, stored.now or datetime.now(UTC))
-    if dags is None:
-        return found
-    active = [row.stream_key for row in stored.rows if row.status != "retired"]
-    same_id = clashes(settings.platform_name, active, owners_in(dags, settings.platform_name).get)
-    taken = [StreamProblem(key, problem) for key, problem in same_id]
-    return replace(found, problems=tuple(sorted((*found.problems, *taken))))
+    with unforeseen_in(names.stream_table(settings.platform_name)):
+        stored = read_stored(settings, dsn)
+        found = judged(settings, stored, stored.now or datetime.now(UTC))
+        if dags is None:
+            return found
+        active = [row.stream_key for row in stored.rows if row.status != "retired"]
+        same_id = clashes(settings.platform_name, active, owners_in(dags, settings.platform_name).get)
+        taken = [StreamProblem(key, problem) for key, problem in same_id]
+        return replace(found, problems=tuple(sorted((*found.problems, *taken))))
 
 
 def judged(settings: PlatformSettings, stored: Stored, now: datetime) -> Health:

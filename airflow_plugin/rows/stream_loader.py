@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.rows.last_good import (
     KnownStream,
     LastGood,
@@ -90,7 +91,8 @@ def all_streams(settings: PlatformSettings, *, cached: bool = True) -> Known:
     if cached and before is not None and before.is_younger_than(settings.cache_ttl):
         return Known(before, before)
     try:
-        table = read_table(settings, before.token if before else "")
+        with unforeseen_in(names.stream_table(platform)):
+            table = read_table(settings, before.token if before else "")
     except StreamFactoryError as error:
         if before is None:
             raise _without_snapshot(error) from error
@@ -115,7 +117,8 @@ def one_stream(settings: PlatformSettings, dag_id: str, last_good: bool) -> Know
     give_up = time.monotonic() + WORKER_SECONDS
     while True:
         try:
-            rows = read_rows(settings, keys)
+            with unforeseen_in(names.stream_table(platform)):
+                rows = read_rows(settings, keys)
         except StreamFactoryError as error:
             snapshot = snapshot or usable_snapshot(path, platform)
             if snapshot is not None:
@@ -140,7 +143,8 @@ def _updated(
     if not gone:
         return updated_streams(known, rows)
     try:
-        purged = retired_before_gone(settings, sorted(gone))
+        with unforeseen_in(names.stream_history_table(settings.platform_name)):
+            purged = retired_before_gone(settings, sorted(gone))
     except StreamFactoryError as error:  # a table made elsewhere has no history; what is known of the stream stays
         log.info("%s: whether they were purged is not known: %s", ", ".join(sorted(gone)[:3]), error)
         purged = frozenset()

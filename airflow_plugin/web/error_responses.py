@@ -2,6 +2,7 @@
 
 StreamFactoryError
  ├── Refused                  the status that its class says
+ ├── PlatformUnread           500: an error that no code foresees
  ├── MergeStoreError          503: the merge store is down, or lacks a table or a right
  ├── TooManyChanges           429
  ├── StatusRefused            409
@@ -24,6 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.unforeseen import PlatformUnread
 from airflow_plugin.streams.changing import ChangeMissing, StatusRefused, TooManyChanges
 from airflow_plugin.web.errors import NothingAnswers, Refused, RequestInvalid, Unroutable
 from config_schema.errors import ProblemsFound, StreamFactoryError
@@ -33,6 +35,7 @@ from config_schema.problem import Problem
 TYPE = "tag:airflow-stream-factory,2026:{code}"
 STATUSES: dict[type[StreamFactoryError], int] = {
     ProblemsFound: 400,
+    PlatformUnread: 500,
     MergeStoreError: 503,
     TooManyChanges: 429,
     StatusRefused: 409,

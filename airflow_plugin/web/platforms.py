@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,13 +13,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in, snapshot_path
 from airflow_plugin.web.error_responses import outage
 from airflow_plugin.web.errors import NotThere, SettingsUnusable
 from airflow_plugin.web.permissions import EDIT, READ, User
 from airflow_plugin.web.runs import dags_of
 from airflow_plugin.web.stream_status import Card, card, instant
-from airflow_plugin.web.streams import streams_of
+from airflow_plugin.web.streams import StreamFacts, streams_of
 from config_schema import names
 from config_schema.errors import StreamFactoryError
 
@@ -94,20 +95,29 @@ def platform_states(user: User, platforms: Collection[PlatformSettings]) -> list
         asked = [(settings, threads.submit(streams_of, settings)) for settings in platforms]
     now, found = datetime.now(UTC), []
     for settings, answer in asked:
-        trouble = answer.exception()
-        if trouble is not None and not isinstance(trouble, StreamFactoryError):
-            raise trouble
-        streams = () if trouble else tuple(answer.result().values())
+        streams, trouble = _answered(answer)
         # Whoever may see a stream of a platform that is down is to see that it is down.
         of_airflow = {dag_id for dag_id in dags if dag_id.startswith(f"{settings.platform_name}__")}
         readable = user.may(READ, of_airflow if trouble else {one.dag_id for one in streams})
         seen = [one for one in streams if one.dag_id in readable]
         if not readable and not user.may(READ, {names.health_dag_id(settings.platform_name)}):
             continue
-        cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
+        try:
+            with unforeseen_in(names.stream_table(settings.platform_name)):
+                cards = tuple(card(one, dags.get(one.dag_id), now) for one in seen)
+        except StreamFactoryError as error:
+            cards, trouble = (), error
         sees_servers = trouble is not None and user.may_see_servers(settings.platform_name)
         found.append(PlatformState(settings, cards, frozenset(user.may(EDIT, readable)), trouble, sees_servers))
     return found
+
+
+def _answered(answer: Future[Mapping[str, StreamFacts]]) -> tuple[tuple[StreamFacts, ...], StreamFactoryError | None]:
+    """Return the streams that were read, or why they were not."""
+    try:
+        return tuple(answer.result().values()), None
+    except StreamFactoryError as error:
+        return (), error
 
 
 def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:
@@ -126,7 +136,8 @@ def _snapshot(settings: PlatformSettings) -> dict[str, Any] | None:
 def _settings(path: Path, changed_at: int, size: int) -> PlatformSettings | None:
     """Read once in a version of the file."""
     try:
-        original = json.loads(path.read_text("utf-8"))["original_platform_name"]
-        return settings_in(path, original)
-    except (OSError, ValueError, KeyError, TypeError, StreamFactoryError):
+        with unforeseen_in(path.name):
+            original = json.loads(path.read_text("utf-8"))["original_platform_name"]
+            return settings_in(path, original)
+    except StreamFactoryError:
         return None

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Path, Query
 
 from airflow_plugin.control.batch_table import BatchTables, JobProgress
 from airflow_plugin.control.session import ControlSession
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.jobs.merge_job import MERGE_TASK
 from airflow_plugin.rows.reading import candidate_keys
 from airflow_plugin.settings import PlatformSettings
@@ -35,6 +36,7 @@ from airflow_plugin.web.serializers import (
 )
 from airflow_plugin.web.stream_status import LONGEST
 from airflow_plugin.web.streams import streams_of
+from config_schema import names
 from config_schema.errors import StreamFactoryError
 from config_schema.result import MergeResult
 
@@ -171,14 +173,13 @@ def _results(
         settings = places[of_platform[0].dag_id].settings
         asked = {(places[run.dag_id].stream_key, run.run_id): run for run in of_platform}
         try:
-            results, of_batches = _read_results(settings, asked)
+            with unforeseen_in(names.stream_table(settings.platform_name)):
+                results, of_batches = _read_results(settings, asked)
+                merged = {key: merge_result(stored_result) for key, stored_result in results.items()}
         except StreamFactoryError:
             unread.add(settings.platform_name)
             continue
-        for key, stored_result in results.items():
-            result = merge_result(stored_result)
-            if result is not None:
-                found[(asked[key].dag_id, key[1])] = result
+        found |= {(asked[key].dag_id, key[1]): result for key, result in merged.items() if result is not None}
         errors |= {(asked[key].dag_id, key[1]): error for key, error in of_batches.items()}
     return found, errors, unread
 

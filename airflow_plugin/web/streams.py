@@ -13,6 +13,7 @@ from typing import NamedTuple
 from airflow_plugin.control.batch_table import BatchTables
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.source_checks import SourceChecks
+from airflow_plugin.control.unforeseen import unforeseen_in
 from airflow_plugin.health.stored import failed_runs
 from airflow_plugin.rows.evaluation import evaluate_streams, row_place
 from airflow_plugin.rows.fingerprint import fingerprint_of_doc
@@ -83,7 +84,8 @@ def streams_of(settings: PlatformSettings) -> Mapping[str, StreamFacts]:
         if time.monotonic() - known.read_at > FRESH_SECONDS:
             known.trouble = None
             try:
-                _refresh(known, settings)
+                with unforeseen_in(names.stream_table(settings.platform_name)):
+                    _refresh(known, settings)
             except StreamFactoryError as error:
                 known.trouble = error  # also for those who wait for it now, or they would fail one after the other
             known.read_at = time.monotonic()

@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from airflow_plugin.control.connection import MergeStoreError
+from airflow_plugin.control.unforeseen import PlatformUnread
 from config_schema import names
 from tests.airflow.conftest import config
 from tests.row_settings import settings_of_row
@@ -203,6 +204,35 @@ def test_the_api_servers_role_may_write_no_batches_and_no_other_tables(world):
     rows = {f"{name}_airflow_dsg": "INSERT UPDATE" for name in ("yellowlive", "yellowforensic")}
     history = {f"{table}_history": "INSERT" for table in rows}
     assert dict(world.merge_store(asked, world.web_role)) == rows | history
+
+
+@pytest.fixture(params=["date", "interval"])
+def unforeseen(world, request) -> Iterator[str]:
+    """A platform whose table has a column of a type that nobody foresees: no date is judged, no interval is read."""
+    change = "ALTER TABLE yellowforensic_airflow_dsg ALTER COLUMN updated_at DROP DEFAULT, ALTER COLUMN updated_at TYPE"
+    value = {"date": "updated_at::date", "interval": "interval '100000000 years'"}[request.param]
+    world.merge_store(f"{change} {request.param} USING {value}")
+    world.let_it_see()
+    yield "yellowforensic"
+    world.merge_store(f"{change} timestamptz USING now(), ALTER COLUMN updated_at SET DEFAULT statement_timestamp()")
+    world.put_back()
+
+
+def test_an_error_that_nobody_foresaw_is_the_trouble_of_its_platform_only(client, unforeseen, world):
+    for path in ("streams", "status"):
+        answer = client().get(f"/api/{path}")
+        assert (answer.status_code, answer.json()["unknown"]) == (200, [unforeseen])
+        assert answer.json()["total"] > 5
+    for path in ("platforms", "overview"):
+        reported = {one["platform"]: one["database"] for one in client().get(f"/api/{path}").json()["platforms"]}
+        assert reported["yellowlive"]["ok"] is True
+        assert reported[unforeseen]["code"] == PlatformUnread.code
+        assert "unforeseen " in reported[unforeseen]["what"]
+    assert client().get("/api/runs").json()["total"] > 5
+    assert client().get(f"/api/streams?platform={unforeseen}").status_code == 503
+    log = world.log()
+    assert "yellowforensic_airflow_dsg: unforeseen " in log
+    assert "airflow_plugin/web/" in log
 
 
 def test_a_platform_whose_settings_file_cannot_be_used_is_unknown_and_does_not_vanish(client, world):

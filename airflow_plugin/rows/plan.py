@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from airflow_plugin.jobs.merge_job import MergeJob, PodPlace, SecretVariable
 from airflow_plugin.operators.notifier import Notifier
@@ -98,6 +99,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
 
     `--key=value` is one word, so that no value can be taken for a flag.
     """
+    of_settings = _options_of_settings(settings)
     values = {
         "platform": config.original_platform_name,
         "store": config.store_name,
@@ -112,7 +114,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "postgres-schema": settings.merge_store_schema,
         "postgres-credential": config.postgres_credential_secret_name,
         "source-credential": config.source_credential_secret_name,
-        "source-hosts": source_hosts(settings),
+        "source-hosts": of_settings.source_hosts,
         "strategy": config.strategy,
         "time-slice-seconds": config.time_slice_seconds,
         "max-delete-fraction": config.max_delete_fraction,
@@ -120,9 +122,20 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "connect-wait": settings.connect_wait if config.connect_wait is None else config.connect_wait,
         "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,
-        **tls_options(settings),
+        **of_settings.tls,
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]
+
+
+class _OptionsOfSettings(NamedTuple):
+    source_hosts: str
+    tls: dict[str, str]
+
+
+@lru_cache(maxsize=64)
+def _options_of_settings(settings: PlatformSettings) -> _OptionsOfSettings:
+    """Return the options that are the same for all streams: a parse writes them for each."""
+    return _OptionsOfSettings(source_hosts(settings), tls_options(settings))
 
 
 def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:

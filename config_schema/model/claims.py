@@ -9,20 +9,44 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from config_schema import names
 from config_schema.model import DEFAULT_SCHEMA, Database, Dataset, Datastore, Ecosystem, Platform, Runner, SourceKind
 from config_schema.model.environments import in_each_environment
 
 Key = tuple[str, ...]
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A thing that belongs to the owner of the part that names it, with the words that people use for it."""
+    """A thing that belongs to the owner of the part that names it, with the words that people use for it.
+
+    `checked` says that whoever names it first had to be allowed to use it: then naming it is a right to use it.
+    """
 
     key: Key
     text: str
+    checked: bool = True
+
+
+@dataclass(frozen=True)
+class Use:
+    """A use of something to which others may have a claim.
+
+    `key` is equal for two uses that need no new permission: a secret's contains the server that gets it. `free` is a
+    claim with which the use is nobody's concern.
+    """
+
+    key: Key
+    of: Claim
+    free: Key | None = None
+
+    @property
+    def text(self) -> str:
+        """The thing in the words that people use for it."""
+        return self.of.text
 
 
 def claims(part: Datastore | Platform) -> Iterator[Claim]:
@@ -30,7 +54,7 @@ def claims(part: Datastore | Platform) -> Iterator[Claim]:
     yield from dict.fromkeys(claim for one in in_each_environment(part) for claim in _claims(one))
 
 
-def uses(part: Datastore | Platform) -> Iterator[Claim]:
+def uses(part: Datastore | Platform) -> Iterator[Use]:
     """Yield the things that the part uses, in any environment, to which others may have a claim."""
     yield from dict.fromkeys(use for one in in_each_environment(part) for use in _uses(one))
 
@@ -39,40 +63,68 @@ def _claims(part: Datastore | Platform) -> Iterator[Claim]:
     if isinstance(part, Datastore):
         yield from (_table(part, dataset) for dataset in part.datasets)
         yield _secret(part.source.credential)
-        yield _database("source", part.source)
+        yield _database("source", part.source, checked=False)
     else:
         yield Claim(("namespace", part.namespace), f"the namespace {part.namespace}")
         yield from (_database("store", one) for one in _databases(part))
-        yield from map(_secret, _secrets(part))
+        yield from (_secret(name) for name, _ in _sent(part))
+        yield _secret(part.model.credential, checked=False)
+        yield _secret(part.slack_credential, checked=part.runner is Runner.PROCESS)
+        if (server := _git_server(part)) is not None:
+            yield Claim(_token(part, server), "")
 
 
-def _uses(part: Datastore | Platform) -> Iterator[Claim]:
+def _uses(part: Datastore | Platform) -> Iterator[Use]:
     if isinstance(part, Datastore):
-        yield from (_table(part, dataset) for dataset in part.datasets)
-        yield _secret(part.source.credential)
-        yield _database("store", part.source)
-    else:
-        yield Claim(("namespace", part.namespace), f"the namespace {part.namespace}")
-        for one in _databases(part):
-            yield from (_database("store", one), _database("source", one))
-        if part.runner is Runner.PROCESS:  # in a namespace of its own a secret of the same name is another one
-            yield from map(_secret, _secrets(part))
+        yield from map(_whole, (_table(part, dataset) for dataset in part.datasets))
+        yield _sending(part.source.credential, part.source)
+        yield _whole(_database("store", part.source))
+        return
+    yield _whole(Claim(("namespace", part.namespace), f"the namespace {part.namespace}"))
+    for one in _databases(part):
+        yield from (_whole(_database("store", one)), _whole(_database("source", one)))
+    # In a namespace of its own a secret of the same name is another one for jobs. But sync, and other commands, read
+    # the secrets of all platforms from one environment.
+    yield from (_sending(name, place) for name, place in _sent(part))
+    if (server := _git_server(part)) is not None:
+        secret = _secret(part.model.credential)
+        yield Use((*secret.key, *server), secret, free=_token(part, server))
+    if part.runner is Runner.PROCESS:
+        yield from map(_whole, map(_secret, (part.model.credential, part.slack_credential)))
+
+
+def _whole(claim: Claim) -> Use:
+    return Use(claim.key, claim)
+
+
+def _sending(secret: str, place: Database) -> Use:
+    claim = _secret(secret)
+    return Use((*claim.key, *_server(place)), claim)
 
 
 def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
     """Return who may use what: the owners of the parts that name a thing, and the teams that they share it with.
 
     What belongs to a part without an owner belongs to the ecosystem's owner; without an owner of the ecosystem
-    nothing is claimed.
+    nothing is claimed. Where nobody had to be allowed to name a thing, only whom all of these parts allow may use it,
+    or else the ecosystem's owner: a team is not to give itself a right by naming a thing.
     """
-    found: dict[Key, tuple[str, ...]] = {}
+    checked: dict[Key, tuple[str, ...]] = {}
+    unchecked: dict[Key, tuple[str, ...]] = {}
     parts: list[Datastore | Platform] = [*ecosystem.datastores, *ecosystem.platforms]
     for part in parts:
         owner = part.owner or ecosystem.owner
-        for claim in claims(part) if owner is not None else ():
-            assert owner is not None
-            found[claim.key] = tuple(dict.fromkeys((*found.get(claim.key, ()), owner, *part.shared_with)))
-    return found
+        if owner is None:
+            continue
+        may = tuple(dict.fromkeys((owner, *part.shared_with)))
+        for claim in claims(part):
+            if claim.checked:
+                checked[claim.key] = tuple(dict.fromkeys((*checked.get(claim.key, ()), *may)))
+            else:
+                before = unchecked.get(claim.key, may)
+                unchecked[claim.key] = tuple(team for team in before if team in may)
+    top = (ecosystem.owner,) if ecosystem.owner is not None else ()
+    return {key: may or top for key, may in unchecked.items()} | checked
 
 
 def source_table(store: Datastore, dataset: Dataset) -> Key:
@@ -104,14 +156,14 @@ def _table(store: Datastore, dataset: Dataset) -> Claim:
     return Claim(source_table(store, dataset), f"the table {name} of {place.database} on {place.host}")
 
 
-def _secret(name: str) -> Claim:
+def _secret(name: str, *, checked: bool = True) -> Claim:
     # Two names that give the same variables are one secret for a job.
-    return Claim(("secret", names.secret_variable(name, "")), f"the secret {name}")
+    return Claim(("secret", names.secret_variable(name, "")), f"the secret {name}", checked)
 
 
-def _database(role: str, place: Database) -> Claim:
+def _database(role: str, place: Database, *, checked: bool = True) -> Claim:
     key = (role, *_server(place), place.database.casefold())
-    return Claim(key, f"the database {place.database} on {place.host}")
+    return Claim(key, f"the database {place.database} on {place.host}", checked)
 
 
 def _server(place: Database) -> tuple[str, str]:
@@ -122,7 +174,23 @@ def _databases(platform: Platform) -> list[Database]:
     return [one for one in (platform.merge_store, platform.consumer_db) if one is not None]
 
 
-def _secrets(platform: Platform) -> list[str]:
-    reader = [platform.consumer_reader] if platform.consumer_reader else []
-    logins = [one.credential for one in _databases(platform)]
-    return list(dict.fromkeys([*logins, *reader, platform.model.credential, platform.slack_credential]))
+def _sent(platform: Platform) -> list[tuple[str, Database]]:
+    """Return the secrets of a platform's databases, each with the server that gets it."""
+    readers = [(platform.consumer_reader, platform.merge_store)] if platform.consumer_reader else []
+    return [*((one.credential, one) for one in _databases(platform)), *readers]
+
+
+def _git_server(platform: Platform) -> tuple[str, str, str] | None:
+    """Return scheme, host and port of the server that gets the token of a platform's model; None if none gets it."""
+    try:
+        parts = urlsplit(platform.model.url)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:  # no address, which a rule refuses, and git too
+        return None
+    if parts.scheme not in DEFAULT_PORTS:
+        return None
+    return parts.scheme, (parts.hostname or "").rstrip("."), str(port)
+
+
+def _token(platform: Platform, server: tuple[str, str, str]) -> Key:
+    return ("token", names.secret_variable(platform.model.credential, ""), *server)

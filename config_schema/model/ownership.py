@@ -99,7 +99,7 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
         reached = {use.key for use in uses(old)} if old else set()
         by = {one.owner or before.owner for one in (part, old) if one is not None}
         for use in uses(part):
-            may = claims.get(use.key, ())
+            may = () if use.free in claims else claims.get(use.of.key, ())
             strangers = sorted(owner or "" for owner in by.difference(may))
             if may and strangers and use.key not in reached:
                 or_else = f", or write {' and '.join(strangers)} into shared_with of its part" if all(strangers) else ""

@@ -269,7 +269,8 @@ platforms:
     image: registry.example/ours:1
     runner: {runner}
     merge_store: {{host: {host}, database: {database}, credential: {credential}}}
-    model: {{url: "https://git.example/company/model.git"}}
+    slack_credential: {slack}
+    model: {{url: "{url}"}}
 """
 
 
@@ -277,18 +278,72 @@ platforms:
     ("changed", "whose"),
     [
         ({}, None),
-        ({"credential": "postgres"}, None),  # of a namespace of its own
+        # Jobs in a namespace of its own have other secrets, but sync takes those of all platforms from one place.
+        ({"credential": "postgres"}, "the secret postgres"),
+        ({"credential": "customer-db"}, "the secret customer-db"),
+        ({"host": "pg-data", "credential": "postgres"}, "the secret postgres"),
+        ({"url": "https://git.example/callcentre/model.git"}, None),  # the server that gets the token anyway
+        ({"url": "/srv/model"}, None),
+        ({"url": "https://GIT.example.:443/x"}, None),
+        ({"url": "https://own.example/company/model.git"}, "the secret git"),
+        ({"url": "http://git.example/company/model.git"}, "the secret git"),
+        ({"url": "https://git.example:444/company/model.git"}, "the secret git"),
+        ({"url": "https://git.example@own.example/company/model.git"}, "the secret git"),
         ({"namespace": "ns-live"}, "the namespace ns-live"),
         ({"host": "pg-data", "database": "merge"}, "the database merge"),
         ({"host": "pg-data", "database": "customer_db"}, "the database customer_db"),
-        ({"runner": "process", "credential": "customer-db"}, "the secret customer-db"),
+        ({"runner": "process", "slack": "customer-db"}, "the secret customer-db"),
     ],
 )
 def test_a_platform_of_one_s_own_reaches_nothing_of_others(folder, changed, whose):
+    platform_of_own(folder, **changed)
+    found = [
+        one for one in refused(folder, CALLCENTRE) if changed.get("runner") != "process" or "secret git" not in one
+    ]
+    assert [(whose or "") in one for one in found] == ([True] if whose else [])
+
+
+def platform_of_own(folder: Path, **changed: str) -> None:
+    """A new platform of the call centre's, in a namespace of its own where nothing else is said."""
     own = {"namespace": "ns-ours", "host": "own", "database": "own", "credential": "own", "runner": "kubernetes"}
-    (folder / "ecosystem" / "platform.yaml").write_text(PLATFORM_OF_OWN.format(**own | changed))
-    found = [one for one in refused(folder, CALLCENTRE) if "secret git" not in one and "secret slack" not in one]
-    assert [whose in one for one in found] == ([True] if whose else [])
+    more = {"slack": "own-slack", "url": "https://git.example/company/model.git"}
+    (folder / "ecosystem" / "platform.yaml").write_text(PLATFORM_OF_OWN.format(**own | more | changed))
+
+
+@pytest.mark.parametrize("secret", ["git", "slack"])
+def test_a_name_that_one_s_platform_has_in_its_own_namespace_is_no_right_to_what_has_it_elsewhere(folder, secret):
+    git(folder, "checkout", "-q", "main")
+    platform_of_own(folder, slack="slack")
+    assert refused(folder, CALLCENTRE) == []
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    declare(folder, credential=secret)
+    [problem] = refused(folder, CALLCENTRE)
+    assert f"the secret {secret}, which Shadow names, belongs to platform" in problem
+
+
+def test_a_table_of_one_s_own_in_the_database_of_others_is_no_right_to_write_into_it(folder):
+    git(folder, "checkout", "-q", "main")
+    declare(folder, host="pg-data", database="customer_db")
+    assert refused(folder, CALLCENTRE) == []
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    platform_of_own(folder, host="pg-data", database="customer_db")
+    [problem] = refused(folder, CALLCENTRE)
+    assert "the database customer_db on pg-data, which Ours names, belongs to platform" in problem
+
+
+def test_the_token_of_others_does_not_follow_a_platform_to_another_server(folder):
+    git(folder, "checkout", "-q", "main")
+    platform_of_own(folder)
+    commit(folder)
+    git(folder, "checkout", "-q", "-B", "change")
+    file = folder / "ecosystem" / "platform.yaml"
+    edit(file, "git.example", "git.example:443")
+    assert refused(folder, CALLCENTRE) == []
+    edit(file, "git.example:443", "own.example")
+    [problem] = refused(folder, CALLCENTRE)
+    assert "the secret git, which Ours names, belongs to platform" in problem
 
 
 CODE = """

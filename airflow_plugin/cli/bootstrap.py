@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from airflow_plugin.cli.options import InEnvironment, ModelOption, Platforms
-from config_schema.echo import echo, echo_text
+from config_schema.echo import echo, echo_document, echo_text
 
 if TYPE_CHECKING:
+    from airflow_plugin.bootstrap.logins.target import LoginStore
     from config_schema.model import Platform
 
 Out = Annotated[
@@ -77,10 +78,8 @@ def bootstrap(
 
     Exit codes: 0 done, or nothing to do; 1 an error.
     """
-    from airflow_plugin.cli.bootstrap_roles import bootstrap_roles
-
     if roles:
-        bootstrap_roles(model, out, platform or (), settings, printed=printed, diff=diff)
+        _roles(model, out, platform or (), settings, printed=printed, diff=diff)
         return
     if printed or settings is not None:
         raise typer.BadParameter("it goes with --roles only", param_hint="--print" if printed else "--settings")
@@ -142,3 +141,33 @@ def _tables(platforms: Iterable[Platform], diff: bool) -> None:
     with merge_stores(platforms, os.environ) as stores:
         for name, tables in (missing_tables(stores) if diff else create_tables(stores)).items():
             echo(f"{name}: {', '.join(tables) + ' ' + done if tables else 'all tables are there'}")
+
+
+def _roles(
+    model: Path, out: Path, platforms: Sequence[str], settings: Path | None, *, printed: bool, diff: bool
+) -> None:
+    """Make the logins of components, or print the SQL that makes them. Raises StreamFactoryError."""
+    from airflow_plugin.bootstrap.logins.files import FOLDER, LoginFiles
+    from airflow_plugin.bootstrap.logins.make import make_logins
+    from airflow_plugin.bootstrap.logins.script import script
+
+    for target in _targets(model, platforms, settings):
+        if printed:
+            echo_document(script(target, os.environ) + "\n")
+            continue
+        changed = False
+        for step in make_logins(target, os.environ, LoginFiles(out / FOLDER), dry_run=diff):
+            changed = True
+            echo(f"{target.original}: {'would be done: ' if diff else ''}{step}")
+        if not changed:
+            echo(f"{target.original}: all logins and rights are there")
+
+
+def _targets(model: Path, platforms: Sequence[str], settings: Path | None) -> list[LoginStore]:
+    from airflow_plugin.bootstrap.logins.target import of_platform, of_settings
+    from airflow_plugin.sync.source import chosen_platforms
+    from config_schema.load import load_model
+
+    if settings is not None:
+        return [of_settings(settings)]
+    return [of_platform(one) for one in chosen_platforms(load_model(model), platforms)]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
-from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.old_names import with_old_options
 from airflow_plugin.cli.options import OLD_BRANCH, Branch, ConnectWait, GitCredential, ModelFolder
 from config_schema.echo import echo, echo_document
 

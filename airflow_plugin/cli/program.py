@@ -15,11 +15,10 @@ from airflow_plugin.cli.doctor import doctor
 from airflow_plugin.cli.merge_job import PASSED_THROUGH, views
 from airflow_plugin.cli.migrate import migrate
 from airflow_plugin.cli.model import model
-from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.old_names import add_old_names, with_old_options
 from airflow_plugin.cli.options import OLD_BRANCH
 from airflow_plugin.cli.plan import plan
 from airflow_plugin.cli.platform import platform
-from airflow_plugin.cli.renamed import add_old_names
 from airflow_plugin.cli.runs import runs
 from airflow_plugin.cli.status import status
 from airflow_plugin.cli.streams import streams

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from airflow_plugin.cli import streams_change
-from airflow_plugin.cli.old_options import with_old_options
+from airflow_plugin.cli.old_names import with_old_options
 from airflow_plugin.cli.options import Json, PlatformName, PlatformNames
 from airflow_plugin.cli.streams_preview import preview
 from airflow_plugin.cli.streams_purge import purge

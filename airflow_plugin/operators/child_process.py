@@ -1,8 +1,12 @@
-"""A child process in a group of its own: its lines as they come, and an end that leaves nothing of it behind."""
+"""A job as a child process: what it gets of the worker's environment, its lines as they come, and its end.
+
+The process has a group of its own, so that the end leaves nothing of it behind.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -12,10 +16,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from airflow_plugin.jobs.merge_job import PodJob, environment_variables
+
 LINE_BYTES = 1 << 20  # a longer line is handed on in pieces, so that no output grows the worker's memory
 END_SECONDS = 3.0  # Airflow kills a task 5 seconds after it asked it to end
 POLL_SECONDS = 0.5
 EXIT_POLL_SECONDS = 0.02
+# All that a job gets of the worker's environment, beside the secrets that it names. PGSSLMODE and its like are not
+# among it: how a database is reached is said by the model and the settings, the same for every runner.
+INHERITED = re.compile(
+    r"PATH|HOME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|PYTHONPATH"
+    r"|SSL_CERT_FILE|SSL_CERT_DIR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|PGSSLROOTCERT"
+    r"|HTTPS_PROXY|https_proxy|NO_PROXY|no_proxy|SSH_AUTH_SOCK|GIT_SSH|GIT_SSH_COMMAND"  # the way to the model
+)
 
 
 class ChildProcess:
@@ -120,3 +133,16 @@ def _dying_with_parent() -> Callable[[], object] | None:
     prctl = ctypes.CDLL(None).prctl
     pr_set_pdeathsig = 1
     return lambda: prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def job_environment(job: PodJob, worker: Mapping[str, str]) -> dict[str, str]:
+    """Return the inherited variables and the job's secrets of the worker, which its logs mask from now on."""
+    from airflow.sdk.log import mask_secret  # who runs another program as a child does not need it
+
+    secrets = job.secrets
+    inherited = {name: value for name, value in worker.items() if INHERITED.fullmatch(name)}
+    given = {secret.name: worker[secret.name] for secret in secrets if secret.name in worker}
+    for secret in secrets:
+        if secret.key != "username" and secret.name in given:
+            mask_secret(given[secret.name])
+    return inherited | environment_variables(job) | given

@@ -21,8 +21,7 @@ from airflow_plugin.jobs.platform_job import (
     LastWords,
     PlatformJob,
 )
-from airflow_plugin.operators.child_process import ChildProcess
-from airflow_plugin.operators.job_environment import job_environment
+from airflow_plugin.operators.child_process import ChildProcess, job_environment
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.task_log import as_logged, level_of
 from airflow_plugin.operators.worker_end import WorkerEnd

@@ -1,18 +1,57 @@
-"""How far the log of a container was read, so that a stream that broke goes on behind the last line."""
+"""The log of a container: its lines, of which none can grow the worker's memory, and how far it was read.
+
+A stream that broke goes on behind the last line.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import blake2b
+from typing import Any
 
 from airflow.providers.cncf.kubernetes.utils.pod_manager import parse_log_line
+
+from airflow_plugin.operators.child_process import LINE_BYTES
 
 KEPT_LINES = 1000  # by which the lines of the next stream are known again: stdout and stderr may change places
 DIGEST_BYTES = 16  # of each, as lines may be long
 MARGIN_SECONDS = 300  # a line is older than its arrival
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a log without their ends, each cut after LINE_BYTES.
+
+    A container runtime cuts long lines, and the API server joins them again: no server limits a line.
+    """
+    line = bytearray()
+    for chunk in chunks:
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            line += end[: LINE_BYTES - len(line)]
+            yield bytes(line)
+            line.clear()
+        line += rest[: LINE_BYTES - len(line)]
+    if line:
+        yield bytes(line)
+
+
+class BoundedAnswer:
+    """An answer of the API server; the lines of its stream are not longer than those of `lines_of`."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        """Yield the answer line by line."""
+        for line in lines_of(self._answer.stream(*args, **kwargs)):
+            yield line + b"\n"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._answer, name)
 
 
 class LogPosition:

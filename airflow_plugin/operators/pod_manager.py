@@ -22,8 +22,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from airflow_plugin.operators.pod_failure import LAUNCH, add_reason, in_words
-from airflow_plugin.operators.pod_lines import BoundedAnswer
-from airflow_plugin.operators.pod_log import LogPosition
+from airflow_plugin.operators.pod_log import BoundedAnswer, LogPosition
 from airflow_plugin.operators.task_log import EscapingLog, as_logged, level_of
 
 log = logging.getLogger(__name__)

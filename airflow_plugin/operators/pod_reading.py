@@ -12,7 +12,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from airflow_plugin.operators.pod_failure import in_words
-from airflow_plugin.operators.pod_lines import lines_of
+from airflow_plugin.operators.pod_log import lines_of
 from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema.printable import printable
 from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultReader

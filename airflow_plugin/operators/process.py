@@ -75,7 +75,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
 
     def _run(self, arguments: list[str], folder: Path) -> tuple[MergeResult | None, str]:
         """Return the result by the job's lines or its termination message, and how the job ended."""
-        from airflow_plugin.operators.job_environment import job_environment  # a parse loads as few modules as it can
+        from airflow_plugin.operators.child_process import job_environment  # a parse loads as few modules as it can
         from config_schema.result import TOKEN_VARIABLE, ResultReader
 
         reader = ResultReader(token := secrets.token_hex(16))

@@ -16,7 +16,7 @@ from airflow_plugin.jobs.merge_job import (
     RESCHEDULE_TASK,
     WAIT_TASK,
 )
-from airflow_plugin.preview.built import RUN_ID, Built, ShownTask
+from airflow_plugin.preview.built import RUN_ID, Built, ShownTask, built_by_airflow
 from airflow_plugin.preview.candidates import Candidate
 from airflow_plugin.rows.evaluation import plan_of
 from airflow_plugin.rows.last_good import Row
@@ -66,8 +66,6 @@ def shown_dag(candidate: Candidate, now: datetime, *, with_airflow: bool = True)
 
 def _built(plan: DagPlan) -> Built:
     try:
-        from airflow_plugin.preview.airflow_dag import built_by_airflow
-
         return built_by_airflow(plan)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

@@ -1,4 +1,4 @@
-"""The pod that a static file's merge task asks for, as far as its syntax tree tells."""
+"""The pod that a static file's merge task asks for, as far as its syntax tree tells; its objects as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_plugin.static_dags.ast_values import Made, Unread
-from airflow_plugin.static_dags.manifest import CannotRead, manifest
+from airflow_plugin.static_dags.ast_values import Imported, Made, Unread
 from config_schema.images import usual_pull_policy
 
 PLAIN = {  # of the pod, by the operator's argument
@@ -196,3 +195,42 @@ def _read_ending(task: Made, values: dict[str, Any], unread: dict[str, Unread]) 
         unread["keep_failed"] = error.unread
         return
     values["keep_failed"] = parts != "delete_pod" if parts is not None else old is False
+
+
+class CannotRead(Exception):
+    """A part of a value cannot be read."""
+
+    def __init__(self, unread: Unread) -> None:
+        super().__init__(unread)
+        self.unread = unread
+
+
+def manifest(value: Any, line: int) -> Any:
+    """Return a value as JSON has it, without unset keys. Raises CannotRead; `line` is where the value is."""
+    if isinstance(value, Unread):
+        raise CannotRead(value)
+    if isinstance(value, Made):
+        return _object(value)
+    if isinstance(value, dict):
+        return {key: manifest(one, line) for key, one in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [manifest(one, line) for one in value]
+    if isinstance(value, Imported):  # a member of an Enum, such as OnFinishAction.DELETE_POD
+        return value.name.rpartition(".")[2].lower()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise CannotRead(Unread(line, "a function is no value"))
+
+
+def _object(made: Made) -> Any:
+    if not made.kind.startswith("V1") or made.args:
+        raise CannotRead(Unread(made.line, f"{made.kind}(...) is known only where the file runs"))
+    given = {_camel(key): manifest(one, made.line) for key, one in made.kwargs.items() if one is not None}
+    if made.kind == "V1EnvVar" and "valueFrom" not in given:
+        given.setdefault("value", "")
+    return given
+
+
+def _camel(name: str) -> str:
+    first, *others = name.rstrip("_").split("_")
+    return first + "".join(part.capitalize() for part in others)

@@ -9,11 +9,10 @@ from functools import cache
 
 from airflow_plugin.sync.apply import compiled_by_platform
 from airflow_plugin.sync.effects_found import Effects, read_effects
-from airflow_plugin.sync.environments import refuse_other_environment
 from airflow_plugin.sync.graph import Streams, stream_graph
 from airflow_plugin.sync.plan import Plan, commits_before, read_plan
 from airflow_plugin.sync.source import CommittedModel
-from airflow_plugin.sync.stores import ConnectedStore, merge_stores
+from airflow_plugin.sync.stores import ConnectedStore, merge_stores, refuse_other_environment
 from config_schema.errors import StreamFactoryError
 from config_schema.load import Model
 from config_schema.model import Platform

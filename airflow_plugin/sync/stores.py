@@ -1,4 +1,4 @@
-"""The merge stores of the platforms: the origin of their DSN, and one connection for all platforms in one store."""
+"""The merge stores of the platforms: the origin of their DSN, one connection for all in one store, its environment."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn
 
 from airflow_plugin.control.connection import connect, identity
+from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.migrations import refuse_tables_of_others
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
-from config_schema.errors import UnknownName, VariableMissing
+from config_schema.errors import StreamFactoryError, UnknownName, VariableMissing
 from config_schema.model import Database, Platform
 from config_schema.tls import Tls
 
@@ -92,3 +93,30 @@ def _least_tls(environment: Mapping[str, str]) -> Tls | None:
         return Tls(given) if given else None
     except ValueError:
         raise UnknownName(LEAST_TLS_VARIABLE, "mode of TLS", str(given), [mode.value for mode in Tls]) from None
+
+
+class EnvironmentDiffers(StreamFactoryError):
+    """A platform's merge store was synced for another environment of the model than the one that is chosen.
+
+    Choose the environment of the merge store, or name the right merge store. If it has really become one of another
+    environment, delete the row of kind 'platform' in its table <platform>_job_model first: sync writes it again.
+    """
+
+    code = "DF3008"
+
+    def __init__(self, platform: str, recorded: str, chosen: str) -> None:
+        self.platform, self.recorded, self.chosen = platform, recorded, chosen
+        what = f"its merge store is that of the environment {recorded}, and {chosen} is chosen"
+        todo = f"Give --environment {recorded}, or check where DAGFACTORY_<PLATFORM>_DSN leads"
+        super().__init__(platform, what, todo)
+
+
+def refuse_other_environment(environment: str | None, stores: Iterable[ConnectedStore]) -> None:
+    """Raise EnvironmentDiffers if a merge store was synced for another environment than this one."""
+    if environment is None:
+        return
+    for store in stores:
+        for platform in store.platforms:
+            recorded = JobModelTable(store.session(platform)).environment()
+            if recorded is not None and recorded != environment:
+                raise EnvironmentDiffers(platform.name, recorded, environment)

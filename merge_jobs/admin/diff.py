@@ -28,9 +28,8 @@ from merge_jobs.sources.postgres.position import position_from_dict, wait_until_
 from merge_jobs.sources.postgres.source import PostgresSource
 from merge_jobs.stores.postgres import batches, erased_keys, migrations
 from merge_jobs.stores.postgres.apply import Delta, measured_delta, open_rows, set_work_memory
-from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.locks import check_source
-from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.merge_store import DryRunStore, MergeStore
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     DescribedTable,

@@ -27,7 +27,6 @@ from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import StoreMismatch, StreamBusy
 from merge_jobs.stores.postgres import migrations, operator_audit
-from merge_jobs.stores.postgres.dry_run import DryRunStore
 from merge_jobs.stores.postgres.erased_keys import (
     SALT_LOST,
     ErasedKeysUnreadable,
@@ -37,7 +36,7 @@ from merge_jobs.stores.postgres.erased_keys import (
     key_form,
     of,
 )
-from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.merge_store import DryRunStore, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, described
 from merge_jobs.stream import Stream
 

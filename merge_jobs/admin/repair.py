@@ -25,9 +25,9 @@ from merge_jobs.stores.postgres import (
     migrations,
     row_maps,
 )
-from merge_jobs.stores.postgres.component_rights import component_rights
 from merge_jobs.stores.postgres.leftovers import LeftoverStep
 from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.migrations import component_rights
 from merge_jobs.stores.postgres.tables import (
     DatasetTables,
     DescribedTable,

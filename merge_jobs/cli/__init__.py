@@ -22,7 +22,7 @@ def main() -> None:
             merge(**options)
 
     if called_as := os.environ.pop(CALLED_AS_VARIABLE, None):
-        from merge_jobs.cli.called_as import run_as
+        from merge_jobs.cli.app import run_as
 
         run_as(called_as, sys.argv[1:])
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Never
 
 import typer
+from typer.main import get_command
 
 from config_schema.echo import echo
 from config_schema.product import version
@@ -57,3 +59,22 @@ def _describe(context: typer.Context, version: Version = False) -> None:
     """
     if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
         unblock_signals()
+
+
+def run_as(name: str, arguments: Sequence[str]) -> Never:
+    """Run the command that the first arguments name, as if its name were `name`, and end the process."""
+    command, rest = _found(arguments)
+    own = " ".join(["merge-job", *arguments[: len(arguments) - len(rest)]])
+    command.help = (command.help or "").replace(f"Example: {own}", f"Example: {name}")
+    unblock_signals()
+    command.main(args=rest, prog_name=name)
+    raise AssertionError(name)  # main ends the process
+
+
+def _found(arguments: Sequence[str]) -> tuple[Any, list[str]]:
+    """Return the command, and the arguments after its name."""
+    command: Any = get_command(app)
+    rest = list(arguments)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    return command, rest

@@ -28,8 +28,7 @@ from merge_jobs.stores.postgres import (
     run_results,
 )
 from merge_jobs.stores.postgres.batches import Batch, BatchFailure
-from merge_jobs.stores.postgres.dry_run import DryRunStore
-from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, MergeStore
+from merge_jobs.stores.postgres.merge_store import LOCK_SECONDS, DryRunStore, MergeStore
 from merge_jobs.stores.postgres.progress import reporting
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.selection import AUDIT_SECONDS, StrategyOption

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_plugin.operators.child_process import LINE_BYTES
-from airflow_plugin.operators.pod_lines import lines_of
+from airflow_plugin.operators.pod_log import lines_of
 from config_schema.result import CODE_PREFIX, RESULT_PREFIX
 from tests.kubernetes.test_platform_jobs import run as run_job
 from tests.kubernetes.test_platform_jobs import settings_of, task_of

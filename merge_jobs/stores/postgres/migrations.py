@@ -1,4 +1,4 @@
-"""Brings the batch tables of a platform to the version that this job wants, with config_schema.sql.upgrade."""
+"""Brings a platform's batch tables to the version that this job wants, and gives components their rights on them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from psycopg2.extensions import connection as Connection
+
 from config_schema.sql import upgrade
+from config_schema.sql.component_logins import ComponentRights
 from config_schema.sql.upgrade import ControlDatabase
 from config_schema.sql.versions import Part, TablesVersion
 from merge_jobs.database.session import Session
 from merge_jobs.process import shutdown
-from merge_jobs.stores.postgres.component_rights import component_rights_in
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 log = logging.getLogger(__name__)
@@ -59,13 +61,29 @@ def _database(
     commit: Callable[[], None],
     rollback: Callable[[], None],
 ) -> ControlDatabase:
-    def run(query: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with session.cursor() as cursor:
-            cursor.execute(query, values or None)
-            return cursor.fetchall() if cursor.description else []
-
     def pause(seconds: float) -> None:
         shutdown.pause(seconds)
         shutdown.check()
 
-    return ControlDatabase(where, platform, schema, run, commit, rollback, pause)
+    return ControlDatabase(where, platform, schema, _runner(session), commit, rollback, pause)
+
+
+def component_rights(store: MergeStore) -> ComponentRights:
+    """Return the rights on the platform's tables, to read and change in the store's transaction."""
+    return component_rights_in(store.session, store.stream.platform_name, store.place.schema)
+
+
+def component_rights_in(session: Connection, platform: str, schema: str) -> ComponentRights:
+    """Return the rights on a platform's tables, to read and change in the session's transaction."""
+    return ComponentRights(_runner(session), platform, schema)
+
+
+def _runner(session: Connection) -> Callable[[str, Mapping[str, Any]], list[tuple[Any, ...]]]:
+    """Return what runs a statement with values in the session, and returns its rows."""
+
+    def run(statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with session.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return run

@@ -1,18 +1,50 @@
-"""Old names of commands. They do what they did, and print the new name to standard error."""
+"""Old names of options and commands, until a later release removes them.
+
+They are hidden from --help, do what they did, and print the new name on standard error.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
+from typer.core import TyperCommand
 
 from airflow_plugin.cli import db, doctor, last_good, merge_job, migrate_cutover, runs, streams_change
 from airflow_plugin.cli import streams_preview as preview
 from airflow_plugin.cli.merge_job import PASSED_THROUGH
 from config_schema.echo import echo
+from config_schema.errors import SHARED_LOG_VARIABLE
+
+
+class WithOldOptions(TyperCommand):
+    """A command of whose options some had another name."""
+
+    old_options: ClassVar[Mapping[str, str]] = {}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line with the new names in the place of the old ones."""
+        return super().parse_args(ctx, list(self._renamed(args)))
+
+    def _renamed(self, args: list[str]) -> Iterator[str]:
+        for number, one in enumerate(args):
+            name, sign, value = one.partition("=")
+            if "--" in args[:number] or name not in self.old_options:
+                yield one
+                continue
+            new = self.old_options[name]
+            if not os.environ.get(SHARED_LOG_VARIABLE):  # nobody who reads such a log has written the command
+                echo(f"{name} is now {new}: the old name goes with a later release", err=True)
+            yield f"{new}{sign}{value}"
+
+
+def with_old_options(old: Mapping[str, str]) -> type[TyperCommand]:
+    """Return the class of a command that takes these options by their old names too."""
+    return type(WithOldOptions.__name__, (WithOldOptions,), {"old_options": dict(old)})
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 import config_schema
+from airflow_plugin.cli.old_names import RENAMED
 from airflow_plugin.cli.program import app
-from airflow_plugin.cli.renamed import RENAMED
 from airflow_plugin.preview.candidates import candidates_of_model
 from config_schema.errors import SHARED_LOG_VARIABLE
 from config_schema.load import load_model

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_plugin.operators.child_process import LINE_BYTES
-from airflow_plugin.operators.pod_log import lines_of
 from config_schema.result import CODE_PREFIX, RESULT_PREFIX
 from tests.kubernetes.test_platform_jobs import run as run_job
 from tests.kubernetes.test_platform_jobs import settings_of, task_of
@@ -130,6 +129,8 @@ def test_what_a_server_says_of_a_pod_is_one_line():
 
 
 def test_a_line_without_an_end_does_not_grow_the_workers_memory():
+    from airflow_plugin.operators.pod_log import lines_of
+
     chunk = b"x" * (1 << 16)
     tracemalloc.start()
     try:
@@ -150,4 +151,6 @@ def test_a_line_without_an_end_does_not_grow_the_workers_memory():
     ],
 )
 def test_lines_are_those_of_the_log(chunks, lines):
+    from airflow_plugin.operators.pod_log import lines_of
+
     assert list(lines_of(chunks)) == lines

@@ -43,11 +43,6 @@ class Use:
     of: Claim
     free: Key | None = None
 
-    @property
-    def text(self) -> str:
-        """The thing in the words that people use for it."""
-        return self.of.text
-
 
 def claims(part: Datastore | Platform) -> Iterator[Claim]:
     """Yield the things that belong to the part's owner, in any environment."""

@@ -98,12 +98,13 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
         old = was.get(part.name)
         reached = {use.key for use in uses(old)} if old else set()
         by = {one.owner or before.owner for one in (part, old) if one is not None}
-        for use in uses(part):
-            may = () if use.free in claims else claims.get(use.of.key, ())
+        new = (use.of for use in uses(part) if use.key not in reached and use.free not in claims)
+        for thing in dict.fromkeys(new):  # once, to however many servers a secret goes
+            may = claims.get(thing.key, ())
             strangers = sorted(owner or "" for owner in by.difference(may))
-            if may and strangers and use.key not in reached:
+            if may and strangers:
                 or_else = f", or write {' and '.join(strangers)} into shared_with of its part" if all(strangers) else ""
-                yield PartChange(f"{of}[{index}]", f"{use.text}, which {part.name} names,", may, or_else)
+                yield PartChange(f"{of}[{index}]", f"{thing.text}, which {part.name} names,", may, or_else)
 
 
 def _sight_changes(before: Ecosystem, after: Ecosystem) -> Iterator[PartChange]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_plugin.control.stream_table import (
@@ -175,13 +175,20 @@ def dag_id_problems(table: PlatformStreams, wanted: Sequence[RowChange], owner: 
 
 def refuse_frequent_changes(table: PlatformStreams, stream_keys: list[str]) -> None:
     """Raise TooManyChanges for a stream whose history grows too fast. Retiring and pausing are always allowed."""
+    for _, error in frequent_changes(table, stream_keys):
+        raise error
+
+
+def frequent_changes(table: PlatformStreams, stream_keys: list[str]) -> Iterator[tuple[str, TooManyChanges]]:
+    """Yield each of the streams whose history grows too fast, with the error that says so."""
     for key, changes, size in table.recent_changes(stream_keys) if stream_keys else ():
+        where = row_place(table.settings.platform_name, key)
         if changes >= MOST_CHANGES:
             what = f"it was changed by hand {changes} times in the last ten minutes, and {MOST_CHANGES} are allowed"
-            raise TooManyChanges(row_place(table.settings.platform_name, key), what, "Wait some minutes")
-        if size >= MOST_BYTES:
+            yield key, TooManyChanges(where, what, "Wait some minutes")
+        elif size >= MOST_BYTES:
             what = f"its changes by hand of the last day take {size >> 20} MB, and {MOST_BYTES >> 20} are allowed"
-            raise TooManyChanges(row_place(table.settings.platform_name, key), what, "Wait until tomorrow")
+            yield key, TooManyChanges(where, what, "Wait until tomorrow")
 
 
 def same_dag_problems(platform: str, statuses: Mapping[str, str]) -> list[Problem]:

@@ -19,6 +19,7 @@ from airflow_plugin.web import (
     routes_seen,
     routes_source,
     routes_stream,
+    routes_together,
 )
 from airflow_plugin.web.auth_middleware import Gate
 from airflow_plugin.web.error_responses import ProblemJSON, SafeJSON, handle_errors
@@ -33,6 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     routes_source.router,
     routes_change.router,
     routes_actions.router,
+    routes_together.router,
     routes_check.router,
     routes_runs.router,
     routes_seen.router,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from airflow.utils.session import create_session
@@ -26,6 +27,7 @@ from airflow_plugin.web.stream_status import (
 from airflow_plugin.web.throughput import rows_changed_of
 
 FIRST = 20  # of a kind in the overview
+WILDCARDS = frozenset("*?")
 WORRYING: tuple[State, ...] = ("late", "set_aside", "failing", "never_succeeded", "unknown")
 
 router = APIRouter()
@@ -82,6 +84,7 @@ def streams(
 ) -> dict[str, Any]:
     """Return the streams that the user may see. `q` is any part of the stream's or the store's name.
 
+    With `*` or `?` in it, it is a pattern that the stream_key is like, as `--match` of the commands, in any case.
     `dag_id` is that of one stream's DAG. The status `current` is that of all streams that are not retired.
     `unknown` are the platforms whose streams cannot be read.
     """
@@ -142,6 +145,8 @@ def _has_status(one: Card, status: str) -> bool:
 
 
 def _like(one: Card, text: str) -> bool:
+    if WILDCARDS & set(text):
+        return fnmatchcase(one.stream.stream_key.casefold(), text)
     return text in one.stream.stream_key.casefold() or text in one.stream.store.casefold()
 
 

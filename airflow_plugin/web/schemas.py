@@ -527,6 +527,29 @@ class ActionAnswer(BaseModel):
     dag_id: str | None = None
 
 
+class StreamsTogether(BaseModel):
+    """Streams of a platform that an action is asked for, and why: the history of each of them says it."""
+
+    stream_keys: list[StreamKey] = Field(min_length=1, max_length=500)
+    reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(_line)] = None
+
+
+class TogetherResult(BaseModel):
+    """What came of an action for one stream: `is_done` as asked for, else why not and what to do."""
+
+    stream_key: str
+    is_done: bool
+    what: str
+    todo: str | None
+
+
+class TogetherAnswer(BaseModel):
+    """A result for each stream, in the order of the request; `parse` where rows were changed."""
+
+    results: list[TogetherResult]
+    parse: ParseShape | None
+
+
 class RequestState(BaseModel):
     """The run that does what was asked for; `error` is why it failed."""
 

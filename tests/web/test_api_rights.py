@@ -43,6 +43,8 @@ def action(name: str, right: str = EDIT) -> Route:
 
 
 SEEN = {"streams": {"Store1": None}, "ask": True}
+TOGETHER = {"stream_keys": ["Store2", "Failing"]}
+TOGETHER_PATHS = [f"/api/platforms/yellowlive/actions/{name}" for name in ("pause", "resume", "retire")]
 ROUTES = [
     Route("GET", "/api/me", "/api/me", ANY),
     Route("GET", "/api/platforms", "/api/platforms", ANY),
@@ -69,6 +71,7 @@ ROUTES = [
     Route("POST", "/api/streams/{platform}/{key}/rollback", f"{STREAM}/rollback", EDIT, {"to": 1, "version": 1}),
     *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "approve_delete", "allow_deletes", "trust")),
     action("check_source"),
+    *(Route("POST", "/api/platforms/{platform}/actions/{action}", path, EDIT, TOGETHER) for path in TOGETHER_PATHS),
 ]
 CHANGING = [route for route in ROUTES if route.method != "GET"]
 OF_A_RIGHT = [route for route in ROUTES if route.right != ANY]

@@ -117,7 +117,7 @@ export function Question({ card, action, onDone, onClose }) {
   );
 }
 
-function Reason({ value, onChange }) {
+export function Reason({ value, onChange }) {
   return h(
     Chakra.Field.Root,
     { mt: 3 },

@@ -1,5 +1,5 @@
 // Streams: search and filter them, as a table or as cards.
-import { Chakra, h, paths, useQuery, withQuery } from "../host.js";
+import { Chakra, h, paths, React, useQuery, withQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Choice, Filters, Search } from "../parts/filters.js";
 import { Answer, Nothing, Notice, PageLink, Waiting } from "../parts/notice.js";
@@ -9,6 +9,7 @@ import { State, STATES, TROUBLES } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
 import { duration, fromNow, moment, named, nextTime, NOTHING, number, percent, plural, short } from "../words.js";
 import { NewStream, worry } from "./overview.js";
+import { Together, TogetherDone } from "./streams_together.js";
 
 const REFRESH_SECONDS = 15;
 // Retired streams are shown to those who ask for them, and there may be many.
@@ -24,7 +25,13 @@ function asked(status, state) {
 export function StreamList() {
   const [query, change] = useQuery();
   const { platform, q, status, state, sort, offset = 0, view } = query;
-  const answer = useAnswer(withQuery(at("streams"), { platform, q, status: asked(status, state), state, sort, limit: PAGE, offset }), REFRESH_SECONDS);
+  const shown = { platform, q, status: asked(status, state), state, sort };
+  const answer = useAnswer(withQuery(at("streams"), { ...shown, limit: PAGE, offset }), REFRESH_SECONDS);
+  const [done, setDone] = React.useState(null);
+  const after = (result) => {
+    setDone(result);
+    answer.reload();
+  };
   const platforms = useAnswer(at("platforms"));
   const me = useAnswer(at("me"));
   const choices = (platforms.data?.platforms ?? []).map((one) => [one.platform, one.name ?? one.platform]);
@@ -40,8 +47,9 @@ export function StreamList() {
       h(Choice, { label: "Status", value: status || CURRENT, any: false, options: STATUSES, onChange: (value) => change({ status: value === CURRENT ? "" : value }) }),
       h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
     ),
+    done ? h(TogetherDone, { done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams, unknown }) =>
-      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change })),
+      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, together: h(Together, { shown, streams, onDone: after }) })),
     ),
   );
 }
@@ -53,7 +61,7 @@ function Unread({ unknown }) {
   return h(Notice, { status: "warning", title }, unknown.length === 1 ? "Its merge store cannot be read." : "Their merge stores cannot be read.");
 }
 
-function Found({ total, streams, unknown, view, sort, offset, change }) {
+function Found({ total, streams, unknown, view, sort, offset, change, together }) {
   if (!streams.length) {
     const title = unknown.length ? "No stream matches, of the platforms that can be read" : "No stream matches";
     return h(Nothing, { title }, "Change the filters, or create a stream.");
@@ -72,7 +80,12 @@ function Found({ total, streams, unknown, view, sort, offset, change }) {
   return h(
     "div",
     null,
-    h(Chakra.Text, { color: "fg.muted", fontSize: "xs", mb: 1, role: "status" }, plural(total, "stream")),
+    h(
+      Chakra.Flex,
+      { align: "center", justify: "space-between", gap: 3, mb: 1, minH: "7" },
+      h(Chakra.Text, { color: "fg.muted", fontSize: "xs", role: "status" }, plural(total, "stream")),
+      together,
+    ),
     list,
     h(Pages, { total, offset, count: streams.length, onOffset: (to) => change({ offset: to || "" }) }),
   );

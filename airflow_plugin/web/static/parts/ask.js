@@ -5,8 +5,9 @@ import { ErrorNotice } from "./notice.js";
 
 /**
  * A dialog that asks; `onYes` does it and may fail, then the dialog says why and stays. `children` say what will happen.
+ * Without `yes` there is nothing to do, and the dialog only says so.
  */
-export function Ask({ title, yes, danger = false, onYes, onClose, children, wide = false }) {
+export function Ask({ title, yes, danger = false, onYes, onClose, children, wide = false, ready = true }) {
   const [state, setState] = React.useState({ busy: false, error: undefined });
   const no = React.useRef(null);
   const act = async () => {
@@ -48,12 +49,14 @@ export function Ask({ title, yes, danger = false, onYes, onClose, children, wide
           h(
             Chakra.Dialog.Footer,
             null,
-            h(Chakra.Button, { size: "sm", variant: "outline", ref: no, disabled: state.busy, onClick: onClose }, "Cancel"),
-            h(
-              Chakra.Button,
-              { size: "sm", colorPalette: danger ? "danger" : "brand", loading: state.busy, onClick: act },
-              yes,
-            ),
+            h(Chakra.Button, { size: "sm", variant: "outline", ref: no, disabled: state.busy, onClick: onClose }, yes ? "Cancel" : "Close"),
+            yes
+              ? h(
+                  Chakra.Button,
+                  { size: "sm", colorPalette: danger ? "danger" : "brand", loading: state.busy, disabled: !ready, onClick: act },
+                  yes,
+                )
+              : null,
           ),
         ),
       ),

@@ -1,0 +1,89 @@
+"""What a list shows is paused, resumed and retired together, after a question that names the streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from config_schema import names
+from tests.web.browser.conftest import LIVE, Site
+
+TABLE, HISTORY = names.stream_table(LIVE), names.stream_history_table(LIVE)
+COUNT = 60  # more than a page of the list
+LIST = f"/plugin/streams/list?platform={LIVE}&q=Bulk*"
+
+
+@pytest.fixture
+def bulk(site: Site) -> Iterator[None]:
+    """Streams that are paused, so that nothing of them runs; the last of them has a config that is none."""
+    site.execute(
+        "datasurface_merge",
+        f"INSERT INTO {TABLE} (stream_key, config_json, status)"
+        " SELECT 'Bulk' || n, jsonb_set(jsonb_set(config_json::jsonb, '{stream_key}', to_jsonb('Bulk' || n)),"
+        f" '{{store_name}}', to_jsonb('Bulk' || n))::text, 'paused' FROM {TABLE}, generate_series(1, %s) n"
+        " WHERE stream_key = 'Store1'",
+        COUNT,
+    )
+    site.execute("datasurface_merge", f"UPDATE {TABLE} SET config_json = '{{}}' WHERE stream_key = 'Bulk{COUNT}'")
+    yield
+    site.execute("datasurface_merge", f"DELETE FROM {TABLE} WHERE stream_key LIKE 'Bulk%'")
+    site.execute("datasurface_merge", f"DELETE FROM {HISTORY} WHERE stream_key LIKE 'Bulk%'")
+
+
+def ask(page: Page, action: str) -> None:
+    page.get_by_role("button", name="Change all").click()
+    page.get_by_role("menuitem", name=f"{action} all in this list").click()
+
+
+@pytest.mark.usefixtures("bulk")
+def test_all_streams_of_a_list_are_changed_together_with_a_reason_and_a_result_for_each(looking, site):
+    seen = looking()
+    page = seen.page
+    seen.go(LIST)
+    expect(page.get_by_text(f"{COUNT} streams", exact=True)).to_be_visible()
+    ask(page, "Pause")
+    dialog = page.get_by_role("alertdialog")
+    expect(dialog.get_by_text("There is no stream to pause")).to_be_visible()
+    dialog.get_by_role("button", name="Close", exact=True).click()
+
+    ask(page, "Resume")
+    expect(dialog.get_by_text(f"Resume {COUNT} streams?")).to_be_visible()
+    expect(dialog.get_by_role("listitem")).to_have_count(COUNT)
+    expect(dialog.get_by_text(f"Bulk7 on {LIVE}", exact=True)).to_be_attached()
+    seen.picture("together-question")
+    assert seen.barriers("[role=alertdialog]") == []
+    dialog.get_by_label("Reason").fill("the source is back")
+    dialog.get_by_role("button", name=f"Resume {COUNT}").click()
+    expect(dialog).to_be_hidden()
+    done = page.get_by_role("status").filter(has_text=f"{COUNT - 1} of {COUNT} streams are resumed, 1 not")
+    expect(done.get_by_text(f"Bulk{COUNT} on {LIVE}: ").first).to_contain_text("the key is missing")
+    done.get_by_text("Each stream").click()
+    expect(done.get_by_text(f"Bulk7 on {LIVE}: active now")).to_be_visible()
+    seen.picture("together-done")
+    assert seen.barriers() == []
+    expect(page.get_by_role("row").filter(has_text="never run")).to_have_count(50)
+
+    page.get_by_label("Search streams").fill("Bulk?")
+    expect(page.get_by_text("9 streams", exact=True)).to_be_visible()
+    ask(page, "Retire")
+    dialog.get_by_role("button", name="Retire 9").click()
+    expect(page.get_by_text("9 streams are retired")).to_be_visible()
+    expect(page.get_by_text("No stream matches")).to_be_visible()
+    seen.go(f"/plugin/streams/stream/{LIVE}/Bulk7?tab=history")
+    expect(page.get_by_text("the source is back")).to_be_visible()
+    assert seen.errors == []
+
+
+@pytest.mark.usefixtures("bulk")
+def test_a_request_that_fails_is_the_result_of_its_streams(looking):
+    seen = looking()
+    seen.go(LIST)
+    body = {"code": "DF2001", "status": 503, "detail": "the merge store is down", "todo": "Look at it"}
+    seen.page.route("**/actions/retire", lambda route: route.fulfill(status=503, body=json.dumps(body)))
+    ask(seen.page, "Retire")
+    seen.page.get_by_role("alertdialog").get_by_role("button", name=f"Retire {COUNT}").click()
+    done = seen.page.get_by_role("status").filter(has_text=f"0 of {COUNT} streams are retired, {COUNT} not")
+    expect(done.get_by_text(f"Bulk1 on {LIVE}: the merge store is down. Look at it").first).to_be_visible()

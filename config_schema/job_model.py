@@ -341,7 +341,7 @@ def _checked(data: dict[str, Any], mappings: Any, row: str, table: str) -> Model
     problems = schema_problems(data, "ecosystem", place) + schema_problems(mappings, "mapping", place)
     if not problems:
         model = Model(structured(data, Ecosystem), tuple(mapping_of(one) for one in mappings))
-        problems = check_model(model.ecosystem, model.mappings, place, table)
+        problems = check_model(model.ecosystem, model.mappings, place, table, is_part=True)
         if not problems:
             return model
     raise JobModelBroken(table, row, f"{problems[0].path}: {problems[0].what}")

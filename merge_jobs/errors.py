@@ -13,6 +13,7 @@ StreamFactoryError
  ├── SourceUnsettled      the source's tables change while they are looked at (retryable)
  ├── SourceBehind         the source has an older state than the last batch read (retryable for a standby that lags)
  ├── KeysRejected         the source has duplicate or NULL keys
+ │    └── ValidTimesRejected  versions have no usable time in the column that says from when they are valid
  ├── TooManyDeletes       the source has lost more of its rows than is believable
  ├── QualityFailed        rows that the batch brings break a quality check of severity fail
  ├── StoreMismatch        what stands in the merge store or in a consumers' database is in the way
@@ -238,7 +239,7 @@ class RejectedKeys:
     """Why keys of a dataset were rejected, how many there are, and a limited sample of them."""
 
     dataset: str
-    reason: str  # `duplicate` or `null`
+    reason: str  # `duplicate` or `null`; of valid times `missing`, `infinite`, `future` or `backwards`
     number: int
     sample: tuple[tuple[dict[str, Any], int], ...]  # a key, and how many rows have it
 
@@ -255,6 +256,28 @@ class KeysRejected(StreamFactoryError):
     def __init__(self, where: str, what: str, todo: str, rejected: RejectedKeys) -> None:
         super().__init__(where, what, todo)
         self.rejected = rejected
+
+
+class ValidTimesRejected(KeysRejected):
+    """Rows of the source have no usable time in the column from which versions are valid (`valid_from` in the model).
+
+    It is NULL, infinite, more than a minute in the future, or earlier than the key's last version has it. Correct the
+    values in the source, or take `valid_from` out of the model; nothing was merged. A sample of the keys is stored in
+    the table of rejected keys.
+    """
+
+    code = "DF5112"
+
+    def __init__(self, where: str, column: str, found: Mapping[str, int], rejected: RejectedKeys) -> None:
+        self.column, self.found = column, dict(found)  # rows, by what is wrong with them
+        said = "; ".join(f"{number} row{'s' if number != 1 else ''} with {what}" for what, number in found.items())
+        todo = (
+            "Correct them in the source, or take valid_from out of the model; a time without a zone is one of UTC. "
+            "The table of rejected keys has a sample; nothing was merged"
+        )
+        super().__init__(
+            f"{where}: column {column}", f"versions are valid from it, and there are {said}", todo, rejected
+        )
 
 
 class MapWrong(StreamFactoryError):

@@ -16,11 +16,12 @@ from psycopg2 import sql
 from psycopg2.errors import FeatureNotSupported, LockNotAvailable
 
 from config_schema import names
-from config_schema.model import DELETED_COLUMN, Milestoning
+from config_schema.model import DELETED_COLUMN, VALID_COLUMNS, Milestoning
 from config_schema.model.sql_types import widens
 from merge_jobs.errors import StillUsed, StoreMismatch, TablesHeld
-from merge_jobs.stores.postgres import as_of, row_maps
+from merge_jobs.stores.postgres import as_of, row_maps, valid_times
 from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.begins import WITH_ZONE
 from merge_jobs.stores.postgres.leftovers import readers
 from merge_jobs.stores.postgres.locks import lock_tries
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -73,6 +74,8 @@ def drift(tables: DatasetTables, existing: DescribedTable, modelled: DescribedTa
     """
     batch = dict(BATCH_COLUMNS) if tables.milestoning is Milestoning.FORENSIC else {}
     flag = {DELETED_COLUMN: "integer"} if tables.dataset.keeps_deleted else {}
+    if valid_times.are_from_column(tables):
+        flag |= dict.fromkeys(VALID_COLUMNS, WITH_ZONE)
     batch |= flag
     theirs = {name: kind for name, kind in existing.columns.items() if name not in batch}
     ours = modelled.columns
@@ -93,7 +96,7 @@ def changes_to_come(every: Sequence[DatasetTables]) -> Changes:
 
     Raises StoreMismatch for a table that cannot be altered to fit.
     """
-    found = [(tables, _drift_of(tables)) for tables in every]
+    found = [(tables, _drift_of(tables)[1]) for tables in every]
     return [(tables, of) for tables, of in found if of.added or of.widened]
 
 
@@ -110,24 +113,26 @@ def alter_all_to_model(changed: Changes) -> None:
         _alter_in_tries(changed)
 
 
-def alter_to_model(tables: DatasetTables) -> DatasetTables:
+def alter_to_model(tables: DatasetTables, *, in_full: bool = False) -> DatasetTables:
     """Alter the merge table to fit what is staged; return its tables with the columns that have left the model.
 
     Only the model's columns are compared afterwards, so a column that leaves makes no new version of any row. The
-    caller commits. Raises StoreMismatch if the table cannot be altered to fit.
+    caller commits. `in_full` says that all rows of the source are staged. Raises StoreMismatch if the table cannot be
+    altered to fit, and ValidTimesRejected if versions cannot begin at the times that the source says.
     """
-    changes = _drift_of(tables)
+    existing, changes = _drift_of(tables)
     if changes.added or changes.widened:
         alter_all_to_model([(tables, changes)])
+    valid_times.follow_model(tables, existing, in_full)
     as_of.keep_functions(tables)
     return replace(tables, dropped=changes.dropped)
 
 
-def _drift_of(tables: DatasetTables) -> Drift:
+def _drift_of(tables: DatasetTables) -> tuple[DescribedTable, Drift]:
     existing, staged = merge_table(tables), described(tables, tables.staging_name)
     assert existing is not None
     assert staged is not None
-    return drift(tables, existing, staged)
+    return existing, drift(tables, existing, staged)
 
 
 def _alter_in_tries(changed: Changes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from config_schema import names
 from config_schema.errors import OptionMissing, UnknownName, ValueWrong, choose_from
-from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Platform
+from config_schema.model import Consistency, Dataset, Datastore, Ecosystem, Milestoning, Platform
 from config_schema.model.quality import Reference
 
 
@@ -67,6 +67,7 @@ class Stream:
             [
                 *(d.name, d.source_table, list(d.primary_key), [[c.name, c.type] for c in d.columns]),
                 *([d.on_delete.value] if d.keeps_deleted else []),
+                *([{"valid_from": d.valid_from}] if d.valid_from else []),
             ]
             for d in self.datasets
         ]
@@ -97,7 +98,7 @@ def stream_of(
         todo = f"Leave --dataset out: all datasets of {store} are merged together"
         raise ValueWrong("--dataset", dataset, f"is one dataset, and {store} is a multi_dataset store", todo)
     wanted = [_dataset(of, name, "--datasets") for name in dict.fromkeys(datasets)] or list(of.datasets)
-    return Stream(on, of, tuple(sorted(wanted, key=lambda d: d.name)), names.stream_key(store))
+    return _stream(on, of, sorted(wanted, key=lambda d: d.name), names.stream_key(store))
 
 
 def _of_one(platform: Platform, store: Datastore, dataset: str | None) -> Stream:
@@ -105,7 +106,14 @@ def _of_one(platform: Platform, store: Datastore, dataset: str | None) -> Stream
         known = choose_from("", [d.name for d in store.datasets])
         raise OptionMissing(["--dataset"], known, store.name, "a single_dataset store")
     found = _dataset(store, dataset, "--dataset")
-    return Stream(platform, store, (found,), names.stream_key(store.name, dataset))
+    return _stream(platform, store, [found], names.stream_key(store.name, dataset))
+
+
+def _stream(platform: Platform, store: Datastore, datasets: Sequence[Dataset], key: str) -> Stream:
+    """Return a stream; what says from when versions are valid means nothing on a platform that keeps none."""
+    if platform.milestoning is Milestoning.LIVE:
+        datasets = [replace(one, valid_from=None) for one in datasets]
+    return Stream(platform, store, tuple(datasets), key)
 
 
 def _dataset(store: Datastore, name: str, where: str) -> Dataset:

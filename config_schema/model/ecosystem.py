@@ -18,7 +18,8 @@ from config_schema.tls import Tls
 
 # What a version of a row has beside its columns, in forensic merge tables and in consumers' views of them.
 DELETED_COLUMN = "ds_deleted_in"  # of merge tables that keep rows which the source has lost: in which batch it had
-VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", "ds_valid_from", "ds_valid_to")
+VALID_COLUMNS = ("ds_valid_from", "ds_valid_to")
+VERSION_COLUMNS = ("ds_batch_in", "ds_batch_out", *VALID_COLUMNS)
 
 
 class Milestoning(Enum):
@@ -137,6 +138,8 @@ class Dataset:
     deprecated: str | None = None  # why, and what to use instead; none: it is not
     on_delete: OnDelete = OnDelete.FOLLOW
     keep_closed_days: int | None = None  # on forensic platforms: closed versions go after so many days; none: never
+    # On forensic platforms: the column with the time from which a version is valid; none: the time of its first batch.
+    valid_from: str | None = None
 
     @property
     def keeps_deleted(self) -> bool:

@@ -46,7 +46,7 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     columns.rows_fit_a_page: Rule(
         "DF1407",
         "The smallest possible row of a dataset fits into a page of PostgreSQL (8,160 bytes), on a forensic platform "
-        "together with its two version columns.",
+        "together with its version columns.",
     ),
     references.sinks_exist: Rule("DF1408", "Each sink of a dataset group is a dataset of a datastore."),
     consumption.classifications_are_seen: Rule(
@@ -72,10 +72,15 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     quality.quality_findings: Rule(
         "DF1416", "Quality checks name existing columns and datasets, and their bounds can be met."
     ),
+    columns.valid_from_is_a_time: Rule(
+        "DF1424", "`valid_from` of a dataset is one of its columns: a timestamp or a date, and not nullable."
+    ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."
     ),
 }
+# What a platform's part of a model may break though the model does not.
+OF_THE_WHOLE = frozenset([mapping.history_options_have_a_history])
 OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Finding]], Rule] = {
     mapping.mapping_refers_to_the_model: Rule(
         "DF1417", "The mapping names existing workspaces, groups and platforms, and each group once."
@@ -89,7 +94,8 @@ OF_THE_MAPPING: dict[Callable[[Ecosystem, tuple[DsgMapping, ...]], Iterator[Find
         "DF1419", "A group with forensic retention is assigned to a forensic platform."
     ),
     mapping.history_options_have_a_history: Rule(
-        "DF1423", "A dataset with `keep_closed_days` that any platform serves is served by a forensic one."
+        "DF1423",
+        "A dataset with `keep_closed_days` or `valid_from` that any platform serves is served by a forensic one.",
     ),
     schedules.schedules_meet_latencies: Rule(
         "DF1420",

@@ -12,7 +12,7 @@ from typing import Any
 from config_schema.model import Ecosystem
 from config_schema.model.mapping import DsgMapping
 from config_schema.problem import Problem
-from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING
+from config_schema.rules import OF_THE_ECOSYSTEM, OF_THE_MAPPING, OF_THE_WHOLE
 from config_schema.schemas import json_schema
 from config_schema.schemas.findings import findings
 
@@ -31,8 +31,13 @@ def check_model(
     mappings: Iterable[DsgMapping],
     place: Place,
     mapping_file: str,
+    *,
+    is_part: bool = False,
 ) -> list[Problem]:
-    """Return every broken rule between the objects of a model: names, references, keys, schedules, derived names."""
+    """Return every broken rule between the objects of a model: names, references, keys, schedules, derived names.
+
+    `is_part` says that it is only a platform's part of one.
+    """
     mappings = tuple(mappings)
     found = [
         rule.problem(*place(path), what, todo)
@@ -42,6 +47,7 @@ def check_model(
     found += [
         rule.problem(mapping_file, *finding)
         for check, rule in OF_THE_MAPPING.items()
+        if not (is_part and check in OF_THE_WHOLE)
         for finding in check(ecosystem, mappings)
     ]
     return found

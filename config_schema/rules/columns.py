@@ -22,6 +22,7 @@ from config_schema.model.sql_types import (
     WITHOUT_ORDER,
     base_type,
     least_row_bytes,
+    long_name,
 )
 from config_schema.names import POSTGRES_NAME_BYTES
 from config_schema.problem import Finding
@@ -32,6 +33,10 @@ MOST_COLUMNS = 1600 - len(VERSION_COLUMNS)  # PostgreSQL's limit, less what fore
 PAGE_BYTES = 8160  # the most that a row of PostgreSQL's may take
 ROW_HEADER_BYTES = 23
 BATCH_TYPES = ("integer", "integer")  # of the columns that a forensic table has of ours
+TIME = "timestamp with time zone"
+TIMES = (TIME, "timestamp without time zone", "date")
+NUMBERS = {2: "two", 4: "four"}
+VALID_TYPES = (TIME, TIME)  # of those that it has where a column says from when its versions are valid
 DELIBERATE = re.compile(r'.*[".].*')  # a quoted or qualified type is nobody's slip
 
 
@@ -54,9 +59,10 @@ def keys_are_columns(ecosystem: Ecosystem) -> Iterator[Finding]:
 def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield datasets with too many columns, and names that are too long or already taken."""
     for path, store, dataset in datasets(ecosystem):
-        if len(dataset.columns) > MOST_COLUMNS:
+        most = MOST_COLUMNS - (dataset.keeps_deleted and dataset.valid_from is not None)
+        if len(dataset.columns) > most:
             what = f"{len(dataset.columns)} columns are more than a table can have"
-            yield f"{path}.columns", what, f"Leave some out: {MOST_COLUMNS} at most"
+            yield f"{path}.columns", what, f"Leave some out: {most} at most"
         for at, name in _names(path, store, dataset):
             if len(name.encode()) > POSTGRES_NAME_BYTES:
                 what = f"{name!r} has {len(name.encode())} bytes, and PostgreSQL cuts names at {POSTGRES_NAME_BYTES}"
@@ -75,17 +81,38 @@ def columns_fit_the_merge_table(ecosystem: Ecosystem) -> Iterator[Finding]:
 def rows_fit_a_page(ecosystem: Ecosystem) -> Iterator[Finding]:
     """Yield datasets of which no row can be stored: a row fits a page in the source, but not with our columns."""
     forensic = any(platform.milestoning is Milestoning.FORENSIC for platform in ecosystem.platforms)
-    batches = BATCH_TYPES if forensic else ()
     for path, _, dataset in datasets(ecosystem):
+        batches = (*BATCH_TYPES, *(VALID_TYPES if dataset.valid_from else ())) if forensic else ()
         filled = [column.type for column in dataset.columns if not column.nullable]
-        has_nulls = len(filled) < len(dataset.columns)
+        has_nulls = len(filled) < len(dataset.columns) or len(batches) > len(BATCH_TYPES)
         count = len(dataset.columns) + len(batches)
         header = ROW_HEADER_BYTES + (-(-count // 8) if has_nulls else 0)
         least = least_row_bytes([*filled, *batches], header)
         if least > PAGE_BYTES:
-            more = " with the two columns that a forensic table has of ours" if forensic else ""
+            more = f" with the {NUMBERS[len(batches)]} columns that a forensic table has of ours" if forensic else ""
             what = f"a row takes at least {least} bytes{more}, and PostgreSQL stores {PAGE_BYTES}"
             yield f"{path}.columns", what, "Leave some columns out, or split the table by views with the same key"
+
+
+def valid_from_is_a_time(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield datasets whose versions are to be valid from a column that is missing, may be NULL, or has no time."""
+    for path, _, dataset in datasets(ecosystem):
+        if dataset.valid_from is None:
+            continue
+        at, column = f"{path}.valid_from", next((c for c in dataset.columns if c.name == dataset.valid_from), None)
+        times = [one.name for one in dataset.columns if _is_time(one)]
+        if column is None:
+            yield at, f"{dataset.valid_from!r} is no column", choose_from(dataset.valid_from, times)
+        elif not _is_time(column):
+            what = f"{column.name!r} is of type {column.type}, and a version is valid from a timestamp or a date"
+            yield at, what, choose_from(column.name, times)
+        elif column.nullable:
+            todo = "Set nullable: false on it, or read the table through a view that has a time in each row"
+            yield at, f"{column.name!r} may be NULL, and a version is valid from some time", todo
+
+
+def _is_time(column: Column) -> bool:
+    return base_type(long_name(column.type)) in TIMES and "[" not in column.type
 
 
 def types_exist(ecosystem: Ecosystem) -> Iterator[Finding]:

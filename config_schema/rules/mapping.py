@@ -79,7 +79,8 @@ def history_options_have_a_history(ecosystem: Ecosystem, mappings: tuple[DsgMapp
             served.setdefault(sink, []).append(one)
     for sink, (_, dataset) in datasets_by_sink(ecosystem).items():
         live = [one for one in served.get(sink, ()) if one.platform.milestoning is Milestoning.LIVE]
-        option = "keep_closed_days" if dataset.keep_closed_days is not None else None
+        given = {"keep_closed_days": dataset.keep_closed_days, "valid_from": dataset.valid_from}
+        option = " and ".join(name for name, value in given.items() if value is not None)
         if option and live and len(live) == len(served[sink]):
             what = f"{sink.dataset} of {sink.datastore} has {option}, and {live[0].platform.name} keeps live rows only"
             yield f"{live[0].path}.dataPlatform", what, f"Assign it to a forensic platform, or take {option} out"

@@ -21,7 +21,8 @@ from merge_jobs.stores.postgres import erased_keys
 from merge_jobs.stores.postgres.as_of import parts_of
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
-from merge_jobs.strategies.delta_steps import KEPT_TITLE
+from merge_jobs.stores.postgres.valid_times import are_from_column
+from merge_jobs.strategies.delta_steps import KEPT_TITLE, VALID_TIMES_WORDS
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
@@ -30,6 +31,7 @@ from merge_jobs.stream import Stream, stream_of
 AS_OF = "as-of"
 # Of as_of.sql: what makes the functions, from their queries on. The rest is for tables whose columns have changed.
 OF_AS_OF = ("create_past_index", "batch_at", "at_batch", "at_time", "create_functions")
+OF_VALID_TIMES = ("create_past_index", "at_batch", "at_valid_time", "create_functions")  # where a column has the times
 WITHOUT_MAPS = ("initial", "full")  # what there is for a producer that is not PostgreSQL
 LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
@@ -85,7 +87,9 @@ def rendered_sql(what: str, stream: Stream, dataset: Dataset, store: Database) -
 def _body(shown: _Shown, what: str) -> Iterator[str]:
     if what in STRATEGIES:
         return shown.batch(what)
-    return shown.some("as_of", OF_AS_OF) if what == AS_OF else shown.some(what, statements_of(what))
+    if what == AS_OF:
+        return shown.some("as_of", OF_VALID_TIMES if shown.dataset.valid_from else OF_AS_OF)
+    return shown.some(what, statements_of(what))
 
 
 def steps_of(strategy: Strategy[Any]) -> Iterator[Step[Any]]:
@@ -180,6 +184,7 @@ class _Shown:
                     and (not section.postgresql or _is_postgresql(self.stream))
                     and section.milestoning in (None, self.tables.milestoning)
                     and (section.title != KEPT_TITLE or self.dataset.keeps_deleted)
+                    and (step.when is None or step.when.words != VALID_TIMES_WORDS or are_from_column(self.tables))
                 ):
                     yield step, section
 

@@ -26,6 +26,14 @@ UNION ALL
 SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND ds_batch_in OPERATOR(pg_catalog.<=) ({batch})
     AND ds_batch_out OPERATOR(pg_catalog.>) ({batch}){and_in_source_at}
 
+-- name: at_valid_time
+-- By the times of the source, where a column of it says from when a version is valid.
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.=) 2147483647 AND {begins} OPERATOR(pg_catalog.<=) $1
+    AND (ds_valid_to IS NULL OR ds_valid_to OPERATOR(pg_catalog.>) $1)
+UNION ALL
+SELECT {columns} FROM {merge} WHERE ds_batch_out OPERATOR(pg_catalog.<>) 2147483647 AND {begins} OPERATOR(pg_catalog.<=) $1
+    AND ds_valid_to OPERATOR(pg_catalog.>) $1
+
 -- name: batch_at
 -- Batches are in the order of their numbers, whatever the clocks did. At the moment of asking, or later, it is the newest
 -- one: also where its times lie ahead of a clock that was set back. now() is that moment in each statement of its

@@ -112,7 +112,7 @@ SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin'
 
 -- name: keep_gone
 -- Rows that the source has lost stay, where the model wants that.
-UPDATE {merge} m SET ds_deleted_in = %(batch_id)s FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
+UPDATE {merge} m SET ds_deleted_in = %(batch_id)s{ends_with_batch} FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 
 -- name: go_as_planned
 SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT

@@ -4,7 +4,7 @@
 -- name: create_merge_table
 -- The defaults fill the first load, whose COPY knows nothing of batches; later versions are inserted in full.
 CREATE TABLE {merge} (
-    {definitions}{deleted_definition},
+    {definitions}{deleted_definition}{valid_definitions},
     ds_batch_in integer NOT NULL DEFAULT {batch_id},
     ds_batch_out integer NOT NULL DEFAULT 2147483647
 )
@@ -38,12 +38,12 @@ UNION ALL
 SELECT NULL, m.ctid FROM ds_gone s JOIN {merge} m ON {key_equal} AND m.ds_batch_out = 2147483647{and_in_source}
 
 -- name: close_deleted
-UPDATE {merge} m SET ds_batch_out = %(batch_id)s
+UPDATE {merge} m SET ds_batch_out = %(batch_id)s{ends_with_batch}
 FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NULL
 
 -- name: close_changed
-UPDATE {merge} m SET ds_batch_out = %(batch_id)s
-FROM ds_delta d WHERE m.ctid = d.merged AND d.staged IS NOT NULL
+UPDATE {merge} m SET ds_batch_out = %(batch_id)s{ends_with_next}
+FROM ds_delta d{with_staged} WHERE m.ctid = d.merged AND d.staged IS NOT NULL
 
 -- name: take_returned
 -- A version that was kept when the source had lost its key ends where the key comes back.
@@ -53,6 +53,6 @@ WHERE d.merged IS NULL AND {key_equal} AND m.ds_deleted_in IS NOT NULL AND m.ds_
 
 -- name: open_versions
 -- Of new and of changed keys alike.
-INSERT INTO {merge} ({columns}, ds_batch_in, ds_batch_out)
-SELECT {staged_columns}, %(batch_id)s, 2147483647
-FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged
+INSERT INTO {merge} ({columns}, ds_batch_in, ds_batch_out{late_column})
+SELECT {staged_columns}, %(batch_id)s, 2147483647{late}
+FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged{with_late}

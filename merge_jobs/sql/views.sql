@@ -22,6 +22,11 @@ WHERE m.ds_batch_out <> 2147483647
 -- and qualified, as it is read with the caller's search_path.
 SELECT {columns} FROM {full} WHERE ds_batch_in OPERATOR(pg_catalog.<=) ({batch}) AND ds_batch_out OPERATOR(pg_catalog.>) ({batch}){and_in_source_at}
 
+-- name: asof_valid_time
+-- By the times of the source, where a column of it says from when a version is valid.
+SELECT {columns} FROM {full} WHERE ds_valid_from OPERATOR(pg_catalog.<=) $1
+    AND (ds_valid_to IS NULL OR ds_valid_to OPERATOR(pg_catalog.>) $1)
+
 -- name: batch_at
 -- The newest batch that is valid from that time or earlier, as the merge store's own functions have it (as_of.sql).
 SELECT batch_id FROM {batches}

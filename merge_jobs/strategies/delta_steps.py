@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.quality.checks import keep_delta
+from merge_jobs.stores.postgres import valid_times
 from merge_jobs.stores.postgres.apply import apply_delta
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.step import Condition, Step, on_store
@@ -11,7 +13,10 @@ from merge_jobs.strategies.strategy import Applying
 
 MEASURED = ("dataset.analyze_delta", "dataset.measure_delta")
 # The merge table is brought to a changed model; as-of functions and consumers' views follow.
-ALTERED_TO_MODEL = ("drift", "as_of", "views", "leftovers.readers")
+ALTERED_TO_MODEL = (
+    *("drift", "as_of", "views", "leftovers.readers"),
+    *("valid_times", "dataset.comment_merge_table", "dataset.lock_merge_table"),
+)
 
 
 def count_rows(state: Applying) -> None:
@@ -45,6 +50,28 @@ def _apply(state: Applying) -> None:
     )
 
 
+VALID_TIMES_WORDS = "only where the model has `valid_from`"
+
+
+def _judge_times(state: Applying) -> None:
+    valid_times.judge_delta(state.tables)
+
+
+JUDGE_TIMES: Step[Applying] = Step(
+    _judge_times,
+    (
+        on_store(
+            "rows whose time is none to begin a version at are refused",
+            "valid_times.judge_staged",
+            "valid_times.find_late",
+            milestoning=Milestoning.FORENSIC,
+        ),
+    ),
+    when=Condition(
+        VALID_TIMES_WORDS,
+        lambda state: state.delta.size > 0 and valid_times.are_from_column(state.tables),
+    ),
+)
 KEPT_TITLE = "where the model has `on_delete: keep`, instead of what takes away those that are gone"
 
 APPLY_DELTA: Step[Applying] = Step(

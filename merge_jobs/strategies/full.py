@@ -9,7 +9,14 @@ from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import MergeTableBroken, create_staging, merge_table
-from merge_jobs.strategies.delta_steps import ALTERED_TO_MODEL, APPLY_DELTA, MEASURED, accept_delta, wrong_sum
+from merge_jobs.strategies.delta_steps import (
+    ALTERED_TO_MODEL,
+    APPLY_DELTA,
+    JUDGE_TIMES,
+    MEASURED,
+    accept_delta,
+    wrong_sum,
+)
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.row_map_load import MAP_WANTED, STAGING_TABLE, finish_map, load_steps
 from merge_jobs.strategies.step import Condition, Step, on_store
@@ -32,7 +39,7 @@ def _map_to_come(state: Staging) -> None:
 
 def _compare(state: Applying) -> None:
     # First, as it takes the strongest lock: a lock taken before would have to be raised.
-    state.tables = alter_to_model(state.tables)
+    state.tables = alter_to_model(state.tables, in_full=True)
     state.tables.run("dataset.lock_merge_table")
     state.before = open_rows(state.tables)
     set_work_memory(state.tables)
@@ -114,6 +121,7 @@ FULL = Strategy(
             when=Condition("only in an audit", lambda state: state.staged.audit),
         ),
         Step(_check, also=(*KEY_CHECKS, "quality")),
+        JUDGE_TIMES,
         APPLY_DELTA,
         Step(_drop_delta, (on_store("the delta has been applied", "dataset.drop_delta"),)),
         finish_map(STAGING_TABLE, "a new map"),

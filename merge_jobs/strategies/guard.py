@@ -136,6 +136,8 @@ def _fingerprint(dataset: Dataset) -> str:
     state_facts: list[Any] = [list(dataset.primary_key), [[c.name, c.type] for c in dataset.columns]]
     if dataset.keeps_deleted:
         state_facts.append(dataset.on_delete.value)
+    if dataset.valid_from is not None:
+        state_facts.append({"valid_from": dataset.valid_from})
     return hashlib.sha256(json.dumps(state_facts).encode()).hexdigest()
 
 

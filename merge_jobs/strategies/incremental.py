@@ -13,7 +13,14 @@ from merge_jobs.schema_change import alter_to_model
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import SMALL_DELTA, measured_delta, open_rows, set_work_memory
 from merge_jobs.stores.postgres.row_maps import MapKind
-from merge_jobs.strategies.delta_steps import ALTERED_TO_MODEL, APPLY_DELTA, MEASURED, accept_delta, wrong_sum
+from merge_jobs.strategies.delta_steps import (
+    ALTERED_TO_MODEL,
+    APPLY_DELTA,
+    JUDGE_TIMES,
+    MEASURED,
+    accept_delta,
+    wrong_sum,
+)
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, refuse_bad_keys
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying
@@ -112,6 +119,7 @@ def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         ),
         Step(partial(_compare, kind), (compared,), also=ALTERED_TO_MODEL, when=SOMETHING),
         Step(partial(_check, kind), also=(f"{kind.value}.find_all_keys", *KEY_CHECKS, "quality"), when=SOMETHING),
+        JUDGE_TIMES,
         APPLY_DELTA,
         Step(partial(_change_map, kind), (changed,), when=SOMETHING),
     )

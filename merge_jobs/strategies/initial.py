@@ -7,11 +7,12 @@ import time
 
 from config_schema.model import Milestoning
 from config_schema.result import Counts
-from merge_jobs.stores.postgres import as_of, row_maps
+from merge_jobs.stores.postgres import as_of, row_maps, valid_times
 from merge_jobs.stores.postgres.tables import DatasetTables, create_merge_table
+from merge_jobs.strategies.delta_steps import VALID_TIMES_WORDS
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.row_map_load import MAP_WANTED, MERGE_TABLE, finish_map, load_steps
-from merge_jobs.strategies.step import Step, on_store
+from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying, Staging, Strategy
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,10 @@ def _new_merge_table(state: Staging) -> None:
 def _new_map(state: Staging) -> None:
     assert state.reading.map_kind is not None
     row_maps.create_map(state.tables, state.reading.map_kind)
+
+
+def _judge_times(state: Applying) -> None:
+    valid_times.judge_all(state.tables, state.tables.store.table(state.tables.merge_name))
 
 
 def _key(state: Applying) -> None:
@@ -67,6 +72,17 @@ INITIAL = Strategy(
         *load_steps(MERGE_TABLE),
     ),
     apply_steps=(
+        Step(
+            _judge_times,
+            (
+                on_store(
+                    "rows whose time is none to begin a version at are refused",
+                    "valid_times.judge_all",
+                    milestoning=Milestoning.FORENSIC,
+                ),
+            ),
+            when=Condition(VALID_TIMES_WORDS, lambda state: valid_times.are_from_column(state.tables)),
+        ),
         Step(
             _key,
             (

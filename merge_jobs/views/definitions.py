@@ -11,8 +11,10 @@ from typing import Any
 from psycopg2 import sql
 
 from config_schema import names
-from config_schema.model import DELETED_COLUMN, VERSION_COLUMNS
+from config_schema.model import DELETED_COLUMN, VALID_COLUMNS, VERSION_COLUMNS
+from config_schema.sql.object_comments import parsed_comment
 from merge_jobs.sql import composed
+from merge_jobs.stores.postgres.begins import MARK, begins
 from merge_jobs.views.catalog import CatalogTable
 from merge_jobs.views.desired import (
     Served,
@@ -122,16 +124,19 @@ def view_of(served: Served, kind: ViewKind, tables: MergeTables) -> Definition:
         columns[DELETED_COLUMN] = there[DELETED_COLUMN]
     if kind is ViewKind.FULL:
         columns |= VERSION_TYPES
+    of_column = valid_times_of(served, tables.found[served.merge_table])
 
     def query(order: Sequence[str], left: Mapping[str, str]) -> sql.Composed:
         types = {**columns, **left}
         hidden = served.masked | left.keys()
-        written = {name: _column(name, types[name], hidden) for name in order}
+        written = {name: of_column.get(name) or _column(name, types[name], hidden) for name in order}
         merge = tables.table(served.merge_table)
         if kind is ViewKind.LIVE:
             name = "views.open" if served.forensic else "views.live"
             return composed(name, {"columns": COMMA.join(written.values()), "merge": merge}, {})
-        still_valid = {**written, "ds_valid_to": _column("ds_valid_to", TIME, {"ds_valid_to"})}
+        still_valid = written
+        if not of_column:
+            still_valid = {**written, "ds_valid_to": _column("ds_valid_to", TIME, {"ds_valid_to"})}
         parts = {
             "open_columns": COMMA.join(still_valid.values()),
             "closed_columns": COMMA.join(written.values()),
@@ -166,10 +171,29 @@ def as_of_function(served: Served, tables: MergeTables) -> FunctionDefinition:
         "and_in_source_at": _in_source_at(batch) if keeps_deleted else sql.SQL(""),
     }
     mark_of = served.mark(ViewKind.ASOF)
-    query = composed("views.asof", parts, {})
+    if valid_times_of(served, tables.found[served.merge_table]):
+        query = composed("views.asof_valid_time", {"columns": parts["columns"], "full": parts["full"]}, {})
+    else:
+        query = composed("views.asof", parts, {})
     return FunctionDefinition(
         served.name(ViewKind.ASOF), f"as-of function of {served}", mark_of, columns, frozenset([served.role]), query
     )
+
+
+def valid_times_of(served: Served, table: CatalogTable) -> dict[str, sql.Composable]:
+    """Return what a version's times are where a column of the source says them; empty where batches do.
+
+    So they do until a batch has given all versions their times, and for a workspace that may not see the column.
+    """
+    column = served.dataset.valid_from
+    is_kept = column is not None and parsed_comment(table.comment).get(MARK) == column
+    if not served.forensic or not is_kept or column in served.masked:
+        return {}
+    valid_from, valid_to = VALID_COLUMNS
+    return {
+        valid_from: sql.SQL("{} AS {}").format(begins(served.dataset, "m"), sql.Identifier(valid_from)),
+        valid_to: sql.Identifier("m", valid_to),
+    }
 
 
 def _in_source_at(batch: sql.Composable) -> sql.Composable:

@@ -12,6 +12,7 @@ from psycopg2.errors import DependentObjectsStillExist, InvalidFunctionDefinitio
 from config_schema import names
 from config_schema.model import DELETED_COLUMN, Milestoning
 from merge_jobs.errors import NotOurs, StillUsed
+from merge_jobs.stores.postgres.begins import begins
 from merge_jobs.stores.postgres.tables import DatasetTables, described, ownership
 
 KIND = "as-of"
@@ -72,8 +73,20 @@ def parts_of(
         "function": tables.store.table(names.as_of_function(tables.merge_name)),
         "past_index": sql.Identifier(names.merge_past_index(tables.merge_name)),
         "at_batch": sql.Literal(text(tables.composed("as_of.at_batch", and_in_source_at=at_batch))),
-        "at_time": sql.Literal(text(tables.composed("as_of.at_time", batch=batch, and_in_source_at=at_time))),
+        "at_time": sql.Literal(text(_at_time(tables, batch, at_time))),
+        **_valid_parts(tables),
     }
+
+
+def _at_time(tables: DatasetTables, batch: sql.Composable, in_source: sql.Composable) -> sql.Composable:
+    of_column = _valid_parts(tables)
+    if of_column:
+        return tables.composed("as_of.at_valid_time", **of_column)
+    return tables.composed("as_of.at_time", batch=batch, and_in_source_at=in_source)
+
+
+def _valid_parts(tables: DatasetTables) -> dict[str, sql.Composable]:
+    return {"begins": begins(tables.dataset)} if tables.dataset.valid_from else {}
 
 
 def _in_source_at(tables: DatasetTables, batch: sql.Composable) -> sql.Composable:

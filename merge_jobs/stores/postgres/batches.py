@@ -108,7 +108,8 @@ class Batch:
 
     def tables_of(self, store: MergeStore, dataset: Dataset) -> DatasetTables:
         """Return the dataset's tables under the names that they have in this batch."""
-        return DatasetTables(store, dataset, named=self.tables.get(dataset.name, TableNames()))
+        named = self.tables.get(dataset.name, TableNames())
+        return DatasetTables(store, dataset, named=named, batch_time=self.snapshot_time)
 
     @property
     def strategy(self) -> str:

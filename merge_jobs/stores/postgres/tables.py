@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import dropwhile
 from typing import Any
@@ -21,6 +22,7 @@ from config_schema.sql.object_comments import parsed_comment
 from config_schema.sql.versions import TablesOfAnother
 from merge_jobs.errors import NotOurs, StoreMismatch
 from merge_jobs.sql import composed, statement
+from merge_jobs.stores.postgres import begins
 from merge_jobs.stores.postgres.merge_store import MergeStore
 
 COMPARED_AS_TEXT = frozenset(["text", "character varying"])
@@ -63,6 +65,7 @@ class DatasetTables:
     dataset: Dataset
     dropped: tuple[str, ...] = ()  # columns of the merge table that have left the model
     named: TableNames = TableNames()
+    batch_time: datetime | None = None  # from which the versions of the batch are valid
 
     @property
     def name(self) -> str:
@@ -195,6 +198,7 @@ class DatasetTables:
             # Rows that stay though the source has lost them are none of what a batch compares.
             "deleted_definition": sql.SQL(f",\n    {DELETED_COLUMN} integer" if self.dataset.keeps_deleted else ""),
             "and_in_source": sql.SQL(f" AND {DELETED_COLUMN} IS NULL" if self.dataset.keeps_deleted else ""),
+            **self._valid_parts,
             "map_keys": comma.join(sql.Identifier(f"key_{number}") for number in numbers),
             "block_keys": comma.join(sql.Identifier("b", f"key_{number}") for number in numbers),
             "number_column": sql.Identifier(names.own_column("ds_number", columns)),
@@ -202,6 +206,12 @@ class DatasetTables:
             "salt": self.store.table(names.erasure_salt_table(self.store.stream.platform_name)),
             "source": sql.Identifier(self.store.stream.store.source.schema, self.dataset.source_table),
         }
+
+    @property
+    def _valid_parts(self) -> Mapping[str, sql.Composable]:
+        if self.milestoning is not Milestoning.FORENSIC or self.dataset.valid_from is None:
+            return begins.no_parts()
+        return begins.parts(self.dataset, self.store.table(self.staging_name), self.batch_time)
 
 
 def _compared(column: str, type_name: str) -> sql.Composable:
@@ -288,7 +298,7 @@ def create_merge_table(tables: DatasetTables, batch_id: int) -> DescribedTable:
             tables.run(".create_merge_table")
         case Milestoning.FORENSIC:
             tables.run(".create_merge_table", batch_id=sql.Literal(batch_id))
-    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(ownership(tables, "merge"))))
+    tables.run("dataset.comment_merge_table", comment=sql.Literal(json.dumps(merge_comment(tables))))
     made = described(tables, tables.merge_name)
     assert made is not None
     return made
@@ -332,6 +342,12 @@ def ownership(tables: DatasetTables, kind: str) -> dict[str, Any]:
         "milestoning": stream.platform.milestoning.value,
         "primary_key": list(tables.dataset.primary_key),
     }
+
+
+def merge_comment(tables: DatasetTables) -> dict[str, Any]:
+    """Return what a merge table's comment says: its owner, and by which column its versions have their times."""
+    column = tables.dataset.valid_from if tables.milestoning is Milestoning.FORENSIC else None
+    return {**ownership(tables, "merge"), **({begins.MARK: column} if column else {})}
 
 
 def check_owner(tables: DatasetTables, table: str, comment: str | None, kind: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from config_schema.model import Milestoning, OnDelete
+from config_schema.model import Classification, Milestoning, OnDelete
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 TABLE = """CREATE TABLE t (id int PRIMARY KEY, "firstName" text, "100%" numeric(6,2));
@@ -85,6 +85,59 @@ def test_rows_that_are_kept_after_their_source_lost_them_say_so(consuming):
     # What the source was: without them, and without the column.
     found = reader.query(f"SELECT * FROM {case.name(FORENSIC, 'asof')}(now()) ORDER BY id")
     assert found == of.query("SELECT * FROM t ORDER BY id", on=of.source)
+
+
+def test_versions_are_valid_from_the_time_that_the_source_says(consuming):
+    case = consuming("CREATE TABLE t (id int PRIMARY KEY, word text, at timestamp NOT NULL)")
+    of = case.merging
+    case.bring()
+    of.execute("INSERT INTO t SELECT n, 'x', '2026-01-01 12:00' FROM generate_series(1, 2) n")
+    of.run(FORENSIC)
+    of.datasets = tuple(replace(one, valid_from="at") for one in of.datasets)
+    (seen,) = case.query("SELECT max(source_snapshot_time) FROM yellowforensic_batch_metrics")[0]
+    reader, full = case.reader(), case.name(FORENSIC, "full")
+    times = f"SELECT id, word, ds_valid_from, ds_valid_to FROM {full} ORDER BY id, ds_batch_in"
+    case.bring()  # until a batch has given versions their times, batches say them
+    assert reader.query(times) == [(1, "x", seen, None), (2, "x", seen, None)]
+    of.execute("UPDATE t SET word = 'y', at = '2026-01-02 12:00' WHERE id = 1")
+    assert of.run(FORENSIC).shape_changed
+    case.bring()
+    first, second = (datetime(2026, 1, day, 12, tzinfo=UTC) for day in (1, 2))
+    assert reader.query(times) == [(1, "x", first, second), (1, "y", second, None), (2, "x", first, None)]
+    function = case.name(FORENSIC, "asof")
+
+    def at(moment: datetime) -> list:
+        return reader.query(f"SELECT id, word FROM {function}(timestamptz '{moment.isoformat()}') ORDER BY id")
+
+    assert at(first - timedelta(microseconds=1)) == []
+    assert at(second - timedelta(microseconds=1)) == [(1, "x"), (2, "x")]
+    assert at(second) == at(datetime.now(UTC)) == [(1, "y"), (2, "x")]
+    # As without it, once the model has it no more.
+    of.datasets = tuple(replace(one, valid_from=None) for one in of.datasets)
+    of.run(FORENSIC)
+    case.bring()
+    assert {row[2] for row in reader.query(times)} == {
+        time
+        for (time,) in case.query("SELECT source_snapshot_time FROM yellowforensic_batch_metrics WHERE batch_id > 1")
+    }
+
+
+def test_who_may_not_see_the_column_sees_the_times_of_batches(consuming):
+    case = consuming(
+        "CREATE TABLE t (id int PRIMARY KEY, at date NOT NULL); INSERT INTO t VALUES (1, '2026-01-01')", pii={"at"}
+    )
+    of = case.merging
+    case.may_see = {"Desk": (Classification.INTERNAL,)}
+    of.datasets = tuple(replace(one, valid_from="at") for one in of.datasets)
+    of.run(FORENSIC)
+    case.bring()
+    (batch,) = case.query("SELECT source_snapshot_time FROM yellowforensic_batch_metrics")[0]
+    reader = case.reader()
+    shown = reader.query(f"SELECT id, at, ds_valid_from FROM {case.name(FORENSIC, 'full')}")
+    assert shown == [(1, None, batch)]
+    function = case.name(FORENSIC, "asof")
+    assert reader.query(f"SELECT id FROM {function}(timestamptz '2026-01-02 00:00+00')") == []
+    assert reader.query(f"SELECT id FROM {function}(now())") == [(1,)]
 
 
 def test_a_filter_on_the_key_reaches_the_indexes_of_the_merge_table(consuming):

@@ -20,8 +20,18 @@ from config_schema.job_model import (
     stream_model,
 )
 from config_schema.load import Model, load_model
-from config_schema.model import Consistency, Database, DatasetGroup, DatasetSink, Datastore, Workspace
+from config_schema.model import (
+    Column,
+    Consistency,
+    Database,
+    DatasetGroup,
+    DatasetSink,
+    Datastore,
+    Milestoning,
+    Workspace,
+)
 from config_schema.model.mapping import Assignment, AssignmentStatus, DsgMapping, served_sinks
+from config_schema.rules.check import check_model
 from merge_jobs.stream import stream_of
 from merge_jobs.views.desired import wanted_workspaces
 
@@ -147,6 +157,38 @@ def test_a_row_is_read_with_the_digest_of_its_document_only():
     assert stored_row("platform", "", row.digest, row.document, "table") == row
     with pytest.raises(JobModelBroken, match="its digest is not that of its document"):
         stored_row("platform", "", row.digest, f"{row.document} ", "table")
+
+
+def test_a_live_platform_s_part_may_have_options_for_versions_that_a_platform_elsewhere_keeps():
+    model = several()
+    live, _, apart = model.ecosystem.platforms
+    versions = replace(apart, milestoning=Milestoning.FORENSIC)
+    dated = tuple(
+        replace(store, datasets=tuple(_dated(one) for one in store.datasets)) for store in model.ecosystem.datastores
+    )
+    ecosystem = replace(model.ecosystem, platforms=(live, model.ecosystem.platforms[1], versions), datastores=dated)
+    model = replace(model, ecosystem=ecosystem)
+    problems = check_model(ecosystem, model.mappings, lambda path: ("", path), "")
+    assert [one.what for one in problems if "valid_from" in one.what] == []
+    for platform in ("YellowLive", "Apart"):
+        found = platform_model(JobModels(model).of(platform), platform, "table")
+        assert found is not None
+        assert {one.valid_from for store in found.ecosystem.datastores for one in store.datasets} == {"since"}
+
+
+def _dated(dataset):
+    since = Column("since", "date", nullable=False)
+    return replace(dataset, columns=(*dataset.columns, since), valid_from="since", keep_closed_days=30)
+
+
+def test_a_key_that_this_program_does_not_know_is_named():
+    rows = [row for row in JobModels(EXAMPLE).of("YellowForensic") if row.kind is not RowKind.CONSUMERS]
+    (row,) = (row for row in rows if row.kind is RowKind.STREAM)
+    document = json.loads(row.document)
+    document["datastore"]["datasets"][0]["valid_until"] = "then"  # as an older program sees what a newer one has synced
+    newer = [replace(one, document=json.dumps(document)) if one is row else one for one in rows]
+    with pytest.raises(JobModelBroken, match="unknown key 'valid_until'"):
+        stream_model(newer, "YellowForensic", "table")
 
 
 def test_rows_of_another_platform_are_refused():

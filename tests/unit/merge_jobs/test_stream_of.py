@@ -52,6 +52,18 @@ def test_a_single_dataset_store_wants_one_dataset(how):
         stream_of(ecosystem(Consistency.SINGLE_DATASET), "YellowLive", "Shop", **how)
 
 
+def test_where_no_versions_are_kept_nothing_says_from_when_they_are_valid():
+    dated = replace(ORDERS, valid_from="at")
+    assert stream_of(ecosystem(datasets=(dated,)), "YellowLive", "Shop").datasets == (ORDERS,)
+    forensic = replace(LIVE, milestoning=Milestoning.FORENSIC)
+    there = stream_of(ecosystem(datasets=(dated,), platform=forensic), "YellowLive", "Shop")
+    assert there.datasets == (dated,)
+    assert (
+        there.fingerprint
+        != stream_of(ecosystem(datasets=(ORDERS,), platform=forensic), "YellowLive", "Shop").fingerprint
+    )
+
+
 def test_rows_staged_for_another_model_are_recognised_by_the_fingerprint():
     platform = replace(LIVE, documentation="new words")
     same = stream_of(ecosystem(platform=platform), "YellowLive", "Shop").fingerprint

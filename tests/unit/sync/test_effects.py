@@ -91,6 +91,14 @@ def test_what_a_dataset_keeps_is_said_of_its_table_and_view(model):
     ever = "closed versions are kept for ever from now on"
     assert said(only, model, (forensic,), "YellowForensic") == [f"~ table {forensic}: {ever}"]
     assert said(model, only) == []
+    dated = with_customers(model, valid_from="changed_at")
+    times = (
+        "the next batch reads all rows, and versions are valid from the time in changed_at, which it gives all of them"
+    )
+    assert said(model, dated, (forensic,), "YellowForensic") == [f"~ table {forensic}: {times}"]
+    batches = "the next batch reads all rows, and versions are valid from the time of their batch"
+    assert said(dated, model, (forensic,), "YellowForensic") == [f"~ table {forensic}: {batches}"]
+    assert said(model, dated) == []
 
 
 def test_a_classification_and_what_a_workspace_may_see_are_masks(model):

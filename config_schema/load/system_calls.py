@@ -135,8 +135,11 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 # Refused where the argument of that position has one of the bits: their flags ask for more than reading.
 OPENING = {"open": ((2, None), 1), "openat": ((257, 56), 2)}
 # Refused where their second argument is one of these: the system then sends signals to another process, as it does for
-# a pipe that has something to be read. F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP.
-SIGNALLING = {"fcntl": ((72, 25), (8, 10, 15)), "ioctl": ((16, 29), (0x8901, 0x8902))}
+# a pipe that has something to be read. F_SETOWN, F_SETSIG, F_SETOWN_EX.
+SIGNALLING = {"fcntl": ((72, 25), (8, 10, 15))}
+# Refused unless their second argument is one of these: others change a file's attributes through what was opened to be
+# read, and what they do depends on what is open. What Python needs: TCGETS, TIOCGWINSZ, FIONREAD, FIONCLEX, FIOCLEX.
+ASKING = {"ioctl": ((16, 29), (0x5401, 0x5413, 0x541B, 0x5450, 0x5451))}
 OTHER_CONVENTION = 0x40000000  # calls of x86's x32 have numbers from here
 
 # A filter's instructions, what it says of a call, and where it finds what in <linux/seccomp.h>'s seccomp_data.
@@ -177,6 +180,7 @@ def _program(column: int, machine: int) -> list[_Instruction]:
     ways = [(IF_AT_LEAST, OTHER_CONVENTION), *((IF_EQUAL, number) for number in refused)]
     blocks = [_block(numbers[column], flags, [(IF_ANY_BIT, WRITING)]) for numbers, flags in OPENING.values()]
     blocks += [_block(numbers[column], 1, [(IF_EQUAL, of) for of in values]) for numbers, values in SIGNALLING.values()]
+    blocks += [_block_unless(numbers[column], 1, values) for numbers, values in ASKING.values()]
     found = [
         _Instruction(LOAD, 0, 0, MACHINE_AT),
         _Instruction(IF_EQUAL, 1, 0, machine),
@@ -201,5 +205,22 @@ def _block(number: int | None, argument: int, ways: list[tuple[int, int]]) -> li
         _Instruction(IF_EQUAL, 0, len(ways) + 2, number),
         _Instruction(LOAD, 0, 0, ARGUMENTS_AT + ARGUMENT_BYTES * argument),
         *(_Instruction(code, TO_REFUSE, 0, value) for code, value in ways),
+        _Instruction(SAY, 0, 0, ALLOW),
+    ]
+
+
+def _block_unless(number: int | None, argument: int, values: tuple[int, ...]) -> list[_Instruction]:
+    """Return what allows a call where its argument is one of these values, and otherwise refuses it."""
+    if number is None:
+        return []
+    allowed = [
+        _Instruction(IF_EQUAL, len(values) - place, 0, value)  # on to the last instruction of the block
+        for place, value in enumerate(values)
+    ]
+    return [
+        _Instruction(IF_EQUAL, 0, len(values) + 3, number),
+        _Instruction(LOAD, 0, 0, ARGUMENTS_AT + ARGUMENT_BYTES * argument),
+        *allowed,
+        _Instruction(SAY, 0, 0, REFUSE),
         _Instruction(SAY, 0, 0, ALLOW),
     ]

@@ -170,6 +170,11 @@ except OSError:
         assert found(path) == "refused"
 
 
+def test_what_python_asks_of_open_files_is_answered(model):
+    asked = "import fcntl, os; name = f'{os.isatty(0)} {fcntl.ioctl(os.pipe()[0], 0x541B, bytes(4)).hex()}'"
+    assert found(model(f"{asked}\nos.set_inheritable(0, False)")) == "False 00000000"
+
+
 def _has_namespaces() -> bool:
     own = ["unshare", "--net", "--pid", "--fork", *([] if ROOT else ["--user"]), "true"]
     return subprocess.run(own, capture_output=True, check=False).returncode == 0
@@ -211,6 +216,9 @@ CALLS = {
     "have the system send a signal": "fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())",
     "have the system send another signal": "fcntl.fcntl(0, 10, signal.SIGKILL)",
     "own a file's signals by ioctl": "fcntl.ioctl(0, 0x8901, os.getpid())",
+    "set a file's flags": "call(IOCTL, os.open(os.__file__, os.O_RDONLY), 0x40086602, ctypes.byref(ctypes.c_long(0)))",
+    "set a file's other flags": "call(IOCTL, os.open(os.__file__, os.O_RDONLY), 0x401C5820, bytes(28))",
+    "change a clone": "call(IOCTL, os.open(os.__file__, os.O_RDONLY), 0x40049409, 0)",
     "end shared memory": "call(31, 0, 0, 0) if os.uname().machine == 'x86_64' else call(195, 0, 0, 0)",
     "become another program": "os.execv('/bin/true', ['true'])",
 }
@@ -246,6 +254,7 @@ def call(*numbers):
     if ctypes.CDLL(None, use_errno=True).syscall(*numbers) >= 0 or ctypes.get_errno() != errno.EPERM:
         return
     raise OSError
+IOCTL = 16 if os.uname().machine == "x86_64" else 29
 at = {str(open_to_all)!r}.__add__("/").__add__
 port = {server.getsockname()[1]}
 done = []

@@ -7,11 +7,12 @@ import re
 import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from config_schema.model import Column, Dataset, Milestoning
@@ -92,6 +93,23 @@ def test_what_the_driver_says_at_connecting_names_a_server_and_is_nowhere(mergin
         case.run(LIVE)
     assert "127.0.0.1" not in str(caught.value)
     assert said_of(case) is None
+
+
+NOTICE = """CREATE FUNCTION says() RETURNS event_trigger LANGUAGE plpgsql AS $f$
+BEGIN RAISE WARNING '%', $m${text}$m$; END $f$;
+CREATE EVENT TRIGGER says ON login EXECUTE FUNCTION says()"""
+
+
+def test_what_a_server_says_while_a_session_begins_is_nowhere(merging, tmp_path, major_version):
+    if major_version < 17:
+        pytest.skip("there are no triggers that run at a login")
+    case = merging("CREATE TABLE t (id int PRIMARY KEY)")
+    with closing(psycopg2.connect(case.source.superuser_dsn)) as admin, admin, admin.cursor() as cursor:
+        cursor.execute(NOTICE.format(text=SECRET + FORGED))
+    case.describe()
+    out, err = case.start_child(LIVE, tmp_path, "run-1").communicate(timeout=60)
+    assert result_of(out).code is ResultCode.DONE
+    assert (SECRET in out + err, "[[[[" in out + err) == (False, False)
 
 
 def said_of(case) -> str | None:

@@ -35,7 +35,7 @@ def dag(plan: DagPlan) -> DAG:
         schedule=any_asset(plan.schedule_assets) or timetable(plan.schedule, plan.timezone),
         start_date=START,
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=2 if plan.hands_over else 1,
         is_paused_upon_creation=False,
         tags=list(plan.tags),
         doc_md=plan.doc,
@@ -60,7 +60,11 @@ def _of_settings() -> dict[str, Any]:
 
 
 def _merge_task(plan: DagPlan, built: DAG) -> BaseOperator:
-    given: dict[str, Any] = {"pool": plan.pool, "priority_weight": plan.priority}
+    given: dict[str, Any] = {
+        "pool": plan.pool,
+        "priority_weight": plan.priority,
+        "max_active_tis_per_dag": 1 if plan.hands_over else None,
+    }
     arguments: dict[str, Any] = {
         "task_id": MERGE_TASK,
         "dag": built,

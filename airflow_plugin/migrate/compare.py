@@ -26,7 +26,7 @@ POD_KEYS = ("image", "image_pull_policy", "image_pull_secrets", "namespace", "se
 MORE_POD_KEYS = ("node_selector", "tolerations", "keep_failed", "deferrable")
 USUAL = {"pool": "default_pool", "priority": 1, "owner": "airflow"}  # what Airflow gives where a DAG has none
 
-ONE_RUN = "the factory's streams have one run at a time"
+ONE_RUN = "the factory's streams have one merge at a time"
 OWN_TASKS = "the factory's own task, which reads the job's result line and not its log file"
 OWN_PROGRAM = "the image's own program, which takes other arguments"
 OWN_VARIABLES = "a secret's key reaches the new job as SECRET_KEY, in capitals"
@@ -76,7 +76,7 @@ def _of_dag(static: StaticDag, shown: ShownDag) -> Iterator[DagDifference]:
         before, after = getattr(static, key), getattr(plan, key)
         yield from _one(f"dag.{key}", usual if before is None else before, usual if after is None else after)
     yield from _one("dag.catchup", static.catchup, False)
-    yield from _one("dag.max_active_runs", static.max_active_runs, 1, ONE_RUN)
+    yield from _one("dag.max_active_runs", static.max_active_runs, 2 if plan.hands_over else 1, ONE_RUN)
     for key in static.others:
         yield DagDifference(f"dag.{key}", "is set", None, OWN_RETRIES if key == "retry_delay" else None)
     gone = [tag for tag in static.tags if tag not in plan.tags]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from airflow_plugin.jobs.merge_job import MergeJob
 from airflow_plugin.jobs.operations import Action, Operation
+from airflow_plugin.operators.triggered_run import trigger_from_task
 from config_schema import names
 
 if TYPE_CHECKING:
     from config_schema.result import RefusedDelete
 
 ASKED_BY = "the merge task"
-IS_THERE = "DAGRUN_ALREADY_EXISTS"  # Airflow's word: it was asked today
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +29,9 @@ def ask_for_approval(job: MergeJob, refused: RefusedDelete) -> None:
         asked = Operation(
             *(Action.ASK_DELETE, ASKED_BY, job.stream_key, refused.dataset), batch=refused.batch_id, rows=refused.rows
         )
-        _start(dag_id, names.approval_run_id(job.stream_key, refused.batch_id, datetime.now(UTC)), asked)
+        run_id = names.approval_run_id(job.stream_key, refused.batch_id, datetime.now(UTC))
+        trigger_from_task(dag_id, run_id, asked.to_conf())
     except Exception as error:  # whatever it is, the refusal itself is the failure that counts
         log.warning("%s: no run of %s asks for an approval: %s", job, dag_id, error)
     else:
         log.warning("%s: %s. %s asks for an approval: see its required actions", job, refused, dag_id)
-
-
-def _start(dag_id: str, run_id: str, asked: Operation) -> None:
-    # As Airflow does for a task that raises DagRunTriggerException, which would not be a failed one.
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
-
-    message = TriggerDagRun(dag_id=dag_id, run_id=run_id, conf=asked.to_conf(), logical_date=None)
-    answer = task_runner.SUPERVISOR_COMMS.send(message)
-    if isinstance(answer, ErrorResponse) and answer.error.value != IS_THERE:
-        raise RuntimeError(f"Airflow answers {answer.error.value}")

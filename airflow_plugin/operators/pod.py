@@ -17,6 +17,7 @@ from airflow_plugin.operators.assets import announce
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.lineage import ReportsLineage
 from airflow_plugin.operators.result_handling import skip_if_paused
+from airflow_plugin.operators.routing import hand_over
 from airflow_plugin.operators.run_metrics import send_run_metrics
 from airflow_plugin.operators.worker_end import WorkerEnd
 
@@ -71,6 +72,7 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
             raise
         self._heard(context)
         announce(self, self.job, value, context)
+        hand_over(context, value)
         return value
 
     def _heard(self, context: Context) -> None:

@@ -24,6 +24,7 @@ from airflow_plugin.operators.result_handling import (
     skip_if_paused,
     with_run_conf,
 )
+from airflow_plugin.operators.routing import hand_over
 from airflow_plugin.operators.run_metrics import send_run_metrics
 from airflow_plugin.operators.task_log import as_logged, level_of
 from config_schema import names
@@ -65,6 +66,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         send_run_metrics(self.job, result, context)
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)
+        hand_over(context, value)
         return value
 
     def on_kill(self) -> None:

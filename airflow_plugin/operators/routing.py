@@ -1,7 +1,9 @@
-"""The tasks after the merge: the next run at once, or waiting for a trigger; and how a task triggers a run."""
+"""What follows a merge: the next run at once, or waiting for a trigger."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
@@ -10,15 +12,19 @@ from airflow_plugin.airflow_versions import (
     AirflowFailException,
     AirflowSkipException,
     BaseBranchOperator,
-    DagRunTriggerException,
 )
 from airflow_plugin.jobs.merge_job import MERGE_TASK, RESCHEDULE_TASK, WAIT_TASK
+from airflow_plugin.operators.triggered_run import trigger_at_end, trigger_from_task
 from config_schema import names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 CHAIN = "chain"  # in a run's conf: how many runs in a row triggered themselves before it
+HANDED_OVER = "handed_over"  # the merge task's XCom with the id of the run that it has triggered
+WAITING = ["scheduled", "queued"]  # states of another run's merge task that goes on when this one has ended
+
+log = logging.getLogger(__name__)
 
 
 class CheckResult(BaseBranchOperator):
@@ -37,7 +43,10 @@ class CheckResult(BaseBranchOperator):
 
 
 class RescheduleImmediately(BaseOperator):
-    """Triggers its own DAG with a run id that is used once per batch; skipped if a run is queued already."""
+    """Triggers its own DAG with a run id that is used once per batch; skipped if a run is waiting already.
+
+    In a DAG that may have two runs at a time, the merge task has done that before it ended (`hand_over`).
+    """
 
     ui_color = "#ffe3cf"
 
@@ -47,7 +56,18 @@ class RescheduleImmediately(BaseOperator):
         self.max_chain = max_chain
 
     def execute(self, context: Context) -> None:
-        """Trigger the next run, unless one is queued or the chain is too long."""
+        """Trigger the next run, unless there is one or the chain is too long."""
+        ti = context["ti"]
+        if handed_over := ti.xcom_pull(task_ids=MERGE_TASK, key=HANDED_OVER):
+            self.log.info("%s has triggered the run %s already", MERGE_TASK, handed_over)
+            return
+        raise trigger_at_end(ti.dag_id, *self.next_run(context, _result(context)))
+
+    def next_run(self, context: Context, result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the run id and the conf of the run that goes on after a result.
+
+        Raises AirflowSkipException where none is to be triggered.
+        """
         link = _chain(context["dag_run"].conf) + 1
         if link > self.max_chain:
             raise AirflowSkipException(
@@ -55,10 +75,35 @@ class RescheduleImmediately(BaseOperator):
                 "its schedule takes over"
             )
         ti = context["ti"]
-        if ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]):
+        if ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]) or ti.get_ti_count(
+            dag_id=ti.dag_id, task_ids=[MERGE_TASK], states=WAITING
+        ):
             raise AirflowSkipException(f"A run of {ti.dag_id} is queued already: it goes on with the work")
-        run_id = names.self_trigger_run_id(self.stream_key, _result(context)["batch_id"])
-        raise run_of(ti.dag_id, run_id, {CHAIN: link})
+        return names.self_trigger_run_id(self.stream_key, result["batch_id"]), {CHAIN: link}
+
+
+def hand_over(context: Context, result: Mapping[str, Any]) -> None:
+    """Trigger the next run from the merge task, before it ends, where the DAG may have two runs and work is left.
+
+    The next run's merge task then starts as soon as this one has ended, without waiting for the tasks after it. Raises
+    nothing: where it cannot be done, RescheduleImmediately does it.
+    """
+    from config_schema.result import ResultCode  # a parse loads as few modules as it can
+
+    dag, ti = context["dag"], context["ti"]
+    again = dag.task_dict.get(RESCHEDULE_TASK)
+    if dag.max_active_runs < 2 or result["code"] != ResultCode.KEEP_WORKING:
+        return
+    if not isinstance(again, RescheduleImmediately):
+        return
+    try:
+        run_id, conf = again.next_run(context, result)
+        trigger_from_task(ti.dag_id, run_id, conf)
+        ti.xcom_push(key=HANDED_OVER, value=run_id)
+    except AirflowSkipException:
+        return  # that task finds the same, and says so
+    except Exception as error:  # the merge is done, whatever this is
+        log.warning("%s: the next run is not triggered yet, %s does it: %s", ti.dag_id, RESCHEDULE_TASK, error)
 
 
 class WaitForTrigger(BaseOperator):
@@ -82,23 +127,3 @@ def _chain(conf: Any) -> int:
     """Return how many runs came before this one. A conf may be written by hand, so it may contain anything."""
     link = conf.get(CHAIN) if isinstance(conf, dict) else None
     return link if isinstance(link, int) and not isinstance(link, bool) and link > 0 else 0
-
-
-def run_of(dag_id: str, run_id: str, conf: dict[str, Any]) -> DagRunTriggerException:
-    """Return an exception with which a task triggers a run, at once and without waiting.
-
-    If a run with that id exists, none is created.
-    """
-    return DagRunTriggerException(
-        trigger_dag_id=dag_id,
-        dag_run_id=run_id,
-        conf=conf,
-        logical_date=None,
-        reset_dag_run=False,
-        skip_when_already_exists=True,
-        wait_for_completion=False,
-        allowed_states=[],
-        failed_states=[],
-        poke_interval=60,
-        deferrable=False,
-    )

@@ -20,7 +20,7 @@ from airflow_plugin.jobs.platform_job import MERGE_JOB, PlatformJob
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
-from airflow_plugin.operators.routing import run_of
+from airflow_plugin.operators.triggered_run import trigger_at_end
 from config_schema import names
 from config_schema.errors import ProblemsFound, StreamFactoryError
 
@@ -155,7 +155,7 @@ def _run_of_stream(platform_name: str, asked: Operation, run_id: str) -> DagRunT
     reason = {REASON: asked.reason} if asked.reason else {}
     # What was approved is in the merge store, for exactly the rows that were refused.
     conf = {ALLOW_DELETES: True, BY: asked.by} | reason if asked.action is Action.ALLOW_DELETES else {}
-    return run_of(dag_id, run_id_of_stream(asked.action, run_id), conf)
+    return trigger_at_end(dag_id, run_id_of_stream(asked.action, run_id), conf)
 
 
 class StreamMissing(StreamFactoryError):

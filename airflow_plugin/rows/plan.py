@@ -33,6 +33,7 @@ class DagPlan:
 
     `execution_timeout` and `deadline` are in seconds. `schedule_assets` are URIs of assets, of which any starts the
     DAG; without them and `schedule`, only a trigger does. `notifier` reports failures and missed deadlines.
+    `hands_over`: a run's merge task triggers the next run, which starts while this one ends.
     """
 
     dag_id: str
@@ -50,6 +51,7 @@ class DagPlan:
     pool: str | None
     priority: int | None
     max_chain: int
+    hands_over: bool
     notifier: Notifier | None
     deadline: int | None
 
@@ -89,6 +91,7 @@ def dag_plan(config: StreamConfig, settings: PlatformSettings, *, paused: bool =
         pool=config.pool,
         priority=config.priority,
         max_chain=settings.max_chain,
+        hands_over=_hands_over(config),
         notifier=notifier,
         deadline=None if notifier is None or paused else config.latency_seconds,
     )
@@ -151,6 +154,15 @@ def _secret_variables(databases: tuple[str, ...], git: str) -> tuple[SecretVaria
     return tuple(
         SecretVariable(names.secret_variable(secret, key), secret, key, optional) for secret, key, optional in wanted
     )
+
+
+def _hands_over(config: StreamConfig) -> bool:
+    """Return whether a run can leave work to the next one, and two runs may exist at a time.
+
+    Airflow allows a DAG that runs continuously one run. Before 3.3 it does not count a task that is deferred among
+    those that are at work, so a second one would start beside it.
+    """
+    return config.time_slice_seconds > 0 and config.schedule != "@continuous" and not config.deferrable
 
 
 def _problems(config: StreamConfig, settings: PlatformSettings, where: str) -> list[Problem]:

@@ -66,6 +66,37 @@ def test_a_row_is_a_dag_of_four_tasks_that_runs_once_at_a_time(dag, runner):
     assert (merge.pool, merge.priority_weight, merge.retries) == ("ingest", 7, 2)
 
 
+@pytest.mark.parametrize("runner", ["process", "kubernetes"])
+@pytest.mark.parametrize(
+    ("changes", "runs"),
+    [
+        ({"time_slice_seconds": 50}, 2),
+        ({"time_slice_seconds": 50, "schedule": "@continuous"}, 1),
+        ({"time_slice_seconds": 0}, 1),
+    ],
+)
+def test_a_stream_with_a_time_slice_may_have_two_runs_and_one_merge_at_a_time(dag, runner, changes, runs):
+    built = dag(runner=runner, **changes)
+    assert built.max_active_runs == runs
+    assert built.get_task("snapshot_merge_job").max_active_tis_per_dag == (1 if runs == 2 else None)
+
+
+def test_a_deferred_merge_has_one_run_at_a_time(dag):
+    assert dag(runner="kubernetes", time_slice_seconds=50, deferrable=True).max_active_runs == 1
+
+
+def test_a_merge_that_cannot_trigger_the_next_run_leaves_it_to_its_own_task(dag, caplog):
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    from airflow_plugin.operators.routing import hand_over
+
+    built = dag(runner="process", time_slice_seconds=50)
+    asks_airflow = {"get_dr_count": RuntimeTaskInstance.get_dr_count, "get_ti_count": RuntimeTaskInstance.get_ti_count}
+    ti = SimpleNamespace(dag_id=built.dag_id, **asks_airflow)  # no Airflow answers here
+    hand_over({"dag": built, "ti": ti, "dag_run": SimpleNamespace(conf={})}, {"code": 1, "batch_id": 7})
+    assert "the next run is not triggered yet, reschedule_immediately does it" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("schedule", "timetable"),
     [(None, "NullTimetable"), ("@once", "OnceTimetable"), ("@continuous", "ContinuousTimetable")],

@@ -78,6 +78,8 @@ sys.exit(0 if code >= 0 else 1)
 STREAMS: dict[str, dict[str, Any]] = {
     "Chain": {"git_repo_branch": "keep2"},
     "Crowded": {"git_repo_branch": "keep2"},
+    "Lasting": {"git_repo_branch": "keep2", "time_slice_seconds": 1},
+    "Waiting": {"git_repo_branch": "keep2", "time_slice_seconds": 1},
     "Endless": {"git_repo_branch": "keep9"},
     "Busy": {"git_repo_branch": "tick3", "schedule": "* * * * *"},
     "Away": {"git_repo_branch": "is_away"},
@@ -95,7 +97,7 @@ STREAMS: dict[str, dict[str, Any]] = {
 }
 PAUSED = ("Paused", "Always")
 # How often each is triggered by hand, where it is not once: these are left to their schedules.
-TRIGGERS = {"Busy": 0, "Follower": 0, "Reported": 0, "Always": 0, "Crowded": 2}
+TRIGGERS = {"Busy": 0, "Follower": 0, "Reported": 0, "Always": 0, "Crowded": 2, "Waiting": 2}
 
 # The same of another platform, whose DAGs are in the bundle and in no factory file.
 BUNDLED: dict[str, dict[str, Any]] = {
@@ -145,6 +147,18 @@ class Running:
         return self.query(
             "SELECT run_id, state, conf, queued_at, start_date FROM dag_run WHERE dag_id = %s ORDER BY id", dag_id
         )
+
+    def merges(self, dag_id: str) -> dict[str, tuple[Any, Any]]:
+        """Start and end of the merge task by run id."""
+        found = self.query(
+            "SELECT run_id, start_date, end_date FROM task_instance WHERE dag_id = %s AND task_id = %s",
+            *(dag_id, "snapshot_merge_job"),
+        )
+        return {run_id: (start, end) for run_id, start, end in found}
+
+    def ends(self, dag_id: str) -> dict[str, Any]:
+        """When each run ended, by run id."""
+        return dict(self.query("SELECT run_id, end_date FROM dag_run WHERE dag_id = %s", dag_id))
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.dsn)
@@ -279,6 +293,33 @@ def test_where_a_run_is_queued_already_none_is_triggered(running):
     assert third[0] == "keep_working__Crowded__2"
     assert running.tasks(crowded, first[0])["reschedule_immediately"] == "skipped"
     assert "is queued already" in task_log(running, crowded, first[0], "reschedule_immediately")
+
+
+def test_a_merge_with_a_time_slice_hands_over_to_the_next_before_its_run_ends(running):
+    lasting = dag_id("Lasting")
+    until(lambda: len(running.runs(lasting)) == 3 and ended(running, lasting))
+    runs = running.runs(lasting)
+    assert [run[0] for run in runs[1:]] == ["keep_working__Lasting__1", "keep_working__Lasting__2"]
+    assert [run[1:3] for run in runs[1:]] == [("success", {"chain": 1}), ("success", {"chain": 2})]
+    merges, ends = running.merges(lasting), running.ends(lasting)
+    for run, following in itertools.pairwise(runs):
+        assert following[3] <= merges[run[0]][1], "queued while the merge before it is at work"
+        assert merges[run[0]][1] <= merges[following[0]][0] < ends[run[0]], "merges after it, before that run ends"
+        assert running.tasks(lasting, run[0])["reschedule_immediately"] == "success"
+        said = task_log(running, lasting, run[0], "reschedule_immediately")
+        assert f"snapshot_merge_job has triggered the run {following[0]} already" in said
+    assert running.tasks(lasting, runs[-1][0])["wait_for_trigger"] == "success"
+
+
+def test_a_run_that_waits_for_a_merge_with_a_time_slice_is_handed_the_work(running):
+    waiting = dag_id("Waiting")
+    until(lambda: len(running.runs(waiting)) == 3 and ended(running, waiting))
+    first, second, third = running.runs(waiting)
+    assert [first[0][:8], second[0][:8], third[0]] == ["manual__", "manual__", "keep_working__Waiting__2"]
+    assert running.tasks(waiting, first[0])["reschedule_immediately"] == "skipped"
+    assert "is queued already" in task_log(running, waiting, first[0], "reschedule_immediately")
+    merges = sorted(running.merges(waiting).values())
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(merges))
 
 
 def test_a_job_that_never_is_done_stops_at_the_longest_chain(running):
@@ -545,6 +586,7 @@ def settle(folder: Path, config: dict[str, Any]) -> None:
             git_repo_branch=tuple({row["git_repo_branch"] for row in (*STREAMS.values(), *BUNDLED.values())}),
             shortest_schedule=0,
             schedule_assets=("s3://landing/report",),
+            time_slice_seconds={"from": 0, "to": 1},
         ),
     )
     (folder / names.settings_file(settings.platform_name)).write_text(settings.to_json())

@@ -70,7 +70,8 @@ def mariadb(*options: str, certificate: tuple[Path, Path] | None = None) -> Iter
         user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         shutil.chown(folder, user)
         Path(folder).chmod(0o755)
-        common = ["--no-defaults", f"--user={user}", f"--datadir={folder}/data"]
+        # Its temporary files too: a TMPDIR of the user who runs the tests may be closed to it.
+        common = ["--no-defaults", f"--user={user}", f"--datadir={folder}/data", f"--tmpdir={folder}"]
         setup = [install, *common, "--auth-root-authentication-method=socket", "--skip-test-db"]
         subprocess.run(setup, check=True, capture_output=True)
         init = Path(folder) / "init.sql"

@@ -60,7 +60,7 @@ def test_what_was_extracted_is_the_same_but_for_what_always_differs():
     assert done.exit_code == 0
     assert "the same" in done.stdout
     assert "differs" not in done.stdout
-    assert "the factory's streams have one run at a time" in done.stdout
+    assert "the factory's streams have one merge at a time" in done.stdout
     assert compare(LIVE, *MODEL, "--strict").exit_code == 2
 
 

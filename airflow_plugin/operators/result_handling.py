@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_plugin.airflow_versions import AirflowFailException, AirflowSkipException
 from airflow_plugin.jobs.merge_job import MergeJob
+from airflow_plugin.operators.triggered_run import ask_for_approval
 from airflow_plugin.settings import merge_store_dsn
 from config_schema.errors import ProblemsFound, StreamFactoryError
 
@@ -74,8 +75,6 @@ def outcome(job: MergeJob, result: MergeResult | None, ended: str) -> dict[str, 
             return result.to_dict()
         case ResultCode.ERROR:
             if result.refused_delete is not None:
-                from airflow_plugin.operators.approval import ask_for_approval  # here for the same reason
-
                 ask_for_approval(job, result.refused_delete)
             raise _failure(job, result)
     assert_never(result.code)

@@ -3,7 +3,7 @@
 | what                        | environment                | airflow.cfg [stream_factory] |
 |-----------------------------|----------------------------|------------------------------|
 | folder of settings files    | DAGFACTORY_SETTINGS_DIR    | settings_dir                 |
-| folder of snapshots          | DAGFACTORY_SNAPSHOT_DIR    | snapshot_dir                 |
+| folder of snapshots         | DAGFACTORY_SNAPSHOT_DIR    | snapshot_dir                 |
 | DSN of a merge store        | DAGFACTORY_<PLATFORM>_DSN  | (connection dagfactory_<platform>) |
 | the same, for the pages     | DAGFACTORY_WEB_DSN_<PLATFORM> | (connection dagfactory_web_<platform>) |
 | roles that create streams   | DAGFACTORY_CREATOR_ROLES   | creator_roles                |
@@ -43,7 +43,7 @@ LIBPQ_EXTRA = (
 
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
-    """What rows may have beside what the platform has itself; without any of it nothing more."""
+    """What rows may have beside the platform's own values; a key that is empty allows nothing else."""
 
     namespace_name: tuple[str, ...] = ()
     datasurface_docker_image: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Allowed:
 class PlatformSettings:
     """What a platform is, apart from its rows. Each key's meaning, type and bounds: settings.schema.json.
 
-    Keys that rows have too say what the platform has itself: what the model says, as bootstrap wrote it.
+    Keys that rows have too hold the platform's own values, as bootstrap took them from the model.
     """
 
     original_platform_name: str
@@ -234,7 +234,7 @@ def creator_roles() -> frozenset[str]:
 
 
 def data_roles() -> frozenset[str]:
-    """Return the roles whose users may see what a producer's server says, in lower case; empty for no narrowing.
+    """Return the roles whose users may see what a producer's server says, in lower case; empty if all users may.
 
     DAGFACTORY_DATA_ROLES or data_roles. Whoever may see it may also edit the stream's DAG.
     """

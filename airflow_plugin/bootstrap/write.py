@@ -44,7 +44,10 @@ def file_changes(folder: Path, files: Mapping[PurePosixPath, str]) -> list[FileC
 
 
 def write(change: FileChange) -> None:
-    """Write a new or changed file; it is replaced as a whole, so that the dag-processor never sees half of it."""
+    """Write a new or changed file; it is replaced as a whole, so that the dag-processor never sees half of it.
+
+    Raises FileUnwritable.
+    """
     if change.state == "unchanged":
         return
     try:

@@ -145,14 +145,18 @@ def _drain_dag(dag_id: str, way: Way) -> None:
 
 
 def _move(cutover: Cutover, way: Way) -> None:
-    file, aside = cutover.path, cutover.aside
-    if _moved(file, aside, cutover.sha256):
+    _move_once(cutover.path, cutover.aside, cutover.sha256, "moved aside")
+
+
+def _move_once(source: Path, target: Path, sha256: str, deed: str) -> None:
+    """Move the file unless it is at its target already. Raises FileUnwritable, which says that it cannot be `deed`."""
+    if _moved(source, target, sha256):
         return
     try:
-        file.rename(aside)
-        sync_folder(file.parent)
+        source.rename(target)
+        sync_folder(source.parent)
     except OSError as error:
-        raise FileUnwritable(file, error, AGAIN, "moved aside") from error
+        raise FileUnwritable(source, error, AGAIN, deed) from error
 
 
 def _moved(source: Path, target: Path, sha256: str) -> bool:
@@ -231,14 +235,7 @@ def _unwrite(cutover: Cutover, way: Way) -> None:
 
 
 def _move_back(cutover: Cutover, way: Way) -> None:
-    file, aside = cutover.path, cutover.aside
-    if _moved(aside, file, cutover.sha256):
-        return
-    try:
-        aside.rename(file)
-        sync_folder(file.parent)
-    except OSError as error:
-        raise FileUnwritable(aside, error, AGAIN, "moved back") from error
+    _move_once(cutover.aside, cutover.path, cutover.sha256, "moved back")
 
 
 def _let_static_run(cutover: Cutover, way: Way) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_plugin.rows.platform_jobs import NEEDED, NEEDED_IN_PODS
 from airflow_plugin.settings import PlatformSettings, platform_settings
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
@@ -17,18 +18,7 @@ from config_schema.schemas import json_schema
 from config_schema.stream import StreamConfig
 
 # What settings have of a platform, and its rows too.
-SETTINGS_KEYS = (
-    "namespace_name",
-    "datasurface_docker_image",
-    "git_repo_url",
-    "git_repo_branch",
-    "git_credential_secret_name",
-    "postgres_hostname",
-    "postgres_port",
-    "postgres_database",
-    "postgres_credential_secret_name",
-    "slack_credential_secret_name",
-)
+SETTINGS_KEYS = (*NEEDED_IN_PODS, *NEEDED, "slack_credential_secret_name")
 
 
 @dataclass(frozen=True)

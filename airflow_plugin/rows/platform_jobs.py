@@ -12,6 +12,7 @@ from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 
 SYNC, ARCHIVE = "model_merge", "archive_retired"
+# The keys of the settings without which a platform has no jobs of its own.
 NEEDED = (
     "git_repo_url",
     "git_repo_branch",

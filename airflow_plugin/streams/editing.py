@@ -48,7 +48,10 @@ def edited(config_json: str) -> str:
 
 @contextmanager
 def keeping(text: str, stream_key: str) -> Iterator[None]:
-    """Keep the edited text in a file if it is refused, and name the file among the problems."""
+    """Keep the edited text in a file if it is refused.
+
+    Raises ProblemsFound with the problems for which it was refused, and one that names the file.
+    """
     try:
         yield
     except ProblemsFound as error:

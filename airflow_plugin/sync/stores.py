@@ -71,7 +71,11 @@ def platform_dsn(platform: Platform, environment: Mapping[str, str]) -> tuple[st
 
 
 def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the same for a merge store of the platform named so in the model."""
+    """Return the same for a merge store of the platform named so in the model.
+
+    Raises VariableMissing if neither the DSN nor the login is in the environment, UnknownName for an unknown mode of
+    TLS.
+    """
     variable = names.dsn_variable(names.platform_name(platform))
     tls = modelled_tls(store, _least_tls(environment))
     if dsn := environment.get(variable):

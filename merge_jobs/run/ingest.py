@@ -78,7 +78,7 @@ class Ingesting:
 
 @dataclass
 class Looking:
-    """What the steps pass on that find out what is known of a dataset's rows."""
+    """What the steps that find a dataset's row map pass on to each other."""
 
     tables: DatasetTables
     source: Source

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.benchmarks.peers import CLIENT_MEMORY_MB, PEERS, TARGET_ROWS, target
 from tests.benchmarks.rounds import Row
-from tests.benchmarks.tables import markdown_table, table
+from tests.benchmarks.tables import markdown_with_notes, print_notes, table
 
 HEADINGS = ("rows", "keys", "changes", "mode", "strategy", "round", "x copy", "target", "seconds", "RSS MB", "content")
 NUMBERS = ("rows", "x copy", "target", "seconds", "RSS MB")
@@ -74,14 +74,12 @@ def printed(run: Run, console: Console) -> None:
     for peer in PEERS:
         peers.add_row(peer.tool, peer.mode, peer.ratios, peer.memory_mb, peer.same)
     console.print(peers)
-    for note in run.notes:
-        console.print(note, markup=False, soft_wrap=True)
+    print_notes(console, run.notes)
 
 
 def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
-    lines = markdown_table(HEADINGS, NUMBERS, [_cells(row) for row in run.rows])
-    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+    return markdown_with_notes(HEADINGS, NUMBERS, [_cells(row) for row in run.rows], run.notes)
 
 
 def _coloured(row: Row) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 
@@ -20,6 +21,34 @@ def markdown_table(headings: Sequence[str], numbers: Collection[str], rows: Sequ
     """The lines of a Markdown table."""
     ruler = ["---:" if heading in numbers else "---" for heading in headings]
     return ["| " + " | ".join(cells) + " |" for cells in (headings, ruler, *rows)]
+
+
+def print_with_notes(
+    screen: Console,
+    headings: Sequence[str],
+    numbers: Collection[str],
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[str],
+) -> None:
+    """Print a table, and what it is to be read with."""
+    printed = table(headings, numbers)
+    for cells in rows:
+        printed.add_row(*cells)
+    screen.print(printed)
+    print_notes(screen, notes)
+
+
+def print_notes(screen: Console, notes: Sequence[str]) -> None:
+    """Print what a table is to be read with, a line each."""
+    for note in notes:
+        screen.print(note, markup=False, soft_wrap=True)
+
+
+def markdown_with_notes(
+    headings: Sequence[str], numbers: Collection[str], rows: Sequence[Sequence[str]], notes: Sequence[str]
+) -> str:
+    """A Markdown table with its notes, to be put into a document."""
+    return "\n".join([*markdown_table(headings, numbers, rows), "", *(f"- {note}" for note in notes), ""])
 
 
 def marks(command: str) -> tuple[str, str]:

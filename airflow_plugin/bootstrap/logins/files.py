@@ -41,7 +41,10 @@ class LoginFiles:
         return self.folder / f"{COMPONENTS[duty]}.env"
 
     def password(self, platform: str, duty: Duty) -> str | None:
-        """Return the password that the file has for the platform's login; None if it has none."""
+        """Return the password that the file has for the platform's login; None if it has none.
+
+        Raises FileMalformed if the login's DSN in the file is not well-formed.
+        """
         dsn = self._lines(duty).get(variable(platform, duty))
         try:
             return parse_dsn(dsn).get("password") if dsn else None

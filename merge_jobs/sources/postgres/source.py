@@ -83,7 +83,10 @@ class PostgresSource:
             raise source_connect_failed(error) from None
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
-        """Take one snapshot of all datasets, with their tables protected from rewrites, and return its time."""
+        """Take one snapshot of all datasets, with their tables protected from rewrites, and return its time.
+
+        Raises SourceMismatch if a table is missing, SourceUnsettled if tables are rewritten meanwhile, each time.
+        """
         with self._translate_errors():
             found = {dataset.name: self._check_table(dataset) for dataset in datasets}
             held = [(of, found[of.name]) for of in datasets]

@@ -92,7 +92,10 @@ class SqlAlchemySource:
         self._settings: Mapping[str, Any] = {}
 
     def begin(self, datasets: Sequence[Dataset]) -> datetime:
-        """Check the datasets' tables, take one snapshot, and return its time."""
+        """Check the datasets' tables, take one snapshot, and return its time.
+
+        Raises NoSnapshot if the database has no one snapshot of several tables, SourceMismatch if a table is missing.
+        """
         if len(datasets) > 1 and not self._dialect.of_all_tables:
             raise NoSnapshot(
                 self.where,

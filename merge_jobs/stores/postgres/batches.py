@@ -121,7 +121,7 @@ class Batch:
 class BatchFailure:
     """Why a batch failed. `said` is the text of a producer's server: data, for people who may see it.
 
-    `quality` is what the batch's checks found, by dataset, where they are why.
+    `quality` is what the batch's checks found, by dataset, if the batch failed because of them.
     """
 
     error: str
@@ -190,7 +190,10 @@ def refused_delete(store: MergeStore, batch_id: int) -> RefusedDelete | None:
 
 
 def approve_delete(store: MergeStore, refused: RefusedDelete, valid_for: str, by: str | None) -> datetime:
-    """Let the batch delete what it was refused for; return until when. The caller commits."""
+    """Let the batch delete what it was refused for; return until when. The caller commits.
+
+    `valid_for` is an interval as PostgreSQL reads it: `1 day`. Raises BatchLost if another job has gone on with it.
+    """
     values = {
         "key": store.stream.key,
         "batch_id": refused.batch_id,

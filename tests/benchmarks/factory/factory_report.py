@@ -13,7 +13,7 @@ from tests.benchmarks.factory.dag_files import Kind
 from tests.benchmarks.factory.full_pass import Pass
 from tests.benchmarks.factory.results import PHASES, Result, Target, standing_targets, targets
 from tests.benchmarks.factory.standing import Measured, p95
-from tests.benchmarks.tables import markdown_table, table
+from tests.benchmarks.tables import markdown_with_notes, print_with_notes
 
 COMMAND = "make bench-factory"  # whose table it is in a document
 NAMES = {
@@ -67,18 +67,12 @@ class Run:
 
 def printed(run: Run, screen: Console) -> None:
     """Print the table and the notes."""
-    measured = table(HEADINGS, NUMBERS)
-    for result in run.results:
-        measured.add_row(*_cells(result))
-    screen.print(measured)
-    for note in run.notes:
-        screen.print(note, markup=False, soft_wrap=True)
+    print_with_notes(screen, HEADINGS, NUMBERS, [_cells(result) for result in run.results], run.notes)
 
 
 def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
-    lines = markdown_table(HEADINGS, NUMBERS, [_cells(result) for result in run.results])
-    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+    return markdown_with_notes(HEADINGS, NUMBERS, [_cells(result) for result in run.results], run.notes)
 
 
 def _passes_that_fell_short(results: Sequence[Result]) -> list[str]:

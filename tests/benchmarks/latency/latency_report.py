@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.benchmarks.latency.measuring import Seen, percentile
-from tests.benchmarks.tables import markdown_table, table
+from tests.benchmarks.tables import markdown_with_notes, print_with_notes
 
 COMMAND = "make bench-latency"  # whose table it is in a document
 TARGET_SECONDS, TARGET_SLICE = 15, 50  # p95 of a live stream on a schedule of a minute
@@ -100,18 +100,12 @@ class Run:
 
 def printed(run: Run, console: Console) -> None:
     """Print the table and the notes."""
-    shown = table(HEADINGS, NUMBERS)
-    for result in run.results:
-        shown.add_row(*_cells(result))
-    console.print(shown)
-    for note in run.notes:
-        console.print(note, markup=False, soft_wrap=True)
+    print_with_notes(console, HEADINGS, NUMBERS, [_cells(result) for result in run.results], run.notes)
 
 
 def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
-    lines = markdown_table(HEADINGS, NUMBERS, [_cells(result) for result in run.results])
-    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+    return markdown_with_notes(HEADINGS, NUMBERS, [_cells(result) for result in run.results], run.notes)
 
 
 def _cells(result: Result) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from tests.benchmarks.model.measuring import Row, Target, targets
-from tests.benchmarks.tables import markdown_table, table
+from tests.benchmarks.tables import markdown_with_notes, print_with_notes
 
 COMMAND = "make bench-model"  # whose table it is in a document
 
@@ -57,18 +57,12 @@ class Run:
 
 def printed(run: Run, screen: Console) -> None:
     """Print the table and the notes."""
-    measured = table(run.headings, run.headings[1:])
-    for cells in run.cells:
-        measured.add_row(*cells)
-    screen.print(measured)
-    for note in run.notes:
-        screen.print(note, markup=False, soft_wrap=True)
+    print_with_notes(screen, run.headings, run.headings[1:], run.cells, run.notes)
 
 
 def markdown(run: Run) -> str:
     """The table and the notes, to be put into a document."""
-    lines = markdown_table(run.headings, run.headings[1:], run.cells)
-    return "\n".join([*lines, "", *(f"- {note}" for note in run.notes), ""])
+    return markdown_with_notes(run.headings, run.headings[1:], run.cells, run.notes)
 
 
 def _cell(row: Row | None) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.error_classes import error_classes
+
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("airflow_plugin", "config_schema", "merge_jobs")
 TEXTS = ("*.py", "*.sql", "*.js", "*.css", "*.json", "*.yaml", "*.yml", "*.md", "*.tpl")
@@ -51,6 +53,9 @@ NO_VERBS = frozenset(
     """,
     )
 )
+
+# A command's docstring is its help, which has exit codes; a route's is the API's description, which lists its answers.
+FOR_OTHER_READERS = ("airflow_plugin/cli/", "merge_jobs/cli/", "airflow_plugin/web/routes_")
 
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
@@ -127,3 +132,63 @@ def test_a_docstring_of_a_function_begins_with_a_verb():
 
 def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+
+
+def of_this_function(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a function without those of functions and classes in it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
+            yield child
+            yield from of_this_function(child)
+
+
+def silent_raises(tree: ast.Module, errors: frozenset[str]) -> Iterator[tuple[str, set[str]]]:
+    """Each public function that raises an error of ours itself, and whose docstring names none."""
+    for scope in (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))):
+        for node in scope.body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            calls = [one.exc.func for one in of_this_function(node) if isinstance(one, ast.Raise) and is_call(one.exc)]
+            raised = {one.id for one in calls if isinstance(one, ast.Name)} & errors
+            if raised and "aise" not in (ast.get_docstring(node) or ""):
+                yield node.name, raised
+
+
+def is_call(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Call)
+
+
+def test_a_public_function_says_which_errors_it_raises():
+    errors = frozenset(one.__name__ for one in error_classes())
+    found = {
+        f"{path}: {name}": raised
+        for path, tree in modules()
+        if not str(path).startswith(FOR_OTHER_READERS)
+        for name, raised in silent_raises(tree, errors)
+    }
+    assert found == {}
+
+
+def test_a_function_that_does_not_say_so_is_found():
+    text = """
+def silent():
+    "Do it."
+    raise Ours("x")
+
+def saying():
+    "Do it. Raises Ours."
+    raise Ours("x")
+
+def handing_on():
+    "Do it."
+    raise found
+
+class Holder:
+    def method(self):
+        "Do it."
+        def inner():
+            raise Ours("y")
+        if inner:
+            raise Ours("x")
+"""
+    assert list(silent_raises(ast.parse(text), frozenset({"Ours"}))) == [("silent", {"Ours"}), ("method", {"Ours"})]

@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.databases import OWNERS, ROLES, create_databases
+from airflow_plugin.demo.errors import DemoServerRefused
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from config_schema.errors import StreamFactoryError
 
 PASSWORD = "word"
 
@@ -73,7 +73,7 @@ def test_the_next_demo_finds_the_data_and_an_empty_airflow(server, tmp_path):
 def test_what_somebody_else_made_is_refused_by_name_and_nothing_is_done(server, tmp_path, theirs):
     ask(server.dsn(), theirs)
     before = names_on(server)
-    with pytest.raises(StreamFactoryError) as refused:
+    with pytest.raises(DemoServerRefused) as refused:
         create_databases(boss(server), "DAGFACTORY_DSN", tmp_path / "passwords.json")
     assert " ".join(theirs.lower().split()[1:3]) in refused.value.what
     assert names_on(server) == before
@@ -83,7 +83,7 @@ def test_a_running_demo_on_the_server_is_not_disturbed(server, tmp_path):
     databases = create_databases(boss(server), "DAGFACTORY_DSN", tmp_path / "passwords.json")
     connection = psycopg2.connect(databases.dsn("airflow"))
     try:
-        with pytest.raises(StreamFactoryError, match="another demo"):
+        with pytest.raises(DemoServerRefused, match="another demo"):
             create_databases(boss(server), "DAGFACTORY_DSN", tmp_path / "other.json")
     finally:
         connection.close()
@@ -92,5 +92,5 @@ def test_a_running_demo_on_the_server_is_not_disturbed(server, tmp_path):
 
 @pytest.mark.parametrize("dsn", ["host=/tmp user=boss", "postgresql://boss@127.0.0.1,127.0.0.2:1,2/postgres"])
 def test_a_server_without_one_host_and_port_is_refused(tmp_path, dsn):
-    with pytest.raises(StreamFactoryError, match="no single host and port"):
+    with pytest.raises(DemoServerRefused, match="no single host and port"):
         create_databases(dsn, "DAGFACTORY_DSN", tmp_path / "passwords.json")

@@ -18,13 +18,21 @@ from pathlib import Path
 
 import pytest
 
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import ProblemsFound
 from config_schema.load import git_program
 from config_schema.load.git import checkout
-from config_schema.load.git_errors import GitError
+from config_schema.load.git_errors import (
+    AddressRefused,
+    GitError,
+    GitTooSlow,
+    RepositoryClosed,
+    RepositoryMissing,
+    RevisionMissing,
+    ServerRedirects,
+)
 from config_schema.model import Database
 from merge_jobs.database.connections import place_of
-from merge_jobs.run.model_source import GitModel, synced_model
+from merge_jobs.run.model_source import GitModel, ModelNotRecorded, synced_model
 from tests.kubernetes.git_server import GitServer, git
 from tests.kubernetes.world import World
 
@@ -57,7 +65,7 @@ def test_the_commit_that_was_synced_is_fetched_alone_by_its_token(server, tmp_pa
     assert checkout(server.url, "main", head, tmp_path / "got", TOKEN) == head
     assert (tmp_path / "got" / "ecosystem.yaml").read_text() == "name: two"
     assert git(tmp_path / "got", "rev-list", "--count", "HEAD") == "1"
-    with pytest.raises(GitError, match="no access"):
+    with pytest.raises(RepositoryClosed):
         checkout(server.url, "main", head, tmp_path / "not got")
 
 
@@ -111,7 +119,7 @@ def test_another_server_does_not_get_the_token(server, tmp_path, monkeypatch):
     (tmp_path / ".gitconfig").write_text(f'[url "{server.url}"]\n\tinsteadOf = http://git.example/model.git\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     server.commit({"ecosystem.yaml": "name: one"})
-    with pytest.raises(GitError, match="no access"):
+    with pytest.raises(RepositoryClosed):
         checkout("http://git.example/model.git", "main", None, tmp_path / "got", TOKEN)
 
 
@@ -124,12 +132,12 @@ def test_a_redirect_to_another_server_is_refused_and_gets_no_token(server, tmp_p
     server.redirect = other.url.removesuffix("/model.git").replace("127.0.0.1", to)
     try:
         with pytest.raises(
-            GitError, match=f"redirects to another address, on {to}; redirects are not followed"
+            ServerRedirects, match=f"redirects to another address, on {to}; redirects are not followed"
         ) as caught:
             checkout(server.url, "main", None, tmp_path / "got", token)
     finally:
         other.close()
-    assert not caught.value.retryable
+    assert (caught.value.to, caught.value.retryable) == (to, False)
     assert not other.seen
     assert not (tmp_path / "got" / "ecosystem.yaml").exists()
 
@@ -168,7 +176,7 @@ def test_a_user_s_own_settings_do_not_let_redirects_through(server, tmp_path, mo
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     try:
-        with pytest.raises(GitError, match="redirects are not followed"):
+        with pytest.raises(ServerRedirects):
             checkout(server.url, "main", None, tmp_path / "got", TOKEN)
     finally:
         other.close()
@@ -183,7 +191,7 @@ def test_an_address_that_a_user_s_settings_replace_follows_no_redirect_either(se
     (tmp_path / ".gitconfig").write_text(f'[url "{server.url}"]\n\tinsteadOf = {address}\n')
     monkeypatch.setenv("HOME", str(tmp_path))
     try:
-        with pytest.raises(GitError, match="redirects are not followed"):
+        with pytest.raises(ServerRedirects):
             checkout(address, "main", None, tmp_path / "got")
     finally:
         other.close()
@@ -193,7 +201,7 @@ def test_an_address_that_a_user_s_settings_replace_follows_no_redirect_either(se
 @pytest.mark.parametrize("form", ["http::{}", "https::{}", "http:///{}", "ext::sh -c 'touch got' {}"])
 def test_an_address_that_git_reads_otherwise_than_we_do_is_refused_and_not_shown(server, tmp_path, form):
     address = form.format(server.url.replace("http://", f"http://somebody:{TOKEN}@"))
-    with pytest.raises(GitError, match=r"it is no address of a server\. Write it as https://") as caught:
+    with pytest.raises(AddressRefused, match=r"it is no address of a server\. Write it as https://") as caught:
         checkout(address, "main", None, tmp_path / "got", TOKEN)
     assert TOKEN not in str(caught.value)
     assert not server.seen
@@ -210,7 +218,7 @@ def test_a_redirect_within_the_server_is_followed(server, tmp_path):
 )
 def test_a_redirect_to_what_is_no_address_is_one_clear_error(server, tmp_path, to):
     server.redirect = to if to else "?"
-    with pytest.raises(GitError, match="redirects are not followed") as caught:
+    with pytest.raises(ServerRedirects) as caught:
         checkout(server.url, "main", None, tmp_path / "got", TOKEN)
     assert "\x1b" not in str(caught.value)
 
@@ -223,12 +231,12 @@ def test_a_redirect_without_a_host_is_followed_on_its_server(server, tmp_path):
 
 def test_a_redirect_that_leads_back_is_one_clear_error(server, tmp_path):
     server.redirect = server.url.removesuffix("/model.git") + "/again"
-    with pytest.raises(GitError, match="redirects are not followed"):
+    with pytest.raises(ServerRedirects):
         checkout(server.url, "main", None, tmp_path / "got", TOKEN)
 
 
 def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):
-    with pytest.raises(GitError, match="the address has a password in it") as caught:
+    with pytest.raises(AddressRefused, match="the address has a password in it") as caught:
         checkout(f"https://somebody:{TOKEN}@git.example/team/model.git", "main", None, tmp_path / "got")
     assert TOKEN not in str(caught.value)
 
@@ -239,20 +247,20 @@ def test_an_address_with_a_password_in_it_is_refused_and_not_shown(tmp_path):
 def test_who_has_no_access_gets_that_error(server, tmp_path):
     server.commit({"ecosystem.yaml": "name: one"})
     for number, token in enumerate(("another", None)):
-        with pytest.raises(GitError, match=r"no access\. Check the token") as caught:
+        with pytest.raises(RepositoryClosed, match=r"no access\. Check the token") as caught:
             checkout(server.url, "main", None, tmp_path / str(number), token)
         assert not caught.value.retryable
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "retryable"),
-    [(403, "no access", False), (404, "this is no git repository", False), (503, "error: 503", True)],
+    ("status", "kind", "retryable"),
+    [(403, RepositoryClosed, False), (404, RepositoryMissing, False), (503, GitError, True)],
 )
-def test_what_a_server_refuses_is_one_clear_error(server, tmp_path, status, said, retryable):
+def test_what_a_server_refuses_is_one_clear_error(server, tmp_path, status, kind, retryable):
     server.status = status
-    with pytest.raises(GitError, match=said) as caught:
+    with pytest.raises(kind) as caught:
         checkout(server.url, "main", None, tmp_path / "got", TOKEN)
-    assert caught.value.retryable is retryable
+    assert (type(caught.value), caught.value.retryable) == (kind, retryable)
 
 
 def test_a_server_that_is_away_may_come_back(server, tmp_path):
@@ -267,37 +275,37 @@ def test_a_server_that_does_not_answer_is_given_up_in_time(server, tmp_path, mon
     server.commit({"ecosystem.yaml": "name: one"})
     server.answers.clear()
     monkeypatch.setattr(git_program, "TIME_LIMIT_SECONDS", 0.5)
-    with pytest.raises(GitError, match=r"git fetch took longer than 0\.5 s") as caught:
+    with pytest.raises(GitTooSlow) as caught:
         checkout(server.url, "main", None, tmp_path / "got", TOKEN)
-    assert caught.value.retryable
+    assert (caught.value.step, caught.value.seconds, caught.value.retryable) == ("fetch", 0.5, True)
     assert not talking_to(server)
 
 
 def test_a_branch_that_is_not_there_is_named(server, tmp_path):
     server.commit({"ecosystem.yaml": "name: one"})
-    with pytest.raises(GitError, match="no such branch or commit") as caught:
+    with pytest.raises(RevisionMissing) as caught:
         checkout(server.url, "nope", None, tmp_path / "got", TOKEN)
     assert not caught.value.retryable
 
 
 def test_a_repository_without_a_model_is_reported_as_such(world: World, synced):
     world.sync(world.git.commit({"README.md": "a model will be here"}, branch="empty"))
-    with pytest.raises(StreamFactoryError, match=r"there is no model in this folder.*Write ecosystem\.yaml"):
+    with pytest.raises(ProblemsFound, match=r"there is no model in this folder.*Write ecosystem\.yaml"):
         synced("empty")
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "kind", "said"),
     [
-        ("ecosystem.yaml", "name: [", "not YAML|YAML"),
-        ("ecosystem.yaml", "name: Test\nplatforms: 7", "platforms"),
-        ("eco.py", "raise RuntimeError('no')", r"is code \(eco\.py\), and what it gives is not recorded"),
+        ("ecosystem.yaml", "name: [", ProblemsFound, "YAML"),
+        ("ecosystem.yaml", "name: Test\nplatforms: 7", ProblemsFound, "platforms"),
+        ("eco.py", "raise RuntimeError('no')", ModelNotRecorded, None),
     ],
     ids=["not YAML", "not a model", "a program"],
 )
-def test_a_model_that_does_not_load_is_reported_with_what_is_wrong(world: World, synced, file, text, said):
+def test_a_model_that_does_not_load_is_reported_with_what_is_wrong(world: World, synced, file, text, kind, said):
     world.sync(world.git.commit({file: text, "dsg_platform_mapping.json": "[]"}, branch="broken"))
-    with pytest.raises(StreamFactoryError, match=said) as caught:
+    with pytest.raises(kind, match=said) as caught:
         synced("broken")
     assert "Traceback" not in str(caught.value)
 

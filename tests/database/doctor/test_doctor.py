@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from airflow_plugin.cli.program import app
 from airflow_plugin.doctor import versions
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import UnknownName
 from config_schema.sql.component_logins import Duty
 from tests.database.doctor.conftest import EXAMPLES, Found
 
@@ -224,7 +224,7 @@ def test_platforms_are_those_of_settings_files_and_of_the_model_and_can_be_chose
     done = CliRunner().invoke(app, ["doctor", "--json", "--model", str(EXAMPLES)])
     platforms = [one["platform"] for one in json.loads(done.stdout)["findings"] if one["platform"]]
     assert list(dict.fromkeys(platforms)) == ["YellowLive", "YellowForensic"]
-    with pytest.raises(StreamFactoryError) as raised:
+    with pytest.raises(UnknownName) as raised:
         well.doctor("--platform", "Yellow")
     assert raised.value.todo == "Did you mean 'YellowLive'? Choose from: YellowLive"
 

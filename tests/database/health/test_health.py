@@ -19,11 +19,11 @@ from airflow_plugin.health.streams import platform_health, read_stored
 from airflow_plugin.rows.last_good import KnownStream, LastGood, Row
 from airflow_plugin.rows.last_good_file import write_snapshot
 from airflow_plugin.settings import PlatformSettings
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.model.quality import NotNull, RowCount, Severity
 from config_schema.result import MergeResult, ResultCode, result_from_dict
 from config_schema.schemas import json_schema
+from merge_jobs.errors import SourceTableMissing
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0] | {"latency_seconds": 3600}
@@ -114,7 +114,7 @@ def test_a_result_in_another_form_is_no_error_of_a_look(case, odd):
 def test_an_open_batch_is_reported_with_its_error(case):
     case.run(LIVE)
     case.execute("ALTER TABLE customers RENAME TO clients")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE)
     look = looks(case, "Store1")["Store1"]
     assert (look.open_batch, look.open_status) == (2, "failed")

@@ -11,9 +11,9 @@ import pytest
 
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.schemas import json_schema
+from merge_jobs.errors import SourceTableMissing
 from tests.row_settings import settings_of_row
 from tests.warm_python import run_module
 
@@ -54,7 +54,7 @@ def test_a_stream_whose_runs_fail_ends_the_command_with_1_though_nobody_demands_
     case.run(Milestoning.LIVE)
     assert " fine " in status(case).stdout
     case.execute("ALTER TABLE customers RENAME TO clients")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(Milestoning.LIVE)
     failing = status(case)
     assert failing.returncode == 1

@@ -9,10 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts, ResultCode
-from merge_jobs.errors import KeysRejected, SourceTableMissing, StreamBusy
+from merge_jobs.errors import ConnectFailed, KeysRejected, SourceTableMissing, StreamBusy
 from merge_jobs.run.job import Run, run
 from merge_jobs.strategies.selection import StrategyOption
 
@@ -53,7 +52,7 @@ def test_a_run_that_found_nothing_gives_its_result_again(merging):
 def test_a_run_that_failed_is_done_when_asked_again(merging):
     case = merging(TWO)
     job = case.job(LIVE, "the-run")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(ConnectFailed):
         run(replace(job, source=replace(job.source, port=1)))
     assert run(job).total.inserted == 40
 

@@ -17,6 +17,7 @@ import pytest
 from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.result import Counts
+from merge_jobs.errors import DatabaseFailed
 from merge_jobs.run.job import run
 
 TABLES = """
@@ -181,7 +182,7 @@ def test_a_connection_cut_at_commit_is_found_out(merging, answered):
             assert {name: of.counts for name, of in result.datasets.items()} == EXPECTED
             assert cut.cuts == 1
         else:
-            with pytest.raises(StreamFactoryError) as caught:
+            with pytest.raises(DatabaseFailed) as caught:
                 run(through)
             assert caught.value.retryable
             assert cut.cuts == 1

@@ -46,7 +46,7 @@ def copy(source, dataset: Dataset) -> None:
 
 
 def failed(producer, *datasets: Dataset) -> StreamFactoryError:
-    with pytest.raises(StreamFactoryError) as caught, session(producer) as source:
+    with pytest.raises(DatabaseFailed) as caught, session(producer) as source:
         read(source, *datasets)
     assert isinstance(caught.value, DatabaseFailed | SourceMismatch)
     assert "log of the database server" not in str(caught.value)

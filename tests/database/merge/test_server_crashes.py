@@ -17,7 +17,6 @@ import psycopg2
 import pytest
 
 from airflow_plugin.demo.postgres import EmbeddedPostgres
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.errors import DatabaseFailed
@@ -158,7 +157,7 @@ def test_a_source_that_goes_away_in_the_middle_of_a_copy_never_counts_as_its_end
         return copy_out(self, dataset, types, binary, Tap())
 
     monkeypatch.setattr(PostgresSource, "copy_out", cut)
-    with pytest.raises(StreamFactoryError) as caught:
+    with pytest.raises(DatabaseFailed) as caught:
         case.run(Milestoning.LIVE, strategy=full())
     assert caught.value.retryable
     monkeypatch.undo()

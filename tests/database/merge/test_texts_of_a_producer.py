@@ -19,7 +19,7 @@ from config_schema.model import Column, Dataset, Milestoning
 from config_schema.result import RESULT_PREFIX, ResultCode
 from merge_jobs.database.connections import place_of
 from merge_jobs.database_errors import MOST_SAID
-from merge_jobs.errors import SettingRefused, SourceMismatch
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SettingRefused, SourceMismatch
 from merge_jobs.sources.postgres.source import PostgresSource
 from tests.altering_relay import Alter, AlteringRelay
 from tests.database.conftest import result_of
@@ -70,7 +70,7 @@ def test_a_row_s_value_in_a_setting_is_not_in_the_error(merging):
 
 def test_the_text_goes_when_the_next_batch_begins(merging):
     case = failing(merging, "P0001")
-    with pytest.raises(Exception, match=r"raise_exception \(SQLSTATE P0001\)"):
+    with pytest.raises(DatabaseFailed, match=r"raise_exception \(SQLSTATE P0001\)"):
         case.run(LIVE)
     case.execute("CREATE OR REPLACE VIEW v AS SELECT 1 AS id")
     case.run(LIVE)
@@ -80,7 +80,7 @@ def test_the_text_goes_when_the_next_batch_begins(merging):
 def test_what_a_server_says_at_connecting_is_not_in_the_log(merging):
     case = merging("CREATE TABLE t (id int PRIMARY KEY)")
     case.source = replace(case.source, password="wrong")
-    with pytest.raises(Exception, match=r"source .*: wrong user name or password") as caught:
+    with pytest.raises(ConnectFailed, match=r"source .*: wrong user name or password") as caught:
         case.run(LIVE)
     assert "FATAL" not in str(caught.value)
     assert said_of(case).startswith("password authentication failed")
@@ -89,7 +89,7 @@ def test_what_a_server_says_at_connecting_is_not_in_the_log(merging):
 def test_what_the_driver_says_at_connecting_names_a_server_and_is_nowhere(merging):
     case = merging("CREATE TABLE t (id int PRIMARY KEY)")
     case.source = replace(case.source, server=Elsewhere(case.source.server, 1))
-    with pytest.raises(Exception, match="nobody listens there") as caught:
+    with pytest.raises(ConnectFailed, match="nobody listens there") as caught:
         case.run(LIVE)
     assert "127.0.0.1" not in str(caught.value)
     assert said_of(case) is None

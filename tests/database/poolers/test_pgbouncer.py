@@ -12,7 +12,7 @@ import pytest
 from config_schema.model import Milestoning
 from config_schema.result import ResultCode
 from merge_jobs.database.connections import connect as job_session
-from merge_jobs.errors import PoolingRefused, SettingRefused
+from merge_jobs.errors import DatabaseFailed, PoolingRefused, SettingRefused
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.strategies.selection import StrategyOption
 from tests.database.poolers.conftest import connect
@@ -86,7 +86,7 @@ def test_rows_that_a_policy_hides_are_refused_behind_a_pool_too(case, pooler, bu
     (pooled,) = pooler("transaction", case.source)
     busy(pooled)
     case.source = pooled
-    with pytest.raises(Exception, match="row-level security"):
+    with pytest.raises(DatabaseFailed, match="row-level security"):
         case.run(LIVE)
 
 

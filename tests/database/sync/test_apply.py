@@ -17,7 +17,7 @@ from airflow_plugin.control.stream_table import ConfigDoesNotFit, RowChange, Str
 from airflow_plugin.sync.apply import PartlyApplied, StalePlan, apply, note_drift, widen_configs
 from airflow_plugin.sync.diff import SyncAction
 from airflow_plugin.sync.stores import merge_stores
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import VariableMissing
 
 HISTORY = "SELECT stream_key, change, changed_by, model_commit, before_status, after_status FROM {} ORDER BY id"
 OLDER_TABLE = (
@@ -337,10 +337,11 @@ def test_the_model_with_its_secret_gives_the_dsn_where_no_variable_does(synced, 
     with merge_stores([platform], login) as stores:
         assert stores[0].connection.info.dbname == database.name
     with (
-        pytest.raises(StreamFactoryError, match="POSTGRES_PASSWORD is not set"),
+        pytest.raises(VariableMissing) as missing,
         merge_stores([platform], {"POSTGRES_USERNAME": database.user}),
     ):
         pass
+    assert missing.value.variables == ("POSTGRES_PASSWORD",)
 
 
 def test_a_row_changed_by_hand_is_drift_until_it_is_overwritten_or_the_model_says_the_same(synced):

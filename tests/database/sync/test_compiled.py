@@ -14,12 +14,12 @@ from airflow_plugin.control.connection import connect
 from airflow_plugin.control.model_state import COMPILED_MODELS_KEPT, ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.apply import CompiledDiffers
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileMalformed
 from config_schema.load import load_model
 from config_schema.load.documents import plain
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 from merge_jobs.database.connections import ConnectionInfo
-from merge_jobs.run.model_source import GitModel, synced_model
+from merge_jobs.run.model_source import GitModel, ModelNotRecorded, synced_model
 from tests.database.sync.command import git
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
@@ -75,9 +75,7 @@ def test_a_job_says_what_to_run_where_nothing_was_recorded(dagfactory, model, sy
     assert dagfactory("sync", model, "--yes").returncode == 0
     for statement in ("DELETE FROM yellowlive_compiled_model", "DROP TABLE yellowlive_compiled_model"):
         synced.execute(statement)
-        with pytest.raises(
-            StreamFactoryError, match=r"is code \(eco\.py\), and what it gives is not recorded"
-        ) as caught:
+        with pytest.raises(ModelNotRecorded) as caught:
             read_by_a_job(synced, model)
         assert "dagfactory sync" in caught.value.todo
     # An installation that was synced before this was recorded: the same commit is compiled, though no row changes.
@@ -88,7 +86,7 @@ def test_a_job_says_what_to_run_where_nothing_was_recorded(dagfactory, model, sy
 def test_what_was_recorded_of_other_files_is_not_read(dagfactory, model, synced):
     assert dagfactory("sync", model, "--yes").returncode == 0
     synced.execute("UPDATE yellowlive_compiled_model SET digest = 'of other files'")
-    with pytest.raises(StreamFactoryError, match="is not recorded"):
+    with pytest.raises(ModelNotRecorded):
         read_by_a_job(synced, model)
 
 
@@ -96,7 +94,7 @@ def test_what_is_no_compiled_model_is_refused_in_words(dagfactory, model, synced
     assert dagfactory("sync", model, "--yes").returncode == 0
     for document in ("[", "{}", "[" * 100_000, '{"format": 99}'):
         synced.execute("UPDATE yellowlive_compiled_model SET document = %s", document)
-        with pytest.raises(StreamFactoryError, match=r"no compiled model|it has format 99"):
+        with pytest.raises(FileMalformed, match=r"no compiled model|it has format 99"):
             read_by_a_job(synced, model)
 
 

@@ -14,9 +14,10 @@ import pytest
 from airflow_plugin.control.connection import connect
 from airflow_plugin.control.job_model import JobModelTable
 from airflow_plugin.control.session import ControlSession
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import ValueWrong
 from config_schema.job_model import JobModelBroken, JobModels, state_of
 from config_schema.load import load_model
+from config_schema.load.git_errors import RevisionMissing
 from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.errors import DatabaseFailed
 from merge_jobs.run import model_source
@@ -140,8 +141,9 @@ def test_a_commit_that_the_branch_does_not_have_is_left_to_git(dagfactory, model
     said = applied(dagfactory, model)
     assert f"branch main of file://{published} does not have commit" in said
     assert reader.stream() is None
-    with pytest.raises(StreamFactoryError, match="has no such commit"):
+    with pytest.raises(RevisionMissing) as missing:
         reader.job()
+    assert missing.value.revision == git(model, "rev-parse", "HEAD")
     git(model, "push", "--quiet", str(published), "main")
     assert "3 rows of the model, 1 written" in applied(dagfactory, model)
     assert reader.stream()[1] == git(model, "rev-parse", "HEAD")
@@ -357,7 +359,7 @@ def test_a_trial_goes_by_git_as_its_tables_must_be_no_other_store_s(dagfactory, 
     taken = f"  - name: Store1__shadow\n    {other}\n    datasets: [{dataset}]\n  - name: Store1\n"
     edit(model, "  - name: Store1\n", taken)
     applied(dagfactory, model)
-    with pytest.raises(StreamFactoryError, match="Store1__shadow"):
+    with pytest.raises(ValueWrong, match="Store1__shadow"):
         reader.job(tables=Tables.SHADOW)
 
 

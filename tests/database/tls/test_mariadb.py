@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
 from config_schema.tls import Tls
 from merge_jobs.database.connections import ConnectionInfo
+from merge_jobs.errors import ConnectFailed
 from merge_jobs.sources.sql.source import SqlAlchemySource
 from tests.certificates import Authority
 from tests.database.merge.producers import mariadb
@@ -51,7 +51,7 @@ def test_a_mode_is_kept_or_the_server_refused_with_the_key_to_set(mode, maria, a
     if has_tls:
         assert in_tls(place)
         return
-    with pytest.raises(StreamFactoryError, match="write tls: disable for the database in the model") as caught:
+    with pytest.raises(ConnectFailed, match="write tls: disable for the database in the model") as caught:
         in_tls(place)
     assert not caught.value.retryable
 
@@ -63,12 +63,12 @@ def test_a_wrong_name_and_a_strangers_ca_are_refused(maria, authorities):
     own, other = authorities
     place = replace(place_at(port, tls=Tls.VERIFY_CA, tls_ca=str(own.ca)), host="localhost")
     assert in_tls(place)
-    with pytest.raises(StreamFactoryError, match="Name the host as its certificate does"):
+    with pytest.raises(ConnectFailed, match="Name the host as its certificate does"):
         in_tls(replace(place, tls=Tls.VERIFY_FULL))
     for mode in (Tls.VERIFY_CA, Tls.VERIFY_FULL):
-        with pytest.raises(StreamFactoryError, match="tls_ca of the database in the model"):
+        with pytest.raises(ConnectFailed, match="tls_ca of the database in the model"):
             in_tls(place_at(port, tls=mode, tls_ca=str(other.ca)))
-    with pytest.raises(StreamFactoryError, match="mount the Secret or ConfigMap"):
+    with pytest.raises(ConnectFailed, match="mount the Secret or ConfigMap"):
         in_tls(place_at(port, tls=Tls.VERIFY_FULL, tls_ca="not-mounted"))
 
 
@@ -88,7 +88,7 @@ def test_a_man_in_the_middle_gets_no_password(plugin, begin, mode, authorities):
     place = {"tls": mode, "tls_ca": str(authorities[0].ca) if mode is Tls.VERIFY_FULL else None}
     with (
         MySqlMiddle(plugin, begin).listening() as middle,
-        pytest.raises(StreamFactoryError, match="tls: disable") as caught,
+        pytest.raises(ConnectFailed, match="tls: disable") as caught,
     ):
         in_tls(place_at(middle.port, **place))
     assert middle.connections
@@ -98,6 +98,6 @@ def test_a_man_in_the_middle_gets_no_password(plugin, begin, mode, authorities):
 
 @pytest.mark.parametrize("plugin", WAYS_TO_ASK)
 def test_the_man_in_the_middle_would_hear_a_password(plugin):
-    with MySqlMiddle(plugin).listening() as middle, pytest.raises(StreamFactoryError):
+    with MySqlMiddle(plugin).listening() as middle, pytest.raises(ConnectFailed):
         in_tls(place_at(middle.port, tls=Tls.DISABLE))
     assert WORD.encode() in middle.heard

@@ -12,12 +12,13 @@ from psycopg2.extensions import libpq_version, make_dsn
 from psycopg2.sql import SQL
 
 from airflow_plugin.control import connection
+from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.store_tls import StoreTls, dsn_with_tls
 from config_schema import tls as tls_module
-from config_schema.errors import StreamFactoryError
 from config_schema.tls import LEAST_LIBPQ, Tls
 from merge_jobs.database import connections
 from merge_jobs.database.connections import ConnectionInfo, tls_used
+from merge_jobs.errors import ConnectFailed
 from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
 
@@ -48,6 +49,7 @@ def by_parse(place: ConnectionInfo) -> bool:
     return bool(connection.fetch_within(dsn(place), "merge store", SQL(IN_TLS), {}, seconds=10)[0][0])
 
 
+REFUSED = (ConnectFailed, MergeStoreError)  # by a job, and on Airflow's side
 WAYS: list[Callable[[ConnectionInfo], bool]] = [by_job, by_airflow, by_parse]
 pytestmark = pytest.mark.parametrize("way", WAYS)
 
@@ -69,21 +71,21 @@ def test_a_server_with_tls_is_reached_in_it_without_a_word(way, tls_server: TlsS
 def test_a_certificate_for_another_name_is_refused_by_verify_full_alone(way, tls_server: TlsServer):
     place = replace(place_at(tls_server.port, tls=Tls.VERIFY_CA, tls_ca=str(tls_server.ca)), host="localhost")
     assert way(place)
-    with pytest.raises(StreamFactoryError, match=r"Name the host as its certificate does") as caught:
+    with pytest.raises(REFUSED, match=r"Name the host as its certificate does") as caught:
         way(replace(place, tls=Tls.VERIFY_FULL))
     assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("mode", [Tls.VERIFY_CA, Tls.VERIFY_FULL])
 def test_a_certificate_of_another_ca_is_refused(way, mode, tls_server: TlsServer):
-    with pytest.raises(StreamFactoryError, match="tls_ca"):
+    with pytest.raises(REFUSED, match="tls_ca"):
         way(place_at(tls_server.port, tls=mode, tls_ca=str(tls_server.other_ca)))
 
 
 def test_a_ca_that_is_not_mounted_is_named(way, tls_server: TlsServer, monkeypatch, tmp_path):
     monkeypatch.setattr(tls_module, "CA_FOLDER", str(tmp_path))
     place = place_at(tls_server.port, tls=Tls.VERIFY_FULL, tls_ca="pg-ca")
-    with pytest.raises(StreamFactoryError, match="mount the Secret or ConfigMap that it names"):
+    with pytest.raises(REFUSED, match="mount the Secret or ConfigMap that it names"):
         way(place)
     (tmp_path / "pg-ca").mkdir()
     (tmp_path / "pg-ca" / "ca.crt").write_bytes(tls_server.ca.read_bytes())
@@ -94,7 +96,7 @@ def test_a_ca_that_is_not_mounted_is_named(way, tls_server: TlsServer, monkeypat
 def test_a_server_without_tls_is_refused_with_the_key_to_set(way, mode, postgres, tls_server: TlsServer):
     place = ConnectionInfo("127.0.0.1", postgres.port, "postgres", "public", "postgres", postgres.password)
     assert not way(place)
-    with pytest.raises(StreamFactoryError, match=r"write tls: disable for the database in the model") as caught:
+    with pytest.raises(REFUSED, match=r"write tls: disable for the database in the model") as caught:
         way(replace(place, tls=mode, tls_ca=str(tls_server.ca) if mode.verifies else None))
     assert not caught.value.retryable
     assert postgres.password not in str(caught.value)
@@ -107,7 +109,7 @@ def test_a_password_in_clear_text_goes_in_tls_without_a_word(way, tls_server: Tl
 
 @needs_require_auth
 def test_a_server_that_wants_it_without_tls_gets_it_only_by_the_word_disable(way, tls_server: TlsServer):
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(REFUSED):
         way(place_at(tls_server.port, "no_tls"))
     assert not way(place_at(tls_server.port, "no_tls", tls=Tls.DISABLE))
 
@@ -117,7 +119,7 @@ def test_a_server_that_wants_it_without_tls_gets_it_only_by_the_word_disable(way
 def test_a_man_in_the_middle_who_says_that_there_is_no_tls_gets_no_password(way, mode, tls_server: TlsServer):
     with PostgresMiddle().listening() as middle:
         ca = str(tls_server.ca) if mode is not None and mode.verifies else None
-        with pytest.raises(StreamFactoryError, match="tls: disable") as caught:
+        with pytest.raises(REFUSED, match="tls: disable") as caught:
             way(place_at(middle.port, tls=mode, tls_ca=ca))
     assert middle.connections
     assert WORD.encode() not in middle.heard
@@ -125,6 +127,6 @@ def test_a_man_in_the_middle_who_says_that_there_is_no_tls_gets_no_password(way,
 
 
 def test_the_man_in_the_middle_would_hear_a_password(way):
-    with PostgresMiddle().listening() as middle, pytest.raises(StreamFactoryError):
+    with PostgresMiddle().listening() as middle, pytest.raises(REFUSED):
         way(place_at(middle.port, tls=Tls.DISABLE))
     assert WORD.encode() in middle.heard

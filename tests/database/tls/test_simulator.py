@@ -10,8 +10,8 @@ import pytest
 from psycopg2.extensions import libpq_version
 
 import merge_jobs
-from config_schema.errors import StreamFactoryError
 from config_schema.tls import LEAST_LIBPQ
+from merge_jobs.errors import ConnectFailed
 from merge_jobs.simulator.connect import connector
 from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
@@ -26,14 +26,14 @@ def at(port: int, user: str = "plain", **more: str) -> dict[str, str | int | Non
 @needs_require_auth
 @pytest.mark.parametrize("mode", [{}, {"sslmode": "prefer"}], ids=str)
 def test_a_man_in_the_middle_who_says_that_there_is_no_tls_gets_no_password(mode):
-    with PostgresMiddle().listening() as middle, pytest.raises(StreamFactoryError, match="Switch TLS on"):
+    with PostgresMiddle().listening() as middle, pytest.raises(ConnectFailed, match="Switch TLS on"):
         connector(at(middle.port, **mode))()
     assert middle.connections
     assert WORD.encode() not in middle.heard
 
 
 def test_the_man_in_the_middle_would_hear_a_password():
-    with PostgresMiddle().listening() as middle, pytest.raises(StreamFactoryError):
+    with PostgresMiddle().listening() as middle, pytest.raises(ConnectFailed):
         connector(at(middle.port, sslmode="disable"))()
     assert WORD.encode() in middle.heard
 

@@ -9,6 +9,7 @@ import pytest
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import RowChange, StreamTable
 from config_schema.model import Milestoning
+from merge_jobs.errors import TooManyDeletes
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.row_maps import MapKind
@@ -41,7 +42,7 @@ def asked(case):
 
 def test_a_reset_is_written_down_with_who_asked_for_it(case, merge_job):
     case.execute("DELETE FROM customers WHERE id > 1")
-    with pytest.raises(Exception, match="max_delete_fraction"):
+    with pytest.raises(TooManyDeletes):
         case.run(LIVE)
     assert merge_job(case, "reset", *FLAGS, "--dry-run").returncode == 0
     assert asked(case) == []
@@ -52,7 +53,7 @@ def test_a_reset_is_written_down_with_who_asked_for_it(case, merge_job):
 @pytest.mark.parametrize("has_column", [True, False], ids=["", "in a history of an older program"])
 def test_the_reason_stands_beside_it(case, merge_job, has_column):
     case.execute("DELETE FROM customers WHERE id > 1")
-    with pytest.raises(Exception, match="max_delete_fraction"):
+    with pytest.raises(TooManyDeletes):
         case.run(LIVE)
     if not has_column:
         case.execute("ALTER TABLE yellowlive_airflow_dsg_history DROP COLUMN reason", on=case.target)
@@ -83,7 +84,7 @@ def test_trust_and_allowed_deletes_are_written_down_too(case, merge_job, tmp_pat
 
 def test_where_there_is_no_history_the_reset_is_done_and_says_so(case, merge_job):
     case.execute("DELETE FROM customers WHERE id > 1")
-    with pytest.raises(Exception, match="max_delete_fraction"):
+    with pytest.raises(TooManyDeletes):
         case.run(LIVE)
     with closing(case.target.connect()) as connection, connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE yellowlive_airflow_dsg_history")

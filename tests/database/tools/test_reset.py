@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
 from config_schema.result import Counts
-from merge_jobs.errors import BatchLost
+from merge_jobs.errors import BatchLost, SourceTableMissing
 from merge_jobs.stores.postgres import batches
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stream import stream_of
@@ -80,7 +79,7 @@ def test_an_ingested_batch_is_started_again_with_the_schema_of_the_changed_model
 def test_a_failed_batch_is_started_again_without_its_error(case, reset):
     case.merge(LIVE)
     case.execute("ALTER TABLE orders RENAME TO sales")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE)
     assert row(case, LIVE)[0] == "failed"
     done = reset(LIVE)
@@ -94,7 +93,7 @@ def test_a_failed_batch_is_started_again_without_its_error(case, reset):
 
 def test_the_first_batch_of_a_stream_can_be_reset(case, reset):
     case.execute("ALTER TABLE orders RENAME TO sales")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE)
     assert "batch 1: is reset to started (was failed" in reset(LIVE).stdout
     case.execute("ALTER TABLE sales RENAME TO orders")
@@ -161,7 +160,7 @@ def test_a_platform_of_an_older_version_can_be_reset(case, reset):
     """It lacks tables that the next run makes."""
     case.merge(LIVE)
     case.execute("ALTER TABLE orders RENAME TO sales")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE)
     case.execute("DROP TABLE yellowlive_rejected_keys", on=case.target)
     assert "batch 2: is reset" in reset(LIVE).stdout
@@ -219,7 +218,7 @@ def test_a_stream_of_one_dataset_is_named_by_it(merging, reset):
     case.run(LIVE, dataset="customers")
     case.run(LIVE, dataset="orders")
     case.execute("DROP TABLE orders")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE, dataset="orders")
     assert "Store1#customers batch 1: Batch is COMMITTED" in reset(LIVE, "--dataset=customers", of=case).stderr
     assert "Store1#orders batch 2: is reset" in reset(LIVE, "--dataset=orders", of=case).stdout

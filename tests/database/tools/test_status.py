@@ -9,8 +9,8 @@ from datetime import datetime
 
 import pytest
 
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Consistency, Milestoning
+from merge_jobs.errors import SourceTableMissing
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from tests.warm_python import run_module
 
@@ -113,7 +113,7 @@ def test_the_last_committed_batch_is_reported_with_its_own_counts(case, reported
 def test_a_failed_batch_is_reported_with_its_error_and_what_can_help(case, reported, merge_job):
     case.run(LIVE)
     case.execute("ALTER TABLE orders RENAME TO sales")
-    with pytest.raises(StreamFactoryError) as failed:
+    with pytest.raises(SourceTableMissing) as failed:
         case.run(LIVE, "failing")
     [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
     assert stream["last"]["batch_id"] == 1
@@ -135,7 +135,7 @@ def test_a_failed_batch_is_reported_with_its_error_and_what_can_help(case, repor
 def test_a_stream_that_fails_is_failing_and_ends_the_command_with_1_until_a_run_succeeds(case, reported, merge_job):
     case.run(LIVE)
     case.execute("ALTER TABLE orders RENAME TO sales")
-    with pytest.raises(StreamFactoryError):
+    with pytest.raises(SourceTableMissing):
         case.run(LIVE, "failing")
     [stream] = reported("--platform=YellowLive")["YellowLive"]["streams"]
     assert (stream["state"], stream["failed"]["count"]) == ("failing", 1)

@@ -10,6 +10,7 @@ import pytest
 from config_schema import names
 from config_schema.model import Milestoning
 from config_schema.sql.locks import stream_lock
+from merge_jobs.stores.postgres.tables import MergeTableBroken
 
 LIVE, FORENSIC = Milestoning.LIVE, Milestoning.FORENSIC
 PLATFORM = {LIVE: "YellowLive", FORENSIC: "YellowForensic"}
@@ -45,7 +46,7 @@ def test_an_index_that_is_gone_is_made_again_and_runs_go_on(case, merge_job, kin
     index = names.merge_key_index(table(kind))
     execute(case, f'DROP INDEX "{index}"')
     case.execute("DELETE FROM customers WHERE id = 1")
-    with pytest.raises(Exception, match=r"its unique index .* is missing"):
+    with pytest.raises(MergeTableBroken, match=r"its unique index .* is missing"):
         case.run(kind)
     flag = f"--platform={PLATFORM[kind]}"
     assert f"Store1: index {index} would be made" in merge_job(case, "tables", flag, "--dry-run").stdout

@@ -15,7 +15,6 @@ from airflow_plugin.control.connection import MergeStoreError
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
 from config_schema import names
-from config_schema.errors import StreamFactoryError
 from config_schema.model import Milestoning
 from config_schema.sql import versions
 from config_schema.sql.statements import Statement
@@ -23,6 +22,7 @@ from config_schema.sql.versions import Migration, Part, State, TablesOfAnother, 
 from merge_jobs.admin.repair import repair_tables
 from merge_jobs.admin.reset import reset_batch
 from merge_jobs.admin.trust import trust_again
+from merge_jobs.errors import DatabaseFailed
 from tests.database.tools.conftest import HOLDING, wait_until
 
 LIVE, SHORT = Milestoning.LIVE, "yellowlive"
@@ -223,7 +223,7 @@ def test_a_job_whose_migration_fails_leaves_its_stream_as_it_was(case, next_ones
     next_ones("SELECT 1 / 0")
     batches = case.batch_rows(LIVE)
     case.execute("DELETE FROM customers WHERE id = 1")
-    with pytest.raises(StreamFactoryError, match="division_by_zero"):
+    with pytest.raises(DatabaseFailed, match="division_by_zero"):
         case.run(LIVE)
     assert case.batch_rows(LIVE) == batches
     next_ones("SELECT 1")

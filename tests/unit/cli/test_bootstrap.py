@@ -18,7 +18,7 @@ from airflow_plugin.rows.policy import refusals
 from airflow_plugin.settings import PlatformSettings, settings_from_json
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
-from config_schema.errors import StreamFactoryError
+from config_schema.errors import FileUnwritable, StreamFactoryError
 from config_schema.load import load_model
 from config_schema.model import Database, DatasetSink, Runner, SourceKind, StreamDefaults
 from config_schema.tls import Tls
@@ -211,7 +211,7 @@ def test_a_factory_file_is_python_under_ten_lines():
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "dags").write_text("a file stands where the folder should be")
-    with pytest.raises(StreamFactoryError) as caught:
+    with pytest.raises(FileUnwritable) as caught:
         write(FileChange(tmp_path / "dags/x.py", None, "text"))
     assert caught.value.where == str(tmp_path / "dags/x.py")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from config_schema.load.git import checkout, commit_of
-from config_schema.load.git_errors import GitError
+from config_schema.load.git_errors import AddressRefused, GitError, NotCommitted, RepositoryMissing, RevisionMissing
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -49,19 +49,19 @@ def test_a_recorded_commit_is_fetched_though_the_branch_went_on(repository, tmp_
 
 
 @pytest.mark.parametrize(
-    ("url", "branch", "wanted", "said"),
+    ("url", "branch", "wanted", "kind", "said"),
     [
-        ("{repository}", "nope", None, "no such branch or commit"),
-        ("{repository}", "main", "0" * 40, "the branch 'main' has no such commit"),
-        ("{repository}", "main", "--force", "the branch 'main' has no such commit"),
-        ("{repository}", "main", "refs/heads/main", "the branch 'main' has no such commit"),
-        ("/nowhere/at/all", "main", None, "this is no git repository"),
+        ("{repository}", "nope", None, RevisionMissing, "no such branch or commit"),
+        ("{repository}", "main", "0" * 40, RevisionMissing, "the branch 'main' has no such commit"),
+        ("{repository}", "main", "--force", RevisionMissing, "the branch 'main' has no such commit"),
+        ("{repository}", "main", "refs/heads/main", RevisionMissing, "the branch 'main' has no such commit"),
+        ("/nowhere/at/all", "main", None, RepositoryMissing, "this is no git repository"),
     ],
 )
-def test_what_cannot_be_fetched_is_one_clear_error(repository, tmp_path, url, branch, wanted, said):
-    with pytest.raises(GitError, match=said) as caught:
+def test_what_cannot_be_fetched_is_one_clear_error(repository, tmp_path, url, branch, wanted, kind, said):
+    with pytest.raises(kind, match=said) as caught:
         checkout(url.format(repository=repository), branch, wanted, tmp_path / "got")
-    assert not caught.value.retryable
+    assert (getattr(caught.value, "revision", None), caught.value.retryable) == (wanted, False)
 
 
 def test_a_branch_that_looks_like_an_option_is_no_option(repository, tmp_path):
@@ -76,8 +76,9 @@ def test_a_commit_that_is_not_on_the_branch_is_refused_though_the_server_would_g
     git(repository, "config", "uploadpack.allowAnySHA1InWant", "true")
     git(repository, "checkout", "-q", "-b", "fork")
     stray = commit(repository, "name: stray")
-    with pytest.raises(GitError, match="the branch 'main' has no such commit"):
+    with pytest.raises(RevisionMissing) as missing:
         checkout(f"file://{repository}", "main", stray, tmp_path / "got")
+    assert missing.value.revision == stray
     assert not (tmp_path / "got" / "ecosystem.yaml").exists()
     assert checkout(f"file://{repository}", "fork", stray, tmp_path / "other") == stray
 
@@ -95,7 +96,7 @@ def test_a_commit_is_found_however_far_back_it_is(repository, tmp_path):
 def test_an_address_that_runs_a_program_is_refused_whatever_the_users_settings_say(tmp_path, monkeypatch, url):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".gitconfig").write_text("[protocol]\n\tallow = always\n")
-    with pytest.raises(GitError, match="it is no address of a server"):
+    with pytest.raises(AddressRefused):
         checkout(url.format(pwned=tmp_path / "pwned"), "main", None, tmp_path / "got")
     assert not (tmp_path / "pwned").exists()
 
@@ -120,8 +121,9 @@ def test_settings_of_the_user_are_kept_and_none_are_needed(repository, tmp_path,
 
 def test_a_model_that_is_changed_and_not_committed_has_no_commit(repository):
     (repository / "ecosystem.yaml").write_text("name: three")
-    with pytest.raises(GitError, match=r"ecosystem\.yaml: there are changes that are not committed"):
+    with pytest.raises(NotCommitted) as refused:
         commit_of(repository)
+    assert refused.value.files == ("ecosystem.yaml",)
 
 
 def test_a_file_beside_the_model_may_be_uncommitted(repository):
@@ -130,5 +132,5 @@ def test_a_file_beside_the_model_may_be_uncommitted(repository):
 
 
 def test_a_folder_that_is_not_in_git_has_no_commit(tmp_path):
-    with pytest.raises(GitError, match="no git repository"):
+    with pytest.raises(RepositoryMissing):
         commit_of(tmp_path)

@@ -13,7 +13,7 @@ import config_schema
 from config_schema.errors import UnknownName
 from config_schema.load import load_model
 from config_schema.load.base import ownership_problems
-from config_schema.load.git_errors import GitError
+from config_schema.load.git_errors import HistoryMissing, RevisionMissing
 from config_schema.model import Team
 from config_schema.model.ownership import Author, teams_of
 
@@ -454,11 +454,13 @@ def test_a_base_that_is_not_contained_or_not_there_is_an_error(folder):
     edit(folder / CUSTOMERS, "varchar(100)", "varchar(200)")
     commit(folder)
     git(folder, "checkout", "-q", "change")
-    with pytest.raises(GitError, match=r"does not contain 'main'.*Merge or rebase first"):
+    with pytest.raises(HistoryMissing, match="Merge or rebase first") as missing:
         refused(folder, CRM)
+    assert missing.value.revision == "main"
     for nothing in ("origin/main", "--all", "HEAD:model"):
-        with pytest.raises(GitError, match="there is no revision"):
+        with pytest.raises(RevisionMissing) as missing:
             refused(folder, CRM, nothing)
+        assert missing.value.revision == nothing
 
 
 def test_a_shallow_clone_says_how_to_get_the_history(folder, tmp_path):
@@ -467,7 +469,7 @@ def test_a_shallow_clone_says_how_to_get_the_history(folder, tmp_path):
     commit(folder)
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{tmp_path}", "shallow")
     git(tmp_path / "shallow", "fetch", "-q", "--depth=1", "origin", "main")
-    with pytest.raises(GitError, match="unshallow"):
+    with pytest.raises(HistoryMissing, match="unshallow"):
         refused(tmp_path / "shallow" / "model", CRM, base)
 
 

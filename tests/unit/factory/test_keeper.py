@@ -302,7 +302,7 @@ def test_a_table_away_from_the_beginning_is_an_import_error_or_where_nothing_is_
     world.folder.remove(0)
     world.start()
     world.stored = None
-    with pytest.raises(StreamFactoryError, match="nobody listens there"):
+    with pytest.raises(MergeStoreError, match="nobody listens there"):
         world.keep(trouble=AWAY)
 
 

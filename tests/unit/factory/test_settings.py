@@ -10,7 +10,7 @@ from psycopg2.extensions import parse_dsn
 
 from airflow_plugin import settings
 from airflow_plugin.settings import Allowed, PlatformSettings, platform_settings
-from config_schema.errors import FileMalformed, ProblemsFound, StreamFactoryError
+from config_schema.errors import FileMalformed, ProblemsFound
 from config_schema.schemas import json_schema
 
 
@@ -84,7 +84,7 @@ def test_every_problem_of_a_file_comes_at_once_with_its_path(folder):
 @pytest.mark.parametrize("text", ["{", "[]", '{"original_platform_name": "YellowForensic"}', "\ufeff"])
 def test_a_file_that_is_no_settings_of_the_platform_is_refused(folder, text):
     (folder / "yellowlive.settings.json").write_text(text)
-    with pytest.raises(StreamFactoryError, match=r"yellowlive\.settings\.json"):
+    with pytest.raises(ProblemsFound, match=r"yellowlive\.settings\.json"):
         platform_settings("YellowLive")
 
 

@@ -9,8 +9,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from airflow_plugin.airflow_api import airflow
+from airflow_plugin.airflow_api import AirflowRefused, AirflowUnanswered, airflow
 from airflow_plugin.migrate import cutover as steps
+from airflow_plugin.migrate.cutover import StaticFileChanged
 from airflow_plugin.migrate.cutover_state import (
     Cutover,
     CutoverBusy,
@@ -21,7 +22,7 @@ from airflow_plugin.migrate.cutover_state import (
     state_path,
     write_state,
 )
-from config_schema.errors import FileMalformed, StreamFactoryError
+from config_schema.errors import FileMalformed, ValueWrong, VariableMissing
 
 DAG = DagCutover("a", "b", "YellowLive", "Store1", "{}", False, "/dags/a.py", ("{}", "retired"))
 
@@ -85,25 +86,29 @@ def test_a_file_that_somebody_else_has_touched_is_left_as_it_is(begun, tmp_path,
             path.write_text(text)
     before = {one: one.read_text() for one in tmp_path.iterdir()}
     for step in (steps._move, steps._move_back):
-        with pytest.raises(StreamFactoryError, match=reported):
+        with pytest.raises(StaticFileChanged, match=reported):
             step(begun, way(tmp_path))
     assert {one: one.read_text() for one in tmp_path.iterdir()} == before
 
 
 def test_an_airflow_that_is_away_is_an_error_that_keeps_the_state(begun, tmp_path):
-    with pytest.raises(StreamFactoryError, match="no answer") as caught:
+    with pytest.raises(AirflowUnanswered, match="no answer") as caught:
         steps.carry_out(replace(begun, done=()), way(tmp_path))
     assert caught.value.retryable
     assert read_state(tmp_path / "state.json") == replace(begun, done=())
 
 
 @pytest.mark.parametrize(
-    ("url", "token", "reported"),
-    [("localhost:8080", "t", "is no address"), ("http://localhost", None, "DAGFACTORY_AIRFLOW_TOKEN: it is not set")],
+    ("url", "token", "kind", "where"),
+    [
+        ("localhost:8080", "t", ValueWrong, "--airflow-url"),
+        ("http://localhost", None, VariableMissing, "DAGFACTORY_AIRFLOW_TOKEN"),
+    ],
 )
-def test_an_address_and_a_token_are_wanted(url, token, reported):
-    with pytest.raises(StreamFactoryError, match=reported):
+def test_an_address_and_a_token_are_wanted(url, token, kind, where):
+    with pytest.raises(kind) as caught:
         airflow(url, token)
+    assert caught.value.where == where
 
 
 @pytest.fixture
@@ -138,7 +143,7 @@ def answering():
 def test_a_refusal_says_what_to_do_and_not_the_token(answering, code, reported):
     handler, url, _ = answering
     handler.code = code
-    with pytest.raises(StreamFactoryError, match=reported) as caught:
+    with pytest.raises(AirflowRefused, match=reported) as caught:
         airflow(url, "hidden-token").dag("a")
     assert "hidden-token" not in str(caught.value)
     assert caught.value.retryable is (code == 500)
@@ -147,7 +152,7 @@ def test_a_refusal_says_what_to_do_and_not_the_token(answering, code, reported):
 def test_the_token_does_not_follow_a_redirect(answering):
     handler, url, asked = answering
     handler.code, handler.headers_out = 302, {"Location": f"{url}/elsewhere"}
-    with pytest.raises(StreamFactoryError, match="302"):
+    with pytest.raises(AirflowRefused, match="302"):
         airflow(url, "t").dag("a")
     assert asked == ["/api/v2/dags/a"]
     handler.headers_out = {}

@@ -18,9 +18,8 @@ from airflow_plugin.streams.opening import reading
 from airflow_plugin.web import queries
 from airflow_plugin.web.serializers import merge_result
 from config_schema.sql.component_logins import Duty
-from tests.database.conftest import Merging
 
-from .test_rights import CUSTOMERS, World, settings, sync
+from .test_rights import World, merged_world, settings, sync
 
 PLATFORM = "yellowforensic"
 STREAMS, HISTORY, RESULTS, ALERTS = (
@@ -41,14 +40,7 @@ ODD_RESULTS = (
 
 @pytest.fixture(scope="module")
 def world(make_store) -> World:
-    store, source = make_store("store"), make_store("source")
-    assert store.bootstrap().exit_code == 0
-    made = World(store, Merging(source.database, store.database))
-    made.merging.execute(CUSTOMERS)
-    made.merging.describe()
-    sync(made)
-    made.merging.merge_both()
-    return made
+    return merged_world(make_store)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +84,7 @@ class World:
         return {table: may for table, may in found.items() if may}
 
 
-@pytest.fixture(scope="module")
-def world(make_store) -> World:
+def merged_world(make_store: Callable[[str], Any]) -> World:
     """Logins first, then a sync, then jobs: tables of all kinds are made after the roles."""
     store, source = make_store("store"), make_store("source")
     assert store.bootstrap().exit_code == 0
@@ -94,6 +93,12 @@ def world(make_store) -> World:
     made.merging.describe()
     sync(made)
     made.merging.merge_both()
+    return made
+
+
+@pytest.fixture(scope="module")
+def world(make_store) -> World:
+    made = merged_world(make_store)
     assert MERGED in made.tables()
     return made
 

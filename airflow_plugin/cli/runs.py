@@ -28,6 +28,17 @@ def status(context: typer.Context) -> None:
 
 
 @runs.command(context_settings=PASSED_THROUGH)
+def changes(context: typer.Context) -> None:
+    """Show what a batch of a forensic stream changed: keys, columns, and some values if asked for.
+
+    Example: dagfactory runs changes --platform YellowForensic --store Store1 --batch 12 --sample 5 --model ./model
+
+    Exit codes: 0 shown, 1 an error, 2 a wrong option.
+    """
+    run_merge_job("changes", handed_on=context.args, called_as="dagfactory runs changes")
+
+
+@runs.command(context_settings=PASSED_THROUGH)
 def diff(context: typer.Context) -> None:
     """Compare datasets with their source now: equal, or which keys differ and in which columns.
 

@@ -12,6 +12,7 @@ from config_schema.echo import echo
 from config_schema.product import version
 from merge_jobs.cli.approve_delete import approve_delete
 from merge_jobs.cli.archive import archive
+from merge_jobs.cli.changes import changes
 from merge_jobs.cli.check_source import check_source
 from merge_jobs.cli.describe import describe
 from merge_jobs.cli.diff import diff
@@ -28,7 +29,7 @@ from merge_jobs.process.signal_mask import unblock_signals
 from merge_jobs.simulator import simulate
 
 LISTED = (merge, tables, archive, simulate)
-OF_DAGFACTORY = (status, diff, check_source, reset, approve_delete, trust, erase, sql, describe)
+OF_DAGFACTORY = (status, changes, diff, check_source, reset, approve_delete, trust, erase, sql, describe)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for command in LISTED:
@@ -54,8 +55,8 @@ def _describe(context: typer.Context, version: Version = False) -> None:
     """Copy a producer's tables, merge them, and report in the last lines of the log what was done.
 
     These are the commands of DAGs and of a platform's jobs. For people there is dagfactory. It calls this program by
-    names that are not listed here: status, diff, check-source, reset, approve-delete, trust, erase, sql (dagfactory
-    runs) and describe (dagfactory model import).
+    names that are not listed here: status, changes, diff, check-source, reset, approve-delete, trust, erase, sql
+    (dagfactory runs) and describe (dagfactory model import).
     """
     if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
         unblock_signals()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from typing import Annotated
 
 from config_schema import names
 from config_schema.echo import echo
 from config_schema.stream_health import in_utc
 from merge_jobs.admin import approve_delete as admin
+from merge_jobs.cli.asking_person import asking_person
 from merge_jobs.cli.options import (
     AskedBy,
     DatasetName,
@@ -55,14 +53,6 @@ def approve_delete(
         stream = stream_of(model.ecosystem, platform, store, dataset)
         place = store_place(places.merge_store, stream.platform.merge_store)
         seen = admin.SeenRefusal(batch, of, rows)
-        done = admin.approve_delete(place, stream, seen, lock_wait, by or _person(), reason)
+        done = admin.approve_delete(place, stream, seen, lock_wait, by or asking_person(), reason)
     echo(f"{stream}: approved until {in_utc(done.until)}: {done.refused}")
     echo("The next run goes on with it")
-
-
-def _person() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

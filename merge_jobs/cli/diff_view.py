@@ -51,10 +51,10 @@ def _dataset_lines(name: str, one: DatasetDiff) -> Iterator[str]:
 
 
 def _key_text(key: DifferingKey) -> str:
-    return " ".join(f"{printable(column)}={_value_text(value)}" for column, value in key.key.items())
+    return " ".join(f"{printable(column)}={value_text(value)}" for column, value in key.key.items())
 
 
-def _value_text(value: str) -> str:
+def value_text(value: str) -> str:
     """Return a value in one line; in quotes unless it is plain, so that nothing in it looks like another column."""
     shown = value if PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
     return printable(shown, LONGEST_VALUE)

@@ -16,6 +16,7 @@ COMMANDS = [
     ["tables", "--json"],
     ["archive", "--json", "--dry-run"],
     ["diff", "--store=Store1", "--json"],
+    ["changes", "--store=Store1"],
     ["trust", "--store=Store1"],
     ["reset", "--store=Store1"],
     ["sql", "full", "--store=Store1"],

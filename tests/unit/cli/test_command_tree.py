@@ -14,7 +14,7 @@ from tests.docs.readme import commands, summary
 LISTS = ("List", "Show", "Check", "Compare", "Move", "Bring")
 # Commands of dagfactory that are one of merge-job, whose options they have.
 OF_THE_JOB = {
-    **{f"dagfactory runs {one}": f"merge-job {one}" for one in ("status", "diff", "reset", "trust", "sql")},
+    **{f"dagfactory runs {one}": f"merge-job {one}" for one in ("status", "changes", "diff", "reset", "trust", "sql")},
     "dagfactory views reconcile": "merge-job views reconcile",
     "dagfactory model import": "merge-job describe",
 }

@@ -28,7 +28,7 @@ def run(module: str, *arguments: str, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("command", ["status", "diff", "check-source", "reset", "sql"])
+@pytest.mark.parametrize("command", ["status", "changes", "diff", "check-source", "reset", "sql"])
 def test_help_is_that_of_the_job(command):
     ours, theirs = run("airflow_plugin", "runs", command, "--help"), run("merge_jobs", command, "--help")
     assert (ours.returncode, ours.stderr) == (0, "")

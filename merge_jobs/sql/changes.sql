@@ -1,0 +1,38 @@
+-- `merge-job changes`: what a batch changed in a forensic merge table, where the versions that it closed and opened are.
+
+-- name: committed_batch
+-- That batch, or the last one.
+SELECT batch_id, run_id, source_snapshot_time, batch_end_time, records_inserted, records_updated, records_deleted
+FROM {metrics} WHERE key = %(key)s AND batch_status = 'committed'
+    AND (batch_id = %(batch_id)s OR %(batch_id)s::integer IS NULL)
+ORDER BY batch_id DESC LIMIT 1
+
+-- name: is_older
+-- By the merge store's clock, as versions are deleted.
+SELECT %(time)s < clock_timestamp() - make_interval(days => %(days)s)
+
+-- name: of_batch
+-- All in one statement, so of one state of the table, whatever a batch does meanwhile: the number of keys of each kind,
+-- how many updated ones differ in each column, and some keys of each kind with the values before and after.
+WITH changed AS MATERIALIZED (
+    -- A key that came back has closed the version that was kept when the source had lost it before.
+    SELECT s.ctid AS opened, CASE WHEN NOT (s.ctid IS NOT NULL AND {was_lost}) THEN m.ctid END AS closed, {keys_of_either},
+        CASE WHEN s.ctid IS NULL THEN 'deleted' WHEN m.ctid IS NULL OR {was_lost} THEN 'inserted' ELSE 'updated' END AS kind
+    FROM (SELECT ctid, {key} FROM {merge} WHERE ds_batch_in = %(batch_id)s) s
+    FULL JOIN (SELECT ctid, {key}, {lost_in} AS {lost_in_name} FROM {merge} WHERE %(batch_id)s IN (ds_batch_out, {lost_in})) m
+        ON {key_equal}
+), differing AS (
+    SELECT ARRAY[{differing_rows}]::bigint[] AS columns
+    FROM changed d JOIN {merge} s ON s.ctid = d.opened JOIN {merge} m ON m.ctid = d.closed WHERE d.kind = 'updated'
+), shown AS (
+    SELECT d.*, {key_texts} AS key
+    FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY {keys}) AS place FROM changed) d WHERE place <= %(limit)s
+), texts AS (
+    SELECT d.kind, d.place, d.key, ARRAY[{is_different}]::boolean[] AS different, ARRAY[{old_texts}]::text[] AS old,
+        ARRAY[{new_texts}]::text[] AS new
+    FROM shown d LEFT JOIN {merge} s ON s.ctid = d.opened LEFT JOIN {merge} m ON m.ctid = d.closed
+)
+SELECT count(*) FILTER (WHERE kind = 'inserted'), count(*) FILTER (WHERE kind = 'updated'),
+    count(*) FILTER (WHERE kind = 'deleted'), (SELECT columns FROM differing),
+    (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.kind, t.place) FROM texts t)
+FROM changed

@@ -37,6 +37,7 @@ from config_schema.stream_health import FAILING_AFTER_RUNS, FailedRuns, SourceEr
 CONFIG_IS_READ = Rule("DF4104", "A config is short enough that lists of streams can read it.")
 
 FRESH_SECONDS = 1.5
+LONGEST_LATENCY = 31_536_000  # seconds, as the schema of rows has it
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,7 @@ def _not_read(settings: PlatformSettings, row: StoredRow) -> Problem:
 def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, ...]) -> StreamFacts:
     config = parsed(row.config_json or "")
     schedule, assets, datasets = config.get("schedule"), config.get("schedule_assets"), config.get("datasets")
-    need, store, credential = (
-        config.get(key) for key in ("latency_seconds", "store_name", "source_credential_secret_name")
-    )
+    store, credential = (config.get(key) for key in ("store_name", "source_credential_secret_name"))
     if schedule is None and isinstance(assets, list) and assets:
         schedule = "assets: " + ", ".join(map(str, assets))
     return StreamFacts(
@@ -178,16 +177,26 @@ def _facts(settings: PlatformSettings, row: StoredRow, problems: tuple[Problem, 
         dag_id=names.dag_id(settings.platform_name, row.stream_key),
         status=row.status,
         updated_at=row.updated_at,
-        store=store if isinstance(store, str) else row.stream_key.partition("#")[0],
+        store=_storable(store) if isinstance(store, str) else row.stream_key.partition("#")[0],
         milestoning=str(config.get("milestoning", "live")),
-        credential=credential if isinstance(credential, str) else None,
-        datasets=tuple(map(str, datasets)) if isinstance(datasets, list) else (),
+        credential=_storable(credential) if isinstance(credential, str) else None,
+        datasets=tuple(_storable(str(one)) for one in datasets) if isinstance(datasets, list) else (),
         schedule=schedule if isinstance(schedule, str) else None,
-        latency_seconds=need if isinstance(need, int) else None,
+        latency_seconds=_latency(config.get("latency_seconds")),
         problems=problems,
         last=NO_BATCH,
         failing_after_runs=settings.failing_after_runs,
     )
+
+
+def _storable(text: str) -> str:
+    """Return a text of a row as a database can be asked for it: a row's JSON may have characters that none takes."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+
+
+def _latency(need: object) -> int | None:
+    """Return the latency that a row demands, if it is one: no sum of times holds what a row may say."""
+    return need if isinstance(need, int) and need is not True and 0 < need <= LONGEST_LATENCY else None
 
 
 @cache

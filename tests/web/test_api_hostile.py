@@ -130,6 +130,35 @@ def test_half_a_surrogate_pair_in_a_row_is_answered_as_json(client, world):
         world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Half' RETURNING 1")
 
 
+@pytest.mark.parametrize("need", ["1e300", "1" + "0" * 30, "1" + "0" * 400, "true", "-1", '"600"', "[]"])
+def test_a_latency_that_no_time_can_be_hides_no_other_stream(client, world, need):
+    text = json.dumps(config("YellowLive", "Need"))[:-1] + f', "latency_seconds": {need}}}'
+    world.write_text("YellowLive", ("Need", text))
+    try:
+        for path in ("streams", "status", "overview", "platforms"):
+            assert client().get(f"/api/{path}").json().get("unknown", []) == []
+        reported = client().get("/api/streams/yellowlive/Need").json()
+        assert reported["problems"]
+        assert reported["freshness"] is None
+    finally:
+        world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Need' RETURNING 1")
+        world.let_it_see()
+
+
+@pytest.mark.parametrize("text", ["\x00", "\ud800", "%s", "'"], ids=ascii)
+def test_a_row_with_texts_that_no_database_takes_has_all_of_its_pages(client, world, text):
+    row = {**config("YellowLive", "Odd"), "datasets": [f"a{text}"], "store_name": f"Odd{text}"}
+    world.write("YellowLive", row)
+    try:
+        for part in ("", "/history", "/batches", "/source"):
+            answer = client().get(f"/api/streams/yellowlive/Odd{part}")
+            assert answer.status_code in (200, 404), (part, answer.text)
+        assert client().get("/api/streams/yellowlive/Odd").json()["problems"]
+    finally:
+        world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Odd' RETURNING 1")
+        world.let_it_see()
+
+
 def nested(levels: int) -> str:
     return "[" * levels + "]" * levels
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from config_schema import names
@@ -134,15 +135,18 @@ def source_table(store: Datastore, dataset: Dataset) -> Key:
 def _database_and_schema(place: Database) -> tuple[str, str]:
     """Return the database and the schema of a source's tables, as its kind of server uses these words."""
     database, schema = place.database.casefold(), place.schema
-    if place.kind is SourceKind.POSTGRESQL:
-        return database, schema
-    schema = "" if schema == DEFAULT_SCHEMA else schema.casefold()
-    if place.kind is SourceKind.MYSQL:
-        return schema or database, ""  # there a schema is a database
-    if place.kind is SourceKind.MSSQL:
-        other, _, schema = schema.replace("[", "").replace("]", "").rpartition(".")
-        return other or database, schema or "dbo"
-    return database, schema
+    own = "" if schema == DEFAULT_SCHEMA else schema.casefold()
+    match place.kind:
+        case SourceKind.POSTGRESQL:
+            return database, schema
+        case SourceKind.MYSQL:
+            return own or database, ""  # there a schema is a database
+        case SourceKind.MSSQL:
+            other, _, own = own.replace("[", "").replace("]", "").rpartition(".")
+            return other or database, own or "dbo"
+        case SourceKind.ORACLE | SourceKind.SQLITE:
+            return database, own
+    assert_never(place.kind)
 
 
 def _table(store: Datastore, dataset: Dataset) -> Claim:

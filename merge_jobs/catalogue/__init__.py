@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
@@ -33,7 +33,6 @@ from merge_jobs.sources.sql.engine import source_engine
 APPLICATION = "merge-job describe"
 WILDCARD = re.compile(r"[*?\[]")
 SHOWN = 5  # reasons in an error
-PORTS = {SourceKind.MYSQL: 3306, SourceKind.MSSQL: 1433, SourceKind.ORACLE: 1521}
 # SQLAlchemy's names of dialects, and older ones that people still write.
 KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
 
@@ -76,12 +75,25 @@ def place_of_dsn(dsn: str, schema: str, password: str | None) -> ConnectionInfo:
         raise DsnMalformed("--dsn", todo) from None
     if not url.database:
         raise DsnMalformed("--dsn", "Put /database behind the host: it names no database")
-    port = url.port or PORTS.get(kind, 5432)
+    port = url.port or _usual_port(kind)
     # A path is what it is: %, ? and # mean nothing in it. A job may start in another folder.
     database = url.database if kind is not SourceKind.SQLITE else str(Path(dsn.partition(":///")[2]).absolute())
     return ConnectionInfo(
         url.host or "localhost", port, database, schema, url.username or "", url.password or password or "", kind
     )
+
+
+def _usual_port(kind: SourceKind) -> int:
+    match kind:
+        case SourceKind.MYSQL:
+            return 3306
+        case SourceKind.MSSQL:
+            return 1433
+        case SourceKind.ORACLE:
+            return 1521
+        case SourceKind.POSTGRESQL | SourceKind.SQLITE:  # a file has none, whatever is written
+            return 5432
+    assert_never(kind)
 
 
 def described(

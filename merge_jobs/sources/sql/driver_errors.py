@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy.exc import DBAPIError
 
@@ -145,10 +145,19 @@ def meaning(error: Exception, kind: SourceKind) -> Meaning:
 
 
 def _known(code: int | str | None, kind: SourceKind) -> Meaning | None:
-    if kind is SourceKind.MSSQL and isinstance(code, str):
-        return next((of for sign, of in SQL_SERVER.items() if code.startswith(sign)), None)
-    tables = {SourceKind.MYSQL: MYSQL, SourceKind.SQLITE: SQLITE, SourceKind.ORACLE: ORACLE}
-    return tables[kind].get(code) if kind in tables and isinstance(code, int) else None
+    number, state = (code, "") if isinstance(code, int) else (-1, code or "")
+    match kind:
+        case SourceKind.MYSQL:
+            return MYSQL.get(number)
+        case SourceKind.SQLITE:
+            return SQLITE.get(number)
+        case SourceKind.ORACLE:
+            return ORACLE.get(number)
+        case SourceKind.MSSQL:
+            return next((of for sign, of in SQL_SERVER.items() if state.startswith(sign)), None)
+        case SourceKind.POSTGRESQL:  # database_errors.py
+            return None
+    assert_never(kind)
 
 
 def error_code(error: Exception) -> int | str | None:

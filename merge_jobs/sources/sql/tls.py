@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 from config_schema.errors import StreamFactoryError
 from config_schema.model import SourceKind
@@ -22,12 +21,16 @@ class ClearTextRefused(Exception):
 
 def driver_arguments(place: ConnectionInfo, where: str) -> dict[str, Any]:
     """Return the arguments of the driver's connect(). Raises StreamFactoryError for a CA that cannot be read."""
-    arguments: dict[SourceKind, Callable[[ConnectionInfo, str], dict[str, Any]]] = {
-        SourceKind.MYSQL: _mysql,
-        SourceKind.MSSQL: _sql_server,
-        SourceKind.ORACLE: _oracle,
-    }
-    return arguments[place.kind](place, where)
+    match place.kind:
+        case SourceKind.MYSQL:
+            return _mysql(place, where)
+        case SourceKind.MSSQL:
+            return _sql_server(place, where)
+        case SourceKind.ORACLE:
+            return _oracle(place, where)
+        case SourceKind.POSTGRESQL | SourceKind.SQLITE:  # libpq's, and a file
+            return {}
+    assert_never(place.kind)
 
 
 def _mysql(place: ConnectionInfo, where: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class RealAirflow:
         """Run an airflow command to its end; its output is printed, so that a failing test shows it."""
         command = [str(Path(sys.executable).with_name("airflow")), *arguments]
         done = subprocess.run(
-            command, env=self.environment | environment, capture_output=True, text=True, timeout=120, check=False
+            command, env=self.environment | environment, capture_output=True, text=True, timeout=300, check=False
         )
         print(done.stdout, done.stderr)
         assert done.returncode == 0, f"airflow {' '.join(arguments)} ended with {done.returncode}"

@@ -72,7 +72,7 @@ main()
 def test_a_scheduler_that_runs_tasks_itself_loads_what_they_need_once_for_all_of_them(real_airflow, tmp_path):
     found = tmp_path / "modules"
     command = [sys.executable, "-c", SCHEDULER.format(found=str(found))]
-    subprocess.run(command, env=real_airflow.environment, timeout=120, check=True, capture_output=True)
+    subprocess.run(command, env=real_airflow.environment, timeout=300, check=True, capture_output=True)
     modules = found.read_text().split()
     assert {*listener.IN_A_TASK, *listener.IN_A_TASK_WITH_A_POD} <= set(modules)
     assert not [one for one in modules if one.startswith(("airflow_plugin.cli", "airflow_plugin.sync"))]
@@ -87,4 +87,4 @@ listener.on_starting(None)
 assert not {{*listener.IN_A_TASK, *listener.IN_A_TASK_WITH_A_POD}} & set(sys.modules), sorted(sys.modules)
 """
     environment = real_airflow.environment | {"AIRFLOW__CORE__EXECUTOR": "CeleryExecutor"}
-    subprocess.run([sys.executable, "-c", starting], env=environment, timeout=120, check=True)
+    subprocess.run([sys.executable, "-c", starting], env=environment, timeout=300, check=True)

@@ -65,7 +65,7 @@ def test_the_commands_ask_the_airflow_that_is_configured_before_a_row_is_written
     ]
     asking = {"DAGFACTORY_AIRFLOW_URL": world.address, "DAGFACTORY_AIRFLOW_TOKEN": world.token("admin")}
     environment = {**os.environ, **world.real.environment, "DAGFACTORY_YELLOWLIVE_DSN": world.merge_dsn}
-    done = subprocess.run(command, env=environment | asking, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment | asking, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1, done.stdout
     assert f"the DAG id {VICTIM} is that of a DAG in " in done.stderr
     assert "Victim" not in rows(world)
@@ -80,7 +80,7 @@ def test_a_clash_that_is_there_is_shown_and_can_be_retired(client, world, static
     assert "victim.py" in listed["problem"]
     command = [str(Path(sys.executable).with_name("dagfactory")), "doctor", "--platform", "YellowLive"]
     environment = {**os.environ, **world.real.environment, "DAGFACTORY_YELLOWLIVE_DSN": world.merge_dsn}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert f"the DAG id {VICTIM} is that of a DAG in " in done.stdout.replace("\n", " ") + done.stderr
     assert client().delete("/api/streams/yellowlive/Victim").status_code == 200
     reported = client().get("/api/streams/yellowlive/Victim").json()

@@ -266,7 +266,7 @@ def test_on_a_terminal_it_asks_and_a_no_changes_nothing(model, synced):
             stdin=theirs,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         os.close(ours)

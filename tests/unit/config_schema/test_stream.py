@@ -170,13 +170,15 @@ def test_of_many_problems_the_first_ones_are_reported():
 
 
 def test_a_text_that_is_too_long_is_not_even_parsed():
-    with pytest.raises(ProblemsFound, match="the text has more than 500000 characters"):
+    with pytest.raises(ProblemsFound) as refused:
         stream.stream_config(json.dumps(EXAMPLE) + " " * 500_000, "row")
+    assert [one.code for one in refused.value.problems] == [stream.TEXT_NOT_TOO_LONG.code]
 
 
 def test_half_a_character_is_refused_and_a_whole_one_is_not():
-    with pytest.raises(ProblemsFound, match="not JSON: 'utf-8' codec"):
+    with pytest.raises(ProblemsFound) as refused:
         stream.stream_config(json.dumps({**EXAMPLE, "owner": "\ud83d"}), "row")
+    assert [one.code for one in refused.value.problems] == [stream.TEXT_IS_JSON.code]
     assert stream.stream_config(json.dumps({**EXAMPLE, "owner": "\U0001f600"})).owner == "\U0001f600"
 
 

@@ -338,6 +338,10 @@ class TablesHeld(StreamFactoryError):
     code = "DF5208"
     retryable = True
 
+    def __init__(self, where: str, tables: Sequence[str], what: str, todo: str) -> None:
+        super().__init__(where, what, todo)
+        self.tables = tuple(tables)
+
 
 class StreamBusy(StreamFactoryError):
     """Another job is running on the stream.
@@ -347,6 +351,12 @@ class StreamBusy(StreamFactoryError):
 
     code = "DF5209"
     retryable = True
+
+    def __init__(self, where: str, holder: str = "") -> None:
+        self.holder = holder  # its pid and session, where that is known
+        what = f"the stream is held by {holder}" if holder else "a job is running on the stream"
+        todo = "Wait for that run to end, or give --lock-wait" if holder else "Do it again when that has ended"
+        super().__init__(where, what, todo)
 
 
 class BatchLost(StreamFactoryError):

@@ -149,6 +149,7 @@ def _alter_in_tries(changed: Changes) -> None:
                 held = [tables.merge_name for tables, _ in changed]
                 raise TablesHeld(
                     f"{store.stream}: tables {', '.join(held)}",
+                    held,
                     f"they are to change with the model, and were in use for {waited:g} s: by {readers(store, held)}",
                     "Try again when that session has ended; nothing was merged",
                 ) from error

@@ -184,7 +184,7 @@ def _retired(archive: Archive, days: int) -> list[str]:
 def _do(archive: Archive, action: ArchiveAction, stream: str, tables: Collection[str]) -> None:
     here = archive.place.schema
     if not archive.rows("archive.take_lock", {"lock": stream_lock(here, archive.platform, stream)})[0][0]:
-        raise StreamBusy(f"stream {stream}", "a job is running on the stream", "Do it again when that has ended")
+        raise StreamBusy(f"stream {stream}")
     if action is ArchiveAction.DROP:
         for table in tables:
             archive.run("archive.drop", table=sql.Identifier(archive.schema, table))

@@ -215,7 +215,7 @@ def _tables_of(tables: DatasetTables) -> list[_Table]:
     for stream in sorted({one.stream for one in found} - {store.stream.key}):
         lock = stream_lock(store.place.schema, store.stream.platform_name, stream)
         if not store.value("archive.take_lock", {"lock": lock}):
-            raise StreamBusy(f"stream {stream}", "a job is running on the stream", "Do it again when that has ended")
+            raise StreamBusy(f"stream {stream}")
     return found
 
 

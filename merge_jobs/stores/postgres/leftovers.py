@@ -189,6 +189,7 @@ def _free(of: DatasetTables, wanted: Sequence[str], existing: Mapping[str, str |
         check_owner(of, name, existing[name], kind)
     raise TablesHeld(
         f"{of.where}: tables {wanted[0]} to {wanted[-1]}",
+        wanted,
         f"no batch needs them any more, and none can be dropped: held by {readers(of.store, wanted)}",
         "Wait until that session has ended, or end it; drop what is built on these tables",
     )

@@ -42,6 +42,16 @@ class TooManyLocks(StreamFactoryError):
 
     code = "DF5006"
 
+    def __init__(self, where: str, what: str, needed: int, slots: int, per_transaction: int) -> None:
+        self.needed, self.slots, self.per_transaction = needed, slots, per_transaction
+        # One session is not to take all of it.
+        self.advised = max(-(-2 * needed * per_transaction // slots), per_transaction)
+        todo = (
+            f"Set max_locks_per_transaction to {self.advised} on that server (it is {per_transaction}) and restart it, "
+            "or split the datastore: single_dataset makes a stream of each dataset"
+        )
+        super().__init__(where, f"{what} take about {needed} locks, and the server has room for {slots}", todo)
+
 
 @dataclass(frozen=True)
 class LockRoom:
@@ -84,17 +94,11 @@ def _check_store(store: MergeStore, strategies: Sequence[str], what: str, others
 
 def _check(where: str, found: Sequence[int], needed: int, certain: int, what: str) -> None:
     room = LockRoom(*found)
-    # One session is not to take all of it.
-    wanted = -(-2 * needed * room.per_transaction // room.slots)
-    said = f"{what} take about {needed} locks, and the server has room for {room.slots}"
-    todo = (
-        f"Set max_locks_per_transaction to {max(wanted, room.per_transaction)} on that server (it is "
-        f"{room.per_transaction}) and restart it, or split the datastore: single_dataset makes a stream of each dataset"
-    )
+    error = TooManyLocks(where, what, needed, room.slots, room.per_transaction)
     if certain > room.capacity:
-        raise TooManyLocks(where, said, todo)
+        raise error
     if needed > room.slots // 2:
-        log.warning("%s: %s. %s", where, said, todo)
+        log.warning("%s: %s. %s", where, error.what, error.todo)
 
 
 def lock_tries(seconds: float) -> Iterator[tuple[int, bool]]:

@@ -151,9 +151,7 @@ class MergeStore:
         self.commit()
         # The holder's session is named after its run.
         holder = "another job" if row is None else f"pid {row[0]} ({row[1] or 'its name is not ours to see'})"
-        return StreamBusy(
-            f"{self.stream}", f"the stream is held by {holder}", "Wait for that run to end, or give --lock-wait"
-        )
+        return StreamBusy(f"{self.stream}", holder)
 
 
 def _tables_of(stream: Stream) -> list[str]:

@@ -154,10 +154,10 @@ def test_tables_that_are_read_for_ever_are_bounded_and_their_reader_is_named(mer
             reader = read_by_another_session(case)
             reader.__enter__()
             readers.append(reader)
-        with pytest.raises(
-            TablesHeld, match=r"yellowlive_Store1_t_staging to .*_staging_8: .* held by pid \d+"
-        ) as caught:
+        with pytest.raises(TablesHeld, match=r"held by pid \d+") as caught:
             case.run(LIVE)
+        usual = "yellowlive_Store1_t_staging"
+        assert caught.value.tables == (usual, *(f"{usual}_{number}" for number in range(2, MOST + 1)))
         assert caught.value.retryable
     finally:
         for reader in readers:
@@ -223,5 +223,5 @@ def test_a_changed_model_whose_table_is_read_for_ever_names_the_reader(merging, 
         cursor.execute('LOCK TABLE "yellowlive_Store1_t_merge" IN ACCESS SHARE MODE')
         with pytest.raises(TablesHeld, match=rf"in use for 60 s: by .*pid {reader.info.backend_pid} ") as caught:
             case.run(LIVE)
-    assert caught.value.retryable
+    assert (caught.value.tables, caught.value.retryable) == (("yellowlive_Store1_t_merge",), True)
     assert case.merge(LIVE).total.total == 200

@@ -1,4 +1,4 @@
-"""`python -m airflow_plugin`: the twin of `dagfactory`, whose name another distribution's script has too."""
+"""Runs `dagfactory` as `python -m airflow_plugin`, also where another package has a script of that name."""
 
 from airflow_plugin.cli import main
 

@@ -143,7 +143,7 @@ def send(client: Callable[[], Stats], prefix: str, values: Mapping[Metric, float
                     stats.incr(prefix + metric.name, int(value), tags=dict(tags))
                 case MetricKind.TIMING:
                     stats.timing(prefix + metric.name, value, tags=dict(tags))
-    except Exception as error:  # whatever befalls the metrics, the work comes first
+    except Exception as error:  # whatever happens to the metrics, the work comes first
         log.warning("%s: the metrics were not sent: %s", prefix.rstrip("."), error)
 
 

@@ -1,4 +1,4 @@
-"""Airflow inside a command of ours: it logs to stdout, where our data goes, and asks who it runs in."""
+"""Keeps Airflow quiet inside a command of ours: it logs to stdout, where our data goes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def shortened(name: str, limit: int = POSTGRES_NAME_BYTES, joint: str = "_") -> 
 
 
 def without_shadow(store: str) -> str:
-    """Return the name of the datastore that a trial's store stands for; of another store its own."""
+    """Return the name of a datastore without the ending that a trial's store has."""
     return store.removesuffix(SHADOW)
 
 
@@ -92,7 +92,7 @@ def approval_run_id(stream: str, batch_id: int, day: date) -> str:
 
 
 def dataset_asset(original: str, store: str, dataset: str) -> str:
-    """Name and URI of a dataset's asset on a platform: `x-stream://YellowLive/Store1/customers`."""
+    """Return name and URI of a dataset's asset on a platform: `x-stream://YellowLive/Store1/customers`."""
     return shortened(f"{ASSET_SCHEME}://{original}/{store}/{quote(dataset, safe='')}", ASSET_NAME_LENGTH)
 
 
@@ -107,7 +107,7 @@ def stream_alias(original: str, stream: str) -> str:
 
 
 def shape_asset(original: str) -> str:
-    """Name and URI of what consumers' views are made of: an event on it tells that their shape has changed."""
+    """Return name and URI of the asset for the shape of consumers' views: an event says that it has changed."""
     return f"x-shape://{original}"
 
 

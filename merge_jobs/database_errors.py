@@ -79,7 +79,7 @@ ADVICE_RECOVERY = (
 
 
 class Unforeseen(StreamFactoryError):
-    """Something went wrong with one of many that no error of ours foresees; the others were done.
+    """One of many failed with an error that no code foresees; the others were done.
 
     Report it, with the frames in the log.
     """
@@ -92,7 +92,7 @@ class Unforeseen(StreamFactoryError):
 
 
 def in_words(error: Exception, where: str) -> StreamFactoryError:
-    """Return what befell one of many, so that the others go on. The frames of what is unforeseen are logged.
+    """Return the error of one of many, so that the others go on. The frames of an unforeseen error are logged.
 
     Their text is not: it may hold a row's values.
     """

@@ -16,7 +16,7 @@ NOT_STORED = 3  # the exit code of --wait
 
 
 def ask_to_parse(api: AirflowClient, changed: Changed) -> None:
-    """Have Airflow parse the files of changed streams, and say so; the rows stand, whatever results."""
+    """Ask Airflow to parse the files of changed streams, and say so; the rows stay written if that fails."""
     if not any(changed.values()):
         return
     try:

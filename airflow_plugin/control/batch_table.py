@@ -73,7 +73,7 @@ class DeleteToApprove:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """What a running job is at, as it said last at `written_at`.
+    """What a running job is doing, as it last reported at `written_at`.
 
     `done` and `expected` are pieces of a `kind`; `expected` is an estimate of rows, and `bytes` what came with them.
     """
@@ -122,7 +122,7 @@ class BatchTables:
         return next((result_from_dict(result) for _, result in rows if result is not None), None)
 
     def record_failure(self, failed: MergeResult) -> None:
-        """Record that a run failed whose job could not record it, and commit; a result that the job has left stays.
+        """Record the failure of a run whose job could not record it, and commit; a result of the job is kept.
 
         Nothing is recorded before the first job has made the table, or by a login that may not write it.
         """

@@ -1,4 +1,4 @@
-"""Times of a database as Python holds them, whatever a row says: one that no datetime can be is the nearest that can.
+"""Times of a database as Python's datetimes: a time outside their range becomes the nearest one within it.
 
 Whoever may write a row may write any time into it, before our era too. The driver's own error would end the reading of
 all rows. The bounds leave room for sums, of a time and a clock that is ahead, for instance.

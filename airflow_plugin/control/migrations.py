@@ -1,4 +1,4 @@
-"""A platform's tables brought to the version that this program wants, as config_schema.sql.upgrade does it."""
+"""Brings a platform's tables to the version that this program wants, by config_schema.sql.upgrade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of a platform that is no more: dropped together, and only where nothing of it runs or stands in use.
+"""The tables of a retired platform: dropped together, and only if no job of it runs and nobody uses them.
 
 The statements are in platform_tables.sql, beside it. Functions never commit.
 """

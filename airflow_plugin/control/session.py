@@ -40,7 +40,7 @@ NO_VALUES: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class ControlSession:
-    """A connection, and the platform (its derived name) and schema whose tables statements mean.
+    """A connection, with the platform (its derived name) and the schema of the tables that statements name.
 
     A session without a platform runs statements that name none of its tables. Errors of PostgreSQL rise as
     MergeStoreError; `where` names in them what was asked, if not the stream table. Only `commit` commits.

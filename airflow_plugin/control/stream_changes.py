@@ -20,7 +20,7 @@ STATEMENTS = SqlFile(__file__)
 
 
 class StreamState(NamedTuple):
-    """What a look found of a stream; `counts` says whether the number of files is to be chosen for it too.
+    """What a look at the table found about a stream; if it `counts`, the number of files depends on it too.
 
     A retired stream counts for a week, so that there are not at once fewer files.
     """
@@ -32,7 +32,7 @@ class StreamState(NamedTuple):
 
 @dataclass(frozen=True)
 class Looked:
-    """The streams as they stood at a look. `snapshot` is PostgreSQL's: which transactions the look has seen."""
+    """The streams at the time of a look. `snapshot` is PostgreSQL's: which transactions the look has seen."""
 
     snapshot: str
     place: str  # the server and the tables
@@ -47,7 +47,7 @@ class Looked:
 
     @property
     def counting(self) -> int:
-        """Return for how many streams there are to be files."""
+        """Return the number of streams on which the number of files depends."""
         return sum(state.counts for state in self.streams.values())
 
 

@@ -129,7 +129,7 @@ def check_port(port: int) -> None:
 
 
 def run_to_end(command: list[str], environment: Mapping[str, str], what: str) -> str:
-    """Run one of our own commands; its standard output. Raises StreamFactoryError with the end of what it said."""
+    """Run one of our own commands, and return its standard output. Raises StreamFactoryError with its end."""
     done = subprocess.run(command, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode == 0:
         return done.stdout

@@ -38,7 +38,7 @@ def bundles() -> list[dict[str, Any]]:
 
 
 def bundle_findings(settings: PlatformSettings, found: list[dict[str, Any]]) -> Iterator[Finding]:
-    """Yield what there is to say of the platform's bundle; nothing where it has none."""
+    """Yield findings on the platform's bundle; none if it has no bundle."""
     name = settings.original_platform_name
     area = Area(AREA, name)
     having = of_platform(found, name)

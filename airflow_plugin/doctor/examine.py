@@ -127,7 +127,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
 
 
 def _of_dag_files(settings: PlatformSettings, folder: Path) -> Iterator[Finding]:
-    """Yield what there is to say of the bundle or the factory files that have the platform's DAGs."""
+    """Yield findings on the bundle, or on the factory files, that have the platform's DAGs."""
     try:
         found = bundles()
     except ValueError as error:

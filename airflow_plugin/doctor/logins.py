@@ -27,7 +27,7 @@ MAKE = "Run dagfactory bootstrap --roles, which makes a login for each component
 def login_findings(
     settings: PlatformSettings, connection: Connection, dsn: tuple[str, str], *, in_airflow: bool
 ) -> Iterator[Finding]:
-    """Yield what is to be said of the session's login, found at `dsn`, and of the pages' where they have another."""
+    """Yield findings on the session's login, found at `dsn`, and on the pages' login if they have another."""
     area = Area(AREA, settings.original_platform_name)
     if not in_airflow:
         yield _of_login(area, settings, connection, f"{dsn[1]} (sync)", (Duty.SYNC,))

@@ -1,4 +1,4 @@
-"""The model in git: whether jobs and sync can fetch it, and whether what was synced is what stands there."""
+"""The model in git: whether sync can take the folder, and whether jobs can fetch the repository."""
 
 from __future__ import annotations
 

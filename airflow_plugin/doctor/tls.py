@@ -33,7 +33,7 @@ WRITE = "Write tls: verify-full (or require) for it in the model"
 
 
 def session_findings(area: Area, connection: Connection, dsn: str, title: str) -> Iterator[Finding]:
-    """Yield what a session uses, asked of libpq and of the server: they differ if a proxy stands between."""
+    """Yield findings on a session's TLS, by libpq and by the server: they differ if there is a proxy in between."""
     parts = parse_dsn(dsn)
     used, mode = _used(connection), connection.info.dsn_parameters.get("sslmode", "")
     local = is_local(parts.get("host", ""))

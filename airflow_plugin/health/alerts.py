@@ -38,7 +38,7 @@ class AlertState(Enum):
 
 @dataclass(frozen=True)
 class Alert:
-    """What is to be said of a stream: a line, and the state that is then recorded; None: it is fine again."""
+    """A message about a stream, and the state to record once it is sent; None if the stream is fine again."""
 
     stream_key: str
     text: str
@@ -46,7 +46,7 @@ class Alert:
 
 
 def alerts(health: Health, sent_before: Mapping[str, SentAlert], now: datetime) -> Iterator[Alert]:
-    """Yield what people have not heard yet. One without a text is only to be forgotten: nobody waits to hear of it.
+    """Yield the alerts that were not sent yet. One without a text only removes a recorded state.
 
     Of a stream that cannot be judged nothing is said, and nothing forgotten.
     """

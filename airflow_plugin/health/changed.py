@@ -1,4 +1,4 @@
-"""Changed rows and the Airflow that is to store them: it is asked to parse their files, and looked at until it has.
+"""Asks Airflow to parse the files of changed rows, and waits until it has stored them.
 
 By the API of the pages, which Airflow's api-server has: one request for 500 streams.
 """

@@ -98,7 +98,7 @@ class Health:
 
     @property
     def late(self) -> int:
-        """How many streams are late, also of those of which a worse thing is said."""
+        """The number of late streams, including those that are reported for something worse."""
         return sum(one.late is not None for one in self.verdicts.values())
 
 
@@ -139,7 +139,7 @@ def judged(settings: PlatformSettings, stored: Stored, now: datetime) -> Health:
 
 
 def health(settings: PlatformSettings, stored: Stored, snapshot: LastGood | None, now: datetime) -> Health:
-    """Judge what was read; without the snapshot of this machine's dag-processor only the history tells what is gone."""
+    """Judge what was read; without a snapshot of the dag-processor here, only the history shows rows that are gone."""
     rows = [TableRow(row.stream_key, row.status, row.config_json) for row in stored.rows]
     streams = updated_streams(snapshot.streams if snapshot else {}, rows)
     if snapshot is None:

@@ -1,4 +1,4 @@
-"""What a run tells the rest of Airflow: an event on the asset of each dataset that really changed, with its counts."""
+"""Reports a run to the rest of Airflow: an event, with counts, on the asset of each dataset that has changed."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class JobPod(KubernetesPodOperator):
-    """KubernetesPodOperator for our jobs; what a job has said is read by those who derive from it."""
+    """KubernetesPodOperator for our jobs; subclasses read what a job has printed."""
 
     template_fields = ()  # a row's strings never reach a template engine
 
@@ -50,14 +50,14 @@ class JobPod(KubernetesPodOperator):
         return pod
 
     def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Any) -> k8s.V1Pod:
-        """Return the pod that an earlier try has left; one that has ended since as well, which nobody has read yet."""
+        """Return the pod that an earlier try has left, also one that has ended and was not read yet; or create one."""
         found = self.find_pod(pod_request_obj.metadata.namespace, context=context)
         if found is not None and _is_over(found) and found.status.reason != EVICTED:
             return found
         return super().get_or_create_pod(pod_request_obj, context)
 
     def leave(self) -> None:
-        """Let the pod be, whatever becomes of this process: whoever runs the task next finds it."""
+        """Leave the pod running when this process ends: the process that runs the task next finds it."""
         self._killed = self.left = True
 
     def cleanup(self, *args: Any, **kwargs: Any) -> None:

@@ -55,7 +55,7 @@ class BoundedAnswer:
 
 
 class LogPosition:
-    """Takes each line of a log once, whatever the streams repeat; their lines begin with the time of the node."""
+    """Takes each line of a log once, although streams repeat lines; each line begins with the node's time."""
 
     def __init__(self) -> None:
         self._last: deque[tuple[datetime, bytes]] = deque(maxlen=KEPT_LINES)

@@ -38,7 +38,7 @@ SOON_POLL_SECONDS = 0.25
 
 
 class JobPodManager(PodManager):
-    """The provider's, that looks more often where something is to happen soon, and reads each line of the log once."""
+    """The provider's manager, but it polls more often if a change is near, and reads each line of the log once."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,7 +50,7 @@ class JobPodManager(PodManager):
         return EscapingLog(super().log)
 
     def run_pod_async(self, pod: k8s.V1Pod, **kwargs: Any) -> k8s.V1Pod:
-        """Create the pod; one that is there though no answer said so is ours."""
+        """Create the pod; if the server's answer was lost, take the pod that exists under its name."""
         body = self._client.api_client.sanitize_for_serialization(pod)
         try:
             return self._client.create_namespaced_pod(body=body, namespace=pod.metadata.namespace, **kwargs)
@@ -75,7 +75,7 @@ class JobPodManager(PodManager):
             await asyncio.sleep(SOON_POLL_SECONDS)
 
     def read_pod_logs(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a stream of the log, which does not wait for ever, and whose lines are not too long for the worker."""
+        """Open a stream of the log, with a time limit, and with lines cut where they are too long for the worker."""
         kwargs["_request_timeout"] = (CONNECT_SECONDS, SILENCE_SECONDS)
         consumer = super().read_pod_logs(*args, **kwargs)
         consumer.response = BoundedAnswer(consumer.response)
@@ -84,7 +84,7 @@ class JobPodManager(PodManager):
     def fetch_container_logs(
         self, pod: k8s.V1Pod, container_name: str, *, follow: bool = False, **kwargs: Any
     ) -> PodLoggingStatus:
-        """Show the log, with `follow` until the container ends; a stream that breaks goes on behind the last line."""
+        """Show the log, with `follow` until the container ends; after a broken stream, go on behind the last line."""
         for pause in _pauses():
             broken = self._read_on(pod, container_name, follow=follow)
             running = self.container_is_running(pod, container_name=container_name)
@@ -136,7 +136,7 @@ class JobPodManager(PodManager):
     def await_pod_completion(
         self, pod: k8s.V1Pod, istio_enabled: bool = False, container_name: str = "base", do_xcom_push: bool = False
     ) -> k8s.V1Pod:
-        """Return the pod once it has ended; beside a proxy that goes on, once its container has."""
+        """Return the pod once it has ended, or once its own container has, if a proxy beside it goes on."""
         for pause in _pauses():
             found: k8s.V1Pod = self.read_pod(pod)
             if found.status.phase in PodPhase.terminal_states:

@@ -26,7 +26,7 @@ TAIL_SECONDS = 60.0
 
 
 class PodReading(KubernetesPodOperatorCallback):
-    """Reads the result of one try. `whole_log` shows the log at its end, for where nobody followed it.
+    """Reads the result of one try. `whole_log` shows the whole log at the end, if nobody followed it.
 
     Overrides static methods by those of an instance, because it must remember what it has read.
     """

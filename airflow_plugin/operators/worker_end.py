@@ -1,4 +1,4 @@
-"""Tells the end of a task from the end of its worker: the first takes the pod along, the second leaves it behind.
+"""Distinguishes the end of a task, which ends its pod, from the end of its worker, which leaves the pod running.
 
 A restart, an upgrade or the drain of a node sends SIGTERM to the workers, and Airflow then calls `on_kill` as it does
 for a task that was marked as failed, cleared or that took too long. What tells them apart is what Airflow wants of the
@@ -43,7 +43,7 @@ class WorkerEnd:
 
     @contextmanager
     def hands_over(self, context: Context) -> Iterator[None]:
-        """Let another worker go on with the task, without a try less, if this one ends meanwhile."""
+        """Let another worker continue the task if this one ends meanwhile, without counting a try."""
         self._ti = context["ti"]
         try:
             yield

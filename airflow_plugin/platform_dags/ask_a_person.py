@@ -19,7 +19,7 @@ ANSWERED_WITHIN = timedelta(days=3)  # after which it counts as rejected
 
 
 class AskAPerson(OfPlatform):
-    """Waits for a person's answer where the request wants one, in Airflow's required actions; else it does nothing."""
+    """Waits for a person's answer in Airflow's required actions if the request needs one; otherwise does nothing."""
 
     ui_color = "#fff6d8"
 

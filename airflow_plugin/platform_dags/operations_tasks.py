@@ -82,7 +82,7 @@ class Perform(PlatformTask):
 
 
 def approved_by_person(asked: Operation, context: Context) -> Operation:
-    """Return the operation as the person who approved it asks for it; as it is, where nobody was to be asked."""
+    """Return the operation with who approved it and why; unchanged if it needs no approval."""
     if asked.action is not Action.ASK_DELETE:
         return asked
     answer = context["ti"].xcom_pull(task_ids=ASK_A_PERSON)

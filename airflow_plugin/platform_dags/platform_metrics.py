@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def send_health_metrics(platform: str, health: Health | None) -> None:
-    """Tell what check_streams has found: how many streams are late or fail, and how old the data of each is.
+    """Send what check_streams has found: how many streams are late or fail, and how old the data of each is.
 
     None: the streams could not be judged.
     """

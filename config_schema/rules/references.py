@@ -1,4 +1,4 @@
-"""Whatever a part of a model names exists."""
+"""What a part of a model names must exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose the tables are that a statement names: a session asks before it sends one, and sends none about a stranger's.
+"""The owners of the tables that a statement names: a session checks them first, and sends none about a stranger's.
 
 Whoever may create in a schema can make a view or table under a name of ours before we do; its functions would run with
 the rights of whoever reads or writes it. So the sessions themselves ask, whatever statement they are given.

@@ -41,7 +41,7 @@ class ControlDatabase:
 def refuse_tables_of_others(
     run: Run, where: str, schema: str, tables: Sequence[str], *, surely: bool = False
 ) -> frozenset[str]:
-    """Return those of the tables that are there. Raise TablesOfAnother, reading none, if one is a stranger's.
+    """Return the tables that exist. Raise TablesOfAnother, before any is read, if one belongs to another role.
 
     With `surely` a login that may create only because everybody may, and owns nothing there, knows no strangers: it may
     be one that was given the right to read.

@@ -96,7 +96,7 @@ check() {
 	for platform in "${platforms[@]}"; do
 		until in_scheduler dagfactory status --platform "$platform" --json 2> /dev/null | grep -q '"last_batch": [1-9]'; do
 			if [ "$SECONDS" -gt "$give_up" ]; then
-				echo "$platform has merged nothing in $minutes minutes. Its pods, and what befell them:" >&2
+				echo "$platform has merged nothing in $minutes minutes. Its pods, and what happened to them:" >&2
 				kubectl --namespace "$(namespace "$platform")" get pods,events >&2
 				exit 1
 			fi

@@ -48,7 +48,7 @@ class OtherRefused(StreamFactoryError):
 
 @dataclass(frozen=True)
 class SeenRefusal:
-    """What the person who approves has seen of the refused batch; None: not said, whatever it is."""
+    """What the person who approves has seen of the refused batch; None accepts any value."""
 
     batch_id: int | None = None
     dataset: str | None = None

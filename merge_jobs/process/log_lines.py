@@ -28,7 +28,7 @@ class JsonLines(logging.Formatter):
         self._same = dict(same)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line, whatever the message holds."""
+        """Return the record as one line, also if its message has several."""
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

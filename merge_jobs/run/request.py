@@ -87,7 +87,7 @@ def perform(request: Request) -> MergeResult:
 
 
 def keep_failure(request: Request, result: MergeResult) -> None:
-    """Write the result of a run that failed into the merge store, if that answers soon; done ones stand there.
+    """Write the result of a failed run into the merge store, if that answers soon; others are there already.
 
     Raises nothing: the run's own error is the one that counts. Whoever asked the job to end waits for its last lines.
     """

@@ -19,7 +19,7 @@ PRIVILEGE = {"SCHEMA": "USAGE", "TABLE": "SELECT", "FUNCTION": "EXECUTE", "DATAB
 
 @dataclass(frozen=True)
 class ServerChange:
-    """One thing to do, in words and as statements; `shown` are those for people if they contain a password."""
+    """One change, as a text and as statements; if these contain a password, `shown` are those for people."""
 
     what: str
     statements: tuple[sql.Composed, ...]

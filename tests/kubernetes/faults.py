@@ -25,7 +25,7 @@ class Refusal:
 class Faults:
     """Of the pods that are created from now on, and of the calls that are made."""
 
-    at_start: Callable[[], None] | None = None  # called as a pod starts: what befalls its network, for instance
+    at_start: Callable[[], None] | None = None  # called as a pod starts: what happens to its network, for instance
     status_lag: float = 0  # seconds after which a node reports that a container has ended; real ones take about one
     unscheduled: bool = False
     unpullable: str = ""  # the image pull's message

@@ -1,4 +1,4 @@
-"""What befalls pods, streams and the API server, and what becomes of the task."""
+"""What happens to pods, streams and the API server, and what becomes of the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose the folder of the bundle's files is: Airflow runs whatever stands there.
+"""The owner of the folder of the bundle's files, checked because Airflow runs every file in it.
 
 By default it is in the machine's folder for temporary files, where whoever comes first may make a folder of that name.
 """
@@ -17,7 +17,7 @@ OTHERS_WRITE = stat.S_IWOTH
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder where it is not there, and let nobody else write to it and to the bundle's own above it.
+    """Create the folder if it is missing, and let nobody else write to it or to the bundle's own above it.
 
     Nor may others write to folders of ours further above, by which they could put another in its place.
 

@@ -1,4 +1,4 @@
-"""The data change simulator on a real producer's database: its tables, its changes, and what befalls its sessions."""
+"""The data change simulator on a real producer's database: its tables, its changes, and lost sessions."""
 
 from __future__ import annotations
 

@@ -30,6 +30,8 @@ PRIVATE = {
     "lets go": "releases or retires",
     "let it go": "release or retire it",
     "whence": "where from",
+    "befalls": "happens to",
+    "befell": "happened to",
     "anew": "again",
     "stands there twice": "is given twice",
     "lets through": "allows",

@@ -17,6 +17,7 @@ from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.errors import StreamFactoryError
+from config_schema.library_output import no_library_output
 from config_schema.load import Model
 from config_schema.model import Database, Runner, SourceKind
 from config_schema.problem import Rule
@@ -28,7 +29,10 @@ PASSWORD_IS_SAFE = Rule("DF3613", "The client does not send its password in clea
 SSLMODE_IS_NOT_SET = Rule("DF3614", "PGSSLMODE is not set; it does not reach the jobs.")
 DATABASES_HAVE_TLS = Rule("DF3615", "The model or the settings demand TLS for every database that a platform reaches.")
 
+SERVER_IS_ADMITTED = Rule("DF3616", "The settings name the servers to which the model sends passwords.")
+
 NAMES_SHOWN = 5
+CONSUMERS = "consumers' database"
 WRITE = "Write tls: verify-full (or require) for it in the model"
 
 
@@ -73,7 +77,7 @@ def platform_tls_findings(settings: PlatformSettings, model: Model | None) -> It
     here = {names.secret_variable(one.credential, "password") for one in databases.values()} & os.environ.keys()
     for title, database in databases.items():
         if settings.runners[:1] == (Runner.PROCESS.value,) and here and database.kind is SourceKind.POSTGRESQL:
-            yield from _of_database(area, title, database, least)
+            yield from _of_database(area, settings, title, database, least)
     open_ones = [
         title
         for title, one in databases.items()
@@ -92,11 +96,25 @@ def _databases(settings: PlatformSettings, model: Model) -> dict[str, Database]:
     found = {f"source of {store}": model.ecosystem.datastore(store).source for store in {c.store_name for c in configs}}
     platform = next((one for one in model.ecosystem.platforms if one.name == name), None)
     if platform is not None and platform.consumer_db is not None:
-        found["consumers' database"] = platform.consumer_db
+        found[CONSUMERS] = platform.consumer_db
     return dict(sorted(found.items()))
 
 
-def _of_database(area: Area, title: str, database: Database, least: Tls | None) -> Iterator[Finding]:
+def _is_admitted(settings: PlatformSettings, title: str, database: Database) -> bool:
+    """Return whether the settings name the server, so that it may get a password: whoever writes the model does not."""
+    server = f"{database.host}:{database.port}"
+    if title == CONSUMERS:
+        return server == f"{settings.consumer_db_hostname}:{settings.consumer_db_port or database.port}"
+    return server in (*settings.source_hosts, *settings.allowed.source_hosts)
+
+
+def _of_database(
+    area: Area, settings: PlatformSettings, title: str, database: Database, least: Tls | None
+) -> Iterator[Finding]:
+    if not _is_admitted(settings, title, database):
+        what = f"{title} is not looked at, because the model names another server for it than the settings do"
+        yield area.warning(SERVER_IS_ADMITTED, what, "Run dagfactory bootstrap --diff; or correct the model")
+        return
     login = [os.environ.get(names.secret_variable(database.credential, key)) for key in ("username", "password")]
     if not all(login):
         return
@@ -104,7 +122,9 @@ def _of_database(area: Area, title: str, database: Database, least: Tls | None) 
     plain = make_dsn(host=database.host, port=database.port, dbname=database.database, user=user, password=password)
     dsn = dsn_with_tls(plain, modelled_tls(database, least))
     try:
-        with closing(connect(dsn, title)) as connection:
+        with no_library_output():  # a producer's server talks as a session begins
+            opened = connect(dsn, title)
+        with closing(opened) as connection:
             connection.set_session(readonly=True)
             yield from session_findings(area, connection, dsn, f"{title}, {place(dsn)}")
     except StreamFactoryError as error:

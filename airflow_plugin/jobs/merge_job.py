@@ -55,13 +55,18 @@ class PodJob(Protocol):
         """The model's environment that the job is for."""
 
     @property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """More variables that are no secrets."""
+
+    @property
     def kind(self) -> tuple[str, str]:
         """A label for the job's pods: its key and its value."""
 
 
 def environment_variables(job: PodJob) -> dict[str, str]:
     """Return the variables of the job that are no secrets."""
-    return {} if job.environment is None else {names.ENVIRONMENT_VARIABLE: job.environment}
+    of_model = {} if job.environment is None else {names.ENVIRONMENT_VARIABLE: job.environment}
+    return of_model | dict(job.variables)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,11 @@ class MergeJob:
     def store(self) -> str:
         """The name of the stream's datastore."""
         return self.stream_key.partition("#")[0]
+
+    @property
+    def variables(self) -> tuple[tuple[str, str], ...]:
+        """More variables that are no secrets: none, its arguments have what the settings admit."""
+        return ()
 
     @property
     def kind(self) -> tuple[str, str]:

@@ -25,6 +25,7 @@ class PlatformJob:
     arguments: tuple[str, ...]
     secrets: tuple[SecretVariable, ...]
     environment: str | None = None  # of the model
+    variables: tuple[tuple[str, str], ...] = ()  # that are no secrets
     # The arguments of `dagfactory model fetch` where the job's pod is to compile a model first, and its git token.
     fetch: tuple[str, ...] = ()
     fetch_secret: SecretVariable | None = None

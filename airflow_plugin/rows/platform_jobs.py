@@ -10,6 +10,7 @@ from airflow_plugin.jobs.platform_job import DAGFACTORY, MERGE_JOB, PlatformJob
 from airflow_plugin.operators.notifier import Notifier
 from airflow_plugin.settings import PlatformSettings
 from config_schema import names
+from config_schema.admitted import admitted_databases, database_words
 
 SYNC, ARCHIVE = "model_merge", "archive_retired"
 # The keys of the settings without which a platform has no jobs of its own.
@@ -138,7 +139,28 @@ def _job(settings: PlatformSettings, task: str, program: str, arguments: tuple[s
         arguments=arguments,
         secrets=_secrets(settings),
         environment=settings.environment,
+        variables=tuple(_admitted(settings).items()),
     )
+
+
+def _admitted(settings: PlatformSettings) -> dict[str, str]:
+    """Return what tells sync and the reconciliation of views which databases may get a password."""
+    store = database_words(
+        str(settings.postgres_hostname),
+        settings.postgres_port,
+        str(settings.postgres_database),
+        settings.postgres_credential_secret_name,
+    )
+    consumers = None
+    if settings.consumer_db_hostname is not None:
+        consumers = database_words(
+            settings.consumer_db_hostname,
+            settings.consumer_db_port,
+            str(settings.consumer_db_database),
+            settings.consumer_db_credential_secret_name,
+            settings.consumer_reader_secret_name,
+        )
+    return admitted_databases(settings.original_platform_name, store, consumers)
 
 
 def _secrets(settings: PlatformSettings) -> tuple[SecretVariable, ...]:

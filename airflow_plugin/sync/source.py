@@ -14,7 +14,16 @@ from config_schema import names
 from config_schema.errors import FileUnreadable, StreamFactoryError, UnknownName
 from config_schema.load import Model, load_model
 from config_schema.load.folder import CodeReader, compiled, is_code, read_model, reading
-from config_schema.load.git import checkout, commit_of, descends_here, descends_there, is_on_branch, place_of
+from config_schema.load.git import (
+    checkout,
+    commit_of,
+    descends_here,
+    descends_there,
+    is_on_branch,
+    is_server_of,
+    place_of,
+    remotes_of,
+)
 from config_schema.model import GitRepository, Platform
 from config_schema.model.compiled import CompiledModel, compiled_from_json
 from config_schema.model.environments import in_environment
@@ -84,7 +93,7 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
         )
 
     def is_on(wanted: GitRepository) -> bool:
-        return not inside and _is_on_branch(wanted, commit)
+        return not inside and _is_on_branch(wanted, commit, remotes_of(folder))
 
     return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at, is_on)
 
@@ -105,15 +114,19 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
         )
 
     def is_on(wanted: GitRepository) -> bool:
-        return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit)
+        return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit, [url])
 
     descends = partial(descends_there, url, branch, commit, token=token)
     return CommittedModel(model, commit, compiled_model, descends, model_at, is_on)
 
 
-def _is_on_branch(repository: GitRepository, commit: str) -> bool:
-    """Return whether the branch of the jobs has the commit. Raises GitError if that cannot be seen."""
+def _is_on_branch(repository: GitRepository, commit: str, known: Iterable[str]) -> bool:
+    """Return whether the branch of the jobs has the commit. Raises GitError if that cannot be seen.
+
+    The model names the repository, and does not decide who gets the token: only a server that the model is from does.
+    """
     token = os.environ.get(names.secret_variable(repository.credential, "token"))
+    token = token if is_server_of(repository.url, known) else None
     return is_on_branch(repository.url, repository.branch, commit, token)
 
 

@@ -16,6 +16,7 @@ from airflow_plugin.control.migrations import refuse_tables_of_others
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from config_schema import names
+from config_schema.admitted import MERGE_STORE, database_words, refuse_other_database
 from config_schema.errors import StreamFactoryError, UnknownName, VariableMissing
 from config_schema.model import Database, Platform
 from config_schema.tls import Tls
@@ -80,6 +81,8 @@ def store_dsn(platform: str, store: Database, environment: Mapping[str, str]) ->
     tls = modelled_tls(store, _least_tls(environment))
     if dsn := environment.get(variable):
         return variable, dsn_with_tls(dsn, tls)
+    named = database_words(store.host, store.port, store.database, store.credential)
+    refuse_other_database(environment, platform, MERGE_STORE, named)
     login = [names.secret_variable(store.credential, key) for key in ("username", "password")]
     missing = [name for name in login if name not in environment]
     if missing:

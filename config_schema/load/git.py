@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -149,6 +150,32 @@ def place_of(folder: Path) -> tuple[Path, str]:
     """Return the repository that a folder is in, and the folder's path inside it. Raises GitError."""
     git = Git(folder, git_environment(None), str(folder))
     return Path(git("rev-parse", "--show-toplevel")), git("rev-parse", "--show-prefix")
+
+
+def remotes_of(folder: Path) -> list[str]:
+    """Return the addresses from which the repository that a folder is in was fetched. Raises GitError."""
+    git = Git(folder, git_environment(None), str(folder))
+    return [line.partition("\t")[2].rpartition(" ")[0] for line in git("remote", "--verbose").splitlines()]
+
+
+def is_server_of(url: str, known: Iterable[str]) -> bool:
+    """Return whether the server of an address is one of those of known addresses, over a way that is no weaker.
+
+    A token for an address of https is not sent by http; that of an address of ssh is, by https, to the same host.
+    """
+    origin = _origin(url)
+    if origin is None or origin[0] not in ("http", "https"):
+        return True  # no token is sent there
+    return any(_origin(one) == origin or (origin[0] == "https" and _ssh_host(one) == origin[1]) for one in known)
+
+
+def _ssh_host(url: str) -> str | None:
+    """Return the host of an address of ssh, which may be written `git@host:path`; None for another address."""
+    origin = _origin(url)
+    if origin is not None and origin[0] == "ssh":
+        return origin[1]
+    short = re.fullmatch(r"(?:[^/@]+@)?([^/:@]+):(?!//).*", url)
+    return short[1].lower() if short else None
 
 
 def files_at(folder: Path, revision: str, into: Path) -> None:

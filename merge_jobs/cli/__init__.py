@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from merge_jobs.process.library_output import keep_libraries_from_stderr
+from config_schema.library_output import keep_libraries_from_stderr
 from merge_jobs.process.signal_mask import block_signals
 
 CALLED_AS_VARIABLE = "DATASURFACE_CALLED_AS"  # set by dagfactory where one of its commands is one of these

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from config_schema import names
+from config_schema.admitted import CONSUMER_DB, database_words, refuse_other_database
 from config_schema.echo import echo, echo_document, echo_text
 from config_schema.model import Database, Platform
 from config_schema.model.mapping import Model
@@ -84,8 +86,17 @@ def _all(
         named = platform is None or names.is_platform(platform, one.name)
         return store_database(flags, one.merge_store) if named else one.merge_store
 
+    for one in model.ecosystem.platforms:
+        refuse_other_database(os.environ, one.name, CONSUMER_DB, _consumers(one))
     only = [] if platform is None else [platform]
     return reconcile(model, store_of, only, dry_run=dry_run, rights_only=rights_only)
+
+
+def _consumers(platform: Platform) -> str | None:
+    place = platform.consumer_db
+    if place is None:
+        return None
+    return database_words(place.host, place.port, place.database, place.credential, platform.consumer_reader)
 
 
 def _end(workspaces: Iterator[Reconciled], *, dry_run: bool) -> None:

@@ -18,9 +18,9 @@ import pytest
 import yaml
 from psycopg2.extensions import parse_dsn
 
-from config_schema import names
+from config_schema import admitted, names
 from tests.helm.chart import FOLDER, Helm, by_kind, one, place, pods
-from tests.helm.platforms import chart_platforms, everything
+from tests.helm.platforms import chart_platforms, everything, example
 from tests.loopback_server import LoopbackServer
 
 OFFICIAL: dict[str, Any] = yaml.safe_load((FOLDER / "official-airflow-values.yaml").read_text("utf-8"))
@@ -132,6 +132,19 @@ def test_the_sync_has_its_secrets_under_the_names_that_it_looks_for(rendered: An
         }
         may_lack = {key for key, one in by_secret.items() if one["valueFrom"]["secretKeyRef"].get("optional")}
         assert may_lack == {"git token"}  # as merge pods, for a repository that anybody may read
+
+
+def test_the_sync_with_the_merge_store_s_login_knows_which_merge_store_gets_it(rendered: Any) -> None:
+    admitted_to: dict[str, str] = {}
+    for job in by_kind(rendered("minimal"), "CronJob"):
+        [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        [given] = [one["value"] for one in container["env"] if one["name"] == admitted.VARIABLE]
+        admitted_to[json.loads(given)["platform"]] = json.loads(given)[admitted.MERGE_STORE]
+    stores = {one.name: one.merge_store for one in example().ecosystem.platforms}
+    assert admitted_to == {
+        name: admitted.database_words(store.host, store.port, store.database, store.credential)
+        for name, store in stores.items()
+    }
 
 
 def test_notifiers_have_their_connection_and_its_token_only_from_the_secret(rendered: Any) -> None:

@@ -15,6 +15,7 @@ from airflow_plugin.doctor.finding import Area
 from airflow_plugin.doctor.tls import platform_tls_findings, session_findings
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load import load_model
+from tests.middle import PostgresMiddle
 from tests.tls_server import WORD, TlsServer
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
@@ -72,6 +73,21 @@ def test_where_jobs_run_here_each_source_is_looked_at(monkeypatch, tls_server: T
     model = replace(model, ecosystem=replace(model.ecosystem, datastores=(replace(store, source=here),)))
     monkeypatch.setenv("CUSTOMER_DB_USERNAME", "plain")
     monkeypatch.setenv("CUSTOMER_DB_PASSWORD", WORD)
-    settings = PlatformSettings(original_platform_name="YellowLive", runners=("process",))
+    hosts = (f"127.0.0.1:{tls_server.port}",)
+    settings = PlatformSettings(original_platform_name="YellowLive", runners=("process",), source_hosts=hosts)
     (found,) = platform_tls_findings(settings, model)
     assert found.what.startswith(f"source of Store1, plain@127.0.0.1:{tls_server.port}/postgres: TLSv1.3 with ")
+
+
+def test_a_server_that_only_the_model_names_gets_no_password(monkeypatch):
+    model = load_model(EXAMPLES)
+    (store,) = model.ecosystem.datastores
+    monkeypatch.setenv("CUSTOMER_DB_USERNAME", "plain")
+    monkeypatch.setenv("CUSTOMER_DB_PASSWORD", WORD)
+    with PostgresMiddle().listening() as middle:
+        there = replace(store.source, host="127.0.0.1", port=middle.port)
+        model = replace(model, ecosystem=replace(model.ecosystem, datastores=(replace(store, source=there),)))
+        settings = PlatformSettings(original_platform_name="YellowLive", runners=("process",), source_hosts=("x:1",))
+        (found,) = platform_tls_findings(settings, model)
+    assert middle.connections == 0
+    assert (found.code, "source of Store1 is not looked at" in found.what) == ("DF3616", True)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.versions import airflow_is_here
+from airflow_plugin.images import is_mutable
 from airflow_plugin.settings import PlatformSettings, settings_dir, settings_in
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.images import is_mutable
 from config_schema.load import Model
 from config_schema.problem import Rule
 

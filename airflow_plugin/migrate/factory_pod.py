@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_plugin.images import usual_pull_policy
 from airflow_plugin.preview.shown import ShownDag
 from airflow_plugin.static_dags.static_pod import SecretKey, StaticPod
-from config_schema.images import usual_pull_policy
 
 
 def factory_pod(shown: ShownDag) -> StaticPod:

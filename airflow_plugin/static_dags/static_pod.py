@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_plugin.images import usual_pull_policy
 from airflow_plugin.static_dags.ast_values import Imported, Made, Unread
-from config_schema.images import usual_pull_policy
 
 PLAIN = {  # of the pod, by the operator's argument
     "image": "image",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config_schema.images import is_mutable, usual_pull_policy
+from airflow_plugin.images import is_mutable, usual_pull_policy
 
 DIGEST = "sha256:" + "0" * 64
 

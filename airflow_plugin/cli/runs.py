@@ -29,7 +29,7 @@ def status(context: typer.Context) -> None:
 
 @runs.command(context_settings=PASSED_THROUGH)
 def changes(context: typer.Context) -> None:
-    """Show what a batch of a forensic stream changed: keys, columns, and some values if asked for.
+    """Show what a batch changed: how many keys, in which columns, and some values if asked for.
 
     Example: dagfactory runs changes --platform YellowForensic --store Store1 --batch 12 --sample 5 --model ./model
 

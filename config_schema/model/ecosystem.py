@@ -138,6 +138,7 @@ class Dataset:
     deprecated: str | None = None  # why, and what to use instead; none: it is not
     on_delete: OnDelete = OnDelete.FOLLOW
     keep_closed_days: int | None = None  # on forensic platforms: closed versions go after so many days; none: never
+    keep_changes: int | None = None  # on live platforms: so many changed keys are kept with a batch; none: nothing is
     # On forensic platforms: the column with the time from which a version is valid; none: the time of its first batch.
     valid_from: str | None = None
 

@@ -1,7 +1,7 @@
-"""What a batch changed in the datasets of a forensic stream: counts per column, and some keys with old and new values.
+"""What a batch changed in the datasets of a stream: counts per column, and some keys with old and new values.
 
-The merge table has both versions of each row, so that nothing need be kept for it: each dataset is one query, which
-takes no lock that a batch would wait for.
+A forensic merge table has both versions of each row, so that nothing need be kept for it: each dataset is one query,
+which takes no lock that a batch would wait for. Of a live one it is what the batch has kept (`keep_changes`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import psycopg2
@@ -23,12 +22,19 @@ from merge_jobs.database.connections import ConnectionInfo
 from merge_jobs.database_errors import database_failed
 from merge_jobs.errors import StoreMismatch
 from merge_jobs.stores.postgres import migrations, operator_audit
+from merge_jobs.stores.postgres.changes import (
+    LONGEST_VALUE,
+    Change,
+    DatasetChanges,
+    changes_from_dict,
+    found_changes,
+    value_parts,
+)
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, described, refuse_another_owner
 from merge_jobs.stream import Stream
 
 SESSION = "changes"  # in place of a run id
-LONGEST_VALUE = 1000  # characters of each value of a sample
 
 
 class VersionsGone(StoreMismatch):
@@ -45,43 +51,18 @@ class VersionsGone(StoreMismatch):
         super().__init__(where, what, "Choose a later batch; keep_closed_days in the model says how long they are kept")
 
 
-class Change(Enum):
-    """What a batch did to a key."""
+class ChangesNotKept(StoreMismatch):
+    """A batch has kept nothing of what it changed in a dataset of a live platform.
 
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True)
-class Values:
-    """A column of a changed key before and after, as texts; None for NULL and where there is no such row."""
-
-    old: str | None
-    new: str | None
-
-
-@dataclass(frozen=True)
-class ChangedKey:
-    """A key that a batch changed, with its values; None for a key that may not be seen.
-
-    `values` are of the columns that differ; for a row that came or went they are all that are not NULL. `hidden` are
-    columns that differ too and whose values may not be seen.
+    Give the dataset `keep_changes` in the model: later batches then keep it. A forensic platform needs none.
     """
 
-    change: Change
-    key: Mapping[str, str] | None
-    values: Mapping[str, Values]
-    hidden: tuple[str, ...] = ()
+    code = "DF5225"
 
-
-@dataclass(frozen=True)
-class DatasetChanges:
-    """The number of keys by what was done to them, how many updated ones differ in each column, and some keys."""
-
-    counts: Mapping[Change, int]
-    columns: Mapping[str, int]
-    keys: tuple[ChangedKey, ...] = ()
+    def __init__(self, where: str, batch_id: int) -> None:
+        self.batch_id = batch_id
+        what = f"batch {batch_id} has kept nothing of what it changed, and a live table has no earlier rows"
+        super().__init__(where, what, "Give the dataset keep_changes in the model; batches keep it from then on")
 
 
 @dataclass(frozen=True)
@@ -121,12 +102,9 @@ def changes_of(
 ) -> BatchChanges | None:
     """Return what a committed batch changed in these datasets, the last one for None; None before the first.
 
-    Who gets a sample is recorded in the history of the stream's row first. Raises ValueWrong for a live platform, and
-    for a batch that the stream has not committed.
+    Who gets a sample is recorded in the history of the stream's row first. Raises ValueWrong for a batch that the
+    stream has not committed.
     """
-    if stream.platform.milestoning is Milestoning.LIVE:
-        reason = "keeps live rows only, so that nothing is known of what they were before a batch"
-        raise ValueWrong("--platform", stream.platform.name, reason, "Choose a forensic platform")
     with MergeStore(place, stream, SESSION) as store:
         try:
             found = migrations.tables_version(store)
@@ -137,10 +115,14 @@ def changes_of(
             if sample is not None:
                 operator_audit.record_action(store, "show_changes", sample.by, sample.reason)
                 store.commit()
-            of = {one.name: _changes(DatasetTables(store, one), batch[0], batch[3], sample) for one in datasets}
+            number, run_id, taken, committed, kept, *recorded = batch
+            every = [DatasetTables(store, one) for one in datasets]
+            if stream.platform.milestoning is Milestoning.LIVE:
+                of = {tables.name: _kept(tables, number, kept or {}, sample) for tables in every}
+            else:
+                of = {tables.name: _changes(tables, number, committed, sample) for tables in every}
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
-    number, run_id, taken, committed, *recorded = batch
     return BatchChanges(number, run_id, taken, committed, dict(zip(Change, recorded, strict=True)), of)
 
 
@@ -169,77 +151,44 @@ def _changes(
     days = tables.dataset.keep_closed_days
     if days is not None and tables.value("changes.is_older", {"time": committed_at, "days": days}):
         return VersionsGone(tables.where, batch_id, days)
-    columns = [one for one in tables.dataset.columns if one.name in existing.columns]
-    seen = frozenset(one.name for one in columns if sample is not None and one.classification in sample.seen)
+    columns = [one.name for one in tables.dataset.columns if one.name in existing.columns]
+    seen, key = _seen(tables, sample), tables.dataset.primary_key
     values = {"batch_id": batch_id, "limit": 0 if sample is None else sample.keys}
-    row = tables.run("changes.of_batch", values, **_parts(tables, existing, seen, batch_id)).fetchone()
+    row = tables.run("changes.of_batch", values, **_parts(tables, existing, columns, seen, batch_id)).fetchone()
     assert row is not None
     *counts, differing, shown = row
-    named = [one.name for one in columns]
-    return DatasetChanges(
-        dict(zip(Change, counts, strict=True)),
-        {name: number for name, number in zip(named, differing, strict=True) if number},
-        tuple(_changed_key(one, tables.dataset, named, seen) for one in shown or ()),
-    )
+    return found_changes(dict(zip(Change, counts, strict=True)), differing, shown, columns, key, seen)
 
 
-def _changed_key(
-    shown: Mapping[str, Any], dataset: Dataset, columns: Sequence[str], seen: frozenset[str]
-) -> ChangedKey:
-    key = dict(zip(dataset.primary_key, shown["key"], strict=True)) if seen.issuperset(dataset.primary_key) else None
-    both = zip(columns, shown["different"], shown["old"], shown["new"], strict=True)
-    differing = [(name, Values(old, new)) for name, is_different, old, new in both if is_different]
-    return ChangedKey(
-        Change(shown["kind"]),
-        key,
-        {name: values for name, values in differing if name in seen},
-        tuple(name for name, _ in differing if name not in seen),
-    )
+def _kept(
+    tables: DatasetTables, batch_id: int, kept: Mapping[str, Any], sample: Sample | None
+) -> DatasetChanges | StoreMismatch:
+    if tables.name not in kept:
+        return ChangesNotKept(tables.where, batch_id)
+    limit = 0 if sample is None else sample.keys
+    return changes_from_dict(kept[tables.name]).seen(_seen(tables, sample), tables.dataset.primary_key, limit)
+
+
+def _seen(tables: DatasetTables, sample: Sample | None) -> frozenset[str]:
+    """Return the columns whose values may be shown."""
+    allowed = () if sample is None else sample.seen
+    return frozenset(one.name for one in tables.dataset.columns if one.classification in allowed)
 
 
 def _parts(
-    tables: DatasetTables, existing: DescribedTable, seen: frozenset[str], batch_id: int
+    tables: DatasetTables, existing: DescribedTable, columns: Sequence[str], seen: frozenset[str], batch_id: int
 ) -> dict[str, sql.Composable]:
-    """Return the placeholders of the query; values of columns that are not `seen` are not in it."""
     comma, key = sql.SQL(", "), tables.dataset.primary_key
     keys = [sql.Identifier(f"key_{number}") for number in range(1, len(key) + 1)]
-    both = list(zip(keys, key, strict=True))
-    columns = [one.name for one in tables.dataset.columns if one.name in existing.columns]
     lost_in = sql.Identifier(names.own_column("ds_lost_in", key))
-
-    def differs(name: str) -> sql.Composable:
-        return sql.SQL("ROW({})::record *<> ROW({})::record").format(
-            sql.Identifier("s", name), sql.Identifier("m", name)
-        )
-
-    def text(value: sql.Composable) -> sql.Composable:
-        # Every type has a text, which ::text would trim of a char(n).
-        parts = (value, value, sql.Literal(LONGEST_VALUE))
-        return sql.SQL("CASE WHEN {} IS NOT NULL THEN left(format('%s', {}), {}) END").format(*parts)
-
-    def texts(alias: str) -> sql.Composable:
-        of = (
-            sql.SQL("CASE WHEN {} THEN {} END").format(differs(name), text(sql.Identifier(alias, name)))
-            if name in seen
-            else sql.SQL("NULL")
-            for name in columns
-        )
-        return comma.join(of)
-
     return {
+        **value_parts(columns, key, seen, LONGEST_VALUE),
         "keys": comma.join(keys),
         "keys_of_either": comma.join(
             sql.SQL("coalesce({}, {}) AS {}").format(sql.Identifier("s", name), sql.Identifier("m", name), one)
-            for one, name in both
+            for one, name in zip(keys, key, strict=True)
         ),
         "lost_in": sql.SQL(DELETED_COLUMN if DELETED_COLUMN in existing.columns else "NULL::integer"),
         "lost_in_name": lost_in,
         "was_lost": sql.SQL("coalesce(m.{} < {}, false)").format(lost_in, sql.Literal(batch_id)),
-        "key_texts": sql.SQL("ARRAY[{}]").format(
-            comma.join(text(sql.SQL("d.{}").format(one)) if seen.issuperset(key) else sql.SQL("NULL") for one in keys)
-        ),
-        "differing_rows": comma.join(sql.SQL("count(*) FILTER (WHERE {})").format(differs(name)) for name in columns),
-        "is_different": comma.join(map(differs, columns)),
-        "old_texts": texts("m"),
-        "new_texts": texts("s"),
     }

@@ -262,7 +262,7 @@ def _forget_texts(tables: DatasetTables, streams: Collection[str]) -> None:
     )
     for stream in streams:
         tables.run("erased_keys.begin_again", {"key": stream}, metrics=metrics)
-        tables.run("erased_keys.forget_texts", {"key": stream}, metrics=metrics)
+        tables.run("erased_keys.forget_texts", {"key": stream, "dataset": tables.name}, metrics=metrics)
         values = {"stream": stream, "dataset": tables.name}
         tables.run("erased_keys.forget_rejected", values, rejected=rejected, key_of_erased=of_erased)
 

@@ -41,14 +41,15 @@ def changes(
     reason: Reason = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a batch of a forensic stream changed: keys, columns, and some values if asked for.
+    """Show what a batch changed: how many keys, in which columns, and some values if asked for.
 
-    It reads the versions that the batch has closed and opened. With --sample it shows values, and the history of the
-    stream's row says who has asked for them.
+    Of a forensic stream it reads the versions that the batch has closed and opened, of a live one what the batch has
+    kept (keep_changes in the model). With --sample it shows values, and the history of the stream's row says who asked.
 
     Example: merge-job changes --platform YellowForensic --store Store1 --batch 12 --sample 5 --model ./model
 
-    Exit codes: 0 shown, 1 an error, which is named, or a dataset that has no versions of that batch, 2 a wrong option.
+    Exit codes: 0 shown, 1 an error, which is named, or a dataset of which nothing is known of that batch, 2 a wrong
+    option.
     """
     limit_memory()
     with errors_printed():

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from config_schema.model import Milestoning
 from config_schema.printable import printable
-from merge_jobs.admin.changes import BatchChanges, Change, ChangedKey, DatasetChanges, Values
+from merge_jobs.admin.changes import BatchChanges
 from merge_jobs.cli.diff_view import value_text
 from merge_jobs.errors import StoreMismatch
+from merge_jobs.stores.postgres.changes import Change, ChangedKey, DatasetChanges, Values
 from merge_jobs.stream import Stream
 
 HIDDEN = "(hidden)"
@@ -26,6 +28,8 @@ def change_lines(stream: Stream, found: BatchChanges | None, *, is_whole: bool) 
             yield from _dataset_lines(one)
     if is_whole and found.counted != found.recorded:
         why = "versions of it are gone since, or are of a dataset that the stream no longer has"
+        if stream.platform.milestoning is Milestoning.LIVE:
+            why = "with earlier batches of its run, or with other datasets"
         yield f"  the batch has counted {_numbers(found.recorded)}: {why}"
 
 
@@ -90,17 +94,4 @@ def _counts(counts: Mapping[Change, int]) -> dict[str, int]:
 def _dataset_as_json(one: DatasetChanges | StoreMismatch) -> dict[str, Any]:
     if isinstance(one, StoreMismatch):
         return {"failed": str(one)}
-    return {
-        **_counts(one.counts),
-        "updated_columns": dict(one.columns),
-        "keys": [
-            {
-                "change": key.change.value,
-                "key": None if key.key is None else dict(key.key),
-                "values": {name: {"old": values.old, "new": values.new} for name, values in key.values.items()},
-                "hidden": list(key.hidden),
-            }
-            for key in one.keys
-        ],
-        "failed": None,
-    }
+    return {**one.as_dict(), "failed": None}

@@ -21,9 +21,11 @@ from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_com
 from merge_jobs.stores.postgres import batches, leftovers, retention, run_results
 from merge_jobs.stores.postgres.apply import DeleteLimit
 from merge_jobs.stores.postgres.batches import Batch
+from merge_jobs.stores.postgres.changes import DatasetChanges, are_kept
 from merge_jobs.stores.postgres.locks import check_merge
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
+from merge_jobs.strategies.delta_steps import changes_by_kind
 from merge_jobs.strategies.selection import strategy_named
 from merge_jobs.strategies.step import Condition, Step, on_store, perform
 
@@ -56,11 +58,14 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
         state.store.progress.enter(Phase.MERGING, dataset.name)
         try:
             limit = DeleteLimit(max_delete_fraction, state.batch.approved_deletes(dataset.name))
-            counts = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, limit)
+            done = strategy_named(staged.strategy).apply(tables, staged, state.batch.batch_id, limit)
         except psycopg2.Error as error:
             raise database_failed(error, f"{state.store.where}: dataset {dataset.name}") from error
         seconds = staged.seconds + time.monotonic() - began
-        state.applied[dataset.name] = DatasetResult(counts, staged.strategy, staged.reason, round(seconds, 3))
+        if are_kept(tables):
+            changes = done.changes or DatasetChanges(changes_by_kind(done.counts), {})
+            state.batch = replace(state.batch, changes={**state.batch.changes, dataset.name: changes.as_dict()})
+        state.applied[dataset.name] = DatasetResult(done.counts, staged.strategy, staged.reason, round(seconds, 3))
     state.store.progress.enter(Phase.CHECKING)
     perform(JUDGE_STEPS, state)
 

@@ -19,10 +19,11 @@ from merge_jobs.run.merge import DROP_STEPS, JUDGE_STEPS, PREPARE_STEPS, WRITE_S
 from merge_jobs.sql import statement, statements_of
 from merge_jobs.stores.postgres import erased_keys
 from merge_jobs.stores.postgres.as_of import parts_of
+from merge_jobs.stores.postgres.changes import LONGEST_KEPT, are_kept, value_parts
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.stores.postgres.valid_times import are_from_column
-from merge_jobs.strategies.delta_steps import KEPT_TITLE, VALID_TIMES_WORDS
+from merge_jobs.strategies.delta_steps import KEEP_CHANGES_WORDS, KEPT_TITLE, VALID_TIMES_WORDS
 from merge_jobs.strategies.selection import STRATEGIES
 from merge_jobs.strategies.step import Section, Side, Step
 from merge_jobs.strategies.strategy import Strategy
@@ -184,9 +185,14 @@ class _Shown:
                     and (not section.postgresql or _is_postgresql(self.stream))
                     and section.milestoning in (None, self.tables.milestoning)
                     and (section.title != KEPT_TITLE or self.dataset.keeps_deleted)
-                    and (step.when is None or step.when.words != VALID_TIMES_WORDS or are_from_column(self.tables))
+                    and self._is_wanted(step)
                 ):
                     yield step, section
+
+    def _is_wanted(self, step: Step[Any]) -> bool:
+        words = "" if step.when is None else step.when.words
+        options = {VALID_TIMES_WORDS: are_from_column, KEEP_CHANGES_WORDS: are_kept}
+        return words not in options or options[words](self.tables)
 
     @property
     def _others(self) -> set[str]:
@@ -220,6 +226,9 @@ class _Shown:
             }
         if file == "erased_keys":
             return {**erased_keys.parts_of(self.tables), "map": store.table(self.tables.staged_map_name)}
+        if file == "changes":
+            columns = [column.name for column in self.dataset.columns]
+            return value_parts(columns, self.dataset.primary_key, frozenset(columns), LONGEST_KEPT)
         if file == "retention":
             return {"metrics": store.table(names.batch_metrics_table(platform))}
         if file == "run_results":

@@ -1,8 +1,10 @@
--- `merge-job changes`: what a batch changed in a forensic merge table, where the versions that it closed and opened are.
+-- What a batch changed: in a forensic merge table, where the versions are that it closed and opened, or in a live one, of
+-- which a batch keeps it.
 
 -- name: committed_batch
 -- That batch, or the last one.
-SELECT batch_id, run_id, source_snapshot_time, batch_end_time, records_inserted, records_updated, records_deleted
+SELECT batch_id, run_id, source_snapshot_time, batch_end_time, state -> 'changes',
+    records_inserted, records_updated, records_deleted
 FROM {metrics} WHERE key = %(key)s AND batch_status = 'committed'
     AND (batch_id = %(batch_id)s OR %(batch_id)s::integer IS NULL)
 ORDER BY batch_id DESC LIMIT 1
@@ -25,10 +27,10 @@ WITH changed AS MATERIALIZED (
     SELECT ARRAY[{differing_rows}]::bigint[] AS columns
     FROM changed d JOIN {merge} s ON s.ctid = d.opened JOIN {merge} m ON m.ctid = d.closed WHERE d.kind = 'updated'
 ), shown AS (
-    SELECT d.*, {key_texts} AS key
-    FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY {keys}) AS place FROM changed) d WHERE place <= %(limit)s
+    SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY {keys}) AS place FROM changed) d
+    WHERE place <= %(limit)s
 ), texts AS (
-    SELECT d.kind, d.place, d.key, ARRAY[{is_different}]::boolean[] AS different, ARRAY[{old_texts}]::text[] AS old,
+    SELECT d.kind, d.place, {key_texts} AS key, ARRAY[{is_different}]::boolean[] AS different, ARRAY[{old_texts}]::text[] AS old,
         ARRAY[{new_texts}]::text[] AS new
     FROM shown d LEFT JOIN {merge} s ON s.ctid = d.opened LEFT JOIN {merge} m ON m.ctid = d.closed
 )
@@ -36,3 +38,22 @@ SELECT count(*) FILTER (WHERE kind = 'inserted'), count(*) FILTER (WHERE kind = 
     count(*) FILTER (WHERE kind = 'deleted'), (SELECT columns FROM differing),
     (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.kind, t.place) FROM texts t)
 FROM changed
+
+-- name: of_delta
+-- The same of what a batch is about to change in a live table, which has the values before until then.
+WITH differing AS (
+    SELECT ARRAY[{differing_rows}]::bigint[] AS columns
+    FROM ds_delta d JOIN {staging} s ON s.ctid = d.staged JOIN {merge} m ON m.ctid = d.merged
+), changed AS (
+    SELECT staged, merged,
+        CASE WHEN staged IS NULL THEN 'deleted' WHEN merged IS NULL THEN 'inserted' ELSE 'updated' END AS kind
+    FROM ds_delta
+), shown AS (
+    SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY kind ORDER BY staged, merged) AS place FROM changed) d
+    WHERE place <= %(limit)s
+), texts AS (
+    SELECT d.kind, d.place, {key_texts} AS key, ARRAY[{is_different}]::boolean[] AS different,
+        ARRAY[{old_texts}]::text[] AS old, ARRAY[{new_texts}]::text[] AS new
+    FROM shown d LEFT JOIN {staging} s ON s.ctid = d.staged LEFT JOIN {merge} m ON m.ctid = d.merged
+)
+SELECT columns, (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.kind, t.place) FROM texts t) FROM differing

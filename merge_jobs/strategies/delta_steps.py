@@ -7,6 +7,7 @@ from config_schema.result import Counts
 from merge_jobs.quality.checks import keep_delta
 from merge_jobs.stores.postgres import valid_times
 from merge_jobs.stores.postgres.apply import apply_delta
+from merge_jobs.stores.postgres.changes import Change, are_kept, changes_of_delta
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.step import Condition, Step, on_store
 from merge_jobs.strategies.strategy import Applying
@@ -71,6 +72,23 @@ JUDGE_TIMES: Step[Applying] = Step(
         VALID_TIMES_WORDS,
         lambda state: state.delta.size > 0 and valid_times.are_from_column(state.tables),
     ),
+)
+KEEP_CHANGES_WORDS = "only where the model has `keep_changes`"
+
+
+def _keep_changes(state: Applying) -> None:
+    state.changes = changes_of_delta(state.tables, changes_by_kind(state.counts))
+
+
+def changes_by_kind(counts: Counts) -> dict[Change, int]:
+    """Return the numbers of changed keys."""
+    return {Change.INSERTED: counts.inserted, Change.UPDATED: counts.updated, Change.DELETED: counts.deleted}
+
+
+KEEP_CHANGES: Step[Applying] = Step(
+    _keep_changes,
+    (on_store("what is to change, to be kept with the batch", "changes.of_delta", milestoning=Milestoning.LIVE),),
+    when=Condition(KEEP_CHANGES_WORDS, lambda state: state.delta.size > 0 and are_kept(state.tables)),
 )
 KEPT_TITLE = "where the model has `on_delete: keep`, instead of what takes away those that are gone"
 

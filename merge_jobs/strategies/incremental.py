@@ -17,6 +17,7 @@ from merge_jobs.strategies.delta_steps import (
     ALTERED_TO_MODEL,
     APPLY_DELTA,
     JUDGE_TIMES,
+    KEEP_CHANGES,
     MEASURED,
     accept_delta,
     wrong_sum,
@@ -120,6 +121,7 @@ def change_steps(kind: MapKind) -> tuple[Step[Applying], ...]:
         Step(partial(_compare, kind), (compared,), also=ALTERED_TO_MODEL, when=SOMETHING),
         Step(partial(_check, kind), also=(f"{kind.value}.find_all_keys", *KEY_CHECKS, "quality"), when=SOMETHING),
         JUDGE_TIMES,
+        KEEP_CHANGES,
         APPLY_DELTA,
         Step(partial(_change_map, kind), (changed,), when=SOMETHING),
     )

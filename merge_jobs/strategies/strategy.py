@@ -11,6 +11,7 @@ from merge_jobs.sources import Source
 from merge_jobs.stores.postgres import row_maps
 from merge_jobs.stores.postgres.apply import DeleteLimit, Delta
 from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.changes import DatasetChanges
 from merge_jobs.stores.postgres.row_maps import MapKind
 from merge_jobs.stores.postgres.tables import DatasetTables, DescribedTable, create_staging
 from merge_jobs.strategies.guard import TableState
@@ -84,6 +85,7 @@ class Applying:
     before: int = 0
     delta: Delta = field(default_factory=lambda: Delta(0, 0, 0))
     counts: Counts = field(default_factory=Counts)
+    changes: DatasetChanges | None = None  # where the batch keeps them
 
     @property
     def map_batch(self) -> int:
@@ -114,11 +116,14 @@ class Strategy(Generic[Stage]):
         perform(self.stage_steps, state)
         return Read(state.rows, state.staged, state.kept_away)
 
-    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, deletes: DeleteLimit) -> Counts:
-        """Bring the merge table, and the row map, in line with what was staged. The caller commits."""
+    def apply(self, tables: DatasetTables, staged: Staged, batch_id: int, deletes: DeleteLimit) -> Applying:
+        """Bring the merge table, and the row map, in line with what was staged; return what was done.
+
+        The caller commits.
+        """
         state = Applying(tables, staged, batch_id, deletes)
         perform(self.apply_steps, state)
-        return state.counts
+        return state
 
 
 STAGING = on_store("an empty staging table", "dataset.create_staging", "dataset.comment_staging")

@@ -300,7 +300,7 @@ def _database(of: Any, credential: str) -> Database:
     return Database(of.server.host, of.name, credential, of.server.port)
 
 
-OPTIONS = ("on_delete", "keep_closed_days", "valid_from")  # of a dataset
+OPTIONS = ("on_delete", "keep_closed_days", "keep_changes", "valid_from")  # of a dataset
 
 
 def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:

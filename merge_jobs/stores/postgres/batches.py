@@ -78,6 +78,7 @@ class Batch:
     accept_source: bool = False
     staged_map_rows: dict[str, int] = field(default_factory=dict)
     delete_approvals: dict[str, Any] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)  # by dataset, of those that keep them
 
     def approved_deletes(self, dataset: str) -> int:
         """Return how many rows of a dataset the batch may delete because a person has approved it; 0 for none."""
@@ -97,6 +98,8 @@ class Batch:
         }
         if self.accept_source:
             state["accept_source"] = True
+        if self.changes:
+            state["changes"] = self.changes
         if self.delete_approvals:
             state["delete_approvals"] = self.delete_approvals
         if self.tables:

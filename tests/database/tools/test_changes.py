@@ -1,28 +1,21 @@
-"""`merge-job changes`: what a batch of a forensic stream changed, by its versions, and who may see which values."""
+"""`merge-job changes`: what a batch changed, by its versions or as it has kept it, and who may see which values."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from config_schema.errors import ValueWrong
 from config_schema.model import Classification, Milestoning, OnDelete
-from merge_jobs.admin.changes import (
-    LONGEST_VALUE,
-    Change,
-    ChangedKey,
-    DatasetChanges,
-    Sample,
-    Values,
-    VersionsGone,
-    changes_of,
-)
+from merge_jobs.admin.changes import ChangesNotKept, Sample, VersionsGone, changes_of
 from merge_jobs.admin.diff import NeverLoaded
 from merge_jobs.admin.erase import erase
+from merge_jobs.stores.postgres.changes import LONGEST_VALUE, Change, ChangedKey, DatasetChanges, Values
+from merge_jobs.strategies.selection import StrategyOption
 from tests.database.merge.test_random_histories import (
     TABLE,
     Truth,
@@ -30,6 +23,7 @@ from tests.database.merge.test_random_histories import (
     as_read,
     begin_anew,
     histories,
+    run_and_be_killed_after,
     values_as_read,
 )
 from tests.database.merge.test_types import TYPES
@@ -58,14 +52,14 @@ def changes(case, merge_job):
     return lambda *flags: merge_job(case, "changes", *FLAGS, *flags)
 
 
-def found(case, batch=None, keys=0, seen=ALL):
-    job = case.job(FORENSIC)
+def found(case, batch=None, keys=0, seen=ALL, kind=FORENSIC):
+    job = case.job(kind)
     sample = Sample(keys, seen, "somebody") if keys else None
     return changes_of(job.store, job.stream, job.stream.datasets, batch, sample)
 
 
-def of(case, batch=None, keys=0, seen=ALL, name="t") -> DatasetChanges:
-    one = found(case, batch, keys, seen).datasets[name]
+def of(case, batch=None, keys=0, seen=ALL, name="t", kind=FORENSIC) -> DatasetChanges:
+    one = found(case, batch, keys, seen, kind).datasets[name]
     assert isinstance(one, DatasetChanges)
     return one
 
@@ -129,15 +123,7 @@ def test_a_sample_has_the_values_before_and_after(case):
 def test_values_that_may_not_be_seen_are_not_asked_for(case):
     case.execute(CHANGED)
     case.run(FORENSIC)
-    case.datasets = tuple(
-        replace(
-            one,
-            columns=tuple(
-                replace(c, classification=Classification.PII) if c.name in ("email", "word") else c for c in one.columns
-            ),
-        )
-        for one in case.datasets
-    )
+    classified(case, Classification.PII, "email", "word")
     one = of(case, keys=10, seen=(Classification.INTERNAL,))
     assert one.columns == {"word": 3, "email": 2, "amount": 2}, "numbers are no values"
     third = next(key for key in one.keys if key.key == {"id": "3"})
@@ -161,23 +147,26 @@ def test_kept_rows_count_as_deleted_once_and_as_inserted_when_they_come_back(cas
         assert found(case, batch).counted == found(case, batch).recorded
 
 
-def test_every_batch_of_a_random_history_shows_what_it_counted(merging):
-    case = merging(TABLE)
+@pytest.mark.parametrize("kind", Milestoning)
+def test_every_batch_of_a_random_history_shows_what_it_counted(merging, kind):
+    case = keeping(merging(TABLE), 100)
 
     @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(histories)
     def follows_the_truth(history):
         begin_anew(case)
         truth, expected = Truth(), {}
-        for round_of_changes, _ in history:
+        for number, (round_of_changes, crash) in enumerate(history):
             before, last = dict(truth.seen), truth.last_batch
             apply_to_source(case, round_of_changes)
             of_batch = truth.batch(round_of_changes)
-            case.run(FORENSIC)
+            if crash is not None:
+                run_and_be_killed_after(crash, case, kind, f"round-{number}", StrategyOption.AUTO)
+            case.run(kind, f"round-{number}", lock_wait=10)
             if truth.last_batch > last:
                 expected[truth.last_batch] = (of_batch, before, dict(truth.seen))
         for batch, (of_batch, before, after) in expected.items():
-            one = of(case, batch, keys=100)
+            one = of(case, batch, keys=100, kind=kind)
             assert counts(one) == (of_batch.inserted, of_batch.updated, of_batch.deleted)
             rows = [{as_read(key): values_as_read(row) for key, row in of_them.items()} for of_them in (before, after)]
             changed = {key for key in rows[0].keys() & rows[1].keys() if rows[0][key] != rows[1][key]}
@@ -265,17 +254,97 @@ def test_what_is_gone_since_is_said(case, changes):
     assert "[DF5224]" in json.loads(done.stdout)["datasets"]["t"]["failed"]
 
 
-def test_a_live_platform_and_a_batch_that_is_not_there_are_refused(case, changes, merge_job):
-    job = case.job(LIVE)
-    with pytest.raises(ValueWrong) as caught:
-        changes_of(job.store, job.stream, job.stream.datasets)
-    assert caught.value.option == "--platform"
-    done = merge_job(case, "changes", "--platform=YellowLive", "--store=Store1")
-    assert done.returncode == 1
-    assert "keeps live rows only" in done.stderr
+def test_a_batch_that_is_not_there_is_refused(changes):
     done = changes("--batch=7")
     assert done.returncode == 1
     assert "'7' is no committed batch of YellowForensic Store1. Its last one is 1" in done.stderr
+
+
+def keeping(case, number: int | None = 5):
+    case.datasets = tuple(replace(one, keep_changes=number) for one in case.datasets)
+    return case
+
+
+def test_a_live_batch_has_what_it_was_to_keep(case, merge_job):
+    case.run(LIVE)
+    assert isinstance(found(case, kind=LIVE).datasets["t"], ChangesNotKept)
+    keeping(case, 2)
+    case.execute(CHANGED)
+    assert case.run(LIVE).datasets["t"].strategy == "version_diff", "the next batch reads no more than any other"
+    one = of(case, keys=100, kind=LIVE)
+    assert counts(one) == (1, 4, 1)
+    assert one.columns == {"word": 3, "email": 2, "amount": 2}
+    assert Counter(key.change for key in one.keys) == {INSERTED: 1, UPDATED: 2, DELETED: 1}, "no more than are kept"
+    assert [key.values for key in one.keys if key.change is UPDATED] == [{"word": Values("word", "new")}] * 2
+    assert counts(of(case, name="u", kind=LIVE)) == (0, 0, 0)
+    assert len(of(case, keys=1, kind=LIVE).keys) == 3
+    done = merge_job(case, "changes", "--platform=YellowLive", "--store=Store1", "--batch=1")
+    assert done.returncode == 1
+    assert "[DF5225]" in done.stderr
+    done = merge_job(case, "changes", "--platform=YellowLive", "--store=Store1", "--dataset=t", "--sample=1")
+    assert done.stdout.splitlines()[1:4] == [
+        "  t: 1 inserted, 4 updated, 1 deleted",
+        "    updated in word: 3, email: 2, amount: 2",
+        '    deleted id=9: word=word, email="9@example", amount=9.00',
+    ]
+    # Without it later batches keep nothing; what is kept stays.
+    keeping(case, None)
+    case.execute("UPDATE t SET word = 'newer'")
+    case.run(LIVE)
+    assert isinstance(found(case, kind=LIVE).datasets["t"], ChangesNotKept)
+    assert of(case, 2, keys=100, kind=LIVE) == one
+
+
+def test_the_first_load_of_a_live_table_keeps_its_number(merging):
+    case = keeping(merging(TABLES))
+    case.run(LIVE)
+    assert of(case, keys=5, kind=LIVE) == DatasetChanges({INSERTED: 10, UPDATED: 0, DELETED: 0}, {})
+
+
+def test_no_value_that_is_pii_is_kept_and_later_masks_hold_too(case):
+    keeping(case)
+    case.run(LIVE)
+    pii = partial(classified, case, Classification.PII)
+    pii("email")
+    case.execute(CHANGED)
+    case.run(LIVE)
+    ((state,),) = case.query("SELECT state::text FROM yellowlive_batch_metrics WHERE batch_id = 2")
+    assert "x y" not in state
+    assert "@example" not in state
+    pii("email", "word")
+    for key in of(case, keys=5, seen=(Classification.INTERNAL,), kind=LIVE).keys:
+        assert key.values.keys() <= {"id", "amount"}
+    # A key that is PII is not kept either.
+    pii("id")
+    case.execute("UPDATE t SET word = 'newer' WHERE id = 7")
+    case.run(LIVE)
+    [key] = of(case, keys=5, kind=LIVE).keys
+    assert (key.key, key.values) == (None, {"word": Values("word", "newer")})
+
+
+def classified(case, classification, *names):
+    case.datasets = tuple(
+        replace(
+            one,
+            columns=tuple(
+                replace(c, classification=classification if c.name in names else Classification.INTERNAL)
+                for c in one.columns
+            ),
+        )
+        for one in case.datasets
+    )
+
+
+def test_what_was_kept_of_an_erased_key_is_gone(case):
+    keeping(case)
+    case.run(LIVE)
+    case.execute("UPDATE t SET word = 'secret' WHERE id = 7; INSERT INTO u VALUES (3)")
+    case.run(LIVE)
+    job = case.job(LIVE)
+    erase(job.store, job.stream, job.stream.datasets[0], [["7"]])
+    assert of(case, keys=5, kind=LIVE) == DatasetChanges({INSERTED: 0, UPDATED: 1, DELETED: 0}, {"word": 1})
+    assert len(of(case, keys=5, name="u", kind=LIVE).keys) == 1
+    assert "secret" not in str(case.query("SELECT state::text FROM yellowlive_batch_metrics"))
 
 
 def test_before_the_first_batch_there_is_nothing(merging, merge_job):

@@ -43,6 +43,7 @@ UNUSUAL = (
     *("only in an audit", "where nothing is staged", "instead of that, where no dataset has changed"),
     "only where the model has `keep_closed_days`",
     "only where the model has `valid_from`",
+    "only where the model has `keep_changes`",
 )
 
 
@@ -269,8 +270,8 @@ def test_outside_of_tests_an_unnamed_statement_is_logged_and_runs(monkeypatch, c
 def test_every_identifier_is_filled_in_and_every_value_named(merging, strategy, kind):
     case = merging(TABLE)
     stream, [dataset] = datasets_to_show(case.ecosystem, PLATFORM[kind], "Store1", "customers")
-    # Both add statements, and leave none out.
-    dataset = replace(dataset, on_delete=OnDelete.KEEP, valid_from="word" if kind is FORENSIC else None)
+    # These add statements, and leave none out.
+    dataset = replace(dataset, on_delete=OnDelete.KEEP, keep_changes=5, valid_from="word" if kind is FORENSIC else None)
     text = rendered_sql(strategy, stream, dataset, stream.platform.merge_store)
     assert "%(" not in text
     assert not re.search(r"\{\w+\}", text)

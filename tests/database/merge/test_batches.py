@@ -216,8 +216,9 @@ def test_datasets_commit_together_or_not_at_all(merging, kind):
     case.datasets = (customers, replace(orders, primary_key=("id",)))
     case.merge(kind)
     case.execute("DELETE FROM customers WHERE id = 1; INSERT INTO orders VALUES (1, 1)")
-    with pytest.raises(KeysRejected, match="keys of more than one row"):
+    with pytest.raises(KeysRejected) as rejected:
         case.run(kind)
+    assert (rejected.value.rejected.dataset, rejected.value.rejected.reason) == ("orders", "duplicate")
     assert len(case.open_rows(kind, customers)) == 10
     case.execute("DELETE FROM orders WHERE id = 1")
     result = case.merge(kind)
@@ -306,8 +307,9 @@ def test_a_failure_late_in_a_slice_still_tells_what_was_committed(merging, monke
         return True
 
     monkeypatch.setattr("merge_jobs.run.job.shutdown.pause", renamed)
-    with pytest.raises(SourceTableMissing, match="orders"):
+    with pytest.raises(SourceTableMissing) as missing:
         job.perform()
+    assert missing.value.table == "orders"
     assert (job.so_far.batches, job.so_far.batch_id, job.so_far.total.inserted) == (1, 1, 40)
 
 

@@ -272,8 +272,9 @@ def test_a_function_that_changes_the_session_is_refused(mysql, name):
     with closing(mysql.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE FUNCTION changed() RETURNS INT BEGIN {SETTINGS[name]}; RETURN 0; END")
         cursor.execute("CREATE VIEW v AS SELECT id + changed() AS id, seen AS w FROM w")
-    with session(mysql) as source, pytest.raises(SettingRefused, match=rf"dataset v: .* than it set: {name}\."):
+    with session(mysql) as source, pytest.raises(SettingRefused, match="dataset v: ") as refused:
         read(source, V)
+    assert refused.value.settings == (name,)
 
 
 # --- keys

@@ -17,10 +17,11 @@ from config_schema.result import ResultCode
 from merge_jobs.admin.diff import Difference, compare
 from merge_jobs.catalogue import described
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceMismatch
+from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceColumnMissing, SourceMismatch, SourceTableMissing
 from merge_jobs.run import request
 from merge_jobs.run.flags import ModelFlags, StoreFlags
 from merge_jobs.run.job import run
+from merge_jobs.sources.sql.source import NoSnapshot
 from tests.database.merge.producers import MariaProducer, execute, read_from
 
 PEOPLE = Dataset(
@@ -153,11 +154,13 @@ def test_all_datasets_come_from_one_snapshot(case, producer, monkeypatch):
 
 def test_a_missing_table_and_a_missing_column_are_named(case, producer):
     case.datasets = (replace(PETS, name="pet"),)
-    with pytest.raises(SourceMismatch, match="there is no table 'pet'"):
+    with pytest.raises(SourceTableMissing) as no_table:
         case.run(Milestoning.LIVE)
+    assert no_table.value.table == "pet"
     case.datasets = (replace(PETS, columns=(*PETS.columns, Column("color", "text"))),)
-    with pytest.raises(SourceMismatch, match="no column 'color'"):
+    with pytest.raises(SourceColumnMissing) as no_column:
         case.run(Milestoning.LIVE)
+    assert (no_column.value.table, no_column.value.columns) == ("pets", ("color",))
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_new_database(merging, tmp_path):
@@ -185,7 +188,7 @@ def test_a_wrong_password_is_said_without_it(maria):
 @pytest.mark.parametrize("producer", ["mariadb"], indirect=True)
 def test_a_table_without_a_snapshot_is_refused(case, producer):
     execute(producer, "ALTER TABLE pets ENGINE = MyISAM")
-    with pytest.raises(SourceMismatch, match="its engine MyISAM knows no snapshot"):
+    with pytest.raises(NoSnapshot, match="its engine MyISAM knows no snapshot"):
         case.run(Milestoning.LIVE)
 
 

@@ -63,8 +63,9 @@ def test_a_row_s_value_in_a_setting_is_not_in_the_error(merging):
         source.begin([])
         with source._session.cursor() as cursor:
             cursor.execute("SELECT set_config('TimeZone', '<MrsMiller>5', false)")
-        with pytest.raises(SettingRefused, match="other settings than it set: TimeZone") as caught:
+        with pytest.raises(SettingRefused) as caught:
             source.check_snapshot()
+    assert caught.value.settings == ("TimeZone",)
     assert "Miller" not in caught.value.in_full()
 
 

@@ -9,7 +9,7 @@ import pytest
 from config_schema.model import Column, Consistency, Dataset, Milestoning
 from merge_jobs.catalogue import described, place_of_dsn
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import SourceMismatch, ValuesRejected
+from merge_jobs.errors import SourceTableMissing, ValuesRejected
 from tests.database.merge.producers import read_from
 
 LIVE = Milestoning.LIVE
@@ -275,6 +275,7 @@ def test_just_the_file_that_is_named_is_opened_and_none_is_made(tmp_path, name):
     with open_source(place, "t") as source:
         source.begin([table])
         assert list(source.columns(table)) == ["id", "w"]
-        with pytest.raises(SourceMismatch, match="no table 'nope'"):
+        with pytest.raises(SourceTableMissing) as missing:
             source.begin([Dataset("nope", (), ())])
+        assert missing.value.table == "nope"
     assert [path.name for path in tmp_path.iterdir()] == [name]

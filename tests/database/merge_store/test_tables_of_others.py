@@ -92,7 +92,7 @@ def test_a_job_does_not_write_to_a_table_of_a_stranger_s(case, stranger, kind, t
     name = table.format(platform=f"yellow{kind.value}")
     give(case, stranger, name)
     case.execute("UPDATE t SET word = 'b'")
-    with pytest.raises(TablesOfAnother, match=f"table {name}: it belongs to another role") as caught:
+    with pytest.raises(TablesOfAnother) as caught:
         case.run(kind)
     assert caught.value.tables == (name,)
     assert heard(case) == []
@@ -117,8 +117,9 @@ def test_sync_does_not_take_a_history_that_a_stranger_has_made_before_it(case, s
         connection.commit()
         give(case, stranger, names.stream_history_table("yellowlive"))
         case.execute(f"DROP TABLE {names.schema_version_table('yellowlive')}", on=case.target)
-        with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
+        with pytest.raises(TablesOfAnother) as refused:
             table.create_tables()
+        assert refused.value.tables == (names.stream_history_table("yellowlive"),)
     assert heard(case) == []
 
 
@@ -233,8 +234,9 @@ def test_a_table_of_versions_that_a_stranger_has_made_is_not_read(case, stranger
         " FROM (VALUES (2, 'batches'), (1, 'streams')) AS v (n, part)"
     )
     spied(case, stranger, how, names.schema_version_table("yellowlive"), rows)
-    with pytest.raises(TablesOfAnother, match="yellowlive_schema_version"):
+    with pytest.raises(TablesOfAnother) as refused:
         case.run(LIVE)
+    assert refused.value.tables == ("yellowlive_schema_version",)
     with closing(connect(case.target.dsn, "here")) as connection, pytest.raises(TablesOfAnother):
         StreamTable(ControlSession(connection, "yellowlive")).create_tables()
     assert not is_called(case)
@@ -244,8 +246,9 @@ def test_a_table_of_versions_that_a_stranger_has_made_is_not_read(case, stranger
 def test_a_job_reads_no_model_that_a_stranger_has_recorded(case, stranger, how):
     rows = f"SELECT 1::smallint AS id, '{'a' * 40}' AS model_commit"
     spied(case, stranger, how, names.model_state_table("yellowlive"), rows)
-    with pytest.raises(TablesOfAnother, match="yellowlive_model_state"):
+    with pytest.raises(TablesOfAnother) as refused:
         recorded_commit(place(case), "YellowLive")
+    assert refused.value.tables == ("yellowlive_model_state",)
     assert not is_called(case)
 
 
@@ -259,8 +262,9 @@ def test_sync_writes_to_no_table_of_a_stranger_s_whatever_versions_are_recorded(
         table.create_tables()
         connection.commit()
         give(case, stranger, names.stream_history_table("yellowlive"))
-        with pytest.raises(TablesOfAnother, match=names.stream_history_table("yellowlive")):
+        with pytest.raises(TablesOfAnother) as refused:
             table.create_tables()
+        assert refused.value.tables == (names.stream_history_table("yellowlive"),)
 
 
 def test_tables_of_a_role_that_the_login_is_a_member_of_are_its_own(case, stranger):
@@ -295,8 +299,9 @@ def test_a_type_that_a_stranger_has_made_is_not_taken_for_that_of_the_model(case
     columns = (table.columns[0], replace(table.columns[1], type=kind.replace("id", "mytype")))
     case.execute("ALTER TABLE t DROP word, ADD word text" + kind[2:])
     case.datasets = (replace(table, columns=columns),)
-    with pytest.raises(TypeOfAnother, match="type 'mytype"):
+    with pytest.raises(TypeOfAnother) as refused:
         case.run(LIVE)
+    assert refused.value.type_text.startswith("mytype")
     assert heard(case) == []
     with superuser(case) as cursor:
         cursor.execute(sql.SQL("ALTER DOMAIN mytype OWNER TO {}").format(sql.Identifier(case.target.user)))

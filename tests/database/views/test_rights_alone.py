@@ -109,5 +109,6 @@ def test_of_several_platforms_only_the_merge_store_of_the_one_that_is_named_is_a
     changed = replace(model, ecosystem=replace(model.ecosystem, platforms=platforms))
     found = list(reconcile(changed, lambda one: one.merge_store, ["YellowLive"]))
     assert [str(problem) for one in found for problem in one.problems] == []
-    with pytest.raises(VariableMissing, match="OF_OTHERS_USERNAME"):
+    with pytest.raises(VariableMissing) as missing:
         list(reconcile(changed, lambda one: one.merge_store, ["YellowForensic"]))
+    assert "OF_OTHERS_USERNAME" in missing.value.variables

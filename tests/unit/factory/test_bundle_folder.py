@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 import pytest
@@ -51,8 +50,9 @@ def test_a_folder_that_another_user_has_made_first_is_refused_and_nothing_is_wri
     path.mkdir(parents=True)
     of_another = (path, *path.parents)[depth]
     os.chown(of_another, NOBODY, NOBODY)
-    with pytest.raises(FolderOfAnother, match=re.escape(f"folder {of_another}: it belongs to another user")) as caught:
+    with pytest.raises(FolderOfAnother, match="it belongs to another user") as caught:
         bundle().initialize()
+    assert caught.value.folder == of_another
     assert "dag_bundle_storage_path" in caught.value.todo
     with pytest.raises(FolderOfAnother):
         bundle().refresh()
@@ -65,8 +65,9 @@ def test_a_link_that_another_user_has_made_first_is_refused(storage, tmp_path):
     storage.parent.mkdir(parents=True)
     storage.symlink_to(tmp_path / "elsewhere")
     os.chown(storage, NOBODY, NOBODY, follow_symlinks=False)
-    with pytest.raises(FolderOfAnother, match=re.escape(str(storage))):
+    with pytest.raises(FolderOfAnother) as caught:
         bundle().initialize()
+    assert caught.value.folder == storage
     assert list((tmp_path / "elsewhere").rglob("*.py")) == []
 
 

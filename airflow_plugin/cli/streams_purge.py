@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from airflow_plugin.cli.options import Json, PlatformName
+from airflow_plugin.cli import given_store as store
+from airflow_plugin.cli.options import ConnectWait, Json, PlatformName
 from airflow_plugin.cli.streams_change import Match, Streams, check_named
 from config_schema.echo import echo, echo_text
 
 if TYPE_CHECKING:
     from airflow_plugin.control.stream_data import StreamData
     from airflow_plugin.settings import PlatformSettings
+    from airflow_plugin.streams.opening import StorePlace
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.", envvar="DAGFACTORY_YES")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who asks for it; if not given, user@host.")]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; the history of each stream says it.")]
 
 
 def purge(
@@ -26,6 +30,17 @@ def purge(
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
+    by: By = None,
+    reason: Reason = None,
+    postgres_host: store.Host = None,
+    postgres_port: store.Port = 5432,
+    postgres_database: store.DatabaseName = "",
+    postgres_schema: store.Schema = "public",
+    postgres_credential: store.Credential = "",
+    postgres_tls: store.StoreTls = None,
+    postgres_tls_ca: store.StoreCa = None,
+    least_tls: store.LeastTls = None,
+    connect_wait: ConnectWait = None,  # set in its callback
 ) -> None:
     """Take retired streams away for good: rows, merge tables, maps, views, batches.
 
@@ -44,7 +59,18 @@ def purge(
     from airflow_plugin.streams.selecting import chosen_keys
 
     check_named(streams, match)
-    with reading(platform) as table:
+    place = store.given_store(
+        platform,
+        postgres_host,
+        postgres_port,
+        postgres_database,
+        postgres_schema,
+        postgres_credential,
+        postgres_tls,
+        postgres_tls_ca,
+        least_tls,
+    )
+    with reading(platform, place) as table:
         keys = chosen_keys(table.rows().values(), streams or (), match, ["retired"])
         found = purgeable(table, keys)
         if not dry_run and found:
@@ -52,7 +78,7 @@ def purge(
     if not dry_run:
         names = list(found)
         for start in range(0, len(names), AT_ONCE):
-            _purge(platform, names[start : start + AT_ONCE])
+            _purge(platform, names[start : start + AT_ONCE], by, reason, place)
     _print(platform, found, dry_run, as_json)
     if not dry_run and not as_json:
         _say_what_is_left(table.settings)
@@ -74,14 +100,14 @@ def _ask(platform: str, found: dict[str, StreamData], yes: bool) -> None:
     confirm(f"Purge {len(found)} streams of {platform} with {tables} tables of {size:.1f} MB for good?")
 
 
-def _purge(platform: str, keys: list[str]) -> None:
+def _purge(platform: str, keys: list[str], by: str | None, reason: str | None, place: StorePlace | None) -> None:
     """Purge some streams in a transaction; what each has is looked up again, under the lock."""
     from airflow_plugin.streams import opening
     from airflow_plugin.streams.purging import purge, purgeable
     from airflow_plugin.sync.apply import author
 
-    with opening.changing(platform) as table:
-        purge(table, purgeable(table, keys), author())
+    with opening.changing(platform, place) as table:
+        purge(table, purgeable(table, keys), by or author(), reason)
 
 
 def _print(platform: str, found: dict[str, StreamData], dry_run: bool, as_json: bool) -> None:

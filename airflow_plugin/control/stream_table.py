@@ -234,9 +234,10 @@ class StreamTable:
         """Write into the history what was asked for; the row stays as it is."""
         self._run("note_action", {"stream_key": stream_key, "action": action, "changed_by": changed_by})
 
-    def purge(self, stream_key: str, changed_by: str) -> None:
+    def purge(self, stream_key: str, changed_by: str, reason: str | None = None) -> None:
         """Delete a retired row; its history stays, and says who did it."""
-        self._run("purge_row", {"stream_key": stream_key, "changed_by": changed_by})
+        values = {"stream_key": stream_key, "changed_by": changed_by}
+        self.session.run(STATEMENTS["purge_row"], values, where=self._history, **self.reason_parts(reason))
 
     def changes_by_hand(self) -> dict[str, HandChange]:
         """Return, by stream_key, the rows that differ from what the last sync wrote; empty without a history."""

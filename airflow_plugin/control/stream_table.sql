@@ -109,9 +109,9 @@ WITH gone AS (
 )
 INSERT INTO {history_table} (
     stream_key, change, changed_by, changed_at, model_commit,
-    before_config_json, before_status, after_config_json, after_status
+    before_config_json, before_status, after_config_json, after_status {reason_column}
 )
-SELECT stream_key, 'purge', %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status
+SELECT stream_key, 'purge', %(changed_by)s, statement_timestamp(), NULL, config_json, status, config_json, status {reason}
 FROM gone
 
 -- name: select_by_hand

@@ -38,6 +38,7 @@ class Action(Enum):
     ASK_DELETE = "ask_delete"  # the same, once a person has approved it: Airflow asks for that
     TRUST = "trust"  # version diff is on again where an audit has put it off
     CHECK_SOURCE = "check_source"  # the stream's source is looked at: reach, login, tables, columns, types, rights
+    PURGE = "purge"  # a retired stream goes for good: its row, tables, maps, views and batches
     RECONCILE_VIEWS = "reconcile_views"  # consumers' views, roles and rights are brought to the model
 
     @property

@@ -16,7 +16,7 @@ from airflow_plugin.jobs.operations import (
     operation,
     run_id_of_stream,
 )
-from airflow_plugin.jobs.platform_job import MERGE_JOB, PlatformJob
+from airflow_plugin.jobs.platform_job import DAGFACTORY, MERGE_JOB, PlatformJob
 from airflow_plugin.operators.kept_failure import failure_kept
 from airflow_plugin.operators.platform_operator import OfPlatform, raise_as_airflow
 from airflow_plugin.operators.platform_task import PlatformTask
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 STATUSES_FOR = {
     **{action: ("active",) for action in Action if action.starts_a_run},
     Action.CHECK_SOURCE: ("active", "paused"),
+    Action.PURGE: ("retired",),
 }
+# The options with which each job of a platform finds its merge store.
+OF_MERGE_STORE = ("--platform=", "--postgres-", "--least-tls=", "--connect-wait=")
 CHECK_REQUEST, ASK_A_PERSON, PERFORM = "check_request", "ask_a_person", "perform"
 BY_ITSELF = Operation(Action.RECONCILE_VIEWS, by="a merge that changed what views are made of")
 
@@ -62,7 +65,8 @@ class CheckRequest(OfPlatform):
             raise StreamMissing(table, asked.stream_key)
         wanted = STATUSES_FOR.get(asked.action, (rows[0].status,))
         if rows[0].status not in wanted:
-            raise StreamNotActive(table, asked.stream_key, rows[0].status)
+            error = StreamNotRetired if asked.action is Action.PURGE else StreamNotActive
+            raise error(table, asked.stream_key, rows[0].status)
 
 
 class Perform(PlatformTask):
@@ -104,6 +108,8 @@ def requested_operation(context: Context) -> Operation:
 
 def job_for(asked: Operation, job: PlatformJob) -> PlatformJob:
     """Return the job that performs an operation."""
+    if asked.action is Action.PURGE:
+        return replace(job, program=DAGFACTORY, arguments=_purge_arguments(asked, job))
     return replace(job, arguments=(*_command(asked), *job.arguments))
 
 
@@ -140,9 +146,15 @@ def _command(asked: Operation) -> list[str]:
             return ["approve-delete", *of_stream, *_dataset(dataset), *options]
         case Action.RECONCILE_VIEWS:
             return ["views", "reconcile"]
-        case Action.ALLOW_DELETES | Action.CHECK_SOURCE:
-            raise ValueError("that is made of the stream's row, no job of the platform")
+        case Action.ALLOW_DELETES | Action.CHECK_SOURCE | Action.PURGE:
+            raise ValueError(f"{asked.action.value} is no command of merge-job for the platform")
     assert_never(asked.action)
+
+
+def _purge_arguments(asked: Operation, job: PlatformJob) -> tuple[str, ...]:
+    reason = [f"--reason={asked.reason}"] if asked.reason else []
+    store = [one for one in job.arguments if one.startswith(OF_MERGE_STORE)]
+    return ("streams", "purge", "--yes", f"--by={asked.by}", *reason, *store, "--", str(asked.stream_key))
 
 
 def _dataset(name: str) -> list[str]:
@@ -169,6 +181,19 @@ class StreamMissing(StreamFactoryError):
     def __init__(self, table: str, stream_key: str) -> None:
         self.stream_key = stream_key
         super().__init__(table, f"there is no stream {stream_key!r}", "Give the stream_key of a row")
+
+
+class StreamNotRetired(StreamFactoryError):
+    """A purge is requested for a stream that is not retired.
+
+    Retire it first, and check that nobody misses it.
+    """
+
+    code = "DF2403"
+
+    def __init__(self, table: str, stream_key: str, status: str) -> None:
+        self.stream_key, self.status = stream_key, status
+        super().__init__(table, f"stream {stream_key!r} is {status}, not retired", "Retire it first")
 
 
 class StreamNotActive(StreamFactoryError):

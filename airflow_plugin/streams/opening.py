@@ -56,23 +56,37 @@ class PlatformStreams(StreamTable):
         return found[0]
 
 
+@dataclass(frozen=True)
+class StorePlace:
+    """A platform's settings, and the DSN of its merge store with its origin."""
+
+    settings: PlatformSettings
+    dsn: str
+    where: str
+
+
 @contextmanager
-def reading(platform: str) -> Iterator[PlatformStreams]:
-    """Open the stream table of the platform of this model name. Raises StreamFactoryError."""
+def reading(platform: str, given: StorePlace | None = None) -> Iterator[PlatformStreams]:
+    """Open the stream table of the platform of this model name, or the one that is given. Raises StreamFactoryError."""
+    place = given or _place(platform)
+    with closing(connect(place.dsn, place.where)) as connection:
+        yield PlatformStreams.of(connection, place.settings)
+
+
+@contextmanager
+def changing(platform: str, given: StorePlace | None = None) -> Iterator[PlatformStreams]:
+    """Open it with syncs and other changes locked out; commit at the end, roll back for any error."""
+    with reading(platform, given) as table, locked(table):
+        yield table
+
+
+def _place(platform: str) -> StorePlace:
     settings = platform_settings(platform)
     try:
         dsn, where = merge_store_dsn(settings.platform_name)
     except VariableMissing as error:
         raise unknown_platform(platform) or error from None
-    with closing(connect(dsn, where)) as connection:
-        yield PlatformStreams.of(connection, settings)
-
-
-@contextmanager
-def changing(platform: str) -> Iterator[PlatformStreams]:
-    """Open it with syncs and other changes locked out; commit at the end, roll back for any error."""
-    with reading(platform) as table, locked(table):
-        yield table
+    return StorePlace(settings, dsn, where)
 
 
 @contextmanager

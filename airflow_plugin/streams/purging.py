@@ -56,11 +56,11 @@ def not_archived(platform: str, found: dict[str, StreamData]) -> list[str]:
     return [key for key, data in found.items() if not data.is_archived(archive)]
 
 
-def purge(table: PlatformStreams, found: dict[str, StreamData], purged_by: str) -> None:
+def purge(table: PlatformStreams, found: dict[str, StreamData], purged_by: str, reason: str | None = None) -> None:
     """Drop what the streams have, and delete their rows, in the open transaction.
 
     Raises StreamFactoryError while a job is running on one, or for what others have built on a table or view.
     """
     for key, data in found.items():
         drop(table.session, key, data)
-        table.purge(key, purged_by)
+        table.purge(key, purged_by, reason)

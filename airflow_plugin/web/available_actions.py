@@ -15,12 +15,14 @@ from airflow_plugin.web.streams import StreamFacts
 from config_schema import names
 
 
-def available_actions(settings: PlatformSettings, stream: StreamFacts, dag: DagFacts | None) -> list[str]:
+def available_actions(
+    settings: PlatformSettings, stream: StreamFacts, dag: DagFacts | None, *, may_purge: bool
+) -> list[str]:
     """Return the actions by their words in the API. Raises StreamFactoryError."""
     found = [word for word, (before, _) in STATUS_CHANGES.items() if stream.status in before]
-    if stream.status == "retired":
-        return found
     operates = _runs(dag_of(names.operations_dag_id(settings.platform_name)))
+    if stream.status == "retired":
+        return [*found, *(["purge"] if operates and may_purge else [])]
     check = ["check_source"] if operates else []
     if stream.status != "active":
         return [*found, *check]

@@ -42,14 +42,22 @@ def stream_for(user: User, right: Right, platform: str, key: str) -> tuple[Platf
 
     Raises Refused: 403 before it says whether the stream or the platform exists.
     """
-    if not (platform.isprintable() and key.isprintable()):
-        raise _no_stream(platform)
-    user.must(READ if right == READ else EDIT, names.dag_id(platform, key))
-    settings = named_platform(platform)
+    settings = seen_platform(user, platform, key, right)
     stream = streams_of(settings).get(key)
     if stream is None:
         raise _no_stream(platform)
     return settings, stream
+
+
+def seen_platform(user: User, platform: str, key: str, right: Right = READ) -> PlatformSettings:
+    """Return the platform if the user has the right on the DAG that the stream has, or would have.
+
+    Raises Refused: 403 before it says whether the platform exists.
+    """
+    if not (platform.isprintable() and key.isprintable()):
+        raise _no_stream(platform)
+    user.must(READ if right == READ else EDIT, names.dag_id(platform, key))
+    return named_platform(platform)
 
 
 def version_of(settings: PlatformSettings, key: str) -> queries.RowVersion:

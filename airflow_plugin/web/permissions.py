@@ -81,6 +81,11 @@ class User:
             what = "none of your roles may create streams"
             raise NotAllowed(what, f"Ask for a role of [{SECTION}] creator_roles, or commit the stream to the model")
 
+    def must_purge(self) -> None:
+        """Raise Refused if the user may not take streams away for good: those may who may create streams."""
+        if not self.can_create:
+            raise NotAllowed("none of your roles may purge streams", f"Ask for a role of [{SECTION}] creator_roles")
+
 
 def _user(request: Request) -> User:
     return User(request.state.stream_factory_user)  # the gate has put it there

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path
 
 from airflow_plugin.web import schemas
 from airflow_plugin.web.actions import change_status, operate, trigger
-from airflow_plugin.web.dependencies import KeyPath, PlatformPath, stream_for
-from airflow_plugin.web.permissions import EDIT, READ, UserDep
+from airflow_plugin.web.dependencies import KeyPath, PlatformPath, seen_platform, stream_for
+from airflow_plugin.web.errors import RequestInvalid
+from airflow_plugin.web.permissions import EDIT, UserDep
 from airflow_plugin.web.request_state import request_state
 
 router = APIRouter(
@@ -23,15 +24,18 @@ router = APIRouter(
 RunPath = Annotated[str, Path(max_length=250)]
 Asked = (
     Literal["trigger", "pause", "resume", "retire"]
-    | Literal["reset_batch", "approve_delete", "allow_deletes", "trust", "check_source"]
+    | Literal["reset_batch", "approve_delete", "allow_deletes", "trust", "check_source", "purge"]
 )
 
 
 @router.get("/streams/{platform}/{key}/requests/{run_id}", response_model=schemas.RequestState)
 def request(user: UserDep, platform: PlatformPath, key: KeyPath, run_id: RunPath) -> dict[str, Any]:
-    """Return how far the run of the operations DAG is that an action on the stream has started."""
-    _, stream = stream_for(user, READ, platform, key)
-    return request_state(stream, run_id)
+    """Return how far the run of the operations DAG is that an action on the stream has started.
+
+    Also when the stream is purged meanwhile.
+    """
+    settings = seen_platform(user, platform, key)
+    return request_state(settings.platform_name, key, run_id)
 
 
 @router.post("/streams/{platform}/{key}/actions/{action}", response_model=schemas.ActionAnswer)
@@ -42,5 +46,14 @@ def act(user: UserDep, platform: PlatformPath, key: KeyPath, action: Asked, body
         return trigger(user, settings, stream, body.reason)
     if action in ("pause", "resume", "retire"):
         return change_status(user, settings, key, action, body.reason)
+    if action == "purge":
+        user.must_purge()
+        _refuse_unconfirmed(key, body.confirm)
     refused = body.refused_delete.model_dump() if body.refused_delete and action == "approve_delete" else None
     return operate(user, settings, stream, action, body.reason, refused)
+
+
+def _refuse_unconfirmed(key: str, confirm: str | None) -> None:
+    if confirm != key:
+        what = "it is not the stream's key" if confirm is not None else "it is missing"
+        raise RequestInvalid([{"path": "confirm", "what": what, "todo": "Send the stream_key once more"}])

@@ -73,7 +73,7 @@ def detail(
         "by_hand": version.by_hand,
         "problems": problem_dicts((*clash(found, dag), *found.problems)),
         "lineage": _lineage(settings, found),
-        "actions": available_actions(settings, found, dag) if may_edit else [],
+        "actions": available_actions(settings, found, dag, may_purge=user.can_create) if may_edit else [],
         "progress": [progress_dict(job) for job in now.progress],
         "quality_warnings": fitting(check_dict(one) for one in now.warnings),
         "refused_delete": now.refused and refused_dict(now.refused),

@@ -511,10 +511,13 @@ class SeenDelete(BaseModel):
 
 
 class ActionBody(BaseModel):
-    """`reason` and the user's name stand in the history. `refused_delete` goes with the action approve_delete."""
+    """`reason` and the user's name stand in the history. `refused_delete` goes with the action approve_delete.
+
+    `confirm` goes with purge: the stream_key once more.
+    """
 
     refused_delete: SeenDelete | None = None
-
+    confirm: StreamKey | None = None
     reason: Annotated[str | None, Field(min_length=1, max_length=1000), AfterValidator(_line)] = None
 
 

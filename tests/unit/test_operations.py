@@ -15,6 +15,7 @@ GOOD = [
     Operation(Action.ALLOW_DELETES, "alice", "Store1#customers"),
     Operation(Action.TRUST, "alice", "Store1", dataset="customers"),
     Operation(Action.CHECK_SOURCE, "alice", "Store1"),
+    Operation(Action.PURGE, "alice", "Store1", reason="nobody misses it"),
     Operation(Action.RECONCILE_VIEWS, "alice"),
     Operation(Action.APPROVE_DELETE, "alice", "Store1"),
     Operation(Action.ASK_DELETE, "the merge task", "Store1", dataset="customers", batch=7, rows=249),
@@ -38,6 +39,10 @@ def test_what_is_asked_for_comes_back_from_its_conf(asked):
         ({"action": ["trust"], "by": "alice"}, ["action: ['trust'] is no action"]),
         ({"action": "trust", "by": "alice"}, ["stream_key: trust wants a stream"]),
         ({"action": "check_source", "by": "alice"}, ["stream_key: check_source wants a stream"]),
+        (
+            {"action": "purge", "by": "alice", "dataset": "customers"},
+            ["stream_key: purge wants a stream", "dataset: purge is of all datasets of a stream"],
+        ),
         (
             {"action": "reconcile_views", "by": "alice", "stream_key": "Store1", "dataset": "customers"},
             ["stream_key: reconcile_views is of the whole platform", "dataset: reconcile_views is of all datasets"],

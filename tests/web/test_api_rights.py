@@ -71,6 +71,7 @@ ROUTES = [
     Route("POST", "/api/streams/{platform}/{key}/rollback", f"{STREAM}/rollback", EDIT, {"to": 1, "version": 1}),
     *map(action, ("trigger", "pause", "resume", "retire", "reset_batch", "approve_delete", "allow_deletes", "trust")),
     action("check_source"),
+    action("purge", CREATE),
     *(Route("POST", "/api/platforms/{platform}/actions/{action}", path, EDIT, TOGETHER) for path in TOGETHER_PATHS),
 ]
 CHANGING = [route for route in ROUTES if route.method != "GET"]

@@ -246,6 +246,30 @@ def test_a_look_at_a_source_is_asked_of_the_operations_dag(client, world):
     assert conf == {"action": "check_source", "stream_key": "Store2", "by": "user"}
 
 
+def test_a_retired_stream_is_purged_by_who_may_create_one_and_has_named_it(client, world):
+    path = "/api/streams/yellowlive/Gone"
+    assert "purge" in client().get(path).json()["actions"]
+    assert "purge" not in client("user").get(path).json()["actions"]
+    assert "purge" not in client().get("/api/streams/yellowlive/Store2").json()["actions"]
+    for body, what in (({}, "it is missing"), ({"confirm": "Gon"}, "it is not the stream's key")):
+        refused = client().post(f"{path}/actions/purge", json=body)
+        assert (refused.status_code, refused.json()["problems"][0]["what"]) == (400, what)
+    refused = client("user").post(f"{path}/actions/purge", json={"confirm": "Gone"})
+    assert (refused.status_code, refused.json()["detail"]) == (403, "none of your roles may purge streams")
+    answer = client().post(f"{path}/actions/purge", json={"confirm": "Gone", "reason": "nobody misses it"})
+    assert answer.status_code == 200, answer.text
+    run_id = answer.json()["run_id"]
+    ((conf,),) = world.real.query("SELECT conf FROM dag_run WHERE run_id = %s", run_id)
+    assert conf == {"action": "purge", "stream_key": "Gone", "by": "admin", "reason": "nobody misses it"}
+    world.merge_store("DELETE FROM yellowlive_airflow_dsg WHERE stream_key = 'Gone'")
+    world.real.query("UPDATE dag_run SET state = 'success' WHERE run_id = %s", run_id)
+    world.let_it_see()
+    assert client().get(path).status_code == 404
+    state = client("viewer").get(f"{path}/requests/{run_id}").json()
+    assert (state["ended"], state["error"]) == (True, None)
+    assert client("narrow").get(f"{path}/requests/{run_id}").status_code == 403
+
+
 def test_without_an_operations_dag_the_answer_says_so(client, world):
     world.real.query("UPDATE dag SET is_stale = true WHERE dag_id = 'yellowforensic_operations'")
     try:

@@ -88,6 +88,7 @@ export function useAnswer(path, everySeconds = 0) {
       },
       (error) => {
         if (stop.signal.aborted) return;
+        if (error.status === 404) LAST.delete(path); // it is gone for good, and is not shown on the next visit
         setState((before) => ({ path, data: before.path === path ? before.data : undefined, error, loading: false }));
       },
     );

@@ -152,6 +152,23 @@ def test_row_versions_are_trusted_again(merged):
     assert history(merged) == [("trust", "alice")]
 
 
+PURGE = {**ASKED, "action": "purge", "reason": "nobody misses it"}
+
+
+def test_a_retired_stream_goes_for_good_with_the_job_s_login_and_the_history_says_why(merged):
+    assert "stream 'Store1' is active, not retired. Retire it first" in refused(merged, PURGE)
+    merged.query("UPDATE yellowlive_airflow_dsg SET status = 'retired'")
+    merged.run(merged.task("operations", "check_request"), PURGE)
+    merged.run(merged.task("operations", "perform"), PURGE)
+    assert merged.query("SELECT count(*) FROM yellowlive_airflow_dsg") == [(0,)]
+    assert merged.query("SELECT count(*) FROM yellowlive_batch_metrics") == [(0,)]
+    assert merged.query("SELECT count(*) FROM pg_class WHERE relname LIKE 'yellowlive!_Store1!_%' ESCAPE '!'") == [(0,)]
+    last = merged.query(
+        "SELECT change, changed_by, reason FROM yellowlive_airflow_dsg_history ORDER BY id DESC LIMIT 1"
+    )
+    assert last == [("purge", "alice", "nobody misses it")]
+
+
 CHECK = {**ASKED, "action": "check_source"}
 
 

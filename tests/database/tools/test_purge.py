@@ -7,6 +7,7 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from psycopg2.extensions import parse_dsn
 from typer.testing import CliRunner
 
 from airflow_plugin.cli.program import app
@@ -116,6 +117,23 @@ def test_a_stream_that_is_not_retired_is_refused(case, status, said):
     assert (refused.code, said in refused.error, "[DF3109]" in refused.error) == (1, True, True)
     assert "Did you mean 'Store1#customers'?" in streams("purge", "Store1#custmers", "--yes").error
     assert objects(case, "Store1") == before
+
+
+def test_a_job_names_the_merge_store_who_asks_and_why(case, monkeypatch):
+    monkeypatch.delenv("DAGFACTORY_YELLOWFORENSIC_DSN")
+    parts = parse_dsn(case.target.dsn)
+    monkeypatch.setenv("STORE_LOGIN_USERNAME", parts["user"])
+    store = [
+        f"--postgres-{key}={parts[of]}" for key, of in (("host", "host"), ("port", "port"), ("database", "dbname"))
+    ]
+    asked = ["purge", "--yes", "--by=alice", "--reason=nobody misses it", *store, "--postgres-credential=store-login"]
+    missing = streams(*asked, CUSTOMERS)
+    assert (missing.code, "STORE_LOGIN_PASSWORD" in missing.error) == (1, True)
+    monkeypatch.setenv("STORE_LOGIN_PASSWORD", parts.get("password", ""))
+    assert streams(*asked, CUSTOMERS).code == 0
+    assert objects(case, "customers") == []
+    last = case.query(f"SELECT change, changed_by, reason FROM {SHORT}_airflow_dsg_history ORDER BY id DESC LIMIT 1")
+    assert last == [("purge", "alice", "nobody misses it")]
 
 
 def test_without_a_terminal_tables_must_be_archived_or_yes_given(case, merge_job):

@@ -1,4 +1,4 @@
-"""What a list shows is paused, resumed and retired together, after a question that names the streams."""
+"""What a list shows is paused, resumed and retired together, and a retired stream purged, each after a question."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from config_schema import names
 from tests.web.browser.conftest import LIVE, Site
 
 TABLE, HISTORY = names.stream_table(LIVE), names.stream_history_table(LIVE)
+RUN = 240_000  # milliseconds
 COUNT = 60  # more than a page of the list
 LIST = f"/plugin/streams/list?platform={LIVE}&q=Bulk*"
 
@@ -87,3 +88,49 @@ def test_a_request_that_fails_is_the_result_of_its_streams(looking):
     seen.page.get_by_role("alertdialog").get_by_role("button", name=f"Retire {COUNT}").click()
     done = seen.page.get_by_role("status").filter(has_text=f"0 of {COUNT} streams are retired, {COUNT} not")
     expect(done.get_by_text(f"Bulk1 on {LIVE}: the merge store is down. Look at it").first).to_be_visible()
+
+
+@pytest.fixture
+def spent(site: Site) -> Iterator[None]:
+    """A retired stream with a merge table."""
+    mark = json.dumps({"kind": "merge table", "platform": LIVE, "stream": "Spent", "dataset": "rows"})
+    site.execute(
+        "datasurface_merge",
+        f"INSERT INTO {TABLE} (stream_key, config_json, status) VALUES (%s, '{{}}', %s)",
+        *("Spent", "retired"),
+    )
+    site.execute("datasurface_merge", f"CREATE TABLE spent_rows (id int); COMMENT ON TABLE spent_rows IS '{mark}'")
+    yield
+    site.execute("datasurface_merge", "DROP TABLE IF EXISTS spent_rows")
+    site.execute("datasurface_merge", f"DELETE FROM {TABLE} WHERE stream_key = 'Spent'")
+    site.execute("datasurface_merge", f"DELETE FROM {HISTORY} WHERE stream_key = 'Spent'")
+
+
+@pytest.mark.usefixtures("spent")
+def test_a_retired_stream_is_purged_from_its_page_once_its_name_is_typed(looking, site):
+    seen = looking()
+    page = seen.page
+    seen.go(f"/plugin/streams/stream/{LIVE}/Spent")
+    page.get_by_role("button", name="Purge").click()
+    dialog = page.get_by_role("alertdialog")
+    purge = dialog.get_by_role("button", name="Purge")
+    expect(purge).to_be_disabled()
+    dialog.get_by_label("Type the stream's name").fill("Spen")
+    expect(purge).to_be_disabled()
+    dialog.get_by_label("Type the stream's name").fill("Spent")
+    dialog.get_by_label("Reason").fill("nobody misses it")
+    seen.picture("purge-question")
+    assert seen.barriers("[role=alertdialog]") == []
+    purge.click()
+    expect(page.get_by_text(f"Spent on {LIVE} is purged")).to_be_visible(timeout=RUN)
+    expect(page.get_by_role("heading", name="Streams", level=1)).to_be_visible()
+    seen.go("/plugin/streams/list?status=all&q=Spent")
+    expect(page.get_by_text("No stream matches")).to_be_visible()
+    expect(page.get_by_text("is purged")).to_have_count(0)
+    page.goto(site.address(f"/plugin/streams/stream/{LIVE}/Spent"))
+    expect(page.get_by_text("there is no such stream")).to_be_visible()
+    history = site.run("streams", "history", "Spent", "--platform", "YellowLive", "--json")
+    assert [(one["change"], one["changed_by"], one["reason"]) for one in json.loads(history)["history"][:1]] == [
+        ("purge", "admin", "nobody misses it")
+    ]
+    assert seen.errors == []

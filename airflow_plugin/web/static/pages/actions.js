@@ -58,6 +58,13 @@ const ACTIONS = [
     danger: true,
     effect: "Removes the stream's DAG, so it does not run any more. Its row, history and merge tables stay.",
   },
+  {
+    name: "purge",
+    label: "Purge",
+    danger: true,
+    confirmed: true,
+    effect: "Takes the stream away for good: its row, merge tables, row maps, consumers' views of them, and batches. Its history stays, and says who did it and why.",
+  },
 ];
 
 /** `onDone` gets the answer of the API. */
@@ -97,6 +104,7 @@ export function ActionButton({ card, name, onDone }) {
 
 export function Question({ card, action, onDone, onClose }) {
   const [reason, setReason] = React.useState("");
+  const [typed, setTyped] = React.useState("");
   const [given] = React.useState(() => action.body?.(card) ?? {});
   return h(
     AskToPost,
@@ -105,15 +113,26 @@ export function Question({ card, action, onDone, onClose }) {
       yes: action.label,
       danger: action.danger,
       path: at("streams", card.platform, card.stream_key, "actions", action.name),
-      body: { ...given, ...(reason.trim() ? { reason: reason.trim() } : {}) },
+      ready: !action.confirmed || typed === card.stream_key,
+      body: { ...given, ...(action.confirmed ? { confirm: typed } : {}), ...(reason.trim() ? { reason: reason.trim() } : {}) },
       onDone: (result) => {
         onClose();
-        onDone(result);
+        onDone({ ...result, action: action.name });
       },
       onClose,
     },
     action.effect,
+    action.confirmed ? h(Confirmed, { streamKey: card.stream_key, value: typed, onChange: setTyped }) : null,
     action.asks === false ? null : h(Reason, { value: reason, onChange: setReason }),
+  );
+}
+
+function Confirmed({ streamKey, value, onChange }) {
+  return h(
+    Chakra.Field.Root,
+    { mt: 3 },
+    h(Chakra.Field.Label, null, "Type the stream's name to confirm: ", h(Chakra.Code, null, streamKey)),
+    h(Chakra.Input, { size: "sm", autoComplete: "off", value, onChange: (event) => onChange(event.target.value) }),
   );
 }
 

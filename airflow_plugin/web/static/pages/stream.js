@@ -2,7 +2,7 @@
 import { Chakra, h, paths, React, Router, useQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Answer, Notice, PageLink } from "../parts/notice.js";
-import { Done } from "../parts/done.js";
+import { Done, useSaved } from "../parts/done.js";
 import { Facts, Page } from "../parts/page.js";
 import { Problems } from "../parts/problems.js";
 import { Progress } from "../parts/progress.js";
@@ -20,6 +20,8 @@ import { StreamQuality } from "./stream_quality.js";
 import { StreamSource } from "./stream_source.js";
 
 const REFRESH_SECONDS = 5;
+// A tab with less in it than `Waiting` has would let the page shrink, and move the tabs away under a click.
+const WAITING_HEIGHT = "72";
 const TABS = [
   ["batches", "Batches", StreamBatches],
   ["quality", "Quality", StreamQuality],
@@ -33,12 +35,8 @@ const TABS = [
 export function Stream({ platform, streamKey, tab = false }) {
   const [seconds, setSeconds] = React.useState(REFRESH_SECONDS);
   const answer = useAnswer(at("streams", platform, streamKey), seconds);
-  const location = Router.useLocation();
   const navigate = Router.useNavigate();
-  const [done, setDone] = React.useState(location.state?.saved ?? null);
-  React.useEffect(() => {
-    if (location.state?.saved) navigate(location, { replace: true, state: null }); // shown once, not at each reload
-  }, [location, navigate]);
+  const [done, setDone] = useSaved();
   React.useEffect(() => setSeconds(refreshSeconds(answer.data, REFRESH_SECONDS)), [answer.data]);
   const [failure, setFailure] = React.useState(null); // why what was asked for failed, as the message above says it
   const after = (result) => {
@@ -47,6 +45,10 @@ export function Stream({ platform, streamKey, tab = false }) {
     answer.reload();
   };
   const ended = (why) => {
+    if (done?.action === "purge" && !why) {
+      navigate(paths.streams, { state: { saved: { what: `${streamKey} on ${platform} is purged` } } });
+      return;
+    }
     setFailure(why);
     answer.reload();
   };
@@ -154,7 +156,7 @@ function Tabbed({ stream, above, onDone }) {
     { value: here, size: "sm", variant: "line", onValueChange: ({ value }) => change({ tab: value }) },
     h(Chakra.Tabs.List, { "aria-label": "About the stream", overflowX: "auto", overflowY: "hidden" }, triggers),
     TABS.map(([key]) =>
-      h(Chakra.Tabs.Content, { key, value: key, pt: 4 }, key === here ? h(Shown, { stream, above, onDone }) : null),
+      h(Chakra.Tabs.Content, { key, value: key, pt: 4, minH: WAITING_HEIGHT }, key === here ? h(Shown, { stream, above, onDone }) : null),
     ),
   );
 }

@@ -2,6 +2,7 @@
 import { Chakra, h, paths, React, useQuery, withQuery } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { Choice, Filters, Search } from "../parts/filters.js";
+import { Done, useSaved } from "../parts/done.js";
 import { Answer, Nothing, Notice, PageLink, Waiting } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
 import { Seen, Unseen } from "../parts/seen.js";
@@ -28,6 +29,7 @@ export function StreamList() {
   const shown = { platform, q, status: asked(status, state), state, sort };
   const answer = useAnswer(withQuery(at("streams"), { ...shown, limit: PAGE, offset }), REFRESH_SECONDS);
   const [done, setDone] = React.useState(null);
+  const [saved, setSaved] = useSaved();
   const after = (result) => {
     setDone(result);
     answer.reload();
@@ -47,6 +49,7 @@ export function StreamList() {
       h(Choice, { label: "Status", value: status || CURRENT, any: false, options: STATUSES, onChange: (value) => change({ status: value === CURRENT ? "" : value }) }),
       h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
     ),
+    saved ? h(Done, { result: saved, onClose: () => setSaved(null) }) : null,
     done ? h(TogetherDone, { done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams, unknown }) =>
       h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, together: h(Together, { shown, streams, onDone: after }) })),

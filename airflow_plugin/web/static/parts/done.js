@@ -1,11 +1,22 @@
 // What came of an action, followed to its end: a run that was started, or a row that Airflow is to store.
-import { h, paths, React } from "../host.js";
+import { h, paths, React, Router } from "../host.js";
 import { at, useAnswer } from "../api.js";
 import { number } from "../words.js";
 import { Notice, PageLink } from "./notice.js";
 
 const EVERY_SECONDS = 1.5;
 const WAITS = { queued: "It waits for its turn.", running: "It is running." };
+
+/** What the page before this one has done, as a state: shown once, not at each reload. */
+export function useSaved() {
+  const location = Router.useLocation();
+  const navigate = Router.useNavigate();
+  const state = React.useState(location.state?.saved ?? null);
+  React.useEffect(() => {
+    if (location.state?.saved) navigate(location, { replace: true, state: null });
+  }, [location, navigate]);
+  return state;
+}
 
 /** `result` is the API's answer to the action, `path` that of the stream; `onEnd` is called once the run has ended, with why it failed. */
 export function Done({ result, path, stream, onEnd, onClose }) {

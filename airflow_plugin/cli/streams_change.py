@@ -13,6 +13,7 @@ from airflow_plugin.cli.options import PlatformName
 if TYPE_CHECKING:
     from airflow_plugin.control.stream_table import RowChange
     from airflow_plugin.streams.opening import PlatformStreams
+    from config_schema.problem import Problem
 
 Stream = Annotated[str, typer.Argument(metavar="STREAM", help="A stream_key.")]
 Streams = Annotated[list[str] | None, typer.Argument(metavar="STREAM", help="Stream keys.")]
@@ -41,7 +42,8 @@ def set_(
 ) -> None:
     """Set keys of a stream's config, or edit the whole config in $EDITOR.
 
-    The new config is checked as the factory checks it before it is written.
+    The new config is checked as the factory checks it before it is written, and against the model that was synced last:
+    another datastore, dataset or secret has to be in it.
 
     Example: dagfactory streams set Store1 'schedule=*/10 * * * *' retries=5 --platform YellowLive
 
@@ -63,7 +65,7 @@ def set_(
         row = table.row(stream)
         return [RowChange(stream, assigned(row.config_json, assignments or ()), row.status, "set")]
 
-    _change(platform, change, dry_run)
+    _change(platform, change, dry_run, makes_configs=True)
 
 
 def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> None:
@@ -84,7 +86,7 @@ def edit(stream: Stream, platform: PlatformName, dry_run: DryRun = False) -> Non
         return [RowChange(stream, text, row.status, "edit")]
 
     with keeping(text, stream):
-        _change(platform, change, dry_run)
+        _change(platform, change, dry_run, makes_configs=True)
 
 
 def pause(platform: PlatformName, streams: Streams = None, match: Match = None, dry_run: DryRun = False) -> None:
@@ -138,7 +140,7 @@ def rollback(stream: Stream, to: To, platform: PlatformName, dry_run: DryRun = F
 def import_(file: InFile, platform: PlatformName, dry_run: DryRun = False) -> None:
     """Write all rows of a file that export wrote, in one transaction.
 
-    Rows that are not in the file stay as they are.
+    Rows that are not in the file stay as they are. Configs are checked as those of streams set.
 
     Example: dagfactory streams import streams.yaml --platform YellowLive
 
@@ -147,7 +149,7 @@ def import_(file: InFile, platform: PlatformName, dry_run: DryRun = False) -> No
     from airflow_plugin.streams.transfer import imported, read
 
     changes = imported(read(file), str(file), platform)
-    _change(platform, lambda table: changes, dry_run)
+    _change(platform, lambda table: changes, dry_run, makes_configs=True)
 
 
 set_.__name__ = "set"
@@ -173,7 +175,7 @@ def check_named(streams: Sequence[str] | None, match: str | None) -> None:
         raise typer.BadParameter("name a STREAM, or give --match PATTERN")
 
 
-def _change(platform: str, changing: Changing, dry_run: bool) -> None:
+def _change(platform: str, changing: Changing, dry_run: bool, *, makes_configs: bool = False) -> None:
     from airflow_plugin.cli.seen_view import ask_to_parse
     from airflow_plugin.cli.streams_view import print_changes
     from airflow_plugin.health.changed import changed_rows
@@ -186,9 +188,41 @@ def _change(platform: str, changing: Changing, dry_run: bool) -> None:
     owner = airflow_owner(airflow)
     with opening.changing(platform) as table:
         rows = table.rows()
-        written = apply(table, changing(table), author(), owner)
+        changes = changing(table)
+        found = _unmodelled(platform, table, changes) if makes_configs else ()
+        written = apply(table, changes, author(), owner, found=found)
         if dry_run:
             table.connection.rollback()
     print_changes(rows, written, done=not dry_run)
     if airflow is not None and not dry_run:
         ask_to_parse(airflow, {table.settings.platform_name: changed_rows(written)})
+
+
+def _unmodelled(platform: str, table: PlatformStreams, changes: Sequence[RowChange]) -> list[Problem]:
+    """Return what the synced model lacks of what the changed configs name."""
+    from functools import cache
+
+    from airflow_plugin.streams.modelled import Stores, catalogue_problems, modelled_stores
+    from airflow_plugin.streams.opening import reading
+    from airflow_plugin.sync.diff import parsed
+
+    @cache
+    def stores(name: str | None) -> Stores | None:
+        with reading(platform) as other:  # a session of its own: where it may not read them, its transaction ends
+            return modelled_stores(other.session, name)
+
+    def stores_named(name: str) -> Stores | None:
+        return stores(name if len(changes) == 1 else None)
+
+    before = {key: parsed(row.config_json) for key, row in table.rows().items()}
+    return [
+        problem
+        for change in changes
+        if change.status != "retired"
+        for problem in catalogue_problems(
+            table.settings.platform_name,
+            parsed(change.config_json),
+            before.get(change.stream_key, {}),
+            stores_named,
+        )
+    ]

@@ -140,15 +140,17 @@ def apply(
     changed_by: str,
     owner: Owner | None = None,
     reason: str | None = None,
+    found: Iterable[Problem] = (),
 ) -> list[RowChange]:
     """Check and write, in the open transaction; return what was written, without rows that are so already.
 
-    `owner` returns the file that has a DAG id now; it is called for each row that gets a DAG. Raises ProblemsFound
-    with every problem of any of them, and writes nothing then.
+    `found` are problems that are known already. `owner` returns the file that has a DAG id now; it is called for each
+    row that gets a DAG. Raises ProblemsFound with every problem of any of them, and writes nothing then.
     """
     rows = table.rows()
     wanted = [change for change in changes if _differs(rows.get(change.stream_key), change)]
     problems = [problem for change in wanted for problem in problems_of_change(table, change)]
+    problems += found
     problems += dag_id_problems(table, wanted, owner)
     if problems:
         raise ProblemsFound(table.name, problems)

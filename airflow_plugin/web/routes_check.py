@@ -18,7 +18,7 @@ from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.streams.changing import same_dag_problems
 from airflow_plugin.sync.diff import parsed
 from airflow_plugin.web import schemas
-from airflow_plugin.web.catalogue import catalogue_problems
+from airflow_plugin.web.catalogue import unmodelled
 from airflow_plugin.web.dependencies import PlatformPath, platform_for, version_of
 from airflow_plugin.web.error_responses import problem_dicts
 from airflow_plugin.web.mutations import config_text
@@ -92,7 +92,7 @@ def _problems(
 def _unmodelled(settings: PlatformSettings, config: dict[str, Any], before: Mapping[str, Any]) -> list[Problem]:
     """Return what the synced model lacks; nothing while the merge store is down, where that is recorded."""
     try:
-        return list(catalogue_problems(settings, config, before))
+        return unmodelled(settings, config, before)
     except StreamFactoryError:
         return []
 

@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from airflow_plugin.settings import PlatformSettings
+from airflow_plugin.streams.modelled import ModelledStore
 from airflow_plugin.web import schemas
-from airflow_plugin.web.catalogue import ModelledStore, modelled_stores
+from airflow_plugin.web.catalogue import stores_of
 from airflow_plugin.web.dependencies import PlatformPath, platform_for
 from airflow_plugin.web.permissions import READ, User, UserDep
 from airflow_plugin.web.platforms import named_platform
@@ -34,7 +35,7 @@ def catalogue(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
     For users who may create streams all of them, for others those whose streams they may see.
     """
     settings = platform_for(user, platform)
-    found = modelled_stores(settings)
+    found = stores_of(settings)
     if found is None:
         return {"stores": None, "more": False}
     stores = [asdict(one) for one in found.values() if user.can_create or _sees(user, settings, one)]

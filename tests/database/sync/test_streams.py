@@ -10,12 +10,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from airflow_plugin.cli.program import app
+from airflow_plugin.control.job_model import JobModelTable
+from airflow_plugin.control.session import ControlSession
 from airflow_plugin.sync.apply import author
+from config_schema.job_model import JobModels, state_of
+from config_schema.load import load_model
 
 from .conftest import EXAMPLES
 
@@ -275,3 +280,58 @@ def test_many_streams_are_paused_resumed_and_retired_by_a_pattern(streams, synce
     streams("retire", "--match", "Shop*")
     assert [row.status for row in synced.rows()] == ["retired", "retired", "retired", "active"]
     assert streams("list").splitlines()[-1] == "1 stream, 3 retired left out (--all)"
+
+
+@pytest.fixture
+def recorded(synced) -> None:
+    """What sync records of the example model for jobs: the catalogue."""
+    model = load_model(EXAMPLES)
+    rows = JobModels(model).of("YellowLive")
+    with psycopg2.connect(synced.dsns["yellowlive"]) as connection:
+        state = state_of(rows, "c1", model.ecosystem.platforms[0].model)
+        JobModelTable(ControlSession(connection, "yellowlive")).write(rows, state)
+
+
+UNMODELLED = [
+    ("store_name", "Store9", "the platform ingests no datastore 'Store9' of the model that was synced"),
+    ("datasets", ["customers", "adresses"], "no dataset 'adresses' of Store1. Did you mean 'addresses'?"),
+    ("source_credential_secret_name", "postgres", "'postgres' is not the secret that the model names for Store1"),
+    ("single_dataset", True, "Store1 is a multi_dataset store in the model"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), UNMODELLED)
+def test_what_the_synced_model_lacks_is_refused_before_it_is_saved(
+    streams, synced, recorded, tmp_path, monkeypatch, key, value, said
+):
+    rows = synced.rows()
+    assert said in streams("set", "Store1", f"{key}={json.dumps(value)}", refused=True)
+    (tmp_path / "edit").write_text(
+        f"#!{sys.executable}\nimport json, sys\npath = sys.argv[1]\n"
+        f"data = json.load(open(path)) | {{{key!r}: {value!r}}}\njson.dump(data, open(path, 'w'))\n"
+    )
+    (tmp_path / "edit").chmod(0o755)
+    monkeypatch.setenv("EDITOR", str(tmp_path / "edit"))
+    assert said in streams("set", "Store1", "--editor", refused=True)
+    file = tmp_path / "streams.yaml"
+    streams("export", "--out", file)
+    data = yaml.safe_load(file.read_text())
+    data["platforms"]["YellowLive"]["Store1"]["config"][key] = value
+    file.write_text(yaml.safe_dump(data))
+    assert said in streams("import", file, refused=True)
+    assert synced.rows() == rows
+
+
+def test_all_that_a_config_lacks_is_reported_at_once_and_what_it_had_before_is_no_problem(streams, synced, recorded):
+    said = streams("set", "Store1", 'datasets=["nothing"]', "retries=many", refused=True)
+    assert "retries: 'many' is not an integer" in said
+    assert "no dataset 'nothing' of Store1" in said
+    synced.execute("UPDATE yellowlive_job_model SET document = replace(document, '\"customers\"', '\"clients\"')")
+    assert "retries: (not set) -> 5" in streams("set", "Store1", "retries=5")
+    streams("retire", "Store1")
+    assert "nothing to do" in streams("retire", "Store1")
+
+
+def test_without_a_recorded_model_nothing_is_known_and_nothing_refused(streams, synced, recorded):
+    synced.execute("UPDATE yellowlive_model_state SET model_commit = 'of an older program'")
+    assert "datasets: " in streams("set", "Store1", 'datasets=["nothing"]')

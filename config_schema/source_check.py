@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -11,6 +11,7 @@ from config_schema.problem import bounded
 
 MOST_FINDINGS = 200  # of a check that is recorded; what is worse comes first
 MOST_DATASETS = 500
+MOST_COLUMNS = 5000  # of all datasets
 MOST_NAMES = 20  # in a finding that lists columns
 
 
@@ -47,16 +48,21 @@ class SourceFinding:
 
 @dataclass(frozen=True)
 class ReadableDataset:
-    """A dataset that was looked at: which strategy its next batches can have, and why not a cheaper one."""
+    """A dataset that was looked at: which strategy its next batches can have, and why not a cheaper one.
+
+    `columns` are the names and types of the source's columns, in its order.
+    """
 
     name: str
     table: str
     strategy: str
     why: str
+    columns: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Keep names of a producer's in one short line."""
         object.__setattr__(self, "why", bounded(self.why))
+        object.__setattr__(self, "columns", tuple((bounded(name), bounded(kind)) for name, kind in self.columns))
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class SourceCheck:
         worst = sorted(self.findings, key=lambda one: order.index(one.level))
         kept = tuple(worst[:MOST_FINDINGS])
         left_out = self.left_out + len(worst) - len(kept)
-        return SourceCheck(self.source, kept, self.datasets[:MOST_DATASETS], left_out)
+        return SourceCheck(self.source, kept, _with_some_columns(self.datasets[:MOST_DATASETS]), left_out)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the check as JSON has it."""
@@ -94,7 +100,7 @@ class SourceCheck:
         return {
             "source": self.source,
             "findings": findings,
-            "datasets": [asdict(one) for one in self.datasets],
+            "datasets": [{**asdict(one), "columns": [list(column) for column in one.columns]} for one in self.datasets],
             "left_out": self.left_out,
         }
 
@@ -107,9 +113,27 @@ def source_check_from_dict(found: Mapping[str, Any]) -> SourceCheck:
             SourceFinding(CheckLevel(one["level"]), one["dataset"], one["what"], one["todo"], one["code"])
             for one in found["findings"]
         ),
-        tuple(ReadableDataset(one["name"], one["table"], one["strategy"], one["why"]) for one in found["datasets"]),
+        tuple(
+            ReadableDataset(
+                one["name"],
+                one["table"],
+                one["strategy"],
+                one["why"],
+                tuple((str(name), str(kind)) for name, kind in one.get("columns", ())),
+            )
+            for one in found["datasets"]
+        ),
         int(found.get("left_out", 0)),
     )
+
+
+def _with_some_columns(datasets: Iterable[ReadableDataset]) -> tuple[ReadableDataset, ...]:
+    """Return the datasets, of which the first have their columns: those of a dataset all, or none."""
+    kept, left = [], MOST_COLUMNS
+    for one in datasets:
+        left -= len(one.columns)
+        kept.append(one if left >= 0 else replace(one, columns=()))
+    return tuple(kept)
 
 
 def some_names(names: Sequence[str] | Iterable[str]) -> str:

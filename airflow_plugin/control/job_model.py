@@ -75,6 +75,11 @@ class JobModelTable:
         rows = self.session.run_if_readable(STATEMENTS["select_catalogue"], {"store": store})
         return [(key, document) for key, document in rows]
 
+    def of_stream(self, stream_key: str) -> dict[str, str]:
+        """Return the documents about a stream and about consumers, by kind; empty as above."""
+        rows = self.session.run_if_readable(STATEMENTS["select_of_stream"], {"stream_key": stream_key})
+        return dict(rows)
+
     def write(self, rows: Sequence[JobModelRow], state: JobModelState) -> JobModelChange:
         """Write the rows that differ, delete rows that are gone, and record the state."""
         existing = {

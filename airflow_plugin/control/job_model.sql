@@ -51,3 +51,10 @@ JOIN {model_state_table} s ON s.id = 1 AND s.job_model_commit = s.model_commit
 WHERE m.kind = 'platform' OR (m.kind = 'stream'
     AND (%(store)s::text IS NULL OR m.key = %(store)s OR starts_with(m.key, %(store)s || '#')))
 ORDER BY m.kind, m.key COLLATE "C"
+
+-- name: select_of_stream
+-- What is recorded of one stream and of who gets its datasets, while the rows are of the model that was synced last.
+SELECT m.kind, m.document
+FROM {job_model_table} m
+JOIN {model_state_table} s ON s.id = 1 AND s.job_model_commit = s.model_commit
+WHERE m.kind = 'consumers' OR (m.kind = 'stream' AND m.key = %(stream_key)s)

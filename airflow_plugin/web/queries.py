@@ -54,6 +54,13 @@ class ViewRow(NamedTuple):
     reads: list[str]
 
 
+class MergeColumn(NamedTuple):
+    """A column of a merge table, its type as format_type() writes it."""
+
+    name: str
+    type: str
+
+
 class RowsChanged(NamedTuple):
     """What one stream committed in one hour."""
 
@@ -190,6 +197,16 @@ def views(session: ControlSession, tables: Sequence[str]) -> list[ViewRow]:
     """Return the views that read any of these merge tables."""
     values = {"schema": session.schema, "tables": list(tables)}
     return [ViewRow(*row) for row in session.run(STATEMENTS["views"], values)]
+
+
+def merge_columns(session: ControlSession, tables: Sequence[str]) -> dict[str, list[MergeColumn]]:
+    """Return the columns of these merge tables, by table, without tables that are not there."""
+    found: dict[str, list[MergeColumn]] = {}
+    for table, name, kind in session.run(
+        STATEMENTS["merge_columns"], {"schema": session.schema, "tables": list(tables)}
+    ):
+        found.setdefault(table, []).append(MergeColumn(name, kind))
+    return found
 
 
 def _number(status: str, config_json: str) -> int:

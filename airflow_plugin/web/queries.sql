@@ -166,3 +166,11 @@ WITH RECURSIVE reading (source, oid) AS (
 SELECT n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''), array_agg(reading.source)
 FROM reading JOIN pg_class c USING (oid) JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'v' GROUP BY c.oid, n.nspname, c.relname ORDER BY 1, 2 LIMIT 500
+
+-- name: merge_columns
+-- The columns of merge tables, in their order; everybody may read the catalogue.
+SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = %(schema)s AND c.relname = ANY (%(tables)s) AND c.relkind IN ('r', 'p')
+ORDER BY c.relname, a.attnum

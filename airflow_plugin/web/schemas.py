@@ -345,12 +345,16 @@ class SourceFindingShape(BaseModel):
 
 
 class SourceDatasetShape(BaseModel):
-    """A dataset that can be read: the strategy of its next batches, and why not a cheaper one."""
+    """A dataset that can be read: the strategy of its next batches, and why not a cheaper one.
+
+    `columns` are names and types of the source's columns, as far as there was room for them.
+    """
 
     name: str
     table: str
     strategy: str
     why: str
+    columns: list[tuple[str, str]]
 
 
 class SourceLook(BaseModel):
@@ -360,6 +364,45 @@ class SourceLook(BaseModel):
     source: str | None
     findings: list[SourceFindingShape]
     datasets: list[SourceDatasetShape]
+    left_out: int
+
+
+class SchemaColumn(BaseModel):
+    """A column: its type by the model, in the source, and in the merge table; null: it is not there, or unknown."""
+
+    name: str
+    type: str | None
+    is_key: bool
+    nullable: bool | None
+    classification: str | None
+    source_type: str | None
+    merge_type: str | None
+
+
+class SchemaConsumer(BaseModel):
+    """A dataset group that gets a dataset; `masked` are the columns that are NULL in its views."""
+
+    workspace: str
+    group: str
+    masked: list[str]
+
+
+class SchemaDataset(BaseModel):
+    """A dataset of a stream; `consumers` is null where nobody knows them."""
+
+    name: str
+    source_table: str | None
+    merge_table: str
+    columns: list[SchemaColumn]
+    consumers: list[SchemaConsumer] | None
+
+
+class StreamSchema(BaseModel):
+    """The datasets of a stream; `is_modelled`: the synced model is known. `left_out` had no room in the answer."""
+
+    is_modelled: bool
+    source_seen_at: str | None
+    datasets: list[SchemaDataset]
     left_out: int
 
 

@@ -99,7 +99,9 @@ def _read(source: Source, dataset: Dataset) -> ReadableDataset:
     source.begin([dataset])
     source.try_read(dataset)
     sight = look(source, dataset) if isinstance(source, PostgresSource) else None
-    return ReadableDataset(dataset.name, dataset.source_table, *later_strategy(sight))
+    strategy, why = later_strategy(sight)
+    columns = tuple((name, column.type) for name, column in source.columns(dataset).items())
+    return ReadableDataset(dataset.name, dataset.source_table, strategy, why, columns)
 
 
 def _of_catalogue(source: Source, dataset: Dataset, table: FoundTable | None) -> Iterator[SourceFinding]:

@@ -16,6 +16,7 @@ from airflow_plugin.sync.plan import platform_plan
 from config_schema.job_model import JobModels, state_of
 from config_schema.load import load_model
 from config_schema.schemas import json_schema
+from config_schema.source_check import ReadableDataset, SourceCheck
 
 
 def test_a_stream_that_begins_with_the_platforms_config_lacks_only_what_is_its_own(client):
@@ -100,6 +101,48 @@ def test_what_a_stream_can_be_made_of_is_what_the_platform_ingests_of_the_synced
         ],
         "more": False,
     }
+
+
+def test_the_schema_of_a_stream_is_of_the_model_the_source_and_the_merge_table_with_who_sees_it(
+    client, world, catalogue, tmp_path
+):
+    world.write("YellowLive", config_of(client, **WHOLE))
+    path = "/api/streams/yellowlive/Whole/schema"
+    id_ = {"type": "integer", "is_key": True, "nullable": False, "classification": "internal"}
+    consumer = {"workspace": "Reports", "group": "Group", "masked": []}
+    found = client("viewer").get(path).json()
+    assert (found["is_modelled"], found["source_seen_at"], found["left_out"]) == (True, None, 0)
+    (dataset,) = found["datasets"]
+    assert (dataset["source_table"], dataset["merge_table"]) == ("customers", "yellowlive_Whole_customers_merge")
+    assert dataset["columns"] == [{"name": "id", **id_, "source_type": None, "merge_type": None}]
+    assert dataset["consumers"] == [consumer]
+    check = SourceCheck(
+        "customer_db", (), (ReadableDataset("customers", "c", "full", "", (("id", "bigint"), ("x", "y"))),)
+    )
+    insert = "INSERT INTO yellowlive_source_checks VALUES ('Whole', now(), 'c0ffee', NULL, %s)"
+    world.merge_store(insert, json.dumps(check.to_dict()))
+    world.merge_store('CREATE TABLE "yellowlive_Whole_customers_merge" (id integer, ds_batch_id integer)')
+    try:
+        found = client("viewer").get(path).json()
+        assert found["source_seen_at"].endswith("Z")
+        nothing = {"type": None, "is_key": False, "nullable": None, "classification": None}
+        assert found["datasets"][0]["columns"] == [
+            {"name": "id", **id_, "source_type": "bigint", "merge_type": "integer"},
+            {"name": "x", **nothing, "source_type": "y", "merge_type": None},
+            {"name": "ds_batch_id", **nothing, "source_type": None, "merge_type": "integer"},
+        ]
+        masked = "UPDATE yellowlive_job_model SET document = replace(document, '\"nullable\":false', %s)"
+        world.merge_store(masked, '"classification":"pii"')
+        found = client().get(path).json()["datasets"][0]
+        assert (found["columns"][0]["classification"], found["columns"][0]["nullable"]) == ("pii", False)
+        assert found["consumers"] == [consumer | {"masked": ["id"]}]
+        for broken in ("{}", "no JSON", '{"datastore": [1]}'):
+            world.merge_store("UPDATE yellowlive_job_model SET document = %s WHERE kind = 'stream'", broken)
+            found = client().get(path).json()
+            assert (found["is_modelled"], found["datasets"][0]["consumers"]) == (False, None)
+            assert [one["name"] for one in found["datasets"][0]["columns"]] == ["id", "x", "ds_batch_id"]
+    finally:
+        world.merge_store('DROP TABLE "yellowlive_Whole_customers_merge"; DELETE FROM yellowlive_source_checks')
 
 
 def test_who_may_create_none_sees_only_what_streams_that_they_may_see_are_made_of(client, catalogue):

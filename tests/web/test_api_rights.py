@@ -58,6 +58,7 @@ ROUTES = [
     Route("GET", "/api/streams/{platform}/{key}/diff", f"{STREAM}/diff?from=1", READ),
     Route("GET", "/api/streams/{platform}/{key}/batches", f"{STREAM}/batches", READ),
     Route("GET", "/api/streams/{platform}/{key}/source", f"{STREAM}/source", READ),
+    Route("GET", "/api/streams/{platform}/{key}/schema", f"{STREAM}/schema", READ),
     Route("GET", "/api/runs/{dag_id}/{run_id}", "/api/runs/yellowlive__Store2_ingestion/run_Store2_1", READ),
     Route("GET", "/api/streams/{platform}/{key}/requests/{run_id}", f"{STREAM}/requests/manual_1", READ),
     Route("POST", "/api/validate/{platform}", "/api/validate/yellowforensic", READ, {"config": CONFIG}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 
 import psycopg2
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from airflow_plugin.demo.postgres import free_port
 from config_schema.model import Column, Consistency, Dataset, DatasetSink, Milestoning
 from config_schema.source_check import (
+    MOST_COLUMNS,
     MOST_DATASETS,
     MOST_FINDINGS,
     CheckLevel,
@@ -270,6 +272,7 @@ def test_the_command_says_what_it_found_and_records_it_in_place_of_the_last(case
     assert last.endswith("5 of 5 datasets can be read; 0 errors, 1 warnings, 1 notes")
     ((key, recorded, is_new),) = case.query(RECORDED)
     assert (key, is_new) == ("Store1", True)
+    assert ["id", "integer"] in next(one["columns"] for one in recorded["datasets"] if one["name"] == "plain")
     assert source_check_from_dict(recorded) == found(case)
     case.execute("DROP TABLE odd")
     done = command(case, merge_job)
@@ -301,6 +304,9 @@ def test_what_is_recorded_is_bounded_and_the_worst_is_kept():
     notes = [SourceFinding(NOTE, f"d{n}", "what", "todo", "DF5603") for n in range(10_000)]
     error = SourceFinding(ERROR, "last", "what", "todo", "DF5101")
     datasets = tuple(ReadableDataset(f"d{n}", "t", "full", "why") for n in range(10_000))
+    wide = ReadableDataset("wide", "t", "full", "", tuple((f"c{n}", "text") for n in range(MOST_COLUMNS)))
+    kept = SourceCheck("db", (), (wide, replace(wide, columns=(("id", "integer"),)))).bounded()
+    assert [len(one.columns) for one in kept.datasets] == [MOST_COLUMNS, 0]
     kept = SourceCheck("db", (*notes, error), datasets).bounded()
     assert kept.findings[0] == error
     assert (len(kept.findings), kept.left_out, len(kept.datasets)) == (

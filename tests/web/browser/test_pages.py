@@ -47,6 +47,7 @@ def pages(run_id: str) -> dict[str, tuple[str, str]]:
         "config": (f"{STREAM}?tab=config", "store_name"),
         "history": (f"{STREAM}?tab=history", "oldest recorded version"),
         "lineage": (f"{STREAM}?tab=lineage", "Merge tables"),
+        "schema": (f"{STREAM}?tab=schema", "In the merge table"),
         "edit": (f"{STREAM}/edit", "snapshot_merge_job"),
         "source": (f"{STREAM}?tab=source", "Nobody has looked at this source yet"),
         "new": (f"/plugin/streams/new?platform={LIVE}", "source_credential_secret_name"),
@@ -258,6 +259,15 @@ def test_a_connection_is_tested_from_the_stream_s_page_and_what_is_wrong_is_said
     expect(page.get_by_text("customer_db: it can be read")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="version_diff")).to_have_count(2)
     seen.picture("source-good")
+    page.get_by_role("tab", name="Schema").click()
+    columns = page.get_by_role("region", name="Columns of customers")
+    cells = columns.get_by_role("row").filter(has_text="key").get_by_role("cell")
+    expect(cells).to_have_count(7)
+    kind = "character varying(20)"
+    assert cells.all_inner_texts()[:6] == ["id\nkey", kind, kind, kind, "no", "internal"]
+    assert "Consumer1/LiveDSG" in cells.all_inner_texts()[6]
+    seen.picture("schema")
+    page.get_by_role("tab", name="Source").click()
     site.produce("ALTER TABLE addresses RENAME city TO town")
     try:
         try_the_connection(page)
@@ -338,7 +348,7 @@ def test_a_tab_that_is_clicked_while_data_comes_is_chosen(looking, hostile_row):
     seen = looking()
     page = seen.page
     waiting: list[Route] = []
-    page.route("**/batches**", waiting.append)
+    page.route("**/batches**", lambda route: waiting.append(route))
     with page.expect_request("**/batches**"):
         page.goto(seen.site.address(f"/plugin/streams/stream/{LIVE}/{quote(hostile_row)}"))
     tab = page.get_by_role("tab", name="Config")

@@ -17,6 +17,7 @@ import { StreamConfig } from "./stream_config.js";
 import { StreamHistory } from "./stream_history.js";
 import { StreamLineage } from "./stream_lineage.js";
 import { StreamQuality } from "./stream_quality.js";
+import { StreamSchema } from "./stream_schema.js";
 import { StreamSource } from "./stream_source.js";
 
 const REFRESH_SECONDS = 5;
@@ -28,6 +29,7 @@ const TABS = [
   ["config", "Config", StreamConfig],
   ["history", "History", StreamHistory],
   ["lineage", "Lineage", StreamLineage],
+  ["schema", "Schema", StreamSchema],
   ["source", "Source", StreamSource],
 ];
 

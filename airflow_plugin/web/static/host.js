@@ -3,6 +3,10 @@ export const { React, ReactRouterDOM: Router, ChakraUI: Chakra } = globalThis;
 
 export const h = React.createElement;
 
+/** Airflow's dark theme has borders that its background almost hides: of panels and fields, and of buttons. */
+const BORDERS = ["border", "gray-border", "brand-border", "color-palette-border"];
+export const VISIBLE_BORDERS = { _dark: Object.fromEntries(BORDERS.map((name) => [`--chakra-colors-${name}`, "{colors.gray.600}"])) };
+
 export const ROOT = "/plugin/streams";
 
 const encoded = (parts) => parts.map(encodeURIComponent).join("/");

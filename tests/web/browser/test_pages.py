@@ -355,7 +355,6 @@ def test_a_tab_that_is_clicked_while_data_comes_is_chosen(looking, hostile_row):
     page.locator(".sf-page").evaluate("(page) => page.scrollTo(0, page.scrollHeight)")
     tab.hover()
     page.mouse.down()
-    page.unroute_all()
     for route in waiting:
         route.continue_()
     expect(page.get_by_text("No batch yet")).to_be_visible()

@@ -2,6 +2,7 @@
 import { Chakra, h, paths, React, Router } from "../host.js";
 import { at } from "../api.js";
 import { AskToPost } from "../parts/ask.js";
+import { BringBack } from "./bring_back.js";
 
 // In this order; the API says which of them can work on the stream as it is.
 const ACTIONS = [
@@ -75,6 +76,7 @@ export function Actions({ card, onDone }) {
   const first = there.filter((action) => !action.more);
   const more = there.filter((action) => action.more);
   return [
+    card.status === "retired" ? h(BringBack, { key: "back", card, onDone }) : null,
     ...first.map((action) =>
       h(Chakra.Button, { key: action.name, size: "sm", variant: "outline", onClick: () => setAsked(action) }, action.label),
     ),
@@ -146,13 +148,14 @@ export function Reason({ value, onChange }) {
 }
 
 function More({ actions, onChoose }) {
-  const items = actions.map((action) =>
+  const items = actions.flatMap((action) => [
+    action.name === "retire" && actions.length > 1 ? h(Chakra.Menu.Separator, { key: "apart" }) : null,
     h(
       Chakra.Menu.Item,
-      { key: action.name, value: action.name, cursor: "pointer", onClick: () => onChoose(action) },
+      { key: action.name, value: action.name, cursor: "pointer", color: action.name === "retire" ? "red.fg" : undefined, onClick: () => onChoose(action) },
       action.label,
     ),
-  );
+  ]);
   return h(
     Chakra.Menu.Root,
     null,

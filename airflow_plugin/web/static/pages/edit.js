@@ -109,7 +109,7 @@ function Editor({ schema, platform, stored, first, onReload, onUnsaved }) {
       h(Verdict, { checked, problems: problems.filter(isSaid), missing: stored ? [] : missing(schema, config), schema }),
       h(
         Chakra.HStack,
-        null,
+        { wrap: "wrap" },
         h(
           Chakra.Button,
           {

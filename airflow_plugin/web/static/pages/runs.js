@@ -58,7 +58,7 @@ function Outcome({ run }) {
   const what = isOver ? run.error.what : `Its last try failed: ${run.error.what}`;
   return h(
     Chakra.Box,
-    { maxW: "48ch", minW: "24ch" },
+    { maxW: "48ch", minW: { base: "16ch", md: "24ch" } },
     word,
     h(Chakra.Text, { fontSize: "xs", lineClamp: 2, title: what, wordBreak: "break-word" }, what),
   );
@@ -76,11 +76,11 @@ const COLUMNS = [
   { title: "Stream", cell: (run) => h(PageLink, { to: paths.stream(run.platform, run.stream_key) }, run.stream_key) },
   { title: "State", cell: (run) => h(State, { state: run.state }) },
   { title: "Result", cell: (run) => h(Outcome, { run }) },
-  { title: "Platform", cell: (run) => run.platform },
-  { title: "Duration", sort: "duration", end: true, cell: lasted },
-  { title: "Inserted", end: true, cell: count("inserted") },
-  { title: "Updated", end: true, cell: count("updated") },
-  { title: "Deleted", end: true, cell: count("deleted") },
-  { title: "Rows", end: true, cell: count("total") },
-  { title: "Type", cell: (run) => run.run_type },
+  { title: "Platform", from: "xl", cell: (run) => run.platform },
+  { title: "Duration", from: "md", sort: "duration", end: true, cell: lasted },
+  { title: "Inserted", from: "md", end: true, cell: count("inserted") },
+  { title: "Updated", from: "md", end: true, cell: count("updated") },
+  { title: "Deleted", from: "md", end: true, cell: count("deleted") },
+  { title: "Rows", from: "md", end: true, cell: count("total") },
+  { title: "Type", from: "xl", cell: (run) => run.run_type },
 ];

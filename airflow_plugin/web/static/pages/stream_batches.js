@@ -19,7 +19,7 @@ export function StreamBatches({ stream, above }) {
   return h(Answer, { answer }, ({ batches }) =>
     batches.length
       ? h("div", null, h(Charts, { batches }), h(List, { stream, above, batches }))
-      : h(Nothing, { title: "No batch yet" }, "The first run will load all rows."),
+      : h(Nothing, { title: "No batch yet" }, stream.status === "retired" ? "The stream is retired." : "The first run will load all rows."),
   );
 }
 

@@ -9,13 +9,13 @@ export function StreamConfig({ stream }) {
     h(
       Chakra.Table.Row,
       { key },
-      h(Chakra.Table.Cell, { as: "th", scope: "row", fontFamily: "mono", fontSize: "xs", color: "fg.muted", w: "80", py: 1.5, fontWeight: "normal" }, key),
-      h(Chakra.Table.Cell, { fontFamily: "mono", fontSize: "xs", py: 1.5, wordBreak: "break-word" }, shown(value)),
+      h(Chakra.Table.Cell, { as: "th", scope: "row", fontFamily: "mono", fontSize: "xs", color: "fg.muted", w: { base: "45%", md: "80" }, overflowWrap: "anywhere", py: 1.5, fontWeight: "normal" }, key),
+      h(Chakra.Table.Cell, { fontFamily: "mono", fontSize: "xs", py: 1.5, overflowWrap: "anywhere" }, shown(value)),
     ),
   );
   return h(
     Panel,
     { title: `Version ${stream.version}` },
-    h(Chakra.Table.Root, { size: "sm", "aria-label": "Config" }, h(Chakra.Table.Body, null, rows)),
+    h(Chakra.Table.Root, { size: "sm", tableLayout: { base: "fixed", md: "auto" }, "aria-label": "Config" }, h(Chakra.Table.Body, null, rows)),
   );
 }

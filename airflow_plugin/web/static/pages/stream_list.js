@@ -94,7 +94,7 @@ function Found({ total, streams, unknown, view, sort, offset, change, together }
   );
 }
 
-const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium" }, stream.stream_key);
+const linked = (stream) => h(PageLink, { to: paths.stream(stream.platform, stream.stream_key), fontWeight: "medium", overflowWrap: "anywhere", minW: { base: "24", md: "40" } }, stream.stream_key);
 
 const ago = (time) => h("span", { title: time ? moment(time) : undefined }, fromNow(time));
 
@@ -111,7 +111,7 @@ function lastRun({ dag_id, last_run }) {
 }
 
 const stateOf = (one) =>
-  h(Chakra.HStack, { gap: 1 }, h(State, { state: one.state, title: one.problem ?? undefined }), h(Unseen, one));
+  h(Chakra.HStack, { gap: 1, wrap: "wrap" }, h(State, { state: one.state, title: one.problem ?? undefined }), h(Unseen, one));
 
 function Fresh({ freshness }) {
   if (!freshness) return NOTHING;
@@ -134,14 +134,14 @@ function moved({ counts }) {
 const COLUMNS = [
   { title: "Stream", sort: "stream_key", cell: linked },
   { title: "State", sort: "state", cell: stateOf },
-  { title: "Platform", cell: (one) => one.platform },
-  { title: "Last run", sort: "start", cell: lastRun },
-  { title: "Success", end: true, cell: (one) => percent(one.success_rate) },
-  { title: "Fresh / need", sort: "age", end: true, cell: (one) => h(Fresh, one) },
-  { title: "Last batch", end: true, cell: moved },
-  { title: "Rows", end: true, cell: (one) => short(one.counts?.total) },
-  { title: "Schedule", cell: (one) => h(Chakra.Text, { as: "span", fontFamily: "mono", fontSize: "xs", whiteSpace: "nowrap" }, one.schedule ?? NOTHING) },
-  { title: "Next run", sort: "next", cell: nextRun },
+  { title: "Platform", from: "md", cell: (one) => one.platform },
+  { title: "Last run", from: "md", sort: "start", cell: lastRun },
+  { title: "Success", from: "xl", end: true, cell: (one) => percent(one.success_rate) },
+  { title: "Fresh / need", from: "sm", sort: "age", end: true, cell: (one) => h(Fresh, one) },
+  { title: "Last batch", from: "xl", end: true, cell: moved },
+  { title: "Rows", from: "xl", end: true, cell: (one) => short(one.counts?.total) },
+  { title: "Schedule", from: "md", cell: (one) => h(Chakra.Text, { as: "span", fontFamily: "mono", fontSize: "xs", whiteSpace: "nowrap" }, one.schedule ?? NOTHING) },
+  { title: "Next run", from: "md", sort: "next", cell: nextRun },
 ];
 
 function Cards({ streams }) {

@@ -1,5 +1,5 @@
 // A question before anything is done, and what came of it.
-import { Chakra, h, React } from "../host.js";
+import { Chakra, h, React, VISIBLE_BORDERS } from "../host.js";
 import { call } from "../api.js";
 import { ErrorNotice } from "./notice.js";
 
@@ -38,7 +38,7 @@ export function Ask({ title, yes, danger = false, onYes, onClose, children, wide
         null,
         h(
           Chakra.Dialog.Content,
-          null,
+          { css: VISIBLE_BORDERS },
           h(Chakra.Dialog.Header, null, h(Chakra.Dialog.Title, null, title)),
           h(
             Chakra.Dialog.Body,

@@ -9,14 +9,14 @@ export function Changes({ changes }) {
     h(
       Chakra.Table.Row,
       { key: path },
-      h(Chakra.Table.Cell, { fontFamily: "mono", py: 1.5 }, path),
+      h(Chakra.Table.Cell, { fontFamily: "mono", py: 1.5, overflowWrap: "anywhere" }, path),
       h(Side, { value: before, palette: "red", mark: "–" }),
       h(Side, { value: after, palette: "green", mark: "+" }),
     ),
   );
   return h(
     Chakra.Table.Root,
-    { size: "sm", "aria-label": "Changes" },
+    { size: "sm", tableLayout: { base: "fixed", md: "auto" }, "aria-label": "Changes" },
     h(
       Chakra.Table.Header,
       null,
@@ -41,7 +41,7 @@ function Side({ value, palette, mark }) {
       ? h(Chakra.Text, { as: "span", color: "fg.muted" }, "not set")
       : h(
           Chakra.Code,
-          { colorPalette: palette, variant: "subtle", whiteSpace: "pre-wrap", wordBreak: "break-word" },
+          { colorPalette: palette, variant: "subtle", whiteSpace: "pre-wrap", overflowWrap: "anywhere" },
           `${mark} ${shown(value)}`,
         ),
   );

@@ -1,5 +1,5 @@
 // The frame of each page: title, the way between pages, actions, and messages of what was done.
-import { Chakra, h, paths, Router } from "../host.js";
+import { Chakra, h, paths, Router, VISIBLE_BORDERS } from "../host.js";
 
 const SECTIONS = [
   [paths.overview, "Overview"],
@@ -10,7 +10,7 @@ const SECTIONS = [
 export function Page({ title, section, crumbs = [], actions, children, tab = false }) {
   return h(
     Chakra.Box,
-    { as: "main", height: "100%", overflowY: "auto", px: tab ? 3 : 5, py: tab ? 3 : 4, fontSize: "sm", className: "sf-page" },
+    { as: "main", height: "100%", overflowY: "auto", px: tab ? 3 : 5, py: tab ? 3 : 4, fontSize: "sm", className: "sf-page", css: VISIBLE_BORDERS },
     tab ? null : h(Sections, { section }),
     h(
       Chakra.Flex,

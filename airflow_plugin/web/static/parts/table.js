@@ -6,7 +6,7 @@ export const PAGE = 50;
 
 /**
  * `columns` are {title, cell(row), sort?, end?}; `sort` and `onSort` name the order, `-start` is descending.
- * Numbers stand at the end of their cell.
+ * Numbers stand at the end of their cell. A column with `from`, a width of Chakra's, is left out of narrower windows.
  */
 export function DataTable({ label, columns, rows, keyOf, sort, onSort }) {
   const heads = columns.map((column) => h(Head, { key: column.title, column, sort, onSort }));
@@ -17,7 +17,7 @@ export function DataTable({ label, columns, rows, keyOf, sort, onSort }) {
       columns.map((column) =>
         h(
           Chakra.Table.Cell,
-          { key: column.title, textAlign: column.end ? "end" : "start", fontVariantNumeric: "tabular-nums", py: 1.5 },
+          { key: column.title, hideBelow: column.from, textAlign: column.end ? "end" : "start", fontVariantNumeric: "tabular-nums", py: 1.5 },
           column.cell(row),
         ),
       ),
@@ -39,7 +39,7 @@ function Head({ column, sort = "", onSort }) {
   const down = sort === `-${column.sort}`;
   const here = down || sort === column.sort;
   const order = here ? (down ? "descending" : "ascending") : "none";
-  const style = { textAlign: column.end ? "end" : "start", color: "fg.muted", fontSize: "xs", whiteSpace: "nowrap" };
+  const style = { hideBelow: column.from, textAlign: column.end ? "end" : "start", color: "fg.muted", fontSize: "xs", whiteSpace: "nowrap" };
   if (!column.sort || !onSort) return h(Chakra.Table.ColumnHeader, { ...style, scope: "col" }, column.title);
   const arrow = here ? (down ? " ↓" : " ↑") : "";
   return h(

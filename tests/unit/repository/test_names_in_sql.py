@@ -64,6 +64,7 @@ ALLOWED = {
     "batch_table.sql columns": PEOPLE,
     "batch_table.sql table_sizes": "numbers, for a login that is not the owner",
     "queries.sql views": PEOPLE,
+    "queries.sql merge_columns": PEOPLE,
     "statements.sql rights_of_public": PEOPLE,
     "statements.sql has_revisions": PEOPLE,
     "0007_revisions_of_own_table.sql": "the type of the row of a table that the statement names, for its own oid",

@@ -1,0 +1,90 @@
+"""Runs and batches."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from airflow_plugin.web.schemas.parts import CheckShape, CountsShape
+from airflow_plugin.web.schemas.stream import ProgressShape
+
+
+class DatasetShape(CountsShape):
+    """What a run did for a dataset."""
+
+    name: str
+    unchanged: int
+    strategy: str
+    why: str
+    seconds: float
+
+
+class BatchShape(BaseModel):
+    """A batch of a stream. `quality` has the checks of a batch that failed for them too."""
+
+    batch_id: int
+    state: str
+    start: str
+    end: str | None
+    seconds: float | None
+    rows_per_second: float | None
+    inserted: int | None
+    updated: int | None
+    deleted: int | None
+    total: int | None
+    strategy: str | None
+    run_id: str
+    error: str | None
+    said: str | None
+    datasets: list[DatasetShape]
+    quality: list[CheckShape]
+
+
+class Batches(BaseModel):
+    """A page of batches."""
+
+    batches: list[BatchShape]
+
+
+class RunError(BaseModel):
+    """Why a run failed; of one that still runs, why its last try did."""
+
+    what: str
+    todo: str
+
+
+class RunShape(BaseModel):
+    """A run of a stream's DAG."""
+
+    platform: str
+    stream_key: str
+    dag_id: str
+    run_id: str
+    state: str
+    start: str | None
+    end: str | None
+    seconds: float | None
+    run_type: str
+    result: Literal["done", "keep_working", "error"] | None
+    counts: CountsShape | None
+    error: RunError | None
+
+
+class Runs(BaseModel):
+    """`next`: the offset of the next page, None where this is the last one."""
+
+    total: int
+    next: int | None
+    runs: list[RunShape]
+
+
+class RunDetail(RunShape):
+    """A run, with its datasets and batches; `progress` while its job says what it is at."""
+
+    result_code: int | None
+    progress: ProgressShape | None
+    datasets: list[DatasetShape]
+    quality: list[CheckShape]
+    log_url: str
+    batches: list[BatchShape]

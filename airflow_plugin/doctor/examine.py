@@ -123,7 +123,7 @@ def _of_platform(name: str, model: Model | None, folder: Path | None) -> Iterato
     if platform is not None:
         from airflow_plugin.doctor.model import repository_findings
 
-        yield from repository_findings(platform)
+        yield from repository_findings(platform, settings)
 
 
 def _of_dag_files(settings: PlatformSettings, folder: Path) -> Iterator[Finding]:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_plugin.doctor.finding import Area, Finding
+from airflow_plugin.settings import PlatformSettings
 from config_schema import names
 from config_schema.errors import StreamFactoryError
-from config_schema.load.git import checkout, commit_of
+from config_schema.load.git import checkout, commit_of, is_server_of
 from config_schema.model import Platform
 
 SHORT = 12
@@ -25,11 +26,15 @@ def folder_findings(folder: Path) -> Iterator[Finding]:
         yield area.warning_of_error(error, f"{error.what}, and sync refuses that")
 
 
-def repository_findings(platform: Platform) -> Iterator[Finding]:
-    """Yield findings on the repository from which the platform's jobs take the model, with its secret's token."""
+def repository_findings(platform: Platform, settings: PlatformSettings) -> Iterator[Finding]:
+    """Yield findings on the repository from which the platform's jobs take the model.
+
+    Its secret's token is for the servers that the settings name: whoever writes the model does not decide who gets it.
+    """
     area = Area("model", platform.name)
     git = platform.model
-    token = os.environ.get(names.secret_variable(git.credential, "token"))
+    known = [url for url in (settings.git_repo_url, *settings.allowed.git_repo_url) if url]
+    token = os.environ.get(names.secret_variable(git.credential, "token")) if is_server_of(git.url, known) else None
     try:
         with tempfile.TemporaryDirectory(prefix="model-") as folder:
             commit = checkout(git.url, git.branch, None, Path(folder), token)

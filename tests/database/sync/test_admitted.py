@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from airflow_plugin.doctor.finding import Level
+from airflow_plugin.doctor.model import repository_findings
 from airflow_plugin.jobs.merge_job import environment_variables
 from airflow_plugin.rows.platform_jobs import infrastructure
 from airflow_plugin.settings import PlatformSettings
@@ -19,7 +22,7 @@ from config_schema import admitted
 from config_schema.admitted import DatabaseNotAdmitted
 from config_schema.load.git import is_server_of
 from config_schema.load.git_errors import GitError
-from config_schema.model import GitRepository
+from config_schema.model import Database, GitRepository, Milestoning, Platform
 from tests.kubernetes.git_server import GitServer
 from tests.middle import PostgresMiddle
 
@@ -152,6 +155,21 @@ def test_each_job_of_a_platform_is_given_the_databases_of_its_settings():
 )
 def test_a_token_goes_to_a_server_that_the_model_is_from(url, known, is_known):
     assert is_server_of(url, [known]) is is_known
+
+
+def test_doctor_sends_a_token_to_no_server_that_only_the_model_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_TOKEN", WORD)
+    server = GitServer(tmp_path, WORD)
+    try:
+        server.commit({"ecosystem.yaml": "name: other\n"})
+        store = Database("store", "d", "postgres")
+        platform = Platform("YellowLive", Milestoning.LIVE, store, GitRepository(server.url), "ns", "image")
+        (found,) = repository_findings(platform, SETTINGS)
+        assert (found.level, set(server.seen)) == (Level.ERROR, {""})
+        (found,) = repository_findings(platform, replace(SETTINGS, git_repo_url=server.url))
+        assert found.level is Level.OK
+    finally:
+        server.close()
 
 
 def test_sync_sends_its_token_to_no_other_server_that_a_model_names(tmp_path, monkeypatch):

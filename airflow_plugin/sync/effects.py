@@ -113,7 +113,7 @@ def _on_columns(table: str, before: Dataset, after: Dataset) -> Iterator[Effect]
 
 
 def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform | None) -> Iterator[Effect]:
-    """Yield what becomes of rows that the source has lost, of closed versions, and of the times of all versions."""
+    """Yield what becomes of rows that the source has lost, of closed versions, of times, and of what batches keep."""
     if after.keeps_deleted is not before.keeps_deleted:
         stay = f"rows that the source loses stay, with the batch in {DELETED_COLUMN}: the next batch reads all rows"
         gone = "rows that were kept though the source had lost them go with the next batch"
@@ -123,6 +123,11 @@ def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform 
         what = f"versions that were closed more than {days} days ago are deleted from the next batch on"
         kept = "closed versions are kept for ever from now on"
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, kept if days is None else what)
+    number = after.keep_changes
+    if not is_forensic and number != before.keep_changes:
+        what = f"batches keep what they change, and up to {number} keys of each kind with their values"
+        nothing = "batches no longer keep what they change"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, nothing if number is None else what)
     column = after.valid_from
     if is_forensic and column != before.valid_from:
         of = "of their batch" if column is None else f"in {column}, which it gives all of them"

@@ -6,7 +6,7 @@ from config_schema.model import Milestoning
 from config_schema.result import Counts
 from merge_jobs.quality.checks import keep_delta
 from merge_jobs.stores.postgres import valid_times
-from merge_jobs.stores.postgres.apply import apply_delta
+from merge_jobs.stores.postgres.apply import apply_delta, by_address
 from merge_jobs.stores.postgres.changes import Change, are_kept, changes_of_delta
 from merge_jobs.strategies.rejected_keys import KEY_CHECKS, with_keys_checked
 from merge_jobs.strategies.step import Condition, Step, on_store
@@ -55,7 +55,8 @@ VALID_TIMES_WORDS = "only where the model has `valid_from`"
 
 
 def _judge_times(state: Applying) -> None:
-    valid_times.judge_delta(state.tables)
+    with by_address(state.tables, state.delta, state.before):
+        valid_times.judge_delta(state.tables)
 
 
 JUDGE_TIMES: Step[Applying] = Step(
@@ -63,8 +64,10 @@ JUDGE_TIMES: Step[Applying] = Step(
     (
         on_store(
             "rows whose time is none to begin a version at are refused",
+            "dataset.go_by_address",
             "valid_times.judge_staged",
             "valid_times.find_late",
+            "dataset.go_as_planned",
             milestoning=Milestoning.FORENSIC,
         ),
     ),
@@ -77,7 +80,8 @@ KEEP_CHANGES_WORDS = "only where the model has `keep_changes`"
 
 
 def _keep_changes(state: Applying) -> None:
-    state.changes = changes_of_delta(state.tables, changes_by_kind(state.counts))
+    with by_address(state.tables, state.delta, state.before):
+        state.changes = changes_of_delta(state.tables, changes_by_kind(state.counts))
 
 
 def changes_by_kind(counts: Counts) -> dict[Change, int]:
@@ -87,7 +91,15 @@ def changes_by_kind(counts: Counts) -> dict[Change, int]:
 
 KEEP_CHANGES: Step[Applying] = Step(
     _keep_changes,
-    (on_store("what is to change, to be kept with the batch", "changes.of_delta", milestoning=Milestoning.LIVE),),
+    (
+        on_store(
+            "what is to change, to be kept with the batch",
+            "dataset.go_by_address",
+            "changes.of_delta",
+            "dataset.go_as_planned",
+            milestoning=Milestoning.LIVE,
+        ),
+    ),
     when=Condition(KEEP_CHANGES_WORDS, lambda state: state.delta.size > 0 and are_kept(state.tables)),
 )
 KEPT_TITLE = "where the model has `on_delete: keep`, instead of what takes away those that are gone"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -73,16 +74,23 @@ class DeleteLimit:
             raise TooManyDeletes(f"{tables.where}", tables.name, gone, before, self.fraction, self.approved)
 
 
+@contextmanager
+def by_address(tables: DatasetTables, delta: Delta, before: int) -> Iterator[None]:
+    """Find the rows of a small delta by their addresses; `before` is the number of the merge table's rows."""
+    if delta.size < before * SMALL_DELTA:
+        tables.run("dataset.go_by_address")
+    yield
+    tables.run("dataset.go_as_planned")
+
+
 def apply_delta(tables: DatasetTables, delta: Delta, before: int, batch_id: int) -> None:
     """Bring the merge table, which has `before` rows, in line with the staged rows.
 
     Raises StoreMismatch if a statement affected other rows than the delta's.
     """
     began = time.monotonic()
-    if delta.size < before * SMALL_DELTA:
-        tables.run("dataset.go_by_address")
-    done = _applied(tables, batch_id)
-    tables.run("dataset.go_as_planned")
+    with by_address(tables, delta, before):
+        done = _applied(tables, batch_id)
     if done != delta:
         raise MergeTableBroken(
             f"{tables.where}: table {tables.merge_name}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,7 +18,14 @@ from config_schema.result import ResultCode
 from merge_jobs.admin.diff import Difference, compare
 from merge_jobs.catalogue import described
 from merge_jobs.database.connections import place_of
-from merge_jobs.errors import ConnectFailed, DatabaseFailed, SourceColumnMissing, SourceMismatch, SourceTableMissing
+from merge_jobs.errors import (
+    ConnectFailed,
+    DatabaseFailed,
+    SourceColumnMissing,
+    SourceMismatch,
+    SourceTableMissing,
+    ValidTimesRejected,
+)
 from merge_jobs.run import request
 from merge_jobs.run.flags import ModelFlags, StoreFlags
 from merge_jobs.run.job import run
@@ -96,6 +104,20 @@ def test_the_laws_hold_for_a_producer_that_is_not_postgresql(case, producer):
     for result in results.values():
         assert (result.total.inserted, result.total.updated, result.total.deleted) == (1, 2, 1)
     case.merge_both()
+
+
+def test_versions_are_valid_from_a_time_of_such_a_producer_in_utc(case, producer):
+    columns = tuple(replace(one, nullable=False) if one.name == "seen" else one for one in PEOPLE.columns)
+    case.datasets = (replace(PEOPLE, columns=columns, valid_from="seen"), PETS)
+    execute(producer, "UPDATE people SET seen = '2026-01-02 03:04:05'")
+    case.run(Milestoning.FORENSIC)
+    execute(producer, "UPDATE people SET note = 'new', seen = '2026-01-02 03:04:06' WHERE id = 1")
+    case.run(Milestoning.FORENSIC)
+    ends = 'SELECT ds_valid_to FROM "yellowforensic_Store1_people_merge" WHERE ds_batch_out = 2'
+    assert case.query(ends) == [(datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC),)]
+    execute(producer, "UPDATE people SET note = 'newer', seen = '2026-01-02 03:04:05' WHERE id = 1")
+    with pytest.raises(ValidTimesRejected):
+        case.run(Milestoning.FORENSIC)
 
 
 def test_such_a_producer_is_compared_with_what_was_merged(case, producer):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import psycopg2
 import pytest
@@ -44,6 +46,22 @@ def test_the_views_are_the_merge_stores_rows_and_follow_it(apart):
     then = f"SELECT * FROM {case.name(FORENSIC, 'asof')}(timestamptz '{first[0].isoformat()}') ORDER BY id"
     assert reader.query(then) == [(1, "one"), (2, "two")]
     assert reader.query('SELECT last_batch FROM "ws_Desk".freshness') == [(2,), (2,)]
+
+
+def test_times_that_the_source_says_are_there_too(apart):
+    case = apart("CREATE TABLE t (id int PRIMARY KEY, at date NOT NULL); INSERT INTO t VALUES (1, '2026-01-01')")
+    case.bring()
+    of = case.merging
+    of.datasets = tuple(replace(one, valid_from="at") for one in of.datasets)
+    of.execute("UPDATE t SET at = '2026-01-03'")
+    of.run(FORENSIC)
+    case.bring()
+    reader = case.reader()
+    first, second = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 3))
+    times = f"SELECT ds_valid_from, ds_valid_to FROM {case.name(FORENSIC, 'full')} ORDER BY ds_batch_in"
+    assert reader.query(times) == [(first, second), (second, None)]
+    then = f"SELECT at FROM {case.name(FORENSIC, 'asof')}(timestamptz '2026-01-02 00:00+00')"
+    assert reader.query(then) == [(first.date(),)]
 
 
 def test_a_filter_goes_to_the_merge_store(apart):

@@ -99,6 +99,11 @@ def test_what_a_dataset_keeps_is_said_of_its_table_and_view(model):
     batches = "the next batch reads all rows, and versions are valid from the time of their batch"
     assert said(dated, model, (forensic,), "YellowForensic") == [f"~ table {forensic}: {batches}"]
     assert said(model, dated) == []
+    kept = with_customers(model, keep_changes=20)
+    what = "batches keep what they change, and up to 20 keys of each kind with their values"
+    assert said(model, kept) == [f"~ table {CUSTOMERS}: {what}"]
+    assert said(kept, model) == [f"~ table {CUSTOMERS}: batches no longer keep what they change"]
+    assert said(model, kept, (forensic,), "YellowForensic") == []
 
 
 def test_a_classification_and_what_a_workspace_may_see_are_masks(model):

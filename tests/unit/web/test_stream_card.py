@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow_plugin.web.queries import NO_BATCH
-from airflow_plugin.web.schemas import StreamCard
+from airflow_plugin.web.schemas.lists import StreamCard
 from airflow_plugin.web.seen import STORED
 from airflow_plugin.web.stream_status import card
 from airflow_plugin.web.streams import StreamFacts

@@ -72,7 +72,7 @@ class PodMergeOperator(ReportsLineage, BaseOperator):
             raise
         self._heard(context)
         announce(self, self.job, value, context)
-        hand_over(context, value)
+        hand_over(self, value, context)
         return value
 
     def _heard(self, context: Context) -> None:

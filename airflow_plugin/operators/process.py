@@ -66,7 +66,7 @@ class ProcessMergeOperator(ReportsLineage, BaseOperator):
         send_run_metrics(self.job, result, context)
         value = outcome(self.job, result, ended)
         announce(self, self.job, value, context)
-        hand_over(context, value)
+        hand_over(self, value, context)
         return value
 
     def on_kill(self) -> None:

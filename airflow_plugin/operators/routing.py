@@ -82,7 +82,7 @@ class RescheduleImmediately(BaseOperator):
         return names.self_trigger_run_id(self.stream_key, result["batch_id"]), {CHAIN: link}
 
 
-def hand_over(context: Context, result: Mapping[str, Any]) -> None:
+def hand_over(task: BaseOperator, result: Mapping[str, Any], context: Context) -> None:
     """Trigger the next run from the merge task, before it ends, where the DAG may have two runs and work is left.
 
     The next run's merge task then starts as soon as this one has ended, without waiting for the tasks after it. Raises
@@ -90,12 +90,10 @@ def hand_over(context: Context, result: Mapping[str, Any]) -> None:
     """
     from config_schema.result import ResultCode  # a parse loads as few modules as it can
 
-    dag, ti = context["dag"], context["ti"]
-    again = dag.task_dict.get(RESCHEDULE_TASK)
-    if dag.max_active_runs < 2 or result["code"] != ResultCode.KEEP_WORKING:
+    if result["code"] != ResultCode.KEEP_WORKING or task.max_active_tis_per_dag is None:
         return
-    if not isinstance(again, RescheduleImmediately):
-        return
+    again, ti = task.dag.get_task(RESCHEDULE_TASK), context["ti"]
+    assert isinstance(again, RescheduleImmediately)
     try:
         run_id, conf = again.next_run(context, result)
         trigger_from_task(ti.dag_id, run_id, conf)

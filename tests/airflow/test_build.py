@@ -93,7 +93,8 @@ def test_a_merge_that_cannot_trigger_the_next_run_leaves_it_to_its_own_task(dag,
     built = dag(runner="process", time_slice_seconds=50)
     asks_airflow = {"get_dr_count": RuntimeTaskInstance.get_dr_count, "get_ti_count": RuntimeTaskInstance.get_ti_count}
     ti = SimpleNamespace(dag_id=built.dag_id, **asks_airflow)  # no Airflow answers here
-    hand_over({"dag": built, "ti": ti, "dag_run": SimpleNamespace(conf={})}, {"code": 1, "batch_id": 7})
+    merge = built.get_task("snapshot_merge_job")
+    hand_over(merge, {"code": 1, "batch_id": 7}, {"ti": ti, "dag_run": SimpleNamespace(conf={})})
     assert "the next run is not triggered yet, reschedule_immediately does it" in caplog.text
 
 

@@ -13,6 +13,8 @@ import pytest
 import config_schema
 from config_schema.errors import ProblemsFound
 from config_schema.load import documents, load_model, model_files, model_yaml
+from config_schema.load.lines import with_lines
+from config_schema.problem import Problem
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 MAPPING = "dsg_platform_mapping.json"
@@ -194,3 +196,22 @@ def test_as_many_aliases_as_people_use_are_fine(tmp_path):
     columns = "columns: &columns\n" + "".join(f"  - {{name: c{n}, type: text}}\n" for n in range(14))
     (tmp_path / "a.yaml").write_text(columns + "tables:\n" + "  - *columns\n" * 2_000)
     assert len(documents.yaml_document(tmp_path / "a.yaml")["tables"]) == 2_000
+
+
+def test_more_problems_than_anybody_reads_are_found_soon_and_counted(folder):
+    keys = "".join(f"k{number}: 1\n" for number in range(20_000))
+    (folder / "ecosystem.yaml").write_text(keys + "x: &x {name: 1}\ny: &y {<<: *x}\nz: {<<: [*y, *x]}\n")
+    began = time.monotonic()
+    with pytest.raises(ProblemsFound) as caught:
+        load_model(folder)
+    assert time.monotonic() - began < 30
+    *listed, last = caught.value.problems
+    assert len(listed) == 2000
+    assert all(one.line == int(one.path[1:]) + 1 for one in listed if one.path[:1] == "k")
+    assert last.what.endswith(" more problems are not listed")
+
+
+def test_a_line_is_found_in_what_is_merged_into_a_mapping(folder):
+    (folder / "merged.yaml").write_text("x: &x\n  a: 1\ny: &y\n  <<: *x\nz:\n  <<: [*y]\n  b: 2\n")
+    asked = [Problem("merged.yaml", path, "w", "t", code="DF1310") for path in ("z.a", "z.b", "y.a", "z.c")]
+    assert [one.line for one in with_lines(folder, asked)] == [2, 7, 2, 5]

@@ -22,7 +22,7 @@ STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def with_lines(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """Return the first MOST_PROBLEMS, each with its line if its file is YAML or JSON and has one; then count the rest."""
+    """Return the first MOST_PROBLEMS, each with its line if YAML or JSON has one, and count the rest."""
     document = cache(lambda file: _Document(_document(folder, file)))
     waiting = iter(problems)
     found = [

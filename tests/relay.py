@@ -8,11 +8,12 @@ from contextlib import suppress
 
 
 class Relay:
-    """Listens at 127.0.0.1:`port` and passes on to another port, unless it is held, refuses, or does not listen."""
+    """Listens at `host`:`port` and passes on to a port of 127.0.0.1, unless it is held, refuses, or does not listen."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._host = host
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self._open = threading.Event()
         self._open.set()
@@ -35,7 +36,7 @@ class Relay:
 
     def listen(self) -> None:
         """Let connections in again."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listener = socket.create_server((self._host, self.port))
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def hold(self) -> None:

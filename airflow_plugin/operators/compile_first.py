@@ -10,6 +10,8 @@ from airflow_plugin.jobs.platform_job import DAGFACTORY, PlatformJob
 from airflow_plugin.operators.pod_request import SCRATCH_SIZE, home, plain_variables, rights, scratch, secret_variable
 
 MODEL, COMPILED, OWN_SCRATCH = "/model", "/compiled", "compile-tmp"
+# In the volume, whose own folder is root's: git reads no repository in a folder of somebody else.
+CHECKOUT = f"{MODEL}/checkout"
 COMPILED_FILE = f"{COMPILED}/model.json"
 COMPILED_VARIABLE = "DAGFACTORY_COMPILED_MODEL"
 
@@ -22,10 +24,10 @@ def read_compiled(pod: KubernetesPodOperator) -> None:
 def compile_first(pod: KubernetesPodOperator, job: PlatformJob, place: PodPlace) -> None:
     """Put the containers that fetch and compile the model before the pod's own."""
     secrets = [] if job.fetch_secret is None else [secret_variable(job.fetch_secret)]
-    fetch = _container(place, "fetch-model", ["model", "fetch", *job.fetch, f"--out={MODEL}"], secrets)
+    fetch = _container(place, "fetch-model", ["model", "fetch", *job.fetch, f"--out={CHECKOUT}"], secrets)
     fetch.volume_mounts = [scratch()[1], _mount(MODEL, read_only=False)]
     compile_ = _container(
-        place, "compile-model", ["model", "compile", MODEL, f"--out={COMPILED_FILE}"], plain_variables(job)
+        place, "compile-model", ["model", "compile", CHECKOUT, f"--out={COMPILED_FILE}"], plain_variables(job)
     )
     # Its /tmp is its own: what lies there, the home folder among it, would be read by programs that have secrets.
     own_scratch = k8s.V1VolumeMount(name=OWN_SCRATCH, mount_path=scratch()[1].mount_path)

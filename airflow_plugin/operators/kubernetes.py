@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
@@ -22,7 +23,7 @@ from airflow_plugin.operators.result_handling import committed_result, outcome, 
 from airflow_plugin.operators.worker_end import WorkerEnds
 from config_schema import names
 from config_schema.printable import printable
-from config_schema.result import TOKEN_VARIABLE, MergeResult
+from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -102,7 +103,10 @@ class KubernetesMergeOperator(JobPod):
             raise WorkerEnds  # again: something has taken it for an error of its own
         if self._killed:
             raise AirflowException(f"{self.job}: the task was ended from outside, and its pod with it")
-        result = self.job_result = self.reading.result or committed_result(self.job, run_id)
+        result = self.reading.result or committed_result(self.job, run_id)
+        if result is not None and result.code is ResultCode.ERROR and self.reading.ended_by_node:
+            result = replace(result, error=f"{result.error} ({self.reading.ended_by_node})")
+        self.job_result = result
         if result is None and failed is not None and not self.reading.ended:
             raise AirflowException(f"{self.job}: {in_words(failed)}") from failed
         return outcome(self.job, result, self.reading.ended or "no word of its exit code")

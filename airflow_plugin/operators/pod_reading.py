@@ -35,6 +35,7 @@ class PodReading(KubernetesPodOperatorCallback):
         self._reader = ResultReader(token) if token else None
         self._whole_log = whole_log
         self.ended = ""
+        self.ended_by_node = ""  # why, of a pod that its node has ended
 
     @property
     def result(self) -> MergeResult | None:
@@ -62,7 +63,8 @@ class PodReading(KubernetesPodOperatorCallback):
         if self._reader is None:
             self.on_pod_creation(pod=pod)
         ended = _terminated(pod)
-        self.ended = _how_it_ended(pod, ended)
+        self.ended_by_node = _what_the_node_did(pod)
+        self.ended = _how_it_ended(ended, self.ended_by_node)
         if self._whole_log or self.result is None:
             for line in _last_lines(pod, client, WHOLE_LOG_LINES if self._whole_log else TAIL_LINES):
                 if self._whole_log:
@@ -84,13 +86,19 @@ def _terminated(pod: k8s.V1Pod) -> k8s.V1ContainerStateTerminated | None:
     return next((state.terminated for state in states if state is not None), None)
 
 
-def _how_it_ended(pod: k8s.V1Pod, ended: k8s.V1ContainerStateTerminated | None) -> str:
-    """Return `exit code 137 (OOMKilled)`, or what its node says of an evicted pod without a container."""
-    if ended is not None:
-        return f"exit code {ended.exit_code}" + (f" ({printable(ended.reason)})" if ended.reason else "")
-    if pod.status is not None and pod.status.phase == "Failed":
-        return printable(f"pod {pod.status.reason or 'failed'} ({pod.status.message or 'no message'})")
-    return ""
+def _what_the_node_did(pod: k8s.V1Pod) -> str:
+    """Return `pod Evicted (The node was low on resource: memory)`; empty for a pod that ended by itself."""
+    status = pod.status
+    if status is None or status.phase != "Failed" or not (status.reason or status.message):
+        return ""
+    return printable(f"pod {status.reason or 'failed'} ({(status.message or 'no message').strip(' .')})")
+
+
+def _how_it_ended(ended: k8s.V1ContainerStateTerminated | None, by_node: str) -> str:
+    """Return `exit code 137 (OOMKilled)`, with what its node says of it."""
+    reason = f" ({printable(ended.reason)})" if ended is not None and ended.reason else ""
+    code = f"exit code {ended.exit_code}{reason}" if ended is not None else ""
+    return ", ".join(filter(None, (code, by_node)))
 
 
 def _last_lines(pod: k8s.V1Pod, client: Any, count: int) -> Iterator[str]:

@@ -148,7 +148,8 @@ def _loaded(folder: Path, commit: str, compiled_file: Path | None) -> tuple[Mode
         what = "the model is code (eco.py), and was not compiled apart from the secrets that are here"
         todo = "Run dagfactory model compile where there are none; for jobs in pods run dagfactory bootstrap again"
         raise ModelNotCompiled(str(compiled_file), what, todo)
-    return load_model(folder, reading(made)), made
+    # Compiled of the same files, which `reading` checks, it is this commit's, also if no commit was known there.
+    return load_model(folder, reading(made)), replace(made, commit=commit)
 
 
 def _read_compiled(path: Path) -> CompiledModel | None:

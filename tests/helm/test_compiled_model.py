@@ -29,7 +29,8 @@ def test_the_container_that_runs_the_model_s_code_has_no_secret_and_only_reads_t
     assert secrets == [["GIT_TOKEN"], []]
     assert "envFrom" not in compile_
     assert fetch["args"][:2] == ["model", "fetch"]
-    assert compile_["args"] == ["model", "compile", "/model", "--out=/compiled/model.json"]
+    assert compile_["args"] == ["model", "compile", "/model/checkout", "--out=/compiled/model.json"]
+    assert "--out=/model/checkout" in fetch["args"]
     assert {mount["name"]: mount.get("readOnly", False) for mount in compile_["volumeMounts"]} == {
         "compile-tmp": False,
         "model": True,

@@ -3,90 +3,54 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from tests.kubernetes.faults import Faults
-from tests.kubernetes.pods import Json, Pod
-from tests.kubernetes.rights import RIGHTS
-from tests.loopback_server import LoopbackServer
-
-STALL_SECONDS = 20.0
-VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete", "PUT": "update"}
+from tests.kubernetes.front import Call, Front, Handler, Json
+from tests.kubernetes.limits import Limits
+from tests.kubernetes.pods import Pod
 
 
-class StandIn:
+class StandIn(Front):
     """The cluster: its secrets, its pods, the calls that were made, and the faults of the case at hand."""
 
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, str]] = {}
         self.pods: dict[str, Pod] = {}
-        self.faults = Faults()
-        self.created: list[Json] = []
-        self.deleted: list[str] = []
-        self.calls: set[tuple[str, str]] = set()
-        self.refused: list[tuple[str, str]] = []
-        self.endured = 0  # dead streams that the client waited out
-        self._server = LoopbackServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"cluster": self}))
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.limits = Limits()
+        super().__init__(_Handler)
 
     def clean(self) -> None:
         """As if nothing had run here; the calls stay known."""
         for pod in list(self.pods.values()):
             pod.delete()
-        self.pods, self.faults, self.created, self.deleted, self.refused = {}, Faults(), [], [], []
-        self.endured = 0
+        self.pods = {}
+        self.forget()
+
+    def evict(self, name: str) -> None:
+        """As a drain of its node does it."""
+        self.pods[name].delete()
+        del self.pods[name]
+
+    @contextmanager
+    def limited(self, **limits: Any) -> Iterator[None]:
+        """Within it the namespace has a quota or limits."""
+        self.limits = Limits(**limits)
+        yield
+        self.limits = Limits()
 
     def close(self) -> None:
         self.clean()
-        self._server.shutdown()
-        self._server.server_close()
+        self.stop()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     cluster: StandIn
 
-    def handle_any(self) -> None:
-        parts = urlsplit(self.path)
-        query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        path = parts.path.strip("/").split("/")[4:]  # api/v1/namespaces/{namespace}/...
-        length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or b"null")
-        verb, resource = self._asked(path, query)
-        self.cluster.calls.add((verb, resource))
-        if (verb, resource) not in RIGHTS:
-            self.cluster.refused.append((verb, resource))
-            return self._error(403, f"{resource} is forbidden: cannot {verb}")
-        refusal = self.cluster.faults.refusal(verb, resource, query.get("follow") in ("True", "true"))
-        if refusal is not None:
-            if refusal.done:
-                self._answer_unheard(verb, resource, path, query, body)
-            return self._error(refusal.status, "the server is not well")
-        return self._answers()[verb, resource](path, query, body)
-
-    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = handle_any
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def _asked(self, path: list[str], query: dict[str, str]) -> tuple[str, str]:
-        resource = path[0] if len(path) < 3 else f"{path[0]}/{path[2]}"
-        verb = VERBS[self.command]
-        if self.command == "GET" and len(path) == 1:
-            verb = "watch" if query.get("watch") in ("True", "true", "1") else "list"
-        return verb, resource
-
-    def _answers(self) -> dict[tuple[str, str], Callable[[list[str], dict[str, str], Any], None]]:
-        return {
+    def answer(self, call: Call) -> None:
+        answers: dict[tuple[str, str], Callable[[Call], None]] = {
             ("create", "pods"): self._create,
             ("get", "pods"): self._get,
             ("list", "pods"): self._list,
@@ -95,149 +59,85 @@ class _Handler(BaseHTTPRequestHandler):
             ("get", "pods/log"): self._log,
             ("list", "events"): self._events,
         }
+        answers[call.verb, call.resource](call)
 
-    def _answer_unheard(self, verb: str, resource: str, path: list[str], query: dict[str, str], body: Any) -> None:
-        send, self._send = self._send, lambda *_: None  # type: ignore[method-assign]
-        self._answers()[verb, resource](path, query, body)
-        self._send = send  # type: ignore[method-assign]
-
-    # --- pods
-
-    def _create(self, path: list[str], query: dict[str, str], body: Json) -> None:
+    def _create(self, call: Call) -> None:
+        body = call.body
         if body["metadata"]["name"] in self.cluster.pods:
-            return self._error(409, "it exists", "AlreadyExists")
+            return self.error(409, "it exists", "AlreadyExists")
         if wrong := not_restricted(body["spec"]):
-            return self._error(403, f"violates PodSecurity restricted: {wrong}")
-        self.cluster.created.append(json.loads(json.dumps(body)))
+            return self.error(403, f"violates PodSecurity restricted: {wrong}")
+        posted = json.loads(json.dumps(body))
+        status, refusal = self.cluster.limits.refusal(body, len(self.cluster.pods))
+        if refusal:
+            return self.error(status, refusal)
+        self.cluster.created.append(posted)
         pod = Pod(body, self.cluster.secrets, self.cluster.faults)
         self.cluster.pods[pod.name] = pod
-        return self._send(201, pod.json)
+        return self.send(201, pod.json)
 
-    def _get(self, path: list[str], query: dict[str, str], body: Any) -> None:
-        if pod := self._pod(path):
-            self._send(200, pod.json)
+    def _get(self, call: Call) -> None:
+        if pod := self._pod(call):
+            self.send(200, pod.json)
 
-    def _list(self, path: list[str], query: dict[str, str], body: Any) -> None:
-        chosen = [pod.json for pod in self.cluster.pods.values() if matches(pod.labels, query.get("labelSelector", ""))]
-        self._send(200, {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": chosen})
+    def _list(self, call: Call) -> None:
+        selector = call.query.get("labelSelector", "")
+        chosen = [pod.json for pod in self.cluster.pods.values() if matches(pod.labels, selector)]
+        self.send(200, {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": chosen})
 
-    def _delete(self, path: list[str], query: dict[str, str], body: Any) -> None:
-        if pod := self._pod(path):
+    def _delete(self, call: Call) -> None:
+        if pod := self._pod(call):
             pod.delete()
             self.cluster.pods.pop(pod.name, None)
             self.cluster.deleted.append(pod.name)
-            self._send(200, pod.body)
+            self.send(200, pod.body)
 
-    def _patch(self, path: list[str], query: dict[str, str], body: Json) -> None:
-        if pod := self._pod(path):
-            pod.labels.update(body["metadata"]["labels"])
-            self._send(200, pod.json)
+    def _patch(self, call: Call) -> None:
+        if pod := self._pod(call):
+            pod.labels.update(call.body["metadata"]["labels"])
+            self.send(200, pod.json)
 
-    def _pod(self, path: list[str]) -> Pod | None:
-        pod = self.cluster.pods.get(path[1])
+    def _pod(self, call: Call) -> Pod | None:
+        name = call.path[1]
+        pod = self.cluster.pods.get(name)
         if pod is not None and pod.is_to_vanish:
-            del self.cluster.pods[path[1]]
+            del self.cluster.pods[name]
             pod.delete()
             pod = None
         if pod is None:
-            self._error(404, f'pods "{path[1]}" not found', "NotFound")
+            self.error(404, f'pods "{name}" not found', "NotFound")
         return pod
 
-    def _events(self, path: list[str], query: dict[str, str], body: Any) -> None:
-        name = query.get("fieldSelector", "").removeprefix("involvedObject.name=")
+    def _events(self, call: Call) -> None:
+        name = call.query.get("fieldSelector", "").removeprefix("involvedObject.name=")
         pod = self.cluster.pods.get(name)
-        unpullable = self.cluster.faults.unpullable
-        reported = unpullable or pod.json["status"].get("conditions", [{}])[0].get("message") if pod else None
-        event = {
-            "metadata": {"name": f"{name}.1", "namespace": "ns", "uid": f"{name}.1", "resourceVersion": "1"},
-            "involvedObject": {"name": name, "fieldPath": "spec"},
-            "type": "Warning",
-            "reason": "Failed" if unpullable else "FailedScheduling",
-            "message": reported,
-        }
-        items = [event] if reported else []
-        self._send(200, {"apiVersion": "v1", "kind": "EventList", "metadata": {"resourceVersion": "1"}, "items": items})
+        items = [
+            {
+                "metadata": {"name": f"{name}.{at}", "namespace": "ns", "uid": f"{name}.{at}", "resourceVersion": "1"},
+                "involvedObject": {"name": name, "fieldPath": "spec"},
+                "type": "Warning",
+                "reason": reason,
+                "message": message,
+            }
+            for at, (reason, message) in enumerate(pod.events if pod else ())
+        ]
+        self.send(200, {"apiVersion": "v1", "kind": "EventList", "metadata": {"resourceVersion": "1"}, "items": items})
 
-    # --- logs
-
-    def _log(self, path: list[str], query: dict[str, str], body: Any) -> None:
-        pod = self._pod(path)
+    def _log(self, call: Call) -> None:
+        pod = self._pod(call)
         if pod is not None and pod.json["status"]["phase"] == "Pending":
-            self._error(400, 'container "base" is waiting to start')
+            self.error(400, 'container "base" is waiting to start')
         elif pod is not None:
-            self._say(pod, query)
+            since = int(call.query.get("sinceSeconds", 0))
+            oldest = datetime.now(UTC) - timedelta(seconds=since) if since else datetime.min.replace(tzinfo=UTC)
+            count = int(call.query["tailLines"]) if "tailLines" in call.query else None
+            lines = pod.followed(oldest) if call.follows else pod.last(count)
+            self.say(pod, (_as_bytes(line, call.is_stamped) for line in lines), call.follows)
 
-    def _say(self, pod: Pod, query: dict[str, str]) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        stamped = query.get("timestamps") in ("True", "true")
-        if query.get("follow") in ("True", "true"):
-            self._stream(pod, stamped, int(query.get("sinceSeconds", 0)))
-        else:
-            count = int(query.get("tailLines", len(pod.lines)))
-            lost = pod.faults.no_log or pod.faults.half_open_tail
-            for line in pod.lines[max(0, len(pod.lines) - count) :] if not lost else ():
-                self._chunk(line, stamped)
-            if pod.faults.half_open_tail:
-                self._stall()
-            self.wfile.write(b"0\r\n\r\n")
 
-    def _stream(self, pod: Pod, stamped: bool, since: int) -> None:
-        """Lines as they come until the job ends; or fewer, where a fault says so."""
-        number, cuts = pod.streams, pod.faults.cut_streams
-        pod.streams += 1
-        cut = cuts[number] if number < len(cuts) else 1 if pod.faults.half_open else None
-        late = pod.faults.cut_late and number == len(cuts) - 1
-        oldest = datetime.now(UTC) - timedelta(seconds=since) if since else datetime.min.replace(tzinfo=UTC)
-        sent = 0
-        while not pod.faults.no_log and (cut is None or sent < cut):
-            with pod.changed:
-                if len(pod.lines) <= sent and not pod.job_has_ended:
-                    pod.changed.wait(0.5)
-            for line in pod.lines[sent : None if cut is None else cut]:
-                sent += 1
-                if line[0] >= oldest:
-                    self._chunk(line, stamped)
-            if (pod.job_has_ended and sent >= len(pod.lines)) or pod.is_to_vanish:
-                break
-        if pod.faults.no_log or late:
-            _wait_for_end(pod)
-        if pod.faults.half_open:
-            self._stall()
-        if cut is None and not pod.faults.half_open:
-            self.wfile.write(b"0\r\n\r\n")
-        self.close_connection = True
-
-    def _stall(self) -> None:
-        """Say nothing until the client hangs up; it has waited the stall out if it does not."""
-        self.connection.settimeout(STALL_SECONDS)
-        try:
-            self.connection.recv(1)
-        except TimeoutError:
-            self.cluster.endured += 1
-
-    def _chunk(self, line: tuple[datetime, str], stamped: bool) -> None:
-        stamp = line[0].strftime("%Y-%m-%dT%H:%M:%S.%fZ ") if stamped else ""
-        data = f"{stamp}{line[1]}\n".encode(errors="surrogateescape")
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-
-    # --- answers
-
-    def _error(self, status: int, message: str, reason: str = "") -> None:
-        body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": reason}
-        self._send(status, {**body, "code": status})
-
-    def _send(self, status: int, body: Json) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        if status == 429:
-            self.send_header("Retry-After", "0")
-        self.end_headers()
-        self.wfile.write(data)
+def _as_bytes(line: tuple[datetime, str], stamped: bool) -> bytes:
+    stamp = line[0].strftime("%Y-%m-%dT%H:%M:%S.%fZ ") if stamped else ""
+    return f"{stamp}{line[1]}\n".encode(errors="surrogateescape")
 
 
 def matches(labels: dict[str, str], selector: str) -> bool:
@@ -267,8 +167,3 @@ def not_restricted(spec: Json) -> str:
         "one container": len(spec["containers"]) == 1,
     }
     return ", ".join(what for what, holds in wanted.items() if not holds)
-
-
-def _wait_for_end(pod: Pod) -> None:
-    with pod.changed:
-        pod.changed.wait_for(lambda: pod.job_has_ended, STALL_SECONDS)

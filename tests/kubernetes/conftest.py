@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     os.environ |= {"AIRFLOW__WORKERS__API_RETRY_WAIT_MIN": "0.02", "AIRFLOW__WORKERS__API_RETRY_WAIT_MAX": "0.1"}
     real = real_cluster.from_environment()
     found: Any = real or StandIn()
-    path = Path(real.kubeconfig) if real else kubeconfig(folder, found.url)
+    path = kubeconfig(folder, found.url)
     extra = {"kube_config_path": str(path)}
     os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps({"conn_type": "kubernetes", "extra": extra})
     yield found
@@ -77,20 +77,26 @@ def reachable_postgres() -> Iterator[Any]:
 
 @pytest.fixture
 def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """All of it, with nothing running; the task may do no more than RIGHTS, and is quicker to look again."""
+    """All of it, with nothing running; the task may do no more than RIGHTS, is quicker to look, and to give up."""
     cluster.clean()
     behind.wanted = "running"
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setenv(names.dsn_variable("yellowlive"), behind.store_dsn)
-    quicker = {"START_POLL_SECONDS": 0.1, "POLL_SECONDS": 0.1, "SCHEDULE_SECONDS": 1, "START_SECONDS": 1}
+    schedule, start = (1, 1) if isinstance(cluster, StandIn) else (10, 60)
+    quicker = {
+        "START_POLL_SECONDS": 0.1,
+        "POLL_SECONDS": 0.1,
+        "SCHEDULE_SECONDS": schedule,
+        "START_SECONDS": start,
+    }
+    request = importlib.import_module("airflow_plugin.operators.pod_request")
+    for name, seconds in quicker.items():
+        monkeypatch.setattr(request, name, seconds)
+    trigger = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod").KubernetesPodTrigger
+    monkeypatch.setattr(trigger._get_pod.retry, "wait", tenacity.wait_fixed(0.1))
     if isinstance(cluster, StandIn):
-        request = importlib.import_module("airflow_plugin.operators.pod_request")
-        for name, seconds in quicker.items():
-            monkeypatch.setattr(request, name, seconds)
         manager = importlib.import_module("airflow_plugin.operators.pod_manager")
         monkeypatch.setattr(manager, "SOON_SECONDS", 0.0)
-        trigger = importlib.import_module("airflow.providers.cncf.kubernetes.triggers.pod").KubernetesPodTrigger
-        monkeypatch.setattr(trigger._get_pod.retry, "wait", tenacity.wait_fixed(0.1))
     yield behind
     refused = cluster.refused
     cluster.clean()
@@ -99,7 +105,7 @@ def world(behind: World, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 @pytest.fixture
 def stand_in(cluster: Any, world: World) -> StandIn:
-    """For the cases that need a fault, or a look behind the API."""
+    """For the few cases whose fault a real cluster does not have on demand."""
     if not isinstance(cluster, StandIn):
         pytest.skip("a fault that a real cluster does not have on demand")
     return cluster
@@ -112,6 +118,19 @@ def airflow_exceptions(cluster: Any) -> SimpleNamespace:
     known = ("AirflowFailException", "AirflowRescheduleException", "AirflowTaskTimeout", "TaskDeferred")
     base = importlib.import_module("airflow.sdk.exceptions").AirflowException
     return SimpleNamespace(AirflowException=base, **{name: getattr(versions, name) for name in known})
+
+
+@pytest.fixture
+def fails(airflow_exceptions: SimpleNamespace) -> Callable[[str], Any]:
+    """That the task fails, in words, in a way that a retry may help."""
+
+    def expecting(words: str) -> Any:
+        return pytest.raises(airflow_exceptions.AirflowException, match=words, check=_may_be_retried)
+
+    def _may_be_retried(error: BaseException) -> bool:
+        return not isinstance(error, airflow_exceptions.AirflowFailException) and "Traceback" not in str(error)
+
+    return expecting
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "deferrable"])

@@ -9,36 +9,46 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+from airflow_plugin.rows.policy import quantity
 from config_schema import names
 from tests.kubernetes.faults import Faults
+from tests.kubernetes.front import Json, Observed
 
-Json = dict[str, Any]
 GRACE_SECONDS = 5.0
 PROGRAMS = {"merge-job": "merge_jobs", "dagfactory": "airflow_plugin"}  # of the image
 ENTRYPOINT = ["merge-job"]
+NOBODY = 65534
+NODE_MEMORY = quantity("64Gi")
+JOB_MEMORY = quantity("20Mi")  # less than this kills it
+JOB_STORAGE = quantity("4Ki")  # of its log's first line
+NO_NODE = "0/1 nodes are available: 1 {}. {} 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+NO_REGISTRY = (
+    'failed to pull and unpack image "{image}": failed to resolve reference "{image}": failed to do request: '
+    "Head dial tcp {host}: connect: connection refused"
+)
 
 
-class Pod:
+class Pod(Observed):
     """Runs from when it is made. `body` is what was posted; `secrets` are the namespace's, by name and key."""
 
     def __init__(self, body: Json, secrets: dict[str, dict[str, str]], faults: Faults) -> None:
+        super().__init__(faults)
         self.body = body
-        self.faults = faults
-        self.lines: list[tuple[datetime, str]] = [(datetime.now(UTC), line) for line in faults.says_first]
-        self.changed = threading.Condition()
-        self.streams = 0  # log requests that followed
+        self._said: list[tuple[datetime, str]] = [(datetime.now(UTC), line) for line in faults.says_first]
+        self._changed = threading.Condition()
         self._folder = tempfile.TemporaryDirectory(prefix="pod-")
         self._message = Path(self._folder.name) / "termination-log"
         self._process: subprocess.Popen[str] | None = None
         self._exit: int | None = None
         self._ended_at: datetime | None = None
+        self._last_words = ""
         if faults.at_start is not None:
             faults.at_start()
-        if not (faults.unscheduled or faults.unpullable or faults.evicted):
+        if not (self._unscheduled or self._unpullable or faults.evicted):
             self._start(secrets)
 
     @property
@@ -50,30 +60,49 @@ class Pod:
         return self.body["metadata"].setdefault("labels", {})
 
     @property
-    def job_has_ended(self) -> bool:
-        return self._exit is not None
+    def lines(self) -> list[str]:
+        return [line for _, line in self._said]
 
     @property
-    def held(self) -> bool:
-        """A job is quicker than a stream: it appears to run until those that are to be cut have been."""
-        cuts = len(self.faults.cut_streams) - (1 if self.faults.cut_late else 0)
-        return self.streams <= cuts
+    def job_has_ended(self) -> bool:
+        return self._exit is not None
 
     @property
     def runs(self) -> bool:
         if self._process is None:
             return False
-        if self._ended_at is None or (bool(self.faults.cut_streams) and self.held):
+        if self._ended_at is None or self.held:
             return True
         return datetime.now(UTC) - self._ended_at < timedelta(seconds=self.faults.status_lag)
 
     @property
-    def is_to_vanish(self) -> bool:
-        return bool(self.lines) if self.faults.vanish == "early" else self.faults.vanish == "late" and not self.runs
-
-    @property
     def json(self) -> Json:
         return {**self.body, "apiVersion": "v1", "kind": "Pod", "status": self._status()}
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        """Return reason and message of each."""
+        if self._unscheduled:
+            return [("FailedScheduling", self._unscheduled)]
+        if self._unpullable:
+            return [("Failed", self._unpullable)]
+        return [("Evicted", self._outgrown)] if self._outgrown and self.job_has_ended else []
+
+    def followed(self, oldest: datetime) -> Iterator[tuple[datetime, str]]:
+        """Yield the lines from a time on as they come, until the job ends."""
+        sent = 0
+        while new := self._said_after(sent):
+            sent += len(new)
+            yield from (line for line in new if line[0] >= oldest)
+
+    def _said_after(self, count: int) -> list[tuple[datetime, str]]:
+        """Wait for more lines than so many; none come once the job has ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._said) > count or self.job_has_ended)
+            return self._said[count:]
+
+    def last(self, count: int | None) -> list[tuple[datetime, str]]:
+        return self._said if count is None else self._said[max(0, len(self._said) - count) :]
 
     def delete(self) -> None:
         """SIGTERM, and SIGKILL when the grace period is over."""
@@ -86,16 +115,58 @@ class Pod:
             self._reader.join()
         self._folder.cleanup()
 
+    # --- what its specification makes of it
+
+    @property
+    def _container(self) -> Json:
+        return self.body["spec"]["containers"][0]
+
+    def _amount(self, kind: str, name: str) -> int | None:
+        amount = ((self._container.get("resources") or {}).get(kind) or {}).get(name)
+        return None if amount is None else quantity(amount)
+
+    @property
+    def _unscheduled(self) -> str:
+        if self.body["spec"].get("nodeSelector"):
+            what = "node(s) didn't match Pod's node affinity/selector"
+        elif (self._amount("requests", "memory") or 0) > NODE_MEMORY:
+            what = "Insufficient memory"
+        else:
+            return ""
+        return NO_NODE.format(what, "no new claims to deallocate, preemption:")
+
+    @property
+    def _unpullable(self) -> str:
+        host = self._container["image"].partition("/")[0]
+        if host.startswith("127.0.0.1:"):
+            return NO_REGISTRY.format(image=self._container["image"], host=host)
+        return self.faults.unpullable
+
+    @property
+    def _outgrown(self) -> str:
+        limit = self._amount("limits", "ephemeral-storage")
+        if limit is None or limit >= JOB_STORAGE:
+            return ""
+        given = self._container["resources"]["limits"]["ephemeral-storage"]
+        return f"Pod ephemeral local storage usage exceeds the total limit of containers {given}. "
+
+    @property
+    def _takes_too_much_memory(self) -> bool:
+        limit = self._amount("limits", "memory")
+        return limit is not None and limit < JOB_MEMORY
+
+    # --- the job
+
     def _start(self, secrets: dict[str, dict[str, str]]) -> None:
         assert all(volume["emptyDir"].keys() == {"sizeLimit"} for volume in self.body["spec"]["volumes"])
         for container in self.body["spec"].get("initContainers") or ():
             command, environment = self._command(container, secrets)
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-            self.lines += [(datetime.now(UTC), line) for line in done.stderr.splitlines()]
+            self._said += [(datetime.now(UTC), line) for line in done.stderr.splitlines()]
             if done.returncode != 0:
                 self._exit, self._ended_at = done.returncode, datetime.now(UTC)
                 return
-        command, environment = self._command(self.body["spec"]["containers"][0], secrets)
+        command, environment = self._command(self._container, secrets)
         self._message.touch()
         environment[names.TERMINATION_MESSAGE_VARIABLE] = str(self._message)
         self._process = subprocess.Popen(
@@ -126,7 +197,7 @@ class Pod:
         environment = {name: here(value) for name, value in given.items() if value is not None}
         environment |= {"PATH": os.environ["PATH"], "TMPDIR": folder, "HOME": folder, "PYTHONUNBUFFERED": "1"}
         for mount in mounts:
-            Path(folder + mount).mkdir(exist_ok=True)
+            _make_volume(Path(folder + mount))
         program = PROGRAMS[(container.get("command") or ENTRYPOINT)[0]]
         return [sys.executable, "-m", program, *map(here, container["args"])], environment
 
@@ -134,42 +205,55 @@ class Pod:
         assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            with self.changed:
-                self.lines.append((datetime.now(UTC), line.rstrip("\n")))
-                self.changed.notify_all()
-            if self.faults.out_of_memory:
+            with self._changed:
+                self._said.append((datetime.now(UTC), line.rstrip("\n")))
+                self._changed.notify_all()
+            if self._takes_too_much_memory or self._outgrown:
                 self._process.kill()
                 break
         self._process.stdout.close()
         code = self._process.wait()
-        with self.changed:
+        self._last_words = self._message.read_text("utf-8")[:4096]
+        with self._changed:
             self._exit = code if code >= 0 else 128 - code
             self._ended_at = datetime.now(UTC)
-            self.changed.notify_all()
+            self._changed.notify_all()
+
+    # --- what its node reports
 
     def _status(self) -> Json:
         if self.faults.evicted:
             return {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
-        if self.faults.unscheduled:
-            reason = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient memory."}
+        if self._unscheduled:
+            reason = {"reason": "Unschedulable", "message": self._unscheduled}
             return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", **reason}]}
         scheduled = [{"type": "PodScheduled", "status": "True"}]
-        if self.faults.unpullable:
-            state: Json = {"waiting": {"reason": "ErrImagePull", "message": self.faults.unpullable}}
+        why = {}
+        if self._unpullable:
+            state: Json = {"waiting": {"reason": "ErrImagePull", "message": self._unpullable}}
             phase = "Pending"
         elif self.runs:
-            state, phase = {"running": {"startedAt": _text(self.lines[0][0] if self.lines else None)}}, "Running"
+            state, phase = {"running": {"startedAt": _text(self._said[0][0] if self._said else None)}}, "Running"
         else:
             state, phase = {"terminated": self._terminated()}, "Failed" if self._exit else "Succeeded"
-        image = self.body["spec"]["containers"][0]["image"]
-        status = {"name": "base", "image": image, "imageID": "", "restartCount": 0, "state": state}
-        return {"phase": phase, "conditions": scheduled, "containerStatuses": [{**status, "ready": self.runs}]}
+            why = {"reason": "Evicted", "message": self._outgrown} if self._outgrown else {}
+        status = {"name": "base", "image": self._container["image"], "imageID": "", "restartCount": 0, "state": state}
+        statuses = [{**status, "ready": self.runs}]
+        return {"phase": phase, "conditions": scheduled, "containerStatuses": statuses, **why}
 
     def _terminated(self) -> Json:
-        reason = "OOMKilled" if self.faults.out_of_memory else "Error" if self._exit else "Completed"
-        message = "" if self.faults.no_message else self._message.read_text("utf-8")[:4096]
+        reason = "OOMKilled" if self._takes_too_much_memory else "Error" if self._exit else "Completed"
+        message = "" if self.faults.no_message else self._last_words
         reported = {"message": message} if message else {}
         return {"exitCode": self._exit, "reason": reason, "finishedAt": _text(self._ended_at), **reported}
+
+
+def _make_volume(folder: Path) -> None:
+    """As a node does it: anybody may write to it, and it is somebody else's."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o777)
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
 
 
 def _value(variable: Json, secrets: dict[str, dict[str, str]]) -> str | None:

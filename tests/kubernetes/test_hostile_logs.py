@@ -52,10 +52,10 @@ def no_line_is_forged(printed: str) -> None:
 
 
 def test_hostile_lines_of_a_merge_jobs_pod_are_escaped_in_the_tasks_log(
-    world: World, stand_in, capsys, caplog, deferrable
+    world: World, cluster, capsys, caplog, deferrable
 ):
     caplog.set_level(logging.INFO)
-    stand_in.faults.says_first = HOSTILE
+    cluster.faults.says_first = HOSTILE
     value = world.run(world.task(deferrable=deferrable), f"hostile log {deferrable}")
     assert (value["code"], value["run_id"]) == (0, f"hostile log {deferrable}")
     # The provider's logger prints; ours has a handler that a test of before may have made.
@@ -63,8 +63,8 @@ def test_hostile_lines_of_a_merge_jobs_pod_are_escaped_in_the_tasks_log(
     no_line_is_forged("\n".join([capsys.readouterr().out, *own]))
 
 
-def test_hostile_lines_of_a_platforms_pod_and_its_init_containers_are_escaped(world: World, stand_in, capsys):
-    stand_in.faults.says_first = HOSTILE
+def test_hostile_lines_of_a_platforms_pod_and_its_init_containers_are_escaped(world: World, cluster, capsys):
+    cluster.faults.says_first = HOSTILE
     run_job(world, task_of(settings_of(world), "infrastructure", "model_merge"))
     no_line_is_forged(capsys.readouterr().out)
 

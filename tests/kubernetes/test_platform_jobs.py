@@ -16,7 +16,7 @@ from airflow_plugin.operators.platform_task import PlatformTask
 from airflow_plugin.settings import PlatformSettings
 from config_schema.load.folder import MAPPING_FILE as MAPPING
 from tests.kubernetes.test_attempts import ended_by_a_signal
-from tests.kubernetes.world import CONNECTION, PLATFORM, World
+from tests.kubernetes.world import CONNECTION, NO_IMAGE, PLATFORM, World
 from tests.row_settings import settings_of_row
 
 
@@ -29,8 +29,8 @@ def task_of(settings: PlatformSettings, dag: str, task: str) -> Any:
     return made[f"yellowlive_{dag}"].get_task(task)
 
 
-def started(stand_in: Any) -> bool:
-    return any(pod.lines for pod in stand_in.pods.values())
+def started(cluster: Any) -> bool:
+    return any(pod.lines for pod in cluster.pods.values())
 
 
 def run(world: World, task: PlatformTask) -> None:
@@ -45,10 +45,10 @@ def failed(world: World, task: PlatformTask) -> str:
     return str(raised.value)
 
 
-def test_the_sync_is_a_pod_with_dagfactory_and_the_secrets_of_the_platform_alone(world: World, stand_in):
+def test_the_sync_is_a_pod_with_dagfactory_and_the_secrets_of_the_platform_alone(world: World, cluster):
     task = task_of(settings_of(world), "infrastructure", "model_merge")
     run(world, task)
-    pod = stand_in.created[-1]
+    pod = cluster.created[-1]
     (container,) = pod["spec"]["containers"]
     assert (container["command"], container["args"][:2]) == (["dagfactory"], ["sync", "--yes"])
     wanted = {one["name"] for one in container["env"] if "valueFrom" in one}
@@ -56,7 +56,7 @@ def test_the_sync_is_a_pod_with_dagfactory_and_the_secrets_of_the_platform_alone
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["metadata"]["labels"]["stream-factory/task"] == "model_merge"
     assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "merge-job"
-    assert not stand_in.pods, "a pod that has ended is not left behind"
+    assert not cluster.pods, "a pod that has ended is not left behind"
 
 
 CODE = """
@@ -75,12 +75,12 @@ def with_code(world: World) -> str:
     return world.git.commit(files)
 
 
-def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: World, stand_in):
+def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: World, cluster):
     before = world.synced
     commit = with_code(world)
     try:
         run(world, task_of(settings_of(world, model_is_code=True), "infrastructure", "model_merge"))
-        spec = stand_in.created[-1]["spec"]
+        spec = cluster.created[-1]["spec"]
         fetch, compile_ = spec["initContainers"]
         secrets = [{one["name"] for one in of["env"] if "valueFrom" in one} for of in (fetch, compile_)]
         assert secrets == [{"GIT_TOKEN"}, set()]
@@ -101,7 +101,7 @@ def test_a_model_that_is_code_is_compiled_in_a_container_without_secrets(world: 
         world.model()
 
 
-def test_a_sync_in_a_pod_runs_no_code_that_was_not_compiled_apart(world: World, stand_in):
+def test_a_sync_in_a_pod_runs_no_code_that_was_not_compiled_apart(world: World, cluster):
     with_code(world)
     try:
         said = failed(world, task_of(settings_of(world), "infrastructure", "model_merge"))
@@ -111,7 +111,7 @@ def test_a_sync_in_a_pod_runs_no_code_that_was_not_compiled_apart(world: World, 
         world.model()
 
 
-def test_a_job_that_is_refused_says_why_in_the_task_s_error(world: World, stand_in):
+def test_a_job_that_is_refused_says_why_in_the_task_s_error(world: World, cluster):
     task = task_of(settings_of(world, git_repo_branch="nope"), "infrastructure", "model_merge")
     reported = failed(world, task)
     assert reported.startswith(f"{PLATFORM} model_merge: ")
@@ -119,36 +119,36 @@ def test_a_job_that_is_refused_says_why_in_the_task_s_error(world: World, stand_
     assert reported.endswith("(exit code 1 (Error))")
 
 
-def test_a_job_whose_log_stream_drops_says_why_all_the_same(world: World, stand_in):
-    stand_in.faults.cut_streams = [0]
+def test_a_job_whose_log_stream_drops_says_why_all_the_same(world: World, cluster):
+    cluster.faults.cut_streams = [0]
     task = task_of(settings_of(world, git_repo_branch="nope"), "infrastructure", "model_merge")
     assert "no such branch or commit" in failed(world, task)
 
 
-def test_a_pod_that_does_not_start_is_reported_as_such(world: World, stand_in):
-    stand_in.faults.unpullable = "Back-off pulling image"
-    assert "its pod did not start" in failed(world, task_of(settings_of(world), "infrastructure", "model_merge"))
+def test_a_pod_that_does_not_start_is_reported_as_such(world: World, cluster):
+    task = task_of(settings_of(world, datasurface_docker_image=NO_IMAGE), "infrastructure", "model_merge")
+    assert "its pod did not start" in failed(world, task)
 
 
-def test_a_task_that_is_ended_takes_its_pod_along(world: World, stand_in):
+def test_a_task_that_is_ended_takes_its_pod_along(world: World, cluster):
     world.wanted = "failed"
     task = task_of(settings_of(world), "infrastructure", "model_merge")
-    stand_in.faults.says_first = ["at work"]
+    cluster.faults.says_first = ["at work"]
     world.git.answers.clear()
-    with ended_by_a_signal(task, lambda: started(stand_in)):
+    with ended_by_a_signal(task, lambda: started(cluster)):
         try:
             reported = failed(world, task)
         finally:
             world.git.answers.set()
     assert "the task was ended from outside, and its job with it" in reported
-    assert not stand_in.pods
+    assert not cluster.pods
 
 
-def test_a_worker_that_ends_leaves_the_pod_to_the_next_one(world: World, stand_in, airflow_exceptions):
+def test_a_worker_that_ends_leaves_the_pod_to_the_next_one(world: World, cluster, airflow_exceptions):
     task, context = task_of(settings_of(world), "infrastructure", "model_merge"), world.context("worker ends")
-    stand_in.faults.says_first = ["at work"]
+    cluster.faults.says_first = ["at work"]
     world.git.answers.clear()
-    with ended_by_a_signal(task, lambda: started(stand_in)):
+    with ended_by_a_signal(task, lambda: started(cluster)):
         try:
             with pytest.raises(airflow_exceptions.AirflowRescheduleException):
                 task.execute(context)
@@ -158,5 +158,5 @@ def test_a_worker_that_ends_leaves_the_pod_to_the_next_one(world: World, stand_i
         task_of(settings_of(world), "infrastructure", "model_merge").execute(world.context("worker ends"))
     finally:
         world.sync(world.synced)  # other cases count on that commit
-    assert len(stand_in.created) == 1
-    assert not stand_in.pods
+    assert len(cluster.created) == 1
+    assert not cluster.pods

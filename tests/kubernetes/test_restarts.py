@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
@@ -22,7 +23,6 @@ from airflow_plugin.demo.airflow import COMPONENTS, DemoAirflow
 from airflow_plugin.demo.postgres import free_port
 from airflow_plugin.demo.processes import Processes, python_module
 from config_schema import names
-from tests.kubernetes.api_server import StandIn
 from tests.kubernetes.world import CONNECTION, DAG_ID, World
 from tests.row_settings import settings_of_row
 
@@ -67,9 +67,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(behind: World, cluster, postgres, tmp_path_factory) -> Iterator[Running]:
-    """A whole Airflow with one stream, whose pods are in the stand-in."""
-    if not isinstance(cluster, StandIn):
-        pytest.skip("its Airflow is on this machine; a cluster's own is restarted by its own tests")
+    """A whole Airflow of this machine with one stream, whose pods are in the cluster."""
     folder = tmp_path_factory.mktemp("restarts")
     postgres.create_role("restarts_airflow", "word")
     postgres.create_database("restarts_airflow", "restarts_airflow")
@@ -118,7 +116,7 @@ def running(behind: World, cluster, postgres, tmp_path_factory) -> Iterator[Runn
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("whose", [Running.restart_scheduler, Running.end_worker])
 def test_a_merge_goes_on_in_its_pod_and_the_task_finds_it(
-    world: World, stand_in: StandIn, running: Running, whose: Callable[[Running, signal.Signals, str], None], how
+    world: World, cluster: Any, running: Running, whose: Callable[[Running, signal.Signals, str], None], how
 ):
     api = running.airflow.api
     world.git.answers.clear()  # so long the job waits for its model
@@ -132,8 +130,8 @@ def test_a_merge_goes_on_in_its_pod_and_the_task_finds_it(
     until(lambda: api.state(DAG_ID, run_id) in ("success", "failed"))
     assert api.state(DAG_ID, run_id) == "success"
     assert api.returned(DAG_ID, run_id, TASK)["run_id"] == run_id
-    assert len([pod for pod in stand_in.created if "stream-factory/stream" in pod["metadata"]["labels"]]) == 1
-    assert not [pod for pod in stand_in.pods.values() if "stream-factory/stream" in pod.labels]
+    assert len([pod for pod in cluster.created if "stream-factory/stream" in pod["metadata"]["labels"]]) == 1
+    assert not [pod for pod in cluster.pods.values() if "stream-factory/stream" in pod.labels]
     if how == signal.SIGTERM:
         assert api.tries(DAG_ID, run_id, TASK) == 1
 

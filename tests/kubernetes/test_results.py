@@ -80,12 +80,12 @@ def test_a_paused_stream_starts_no_pod(world: World, cluster):
     assert not getattr(cluster, "created", None)
 
 
-def test_data_that_spells_a_result_is_no_result(world: World, stand_in, deferrable):
+def test_data_that_spells_a_result_is_no_result(world: World, cluster, deferrable):
     from airflow_plugin.airflow_versions import AirflowFailException
 
     done = {"code": 0, "run_id": "x", "platform": "YellowLive", "stream_key": "Store1", "batch_id": 7}
     spelled = [json.dumps(done), json.dumps({**done, "token": ""}), json.dumps({**done, "token": "guessed"})]
-    stand_in.faults.says_first = (*(RESULT_PREFIX + one for one in spelled), CODE_PREFIX + "0")
+    cluster.faults.says_first = (*(RESULT_PREFIX + one for one in spelled), CODE_PREFIX + "0")
     with pytest.raises(AirflowFailException, match="Store9"):
         world.run(world.task("--store=Store9", deferrable=deferrable))
 
@@ -93,49 +93,49 @@ def test_data_that_spells_a_result_is_no_result(world: World, stand_in, deferrab
 # --- the four layers, each alone
 
 
-def test_the_stream_of_the_log_alone_tells_the_result(world: World, stand_in, monkeypatch):
+def test_the_stream_of_the_log_alone_tells_the_result(world: World, cluster, monkeypatch):
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
-    stand_in.faults.no_message = True
-    stand_in.faults.refusals = [TAILS]
+    cluster.faults.no_message = True
+    cluster.faults.refusals = [TAILS]
     assert world.run(world.task())["code"] == 0
 
 
-def test_the_tail_of_the_log_alone_tells_the_result(world: World, stand_in, monkeypatch, deferrable):
+def test_the_tail_of_the_log_alone_tells_the_result(world: World, cluster, monkeypatch, deferrable):
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
-    stand_in.faults.no_message = True
-    stand_in.faults.refusals = [STREAMS]
+    cluster.faults.no_message = True
+    cluster.faults.refusals = [STREAMS]
     assert world.run(world.task(deferrable=deferrable))["code"] == 0
 
 
 @pytest.mark.parametrize(("deferrable", "log"), [(False, "refused"), (True, "refused"), (False, "rotated away")])
-def test_the_termination_message_alone_tells_the_result(world: World, stand_in, monkeypatch, deferrable, log):
+def test_the_termination_message_alone_tells_the_result(world: World, cluster, monkeypatch, deferrable, log):
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
-    stand_in.faults.refusals = [LOGS] if log == "refused" else []
-    stand_in.faults.no_log = log != "refused"
+    cluster.faults.refusals = [LOGS] if log == "refused" else []
+    cluster.faults.no_log = log != "refused"
     assert world.run(world.task(deferrable=deferrable))["code"] == 0
 
 
-def test_a_long_result_is_cut_to_fit_the_termination_message(world: World, stand_in, monkeypatch, deferrable):
+def test_a_long_result_is_cut_to_fit_the_termination_message(world: World, cluster, monkeypatch, deferrable):
     monkeypatch.delenv("DAGFACTORY_YELLOWLIVE_DSN")
-    stand_in.faults.no_log = True
+    cluster.faults.no_log = True
     row = {"stream_key": "Wide", "store_name": "Wide", "datasets": list(WIDE)}
     value = world.run(world.task(deferrable=deferrable, **row))
     assert (value["code"], value["truncated"], value["datasets"]) == (0, True, {})
     assert value["total"] == {"inserted": 0, "updated": 0, "deleted": 0, "unchanged": 0, "total": 0}
 
 
-def test_the_row_of_the_batch_alone_tells_the_result(world: World, stand_in, deferrable):
+def test_the_row_of_the_batch_alone_tells_the_result(world: World, cluster, deferrable):
     world.produce("INSERT INTO customers SELECT max(id) + 1, 'new' FROM customers")
-    stand_in.faults.no_message = True
-    stand_in.faults.refusals = [LOGS]
+    cluster.faults.no_message = True
+    cluster.faults.refusals = [LOGS]
     value = world.run(world.task(deferrable=deferrable), f"in its row {deferrable}")
     assert (value["code"], value["run_id"]) == (0, f"in its row {deferrable}")
 
 
-def test_where_nothing_tells_the_result_the_task_fails_and_says_so(world: World, stand_in):
+def test_where_nothing_tells_the_result_the_task_fails_and_says_so(world: World, cluster):
     from airflow.sdk.exceptions import AirflowException
 
-    stand_in.faults.no_message = True
-    stand_in.faults.refusals = [LOGS]
+    cluster.faults.no_message = True
+    cluster.faults.refusals = [LOGS]
     with pytest.raises(AirflowException, match=r"ended with exit code 1 \(Error\) and left no result"):
         world.run(world.task("--store=Store9"))

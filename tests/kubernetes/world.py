@@ -19,6 +19,7 @@ from airflow_plugin.control.model_state import ModelState
 from airflow_plugin.control.session import ControlSession
 from airflow_plugin.control.stream_table import StreamTable
 from airflow_plugin.demo.postgres import EmbeddedPostgres
+from airflow_plugin.settings import Allowed
 from config_schema import names, stream
 from config_schema.schemas import json_schema
 from tests.kubernetes.git_server import GitServer
@@ -60,6 +61,16 @@ workspaces:
       - {{name: LiveDSG, retention: live, sinks: &sinks {sinks}}}
       - {{name: ForensicDSG, retention: forensic, sinks: *sinks}}
 """
+# What rows can ask for and no pod gets along with.
+NO_IMAGE = "127.0.0.1:9/merge-job:0.1.0"  # where nobody listens
+NO_NODE = {"stream-factory/tests": "no-node-has-this"}
+LITTLE_MEMORY = {"limits": {"memory": "12Mi"}}
+MUCH_MEMORY = {"requests": {"memory": "900Gi"}}
+LITTLE_STORAGE = {"limits": {"ephemeral-storage": "1Ki"}}
+ALLOWED = Allowed(
+    resources={"memory": "1Ti", "ephemeral-storage": "1Ti"},
+    node_selector={name: (value,) for name, value in NO_NODE.items()},
+)
 WIDE = tuple(f"wide_{number}" for number in range(25))  # more than a termination message holds
 
 _runs = itertools.count(1)
@@ -155,13 +166,17 @@ class World:
     # --- the task
 
     def task(self, *more: str, **changes: Any) -> Any:
-        """The merge task of a row with these changes; `more` are arguments at the end of the job's."""
+        """The merge task of a row with these changes; `more` are arguments at the end of the job's.
+
+        `paused` and `settings` are the state of the row, and further settings of its platform.
+        """
         dag_plan = importlib.import_module("airflow_plugin.rows.plan").dag_plan
         build = importlib.import_module("airflow_plugin.factory.build")
-        paused = changes.pop("paused", False)
+        paused, more_settings = changes.pop("paused", False), changes.pop("settings", {})
         row = self.row(changes)
+        hosts = (f"{self.host}:{self.server.port}",)
         settings = settings_of_row(
-            row, kubernetes_conn_id=CONNECTION, source_hosts=(f"{self.host}:{self.server.port}",)
+            row, kubernetes_conn_id=CONNECTION, source_hosts=hosts, allowed=ALLOWED, **more_settings
         )
         plan = dag_plan(stream.from_dict(row), settings, paused=paused)
         plan = replace(plan, job=replace(plan.job, arguments=(*plan.job.arguments, *more)))

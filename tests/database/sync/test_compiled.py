@@ -111,6 +111,20 @@ def test_a_sync_takes_what_was_compiled_before_and_runs_nothing(dagfactory, mode
     assert read_by_a_job(synced, model)[0].ecosystem.platforms[0].timezone == "Europe/Vienna"
 
 
+@pytest.mark.parametrize("from_where", ["folder", "repository"])
+def test_what_was_compiled_where_no_commit_was_known_is_recorded_for_the_synced_one(
+    dagfactory, model, synced, tmp_path, from_where
+):
+    made, copy = tmp_path / "compiled.json", tmp_path / "copy"
+    shutil.copytree(model, copy, ignore=shutil.ignore_patterns(".git"))
+    assert dagfactory("model", "compile", copy, "--out", made).returncode == 0
+    assert compiled_from_json(made.read_text(), "").commit is None
+    where = [model] if from_where == "folder" else ["--git-repo-url", f"file://{model}"]
+    done = dagfactory("sync", *where, "--yes", "--compiled", made)
+    assert done.returncode == 0, done.stderr
+    assert read_by_a_job(synced, model)[1] == git(model, "rev-parse", "HEAD")
+
+
 def test_what_was_compiled_of_other_files_is_refused_by_sync(dagfactory, model, synced, tmp_path):
     made = tmp_path / "compiled.json"
     assert dagfactory("model", "compile", model, "--out", made).returncode == 0

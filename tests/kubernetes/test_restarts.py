@@ -119,7 +119,8 @@ def test_a_merge_goes_on_in_its_pod_and_the_task_finds_it(
     world: World, cluster: Any, running: Running, whose: Callable[[Running, signal.Signals, str], None], how
 ):
     api = running.airflow.api
-    world.git.answers.clear()  # so long the job waits for its model
+    world.git.answers.clear()  # so long the job waits for its model, as no sync has recorded this commit's
+    world.sync(world.model())
     try:
         run_id = api.trigger(DAG_ID)
         until(lambda: "reached Running phase" in running.log(run_id))

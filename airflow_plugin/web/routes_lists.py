@@ -28,7 +28,8 @@ from airflow_plugin.web.throughput import rows_changed_of
 
 FIRST = 20  # of a kind in the overview
 WILDCARDS = frozenset("*?")
-WORRYING: tuple[State, ...] = ("late", "set_aside", "failing", "never_succeeded", "unknown")
+WORRYING: tuple[State, ...] = ("set_aside", "failing", "never_succeeded", "late", "unknown")
+WORST_FIRST = (*WORRYING, *(state for state in STATES if state not in WORRYING))
 
 router = APIRouter()
 
@@ -85,8 +86,8 @@ def streams(
     """Return the streams that the user may see. `q` is any part of the stream's or the store's name.
 
     With `*` or `?` in it, it is a pattern that the stream_key is like, as `--match` of the commands, in any case.
-    `dag_id` is that of one stream's DAG. The status `current` is that of all streams that are not retired.
-    `unknown` are the platforms whose streams cannot be read.
+    Sorted by `state`, those that need attention come first. `dag_id` is that of one stream's DAG. The status `current`
+    is that of all streams that are not retired. `unknown` are the platforms whose streams cannot be read.
     """
     asked = [one for one in known_platforms().values() if not platform or one.platform_name == platform]
     found = [*platform_states(user, asked), *broken_platforms(user, platform)]
@@ -182,7 +183,7 @@ def _sorted(cards: list[tuple[Card, PlatformState]], sort: str) -> list[tuple[Ca
 
 KEYS: dict[str, Callable[[Card], Any]] = {
     "stream_key": lambda one: (one.stream.stream_key.casefold(), one.stream.platform),
-    "state": lambda one: (STATES.index(one.state), one.stream.stream_key),
+    "state": lambda one: (WORST_FIRST.index(one.state), one.stream.stream_key.casefold(), one.stream.platform),
     "start": lambda one: one.last_run and one.last_run.start,
     "age": lambda one: one.age_seconds,
     "next": lambda one: one.next_run,

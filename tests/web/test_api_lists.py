@@ -56,6 +56,7 @@ def test_the_overview_counts_streams_and_what_was_moved(client):
         ("sort=-stream_key&limit=1", ["Store2"]),
         ("sort=stream_key&limit=1&offset=1", ["Failing"]),
         ("q=%25", []),
+        ("sort=state", ["Broken", "Failing", "Store1", "Store2", "New", "Resting", "Gone"]),
         ("dag_id=yellowforensic__Store2_ingestion", ["Store2"]),
         ("dag_id=yellowforensic_health", []),
     ],

@@ -27,6 +27,7 @@ export const percent = (part) => (missing(part) ? NOTHING : `${Math.floor(part *
 export function duration(seconds) {
   if (missing(seconds)) return NOTHING;
   if (seconds === 0) return "0 s";
+  if (seconds < 0.1) return `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
   const whole = Math.round(seconds);
   if (whole < 60) return seconds < 10 ? `${seconds.toFixed(1)} s` : `${whole} s`;
   const at = UNITS.findIndex(([, size]) => whole >= size);

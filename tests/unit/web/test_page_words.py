@@ -39,6 +39,8 @@ def test_a_duration_has_its_two_largest_units():
     seconds = {
         "null": "–",
         "0": "0 s",
+        "0.004": "4.0 ms",
+        "0.04": "40 ms",
         "0.25": "0.3 s",
         "9.94": "9.9 s",
         "59": "59 s",
@@ -122,6 +124,16 @@ def test_a_view_stands_beside_the_merge_table_that_it_reads():
 def test_a_scale_ends_at_or_above_the_most_in_round_steps():
     reported = asked("charts/frame.js", "it.ticks(0)", "it.ticks(1)", "it.ticks(97)", "it.ticks(100)")
     assert reported == [[0, 1], [0, 0.25, 0.5, 0.75, 1], [0, 25, 50, 75, 100], [0, 25, 50, 75, 100]]
+
+
+def test_what_is_counted_has_whole_numbers_on_its_scale():
+    reported = asked("charts/frame.js", "it.ticks(1, true)", "it.ticks(2, true)", "it.ticks(6, true)")
+    assert reported == [[0, 1], [0, 1, 2], [0, 2, 4, 6]]
+
+
+def test_one_amount_that_dwarfs_all_others_does_not_make_the_scale():
+    calls = [f"it.scaleFor({amounts})" for amounts in ([], [7], [1000000, 20, 30], [90, 20, 10], [1000, 0, 0])]
+    assert asked("charts/frame.js", *calls) == [0, 7, 30, 90, 1000]
 
 
 def test_every_key_of_the_schema_has_its_place_in_the_form():

@@ -113,7 +113,7 @@ def test_retired_streams_are_listed_when_they_are_asked_for(looking):
     try:
         seen.go(f"/plugin/streams/list?platform={LIVE}&q=o")
         expect(seen.page.get_by_text("1 stream", exact=True)).to_be_visible()
-        seen.page.get_by_label("Status").select_option("all")
+        seen.page.get_by_label("State").select_option("all")
         expect(seen.page.get_by_role("link", name="Bygone")).to_be_visible()
         assert "status=all" in seen.page.url
         seen.go(f"/plugin/streams/list?platform={LIVE}&state=retired")

@@ -65,7 +65,8 @@ def test_all_streams_of_a_list_are_changed_together_with_a_reason_and_a_result_f
     expect(done.get_by_text(f"Bulk7 on {LIVE}: active now")).to_be_visible()
     seen.picture("together-done")
     assert seen.barriers() == []
-    expect(page.get_by_role("row").filter(has_text="never run")).to_have_count(50)
+    expect(page.get_by_role("row").filter(has_text="never run")).to_have_count(49)
+    expect(page.get_by_role("row").nth(1)).to_contain_text("quarantined")  # what needs attention comes first
 
     page.get_by_label("Search streams").fill("Bulk?")
     expect(page.get_by_text("9 streams", exact=True)).to_be_visible()
@@ -75,6 +76,13 @@ def test_all_streams_of_a_list_are_changed_together_with_a_reason_and_a_result_f
     expect(page.get_by_text("No stream matches")).to_be_visible()
     seen.go(f"/plugin/streams/stream/{LIVE}/Bulk7?tab=history")
     expect(page.get_by_text("the source is back")).to_be_visible()
+
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    page.get_by_role("button", name="Bring back").click()
+    expect(dialog.get_by_text("Bring back Bulk7")).to_be_visible()
+    dialog.get_by_role("button", name="Bring back").click()
+    expect(page.get_by_text("Bulk7 is active again")).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert seen.errors == []
 
 

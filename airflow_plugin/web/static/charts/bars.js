@@ -28,7 +28,7 @@ export function MovedBars({ items, label, titleOf, summary, height }) {
     h("strong", { key: "title" }, titleOf(item)),
     ...KINDS.map(({ name }) => h("div", { key: name }, `${name} ${number(item[name])}`)),
   ];
-  return h(Frame, { items, most: Math.max(0, ...items.map(moved)), label, format: short, draw, tell, summary, height });
+  return h(Frame, { items, amounts: items.map(moved), whole: true, label, format: short, draw, tell, summary, height });
 }
 
 /** One amount of each item; an item that `failed` is red. */
@@ -39,8 +39,7 @@ export function PlainBars({ items, value, failed = () => false, format, label, t
     h("strong", { key: "title" }, titleOf(item)),
     h("div", { key: "value" }, failed(item) ? `${format(value(item))}, failed` : format(value(item))),
   ];
-  const most = Math.max(0, ...items.map((item) => value(item) ?? 0));
-  return h(Frame, { items, most, label, format, draw, tell, summary, height });
+  return h(Frame, { items, amounts: items.map((item) => value(item) ?? 0), label, format, draw, tell, summary, height });
 }
 
 function Bar({ x, width, top, bottom, fill }) {

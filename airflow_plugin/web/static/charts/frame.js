@@ -4,6 +4,7 @@ import { Chakra, h, React } from "../host.js";
 export const MARGIN = { top: 6, right: 6, bottom: 18, left: 44 };
 const AXIS = { fontSize: "10px", fill: "var(--chakra-colors-fg-muted)" };
 const TICKS = 4;
+const DWARFS = 10; // times as much as all others
 
 /** The width that is there, followed as it changes. */
 export function useWidth() {
@@ -17,27 +18,34 @@ export function useWidth() {
   return [box, width];
 }
 
-/** Round numbers from 0 to at least `most`. */
-export function ticks(most) {
+/** Round numbers from 0 to at least `most`; of what is counted, `whole` ones. */
+export function ticks(most, whole = false) {
   if (!(most > 0)) return [0, 1];
-  const rough = most / TICKS;
+  const rough = Math.max(most / TICKS, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 2.5, 5, 10].map((times) => times * power).find((one) => one >= rough);
   return Array.from({ length: Math.ceil(most / step) + 1 }, (_, at) => at * step);
 }
 
+/** How tall the scale has to be: one amount that dwarfs all others, as that of a first load, is cut off. */
+export function scaleFor(amounts) {
+  const [most = 0, next = 0] = [...amounts].sort((one, other) => other - one);
+  return next > 0 && most > DWARFS * next ? next : most;
+}
+
 /**
  * A chart of `items`, one beside the other: `draw(item, x, width, y)` gives the marks of one, `label(item)` its text
- * below, `tell(item)` what the box says while it is pointed at. `summary` is for who cannot see it.
+ * below, `tell(item)` what the box says while it is pointed at. `amounts` are the sizes of the items; one that is cut
+ * off has its size written on it. `summary` is for who cannot see it.
  */
-export function Frame({ items, most, height = 150, label, format, draw, tell, summary, over }) {
+export function Frame({ items, amounts, whole = false, height = 150, label, format, draw, tell, summary, over }) {
   const [box, width] = useWidth();
   const [here, setHere] = React.useState(null);
   const inner = Math.max(0, width - MARGIN.left - MARGIN.right);
-  const scale = ticks(most);
+  const scale = ticks(scaleFor(amounts), whole);
   const top = scale[scale.length - 1];
   const bottom = height - MARGIN.bottom;
-  const y = (value) => bottom - (value / top) * (bottom - MARGIN.top);
+  const y = (value) => bottom - (Math.min(value, top) / top) * (bottom - MARGIN.top);
   const slot = items.length ? inner / items.length : 0;
   const x = (at) => MARGIN.left + at * slot;
   const marks = items.map((item, at) =>
@@ -46,6 +54,7 @@ export function Frame({ items, most, height = 150, label, format, draw, tell, su
       { key: at, onPointerEnter: () => setHere(at), onPointerLeave: () => setHere(null) },
       h("rect", { x: x(at), y: MARGIN.top, width: slot, height: bottom - MARGIN.top, fill: here === at ? "var(--chakra-colors-bg-emphasized)" : "transparent" }),
       draw(item, x(at), slot, y, bottom),
+      amounts[at] > top ? h(Cut, { x: x(at), width: slot, text: format(amounts[at]) }) : null,
     ),
   );
   const drawing = h(
@@ -63,6 +72,17 @@ export function Frame({ items, most, height = 150, label, format, draw, tell, su
     width ? drawing : null,
     pointed ? h(Tooltip, { at: x(here) + slot / 2, width }, tell(pointed)) : null,
   );
+}
+
+/** Marks a bar that goes on beyond the scale, with its size. */
+function Cut({ x, width, text }) {
+  const middle = x + width / 2;
+  const half = Math.min(width, 34) / 2;
+  const cut = MARGIN.top + 14;
+  return [
+    h("path", { key: "cut", d: `M ${middle - half} ${cut + 3} L ${middle + half} ${cut - 3}`, stroke: "var(--chakra-colors-bg)", strokeWidth: 4 }),
+    h("text", { key: "size", x: Math.max(middle, MARGIN.left + 28), y: MARGIN.top + 9, textAnchor: "middle", style: { ...AXIS, fill: "var(--chakra-colors-fg)", stroke: "var(--chakra-colors-bg)", strokeWidth: 3, paintOrder: "stroke" } }, text),
+  ];
 }
 
 function Grid({ scale, y, width, format }) {

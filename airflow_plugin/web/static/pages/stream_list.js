@@ -6,7 +6,7 @@ import { Done, useSaved } from "../parts/done.js";
 import { Answer, Nothing, Notice, PageLink, Waiting } from "../parts/notice.js";
 import { Page, Panel } from "../parts/page.js";
 import { Seen, Unseen } from "../parts/seen.js";
-import { State, STATES, TROUBLES } from "../parts/state.js";
+import { BY_WEIGHT, State, TROUBLES } from "../parts/state.js";
 import { DataTable, PAGE, Pages } from "../parts/table.js";
 import { duration, fromNow, moment, named, nextTime, NOTHING, number, percent, plural, short } from "../words.js";
 import { NewStream, worry } from "./overview.js";
@@ -15,7 +15,9 @@ import { Together, TogetherDone } from "./streams_together.js";
 const REFRESH_SECONDS = 15;
 // Retired streams are shown to those who ask for them, and there may be many.
 const CURRENT = "current";
-const STATUSES = [[CURRENT, "Status: not retired"], ["active", "active"], ["paused", "paused"], ["retired", "retired"], ["all", "all, with retired"]];
+const ALL = "all";
+const CHOICES = [[CURRENT, "State: not retired"], ...BY_WEIGHT.map((state) => [state, named(state)]), [ALL, "all, with retired"]];
+const WORST_FIRST = "state";
 
 /** Which status the list is asked for: none means any. */
 function asked(status, state) {
@@ -23,9 +25,15 @@ function asked(status, state) {
   return status || CURRENT;
 }
 
+/** What a choice of the state is in the address. */
+function chosen(value) {
+  if (value === ALL) return { state: "", status: ALL };
+  return { state: value === CURRENT ? "" : value, status: "" };
+}
+
 export function StreamList() {
   const [query, change] = useQuery();
-  const { platform, q, status, state, sort, offset = 0, view } = query;
+  const { platform, q, status, state, sort = WORST_FIRST, offset = 0, view } = query;
   const shown = { platform, q, status: asked(status, state), state, sort };
   const answer = useAnswer(withQuery(at("streams"), { ...shown, limit: PAGE, offset }), REFRESH_SECONDS);
   const [done, setDone] = React.useState(null);
@@ -45,14 +53,13 @@ export function StreamList() {
       null,
       h(Search, { label: "Search streams", value: q, onChange: (text) => change({ q: text }) }),
       h(Choice, { label: "Platform", value: platform, options: choices, onChange: (value) => change({ platform: value }) }),
-      h(Choice, { label: "State", value: state, options: STATES.map((one) => [one, named(one)]), onChange: (value) => change({ state: value }) }),
-      h(Choice, { label: "Status", value: status || CURRENT, any: false, options: STATUSES, onChange: (value) => change({ status: value === CURRENT ? "" : value }) }),
+      h(Choice, { label: "State", value: state || (status === ALL ? ALL : CURRENT), any: false, options: CHOICES, onChange: (value) => change(chosen(value)) }),
       h(Choice, { label: "Show as", value: view ?? "table", any: false, options: [["table", "Table"], ["cards", "Cards"]], onChange: (value) => change({ view: value === "table" ? "" : value, offset }) }),
     ),
     saved ? h(Done, { result: saved, onClose: () => setSaved(null) }) : null,
     done ? h(TogetherDone, { done, onClose: () => setDone(null) }) : null,
     h(Answer, { answer, waiting: h(Waiting, { rows: 10 }) }, ({ total, streams, unknown }) =>
-      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, together: h(Together, { shown, streams, onDone: after }) })),
+      h("div", null, h(Unread, { unknown }), h(Found, { total, streams, unknown, view, sort, offset: Number(offset), change, isFiltered: Boolean(platform || q || status || state), together: h(Together, { shown, streams, onDone: after }) })),
     ),
   );
 }
@@ -64,7 +71,10 @@ function Unread({ unknown }) {
   return h(Notice, { status: "warning", title }, unknown.length === 1 ? "Its merge store cannot be read." : "Their merge stores cannot be read.");
 }
 
-function Found({ total, streams, unknown, view, sort, offset, change, together }) {
+function Found({ total, streams, unknown, view, sort, offset, change, isFiltered, together }) {
+  if (!streams.length && !isFiltered && !unknown.length) {
+    return h(Nothing, { title: "No stream yet" }, "dagfactory sync makes those of the model. Retired ones are shown to those who choose them above.");
+  }
   if (!streams.length) {
     const title = unknown.length ? "No stream matches, of the platforms that can be read" : "No stream matches";
     return h(Nothing, { title }, "Change the filters, or create a stream.");

@@ -14,7 +14,7 @@ export function Search({ label, value = "", onChange }) {
   return h(Chakra.Input, {
     type: "search",
     size: "sm",
-    width: "64",
+    width: { base: "full", md: "64" },
     placeholder: label,
     "aria-label": label,
     value: typed,
@@ -27,7 +27,7 @@ export function Choice({ label, value = "", options, onChange, any = true }) {
   const all = any ? [["", `${label}: any`], ...options] : options;
   return h(
     Chakra.NativeSelect.Root,
-    { size: "sm", width: "auto", minW: "36" },
+    { size: "sm", width: "auto", minW: { base: "32", md: "36" }, flexGrow: { base: 1, md: 0 } },
     h(
       Chakra.NativeSelect.Field,
       { value, "aria-label": label, onChange: (event) => onChange(event.target.value) },

@@ -35,6 +35,9 @@ export const STATES = ["ok", "late", "failing", "set_aside", "never_succeeded", 
 /** States in which somebody has to look at a stream, the worst first. */
 export const TROUBLES = ["set_aside", "failing", "never_succeeded", "late", "unknown"];
 
+/** All states, the worst first. */
+export const BY_WEIGHT = [...TROUBLES, ...STATES.filter((state) => !TROUBLES.includes(state))];
+
 export const paletteOf = (state) => PALETTES.get(state) ?? "none";
 
 export function State({ state, ...rest }) {

@@ -50,7 +50,8 @@ SELECT {group}::text AS dataset_group, {platform}::text AS platform, {store}::te
     {latency}::integer * interval '1 second' AS latency,
     CASE WHEN {latency}::integer IS NOT NULL THEN coalesce(
         statement_timestamp() - seen.at BETWEEN interval '-1 minute'
-            AND {latency}::integer * interval '1 second' + interval '1 minute', false) END AS met
+            AND {latency}::integer * interval '1 second' + interval '1 minute', false) END AS met,
+    {view}::text AS view_name
 FROM (SELECT {stream}::text AS key) wanted
 LEFT JOIN {counter} c ON c.key = wanted.key
 LEFT JOIN {metrics} b ON b.key = wanted.key AND b.batch_id = c.current_batch

@@ -40,6 +40,7 @@ FRESHNESS = {
     "age": "interval",
     "latency": "interval",
     "met": "boolean",
+    "view_name": "text",  # last, as a view that stands can only get columns at its end
 }
 BATCHES = {"stream": "text", "batch_id": "integer", "snapshot_time": TIME, "committed_at": TIME}
 
@@ -246,6 +247,7 @@ def _freshness(served: Served, tables: MergeTables) -> sql.Composed:
         "store": sql.Literal(served.store.name),
         "dataset": sql.Literal(served.dataset.name),
         "stream": sql.Literal(served.stream),
+        "view": sql.Literal(served.name(ViewKind.LIVE)),
         "latency": sql.Literal(served.group.latency_seconds),
         "counter": tables.table(names.batch_counter_table(served.platform_name)),
         "metrics": tables.table(names.batch_metrics_table(served.platform_name)),

@@ -188,6 +188,8 @@ def test_freshness_says_for_each_dataset_how_old_it_is_and_whether_that_will_do(
     expected = [(name, "t", 1, timedelta(hours=1), True, True) for name in ("YellowForensic", "YellowLive")]
     reader = case.reader()
     assert reader.query(query) == expected
+    views = [name for (name,) in reader.query('SELECT view_name FROM "ws_Desk".freshness ORDER BY platform')]
+    assert views == [case.name(one, "live").split('"')[-2] for one in (FORENSIC, LIVE)]
     for table in ("yellowlive_batch_counter SET last_checked_at", "yellowlive_batch_metrics SET batch_end_time"):
         case.execute(f"UPDATE {table} = now() - interval '2 hours'")
     assert reader.query(query)[1][4:] == (False, False)
@@ -202,3 +204,25 @@ def test_freshness_says_for_each_dataset_how_old_it_is_and_whether_that_will_do(
     case.latency = None
     assert len(case.bring()) == 1
     assert [row[3:5] for row in reader.query(query)] == [(None, None)] * 2
+
+
+AS_BEFORE = """DO $$
+    DECLARE query text := rtrim(pg_get_viewdef('"ws_Desk".freshness'::regclass), ';');
+        mark text := replace(obj_description('"ws_Desk".freshness'::regclass), '"definition": "', '"definition": "0');
+    BEGIN
+        DROP VIEW "ws_Desk".freshness;
+        EXECUTE 'CREATE VIEW "ws_Desk".freshness AS SELECT dataset_group, platform, datastore, dataset, last_batch,'
+            || ' last_batch_at, fresh_at, age, latency, met FROM (' || query || ') now';
+        EXECUTE format('COMMENT ON VIEW "ws_Desk".freshness IS %L', mark);
+    END $$"""
+
+
+def test_freshness_of_an_earlier_version_gets_the_name_of_the_view_and_what_stands_on_it_stays(consuming):
+    case = consuming(TABLE)
+    case.bring()
+    case.execute(AS_BEFORE)
+    case.execute('CREATE VIEW public.of_a_stranger AS SELECT * FROM "ws_Desk".freshness')
+    case.bring()
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 9 ORDER BY attnum"
+    assert case.query(query.replace("%s", "'\"ws_Desk\".freshness'")) == [("met",), ("view_name",)]
+    assert len(case.query("SELECT * FROM public.of_a_stranger")) == 2

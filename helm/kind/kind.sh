@@ -55,7 +55,7 @@ model() {
 	sed -E \
 		-e "s|host: pg-data|host: stream-factory-postgres.airflow|" \
 		-e "s|^( *)image: .*|\1image: $merge_job\n\1streams: {service_account: merge-job}|" \
-		-e "s|url: https://git.example/.*|url: http://model.git/model.git|" \
+		-e "s|url: https://git.example/.*|url: http://model.git:8080/model.git|" \
 		-e "/credential: git$/d" config_schema/examples/ecosystem.yaml > "$folder/model/ecosystem.yaml"
 	git -C "$folder/model" init --quiet --initial-branch=main
 	git -C "$folder/model" add .

@@ -57,6 +57,21 @@ def test_the_repository_in_the_cluster_is_what_kubernetes_takes() -> None:
         kubernetes_validate.validate(found, NEWEST, strict=True)
 
 
+def test_network_policies_let_pods_reach_the_repository_at_the_port_where_it_listens(files: Path, helm: Helm) -> None:
+    service, deployment = git_server()
+    [port] = service["spec"]["ports"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert [port["port"], port.get("targetPort", port["port"])] == [int(container["command"][-1])] * 2
+    given = [*(files / value for value in VALUES), FOLDER / "mvp-values.yaml"]
+    objects = [found for found in yaml.safe_load_all(helm.from_files(*given)) if found]
+    policies = [one for one in by_kind(objects, "NetworkPolicy") if one["metadata"]["namespace"] != "airflow"]
+    allowed = [
+        {rule["port"] for egress in one["spec"]["egress"] for rule in egress.get("ports", ())} for one in policies
+    ]
+    assert len(allowed) == 4
+    assert [ports for ports in allowed if port["port"] not in ports] == []
+
+
 def test_the_files_install_the_mvp_with_pods_of_the_images_that_are_loaded(files: Path, helm: Helm) -> None:
     assert VERSION is not None
     given = [*(files / value for value in VALUES), FOLDER / "mvp-values.yaml"]
@@ -86,7 +101,8 @@ def test_jobs_find_the_model_where_it_is_served(files: Path, served: str, tmp_pa
     model = (files / "model" / "ecosystem.yaml").read_text()
     (url,) = re.findall(r"url: (\S+)", model)
     service, server = git_server()
-    assert url == f"http://{service['metadata']['name']}.{service['metadata']['namespace']}/model.git"
+    place = f"{service['metadata']['name']}.{service['metadata']['namespace']}"
+    assert url == f"http://{place}:{service['spec']['ports'][0]['port']}/model.git"
     command = server["spec"]["template"]["spec"]["containers"][0]["command"]
     assert [Path(one).name for one in command[1:3]] == ["git_server.py", "model.bundle"]
     clone = ["git", "clone", "--quiet", "--depth=1", served, tmp_path / "clone"]

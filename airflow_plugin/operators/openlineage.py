@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from airflow.providers.openlineage.extractors import OperatorLineage
-from attrs import define
+from attrs import define, fields_dict
 from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
 from openlineage.client.facet_v2 import (
     DatasetFacet,
@@ -158,12 +158,14 @@ def _from(source: tuple[str, str], column: str) -> column_lineage_dataset.Fields
 
 
 def _assertion(check: QualityResult) -> data_quality_assertions_dataset.Assertion:
+    # Older clients, such as that of Airflow 3.1, have fewer fields.
+    known = fields_dict(data_quality_assertions_dataset.Assertion)
+    given: dict[str, Any] = {"name": check.check, "actual": str(check.violations)}
     return data_quality_assertions_dataset.Assertion(
         assertion=check.kind,
-        name=check.check,
         success=check.violations == 0,
         severity="error" if check.severity == "fail" else "warn",
-        actual=str(check.violations),
+        **{key: value for key, value in given.items() if key in known},
     )
 
 

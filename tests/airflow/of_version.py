@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,8 @@ def _statsd_logger() -> Any:
         from airflow.sdk.observability.metrics.statsd_logger import get_statsd_logger
     except ModuleNotFoundError:
         from airflow.metrics.statsd_logger import get_statsd_logger
-    return get_statsd_logger()
+    # Until 3.1 it is a function that asks for a class, of which it makes no use.
+    return get_statsd_logger(*(None for _ in signature(get_statsd_logger).parameters))
 
 
 def _no_stats() -> Callable[[], Any]:

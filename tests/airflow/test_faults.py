@@ -194,9 +194,10 @@ def test_shards_share_the_streams_and_the_snapshot(parsed, real_airflow):
 
 WORKER = """
 import logging, sys, time
+import airflow.settings  # which sets up logging, where a worker has it before
 from airflow_plugin.rows import stream_loader
 from airflow_plugin.factory import publish
-logging.basicConfig(stream=sys.stdout, format="%(message)s")
+logging.basicConfig(stream=sys.stdout, format="%(message)s", force=True)
 stream_loader.WORKER_SECONDS, stream_loader.WORKER_PAUSE = 2.0, 0.2
 namespace = {}
 try:

@@ -63,6 +63,8 @@ def test_opentelemetry_gets_the_gauges_and_the_time_of_loading(platform, collect
 
     platform.parse(
         AIRFLOW__METRICS__OTEL_ON="True",
+        AIRFLOW__METRICS__OTEL_HOST="127.0.0.1",  # as Airflow 3.1 is given it
+        AIRFLOW__METRICS__OTEL_PORT=str(collector.server_port),
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
         OTEL_EXPORTER_OTLP_COMPRESSION="none",

@@ -621,11 +621,12 @@ def reported(running: Running, dag: str) -> list[dict[str, Any]]:
 
 
 def callbacks(running: Running, dag: str) -> list[tuple[str, str]]:
-    """State and output of the deadlines of a DAG's runs."""
-    query = (
-        "SELECT c.state, c.output FROM deadline d JOIN callback c ON c.id = d.callback_id "
-        "JOIN dag_run r ON r.id = d.dagrun_id WHERE r.dag_id = %s"
-    )
+    """State and output of the deadlines of a DAG's runs; Airflow 3.1 keeps no output."""
+    ((has_callbacks,),) = running.query("SELECT to_regclass('callback') IS NOT NULL")
+    what, place = ("c.state, c.output", "JOIN callback c ON c.id = d.callback_id")
+    if not has_callbacks:
+        what, place = "d.callback_state, ''", ""
+    query = f"SELECT {what} FROM deadline d {place} JOIN dag_run r ON r.id = d.dagrun_id WHERE r.dag_id = %s"
     return running.query(query, dag)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from airflow_plugin.airflow_versions import AirflowFailException, AirflowSkipException
@@ -54,8 +55,14 @@ class AskAPerson(OfPlatform):
             options=[APPROVE, REJECT],
             defaults=REJECT,
             params={REASON: Param("", type=["null", "string"], maxLength=LONGEST[REASON], title="Reason")},
-            response_timeout=ANSWERED_WITHIN,
+            **_answered_within(HITLOperator),
         )
+
+
+def _answered_within(operator: type[HITLOperator]) -> dict[str, Any]:
+    """Return the argument that says how long a person may take: older providers have none of its own."""
+    own = "response_timeout"
+    return {own if own in signature(operator.__init__).parameters else "execution_timeout": ANSWERED_WITHIN}
 
 
 def _ask(question: HITLOperator, context: Context) -> None:

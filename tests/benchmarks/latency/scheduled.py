@@ -85,10 +85,12 @@ def anatomy(airflow: DemoAirflow, seen: Seen) -> dict[str, float]:
         task, next_task = (_task(airflow, seen.platform, one) for one in (run_id, after))
         if not (task["end_date"] and next_task["start_date"]):
             continue
+        ended_at = _seconds(task["end_date"])
         moments = {
             "last look to end of merge task": looks[run_id][-1],
-            "to start of the next run": _seconds(task["end_date"]),
-            "to start of its merge task": _seconds(runs[after]["start_date"]),
+            "to start of the next run": ended_at,
+            # That run may have started while this one's merge was at work.
+            "to start of its merge task": max(ended_at, _seconds(runs[after]["start_date"])),
             "to its first look": _seconds(next_task["start_date"]),
         }
         ends = [*list(moments.values())[1:], looks[after][0]]

@@ -139,9 +139,17 @@ def commit_of(folder: Path) -> str:
 
 
 def commit_if_any(folder: Path) -> str | None:
-    """Return the commit that is checked out in `folder`, None if it is not in git."""
+    """Return the commit that is checked out in `folder`, None if it is not in git or nothing is committed.
+
+    Raises GitError if git cannot read the repository, for instance because it belongs to another user.
+    """
+    place = folder.resolve()
+    if not any((parent / ".git").exists() for parent in (place, *place.parents)):
+        return None
+    git = Git(folder, git_environment(None), str(folder))
+    git("rev-parse", "--git-dir")
     try:
-        return Git(folder, git_environment(None), str(folder))("rev-parse", "--verify", "HEAD")
+        return git("rev-parse", "--verify", "HEAD")
     except GitError:
         return None
 

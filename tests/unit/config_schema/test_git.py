@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config_schema.load.git import checkout, commit_of
+from config_schema.load.git import checkout, commit_if_any, commit_of
 from config_schema.load.git_errors import AddressRefused, GitError, NotCommitted, RepositoryMissing, RevisionMissing
 
 
@@ -134,3 +134,28 @@ def test_a_file_beside_the_model_may_be_uncommitted(repository):
 def test_a_folder_that_is_not_in_git_has_no_commit(tmp_path):
     with pytest.raises(RepositoryMissing):
         commit_of(tmp_path)
+
+
+def test_the_commit_of_a_folder_that_need_not_be_in_git(repository, tmp_path):
+    inside = repository / "model"
+    inside.mkdir()
+    assert commit_if_any(inside) == git(repository, "rev-parse", "HEAD")
+    nowhere, empty = tmp_path / "nowhere", tmp_path / "empty"
+    nowhere.mkdir()
+    empty.mkdir()
+    git(empty, "init", "-q")
+    assert (commit_if_any(nowhere), commit_if_any(empty)) == (None, None)
+
+
+def test_a_repository_that_git_refuses_to_read_is_an_error_and_not_a_folder_outside_git(tmp_path):
+    (tmp_path / ".git").write_text("gitdir: /nowhere\n")
+    with pytest.raises(RepositoryMissing):
+        commit_if_any(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_repository_of_another_user_is_an_error_where_its_commit_is_asked_for(repository):
+    os.chown(repository, 4711, 4711)
+    os.chown(repository / ".git", 4711, 4711)
+    with pytest.raises(GitError, match="dubious ownership"):
+        commit_if_any(repository)

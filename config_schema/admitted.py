@@ -49,5 +49,5 @@ def refuse_other_database(environment: Mapping[str, str], platform: str, role: s
     if not given:
         return
     admitted = json.loads(given)
-    if names.platform_name(admitted["platform"]) == names.platform_name(platform) and admitted[role] != named:
+    if names.platform_name(admitted["platform"]) == names.platform_name(platform) and admitted.get(role) != named:
         raise DatabaseNotAdmitted(platform, role, named)

@@ -101,18 +101,23 @@ def _databases(settings: PlatformSettings, model: Model) -> dict[str, Database]:
 
 
 def _is_admitted(settings: PlatformSettings, title: str, database: Database) -> bool:
-    """Return whether the settings name the server, so that it may get a password: whoever writes the model does not."""
-    server = f"{database.host}:{database.port}"
+    """Return whether the settings name the server and the secret for it: whoever writes the model does not decide."""
+    server, secret = f"{database.host}:{database.port}", database.credential
     if title == CONSUMERS:
-        return server == f"{settings.consumer_db_hostname}:{settings.consumer_db_port or database.port}"
-    return server in (*settings.source_hosts, *settings.allowed.source_hosts)
+        admitted = f"{settings.consumer_db_hostname}:{settings.consumer_db_port or database.port}"
+        return server == admitted and secret == settings.consumer_db_credential_secret_name
+    allowed = settings.allowed
+    return server in (*settings.source_hosts, *allowed.source_hosts) and secret in (
+        *settings.source_credential_secret_names,
+        *allowed.source_credential_secret_name,
+    )
 
 
 def _of_database(
     area: Area, settings: PlatformSettings, title: str, database: Database, least: Tls | None
 ) -> Iterator[Finding]:
     if not _is_admitted(settings, title, database):
-        what = f"{title} is not looked at, because the model names another server for it than the settings do"
+        what = f"{title} is not looked at, because the model names another server or secret for it than the settings do"
         yield area.warning(SERVER_IS_ADMITTED, what, "Run dagfactory bootstrap --diff; or correct the model")
         return
     login = [os.environ.get(names.secret_variable(database.credential, key)) for key in ("username", "password")]

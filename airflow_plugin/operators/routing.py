@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 CHAIN = "chain"  # in a run's conf: how many runs in a row triggered themselves before it
-HANDED_OVER = "handed_over"  # the merge task's XCom with the id of the run that it has triggered
+HANDED_OVER = "handed_over"  # the merge task's XCom: the `run_id` that it has triggered, or the `reason` for none
 WAITING = ["scheduled", "queued"]  # states of another run's merge task that goes on when this one has ended
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,12 @@ class RescheduleImmediately(BaseOperator):
     def execute(self, context: Context) -> None:
         """Trigger the next run, unless there is one or the chain is too long."""
         ti = context["ti"]
-        if handed_over := ti.xcom_pull(task_ids=MERGE_TASK, key=HANDED_OVER):
-            self.log.info("%s has triggered the run %s already", MERGE_TASK, handed_over)
+        decided = ti.xcom_pull(task_ids=MERGE_TASK, key=HANDED_OVER) or {}
+        if run_id := decided.get("run_id"):
+            self.log.info("%s has triggered the run %s already", MERGE_TASK, run_id)
             return
+        if reason := decided.get("reason"):
+            raise AirflowSkipException(reason)
         raise trigger_at_end(ti.dag_id, *self.next_run(context, _result(context)))
 
     def next_run(self, context: Context, result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -95,11 +98,13 @@ def hand_over(task: BaseOperator, result: Mapping[str, Any], context: Context) -
     again, ti = task.dag.get_task(RESCHEDULE_TASK), context["ti"]
     assert isinstance(again, RescheduleImmediately)
     try:
-        run_id, conf = again.next_run(context, result)
-        trigger_from_task(ti.dag_id, run_id, conf)
-        ti.xcom_push(key=HANDED_OVER, value=run_id)
-    except AirflowSkipException:
-        return  # that task finds the same, and says so
+        try:
+            run_id, conf = again.next_run(context, result)
+            trigger_from_task(ti.dag_id, run_id, conf)
+            decided = {"run_id": run_id}
+        except AirflowSkipException as reason:  # a run that waits now will be at work when that task looks
+            decided = {"reason": str(reason)}
+        ti.xcom_push(key=HANDED_OVER, value=decided)
     except Exception as error:  # the merge is done, whatever this is
         log.warning("%s: the next run is not triggered yet, %s does it: %s", ti.dag_id, RESCHEDULE_TASK, error)
 

@@ -23,6 +23,7 @@ OF_THIS_PLATFORM = Rule("DF2209", "The platform of a config is that of its table
 SCHEDULE_IS_VALID = Rule("DF2210", "A stream's schedule is a cron expression or a preset, and comes at some time.")
 TIMEZONE_IS_KNOWN = Rule("DF2211", "A stream's time zone is known on this machine.")
 
+HANDED_OVER_WAIT = 60  # seconds for the lock of a stream whose job a worker has left behind, in a pod
 TAG_LENGTH = 100  # Airflow's column
 LINK = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]+")  # no login in it, and nothing of Markdown
 
@@ -125,6 +126,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
         "connect-wait": settings.connect_wait if config.connect_wait is None else config.connect_wait,
         "log-format": None if settings.log_format == "text" else settings.log_format,
         "tables": "shadow" if config.shadow else None,
+        "lock-wait": HANDED_OVER_WAIT if _hands_over(config) else None,
         **of_settings.tls,
     }
     return ["merge", *(f"--{key}={value}" for key, value in values.items() if value is not None)]

@@ -107,7 +107,7 @@ def _consumers(
 ) -> Iterator[Consumer]:
     for mapping in mappings:
         workspace = workspaces[mapping.workspace]
-        group = next(one for one in workspace.dataset_groups if one.name == mapping.dsg_name)
+        group = {one.name: one for one in workspace.dataset_groups}[mapping.dsg_name]
         sinks = {(sink.datastore, sink.dataset) for sink in group.sinks}
         if platform in mapping.serving and (store, dataset.name) in sinks:
             masked = [one.name for one in dataset.columns if one.classification not in workspace.may_see]

@@ -169,12 +169,13 @@ def remotes_of(folder: Path) -> list[str]:
 def is_server_of(url: str, known: Iterable[str]) -> bool:
     """Return whether the server of an address is one of those of known addresses, over a way that is no weaker.
 
-    A token for an address of https is not sent by http; that of an address of ssh is, by https, to the same host.
+    A token for an address of https is not sent by http; that of an address of ssh is, by https at its own port,
+    to the same host.
     """
     origin = _origin(url)
     if origin is None or origin[0] not in ("http", "https"):
         return True  # no token is sent there
-    return any(_origin(one) == origin or (origin[0] == "https" and _ssh_host(one) == origin[1]) for one in known)
+    return any(_origin(one) == origin or origin == ("https", _ssh_host(one), 443) for one in known)
 
 
 def _ssh_host(url: str) -> str | None:

@@ -98,15 +98,21 @@ def _sending(secret: str, place: Database) -> Use:
     return Use((*claim.key, *_server(place)), claim)
 
 
+class Disputed(tuple[str, ...]):
+    """Teams that name the same thing, of which none has the right to it alone: each needs another one's word."""
+
+
 def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
     """Return who may use what: the owners of the parts that name a thing, and the teams that they share it with.
 
     What belongs to a part without an owner belongs to the ecosystem's owner; without an owner of the ecosystem
     nothing is claimed. Where nobody had to be allowed to name a thing, only whom all of these parts allow may use it,
-    or else the ecosystem's owner: a team is not to give itself a right by naming a thing.
+    or else the ecosystem's owner: a team is not to give itself a right by naming a thing. Without such an owner it is
+    Disputed between them.
     """
     checked: dict[Key, tuple[str, ...]] = {}
     unchecked: dict[Key, tuple[str, ...]] = {}
+    naming: dict[Key, list[str]] = {}
     parts: list[Datastore | Platform] = [*ecosystem.datastores, *ecosystem.platforms]
     for part in parts:
         owner = part.owner or ecosystem.owner
@@ -117,10 +123,11 @@ def claimed(ecosystem: Ecosystem) -> dict[Key, tuple[str, ...]]:
             if claim.checked:
                 checked[claim.key] = tuple(dict.fromkeys((*checked.get(claim.key, ()), *may)))
             else:
+                naming.setdefault(claim.key, []).append(owner)
                 before = unchecked.get(claim.key, may)
                 unchecked[claim.key] = tuple(team for team in before if team in may)
     top = (ecosystem.owner,) if ecosystem.owner is not None else ()
-    return {key: may or top for key, may in unchecked.items()} | checked
+    return {key: may or top or Disputed(naming[key]) for key, may in unchecked.items()} | checked
 
 
 def source_table(store: Datastore, dataset: Dataset) -> Key:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from config_schema.model import Datastore, Ecosystem, Platform, Team, Workspace
-from config_schema.model.claims import claimed, uses
+from config_schema.model.claims import Disputed, claimed, uses
 from config_schema.model.mapping import Assignment, DsgMapping
 from config_schema.problem import Finding
 
@@ -101,6 +101,8 @@ def _new_uses(of: Literal["platforms", "datastores"], before: Ecosystem, after: 
         new = (use.of for use in uses(part) if use.key not in reached and use.free not in claims)
         for thing in dict.fromkeys(new):  # once, to however many servers a secret goes
             may = claims.get(thing.key, ())
+            if isinstance(may, Disputed):
+                may = tuple(team for team in dict.fromkeys(may) if team not in by)
             strangers = sorted(owner or "" for owner in by.difference(may))
             if may and strangers:
                 or_else = f", or write {' and '.join(strangers)} into shared_with of its part" if all(strangers) else ""

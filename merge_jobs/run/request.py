@@ -109,6 +109,8 @@ def _keep(request: Request, result: MergeResult, kept: list[str]) -> None:
         kept.append(str(database_failed(error, "merge store")))
     except StreamFactoryError as error:
         kept.append(str(error))
+    except Exception as error:  # a signal may have ended the import of a module halfway
+        kept.append(f"unforeseen {type(error).__name__}")
 
 
 def job_of(request: Request) -> Job:

@@ -31,6 +31,7 @@ from merge_jobs.stream import Stream
 
 LOCK_SECONDS = 60  # for a lock on a merge table
 POLL_SECONDS = 0.2
+END_SECONDS = 1.0  # for the server to end a session whose client has gone; a lock of it stands until then
 
 
 class MergeStore:
@@ -104,7 +105,7 @@ class MergeStore:
         """
         if self.session.pooled:
             self._check_pool()
-        give_up = time.monotonic() + wait
+        give_up = time.monotonic() + max(wait, END_SECONDS)
         while not self.value("batches.take_lock", {"lock": self._lock_number}):
             self.commit()
             if time.monotonic() >= give_up:

@@ -73,13 +73,18 @@ def test_where_jobs_run_here_each_source_is_looked_at(monkeypatch, tls_server: T
     model = replace(model, ecosystem=replace(model.ecosystem, datastores=(replace(store, source=here),)))
     monkeypatch.setenv("CUSTOMER_DB_USERNAME", "plain")
     monkeypatch.setenv("CUSTOMER_DB_PASSWORD", WORD)
-    hosts = (f"127.0.0.1:{tls_server.port}",)
-    settings = PlatformSettings(original_platform_name="YellowLive", runners=("process",), source_hosts=hosts)
+    settings = PlatformSettings(
+        original_platform_name="YellowLive",
+        runners=("process",),
+        source_hosts=(f"127.0.0.1:{tls_server.port}",),
+        source_credential_secret_names=("customer-db",),
+    )
     (found,) = platform_tls_findings(settings, model)
     assert found.what.startswith(f"source of Store1, plain@127.0.0.1:{tls_server.port}/postgres: TLSv1.3 with ")
 
 
-def test_a_server_that_only_the_model_names_gets_no_password(monkeypatch):
+@pytest.mark.parametrize("admitted", ["the secret", "the server"])
+def test_a_server_that_only_the_model_names_gets_no_password_and_an_admitted_one_no_other_secret(monkeypatch, admitted):
     model = load_model(EXAMPLES)
     (store,) = model.ecosystem.datastores
     monkeypatch.setenv("CUSTOMER_DB_USERNAME", "plain")
@@ -87,7 +92,12 @@ def test_a_server_that_only_the_model_names_gets_no_password(monkeypatch):
     with PostgresMiddle().listening() as middle:
         there = replace(store.source, host="127.0.0.1", port=middle.port)
         model = replace(model, ecosystem=replace(model.ecosystem, datastores=(replace(store, source=there),)))
-        settings = PlatformSettings(original_platform_name="YellowLive", runners=("process",), source_hosts=("x:1",))
+        settings = PlatformSettings(
+            original_platform_name="YellowLive",
+            runners=("process",),
+            source_hosts=("x:1",) if admitted == "the secret" else (f"127.0.0.1:{middle.port}",),
+            source_credential_secret_names=("customer-db" if admitted == "the secret" else "producer",),
+        )
         (found,) = platform_tls_findings(settings, model)
     assert middle.connections == 0
     assert (found.code, "source of Store1 is not looked at" in found.what) == ("DF3616", True)

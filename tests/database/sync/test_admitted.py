@@ -149,6 +149,7 @@ def test_each_job_of_a_platform_is_given_the_databases_of_its_settings():
         ("https://git.example:8443/m.git", "https://git.example/m.git", False),
         ("https://other.example/m.git", "https://git.example/m.git", False),
         ("https://git.example@other.example/m.git", "https://git.example/m.git", False),
+        ("https://git.example:8443/m.git", "git@git.example:m.git", False),
         ("https://other.example/m.git", "/srv/other.example:m.git", False),
         ("/srv/m.git", "https://git.example/m.git", True),  # nobody is sent a token
     ],

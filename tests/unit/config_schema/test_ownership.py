@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from config_schema.load import load_model
 from config_schema.load.base import ownership_problems
 from config_schema.load.git_errors import HistoryMissing, RevisionMissing
 from config_schema.model import Team
-from config_schema.model.ownership import Author, teams_of
+from config_schema.model.ownership import Author, ecosystem_changes, refusals, teams_of
 
 EXAMPLES = Path(config_schema.__file__).parent / "examples"
 PLATFORM = Author("company/model", "platform/new-schedule")
@@ -331,6 +332,17 @@ def test_a_table_of_one_s_own_in_the_database_of_others_is_no_right_to_write_int
     platform_of_own(folder, host="pg-data", database="customer_db")
     [problem] = refused(folder, CALLCENTRE)
     assert "the database customer_db on pg-data, which Ours names, belongs to platform" in problem
+
+
+def test_where_the_ecosystem_has_no_owner_a_secret_of_two_teams_goes_to_no_other_server_by_the_word_of_one():
+    (one, *_) = load_model(EXAMPLES / "teams").ecosystem.platforms
+    ours, theirs = replace(one, name="Ours", owner="us"), replace(one, name="Theirs", owner="them")
+    before = replace(load_model(EXAMPLES / "teams").ecosystem, owner=None, platforms=(ours, theirs))
+    elsewhere = replace(theirs, model=replace(theirs.model, url="https://own.example/m.git"))
+    changes = list(ecosystem_changes(before, replace(before, platforms=(ours, elsewhere))))
+    [(_, what, _)] = refusals(changes, Author(teams=("them",)), before)
+    assert "the secret git, which Theirs names, belongs to us" in what
+    assert list(refusals(changes, Author(teams=("them", "us")), before)) == []
 
 
 def test_the_token_of_others_does_not_follow_a_platform_to_another_server(folder):

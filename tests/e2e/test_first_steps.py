@@ -29,6 +29,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SECTIONS = {part.partition("\n")[0]: BLOCK.findall(part) for part in PAGE.split("\n## ")[1:]}
 MYSQL = "A producer in MySQL or MariaDB"
 STANDALONE = "airflow standalone\n"
+STARTED = ".started"  # the file with the group of what runs in the background
 DAG = "warehouse__Shop_ingestion"
 PATIENCE = 120  # seconds
 VIEW = '"ws_Reports"."warehouse_Reports_Sales_{}_view_live"'
@@ -59,20 +60,36 @@ class Terminal:
         return said
 
     def start(self, block: str, log: str) -> None:
-        """Run a block in the background."""
-        self._send(block, f"< /dev/null > {log} 2>&1 &")
+        """Run a block in the background, in a process group of its own."""
+        self._send(block, f"< /dev/null > {log} 2>&1 & echo $! > {STARTED}", before="set -m")
+
+    def stop(self) -> None:
+        """End what was started, as Ctrl+C in its terminal does, and wait until all of it has ended."""
+        started = self.folder / STARTED
+        if not started.exists():
+            return
+        group = int(started.read_text())
+        started.unlink()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+            give_up = time.monotonic() + PATIENCE
+            while time.monotonic() < give_up:
+                os.killpg(group, 0)
+                time.sleep(0.2)
+            os.killpg(group, signal.SIGKILL)
 
     def end(self) -> None:
+        self.stop()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._shell.pid, signal.SIGTERM)
         self._shell.communicate(timeout=30)
 
-    def _send(self, block: str, redirected: str) -> str:
+    def _send(self, block: str, redirected: str, before: str = "") -> str:
         self._blocks += 1
         script = self.folder / f".block-{self._blocks}.sh"
         script.write_text(block)
         end = f"end of block {self._blocks}"
-        self._shell.stdin.write(f". ./{script.name} {redirected}\necho '{end}'\n")
+        self._shell.stdin.write(f"{before}\n. ./{script.name} {redirected}\nset +m\necho '{end}'\n")
         self._shell.stdin.flush()
         said = []
         for line in self._shell.stdout:
@@ -202,6 +219,7 @@ def test_a_table_of_mariadb_is_merged_beside_them(done: str, terminal: Terminal,
         execute(MariaProducer(port, "legacy"), "INSERT INTO invoices VALUES (7, 'paid'), (8, 'open')")
         (terminal.folder / ".my.cnf").write_text("[client]\nuser=producer\npassword=geheim\n")
         terminal.run(f"export MYSQL_HOST=127.0.0.1 MYSQL_TCP_PORT={port}\n")
+        terminal.stop()  # as the page says
         for block in SECTIONS[MYSQL]:
             terminal.run(block)
     terminal.run("dagfactory views reconcile --model model/\n")

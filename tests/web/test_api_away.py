@@ -32,8 +32,9 @@ def away(request, world) -> Iterator[str]:
 
 def test_every_route_of_a_platform_that_is_away_says_so_soon(client, away):
     for route in ROUTES:
-        # What Airflow has of streams (seen) is asked of Airflow's own database.
-        if "{platform}" not in route.described or route.described.endswith(("/config", "/seen")):
+        # What Airflow has of streams and of what was asked for is asked of Airflow's own database.
+        of_airflow = ("/config", "/seen", "/requests/{run_id}")
+        if "{platform}" not in route.described or route.described.endswith(of_airflow):
             continue
         path = route.path.replace("yellowlive", away).replace("yellowforensic", away)
         began = time.monotonic()
@@ -222,7 +223,7 @@ def test_an_error_that_nobody_foresaw_is_the_trouble_of_its_platform_only(client
     for path in ("streams", "status"):
         answer = client().get(f"/api/{path}")
         assert (answer.status_code, answer.json()["unknown"]) == (200, [unforeseen])
-        assert answer.json()["total"] > 5
+        assert answer.json()["total"] > 2, "the streams of the other platforms; how many there are, other tests decide"
     for path in ("platforms", "overview"):
         reported = {one["platform"]: one["database"] for one in client().get(f"/api/{path}").json()["platforms"]}
         assert reported["yellowlive"]["ok"] is True

@@ -127,6 +127,7 @@ def test_a_retired_stream_is_purged_from_its_page_once_its_name_is_typed(looking
     expect(purge).to_be_disabled()
     dialog.get_by_label("Type the stream's name").fill("Spent")
     dialog.get_by_label("Reason").fill("nobody misses it")
+    expect(purge).to_have_css("opacity", "1")  # a button that becomes enabled fades in
     seen.picture("purge-question")
     assert seen.barriers("[role=alertdialog]") == []
     purge.click()

@@ -138,6 +138,14 @@ def execute(database: Any, statements: str) -> None:
         connection.close()
 
 
+def fields_of_an_assertion() -> set[str]:
+    """What the OpenLineage client here can say of a check; that of Airflow 3.1 knows neither name nor number."""
+    from attrs import fields_dict
+    from openlineage.client.facet_v2 import data_quality_assertions_dataset
+
+    return set(fields_dict(data_quality_assertions_dataset.Assertion))
+
+
 def comes_from(dataset: dict[str, Any]) -> dict[str, list[tuple[str, str, str]]]:
     """Of each column of a dataset the columns that it comes from: namespace, table, column."""
     fields = dataset["facets"]["columnLineage"]["fields"]
@@ -168,13 +176,11 @@ def test_a_run_tells_its_datasets_with_columns_and_counts_and_a_failed_one_says_
     assert written["outputFacets"]["outputStatistics"]["rowCount"] == 5
     assert written["facets"]["version"]["datasetVersion"] == "1"
     (check,) = read["inputFacets"]["dataQualityAssertions"]["assertions"]
-    assert (check["name"], check["assertion"], check["success"], check["severity"], check["actual"]) == (
-        "email_is_set",
-        "not_null",
-        False,
-        "warn",
-        "1",
-    )
+    expected = {"name": "email_is_set", "assertion": "not_null", "success": False, "severity": "warn", "actual": "1"}
+    known = fields_of_an_assertion()
+    assert {key: check.get(key) for key in expected} == {
+        key: expected[key] if key in known else None for key in expected
+    }
     assert comes_from(written) == {name: [(*source, name)] for name in columns}
     batch = done["run"]["facets"]["streamFactory_batch"]
     assert (batch["result"], batch["batchId"], batch["batches"]) == ("DONE", 1, 1)

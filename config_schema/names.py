@@ -81,9 +81,14 @@ def dag_id(platform: str, stream: str) -> str:
     return shortened(f"{platform}__{stream.replace('#', '__')}_ingestion", DAG_ID_LENGTH)
 
 
-def self_trigger_run_id(stream: str, batch_id: int) -> str:
-    """Return the id of the run after KEEP_WORKING: one per stream and batch, so that it is created once."""
-    return shortened(f"keep_working__{stream.replace('#', '__')}__{batch_id}", DAG_ID_LENGTH)
+def self_trigger_run_id(stream: str, batch_id: int, snapshot_time: str | None = None) -> str:
+    """Return the id of the run after KEEP_WORKING: one per stream and batch, so that it is created once.
+
+    `snapshot_time` (ISO 8601) is the batch's: a stream that was purged and has come back counts its batches again.
+    """
+    second = "".join(filter(str.isdigit, snapshot_time or ""))[:14]
+    parts = ("keep_working", stream.replace("#", "__"), str(batch_id), *([second] if second else []))
+    return shortened("__".join(parts), DAG_ID_LENGTH)
 
 
 def approval_run_id(stream: str, batch_id: int, day: date) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk.bases.operator import BaseOperator
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 CHAIN = "chain"  # in a run's conf: how many runs in a row triggered themselves before it
-HANDED_OVER = "handed_over"  # the merge task's XCom: the `run_id` that it has triggered, or the `reason` for none
+HANDED_OVER = "handed_over"  # the merge task's XCom with the NextRun on which it has decided
 WAITING = ["scheduled", "queued"]  # states of another run's merge task that goes on when this one has ended
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,14 @@ class CheckResult(BaseBranchOperator):
         return RESCHEDULE_TASK if code == ResultCode.KEEP_WORKING else WAIT_TASK
 
 
+class NextRun(NamedTuple):
+    """The run that goes on with the work: its id and its place in the chain; the `reason` where none is triggered."""
+
+    run_id: str
+    link: int
+    reason: str | None
+
+
 class RescheduleImmediately(BaseOperator):
     """Triggers its own DAG with a run id that is used once per batch; skipped if a run is waiting already.
 
@@ -58,38 +66,39 @@ class RescheduleImmediately(BaseOperator):
     def execute(self, context: Context) -> None:
         """Trigger the next run, unless there is one or the chain is too long."""
         ti = context["ti"]
-        decided = ti.xcom_pull(task_ids=MERGE_TASK, key=HANDED_OVER) or {}
-        if run_id := decided.get("run_id"):
-            self.log.info("%s has triggered the run %s already", MERGE_TASK, run_id)
-            return
-        if reason := decided.get("reason"):
-            raise AirflowSkipException(reason)
-        raise trigger_at_end(ti.dag_id, *self.next_run(context, _result(context)))
+        if handed_over := ti.xcom_pull(task_ids=MERGE_TASK, key=HANDED_OVER):
+            next_run = NextRun(*handed_over)
+        else:
+            next_run = self.next_run(context, _result(context))
+        if next_run.reason is not None:
+            raise AirflowSkipException(next_run.reason)
+        if not handed_over:
+            raise trigger_at_end(ti.dag_id, next_run.run_id, {CHAIN: next_run.link})
+        self.log.info("%s has triggered the run %s already", MERGE_TASK, next_run.run_id)
 
-    def next_run(self, context: Context, result: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Return the run id and the conf of the run that goes on after a result.
-
-        Raises AirflowSkipException where none is to be triggered.
-        """
-        link = _chain(context["dag_run"].conf) + 1
+    def next_run(self, context: Context, result: Mapping[str, Any]) -> NextRun:
+        """Decide which run goes on with the work after a result."""
+        ti, link = context["ti"], _chain(context["dag_run"].conf) + 1
+        run_id = names.self_trigger_run_id(self.stream_key, result["batch_id"], result.get("source_snapshot_time"))
+        reason = None
         if link > self.max_chain:
-            raise AirflowSkipException(
+            reason = (
                 f"{self.stream_key} triggered itself {self.max_chain} times in a row (max_chain): "
                 "its schedule takes over"
             )
-        ti = context["ti"]
-        if ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]) or ti.get_ti_count(
+        elif ti.get_dr_count(dag_id=ti.dag_id, states=["queued"]) or ti.get_ti_count(
             dag_id=ti.dag_id, task_ids=[MERGE_TASK], states=WAITING
         ):
-            raise AirflowSkipException(f"A run of {ti.dag_id} is queued already: it goes on with the work")
-        return names.self_trigger_run_id(self.stream_key, result["batch_id"]), {CHAIN: link}
+            reason = f"A run of {ti.dag_id} is queued already: it goes on with the work"
+        return NextRun(run_id, link, reason)
 
 
 def hand_over(task: BaseOperator, result: Mapping[str, Any], context: Context) -> None:
     """Trigger the next run from the merge task, before it ends, where the DAG may have two runs and work is left.
 
-    The next run's merge task then starts as soon as this one has ended, without waiting for the tasks after it. Raises
-    nothing: where it cannot be done, RescheduleImmediately does it.
+    The next run's merge task then starts as soon as this one has ended, without waiting for the tasks after it. What is
+    decided here stands: a run that waits now is at work when RescheduleImmediately looks. Raises nothing: where it
+    cannot be done, that task does it.
     """
     from config_schema.result import ResultCode  # a parse loads as few modules as it can
 
@@ -98,13 +107,10 @@ def hand_over(task: BaseOperator, result: Mapping[str, Any], context: Context) -
     again, ti = task.dag.get_task(RESCHEDULE_TASK), context["ti"]
     assert isinstance(again, RescheduleImmediately)
     try:
-        try:
-            run_id, conf = again.next_run(context, result)
-            trigger_from_task(ti.dag_id, run_id, conf)
-            decided = {"run_id": run_id}
-        except AirflowSkipException as reason:  # a run that waits now will be at work when that task looks
-            decided = {"reason": str(reason)}
-        ti.xcom_push(key=HANDED_OVER, value=decided)
+        next_run = again.next_run(context, result)
+        if next_run.reason is None:
+            trigger_from_task(ti.dag_id, next_run.run_id, {CHAIN: next_run.link})
+        ti.xcom_push(key=HANDED_OVER, value=list(next_run))
     except Exception as error:  # the merge is done, whatever this is
         log.warning("%s: the next run is not triggered yet, %s does it: %s", ti.dag_id, RESCHEDULE_TASK, error)
 

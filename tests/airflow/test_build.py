@@ -99,6 +99,55 @@ def test_a_merge_that_cannot_trigger_the_next_run_leaves_it_to_its_own_task(dag,
 
 
 @pytest.mark.parametrize(
+    ("link", "answer", "triggered", "decided"),
+    [
+        (0, None, ["keep_working__Store1__7__20261130194312"], None),
+        (0, "DAGRUN_ALREADY_EXISTS", ["keep_working__Store1__7__20261130194312"], None),
+        (100, None, [], "Store1 triggered itself 100 times in a row (max_chain): its schedule takes over"),
+    ],
+)
+def test_a_merge_decides_once_which_run_goes_on(dag, monkeypatch, link, answer, triggered, decided):
+    from airflow.sdk.exceptions import ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    from airflow_plugin.operators.routing import hand_over
+
+    asked, kept = [], []
+
+    def send(message):
+        asked.append(message.run_id)
+        return answer and ErrorResponse(error=ErrorType[answer])
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+    nobody_waits = {"get_dr_count": lambda **_: 0, "get_ti_count": lambda **_: 0}
+    ti = SimpleNamespace(dag_id="d", xcom_push=lambda key, value: kept.append((key, value)), **nobody_waits)
+    result = {"code": 1, "batch_id": 7, "source_snapshot_time": "2026-11-30T19:43:12.345678+00:00"}
+    merge = dag(runner="process", time_slice_seconds=50).get_task("snapshot_merge_job")
+    hand_over(merge, result, {"ti": ti, "dag_run": SimpleNamespace(conf={"chain": link})})
+    assert asked == triggered
+    assert kept == [("handed_over", ["keep_working__Store1__7__20261130194312", link + 1, decided])]
+
+
+def test_an_answer_of_airflow_that_is_no_yes_leaves_the_next_run_to_its_own_task(dag, monkeypatch, caplog):
+    from airflow.sdk.exceptions import ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    from airflow_plugin.operators.routing import hand_over
+
+    refusing = SimpleNamespace(send=lambda message: ErrorResponse(error=ErrorType.GENERIC_ERROR))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", refusing, raising=False)
+    ti = SimpleNamespace(dag_id="d", get_dr_count=lambda **_: 0, get_ti_count=lambda **_: 0)  # it must keep nothing
+    merge = dag(runner="process", time_slice_seconds=50).get_task("snapshot_merge_job")
+    hand_over(merge, {"code": 1, "batch_id": 7}, {"ti": ti, "dag_run": SimpleNamespace(conf={})})
+    assert (
+        "the next run is not triggered yet, reschedule_immediately does it: Airflow answers GENERIC_ERROR"
+        in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
     ("schedule", "timetable"),
     [(None, "NullTimetable"), ("@once", "OnceTimetable"), ("@continuous", "ContinuousTimetable")],
 )

@@ -64,7 +64,8 @@ def merge_datasets(state: Merging, max_delete_fraction: float) -> None:
         seconds = staged.seconds + time.monotonic() - began
         if are_kept(tables):
             changes = done.changes or DatasetChanges(changes_by_kind(done.counts), {})
-            state.batch = replace(state.batch, changes={**state.batch.changes, dataset.name: changes.as_dict()})
+            others = state.batch.changes
+            state.batch = replace(state.batch, changes={**others, dataset.name: changes.kept_beside(others)})
         state.applied[dataset.name] = DatasetResult(done.counts, staged.strategy, staged.reason, round(seconds, 3))
     state.store.progress.enter(Phase.CHECKING)
     perform(JUDGE_STEPS, state)

@@ -6,6 +6,7 @@ before it is applied: then it is kept with the batch, as JSON.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -18,6 +19,7 @@ from merge_jobs.stores.postgres.tables import DatasetTables
 
 LONGEST_VALUE = 1000  # characters of each value of a sample
 LONGEST_KEPT = 200  # where it is kept
+MOST_KEPT = 100_000  # characters of all keys and values that are kept with a batch: lists of batches read its row
 
 
 class Change(Enum):
@@ -73,6 +75,18 @@ class DatasetChanges:
                 for one in self.keys
             ],
         }
+
+    def kept_beside(self, others: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a batch keeps of it beside the `others` of the batch: keys as long as there is room for them."""
+        kept = self.as_dict()
+        room = MOST_KEPT - sum(len(json.dumps(other["keys"])) for other in others.values())
+        keys = []
+        for key in kept["keys"]:
+            room -= len(json.dumps(key))
+            if room < 0:
+                break
+            keys.append(key)
+        return kept | {"keys": keys}
 
     def seen(self, columns: frozenset[str], key: Sequence[str], limit: int) -> DatasetChanges:
         """Return it with at most `limit` keys of each kind, and values of these columns only."""

@@ -295,6 +295,21 @@ def test_a_live_batch_has_what_it_was_to_keep(case, merge_job):
     assert of(case, 2, keys=100, kind=LIVE) == one
 
 
+def test_a_batch_of_wide_rows_keeps_its_numbers_and_as_many_keys_as_there_is_room_for(merging):
+    columns = [f"c{number}" for number in range(40)]
+    wide = ", ".join(f"{name} text DEFAULT repeat('x', 300)" for name in columns)
+    tables = "; ".join(f"CREATE TABLE {name} (id int PRIMARY KEY, {wide})" for name in ("t", "u"))
+    case = keeping(merging(tables), 100)
+    case.run(LIVE)
+    case.execute("INSERT INTO t SELECT generate_series(1, 50); INSERT INTO u SELECT generate_series(1, 50)")
+    case.run(LIVE)
+    first, second = (of(case, name=name, keys=100, kind=LIVE) for name in ("t", "u"))
+    assert (counts(first), counts(second)) == ((50, 0, 0), (50, 0, 0))
+    assert (0 < len(first.keys) < 50, len(second.keys)) == (True, 0)
+    size = "SELECT length((state -> 'changes')::text) FROM yellowlive_batch_metrics WHERE batch_id = 2"
+    assert case.query(size)[0][0] < 110_000
+
+
 def test_the_first_load_of_a_live_table_keeps_its_number(merging):
     case = keeping(merging(TABLES))
     case.run(LIVE)

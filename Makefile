@@ -20,13 +20,13 @@ ROWS ?= 1000000
 MINUTES ?= 10
 # Groups of tests that one process each runs. Three of them run side by side and each prints what it has to say at its end, where this
 # make can do that; the longest comes first.
-SERIAL := test-web test-e2e test-bench test-kubernetes test-oldest
+SERIAL := test-pages test-api test-e2e test-bench test-kubernetes test-oldest
 SIDE_BY_SIDE := $(if $(filter output-sync,$(.FEATURES)),--jobs=3 --output-sync=target)
 
 # Tests and the demo start Python hundreds of times: where it keeps no compiled modules, each start compiles Airflow anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean site
+.PHONY: help demo test test-fast check test-unit test-database test-oldest test-airflow test-airflow-versions test-airflow-smoke test-kubernetes test-helm test-e2e test-web test-api test-pages test-bench bench bench-factory bench-latency bench-model bench-web soak constraints docs image pin-images clean site
 
 help:  ## Show what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -98,8 +98,13 @@ test-helm: $(VENV)/dev  ## The chart, as helm renders it
 test-e2e: $(VENV)/dev  ## The demo, from beginning to end
 	$(PYTEST) tests/e2e $(ARGS)
 
-test-web: $(VENV)/dev  ## The REST API and the pages, in a real Airflow
-	$(PYTEST) tests/web $(ARGS)
+test-web: test-api test-pages  ## Both
+
+test-api: $(VENV)/dev  ## The REST API, in a real Airflow
+	$(PYTEST) tests/web --ignore=tests/web/browser $(ARGS)
+
+test-pages: $(VENV)/dev  ## The pages, in a real Airflow and a browser
+	$(PYTEST) tests/web/browser $(ARGS)
 
 test-bench: $(VENV)/dev  ## A tiny run of the benchmarks, without looking at their times
 	$(PYTEST) tests/benchmarks $(ARGS)

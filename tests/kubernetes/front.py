@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -49,7 +50,7 @@ class Front:
         self._server.server_close()
 
 
-class Observed:
+class Observed(ABC):
     """What cases ask of a pod, and its faults, which are those of the time when it was made."""
 
     def __init__(self, faults: Faults) -> None:
@@ -57,9 +58,9 @@ class Observed:
         self.streams = 0  # log requests that followed
 
     @property
+    @abstractmethod
     def lines(self) -> list[str]:
         """Return what the job has said so far."""
-        raise NotImplementedError
 
     @property
     def all_lines(self) -> list[str]:
@@ -67,8 +68,9 @@ class Observed:
         return self.lines
 
     @property
+    @abstractmethod
     def job_has_ended(self) -> bool:
-        raise NotImplementedError
+        """Return whether the job's process has ended, whatever its pod is said to be."""
 
     @property
     def held(self) -> bool:

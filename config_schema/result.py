@@ -62,14 +62,35 @@ class Counts:
 class QualityResult:
     """A quality check of a dataset: how many rows broke it, never which or with what values.
 
-    `kind` and `severity` are the model's words. Over a time slice `violations` is the sum; for a row count it is
-    the last one.
+    `kind` and `severity` are the model's words. Over a time slice `violations` is the sum. A check that measures a
+    value has 1 if it is out of bounds in the last batch; `wanted` says what they are, and `value` is a share or a
+    quotient, never a value of a row.
     """
 
     check: str
     kind: str
     severity: str
     violations: int
+    value: float | None = None
+    wanted: str = ""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the check measures one value of the dataset, instead of counting rows."""
+        return bool(self.wanted) or self.kind == "row_count"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data; of what an older reader does not know, only what has a value."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: one for name, one in known.items() if one is not None and (name != "wanted" or one)}
+
+    def __str__(self) -> str:
+        if not self.is_measured:
+            return f"{self.violations} row{'' if self.violations == 1 else 's'}"
+        if not self.wanted:
+            return "the number of rows is not as demanded" if self.violations else "the number of rows is as demanded"
+        shown = "the value" if self.value is None else f"{self.value:.6g}"
+        return f"{shown} is {'not ' if self.violations else ''}{self.wanted}"
 
 
 @dataclass(frozen=True)
@@ -80,9 +101,7 @@ class DatasetCheck:
     of: QualityResult
 
     def __str__(self) -> str:
-        rows = f"{self.of.violations} row{'' if self.of.violations == 1 else 's'}"
-        found = "the number of rows is not as demanded" if self.of.kind == "row_count" else rows
-        return f"{self.dataset}: {self.of.check} ({self.of.kind}): {found}"
+        return f"{self.dataset}: {self.of.check} ({self.of.kind}): {self.of}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +165,10 @@ class MergeResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready data, without the token."""
-        return {**asdict(self), "code": int(self.code)}
+        data = {**asdict(self), "code": int(self.code)}
+        for name, dataset in self.datasets.items():
+            data["datasets"][name]["quality"] = [check.as_dict() for check in dataset.quality]
+        return data
 
 
 def summed(datasets: dict[str, DatasetResult]) -> Counts:
@@ -189,6 +211,7 @@ def _dataset_result(data: dict[str, Any]) -> DatasetResult:
 PLAIN: Mapping[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
+    "float | None": (int, float, type(None)),
     "str": (str,),
     "str | None": (str, type(None)),
     "bool": (bool,),
@@ -198,15 +221,22 @@ Made = TypeVar("Made")
 
 
 def _typed(kind: Callable[..., Made], data: dict[str, Any]) -> Made:
-    """Return the dataclass of such data. Raises TypeError for a value of another type, or too large a number."""
-    for one in fields(kind):  # type: ignore[arg-type]  # a dataclass
+    """Return the dataclass of such data, without what a newer job has added to it.
+
+    Raises TypeError for a value of another type, or too large a number.
+    """
+    if not isinstance(data, dict):
+        raise TypeError(f"{data!r:.50} is no part of a result")
+    known = fields(kind)  # type: ignore[arg-type]  # a dataclass
+    for one in known:
         wanted = PLAIN.get(str(one.type))
         if wanted is None or one.name not in data:
             continue
         value = data[one.name]
         if not isinstance(value, wanted) or (isinstance(value, int | float) and not abs(value) < LARGEST):
             raise TypeError(f"{one.name} of a result is no {one.type}")
-    return kind(**data)
+    names = {one.name for one in known}
+    return kind(**{name: value for name, value in data.items() if name in names})
 
 
 def known_checks(stored: Iterable[tuple[str, dict[str, Any]]]) -> tuple[DatasetCheck, ...]:
@@ -214,7 +244,7 @@ def known_checks(stored: Iterable[tuple[str, dict[str, Any]]]) -> tuple[DatasetC
     found = []
     for dataset, check in stored:
         try:
-            one = DatasetCheck(dataset, QualityResult(**check))
+            one = DatasetCheck(dataset, _typed(QualityResult, check))
         except TypeError:
             continue
         if all(isinstance(text, str) for text in (one.of.check, one.of.kind, one.of.severity)):

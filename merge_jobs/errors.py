@@ -324,9 +324,12 @@ class QualityFailed(StreamFactoryError):
 
     code = "DF5110"
 
-    def __init__(self, where: str, what: str, todo: str, found: dict[str, tuple[QualityResult, ...]]) -> None:
+    def __init__(
+        self, where: str, what: str, todo: str, found: dict[str, tuple[QualityResult, ...]], data: dict[str, Any]
+    ) -> None:
         super().__init__(where, what, todo)
         self.found = found  # every check of the batch, by dataset
+        self.data = data  # values and keys, for those who may see data
 
 
 class TablesHeld(StreamFactoryError):

@@ -1,7 +1,7 @@
 """Quality checks of a dataset, as the model contains them; docs/quality.md says what each one checks.
 
-A check counts the rows that break it: of the new and changed rows of a batch, and of the rows that a change of other
-rows can break.
+A check of rows counts the rows that break it: of the new and changed rows of a batch, and of the rows that a change of
+other rows can break. A measured check has one value of the whole dataset, as a batch leaves it, and bounds for it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
+
+from config_schema.row_expression import columns_in
 
 
 class CheckKind(Enum):
@@ -19,7 +21,24 @@ class CheckKind(Enum):
     RANGE = "range"
     PATTERN = "pattern"
     REFERENCE = "reference"
+    ACCEPTED_VALUES = "accepted_values"
+    EXPRESSION = "expression"
     ROW_COUNT = "row_count"
+    COMPLETENESS = "completeness"
+    DISTINCTNESS = "distinctness"
+    UNIQUENESS = "uniqueness"
+    STATISTIC = "statistic"
+    FRESHNESS = "freshness"
+    CHANGE = "change"
+
+
+class Statistic(Enum):
+    """What a `statistic` check measures of a column; NULLs are ignored."""
+
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    STDDEV = "stddev"  # of the population
 
 
 class Severity(Enum):
@@ -37,6 +56,7 @@ class NotNull:
     name: str
     severity: Severity
     columns: tuple[str, ...]
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,7 @@ class Unique:
     name: str
     severity: Severity
     columns: tuple[str, ...]
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,7 @@ class Range:
     column: str
     min: int | float | str | None = None
     max: int | float | str | None = None
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
 
 
 @dataclass(frozen=True)
@@ -70,6 +92,7 @@ class Pattern:
     severity: Severity
     column: str
     pattern: str
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
 
 
 @dataclass(frozen=True)
@@ -82,6 +105,30 @@ class Reference:
     columns: tuple[str, ...]
     dataset: str
     dataset_columns: tuple[str, ...]
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
+
+
+@dataclass(frozen=True)
+class AcceptedValues:
+    """A value is one of these; text is read as a value of the column's type. NULL passes."""
+
+    kind: ClassVar[CheckKind] = CheckKind.ACCEPTED_VALUES
+    name: str
+    severity: Severity
+    column: str
+    values: tuple[int | float | str | bool, ...]
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A condition over the row's own columns, in PostgreSQL's words, is not false (`row_expression`). NULL passes."""
+
+    kind: ClassVar[CheckKind] = CheckKind.EXPRESSION
+    name: str
+    severity: Severity
+    expression: str
+    sample: int | None = None  # so many keys of rows that break it are kept for who may see data; none: none
 
 
 @dataclass(frozen=True)
@@ -95,15 +142,109 @@ class RowCount:
     max: int | None = None
 
 
-QualityCheck = NotNull | Unique | Range | Pattern | Reference | RowCount
+@dataclass(frozen=True)
+class Completeness:
+    """The share of rows with none of the columns NULL, from 0 to 1, is from `min` to `max`."""
+
+    kind: ClassVar[CheckKind] = CheckKind.COMPLETENESS
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class Distinctness:
+    """The number of different values, divided by the number of rows, is from `min` to `max`; NULLs are ignored."""
+
+    kind: ClassVar[CheckKind] = CheckKind.DISTINCTNESS
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class Uniqueness:
+    """The share of rows whose values no other row has is from `min` to `max`; NULLs are ignored."""
+
+    kind: ClassVar[CheckKind] = CheckKind.UNIQUENESS
+    name: str
+    severity: Severity
+    columns: tuple[str, ...]
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class StatisticBounds:
+    """A statistic of a column is from `min` to `max`, both included."""
+
+    kind: ClassVar[CheckKind] = CheckKind.STATISTIC
+    name: str
+    severity: Severity
+    column: str
+    statistic: Statistic
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """The newest time in a column is at most `max_age_seconds` before the time of the batch's snapshot."""
+
+    kind: ClassVar[CheckKind] = CheckKind.FRESHNESS
+    name: str
+    severity: Severity
+    column: str
+    max_age_seconds: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """The value of another check, divided by its mean over the last `batches` batches, is from `min` to `max`."""
+
+    kind: ClassVar[CheckKind] = CheckKind.CHANGE
+    name: str
+    severity: Severity
+    check: str
+    batches: int
+    min: float | None = None
+    max: float | None = None
+
+
+RowCheck = NotNull | Unique | Range | Pattern | Reference | AcceptedValues | Expression
+# Of these a change can be measured: a share or a number of rows says nothing of a single row's values.
+COMPARED = (RowCount, Completeness, Distinctness, Uniqueness)
+MeasuredCheck = RowCount | Completeness | Distinctness | Uniqueness | StatisticBounds | Freshness | Change
+QualityCheck = (
+    NotNull
+    | Unique
+    | Range
+    | Pattern
+    | Reference
+    | AcceptedValues
+    | Expression
+    | RowCount
+    | Completeness
+    | Distinctness
+    | Uniqueness
+    | StatisticBounds
+    | Freshness
+    | Change
+)
 
 
 def columns_checked(check: QualityCheck) -> tuple[str, ...]:
     """Return the columns of its own dataset that a check reads."""
     match check:
-        case NotNull() | Unique() | Reference():
+        case NotNull() | Unique() | Reference() | Completeness() | Distinctness() | Uniqueness():
             return check.columns
-        case Range() | Pattern():
+        case Range() | Pattern() | AcceptedValues() | StatisticBounds() | Freshness():
             return (check.column,)
-        case RowCount():
+        case Expression():
+            return columns_in(check.expression)
+        case RowCount() | Change():
             return ()

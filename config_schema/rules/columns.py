@@ -100,10 +100,10 @@ def valid_from_is_a_time(ecosystem: Ecosystem) -> Iterator[Finding]:
         if dataset.valid_from is None:
             continue
         at, column = f"{path}.valid_from", next((c for c in dataset.columns if c.name == dataset.valid_from), None)
-        times = [one.name for one in dataset.columns if _is_time(one)]
+        times = [one.name for one in dataset.columns if is_time(one)]
         if column is None:
             yield at, f"{dataset.valid_from!r} is no column", choose_from(dataset.valid_from, times)
-        elif not _is_time(column):
+        elif not is_time(column):
             what = f"{column.name!r} is of type {column.type}, and a version is valid from a timestamp or a date"
             yield at, what, choose_from(column.name, times)
         elif column.nullable:
@@ -111,7 +111,8 @@ def valid_from_is_a_time(ecosystem: Ecosystem) -> Iterator[Finding]:
             yield at, f"{column.name!r} may be NULL, and a version is valid from some time", todo
 
 
-def _is_time(column: Column) -> bool:
+def is_time(column: Column) -> bool:
+    """Return whether the column has a timestamp or a date."""
     return base_type(long_name(column.type)) in TIMES and "[" not in column.type
 
 

@@ -8,14 +8,26 @@ from collections.abc import Iterable, Iterator
 from config_schema.errors import choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem
 from config_schema.model.quality import (
+    COMPARED,
+    Change,
+    Completeness,
+    Distinctness,
+    Freshness,
     Pattern,
+    QualityCheck,
     Range,
     Reference,
     RowCount,
+    StatisticBounds,
+    Uniqueness,
     columns_checked,
 )
 from config_schema.problem import Finding
+from config_schema.row_expression import NotARowExpression
+from config_schema.rules.columns import is_time
 from config_schema.rules.pg_regex import fault
+
+BOUNDED = (Range, RowCount, Completeness, Distinctness, Uniqueness, StatisticBounds, Change)
 
 
 def quality_findings(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -31,19 +43,33 @@ def _of_dataset(path: str, store: Datastore, dataset: Dataset) -> Iterator[Findi
         at = f"{path}[{k}]"
         if any(check.name == earlier.name for earlier in dataset.checks[:k]):
             yield f"{at}.name", f"{check.name!r} is given twice", "Give each a name of its own"
-        one = isinstance(check, Range | Pattern)
-        yield from _are_columns(f"{at}.column" if one else f"{at}.columns", columns_checked(check), columns)
+        yield from _reads_columns(at, check, columns)
+        if isinstance(check, BOUNDED):
+            yield from _bounds_hold(at, check.min, check.max)
         match check:
-            case Range() | RowCount():
-                yield from _bounds_hold(at, check)
             case Pattern():
                 wrong = fault(check.pattern)
                 if wrong:
                     yield f"{at}.pattern", f"{check.pattern!r} is no regular expression: {wrong}", "Correct it"
             case Reference():
                 yield from _refers(at, store, check)
+            case Freshness():
+                yield from _is_a_time(at, check, dataset)
+            case Change():
+                yield from _compares(at, check, dataset.checks[:k])
             case _:
                 pass
+
+
+def _reads_columns(at: str, check: QualityCheck, columns: Iterable[str]) -> Iterator[Finding]:
+    key = next((name for name in ("columns", "expression") if hasattr(check, name)), "column")
+    try:
+        read = columns_checked(check)
+    except NotARowExpression as error:
+        todo = "Write a condition over the dataset's columns, as docs/quality.md says"
+        yield f"{at}.{key}", f"{check.name!r} is no condition over one row: {error}", todo
+        return
+    yield from _are_columns(f"{at}.{key}", read, columns)
 
 
 def _are_columns(path: str, wanted: Iterable[str], columns: Iterable[str]) -> Iterator[Finding]:
@@ -53,8 +79,10 @@ def _are_columns(path: str, wanted: Iterable[str], columns: Iterable[str]) -> It
             yield path, f"{name!r} is no column", choose_from(name, known)
 
 
-def _bounds_hold(at: str, check: Range | RowCount) -> Iterator[Finding]:
-    low, high = check.min, check.max
+Bound = int | float | str | None
+
+
+def _bounds_hold(at: str, low: Bound, high: Bound) -> Iterator[Finding]:
     if low is None and high is None:
         yield at, "it has neither min nor max, so that everything passes", "Give one of them, or both"
     for name, bound in (("min", low), ("max", high)):
@@ -84,3 +112,22 @@ def _refers(at: str, store: Datastore, check: Reference) -> Iterator[Finding]:
     if len(check.columns) != len(check.dataset_columns):
         what = f"{len(check.columns)} columns cannot refer to {len(check.dataset_columns)}"
         yield f"{at}.dataset_columns", what, f"Name one column of {check.dataset} for each of its own"
+
+
+def _is_a_time(at: str, check: Freshness, dataset: Dataset) -> Iterator[Finding]:
+    for column in dataset.columns:
+        if column.name == check.column and not is_time(column):
+            what = f"{column.name!r} is of type {column.type}, which is no time"
+            yield f"{at}.column", what, "Name a timestamp or a date"
+
+
+def _compares(at: str, check: Change, earlier: Iterable[QualityCheck]) -> Iterator[Finding]:
+    known = {one.name: one for one in earlier}
+    if check.check not in known:
+        yield f"{at}.check", f"{check.check!r} is no check before this one", choose_from(check.check, known)
+    elif not isinstance(known[check.check], COMPARED):
+        kinds = ", ".join(kind.kind.value for kind in COMPARED)
+        what = (
+            f"{check.check!r} is of kind {known[check.check].kind.value}, which measures no share and no number of rows"
+        )
+        yield f"{at}.check", what, f"Name a check of kind {kinds}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from config_schema.echo import echo
-from config_schema.result import TOKEN_VARIABLE, MergeResult, ResultCode
+from config_schema.result import TOKEN_VARIABLE, MergeResult, QualityResult, ResultCode
 from merge_jobs.cli.options import (
     AskedBy,
     DatasetName,
@@ -141,6 +141,10 @@ def dry_run_lines(result: MergeResult) -> Iterator[str]:
         changed = f"{counts.inserted} inserted, {counts.updated} updated, {counts.deleted} deleted"
         yield f"  {name}: {changed}, {counts.unchanged} unchanged, {counts.total} total; {one.strategy}: {one.reason}"
         for check in one.quality:
-            yield f"    check {check.check} ({check.severity}): {check.violations} rows break it"
+            yield f"    check {check.check} ({check.severity}): {_found(check)}"
     if result.shape_changed:
         yield "  consumers' views would follow"
+
+
+def _found(check: QualityResult) -> str:
+    return str(check) if check.is_measured else f"{check.violations} rows break it"

@@ -7,33 +7,53 @@ rolls the transaction back, so that nothing is merged.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from config_schema.model import Dataset
 from config_schema.model.quality import (
+    MeasuredCheck,
     Reference,
+    RowCheck,
     RowCount,
     Severity,
     columns_checked,
 )
-from config_schema.result import DatasetResult, MergeResult, QualityResult
+from config_schema.result import LARGEST, DatasetResult, MergeResult, QualityResult
 from merge_jobs.errors import QualityFailed
+from merge_jobs.quality.measures import OF_THE_DATA, Earlier, held_values, judged, measured_value, wanted
 from merge_jobs.quality.violations import (
     Applied,
     changed_rows_table,
     columns_of,
     earlier_values_table,
+    keys_of_violations,
     violations,
 )
 from merge_jobs.stores.postgres import batches
-from merge_jobs.stores.postgres.batches import Staged
+from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 log = logging.getLogger(__name__)
 
 Found = dict[str, tuple[QualityResult, ...]]  # by dataset
+MOST_KEPT = 100_000  # characters of all keys that are kept with a batch: lists of batches read its row
+
+
+@dataclass
+class Findings:
+    """What the checks of a batch found.
+
+    `data` has by dataset and check what only those may see who may see data: values and keys. `measured` is what the
+    next batch need not measure again, by dataset and check.
+    """
+
+    results: Found = field(default_factory=dict)
+    data: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def keep_delta(tables: DatasetTables) -> None:
@@ -41,7 +61,11 @@ def keep_delta(tables: DatasetTables) -> None:
 
     The merge table must not have been changed yet. A first load has no delta: all its rows are new.
     """
-    checked = _in_order(tables.dataset, (name for check in tables.dataset.checks for name in columns_checked(check)))
+    checks = [check for check in tables.dataset.checks if isinstance(check, RowCheck)]
+    read = {name for check in checks for name in columns_checked(check)}
+    if any(check.sample for check in checks):
+        read.update(tables.dataset.primary_key)
+    checked = _in_order(tables.dataset, read)
     if checked:
         kept = changed_rows_table(tables)
         tables.run("quality.keep_changed_rows", changed_rows=kept, checked_columns=columns_of(checked, "s"))
@@ -65,18 +89,23 @@ def _referred_by_others(tables: DatasetTables) -> Iterator[str]:
                 yield from check.dataset_columns
 
 
-def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
+def evaluate_checks(store: MergeStore, batch: Batch, applied: Mapping[str, DatasetResult]) -> Findings:
     """Return every check of the batch, after all its datasets are applied and before it is committed.
 
     Raises QualityFailed with everything found if a check of severity `fail` is broken.
     """
     checked = [dataset for dataset in store.stream.datasets if dataset.checks]
-    held = batches.references_held(store) if store.stream.references else {}
-    applied = [Applied(DatasetTables(store, dataset), staged, held.get(dataset.name, {})) for dataset in checked]
-    found = {of.tables.name: tuple(_results(of)) for of in applied}
+    references, measured = batches.judged_before(store) if checked else ({}, {})
+    findings = Findings()
+    for dataset in checked:
+        of = Applied(DatasetTables(store, dataset), batch.staged, references.get(dataset.name, {}))
+        unchanged = not of.all_is_new and not applied[dataset.name].counts.changed
+        assert batch.snapshot_time is not None
+        earlier = Earlier(batch.batch_id, batch.snapshot_time, measured.get(dataset.name, {}), unchanged)
+        findings.results[dataset.name] = tuple(_results(of, earlier, findings))
     failing = [
-        f"{name}: {one.check} ({one.kind}): {_in_words(one, staged[name].rows)}"
-        for name, results in found.items()
+        f"{name}: {one.check} ({one.kind}): {_in_words(one, batch.staged[name].rows)}"
+        for name, results in findings.results.items()
         for one in results
         if one.violations and one.severity == Severity.FAIL.value
     ]
@@ -85,14 +114,15 @@ def evaluate_checks(store: MergeStore, staged: Mapping[str, Staged]) -> Found:
             f"{store.stream}",
             f"quality checks failed: {'; '.join(failing)}",
             "Correct the rows in the source, or the check in the model; nothing was merged",
-            found,
+            findings.results,
+            findings.data,
         )
-    return found
+    return findings
 
 
 def then(earlier: tuple[QualityResult, ...], later: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:
-    """Return the checks of two consecutive batches, with summed counts; a row count is the later one's."""
-    before = {one.check: one.violations for one in earlier if one.kind != RowCount.kind.value}
+    """Return the checks of two consecutive batches, with summed counts of rows; what is measured is the later one's."""
+    before = {one.check: one.violations for one in earlier if not one.is_measured}
     return tuple(replace(one, violations=before.get(one.check, 0) + one.violations) for one in later)
 
 
@@ -108,21 +138,51 @@ def _in_order(dataset: Dataset, wanted: Iterable[str]) -> list[str]:
     return [column.name for column in dataset.columns if column.name in found]
 
 
-def _results(of: Applied) -> Iterator[QualityResult]:
+def _results(of: Applied, earlier: Earlier, findings: Findings) -> Iterator[QualityResult]:
+    name = of.tables.name
     in_stream = {dataset.name for dataset in of.tables.store.stream.datasets}
+    values: dict[str, float | None] = {}
     for check in of.tables.dataset.checks:
         if isinstance(check, Reference) and check.dataset not in in_stream:
-            log.warning(
-                "quality: %s: %s is not checked: %s is not merged here", of.tables.name, check.name, check.dataset
-            )
+            log.warning("quality: %s: %s is not checked: %s is not merged here", name, check.name, check.dataset)
             continue
-        result = QualityResult(check.name, check.kind.value, check.severity.value, violations(of, check))
-        shown = (of.tables.name, check.name, result.kind, result.severity, _in_words(result, of.rows))
+        if isinstance(check, RowCheck):
+            result, seen = _of_rows(of, check)
+        else:
+            result, seen = _of_value(of, check, earlier, values)
+        if seen and sum(len(str(one)) for one in findings.data.values()) + len(str(seen)) <= MOST_KEPT:
+            findings.data.setdefault(name, {})[check.name] = seen
+        shown = (name, check.name, result.kind, result.severity, _in_words(result, of.rows))
         log.log(logging.WARNING if result.violations else logging.INFO, "quality: %s: %s (%s) %s: %s", *shown)
         yield result
+    held = held_values(of, values)
+    if held:
+        findings.measured[name] = held
+
+
+def _of_rows(of: Applied, check: RowCheck) -> tuple[QualityResult, dict[str, Any]]:
+    """Return how many rows break a check, and keys of such rows for those who may see data."""
+    number = violations(of, check)
+    keys = keys_of_violations(of, check) if number else []
+    return QualityResult(check.name, check.kind.value, check.severity.value, number), {"keys": keys} if keys else {}
+
+
+def _of_value(
+    of: Applied, check: MeasuredCheck, earlier: Earlier, values: dict[str, float | None]
+) -> tuple[QualityResult, dict[str, Any]]:
+    """Return whether a value is as wanted, and the value for those who may see data; add it to `values`."""
+    values[check.name] = value = measured_value(of, check, earlier)
+    found = judged(of, check, value, earlier, values)
+    said = (check.name, check.kind.value, check.severity.value, int(found.broken))
+    if isinstance(check, RowCount):
+        return QualityResult(*said), {}
+    shown = found.value if found.value is not None and math.isfinite(found.value) else None
+    if shown is not None and abs(shown) >= LARGEST:
+        shown = None
+    if isinstance(check, OF_THE_DATA):
+        return QualityResult(*said, wanted=wanted(check)), {} if shown is None else {"value": shown}
+    return QualityResult(*said, shown, wanted(check)), {}
 
 
 def _in_words(result: QualityResult, rows: int) -> str:
-    if result.kind == RowCount.kind.value:
-        return f"{rows} rows in the source"
-    return f"{result.violations} row{'' if result.violations == 1 else 's'}"
+    return f"{rows} rows in the source" if result.kind == RowCount.kind.value else str(result)

@@ -1,8 +1,9 @@
-"""Counts the rows of an applied batch that break a quality check: one statement of quality.sql for each kind."""
+"""Counts the rows of an applied batch that break a quality check: one statement of quality.sql for each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -10,13 +11,16 @@ import psycopg2
 from psycopg2 import errorcodes, sql
 
 from config_schema import names
+from config_schema.model import Workspace
 from config_schema.model.quality import (
+    AcceptedValues,
+    Expression,
     NotNull,
     Pattern,
     QualityCheck,
     Range,
     Reference,
-    RowCount,
+    RowCheck,
     Unique,
     columns_checked,
 )
@@ -26,7 +30,10 @@ from merge_jobs.stores.postgres.batches import Staged
 from merge_jobs.stores.postgres.tables import DatasetTables
 
 # A check that does not fit its columns' types: no such operator, no value of the type, no regular expression.
-NOT_OF_THIS_TYPE = frozenset(["42883", "42804", "22P02", "22007", "22008", "22003", "2201B"])
+NOT_OF_THIS_TYPE = frozenset(["42883", "42804", "42846", "22P02", "22007", "22008", "22003", "2201B"])
+# An expression met a value that one of its functions or operators does not take.
+NOT_OF_THESE_VALUES = frozenset(["22012", "22023", "2201E", "2201F", "22011"])
+LONGEST_KEY = sql.Literal(200)  # characters of each value of a key that is kept
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,28 @@ class Applied:
         """Whether the batch loads the dataset for the first time."""
         return is_first_load(self.staged[self.tables.name])
 
-    def count(self, name: str, values: Mapping[str, Any] | None = None, **parts: sql.Composable) -> int:
+    def count(self, name: str, **parts: sql.Composable) -> int:
         """Return the count of `quality.name`, over the rows that the batch wrote or over all rows after it."""
-        everything = _all_rows(self.tables)
+        return int(self.value(name, **parts))
+
+    def value(self, name: str, **parts: sql.Composable) -> Any:
+        """Return the value of `quality.name`, over the rows that the batch wrote or over all rows after it."""
+        return self.tables.value(f"quality.{name}", None, **self._rows(name), **parts)
+
+    def keys(self, name: str, sample: int, **parts: sql.Composable) -> list[dict[str, str]]:
+        """Return the keys that `quality.name` finds, each as texts by column."""
+        key = self.tables.dataset.primary_key
+        text = sql.SQL("left({}::text, {})")
+        parts["keys"] = sql.SQL(", ").join(text.format(sql.Identifier(one), LONGEST_KEY) for one in key)
+        parts["sample"] = sql.Literal(sample)
+        found = self.tables.run(f"quality.{name}", None, **self._rows(name), **parts).fetchall()
+        return [dict(zip(key, row, strict=True)) for row in found]
+
+    def _rows(self, name: str) -> dict[str, sql.Composable]:
+        everything = all_rows(self.tables)
         rows = sql.SQL("{} m").format(everything) if self.all_is_new else changed_rows_table(self.tables)
-        ours = {"open": everything, "changed_rows": rows}
-        wanted = {part: ours[part] for part in statement(f"quality.{name}").identifiers & ours.keys()}
-        return int(self.tables.value(f"quality.{name}", values, **wanted, **parts))
+        ours: dict[str, sql.Composable] = {"open": everything, "changed_rows": rows}
+        return {part: ours[part] for part in statement(f"quality.{name}").identifiers & ours.keys()}
 
 
 class CheckImpossible(StoreMismatch):
@@ -71,39 +93,72 @@ class CheckImpossible(StoreMismatch):
         super().__init__(where, what, "Compare the check with the columns' types; nothing was merged")
 
 
-def violations(of: Applied, check: QualityCheck) -> int:
-    """Return the number of rows that break the check. Raises CheckImpossible if PostgreSQL cannot run it."""
+@contextmanager
+def on_these_columns(of: Applied, check: QualityCheck) -> Iterator[None]:
+    """Raise CheckImpossible where PostgreSQL cannot run the check on the columns that it names."""
     try:
-        return _counted(of, check)
+        yield
     except psycopg2.Error as error:
-        if error.pgcode not in NOT_OF_THIS_TYPE:
+        if error.pgcode not in NOT_OF_THIS_TYPE | NOT_OF_THESE_VALUES:
             raise
         condition = errorcodes.lookup(error.pgcode).lower()
         raise CheckImpossible(f"{of.tables.where}: check {check.name}", check, condition) from error
 
 
-def _counted(of: Applied, check: QualityCheck) -> int:
+def violations(of: Applied, check: RowCheck) -> int:
+    """Return the number of rows that break the check. Raises CheckImpossible if PostgreSQL cannot run it."""
+    with on_these_columns(of, check):
+        match check:
+            case Unique():
+                return of.count("unique_of_all" if of.all_is_new else "unique", columns=columns_of(check.columns))
+            case Reference():
+                return _without_what_they_refer_to(of, check)
+            case _:
+                return of.count("count_rows", broken=_broken(of, check))
+
+
+def keys_of_violations(of: Applied, check: RowCheck) -> list[dict[str, str]]:
+    """Return keys of rows that break the check, as many as it keeps; none of a key that may not be kept."""
+    dataset = of.tables.dataset
+    hidden = (one.name for one in dataset.columns if one.classification not in Workspace.may_see)
+    if check.sample is None or not set(dataset.primary_key).isdisjoint(hidden):
+        return []
+    match check:
+        case Unique():
+            return of.keys("keys_of_equal_rows", check.sample, columns=columns_of(check.columns))
+        case Reference():
+            other = _other(of, check)
+            equal = _equal(of.tables, "m", check.columns, "o", check.dataset_columns)
+            parts = {"columns": columns_of(check.columns), "other": all_rows(other), "open_equals_other": equal}
+            return of.keys("keys_of_referring_rows", check.sample, **parts)
+        case _:
+            return of.keys("keys_of_rows", check.sample, broken=_broken(of, check))
+
+
+def _broken(of: Applied, check: NotNull | Range | Pattern | AcceptedValues | Expression) -> sql.Composed:
+    """Return the condition that holds for a row that breaks the check."""
     match check:
         case NotNull():
-            return of.count("not_null", columns=columns_of(check.columns))
-        case Unique():
-            return of.count("unique_of_all" if of.all_is_new else "unique", columns=columns_of(check.columns))
+            return of.tables.composed("quality.broken_not_null", columns=columns_of(check.columns))
         case Range():
-            return of.count("range", {"min": check.min, "max": check.max}, column=sql.Identifier(check.column))
+            bounds = {"min": sql.Literal(check.min), "max": sql.Literal(check.max)}
+            return of.tables.composed("quality.broken_range", column=sql.Identifier(check.column), **bounds)
         case Pattern():
-            return of.count("pattern", {"pattern": check.pattern}, column=sql.Identifier(check.column))
-        case Reference():
-            return _without_what_they_refer_to(of, check)
-        case RowCount():
-            low, high = check.min, check.max
-            return int((low is not None and of.rows < low) or (high is not None and of.rows > high))
+            pattern = sql.Literal(check.pattern)
+            return of.tables.composed("quality.broken_pattern", column=sql.Identifier(check.column), pattern=pattern)
+        case AcceptedValues():
+            values = sql.SQL(", ").join(map(sql.Literal, check.values))
+            return of.tables.composed(
+                "quality.broken_accepted_values", column=sql.Identifier(check.column), values=values
+            )
+        case Expression():
+            return of.tables.composed("quality.broken_expression", expression=sql.SQL(check.expression))
     assert_never(check)
 
 
 def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
-    store = of.tables.store
-    other = next(DatasetTables(store, dataset) for dataset in store.stream.datasets if dataset.name == check.dataset)
-    theirs = _all_rows(other)
+    other = _other(of, check)
+    theirs = all_rows(other)
     columns = columns_of(check.columns)
     if _looks_at_all_rows(of, check):
         equal = _equal(of.tables, "m", check.columns, "o", check.dataset_columns)
@@ -125,6 +180,11 @@ def _without_what_they_refer_to(of: Applied, check: Reference) -> int:
     )
 
 
+def _other(of: Applied, check: Reference) -> DatasetTables:
+    store = of.tables.store
+    return next(DatasetTables(store, dataset) for dataset in store.stream.datasets if dataset.name == check.dataset)
+
+
 def _looks_at_all_rows(of: Applied, check: Reference) -> bool:
     """Return whether all rows must be checked: a side is loaded again, or was not compared before.
 
@@ -143,7 +203,7 @@ def is_first_load(staged: Staged) -> bool:
     return staged.strategy == "initial"
 
 
-def _all_rows(tables: DatasetTables) -> sql.Composed:
+def all_rows(tables: DatasetTables) -> sql.Composed:
     """Return a subquery of the dataset's rows after the batch."""
     return sql.SQL("({})").format(tables.composed(f"quality.open_{tables.milestoning.value}"))
 

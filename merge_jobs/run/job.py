@@ -276,9 +276,9 @@ def _fail(job: Job, store: MergeStore, batch: Batch, error: Exception) -> None:
     text = str(error) if foreseen else f"unforeseen {type(error).__name__}"
     retryable = error.retryable if isinstance(error, StreamFactoryError) else True
     rejected = error.rejected if isinstance(error, KeysRejected) else None
-    quality = error.found if isinstance(error, QualityFailed) else None
+    quality, data = (error.found, error.data) if isinstance(error, QualityFailed) else (None, None)
     refused = _refused(error, batch.batch_id) if isinstance(error, TooManyDeletes) else None
-    why = BatchFailure(text, retryable, rejected, _said(error), quality, refused)
+    why = BatchFailure(text, retryable, rejected, _said(error), quality, data, refused)
     try:
         if store.session.closed or isinstance(error, PoolingRefused):
             with _open(job, FAIL_SECONDS) as fresh:

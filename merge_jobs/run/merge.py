@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import psycopg2
 
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Merging:
-    """What the steps pass on: whether views must follow, tables to alter, and the changes of each dataset.
+    """What the steps pass on: whether views must follow, tables to alter, and what was done to each dataset.
 
     `result` is the run's with this batch, once that is known.
     """
@@ -45,6 +46,7 @@ class Merging:
     reshaped: bool = False
     changes: Changes = ()
     applied: dict[str, DatasetResult] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)  # values of quality checks, for the next batch
     result: MergeResult | None = None
 
 
@@ -105,8 +107,10 @@ def _alter(state: Merging) -> None:
 
 
 def _judge(state: Merging) -> None:
-    checked = checks.evaluate_checks(state.store, state.batch.staged)
-    state.applied = {name: replace(dataset, quality=checked.get(name, ())) for name, dataset in state.applied.items()}
+    found = checks.evaluate_checks(state.store, state.batch, state.applied)
+    state.applied = {name: replace(one, quality=found.results.get(name, ())) for name, one in state.applied.items()}
+    state.batch = replace(state.batch, quality_data=found.data)
+    state.measured = found.measured
 
 
 def _found_nothing(state: Merging) -> bool:
@@ -115,9 +119,8 @@ def _found_nothing(state: Merging) -> bool:
 
 def _write_batch(state: Merging) -> None:
     assert state.result is not None
-    batches.mark_committed(
-        state.store, state.batch, state.result, _sums(dataset.counts for dataset in state.applied.values())
-    )
+    counts = _sums(dataset.counts for dataset in state.applied.values())
+    batches.mark_committed(state.store, state.batch, state.result, counts, state.measured)
     run_results.record(state.store, state.result)
 
 
@@ -126,7 +129,7 @@ def _remove_batch(state: Merging) -> None:
     batches.remove(state.store, state.batch)
     if state.batch.accept_source:
         batches.move_position(state.store, state.batch, state.last)
-    batches.move_counter(state.store, state.last, state.result)
+    batches.move_counter(state.store, state.last, state.result, state.measured)
     run_results.record(state.store, state.result)
 
 
@@ -164,7 +167,9 @@ PREPARE_STEPS: tuple[Step[Merging], ...] = (
         when=Condition("only where the model has changed", lambda state: bool(state.changes)),
     ),
 )
-JUDGE_STEPS: tuple[Step[Merging], ...] = (Step(_judge, also=("quality", "batches.references_held")),)
+JUDGE_STEPS: tuple[Step[Merging], ...] = (
+    Step(_judge, also=("quality", "batches.judged_before", "batches.mean_of_earlier")),
+)
 # These are committed with the datasets.
 WRITE_STEPS: tuple[Step[Merging], ...] = (
     Step(

@@ -116,9 +116,20 @@ ON CONFLICT (key) DO UPDATE SET
     current_batch = excluded.current_batch, last_checked_at = excluded.last_checked_at,
     last_run_id = excluded.last_run_id, last_result_json = excluded.last_result_json
 
--- name: references_held
--- The reference checks that the last look at the source judged; NULL where it was an older job's.
-SELECT last_result_json -> 'references' FROM {counter} WHERE key = %(key)s
+-- name: judged_before
+-- The reference checks that the last look at the source judged, and the values that it measured; NULL where it was an
+-- older job's.
+SELECT last_result_json -> 'references', last_result_json -> 'measured' FROM {counter} WHERE key = %(key)s
+
+-- name: mean_of_earlier
+-- Of what a check has measured in the last batches; of a row count, of the rows.
+SELECT avg(coalesce((of_check ->> 'value')::numeric, (earlier.of #>> '{{counts,total}}')::numeric))
+FROM (
+    SELECT result_json -> 'datasets' -> %(dataset)s AS of FROM {metrics}
+    WHERE key = %(key)s AND batch_id < %(batch_id)s AND batch_status = 'committed' AND result_json IS NOT NULL
+    ORDER BY batch_id DESC LIMIT %(batches)s
+) earlier, jsonb_array_elements(earlier.of -> 'quality') of_check
+WHERE of_check ->> 'check' = %(check)s AND of_check ->> 'kind' = %(kind)s
 
 -- name: fold_run
 -- Of all batches of one run the last one's row stays, with what they did together.

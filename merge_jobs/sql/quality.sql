@@ -22,15 +22,29 @@ SELECT {columns} FROM {merge} WHERE true{and_in_source}
 -- name: open_forensic
 SELECT {columns} FROM {merge} WHERE ds_batch_out = 2147483647{and_in_source}
 
--- name: not_null
+-- name: count_rows
+SELECT count(*) FROM {changed_rows} WHERE {broken}
+
+-- name: keys_of_rows
+-- Some of them, for those who may see data.
+SELECT {keys} FROM {changed_rows} WHERE {broken} LIMIT {sample}
+
+-- name: broken_not_null
 -- num_nulls tells a row value of NULLs from NULL, IS NULL does not.
-SELECT count(*) FROM {changed_rows} WHERE num_nulls({columns}) > 0
+num_nulls({columns}) > 0
 
--- name: range
-SELECT count(*) FROM {changed_rows} WHERE {column} < %(min)s OR {column} > %(max)s
+-- name: broken_range
+({column} < {min} OR {column} > {max})
 
--- name: pattern
-SELECT count(*) FROM {changed_rows} WHERE {column}::text !~ %(pattern)s
+-- name: broken_pattern
+{column}::text !~ {pattern}
+
+-- name: broken_accepted_values
+{column} NOT IN ({values})
+
+-- name: broken_expression
+-- As people have written it, and read before as one that only calculates with the row's own columns.
+NOT ({expression})
 
 -- name: unique
 -- Rows of which another has the same values, where the batch inserted or updated one of them.
@@ -45,6 +59,12 @@ SELECT coalesce(sum(same.number), 0) FROM (
     SELECT count(*) AS number FROM {open} m WHERE num_nulls({columns}) = 0 GROUP BY {columns} HAVING count(*) > 1
 ) same
 
+-- name: keys_of_equal_rows
+SELECT {keys} FROM {open} m
+WHERE num_nulls({columns}) = 0 AND ({columns}) IN (
+    SELECT {columns} FROM {open} m WHERE num_nulls({columns}) = 0 GROUP BY {columns} HAVING count(*) > 1
+) LIMIT {sample}
+
 -- name: reference
 -- Rows that refer to what is not there, of all values that the batch inserted or updated on this side, or took on the other. What
 -- is missing is found first: mostly that is nothing, and then the dataset itself is not read.
@@ -57,8 +77,42 @@ SELECT count(*) FROM {open} m JOIN (
 SELECT count(*) FROM {open} m
 WHERE num_nulls({columns}) = 0 AND NOT EXISTS (SELECT FROM {other} o WHERE {open_equals_other})
 
+-- name: keys_of_referring_rows
+SELECT {keys} FROM {open} m
+WHERE num_nulls({columns}) = 0 AND NOT EXISTS (SELECT FROM {other} o WHERE {open_equals_other}) LIMIT {sample}
+
 -- name: values_changed
 SELECT {columns} FROM {changed_rows}
 
 -- name: values_earlier
 SELECT {referred_columns} FROM {earlier_values}
+
+-- name: completeness
+-- This and what follows measures a value of the whole dataset, as the batch leaves it.
+SELECT count(*) FILTER (WHERE num_nulls({columns}) = 0)::numeric / nullif(count(*), 0) FROM {open} m
+
+-- name: distinctness
+SELECT count(*) / nullif(sum(same.number), 0) FROM (
+    SELECT count(*) AS number FROM {open} m WHERE num_nulls({columns}) = 0 GROUP BY {columns}
+) same
+
+-- name: uniqueness
+SELECT count(*) FILTER (WHERE same.number = 1) / nullif(sum(same.number), 0) FROM (
+    SELECT count(*) AS number FROM {open} m WHERE num_nulls({columns}) = 0 GROUP BY {columns}
+) same
+
+-- name: mean
+SELECT avg({column}) FROM {open} m
+
+-- name: min
+SELECT min({column}) FROM {open} m
+
+-- name: max
+SELECT max({column}) FROM {open} m
+
+-- name: stddev
+SELECT stddev_pop({column}) FROM {open} m
+
+-- name: newest
+-- In seconds since 1970. `infinity` is no time at which anything was written.
+SELECT extract(epoch FROM max({column}) FILTER (WHERE isfinite({column}))) FROM {open} m

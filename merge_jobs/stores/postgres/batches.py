@@ -17,6 +17,7 @@ from psycopg2.extras import Json
 
 from config_schema import names
 from config_schema.model import Dataset, Milestoning
+from config_schema.model.quality import QualityCheck
 from config_schema.result import MergeResult, QualityResult, RefusedDelete, refused_delete_from_dict, result_from_dict
 from merge_jobs.errors import BatchLost, RejectedKeys
 from merge_jobs.stores.postgres.merge_store import MergeStore
@@ -79,6 +80,7 @@ class Batch:
     staged_map_rows: dict[str, int] = field(default_factory=dict)
     delete_approvals: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)  # by dataset, of those that keep them
+    quality_data: dict[str, Any] = field(default_factory=dict)  # by dataset and check: what only some may see
 
     def approved_deletes(self, dataset: str) -> int:
         """Return how many rows of a dataset the batch may delete because a person has approved it; 0 for none."""
@@ -100,6 +102,8 @@ class Batch:
             state["accept_source"] = True
         if self.changes:
             state["changes"] = self.changes
+        if self.quality_data:
+            state["quality_data"] = self.quality_data
         if self.delete_approvals:
             state["delete_approvals"] = self.delete_approvals
         if self.tables:
@@ -124,7 +128,8 @@ class Batch:
 class BatchFailure:
     """Why a batch failed. `said` is the text of a producer's server: data, for people who may see it.
 
-    `quality` is what the batch's checks found, by dataset, if the batch failed because of them.
+    `quality` is what the batch's checks found, by dataset, if the batch failed because of them, and `quality_data`
+    what of it only some may see.
     """
 
     error: str
@@ -132,6 +137,7 @@ class BatchFailure:
     rejected: RejectedKeys | None = None
     said: str | None = None
     quality: Mapping[str, Sequence[QualityResult]] | None = None
+    quality_data: Mapping[str, Any] | None = None
     refused_delete: RefusedDelete | None = None
 
     @property
@@ -141,7 +147,9 @@ class BatchFailure:
         if self.refused_delete:
             found["refused_delete"] = asdict(self.refused_delete)
         if self.quality:
-            found["quality"] = {name: [asdict(one) for one in of] for name, of in self.quality.items()}
+            found["quality"] = {name: [one.as_dict() for one in of] for name, of in self.quality.items()}
+        if self.quality_data:
+            found["quality_data"] = self.quality_data
         return found
 
 
@@ -302,15 +310,18 @@ def mark_ingested(store: MergeStore, batch: Batch) -> None:
     store.commit()
 
 
-def mark_committed(store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int]) -> None:
+def mark_committed(
+    store: MergeStore, batch: Batch, result: MergeResult, counts: Mapping[str, int], measured: Mapping[str, Any]
+) -> None:
     """Write the batch's row and move the counter; the caller commits them with the merge tables.
 
-    `result` is the run's so far. `counts` are the batch's own: inserted, updated, deleted, total.
+    `result` is the run's so far. `counts` are the batch's own: inserted, updated, deleted, total. `measured` are values
+    of its quality checks (`move_counter`).
     """
     values = _values(store, batch, "batch_id", "state", "snapshot_time", "strategy", "attempt")
     _one_row(store, "batches.batch_committed", {**values, **counts, "result": Json(result.to_dict())})
     forget_rejected_keys(store, list(batch.staged))
-    move_counter(store, batch.batch_id, result)
+    move_counter(store, batch.batch_id, result, measured)
     old = {"key": store.stream.key, "before": batch.batch_id - KEPT_BATCHES, "kept_for": KEPT_FOR}
     if store.stream.platform.milestoning is Milestoning.LIVE:
         store.run("batches.fold_run", _values(store, batch, "batch_id", "run_id"), **_tables(store, "metrics"))
@@ -325,23 +336,40 @@ def remove(store: MergeStore, batch: Batch) -> None:
     _one_row(store, "batches.batch_removed", _values(store, batch, "batch_id", "attempt"))
 
 
-def move_counter(store: MergeStore, batch_id: int, result: MergeResult) -> None:
+def move_counter(store: MergeStore, batch_id: int, result: MergeResult, measured: Mapping[str, Any]) -> None:
     """Record that the source was read; `batch_id` is the last committed batch. The caller commits.
 
-    The checked references are recorded with the result: the next batch then only checks what has changed.
+    The checked references and the measured values are recorded with the result: the next batch then only looks at what
+    has changed.
     """
     values = {
         "key": store.stream.key,
         "batch_id": batch_id,
         "run_id": result.run_id,
-        "result": Json({**result.to_dict(), "references": store.stream.references}),
+        "result": Json({**result.to_dict(), "references": store.stream.references, "measured": measured}),
     }
     store.run("batches.move_counter", values, **_tables(store, "counter"))
 
 
-def references_held(store: MergeStore) -> dict[str, Any]:
-    """Return the references that the last run has checked, in the form of `Stream.references`."""
-    return store.value("batches.references_held", {"key": store.stream.key}, **_tables(store, "counter")) or {}
+def judged_before(store: MergeStore) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the references that the last run has checked, as `Stream.references`, and the values that it measured."""
+    row = store.run("batches.judged_before", {"key": store.stream.key}, **_tables(store, "counter")).fetchone()
+    references, measured = row or (None, None)
+    return references or {}, measured or {}
+
+
+def mean_of_earlier(store: MergeStore, batch_id: int, dataset: str, check: QualityCheck, of: int) -> float | None:
+    """Return the mean of a check's value over the last `of` committed batches before this one; None if none has it."""
+    values = {
+        "key": store.stream.key,
+        "batch_id": batch_id,
+        "dataset": dataset,
+        "check": check.name,
+        "kind": check.kind.value,
+        "batches": of,
+    }
+    mean = store.value("batches.mean_of_earlier", values, **_tables(store, "metrics"))
+    return None if mean is None else float(mean)
 
 
 def mark_failed(store: MergeStore, batch: Batch, why: BatchFailure) -> None:

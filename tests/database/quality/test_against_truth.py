@@ -12,7 +12,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from config_schema.model import Milestoning
-from config_schema.model.quality import Reference, Severity, Unique
+from config_schema.model.quality import (
+    AcceptedValues,
+    Completeness,
+    Distinctness,
+    Expression,
+    Reference,
+    Severity,
+    Statistic,
+    StatisticBounds,
+    Unique,
+    Uniqueness,
+)
 from config_schema.rules.pg_regex import fault
 
 DDL = """
@@ -22,6 +33,12 @@ DDL = """
 CHECKS = (
     Unique("once", Severity.WARN, ("u",)),
     Reference("there", Severity.WARN, ("p", "q"), "parent", ("a", "b")),
+    AcceptedValues("accepted", Severity.WARN, "u", (1, "2")),
+    Expression("smaller", Severity.WARN, "u < q OR p = 3"),
+    Completeness("complete", Severity.WARN, ("p", "q"), min=0.5),
+    Distinctness("distinct", Severity.WARN, ("u",), min=0.5),
+    Uniqueness("unique", Severity.WARN, ("u",), min=0.5),
+    StatisticBounds("mean", Severity.WARN, "u", Statistic.MEAN, 1.5, 2),
 )
 few = st.none() | st.integers(1, 3)
 children = st.dictionaries(st.integers(1, 6), st.tuples(few, few, few), max_size=6)
@@ -38,6 +55,30 @@ def broken(before: dict, now: dict) -> dict[str, int]:
     return {
         "once": sum(number for value, number in used.items() if number > 1 and value in brought),
         "there": sum(row[1:] in suspects and None not in row[1:] for row in now["child"].values()),
+        "accepted": sum(row[0] == 3 for row in new.values()),
+        "smaller": sum(is_smaller(*row) is False for row in new.values()),
+        **measured(list(now["child"].values()), used),
+    }
+
+
+def is_smaller(u: int | None, p: int | None, q: int | None) -> bool | None:
+    """u < q OR p = 3, as SQL has it with NULLs."""
+    sides = (None if u is None or q is None else u < q, None if p is None else p == 3)
+    return True if True in sides else None if None in sides else False
+
+
+def measured(rows: list[tuple], used: Counter) -> dict[str, int]:
+    """Which of the measured checks are out of bounds, of all rows as the batch leaves them."""
+    number = sum(used.values())
+    shares = {
+        "complete": (sum(None not in row[1:] for row in rows), len(rows)),
+        "distinct": (len(used), number),
+        "unique": (sum(times == 1 for times in used.values()), number),
+    }
+    mean = sum(used.elements()) / number if number else None
+    return {
+        **{name: int(2 * part < whole) for name, (part, whole) in shares.items()},
+        "mean": int(mean is not None and not 1.5 <= mean <= 2),
     }
 
 

@@ -1,0 +1,143 @@
+"""Conditions over the columns of one row, as a quality check of kind `expression` has them: PostgreSQL's own words.
+
+They are sent to the database as they are written, so that it reads what people wrote; before, they are read here and
+refused unless everything in them is on a list: the dataset's columns, constants, operators, and functions of
+PostgreSQL that only calculate. So a model can neither read other tables, nor call what changes, waits, or reads files.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+    from sqlglot.tokenizer_core import Token
+
+LONGEST = 2000  # characters
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Functions of pg_catalog that give the same for the same values, or the time of the transaction, and cost little.
+FUNCTIONS = _words(
+    """
+    abs array_length array_position bit_length btrim cardinality ceil ceiling char_length character_length coalesce
+    concat concat_ws date_part date_trunc div extract floor greatest initcap isfinite jsonb_array_length
+    jsonb_typeof least left length lower ltrim make_date md5 mod now nullif num_nonnulls num_nulls octet_length
+    overlay position power regexp_like regexp_replace replace reverse right round rtrim scale sign split_part sqrt
+    starts_with strpos substr substring to_char to_date to_timestamp translate trim trunc upper
+    """
+)
+# Of the types that can be written in a cast.
+TYPES = _words(
+    """
+    bigint boolean char character date decimal double float float4 float8 int int2 int4 int8 integer interval json
+    jsonb numeric real smallint text time timestamp timestamptz uuid varchar varying
+    """
+)
+# What stands before a parenthesis without being a function: `x IN (1, 2)`, `AND (...)`, `numeric(10, 2)`.
+BEFORE_PARENTHESIS = _words(
+    """
+    and or not in any all some between like ilike is from case when then else escape array to distinct both leading
+    trailing for similar cast
+    """
+)
+# A text or a name in quotes. The job's sessions read a backslash in a text as itself.
+QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
+# By them the database could find other words in the text than we do.
+REFUSED_SIGNS = {
+    ";": "a semicolon",
+    "$": "a dollar sign",
+    "\\": "a backslash",
+    "\0": "NUL",
+    "--": "a comment (--)",
+    "/*": "a comment (/*)",
+}
+WORDS = {"Select": "a query", "Subquery": "a query", "Exists": "a query", "Window": "a window function"}
+# Of sqlglot's grammar, beside functions.
+NODES = _words(
+    """
+    Add And Any All Array ArrayContainsAll ArrayContainedBy AtTimeZone Between Boolean Bracket Case Cast Column
+    CurrentDate CurrentTime CurrentTimestamp DataType DataTypeParam DPipe Distinct Div EQ Escape GT GTE Identifier
+    If ILike In IntDiv Interval Is JSONPath JSONPathKey JSONPathRoot JSONPathSubscript LT LTE Like Literal Mod Mul
+    NEQ Neg Not Null NullSafeEQ NullSafeNEQ Or Paren SimilarTo Sub Tuple Var Year Month Day
+    """
+)
+
+
+class NotARowExpression(ValueError):
+    """The text is no condition over the columns of one row; its own text says why."""
+
+
+def columns_in(expression: str) -> tuple[str, ...]:
+    """Return the columns that a condition reads, in the order in which they stand in it, each once.
+
+    Raises NotARowExpression if it has anything else than columns, constants, operators and the allowed functions.
+    """
+    return _columns_in(expression.strip())
+
+
+@lru_cache(maxsize=256)
+def _columns_in(expression: str) -> tuple[str, ...]:
+    # Only models with such a check pay for the import.
+    import sqlglot
+    from sqlglot import errors, exp
+
+    if len(expression) > LONGEST:
+        raise NotARowExpression(f"it has {len(expression)} characters, and {LONGEST} are allowed")
+    try:
+        read = list(sqlglot.tokenize(expression, read="postgres"))
+        _check_words(expression, read)
+        parsed = sqlglot.parse_one(expression, read="postgres")
+    except (errors.SqlglotError, RecursionError) as error:
+        raise NotARowExpression("PostgreSQL's grammar has no such expression") from error
+    found = []
+    for node in parsed.walk(bfs=False):
+        _check_node(node)
+        if isinstance(node, exp.Column):
+            found.append(node.name if node.this.quoted else node.name.lower())
+    if not found:
+        raise NotARowExpression("it reads no column")
+    return tuple(dict.fromkeys(found))
+
+
+def _check_words(expression: str, read: list[Token]) -> None:
+    """Raise NotARowExpression for what PostgreSQL could read otherwise than we do, or what calls something."""
+    outside = QUOTED.sub(lambda found: f" {found[0][0]}{found[0][0]} ", expression)
+    for sign, shown in REFUSED_SIGNS.items():
+        if sign in outside:
+            raise NotARowExpression(f"{shown} is not allowed in it")
+    quoted = [one for one in read if expression[one.start : one.start + 1] in ("'", '"')]
+    if [one.text for one in quoted] != [_inside(found[0]) for found in QUOTED.finditer(expression)]:
+        raise NotARowExpression("a text or a name in it is not closed, or has a prefix")
+    for one, following in pairwise(read):
+        is_name = one.text[:1].isalpha() or one.text[:1] == "_"
+        if not is_name or following.text != "(" or one.token_type.name in ("STRING", "NUMBER"):
+            continue
+        if one.text.lower() not in FUNCTIONS | TYPES | BEFORE_PARENTHESIS or one in quoted:
+            raise NotARowExpression(f"the function {one.text} is not allowed in it")
+
+
+def _inside(quoted: str) -> str:
+    sign = quoted[0]
+    return quoted[1:-1].replace(sign * 2, sign)
+
+
+def _check_node(node: exp.Expr) -> None:
+    from sqlglot import exp
+    from sqlglot.dialects import Postgres
+
+    kind = type(node).__name__
+    # The names of functions that are called with parentheses have been checked; the others tell who is logged in.
+    called = isinstance(node, exp.Func) and type(node) not in Postgres.Parser.NO_PAREN_FUNCTIONS.values()
+    if kind not in NODES and not called:
+        raise NotARowExpression(f"{WORDS.get(kind, kind.upper())} is not allowed in it")
+    if isinstance(node, exp.DataType) and node.this is exp.DataType.Type.USERDEFINED:
+        raise NotARowExpression(f"the type {node.sql('postgres')} is not allowed in it")
+    if isinstance(node, exp.Column) and (len(node.parts) != 1 or not isinstance(node.this, exp.Identifier)):
+        raise NotARowExpression(f"{node.sql('postgres')} is no column of the row")

@@ -103,8 +103,9 @@ BROKEN_FAIL = Metric(
 RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL, BROKEN_WARN, BROKEN_FAIL)
 
 # For each quality check of a stream: sent by each try of its merge task that ran it.
-VIOLATIONS = Metric("violations", MetricKind.GAUGE, "rows that break the check; of a `row_count` 1 if it is broken")
-CHECKS = (VIOLATIONS,)
+VIOLATIONS = Metric("violations", MetricKind.GAUGE, "rows that break the check; of one that measures a value 1 if it is broken")
+VALUE = Metric("value", MetricKind.GAUGE, "what a check of completeness, distinctness, uniqueness or change has measured")
+CHECKS = (VIOLATIONS, VALUE)
 
 OF_PLATFORMS = (*LOADING, *HEALTH, *CAPACITY)
 OF_STREAMS = (*FRESHNESS, *RUN, *STORED)

@@ -160,7 +160,10 @@ def _from(source: tuple[str, str], column: str) -> column_lineage_dataset.Fields
 def _assertion(check: QualityResult) -> data_quality_assertions_dataset.Assertion:
     # Older clients, such as that of Airflow 3.1, have fewer fields.
     known = fields_dict(data_quality_assertions_dataset.Assertion)
-    given: dict[str, Any] = {"name": check.check, "actual": str(check.violations)}
+    actual = check.violations if check.value is None else check.value
+    given: dict[str, Any] = {"name": check.check, "actual": str(actual)}
+    if check.wanted:
+        given["expected"] = check.wanted
     return data_quality_assertions_dataset.Assertion(
         assertion=check.kind,
         success=check.violations == 0,

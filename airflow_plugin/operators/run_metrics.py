@@ -44,7 +44,10 @@ def send_run_metrics(job: MergeJob, result: MergeResult | None, context: Context
     for dataset, check in checks:
         prefix = of_check(job.platform_name, job.stream_key, dataset, check.check)
         of_this = tags | {"dataset": dataset, "check": check.check}
-        metrics.send_from_task(prefix, {metrics.VIOLATIONS: check.violations}, of_this)
+        found: dict[metrics.Metric, float] = {metrics.VIOLATIONS: check.violations}
+        if check.value is not None:
+            found[metrics.VALUE] = check.value
+        metrics.send_from_task(prefix, found, of_this)
 
 
 def _waited(context: Context) -> float | None:

@@ -89,6 +89,12 @@ class BatchRow(NamedTuple):
     result: dict[str, Any] | None
     said: str | None  # what a producer's server said of the error: data
     quality: dict[str, Any] | None = None  # what the checks of a batch found that failed for them, by dataset
+    quality_data: dict[str, Any] | None = None  # values and keys that its checks found, by dataset and check: data
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is something of the batch that only those may see who may see data."""
+        return bool(self.said or self.quality_data)
 
 
 @dataclass(frozen=True)

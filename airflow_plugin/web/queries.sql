@@ -49,10 +49,11 @@ GROUP BY 1, 2
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
     total_records, strategy, run_id, left(error, 10000),
     CASE WHEN number > 1 OR octet_length(result_json::text) <= 8000000 THEN result_json END, left(state ->> 'said', 10000),
-    state -> 'quality'
+    state -> 'quality', state -> 'quality_data'
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(
         coalesce(pg_column_size(result_json), 0) + coalesce(pg_column_size(state -> 'quality'), 0)
+        + coalesce(pg_column_size(state -> 'quality_data'), 0)
     ) OVER newest AS size
     FROM (
         SELECT * FROM {metrics} WHERE key = %(stream_key)s AND batch_id < %(before)s
@@ -67,10 +68,11 @@ ORDER BY batch_id DESC
 SELECT batch_id, batch_status, batch_start_time, batch_end_time, records_inserted, records_updated, records_deleted,
     total_records, strategy, run_id, left(error, 10000),
     CASE WHEN number > 1 OR octet_length(result_json::text) <= 8000000 THEN result_json END, left(state ->> 'said', 10000),
-    state -> 'quality'
+    state -> 'quality', state -> 'quality_data'
 FROM (
     SELECT *, row_number() OVER newest AS number, sum(
         coalesce(pg_column_size(result_json), 0) + coalesce(pg_column_size(state -> 'quality'), 0)
+        + coalesce(pg_column_size(state -> 'quality_data'), 0)
     ) OVER newest AS size
     FROM (
         SELECT * FROM {metrics} WHERE key = %(stream_key)s AND run_id = %(run_id)s ORDER BY batch_id DESC LIMIT 100

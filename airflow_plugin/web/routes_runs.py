@@ -113,7 +113,8 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
         return found, batches, [] if run.end else BatchTables(session).progress([place.stream_key])
 
     results, batches, progress = read(place.settings, work)
-    sees_data = any(one.said for one in batches) and user.may_see_data(dag_id)
+    sees_data = any(one.has_data for one in batches) and user.may_see_data(dag_id)
+    seen = next((one.quality_data for one in batches if one.quality_data), None) if sees_data else None
     result = merge_result(results.get((place.stream_key, run_id)))
     said = next((one.error for one in batches if one.error), failures.get((dag_id, run_id)))
     found = result.datasets if result else {}
@@ -122,7 +123,7 @@ def one_run(user: UserDep, dag_id: DagPath, run_id: RunPath) -> dict[str, Any]:
         "result_code": None if result is None else int(result.code),
         "progress": next((progress_dict(one) for one in progress if one.run_id == run_id), None),
         "datasets": fitting(dataset_dicts(result)),
-        "quality": fitting(quality_dicts({name: map(vars, of.quality) for name, of in found.items()})),
+        "quality": fitting(quality_dicts({name: map(vars, of.quality) for name, of in found.items()}, seen)),
         "log_url": _log_url(dag_id, run_id),
         "batches": fitting(batch_dict(one, sees_data) for one in batches),
     }

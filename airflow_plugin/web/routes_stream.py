@@ -145,7 +145,7 @@ def batches(
     settings, found = stream_for(user, READ, platform, key)
 
     read_batches = read(settings, lambda session: queries.batches(session, key, limit=limit, before=before))
-    sees_data = any(one.said for one in read_batches) and user.may_see_data(found.dag_id)
+    sees_data = any(one.has_data for one in read_batches) and user.may_see_data(found.dag_id)
     return {"batches": fitting(batch_dict(one, sees_data) for one in read_batches)}
 
 

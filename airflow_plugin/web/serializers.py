@@ -19,7 +19,7 @@ WORDS = {ResultCode.DONE: "done", ResultCode.KEEP_WORKING: "keep_working", Resul
 def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
     """Return a batch as the API shows it. `rows_per_second` counts changed rows.
 
-    `said` can hold values of rows: only a user who `sees_data` gets it.
+    `said` can hold values of rows, and so can what quality checks have seen: only a user who `sees_data` gets them.
     """
     seconds = max(0.0, (batch.end - batch.start).total_seconds()) if batch.end else None
     rows_changed = None if batch.inserted is None else batch.inserted + (batch.updated or 0) + (batch.deleted or 0)
@@ -39,7 +39,7 @@ def batch_dict(batch: BatchRow, sees_data: bool) -> dict[str, Any]:
         "error": batch.error,
         "said": batch.said if sees_data else None,
         "datasets": dataset_dicts(merge_result(batch.result)),
-        "quality": quality_dicts(_found(batch)),
+        "quality": quality_dicts(_found(batch), batch.quality_data if sees_data else None),
     }
 
 
@@ -67,16 +67,30 @@ def dataset_dicts(result: MergeResult | None) -> list[dict[str, Any]]:
     ]
 
 
-def quality_dicts(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each quality check with its dataset, the broken ones first; none that another version has written."""
+def quality_dicts(found: Mapping[str, Any], seen: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return each quality check with its dataset, the broken ones first; none that another version has written.
+
+    `seen` has the values and keys that checks have seen, by dataset and check, for a user who may see data.
+    """
     stored = [(name, check) for name, of in found.items() for check in of or ()]
-    checks = map(check_dict, known_checks(stored))
+    checks = [check_dict(one, _seen_by(seen, one)) for one in known_checks(stored)]
     return sorted(checks, key=lambda one: not one["violations"])
 
 
-def check_dict(check: DatasetCheck) -> dict[str, Any]:
-    """Return a quality check as the API shows it."""
-    return {"dataset": check.dataset, **vars(check.of)}
+def _seen_by(seen: Mapping[str, Any] | None, check: DatasetCheck) -> Any:
+    of_dataset = (seen or {}).get(check.dataset)
+    return of_dataset.get(check.of.check) if isinstance(of_dataset, dict) else None
+
+
+def check_dict(check: DatasetCheck, seen: Any = None) -> dict[str, Any]:
+    """Return a quality check as the API shows it, with what it has `seen` for a user who may see data."""
+    shown = {"dataset": check.dataset, **vars(check.of), "is_measured": check.of.is_measured, "keys": []}
+    if isinstance(seen, dict):
+        if type(seen.get("value")) in (int, float):
+            shown["value"] = seen["value"]
+        keys = seen.get("keys")
+        shown["keys"] = [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
+    return shown
 
 
 def run_dict(

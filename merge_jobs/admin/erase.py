@@ -256,13 +256,15 @@ def _forget_texts(tables: DatasetTables, streams: Collection[str]) -> None:
     store = tables.store
     platform = store.stream.platform_name
     metrics = store.table(names.batch_metrics_table(platform))
+    counter = store.table(names.batch_counter_table(platform))
     rejected = store.table(names.rejected_keys_table(platform))
     of_erased = sql.SQL(", ").join(
         sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("s", name)) for name in tables.dataset.primary_key
     )
     for stream in streams:
         tables.run("erased_keys.begin_again", {"key": stream}, metrics=metrics)
-        tables.run("erased_keys.forget_texts", {"key": stream, "dataset": tables.name}, metrics=metrics)
+        of_stream = {"key": stream, "dataset": tables.name}
+        tables.run("erased_keys.forget_texts", of_stream, metrics=metrics, counter=counter)
         values = {"stream": stream, "dataset": tables.name}
         tables.run("erased_keys.forget_rejected", values, rejected=rejected, key_of_erased=of_erased)
 

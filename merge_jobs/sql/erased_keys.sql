@@ -91,7 +91,12 @@ UPDATE {metrics} SET batch_status = 'started' WHERE key = %(key)s AND batch_stat
 UPDATE {metrics} SET state = state - 'said' WHERE key = %(key)s AND state ? 'said';
 -- So may the changes that batches of a live table have kept of the dataset: the numbers stay.
 UPDATE {metrics} SET state = jsonb_set(state, ARRAY['changes', %(dataset)s, 'keys'], '[]')
-WHERE key = %(key)s AND state #> ARRAY['changes', %(dataset)s] IS NOT NULL
+WHERE key = %(key)s AND state #> ARRAY['changes', %(dataset)s] IS NOT NULL;
+-- And what quality checks have seen. A value that they have measured does not hold for fewer rows.
+UPDATE {metrics} SET state = state #- ARRAY['quality_data', %(dataset)s]
+WHERE key = %(key)s AND state #> ARRAY['quality_data', %(dataset)s] IS NOT NULL;
+UPDATE {counter} SET last_result_json = last_result_json #- ARRAY['measured', %(dataset)s]
+WHERE key = %(key)s AND last_result_json #> ARRAY['measured', %(dataset)s] IS NOT NULL
 
 -- name: forget_rejected
 DELETE FROM {rejected} r USING ds_erased s

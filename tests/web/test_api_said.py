@@ -12,6 +12,19 @@ from airflow_plugin.web.permissions import User
 from tests.web.world import DATA_ROLE
 
 SAID = "the card 4111-1111 of Ada \x1b[31m"
+FOUND = [
+    {"check": "email_is_set", "kind": "not_null", "severity": "fail", "violations": 1},
+    {"check": "mean", "kind": "statistic", "severity": "warn", "violations": 1, "wanted": "at most 9"},
+    {
+        "check": "share",
+        "kind": "completeness",
+        "severity": "warn",
+        "violations": 0,
+        "value": 0.5,
+        "wanted": "at most 1",
+    },
+]
+SEEN = {"email_is_set": {"keys": [{"id": "4111-2222"}, 7]}, "mean": {"value": 4111.5}, "share": [7]}
 RUN = "run_Failing_1"
 DAG = "yellowlive__Failing_ingestion"
 DETAIL, BATCHES = f"/api/runs/{DAG}/{RUN}", "/api/streams/yellowlive/Failing/batches"
@@ -23,9 +36,8 @@ OTHERS.append("streams/yellowlive/Failing/history")
 def failed(world):
     """A batch that has failed by an error of a producer's server."""
     more = {"batch_status": "failed", "error": "raise_exception (SQLSTATE P0001)", "result_json": None}
-    world.batch(
-        "YellowLive", "Failing", 900, datetime.now(UTC), run_id=RUN, state=Json({"said": SAID, "datasets": {}}), **more
-    )
+    state = {"said": SAID, "datasets": {}, "quality": {"people": FOUND}, "quality_data": {"people": SEEN, "odd": 7}}
+    world.batch("YellowLive", "Failing", 900, datetime.now(UTC), run_id=RUN, state=Json(state), **more)
     world.let_it_see()
     yield
     world.merge_store("DELETE FROM yellowlive_batch_metrics WHERE batch_id = 900")
@@ -48,6 +60,20 @@ def test_a_viewer_does_not_get_it(client):
 
 def test_data_roles_keep_it_from_an_admin_who_has_none_of_them(client):
     assert said(client("admin")) == (None, None)
+
+
+def of_checks(client):
+    """Value and keys of each check of the failed batch, of which a run that has no result shows them only there."""
+    (of_run, *_), (of_stream, *_) = (client.get(path).json()["batches"] for path in (DETAIL, BATCHES))
+    assert of_run["quality"] == of_stream["quality"]
+    return {one["check"]: (one["value"], one["keys"]) for one in of_run["quality"]}
+
+
+def test_keys_and_values_that_checks_have_seen_are_for_the_same_people(client):
+    seen = {"email_is_set": (None, [{"id": "4111-2222"}]), "mean": (4111.5, []), "share": (0.5, [])}
+    assert of_checks(client("user")) == seen
+    unseen = {"email_is_set": (None, []), "mean": (None, []), "share": (0.5, [])}
+    assert of_checks(client("viewer")) == of_checks(client("admin")) == unseen
 
 
 @pytest.mark.parametrize("user", ["narrow", "nobody"])

@@ -88,13 +88,20 @@ class ParseShape(BaseModel):
 
 
 class CheckShape(BaseModel):
-    """What a quality check found: how many rows break it, never which. Of a `row_count` 1 if it is broken."""
+    """What a quality check found: how many rows break it. Of one that measures a value 1 if it is out of bounds.
+
+    Keys of such rows, and the values of kinds statistic and freshness, are for users who may see data.
+    """
 
     dataset: str
     check: str
     kind: str
     severity: str
     violations: int
+    is_measured: bool
+    value: float | None
+    wanted: str
+    keys: list[dict[str, str | None]]
 
 
 def printable_line(text: str | None) -> str | None:

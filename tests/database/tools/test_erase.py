@@ -13,7 +13,9 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn
 
+from config_schema import names
 from config_schema.model import Milestoning
+from config_schema.model.quality import Completeness, Expression, Severity
 from config_schema.sql import versions
 from config_schema.sql.versions import TablesOfAnother, TablesTooNew, TablesTooOld
 from merge_jobs.admin.erase import KeyTypeUnfit, KeyUnfit, erase, lift
@@ -203,6 +205,20 @@ def test_rejected_keys_and_texts_of_the_producer_are_forgotten(case, erased):
     erased(case, LIVE, {"id": 5})
     assert case.query("SELECT rejected_key FROM yellowlive_rejected_keys") == [({"id": 6},)]
     assert case.query("SELECT 1 FROM yellowlive_batch_metrics WHERE state ? 'said'") == []
+
+
+@pytest.mark.parametrize("kind", Milestoning)
+def test_what_quality_checks_have_seen_of_it_is_forgotten_and_measured_again(case, erased, kind):
+    checks = (Expression("short", Severity.WARN, "id <> 5", sample=9), Completeness("set", Severity.WARN, ("word",), 0))
+    case.execute("UPDATE t SET word = NULL WHERE id = 5")
+    case.datasets = tuple(replace(one, checks=checks) for one in case.datasets)
+    case.run(kind)
+    metrics = f"{names.platform_name(PLATFORM[kind])}_batch_metrics"
+    assert case.query(f"SELECT 1 FROM {metrics} WHERE state::text LIKE '%\"5\"%'")
+    erased(case, kind, {"id": 5})
+    assert case.query(f"SELECT state -> 'quality_data' FROM {metrics}") == [({},)]
+    short, complete = case.run(kind).datasets["t"].quality
+    assert (short.violations, complete.value) == (0, 1.0)
 
 
 def test_the_list_says_nothing_without_the_salt(case, erased):

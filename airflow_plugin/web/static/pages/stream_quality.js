@@ -15,7 +15,7 @@ export function StreamQuality({ stream }) {
   const answer = useAnswer(path, REFRESH_SECONDS);
   return h(Answer, { answer }, ({ batches }) => {
     const checks = overBatches(batches);
-    if (!checks.length) return h(Nothing, { title: "No quality check has run" }, "Datasets in the model can have checks: not_null, unique, range, pattern, reference, row_count.");
+    if (!checks.length) return h(Nothing, { title: "No quality check has run" }, "Datasets in the model can have checks: rows without a value, of unwanted values, too few rows, data that is too old, and more.");
     return h(Checks, { stream, checks });
   });
 }
@@ -37,7 +37,7 @@ function Checks({ stream, checks }) {
   const columns = [
     ...COLUMNS,
     { title: "Last batch", cell: (one) => h(State, { state: stateOf(one) }) },
-    { title: "Rows that break it", end: true, cell: broken },
+    { title: "Found", end: true, cell: broken },
     { title: "Broken in", end: true, cell: (one) => `${one.findings.filter(({ check }) => check.violations).length} of ${one.findings.length}` },
     { title: `Last ${LIMIT} batches, the newest at the right`, cell: (one) => h(Strip, { stream, findings: one.findings }) },
   ];

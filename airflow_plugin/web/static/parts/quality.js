@@ -1,13 +1,26 @@
 // What quality checks have found: of one run, or of a stream over its batches.
 import { Chakra, h } from "../host.js";
-import { named, number, plural } from "../words.js";
+import { named, plural } from "../words.js";
 import { State } from "./state.js";
 import { DataTable } from "./table.js";
 
-/** How many rows break a check; of a row count whether it is broken. */
+/** How many rows break a check; of one that measures a value, that value and what is wanted of it. */
 export function broken(check) {
-  if (!check.violations) return "none";
-  return check.kind === "row_count" ? "not as demanded" : plural(check.violations, "row");
+  if (check.is_measured) return check.wanted ? measured(check) : check.violations ? "not as demanded" : "as demanded";
+  return check.violations ? plural(check.violations, "row") : "none";
+}
+
+function measured({ value, wanted, violations }) {
+  if (value === null) return violations ? `not ${wanted}` : wanted;
+  return `${short(value)}; wanted: ${wanted}`;
+}
+
+const short = (value) => Number(value.toPrecision(6)).toLocaleString("en", { maximumSignificantDigits: 6 });
+
+/** Keys of rows that break a check, for those who may see data. */
+function Keys({ keys }) {
+  const shown = keys.map((key) => Object.entries(key).map(([column, value]) => `${column} ${value ?? "NULL"}`).join(", "));
+  return h(Chakra.Text, { as: "span", whiteSpace: "normal", overflowWrap: "anywhere" }, shown.join("; "));
 }
 
 /** The words of a check in a sentence: `customers: email_is_set (not null): 3 rows`. */
@@ -27,7 +40,8 @@ export function Checks({ checks }) {
   const columns = [
     ...COLUMNS,
     { title: "State", cell: (one) => h(State, { state: stateOf(one) }) },
-    { title: "Rows that break it", end: true, cell: (one) => (one.kind === "row_count" ? "" : number(one.violations)) },
+    { title: "Found", end: true, cell: broken },
+    ...(checks.some((one) => one.keys.length) ? [{ title: "Keys of such rows", cell: (one) => h(Keys, one) }] : []),
   ];
   return h(DataTable, { label: "Quality checks", columns, rows: checks, keyOf });
 }

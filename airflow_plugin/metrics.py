@@ -103,8 +103,8 @@ BROKEN_FAIL = Metric(
 RUN = (BATCH, QUEUE, BATCHES, INSERTED, UPDATED, DELETED, ERRORS, TOTAL, BROKEN_WARN, BROKEN_FAIL)
 
 # For each quality check of a stream: sent by each try of its merge task that ran it.
-VIOLATIONS = Metric("violations", MetricKind.GAUGE, "rows that break the check; of one that measures a value 1 if it is broken")
-VALUE = Metric("value", MetricKind.GAUGE, "what a check of completeness, distinctness, uniqueness or change has measured")
+VIOLATIONS = Metric("violations", MetricKind.GAUGE, "rows that break the check, or 1 if its value is out of bounds")
+VALUE = Metric("value", MetricKind.GAUGE, "what the check has measured: a share, or a quotient")
 CHECKS = (VIOLATIONS, VALUE)
 
 OF_PLATFORMS = (*LOADING, *HEALTH, *CAPACITY)

@@ -192,7 +192,7 @@ class StatisticBounds:
 
 
 @dataclass(frozen=True)
-class Freshness:
+class MaxAge:
     """The newest time in a column is at most `max_age_seconds` before the time of the batch's snapshot."""
 
     kind: ClassVar[CheckKind] = CheckKind.FRESHNESS
@@ -203,7 +203,7 @@ class Freshness:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangeOfValue:
     """The value of another check, divided by its mean over the last `batches` batches, is from `min` to `max`."""
 
     kind: ClassVar[CheckKind] = CheckKind.CHANGE
@@ -218,7 +218,7 @@ class Change:
 RowCheck = NotNull | Unique | Range | Pattern | Reference | AcceptedValues | Expression
 # Of these a change can be measured: a share or a number of rows says nothing of a single row's values.
 COMPARED = (RowCount, Completeness, Distinctness, Uniqueness)
-MeasuredCheck = RowCount | Completeness | Distinctness | Uniqueness | StatisticBounds | Freshness | Change
+MeasuredCheck = RowCount | Completeness | Distinctness | Uniqueness | StatisticBounds | MaxAge | ChangeOfValue
 QualityCheck = (
     NotNull
     | Unique
@@ -232,8 +232,8 @@ QualityCheck = (
     | Distinctness
     | Uniqueness
     | StatisticBounds
-    | Freshness
-    | Change
+    | MaxAge
+    | ChangeOfValue
 )
 
 
@@ -242,9 +242,9 @@ def columns_checked(check: QualityCheck) -> tuple[str, ...]:
     match check:
         case NotNull() | Unique() | Reference() | Completeness() | Distinctness() | Uniqueness():
             return check.columns
-        case Range() | Pattern() | AcceptedValues() | StatisticBounds() | Freshness():
+        case Range() | Pattern() | AcceptedValues() | StatisticBounds() | MaxAge():
             return (check.column,)
         case Expression():
             return columns_in(check.expression)
-        case RowCount() | Change():
+        case RowCount() | ChangeOfValue():
             return ()

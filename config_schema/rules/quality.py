@@ -9,10 +9,10 @@ from config_schema.errors import choose_from
 from config_schema.model import Consistency, Dataset, Datastore, Ecosystem
 from config_schema.model.quality import (
     COMPARED,
-    Change,
+    ChangeOfValue,
     Completeness,
     Distinctness,
-    Freshness,
+    MaxAge,
     Pattern,
     QualityCheck,
     Range,
@@ -27,7 +27,7 @@ from config_schema.row_expression import NotARowExpression
 from config_schema.rules.columns import is_time
 from config_schema.rules.pg_regex import fault
 
-BOUNDED = (Range, RowCount, Completeness, Distinctness, Uniqueness, StatisticBounds, Change)
+BOUNDED = (Range, RowCount, Completeness, Distinctness, Uniqueness, StatisticBounds, ChangeOfValue)
 
 
 def quality_findings(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -53,9 +53,9 @@ def _of_dataset(path: str, store: Datastore, dataset: Dataset) -> Iterator[Findi
                     yield f"{at}.pattern", f"{check.pattern!r} is no regular expression: {wrong}", "Correct it"
             case Reference():
                 yield from _refers(at, store, check)
-            case Freshness():
+            case MaxAge():
                 yield from _is_a_time(at, check, dataset)
-            case Change():
+            case ChangeOfValue():
                 yield from _compares(at, check, dataset.checks[:k])
             case _:
                 pass
@@ -114,14 +114,14 @@ def _refers(at: str, store: Datastore, check: Reference) -> Iterator[Finding]:
         yield f"{at}.dataset_columns", what, f"Name one column of {check.dataset} for each of its own"
 
 
-def _is_a_time(at: str, check: Freshness, dataset: Dataset) -> Iterator[Finding]:
+def _is_a_time(at: str, check: MaxAge, dataset: Dataset) -> Iterator[Finding]:
     for column in dataset.columns:
         if column.name == check.column and not is_time(column):
             what = f"{column.name!r} is of type {column.type}, which is no time"
             yield f"{at}.column", what, "Name a timestamp or a date"
 
 
-def _compares(at: str, check: Change, earlier: Iterable[QualityCheck]) -> Iterator[Finding]:
+def _compares(at: str, check: ChangeOfValue, earlier: Iterable[QualityCheck]) -> Iterator[Finding]:
     known = {one.name: one for one in earlier}
     if check.check not in known:
         yield f"{at}.check", f"{check.check!r} is no check before this one", choose_from(check.check, known)

@@ -16,10 +16,10 @@ from psycopg2 import sql
 
 from config_schema.model.plain_data import plain
 from config_schema.model.quality import (
-    Change,
+    ChangeOfValue,
     Completeness,
     Distinctness,
-    Freshness,
+    MaxAge,
     MeasuredCheck,
     QualityCheck,
     RowCount,
@@ -29,8 +29,8 @@ from config_schema.model.quality import (
 from merge_jobs.quality.violations import Applied, columns_of, on_these_columns
 from merge_jobs.stores.postgres import batches
 
-OF_THE_DATA = (StatisticBounds, Freshness)  # their values say something of the rows' own values
-NEEDS_A_SCAN = (Completeness, Distinctness, Uniqueness, StatisticBounds, Freshness)
+OF_THE_DATA = (StatisticBounds, MaxAge)  # their values say something of the rows' own values
+NEEDS_A_SCAN = (Completeness, Distinctness, Uniqueness, StatisticBounds, MaxAge)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measured_value(of: Applied, check: MeasuredCheck, earlier: Earlier) -> float
     """
     if isinstance(check, RowCount):
         return of.rows
-    if isinstance(check, Change):
+    if isinstance(check, ChangeOfValue):
         return None
     held = earlier.of(check)
     if held is not None:
@@ -81,10 +81,10 @@ def judged(
     `values` are those of the dataset's checks before this one, of this batch.
     """
     match check:
-        case Freshness():
+        case MaxAge():
             age = None if value is None else earlier.snapshot_time.timestamp() - value
             return Measured(age, age is None or age > check.max_age_seconds)
-        case Change():
+        case ChangeOfValue():
             value = _quotient(of, check, earlier, values.get(check.check))
         case _:
             pass
@@ -98,7 +98,7 @@ def judged(
 
 def wanted(check: MeasuredCheck) -> str:
     """Return what the value of a check must be, in words."""
-    if isinstance(check, Freshness):
+    if isinstance(check, MaxAge):
         return f"at most {check.max_age_seconds} s old"
     low, high = check.min, check.max
     if low is None:
@@ -115,18 +115,18 @@ def held_values(of: Applied, values: Mapping[str, float | None]) -> dict[str, An
     }
 
 
-def _scanned(of: Applied, check: Completeness | Distinctness | Uniqueness | StatisticBounds | Freshness) -> Any:
+def _scanned(of: Applied, check: Completeness | Distinctness | Uniqueness | StatisticBounds | MaxAge) -> Any:
     match check:
         case Completeness() | Distinctness() | Uniqueness():
             return of.value(check.kind.value, columns=columns_of(check.columns))
         case StatisticBounds():
             return of.value(check.statistic.value, column=sql.Identifier(check.column))
-        case Freshness():
+        case MaxAge():
             return of.value("newest", column=sql.Identifier(check.column))
     assert_never(check)
 
 
-def _quotient(of: Applied, check: Change, earlier: Earlier, value: float | None) -> float | None:
+def _quotient(of: Applied, check: ChangeOfValue, earlier: Earlier, value: float | None) -> float | None:
     """Return the value divided by its mean over earlier batches; None where there is no value, or a mean of zero."""
     store = of.tables.store
     compared = next(one for one in of.tables.dataset.checks if one.name == check.check)

@@ -10,11 +10,11 @@ from config_schema import names
 from config_schema.model import Classification, Milestoning
 from config_schema.model.quality import (
     AcceptedValues,
-    Change,
+    ChangeOfValue,
     Completeness,
     Distinctness,
     Expression,
-    Freshness,
+    MaxAge,
     NotNull,
     Range,
     Reference,
@@ -119,7 +119,7 @@ def test_not_a_number_is_above_every_bound_and_kept_nowhere(checked, kind):
 
 @pytest.mark.parametrize("kind", Milestoning)
 def test_the_newest_time_is_compared_with_the_time_of_the_snapshot(checked, kind):
-    case = checked(PEOPLE, people=(Freshness("hours", WARN, "seen", 7200), Freshness("minutes", WARN, "seen", 600)))
+    case = checked(PEOPLE, people=(MaxAge("hours", WARN, "seen", 7200), MaxAge("minutes", WARN, "seen", 600)))
     assert measured(case, kind) == {"hours": (None, 0), "minutes": (None, 1)}
     assert 3600 <= kept_data(case, kind)["people"]["hours"]["value"] < 7200
     case.execute("UPDATE people SET seen = now() WHERE id = 2")
@@ -135,8 +135,8 @@ def test_a_change_is_measured_against_the_last_batches(checked, kind):
         people=(
             RowCount("rows", WARN, 0),
             Completeness("complete", WARN, ("email",), min=0),
-            Change("of_rows", WARN, "rows", 2, 0.8, 1.5),
-            Change("of_complete", WARN, "complete", 2, 0.9),
+            ChangeOfValue("of_rows", WARN, "rows", 2, 0.8, 1.5),
+            ChangeOfValue("of_complete", WARN, "complete", 2, 0.9),
         ),
     )
 
@@ -164,7 +164,7 @@ def test_a_value_is_measured_again_only_if_the_batch_changes_the_dataset(checked
 
     monkeypatch.setattr(measures, "_scanned", counted)
     check = Completeness("c", WARN, ("email",), min=0.7)
-    fresh = Freshness("f", WARN, "seen", 7200)
+    fresh = MaxAge("f", WARN, "seen", 7200)
     case = checked(PEOPLE, people=(check, fresh))
     case.run(kind)
     assert scans == ["c", "f"]

@@ -17,12 +17,12 @@ from config_schema.load.documents import plain, structured
 from config_schema.model import Dataset
 from config_schema.model.quality import (
     AcceptedValues,
-    Change,
+    ChangeOfValue,
     CheckKind,
     Completeness,
     Distinctness,
     Expression,
-    Freshness,
+    MaxAge,
     NotNull,
     Pattern,
     Range,
@@ -54,8 +54,8 @@ EVERY_KIND = (
     Distinctness("l", Severity.WARN, ("email",), 0.5),
     Uniqueness("m", Severity.WARN, ("email",), max=1.0),
     StatisticBounds("n", Severity.FAIL, "id", Statistic.STDDEV, -1.5, 7),
-    Freshness("o", Severity.WARN, "dob", 86_400),
-    Change("p", Severity.WARN, "k", 7, 0.5, 2),
+    MaxAge("o", Severity.WARN, "dob", 86_400),
+    ChangeOfValue("p", Severity.WARN, "k", 7, 0.5, 2),
 )
 
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -368,6 +369,12 @@ def merge_past_index(table: str) -> str:
 def merge_closed_index(table: str) -> str:
     """Return the name of a forensic merge table's index by which versions are found that were closed long ago."""
     return shortened(f"{table}_closed")
+
+
+def consumer_index(table: str, columns: Sequence[str], method: str, rows: str) -> str:
+    """Return the name of an index on a merge table for its readers; another definition gives another name."""
+    digest = hashlib.sha256(json.dumps([table, list(columns), method, rows]).encode()).hexdigest()[:10]
+    return f"{shortened(table, POSTGRES_NAME_BYTES - 14)}_ix_{digest}"
 
 
 def as_of_function(table: str) -> str:

@@ -74,6 +74,7 @@ def _on_tables(was: Consumption, is_: Consumption, platform: str, loaded: Collec
             if table in loaded:
                 yield from _on_columns(table, before, dataset)
                 yield from _on_history(table, before, dataset, is_.platform)
+                yield from _on_indexes(table, before, dataset)
             yield from _on_checks(key, before, dataset)
     for key in (key for key in was.tables if key not in is_.tables):
         what = "no dataset group of this platform uses it any more: its rows stay, and no batch writes it"
@@ -133,6 +134,14 @@ def _on_history(table: str, before: Dataset, after: Dataset, platform: Platform 
         of = "of their batch" if column is None else f"in {column}, which it gives all of them"
         what = f"the next batch reads all rows, and versions are valid from the time {of}"
         yield Effect(EffectKind.TABLE, Sign.CHANGED, table, what)
+
+
+def _on_indexes(table: str, before: Dataset, after: Dataset) -> Iterator[Effect]:
+    for index in (one for one in after.indexes if one not in before.indexes):
+        what = f"gets an index on ({', '.join(index.columns)}), which its next run builds while it is read"
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, what)
+    for index in (one for one in before.indexes if one not in after.indexes):
+        yield Effect(EffectKind.TABLE, Sign.CHANGED, table, f"loses the index on ({', '.join(index.columns)})")
 
 
 def _on_checks(dataset: str, before: Dataset | None, after: Dataset) -> Iterator[Effect]:

@@ -125,6 +125,32 @@ class OnDelete(Enum):
     KEEP = "keep"  # it stays, with the batch in which the source had lost it
 
 
+class IndexMethod(Enum):
+    """PostgreSQL's kinds of indexes that a merge table can have for its readers."""
+
+    BTREE = "btree"
+    HASH = "hash"
+    GIN = "gin"
+    GIST = "gist"
+    BRIN = "brin"
+
+
+class IndexedRows(Enum):
+    """Which rows of a forensic merge table an index has; a live table has only current rows."""
+
+    ALL = "all"
+    CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class TableIndex:
+    """An index on a merge table, for those who read it."""
+
+    columns: tuple[str, ...]
+    method: IndexMethod = IndexMethod.BTREE
+    rows: IndexedRows = IndexedRows.ALL
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A table of a datastore."""
@@ -141,6 +167,7 @@ class Dataset:
     keep_changes: int | None = None  # on live platforms: so many changed keys are kept with a batch; none: nothing is
     # On forensic platforms: the column with the time from which a version is valid; none: the time of its first batch.
     valid_from: str | None = None
+    indexes: tuple[TableIndex, ...] = ()  # on the merge table, beside that on the key
 
     @property
     def keeps_deleted(self) -> bool:

@@ -75,6 +75,9 @@ OF_THE_ECOSYSTEM: dict[Callable[[Ecosystem], Iterator[Finding]], Rule] = {
     columns.valid_from_is_a_time: Rule(
         "DF1424", "`valid_from` of a dataset is one of its columns: a timestamp or a date, and not nullable."
     ),
+    columns.indexes_can_be_built: Rule(
+        "DF1425", "`indexes` of a dataset name its columns, and none stands already by its key."
+    ),
     environments.overrides_fit: Rule(
         "DF1430", "What a part has instead in an environment is for one of the model's `environments`, given once."
     ),

@@ -13,6 +13,7 @@ from config_schema.model import (
     Dataset,
     Datastore,
     Ecosystem,
+    IndexMethod,
     Milestoning,
     SourceKind,
 )
@@ -109,6 +110,23 @@ def valid_from_is_a_time(ecosystem: Ecosystem) -> Iterator[Finding]:
         elif column.nullable:
             todo = "Set nullable: false on it, or read the table through a view that has a time in each row"
             yield at, f"{column.name!r} may be NULL, and a version is valid from some time", todo
+
+
+def indexes_can_be_built(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield indexes of columns that are missing, that are given twice or stand anyway, or that the method lacks."""
+    for path, _, dataset in datasets(ecosystem):
+        known = [column.name for column in dataset.columns]
+        for number, index in enumerate(dataset.indexes):
+            at = f"{path}.indexes[{number}]"
+            for name in index.columns:
+                if name not in known:
+                    yield f"{at}.columns", f"{name!r} is no column", choose_from(name, known)
+            if index in dataset.indexes[:number]:
+                yield at, "it is given twice", "Keep one of them"
+            elif index.method is IndexMethod.BTREE and index.columns == dataset.primary_key[: len(index.columns)]:
+                yield at, "the index on the key begins with these columns, and serves the same queries", "Leave it out"
+            elif index.method is IndexMethod.HASH and len(index.columns) > 1:
+                yield f"{at}.columns", "a hash index has one column", "Name one, or choose btree"
 
 
 def is_time(column: Column) -> bool:

@@ -5,8 +5,8 @@ Columns are left to the next batch, which changes a table together with its rows
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import psycopg2
 from psycopg2.errors import UniqueViolation
@@ -21,10 +21,12 @@ from merge_jobs.errors import StreamBusy
 from merge_jobs.stores.postgres import (
     as_of,
     batches,
+    indexes,
     leftovers,
     migrations,
     row_maps,
 )
+from merge_jobs.stores.postgres.indexes import IndexFailed
 from merge_jobs.stores.postgres.leftovers import LeftoverStep
 from merge_jobs.stores.postgres.merge_store import MergeStore
 from merge_jobs.stores.postgres.migrations import component_rights
@@ -46,7 +48,8 @@ LOCK_SECONDS = 10
 class RepairResult:
     """What was repaired for a stream; `failed` says what could not be, `busy` that a job is running on it.
 
-    `dropped` are tables of earlier batches that no batch needs any more. `lost_maps` are the datasets that have
+    `dropped` are tables of earlier batches that no batch needs any more, and indexes that have left the model; `built`
+    are indexes for readers. `lost_maps` are the datasets that have
     lost their row map: the next batch reads all of their rows.
     """
 
@@ -54,6 +57,7 @@ class RepairResult:
     tables: int = 0
     repaired: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
     lost_maps: tuple[str, ...] = ()
     failed: StreamFactoryError | None = None
     busy: bool = False
@@ -95,18 +99,36 @@ def _kept(place: ConnectionInfo, stream: Stream, dry_run: bool) -> RepairResult:
             store.lock_stream(0)
             repaired = list(_batch_tables(store, dry_run))
             created = not migrations.tables_version(store).lost
-            looked_at, lost = 0, row_maps.forget_lost(_all(store)) if created else ()
+            lost, existing = row_maps.forget_lost(_all(store)) if created else (), list[DatasetTables]()
             for tables in _all(store):
-                existing = described(tables, tables.merge_name)
-                if existing is not None:
-                    repaired += _repaired(tables, existing)
-                    looked_at += 1
+                as_it_is = described(tables, tables.merge_name)
+                if as_it_is is not None:
+                    repaired += _repaired(tables, as_it_is)
+                    existing.append(tables)
             store.rollback() if dry_run else store.commit()
             planned = _unneeded(store) if created else []
             dropped = planned if dry_run else leftovers.take(store, planned)
-            return RepairResult(stream.key, looked_at, tuple(repaired), tuple(step.table for step in dropped), lost)
+            gone = tuple(step.table for step in dropped)
+            found = RepairResult(stream.key, len(existing), tuple(repaired), gone, lost_maps=lost)
+            return _with_indexes(store, found, existing, dry_run)
         except psycopg2.Error as error:
             raise database_failed(error, store.where) from error
+
+
+def _with_indexes(
+    store: MergeStore, result: RepairResult, existing: Sequence[DatasetTables], dry_run: bool
+) -> RepairResult:
+    """Build and drop indexes for readers; return the result with what was done, and the first that failed."""
+    planned = indexes.steps(store, existing)
+    done = list(indexes.take(store, planned)) if not dry_run else planned
+    failed = next((one.error for one in done if isinstance(one, IndexFailed)), None)
+    steps = [one for one in done if not isinstance(one, IndexFailed)]
+    return replace(
+        result,
+        built=tuple(str(step) for step in steps if step.index is not None),
+        dropped=(*result.dropped, *(step.name for step in steps if step.index is None)),
+        failed=None if failed is None else _of_stream(result.stream, failed),
+    )
 
 
 def _unneeded(store: MergeStore) -> list[LeftoverStep]:

@@ -24,8 +24,8 @@ def tables(
 ) -> None:
     """Check the tables that a platform's runs need, and make what is missing.
 
-    These are batch tables, indexes and functions. Columns that the model has new are brought by the next
-    batch, together with their rows.
+    These are batch tables, indexes and functions, and the indexes for readers that the model has. Columns that the
+    model has new are brought by the next batch, together with their rows.
 
     Example: merge-job tables --platform YellowLive --model ./model
 
@@ -56,9 +56,11 @@ def _print(streams: list[RepairResult], dry_run: bool) -> None:
             echo(f"{one.stream}: the row map of {name} is gone: the next batch reads all rows and makes a new one")
         for what in one.repaired:
             echo(f"{one.stream}: {what} {'would be made' if dry_run else 'made'}")
-        for table in one.dropped:
+        for what in one.built:
+            echo(f"{one.stream}: {what} {'would be built' if dry_run else 'built'}")
+        for name in one.dropped:
             gone = "would be dropped" if dry_run else "dropped"
-            echo(f"{one.stream}: table {table}, which no batch needs any more, {gone}")
+            echo(f"{one.stream}: {name}, which is not needed any more, {gone}")
     count = sum(one.tables for one in streams)
     echo(f"{len(streams)} streams with {count} merge tables looked at")
 

@@ -19,12 +19,12 @@ from merge_jobs.process.progress import Phase
 from merge_jobs.quality import checks
 from merge_jobs.run.ingest import LATER
 from merge_jobs.schema_change import Changes, alter_all_to_model, changes_to_come
-from merge_jobs.stores.postgres import batches, leftovers, retention, run_results
+from merge_jobs.stores.postgres import batches, indexes, leftovers, retention, run_results
 from merge_jobs.stores.postgres.apply import DeleteLimit
 from merge_jobs.stores.postgres.batches import Batch
 from merge_jobs.stores.postgres.changes import DatasetChanges, are_kept
 from merge_jobs.stores.postgres.locks import check_merge
-from merge_jobs.stores.postgres.merge_store import MergeStore
+from merge_jobs.stores.postgres.merge_store import DryRunStore, MergeStore
 from merge_jobs.stores.postgres.tables import DatasetTables
 from merge_jobs.strategies.delta_steps import changes_by_kind
 from merge_jobs.strategies.selection import strategy_named
@@ -137,6 +137,16 @@ def _drop_leftovers(state: Merging) -> None:
     leftovers.drop_leftovers(state.store)
 
 
+def _looks_at_indexes(state: Merging) -> bool:
+    if isinstance(state.store, DryRunStore) or not indexes.are_wanted(state.store):
+        return False
+    return state.result is None or state.result.batches <= 1
+
+
+def _keep_indexes(state: Merging) -> None:
+    indexes.keep(state.store, (DatasetTables(state.store, dataset) for dataset in state.store.stream.datasets))
+
+
 def _sums(counts: Iterable[Counts]) -> Mapping[str, int]:
     every = list(counts)
     return {name: sum(getattr(one, name) for one in every) for name in ("inserted", "updated", "deleted", "total")}
@@ -245,5 +255,10 @@ DROP_STEPS: tuple[Step[Merging], ...] = (
             on_store("that is all", ends="COMMIT", strategies=LATER),
         ),
         also=("leftovers.existing_tables", "leftovers.maps_in_use"),
+    ),
+    Step(
+        _keep_indexes,
+        also=("indexes", "leftovers.do_not_wait"),
+        when=Condition("only where the model has `indexes`, after a run's first batch", _looks_at_indexes),
     ),
 )

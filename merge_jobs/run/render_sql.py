@@ -38,7 +38,7 @@ LEGEND = """\
 -- A run fills in :names. :format is binary where every column has the same built-in type on both sides, else text.
 -- Each transaction begins with the settings that merge_jobs/sql/session.sql has, and verifies them.
 -- Left out are looks at the catalogue, by which a job finds that tables are its own and fit the model, and the
--- quality checks of the model."""
+-- quality checks and the indexes for readers of the model."""
 
 
 def datasets_to_show(

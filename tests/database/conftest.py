@@ -300,9 +300,6 @@ def _database(of: Any, credential: str) -> Database:
     return Database(of.server.host, of.name, credential, of.server.port)
 
 
-OPTIONS = ("on_delete", "keep_closed_days", "keep_changes", "valid_from")  # of a dataset
-
-
 def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:
     def place(of: Database) -> dict[str, Any]:
         return {"host": of.host, "port": of.port, "database": of.database, "credential": of.credential}
@@ -325,16 +322,7 @@ def _as_yaml(ecosystem: Ecosystem) -> dict[str, Any]:
                 "name": store.name,
                 "consistency": store.consistency.value,
                 "source": place(store.source),
-                "datasets": [
-                    {
-                        "name": d.name,
-                        "primary_key": list(d.primary_key),
-                        "columns": [{"name": c.name, "type": c.type, "nullable": c.nullable} for c in d.columns],
-                        "checks": plain(d).get("checks", []),
-                        **{key: value for key, value in plain(d).items() if key in OPTIONS},
-                    }
-                    for d in store.datasets
-                ],
+                "datasets": [plain(d) for d in store.datasets],
             }
             for store in ecosystem.datastores
         ],

@@ -9,7 +9,7 @@ import pytest
 from airflow_plugin.sync.consumption import consumption, merge_table
 from airflow_plugin.sync.effects import model_effects
 from config_schema.load import load_model
-from config_schema.model import Classification, Column, Milestoning, OnDelete
+from config_schema.model import Classification, Column, Milestoning, OnDelete, TableIndex
 from config_schema.model.mapping import Model
 from config_schema.model.quality import NotNull, Severity
 from tests.unit.cli.test_bootstrap import EXAMPLES
@@ -104,6 +104,13 @@ def test_what_a_dataset_keeps_is_said_of_its_table_and_view(model):
     assert said(model, kept) == [f"~ table {CUSTOMERS}: {what}"]
     assert said(kept, model) == [f"~ table {CUSTOMERS}: batches no longer keep what they change"]
     assert said(model, kept, (forensic,), "YellowForensic") == []
+
+
+def test_an_index_for_readers_is_named_with_its_columns(model):
+    indexed = with_customers(model, indexes=(TableIndex(("email", "dob")),))
+    built = "gets an index on (email, dob), which its next run builds while it is read"
+    assert said(model, indexed) == [f"~ table {CUSTOMERS}: {built}"]
+    assert said(indexed, model) == [f"~ table {CUSTOMERS}: loses the index on (email, dob)"]
 
 
 def test_a_classification_and_what_a_workspace_may_see_are_masks(model):

@@ -32,6 +32,7 @@ CLASSES = {
     "database": model.Database,
     "git": model.GitRepository,
     "column": model.Column,
+    "table_index": model.TableIndex,
     "dataset": model.Dataset,
     "datastore": model.Datastore,
     "stream_defaults": model.StreamDefaults,

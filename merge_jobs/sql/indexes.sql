@@ -7,7 +7,7 @@ FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_class t ON t.oid = i.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
-WHERE n.nspname = %(schema)s AND t.relname = ANY (%(tables)s)
+WHERE n.nspname = %(schema)s AND t.relname = ANY (%(tables)s) AND pg_has_role(t.relowner, 'USAGE')
 
 -- name: create
 -- Readers go on; the stream's own batches are the only ones that write, and they wait for nothing here.

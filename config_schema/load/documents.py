@@ -12,6 +12,7 @@ import yaml
 from config_schema.errors import ProblemsFound
 from config_schema.load import model_yaml
 from config_schema.load.model_files import NotInside, read_inside
+from config_schema.load.yaml_scalars import KindsByKey
 from config_schema.model.plain_data import plain, structured
 from config_schema.problem import Rule
 
@@ -38,14 +39,15 @@ LONG_NUMBER = re.compile(r"\d{4000}")
 JSON_PLACE = "Write it beside the model; see config_schema/examples"
 
 
-def yaml_document(path: Path, folder: Path | None = None) -> Any:
+def yaml_document(path: Path, folder: Path | None = None, kinds: KindsByKey | None = None) -> Any:
     """Return the data of a file; `folder` is the model's folder, by default the file's own.
 
-    Returns None if the file is empty. Raises ProblemsFound, with the line, if it is not YAML.
+    Returns None if the file is empty. `kinds` says what the keys of another format have, as in model_yaml.load.
+    Raises ProblemsFound, with the line, if it is not YAML.
     """
     text = _text(path, folder or path.parent)
     try:
-        return model_yaml.load(text)
+        return model_yaml.load(text, kinds)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = f"not YAML: {' '.join(filter(None, (error.problem, error.note)))}"

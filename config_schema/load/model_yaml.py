@@ -26,6 +26,7 @@ from config_schema.load.yaml_scalars import (
     SEQ,
     TEXT,
     Kinds,
+    KindsByKey,
     kinds_by_key,
     meant_tag,
     plain_tag,
@@ -44,16 +45,20 @@ ANY: Kinds = frozenset()
 TEXTS: Kinds = frozenset(["string"])
 
 
-def load(text: str) -> Any:
-    """Return the data of a document; None if it is empty. Raises yaml.YAMLError, with the line."""
+def load(text: str, kinds: KindsByKey | None = None) -> Any:
+    """Return the data of a document; None if it is empty. Raises yaml.YAMLError, with the line.
+
+    `kinds` are those of the values of each key; by default the model's, of which other formats know nothing.
+    """
+    kinds = kinds_by_key() if kinds is None else kinds
     if CParser is None or Reader.NON_PRINTABLE.search(text):
-        return _Document(_PythonParser(text)).data()
+        return _Document(_PythonParser(text), kinds).data()
     try:
-        return _Document(CParser(text)).data()
+        return _Document(CParser(text), kinds).data()
     except yaml.MarkedYAMLError as error:
         if isinstance(error, yaml.constructor.ConstructorError):
             raise
-        _Document(_PythonParser(text)).data()  # raises the same in better words
+        _Document(_PythonParser(text), kinds).data()  # raises the same in better words
         raise
 
 
@@ -103,13 +108,13 @@ class _Anchor:
 class _Document:
     """One reading of one document."""
 
-    def __init__(self, parser: Any) -> None:
+    def __init__(self, parser: Any, kinds: KindsByKey) -> None:
         self._parser = parser
         self._anchors: dict[str, _Anchor] = {}
         self._recording: list[_Anchor] = []
         self._replays = self._by_aliases = self._nodes = self._depth = 0
         self._end = time.monotonic() + MOST_SECONDS
-        self._kinds = kinds_by_key()
+        self._kinds = kinds
 
     def data(self) -> Any:
         events = self._events()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from math import isfinite
 from typing import Any
@@ -17,6 +18,7 @@ from config_schema.names import shortened
 from config_schema.schemas import json_schema
 
 Kinds = frozenset[str]  # what values a key has: `string`, `boolean`, `array of string` and so on
+KindsByKey = Mapping[str, Kinds]
 
 SCHEMAS = ("ecosystem", "ecosystem_part")
 CORE = "tag:yaml.org,2002:"
@@ -98,7 +100,7 @@ def scalar_value(tag: str, text: str) -> Any:
 
 
 @cache
-def kinds_by_key() -> dict[str, Kinds]:
+def kinds_by_key() -> KindsByKey:
     """Return the kinds of values of each key of the model, at any place."""
     found: dict[str, set[str]] = defaultdict(set)
     for name in SCHEMAS:

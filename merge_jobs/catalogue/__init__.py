@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 
 from config_schema.errors import DsnMalformed, UnknownName
+from config_schema.load.described import DescribedDatastore, LeftOut, checked_datastore
 from config_schema.model import Consistency, Database, Datastore, SourceKind
-from merge_jobs.catalogue.datasets import LeftOut, checked_datastore, sorted_tables
+from merge_jobs.catalogue.datasets import impossible, sorted_tables
 from merge_jobs.catalogue.errors import NoTableFound
 from merge_jobs.catalogue.found import FoundTable
 from merge_jobs.catalogue.mysql import mysql_tables
@@ -35,15 +36,6 @@ WILDCARD = re.compile(r"[*?\[]")
 SHOWN = 5  # reasons in an error
 # SQLAlchemy's names of dialects, and older ones that people still write.
 KINDS = {kind.value: kind for kind in SourceKind} | {"postgres": SourceKind.POSTGRESQL, "mariadb": SourceKind.MYSQL}
-
-
-@dataclass(frozen=True)
-class DescribedDatastore:
-    """The datastore, notes on its tables by name, and the tables that were left out."""
-
-    datastore: Datastore
-    notes: Mapping[str, Sequence[str]]
-    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def described(
     _check_choice(where, choice, [table.name for table in tables])
     found = sorted_tables((table for table in tables if choice.takes(table.name)), choice.wanted)
     database = Database(place.host, place.database, credential, place.port, place.schema, place.kind)
-    datastore = checked_datastore(found, name, database, consistency)
+    datastore = checked_datastore(found, Datastore(name, database, (), consistency), impossible)
     if not found.datasets:
         _raise_nothing_found(where, found.left_out)
     return DescribedDatastore(datastore, found.notes, tuple(sorted(found.left_out, key=lambda left: left.table)))

@@ -51,9 +51,9 @@ def describe(
     Exit codes: 0 written, 1 an error, which is named, 2 a wrong option.
     """
     # SQLAlchemy takes a while to load.
+    from config_schema.load.datastore_yaml import printable, yaml_text
+    from config_schema.load.described import stream_name
     from merge_jobs.catalogue import TableChoice, described, place_of_dsn
-    from merge_jobs.catalogue.datasets import stream_name
-    from merge_jobs.catalogue.yaml_text import printable, yaml_text
 
     with errors_printed():
         if out is not None and out.exists():

@@ -204,9 +204,9 @@ datastores:
 
 
 def test_whatever_any_reader_of_yaml_takes_for_no_text_is_quoted_in_what_describe_writes():
-    from merge_jobs.catalogue.yaml_text import _Dumper
+    from config_schema.load.datastore_yaml import ModelDumper
 
     odd = ["no", "1e3", "07", "0o7", "1_0", "12:30", "2026-01-01", "=", "<<", "~", "null", "", ".inf", "y", "on", "%a"]
-    written = yaml.dump({"values": odd}, Dumper=_Dumper)
+    written = yaml.dump({"values": odd}, Dumper=ModelDumper)
     assert yaml.safe_load(written) == {"values": odd}
     assert not any(isinstance(one, date) for one in yaml.safe_load(written)["values"])

@@ -1,16 +1,15 @@
-"""A described datastore as YAML: the model's keys, and comments for what is left out."""
+"""Described datastores as YAML: the model's keys, and comments for what is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from config_schema.load.described import DescribedDatastore, LeftOut
 from config_schema.load.documents import plain
 from config_schema.load.yaml_scalars import RESOLVERS
 from config_schema.load.yaml_writer import VisibleDumper, dumped
 from config_schema.model import Dataset
-from merge_jobs.catalogue import DescribedDatastore
-from merge_jobs.catalogue.datasets import LeftOut
 
 ITEM = " " * 6  # of the list of datasets
 FILL_IN = "Put columns in primary_key that name each row and are never NULL, with nullable: false, and take the # away:"
@@ -20,33 +19,41 @@ class _OneLine(dict[str, Any]):
     """A mapping that is written on one line."""
 
 
-class _Dumper(VisibleDumper):
+class ModelDumper(VisibleDumper):
     """Quotes whatever the model's loader, or any other reader of YAML, would not read as text."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, indentless=False)  # lists stand in from their key, as in the examples
+        """Begin a list further in than its key, as in the examples."""
+        super().increase_indent(flow, indentless=False)
 
 
-_Dumper.add_representer(
+ModelDumper.add_representer(
     _OneLine, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True)
 )
 for tag, pattern, first in RESOLVERS:
-    _Dumper.add_implicit_resolver(tag, pattern, first)
+    ModelDumper.add_implicit_resolver(tag, pattern, first)
 
 
-def yaml_text(of: DescribedDatastore) -> str:
+def yaml_text(*described: DescribedDatastore) -> str:
     """Return the document, with its line ends."""
+    lines = ["datastores:"]
+    for of in described:
+        lines += _datastore(of)
+    return "\n".join(lines) + "\n"
+
+
+def _datastore(of: DescribedDatastore) -> Iterator[str]:
     said = plain(of.datastore)
     del said["datasets"]
-    lines = [*_dumped({"datastores": [said]}), f"{ITEM[2:]}datasets:"]
+    yield from (ITEM[4:] + line for line in _dumped([said]))
+    yield f"{ITEM[2:]}datasets:"
     for dataset in of.datastore.datasets:
         for note in of.notes.get(dataset.source_table, ()):
-            lines += _comment(f"{dataset.name}: {note}")
-        lines += (ITEM + line for line in _dumped([_written(dataset)]))
+            yield from _comment(f"{dataset.name}: {note}")
+        yield from (ITEM + line for line in _dumped([_written(dataset)]))
     for left in of.left_out:
-        lines += _comment(f"left out: {printable(left.table)}: {left.why}")
-        lines += _draft(left)
-    return "\n".join(lines) + "\n"
+        yield from _comment(f"left out: {printable(left.table)}: {left.why}")
+        yield from _draft(left)
 
 
 def printable(name: str) -> str:
@@ -67,7 +74,7 @@ def _written(dataset: Dataset) -> dict[str, Any]:
 
 
 def _dumped(data: Any) -> list[str]:
-    return dumped(data, _Dumper).rstrip("\n").split("\n")
+    return dumped(data, ModelDumper).rstrip("\n").split("\n")
 
 
 def _comment(text: str) -> Iterable[str]:

@@ -162,6 +162,16 @@ def secrets_file(platform: str) -> str:
     return f"{platform}.secrets.md"
 
 
+def contract_file(store: str) -> str:
+    """Return the file with a datastore's data contract: `Store1.odcs.yaml`."""
+    return f"{store}.odcs.yaml"
+
+
+def ecosystem_contract_file(ecosystem: str) -> str:
+    """Return the file with what no data contract of a model says; no datastore's file has such a name."""
+    return f"{ecosystem}+ecosystem.odcs.yaml"
+
+
 def snapshot_file(platform: str) -> str:
     """Return the name of the file with the last good rows of a platform."""
     return f"{platform}.snapshot"

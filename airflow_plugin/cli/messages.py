@@ -55,6 +55,11 @@ def print_warning(error: StreamFactoryError) -> None:
     _print("warning: ", "bold yellow", error)
 
 
+def print_note(text: str) -> None:
+    """Print something that a file of another tool says and the model does not."""
+    _console().print(Text.assemble(("not in the model: ", "bold yellow"), text), soft_wrap=True)
+
+
 def _print(word: str, style: str, error: StreamFactoryError) -> None:
     problems = error.problems if isinstance(error, ProblemsFound) else ()
     for line in [str(problem) for problem in problems] or [text_for_terminal(error, os.environ)]:

@@ -1,4 +1,4 @@
-"""`dagfactory model`: a model from a database, and the output of a model that is code."""
+"""`dagfactory model`: parts of a model from elsewhere and for others, and the output of a model that is code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
+from airflow_plugin.cli.model_export import exports
+from airflow_plugin.cli.model_import import imports
 from airflow_plugin.cli.old_names import with_old_options
 from airflow_plugin.cli.options import OLD_BRANCH, Branch, ConnectWait, GitCredential, ModelFolder
 from config_schema.echo import echo, echo_document
@@ -24,15 +25,8 @@ def group() -> None:
     """Get a model, or a part of one."""
 
 
-@model.command("import", context_settings=PASSED_THROUGH)
-def import_datastore(context: typer.Context) -> None:
-    """Write a live database's tables as a datastore of the model.
-
-    Example: dagfactory model import --dsn postgresql://reader@pg-data/customer_db --schema public --out store1.yaml
-
-    Exit codes: 0 written, 1 an error, 2 a wrong option.
-    """
-    run_merge_job("describe", handed_on=context.args, called_as="dagfactory model import")
+model.add_typer(imports, name="import")
+model.add_typer(exports, name="export")
 
 
 @model.command("fetch", cls=with_old_options(OLD_BRANCH))

@@ -90,6 +90,21 @@ def mapping_of(entry: Mapping[str, Any]) -> DsgMapping:
     return DsgMapping(entry["dsgName"], entry["workspace"], assignments)
 
 
+def entry_of(mapping: DsgMapping) -> dict[str, Any]:
+    """Return the entry of the mapping file for a mapping: the inverse of `mapping_of`."""
+    assignments = [
+        {
+            "dataPlatform": one.data_platform,
+            "documentation": one.documentation,
+            "productionStatus": one.production_status.name,
+            "deprecationsAllowed": "ALLOWED" if one.deprecations_allowed else "NEVER",
+            "status": one.status.value,
+        }
+        for one in mapping.assignments
+    ]
+    return {"dsgName": mapping.dsg_name, "workspace": mapping.workspace, "assignments": assignments}
+
+
 def ingested_groups(ecosystem: Ecosystem, mappings: Iterable[DsgMapping]) -> Iterator[tuple[str, DatasetGroup]]:
     """Yield each platform, by its name in the model, with each dataset group that it runs streams for."""
     groups = {(w.name, group.name): group for w in ecosystem.workspaces for group in w.dataset_groups}

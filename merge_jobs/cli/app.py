@@ -56,7 +56,7 @@ def _describe(context: typer.Context, version: Version = False) -> None:
 
     These are the commands of DAGs and of a platform's jobs. For people there is dagfactory. It calls this program by
     names that are not listed here: status, changes, diff, check-source, reset, approve-delete, trust, erase, sql
-    (dagfactory runs) and describe (dagfactory model import).
+    (dagfactory runs) and describe (dagfactory model import database).
     """
     if context.invoked_subcommand != merge.__name__:  # which lets them in when it can say that they ended it
         unblock_signals()

@@ -1,4 +1,4 @@
-"""`dagfactory model import`: what it writes of a live database is a model that checks, and that merges as it is."""
+"""`dagfactory model import database`: what it writes of a live database is a model that checks, and that merges as it is."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def source(new_database):
 
 @pytest.fixture
 def describe(source):
-    """`dagfactory model import` on that database; `password=None`: without one."""
+    """`dagfactory model import database` on that database; `password=None`: without one."""
 
     def run(*flags, dsn=None, password=source.password, returncode=0):
         server = source.server
         address = dsn or f"postgresql://{source.user}@{server.host}:{server.port}/{source.name}"
         environment = {"PATH": "/usr/bin:/bin", **({PASSWORD: password} if password else {})}
-        done = run_module("airflow_plugin", "model", "import", "--dsn", address, *flags, env=environment)
+        done = run_module("airflow_plugin", "model", "import", "database", "--dsn", address, *flags, env=environment)
         assert "Traceback" not in done.stderr
         assert source.password not in done.stdout + done.stderr
         assert done.returncode == returncode, done.stderr

@@ -16,7 +16,7 @@ LISTS = ("List", "Show", "Check", "Compare", "Move", "Bring")
 OF_THE_JOB = {
     **{f"dagfactory runs {one}": f"merge-job {one}" for one in ("status", "changes", "diff", "reset", "trust", "sql")},
     "dagfactory views reconcile": "merge-job views reconcile",
-    "dagfactory model import": "merge-job describe",
+    "dagfactory model import database": "merge-job describe",
 }
 ALL = commands(hidden=True)
 LISTED = {name: ALL[OF_THE_JOB.get(name, name)] for name in commands()}

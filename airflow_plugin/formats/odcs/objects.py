@@ -1,0 +1,185 @@
+"""The objects of a contract's schema as datasets: columns, keys, classifications, quality checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_plugin.formats.draft import Draft, leave_out
+from airflow_plugin.formats.odcs.export import relationship
+from airflow_plugin.formats.odcs.quality import OBJECT, checks_of, read_checks
+from airflow_plugin.formats.odcs.servers import Servers
+from airflow_plugin.formats.odcs.words import SAID_OF_DATASET, Own
+from airflow_plugin.formats.parts import INTEGER, MAPPING, TEXT, TRUTH, Part, shown
+from airflow_plugin.formats.types import is_postgres_type, of_logical
+from config_schema.load.described import LeftOut
+from config_schema.model import Classification, Dataset, SourceKind
+from config_schema.model.plain_data import structured
+from config_schema.schemas import json_schema
+
+CLASSIFICATIONS = {one.value: one.value for one in Classification}
+STRICTEST = Classification.PII.value
+OWN_OF_DATASET = [
+    key
+    for key in json_schema("ecosystem")["$defs"]["dataset"]["properties"]
+    if key not in SAID_OF_DATASET or key == "table"
+]
+NO_KEY = "none of its properties has primaryKey: true, and the model needs a key"
+A_CHECK = "Write a quality check of the model, if it is to be checked: see docs/quality.md"
+UNPLACED = 10**6  # behind the columns of a key that have a position
+ANY_VALUE: dict[str, Any] = {"description": "Write a value"}
+NO_TYPE = "Write a physicalType of PostgreSQL's, or a logicalType"
+# What is not there, said in so many words.
+NOTHING = {"unique": False, "partitioned": False, "criticalDataElement": False, "partitionKeyPosition": -1}
+
+
+@dataclass
+class _Column:
+    """A property: the column, and its place in the key."""
+
+    said: dict[str, Any]
+    key: tuple[int, int] | None = None
+
+
+def read_object(draft: Draft, part: Part, servers: Servers, types: tuple[str, ...]) -> None:
+    """Add an object to the draft, as a dataset or as a table that is left out; `types` are those of the datastore."""
+    own = Own(part)
+    name = part.needed("name", {**TEXT, "description": "Write the table's name"}) or ""
+    said = own.of_model("dataset", *OWN_OF_DATASET)
+    own.finish()
+    physical, kind = part.text("physicalName"), part.text("physicalType")
+    table = physical or name
+    draft.places[table, "", ""] = part.path
+    if table != name:
+        said["table"] = table
+    if kind not in (None, "table", "view"):
+        part.report.unsaid(part.at("physicalType"), f"a dataset is a table or a view, not a {kind}")
+    part.text("logicalType")
+    if part.take("deprecated", TRUTH):
+        said.setdefault("deprecated", "its contract says that it is deprecated")
+    items = list(checks_of(part, OBJECT))
+    columns: list[_Column] = []
+    for index, one in enumerate(part.parts("properties")):
+        column = _column(one, index, servers, types)
+        if column is not None:
+            items += checks_of(one, column.said["name"])
+            columns.append(column)
+            draft.places[table, "columns", column.said["name"]] = one.path
+        one.finish(
+            {"unique": A_CHECK, "enum": A_CHECK, "relationships": A_CHECK}
+            | dict.fromkeys(["logicalTypeOptions"], A_CHECK)
+        )
+    checks = read_checks(items)
+    for check, path in checks:
+        draft.places[table, "checks", check["name"]] = path
+    keyed = sorted((one.key, one.said["name"]) for one in columns if one.key is not None)
+    dataset = structured(
+        {
+            **said,
+            "name": name,
+            "columns": [one.said for one in columns],
+            "primary_key": [column for _, column in keyed],
+            "checks": [check for check, _ in checks],
+        },
+        Dataset,
+    )
+    _relationships(part, dataset)
+    part.finish()
+    if dataset.primary_key:
+        draft.found.datasets.append(dataset)
+    else:
+        leave_out(draft, part.report, LeftOut(table, NO_KEY, dataset))
+
+
+def _column(part: Part, index: int, servers: Servers, types: tuple[str, ...]) -> _Column | None:
+    own = Own(part)
+    own.finish()
+    name = part.needed("name", {**TEXT, "description": "Write the column's name"})
+    physical = part.text("physicalName")
+    if physical is not None and name is not None and physical != name:
+        part.report.unsaid(
+            part.at("name"), f"the column is called {physical!r} in the source", "The model has that name"
+        )
+    column: dict[str, Any] = {"name": physical or name or ""}
+    for key, default in NOTHING.items():
+        if part.peek(key) == default:
+            part.take(key, ANY_VALUE)
+    is_key, position = part.take("primaryKey", TRUTH), part.take("primaryKeyPosition", INTEGER)
+    required = part.take("required", TRUTH)
+    if required is True or is_key:
+        column["nullable"] = False
+    column["classification"] = _classification(part)
+    kind = _type(part, servers, types)
+    if kind is None:
+        part.report.unsaid(part.path, f"the column {column['name']!r} is left out: it has no type", NO_TYPE)
+        list(part.items())
+        return None
+    column["type"] = kind
+    place = (position if position is not None and position > 0 else UNPLACED, index) if is_key else None
+    return _Column(column, place)
+
+
+def _classification(part: Part) -> str:
+    text = part.text("classification")
+    if text is None:
+        return Classification.INTERNAL.value
+    known = CLASSIFICATIONS.get(text.lower())
+    if known is None:
+        what = f"the classification {shown(text)} is not one of {', '.join(CLASSIFICATIONS)}"
+        part.report.unsaid(part.at("classification"), what, f"It is read as {STRICTEST}: write the one that is meant")
+    return known or STRICTEST
+
+
+def _type(part: Part, servers: Servers, types: tuple[str, ...]) -> str | None:
+    physical, logical = part.text("physicalType"), part.text("logicalType")
+    options = dict(part.take("logicalTypeOptions", MAPPING) or {})
+    by_logic = _of_logical(part, logical, options)
+    for key, value in options.items():
+        what = f"{key} {shown(value)} is not in the column's type"
+        part.report.unsaid(f"{part.at('logicalTypeOptions')}.{key}", what, A_CHECK)
+    if physical is None:
+        return by_logic
+    if servers.is_ours or _is_known(physical, servers, types):
+        return physical
+    what = f"{shown(physical)} is no type of PostgreSQL's"
+    todo = f"It is {by_logic} by its logicalType: see that each value fits" if by_logic else NO_TYPE
+    part.report.unsaid(part.at("physicalType"), what, todo)
+    return by_logic
+
+
+def _is_known(physical: str, servers: Servers, types: tuple[str, ...]) -> bool:
+    return is_postgres_type(physical, types, exactly=servers.kind is not SourceKind.POSTGRESQL)
+
+
+def _of_logical(part: Part, logical: str | None, options: dict[str, Any]) -> str | None:
+    if logical is None:
+        return None
+    if logical == "array":
+        items = part.part("items")
+        inner = None if items is None else _of_items(items)
+        return f"{inner}[]" if inner is not None else "jsonb"
+    nested = ("properties", "map")
+    for key in nested:
+        part.unsaid(key, "The column holds it as JSON, whatever is in it")
+    return of_logical(logical, options)
+
+
+def _of_items(items: Part) -> str | None:
+    logical = items.text("logicalType")
+    options = dict(items.take("logicalTypeOptions", MAPPING) or {})
+    physical = items.text("physicalType")
+    found = physical if physical and is_postgres_type(physical) else None
+    if found is None and logical not in (None, "array", "object", "map"):
+        found = of_logical(str(logical), options)
+    items.finish()
+    return found
+
+
+def _relationships(part: Part, dataset: Dataset) -> None:
+    """Report each relationship that no reference check of the dataset says."""
+    said = [relationship(dataset.name, check) for check in dataset.checks]
+    for one in part.parts("relationships"):
+        written = dict(one.items())
+        if written not in said:
+            what = f"the relationship to {shown(str(written.get('to')))} is not in the model"
+            part.report.unsaid(one.path, what, "Write a reference check, if rows are to be checked")

@@ -1,0 +1,195 @@
+"""Quality checks as the standard's metrics, and back; a check that has no metric is of the engine `dagfactory`.
+
+A check of one column stands at its property, others at the schema object, with the columns as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from airflow_plugin.formats.odcs.words import ENGINE, SEVERITIES, Own, custom
+from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, Part
+from config_schema.model.plain_data import plain
+from config_schema.model.quality import NotNull, Pattern, QualityCheck, RowCount, Unique
+from config_schema.schemas import json_schema
+
+METRICS = {"not_null": "nullValues", "unique": "duplicateValues", "pattern": "invalidValues", "row_count": "rowCount"}
+POSITION = "position"
+AT_LEAST, AT_MOST, BETWEEN, EXACTLY = "mustBeGreaterOrEqualTo", "mustBeLessOrEqualTo", "mustBeBetween", "mustBe"
+OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    AT_LEAST,
+    "mustBeLessThan",
+    AT_MOST,
+    BETWEEN,
+    "mustNotBeBetween",
+)
+WORDS = {"warning": "warn", "warn": "warn", "info": "warn", "error": "fail", "fail": "fail", "critical": "fail"}
+NO_CHECK = "Write a check of the model that says the same, if one does: see docs/quality.md"
+MOST_NAME = 100
+OBJECT = ""  # the key of the checks of the whole object, beside those of properties by name
+
+
+def written_checks(checks: Iterable[QualityCheck], columns: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the checks by the property at which they stand, OBJECT for the others."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for position, check in enumerate(checks):
+        column, said = _metric(check)
+        if column and column not in columns:
+            column, said = OBJECT, _engine(check)
+        where = found.setdefault(column, [])
+        where.append(
+            {
+                "name": check.name,
+                "severity": SEVERITIES[check.severity.value],
+                **said,
+                **custom({POSITION: position}),
+            }
+        )
+    return found
+
+
+def _metric(check: QualityCheck) -> tuple[str, dict[str, Any]]:
+    """Return the property at which a check stands, and what it says there."""
+    match check:
+        case NotNull() | Unique():
+            said = {"type": "library", "metric": METRICS[check.kind.value], EXACTLY: 0}
+            if len(check.columns) == 1:
+                return check.columns[0], said
+            return OBJECT, {**said, "arguments": {"properties": list(check.columns)}}
+        case Pattern():
+            arguments = {"pattern": check.pattern}
+            return check.column, {
+                "type": "library",
+                "metric": METRICS[check.kind.value],
+                "arguments": arguments,
+                EXACTLY: 0,
+            }
+        case RowCount() if check.min is not None or check.max is not None:
+            return OBJECT, {"type": "library", "metric": METRICS[check.kind.value], **_bounds(check.min, check.max)}
+        case _:
+            return OBJECT, _engine(check)
+
+
+def _engine(check: QualityCheck) -> dict[str, Any]:
+    implementation = {key: value for key, value in plain(check).items() if key not in ("name", "severity")}
+    return {"type": "custom", "engine": ENGINE, "implementation": implementation}
+
+
+def _bounds(low: int | None, high: int | None) -> dict[str, Any]:
+    if low == high:
+        return {EXACTLY: low}
+    if low is not None and high is not None:
+        return {BETWEEN: [low, high]}
+    return {AT_LEAST: low} if low is not None else {AT_MOST: high}
+
+
+def read_checks(items: Iterable[tuple[str, Part]]) -> list[tuple[dict[str, Any], str]]:
+    """Return the checks in plain data, each with its path, from items with the name of their property, or OBJECT."""
+    found: list[tuple[int, dict[str, Any], str]] = []
+    taken: set[str] = set()
+    for number, (column, item) in enumerate(items):
+        own = Own(item)
+        position = own.take(POSITION, INTEGER)
+        own.finish()
+        check = _read(column, item)
+        if check is not None:
+            check["name"] = _free(check["name"], taken)
+            taken.add(check["name"])
+            found.append((number if position is None else position, check, item.path))
+    return [(check, path) for _, check, path in sorted(found, key=lambda one: one[0])]
+
+
+def _read(column: str, item: Part) -> dict[str, Any] | None:
+    """Return a check in plain data; None for one that the model does not have, which is reported."""
+    name, severity = item.text("name"), WORDS.get((item.text("severity") or "").lower(), "warn")
+    kind = item.text("type") or "library"
+    item.unsaid("description")
+    item.unsaid("dimension")
+    if kind == "custom":
+        said = _of_engine(item)
+    elif kind == "library":
+        said = _of_metric(column, item)
+    else:
+        said = None
+    if said is None:
+        item.report.unsaid(item.path, f"a check of type {kind} that the model does not have", NO_CHECK)
+        list(item.items())
+        return None
+    item.finish()
+    words = [said["kind"], *said.get("columns", [said.get("column", "")])]
+    return {**said, "name": name or "_".join(filter(None, words)), "severity": severity}
+
+
+def _of_engine(item: Part) -> dict[str, Any] | None:
+    if item.text("engine") != ENGINE:
+        return None
+    said = item.take("implementation", MAPPING)
+    if said is None:
+        return None
+    root = json_schema("ecosystem")
+    schema = {"$ref": "#/$defs/quality_check", "$defs": root["$defs"]}
+    whole = {**said, "name": "check", "severity": "warn"}
+    return dict(said) if item.report.check(whole, schema, item.at("implementation")) else None
+
+
+def _of_metric(column: str, item: Part) -> dict[str, Any] | None:
+    metric = item.text("metric", "rule")
+    operators = {one: item.take(one, {"description": "Write a bound"}) for one in OPERATORS if one in item}
+    arguments = item.part("arguments")
+    said = None
+    if metric == METRICS["row_count"] and not column and "unit" not in item:
+        said = _of_bounds(operators)
+    elif operators == {EXACTLY: 0} and metric in ("nullValues", "duplicateValues"):
+        columns = [column] if column else (arguments.take("properties", TEXTS) if arguments else None)
+        kind = "not_null" if metric == "nullValues" else "unique"
+        said = {"kind": kind, "columns": columns} if columns else None
+    elif operators == {EXACTLY: 0} and metric == "invalidValues" and column and arguments is not None:
+        pattern = arguments.take("pattern", TEXT)
+        said = {"kind": "pattern", "column": column, "pattern": pattern} if pattern else None
+    if said is not None:
+        item.take("unit", ANY_TEXT)  # 0 rows are 0 percent
+        if arguments is not None:
+            arguments.finish()
+    return said
+
+
+def _of_bounds(operators: dict[str, Any]) -> dict[str, Any] | None:
+    if len(operators) != 1:
+        return None
+    ((word, bound),) = operators.items()
+    numbers = bound if isinstance(bound, list) else [bound]
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers):
+        return None
+    found = {"kind": "row_count"}
+    match word, numbers:
+        case "mustBe", [at]:
+            return {**found, "min": at, "max": at}
+        case "mustBeGreaterThan", [at]:
+            return {**found, "min": at + 1}
+        case "mustBeGreaterOrEqualTo", [at]:
+            return {**found, "min": at}
+        case "mustBeLessThan", [at]:
+            return {**found, "max": at - 1}
+        case "mustBeLessOrEqualTo", [at]:
+            return {**found, "max": at}
+        case "mustBeBetween", [low, high]:
+            return {**found, "min": low, "max": high}
+        case _:
+            return None
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Return the name as a check can have it, with a number if another one has it."""
+    clean = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_.-") else "_" for letter in name)
+    numbers = (clean[:MOST_NAME] if n == 1 else f"{clean[: MOST_NAME - 4]}_{n}" for n in range(1, 1000))
+    return next((one for one in numbers if one not in taken), clean)
+
+
+def checks_of(part: Part, column: str) -> Iterator[tuple[str, Part]]:
+    """Yield the quality checks that stand at an object or a property."""
+    for one in part.parts("quality"):
+        yield column, one

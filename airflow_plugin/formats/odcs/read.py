@@ -1,0 +1,221 @@
+"""A data contract as a datastore of the model; what it says and the model cannot is reported with its place.
+
+What only names the contract itself (`id`, `version`, `apiVersion`) is nothing of the model's and is not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_plugin.formats.draft import Draft, described
+from airflow_plugin.formats.odcs.objects import read_object
+from airflow_plugin.formats.odcs.servers import Choice, Servers, read_servers
+from airflow_plugin.formats.odcs.words import (
+    ACTIVE,
+    DEPRECATED,
+    KIND,
+    PLATFORM,
+    READ,
+    SAID_OF_STORE,
+    STATUSES,
+    YAML_KINDS,
+    Own,
+)
+from airflow_plugin.formats.parts import ANY_TEXT, TEXT, Part, Report, shown, whole_document
+from config_schema.load.described import DescribedDatastore, stream_name
+from config_schema.model import Datastore
+from config_schema.model.plain_data import structured
+from config_schema.schemas import json_schema
+from config_schema.schemas.findings import OF_ITS_CHOICE
+
+OWN_OF_STORE = [key for key in json_schema("ecosystem")["$defs"]["datastore"]["properties"] if key not in SAID_OF_STORE]
+ECOSYSTEM, MAPPING_ENTRIES = "ecosystem", "mapping"
+SECONDS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hr": 3600, "hour": 3600}
+SECONDS |= {"d": 86400, "day": 86400}
+NO_VALUE: dict[str, Any] = {"description": "Write the value that is agreed"}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """What a dataset group is promised, by a contract of ours."""
+
+    workspace: str
+    group: str
+    seconds: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a platform runs, by a contract of ours."""
+
+    platform: str
+    schedule: str
+    path: str
+
+
+@dataclass
+class Promises:
+    """The service levels of a contract that parts of the model outside its datastore say."""
+
+    latencies: list[Latency] = field(default_factory=list)
+    schedules: list[Schedule] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ReadContract:
+    """What one contract gives: its datastore, its owner as a team, and what belongs to other parts of the model."""
+
+    of: DescribedDatastore
+    team: Mapping[str, Any] | None
+    promises: Promises
+    servers: Servers
+    report: Report
+
+
+def document(report: Report) -> Part:
+    """Return the document of a contract, with its kind and version of the standard checked. Raises ProblemsFound."""
+    doc = whole_document(report, YAML_KINDS)
+    for key, known in (("kind", (KIND,)), ("apiVersion", READ)):
+        text = doc.needed(key, {**TEXT, "description": f"Write {key}: {known[-1]}"})
+        if text is not None and text not in known:
+            todo = f"Convert it to one of {', '.join(known)}" if key == "apiVersion" else f"Write {key}: {KIND}"
+            report.refuse(OF_ITS_CHOICE, key, f"{shown(text)} is not known here", todo)
+    report.raise_if_wrong()
+    doc.needed("id", {**TEXT, "description": "Write an id of your own, such as a UUID"})
+    doc.needed("version", {**TEXT, "description": "Write the contract's version, such as 1.0.0"})
+    return doc
+
+
+def read_contract(doc: Part, own: Own, choice: Choice, *, alone: bool) -> ReadContract:
+    """Return what a contract gives; `alone` without a whole model, whose own platforms decide what the rules allow.
+
+    Raises:
+        ProblemsFound: the contract is not one of the standard's.
+        SourceNotReadable: none of its servers is a database that a batch can read.
+        DatastoreRefused: the datastore itself breaks a rule of the model.
+        NothingToImport: no dataset is left.
+    """
+    report, draft = doc.report, Draft()
+    said, team = _said(doc, own), None
+    if (owner := _team(doc)) is not None:
+        said["owner"], team = owner["name"], owner
+    said["name"] = choice.name or _name(doc)
+    servers = read_servers(doc, choice)
+    if servers.environments:
+        said["environments"] = servers.environments
+    promises = _promises(doc)
+    for part in doc.parts("schema"):
+        read_object(draft, part, servers, tuple(said.get("types", ())))
+    own.finish()
+    doc.finish()
+    report.raise_if_wrong()
+    store = structured({**said, "source": servers.source, "datasets": []}, Datastore)
+    if alone:
+        return ReadContract(described(draft, store, report), team, promises, servers, report)
+    store = replace(store, datasets=tuple(draft.found.datasets))
+    return ReadContract(DescribedDatastore(store, {}, ()), team, promises, servers, report)
+
+
+def _name(doc: Part) -> str:
+    text = doc.text("name") or ""
+    name = stream_name(text or "contract")
+    if name != text:
+        doc.report.unsaid("name", f"{shown(text)} cannot name a datastore", f"It is {name!r} in the model: see --name")
+    return name
+
+
+def _said(doc: Part, own: Own) -> dict[str, Any]:
+    """Return the keys of the datastore beside its name, its owner, its source and its datasets."""
+    said = own.of_model("datastore", *OWN_OF_STORE)
+    status = doc.text("status") or ""
+    produced = own.of_model("datastore", "production_status")
+    if status in (DEPRECATED, "retired"):
+        said.setdefault("deprecated", f"its contract is {status}")
+        said |= produced
+    else:
+        if said.pop("deprecated", None) is not None:
+            doc.report.unsaid(
+                "status", f"it is {shown(status)} and was deprecated", "Write status: deprecated if it is"
+            )
+        words = {word: key for key, word in STATUSES.items()} | {"proposed": "not_production"}
+        said |= {"production_status": words[status]} if status in words else produced
+    if status not in ("", ACTIVE, DEPRECATED, *STATUSES.values()):
+        doc.report.unsaid("status", f"the status {shown(status)} is not in the model", "See production_status")
+    if (description := doc.part("description")) is not None:
+        paragraphs = [description.take("purpose", ANY_TEXT)]
+        paragraphs += [
+            f"{key.capitalize()}: {text}"
+            for key in ("limitations", "usage")
+            if (text := description.take(key, ANY_TEXT))
+        ]
+        description.finish()
+        if documentation := "\n\n".join(filter(None, paragraphs)):
+            said["documentation"] = documentation
+    return said
+
+
+def _team(doc: Part) -> dict[str, Any] | None:
+    if isinstance(doc.peek("team"), list):
+        doc.unsaid("team", "The model has teams, and nobody in them: write an owner, and one of teams")
+        return None
+    part = doc.part("team")
+    if part is None:
+        return None
+    own = Own(part)
+    found = own.of_model("team", "repository", "branch")
+    own.finish()
+    name, description = part.text("name"), part.take("description", ANY_TEXT)
+    part.finish({"members": "The model has teams, and nobody in them"})
+    if name is None:
+        return None
+    if stream_name(name) != name:
+        doc.report.unsaid(part.at("name"), f"{shown(name)} cannot name a team", f"It is {stream_name(name)!r} here")
+    return {"name": stream_name(name), **({"documentation": description} if description else {}), **found}
+
+
+def _promises(doc: Part) -> Promises:
+    found = Promises()
+    for part in doc.parts("slaProperties"):
+        own = Own(part)
+        name, value = part.text("property") or "", part.take("value", NO_VALUE)
+        seconds = _seconds(value, part.take("unit", ANY_TEXT))
+        schedule, platform = part.text("schedule"), own.take(PLATFORM, TEXT)
+        workspace, group = own.take("workspace", TEXT), own.take("dataset_group", TEXT)
+        own.take("timezone", TEXT)
+        own.finish()
+        if name == "latency" and seconds is not None:
+            found.latencies.append(Latency(workspace or "", group or "", seconds, part.at("value")))
+        elif schedule is not None:
+            found.schedules.append(Schedule(platform or "", schedule, part.at("schedule")))
+        else:
+            part.report.unsaid(part.path, f"the service level {name} {shown(value)} is not in the model")
+        for key in ("element", "description", "scheduler", "driver"):  # what it is about, in words
+            part.take(key, ANY_TEXT)
+        part.finish()
+    return found
+
+
+def _seconds(value: Any, unit: str | None) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    factor = SECONDS.get((unit or "").lower()) or SECONDS.get((unit or "").lower().removesuffix("s"))
+    seconds = None if factor is None else value * factor
+    return int(seconds) if seconds is not None and seconds == int(seconds) and seconds > 0 else None
+
+
+def report_promises(of: ReadContract) -> None:
+    """Report what the contract promises for parts of the model that no other file has given."""
+    for latency in of.promises.latencies:
+        group = f"the group {latency.group} of {latency.workspace}" if latency.group else "the group of its consumers"
+        what = f"a latency of {latency.seconds} s is what a dataset group has"
+        of.report.unsaid(latency.path, what, f"Write latency_seconds: {latency.seconds} in {group}")
+    for one in of.promises.schedules:
+        platform = f"the platform {one.platform}" if one.platform else "the platform that ingests it"
+        what = f"the schedule {shown(one.schedule)} is what a platform has"
+        of.report.unsaid(one.path, what, f"Write schedule: {one.schedule!r} in {platform}")
+    for store in of.servers.merge_stores:
+        what = f"the merge store of {store.platform} is no part of a datastore"
+        of.report.unsaid(store.path, what, f"Write the platform {store.platform}, if the model does not have it")

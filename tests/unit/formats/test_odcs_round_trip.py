@@ -1,0 +1,90 @@
+"""What `model export odcs` writes keeps the standard's schema, and `model import odcs` makes the same model of it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from jsonschema_rs import Draft201909Validator
+
+import config_schema
+from airflow_plugin.formats.odcs.files import PART, contract_files, import_contracts
+from airflow_plugin.formats.odcs.servers import Choice
+from airflow_plugin.formats.odcs.whole import contracts_of
+from airflow_plugin.formats.written import export_text
+from config_schema.load.documents import structured
+from config_schema.load.folder import load_placed
+from config_schema.load.model_yaml import load
+from config_schema.model import Datastore, Ecosystem
+from config_schema.model.mapping import Model, mapping_of
+from config_schema.names import contract_file
+from config_schema.rules.check import check_model
+from tests.unit.formats.random_models import models
+
+STANDARD = json.loads((files("open_data_contract_standard") / "schema.json").read_text("utf-8"))
+VALIDATOR = Draft201909Validator(STANDARD, validate_formats=True)  # jsonschema takes 40 times as long
+FOLDER = Path(config_schema.__file__).parent / "examples"
+CASES = Path(__file__).parents[1] / "config_schema" / "cases"
+EXAMPLES = [path.parent for path in sorted(FOLDER.rglob("ecosystem.yaml"))]
+GOOD = [path.parent for path in sorted(CASES.rglob("ecosystem.yaml")) if path.parent.name.startswith("good")]
+
+
+def exported(model: Model, folder: Path) -> list[Path]:
+    """The files of the export, each checked by the standard's schema."""
+    for name, contract in contracts_of(model).items():
+        text = export_text(contract)
+        assert yaml.safe_load(text) == contract  # any reader of YAML reads the same
+        errors = [f"{list(error.instance_path)}: {error.message}" for error in VALIDATOR.iter_errors(contract)]
+        assert errors == []
+        (folder / name).write_text(text, "utf-8")
+    return contract_files([folder])
+
+
+def imported(paths: list[Path]) -> Model:
+    reports: list = []
+    texts = import_contracts(paths, Choice(), reports, to_files=True)
+    assert [note for report in reports for note in report.noted()] == []
+    ecosystem = structured(load(texts["ecosystem.yaml"]), Ecosystem)
+    return Model(ecosystem, tuple(map(mapping_of, json.loads(texts["dsg_platform_mapping.json"]))))
+
+
+@pytest.mark.parametrize("folder", [*EXAMPLES, *GOOD], ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_an_example_is_the_same_after_export_and_import(folder, tmp_path):
+    model, _ = load_placed(folder)
+    again = imported(exported(model, tmp_path))
+    assert again.ecosystem == model.ecosystem
+    assert again.mappings == model.mappings
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) == 3
+    assert len(GOOD) > 20
+
+
+@settings(max_examples=150)
+@given(model=models())
+def test_a_random_model_is_the_same_after_export_and_import(model):
+    assert check_model(model.ecosystem, model.mappings, lambda path: ("", path), "") == []
+    with tempfile.TemporaryDirectory() as made:
+        again = imported(exported(model, Path(made)))
+    assert again.ecosystem == model.ecosystem
+    assert again.mappings == model.mappings
+
+
+@settings(max_examples=50)
+@given(model=models())
+def test_a_contract_alone_gives_its_datastore_and_notes_only_about_other_parts(model):
+    store = model.ecosystem.datastores[0]
+    with tempfile.TemporaryDirectory() as made:
+        exported(model, Path(made))
+        reports: list = []
+        text = import_contracts([Path(made) / contract_file(store.name)], Choice(), reports, to_files=False)[PART]
+    (said,) = load(text)["datastores"]
+    assert structured(said, Datastore) == store
+    places = {note.path.partition("[")[0] for report in reports for note in report.noted()}
+    assert places <= {"slaProperties", "servers", "team"}

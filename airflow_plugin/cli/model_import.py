@@ -25,6 +25,13 @@ Dsn = Annotated[
     str | None,
     typer.Option("--dsn", help="Where the tables are, as postgresql://host:5432/database?schema=public; no password."),
 ]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The file of the other tool, in YAML or JSON.")]
+KeyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key", metavar="TABLE=COLUMN,...", help="The columns that name a row of a table; may be given again."
+    ),
+]
 Server = Annotated[str | None, typer.Option("--server", help="The contract's server that batches read.")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="A new file, or a new folder for a whole model; else standard output.")
@@ -98,6 +105,42 @@ def import_odcs(
         write_files(out, texts)
     else:
         write_new(out, texts[PART], echo_document)
+    say_next(out)
+
+
+@imports.command("uis")
+def import_uis(
+    file: File,
+    name: Name = None,
+    dsn: Dsn = None,
+    credential: Credential = None,
+    key: KeyOption = None,
+    out: Out = None,
+) -> None:
+    """Write a Unified Ingestion Specification (UIS) as a datastore of the model.
+
+    An endpoint becomes a dataset with the columns, types and checks that the file asks for. Batches read tables: name
+    the database into which another tool loads the records of an API by --dsn, and the keys by --key. What the file
+    says and the model does not is listed on standard error, with its place in the file.
+
+    Example: dagfactory model import uis polygon.yaml --dsn postgresql://pg/landing --key daily_aggregates=ticker,t
+
+    Exit codes: 0 written, 1 an error, 2 a wrong option.
+    """
+    from airflow_plugin.formats.draft import database_of_dsn
+    from airflow_plugin.formats.parts import Report
+    from airflow_plugin.formats.rows import keys_given
+    from airflow_plugin.formats.uis import UisChoice, read_uis
+    from airflow_plugin.formats.written import check_new, model_text, write_new
+
+    check_new(out)
+    choice = UisChoice(name, database_of_dsn(dsn, credential) if dsn else None, keys_given(key or ()))
+    report = Report(file)
+    try:
+        described = read_uis(report, choice)
+    finally:
+        print_notes([report])
+    write_new(out, model_text([file.name], report.noted(), [described]), echo_document)
     say_next(out)
 
 

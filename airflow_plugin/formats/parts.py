@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ MAPPING: Schema = {"type": "object", "description": "Write a mapping of keys"}
 MAPPINGS: Schema = {"type": "array", "items": MAPPING, "description": "Write a list, with a mapping for each item"}
 NO_WORD = "The model has no word for it: keep it where you need it"
 LONGEST = 60
+# What could hold a secret is reported without its value.
+SECRET = re.compile(r"passw|secret|token|api_?key|private|body|authorization", re.IGNORECASE)
+URL_WITH_LOGIN = re.compile(r"://[^/]*@")
 
 
 @dataclass
@@ -123,12 +127,18 @@ class Part:
         """Report a key, if it is there, as something that the model does not say."""
         if key in self:
             value = self._left.pop(key)
-            self.report.unsaid(self.at(key), f"{key} {shown(value)} is not in the model", todo)
+            hidden = SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
+            said = "(not shown)" if hidden else shown(value)
+            self.report.unsaid(self.at(key), f"{key} {said} is not in the model", todo)
 
     def finish(self, todos: Mapping[str, str] | None = None) -> None:
         """Report each key that nobody has taken; `todos` says what to do about some of them."""
         for key in list(self._left):
             self.unsaid(key, (todos or {}).get(key, NO_WORD))
+
+    def keys(self) -> list[str]:
+        """Return the keys that nobody has taken."""
+        return list(self._left)
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Take all keys with their values."""
@@ -143,7 +153,9 @@ def whole_document(report: Report, kinds: KindsByKey) -> Part:
     The limits of size, depth, aliases and time are those of a model's files.
     """
     if not os.path.lexists(report.file):
-        raise FileUnreadable(report.file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "Name another file")
+        raise FileUnreadable(
+            report.file, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), "Name another file"
+        )
     data = yaml_document(report.file, kinds=kinds)
     if data is None:
         report.refuse(KEY_IS_GIVEN, "", "the file is empty", "Name another file")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from config_schema.load.folder import load_placed
 from config_schema.load.model_yaml import load
 from config_schema.model import Classification, Column, Database, Datastore, SourceKind
 from config_schema.model.quality import NotNull, RowCount, Severity, Unique
+from tests.unit.formats.documents import mappings
 
 PAYMENTS = Path(__file__).parent / "files" / "payments.odcs.yaml"
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: a\nversion: 1.0.0\nname: Shop\n"
@@ -92,17 +92,6 @@ def test_everything_else_is_reported_with_its_line_and_path():
         "86 support",
         "89 customProperties[0]",
     ]
-
-
-def mappings(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each mapping in a document, with its path."""
-    if isinstance(value, dict):
-        yield path, value
-        for key, one in value.items():
-            yield from mappings(one, f"{path}.{key}".strip("."))
-    elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from mappings(one, f"{path}[{index}]")
 
 
 def contracts() -> list[dict[str, Any]]:

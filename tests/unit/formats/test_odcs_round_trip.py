@@ -66,7 +66,7 @@ def test_there_are_examples():
     assert len(GOOD) > 20
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(model=models())
 def test_a_random_model_is_the_same_after_export_and_import(model):
     assert check_model(model.ecosystem, model.mappings, lambda path: ("", path), "") == []
@@ -76,7 +76,7 @@ def test_a_random_model_is_the_same_after_export_and_import(model):
     assert again.mappings == model.mappings
 
 
-@settings(max_examples=50)
+@settings(max_examples=15)
 @given(model=models())
 def test_a_contract_alone_gives_its_datastore_and_notes_only_about_other_parts(model):
     store = model.ecosystem.datastores[0]

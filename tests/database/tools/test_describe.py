@@ -1,4 +1,4 @@
-"""`dagfactory model import database`: what it writes of a live database is a model that checks, and that merges as it is."""
+"""`dagfactory model import database`: what it writes of a live database checks, and merges as it is."""
 
 from __future__ import annotations
 

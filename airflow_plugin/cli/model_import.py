@@ -13,7 +13,7 @@ from airflow_plugin.cli.merge_job import PASSED_THROUGH, run_merge_job
 from config_schema.echo import echo, echo_document
 
 if TYPE_CHECKING:
-    from airflow_plugin.formats.parts import Report
+    from airflow_plugin.formats.parts import ImportReport
 
 DATABASE = "database"
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Contracts, or a folder with *.odcs.yaml.")]
@@ -96,7 +96,7 @@ def import_odcs(
 
     check_new(out)
     choice = Choice(name, server, credential, database_of_dsn(dsn, credential) if dsn else None)
-    reports: list[Report] = []
+    reports: list[ImportReport] = []
     try:
         texts = import_contracts(contract_files(file), choice, reports, to_files=out is not None)
     finally:
@@ -128,14 +128,14 @@ def import_uis(
     Exit codes: 0 written, 1 an error, 2 a wrong option.
     """
     from airflow_plugin.formats.draft import database_of_dsn
-    from airflow_plugin.formats.parts import Report
+    from airflow_plugin.formats.parts import ImportReport
     from airflow_plugin.formats.rows import keys_given
     from airflow_plugin.formats.uis import UisChoice, read_uis
     from airflow_plugin.formats.written import check_new, model_text, write_new
 
     check_new(out)
     choice = UisChoice(name, database_of_dsn(dsn, credential) if dsn else None, keys_given(key or ()))
-    report = Report(file)
+    report = ImportReport(file)
     try:
         described = read_uis(report, choice)
     finally:
@@ -144,7 +144,7 @@ def import_uis(
     say_next(out)
 
 
-def print_notes(reports: Iterable[Report]) -> None:
+def print_notes(reports: Iterable[ImportReport]) -> None:
     """Print what files say and the model does not, before an error or at the end."""
     from airflow_plugin.cli.messages import print_note
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from airflow_plugin.formats.parts import Report
+from airflow_plugin.formats.parts import ImportReport
 from config_schema.errors import CommandWrong, DsnMalformed, StreamFactoryError
 from config_schema.load.described import DescribedDatastore, LeftOut, Sorted, checked_datastore
 from config_schema.model import DEFAULT_SCHEMA, Database, Datastore, SourceKind
@@ -70,7 +70,7 @@ class Draft:
     places: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
-def described(draft: Draft, of: Datastore, report: Report) -> DescribedDatastore:
+def described(draft: Draft, of: Datastore, report: ImportReport) -> DescribedDatastore:
     """Return the datastore `of` with the parts of the draft that the model's rules allow; the others are reported.
 
     Raises DatastoreRefused, or NothingToImport if no dataset is left.
@@ -95,13 +95,13 @@ def described(draft: Draft, of: Datastore, report: Report) -> DescribedDatastore
     return DescribedDatastore(datastore, draft.found.notes, tuple(draft.found.left_out))
 
 
-def leave_out(draft: Draft, report: Report, left: LeftOut) -> None:
+def leave_out(draft: Draft, report: ImportReport, left: LeftOut) -> None:
     """Leave a table out for a reason that the file itself gives, and report it."""
     draft.found.left_out.append(left)
     _report_left_out(left, draft.places, report)
 
 
-def _report_left_out(left: LeftOut, places: Mapping[tuple[str, str, str], str], report: Report) -> None:
+def _report_left_out(left: LeftOut, places: Mapping[tuple[str, str, str], str], report: ImportReport) -> None:
     what = f"the table {left.table!r} is left out: {left.why}"
     report.unsaid(places.get((left.table, "", ""), ""), what, BY_HAND)
 

@@ -36,7 +36,7 @@ URL_WITH_LOGIN = re.compile(r"://[^/]*@")
 
 
 @dataclass
-class Report:
+class ImportReport:
     """What one file says that the model does not, and what is wrong with the file itself."""
 
     file: Path
@@ -67,10 +67,10 @@ class Report:
         return sorted(with_lines(self.file.parent, dict.fromkeys(self.notes)), key=lambda note: note.line or 0)
 
 
-class Part:
+class DocumentNode:
     """A mapping of the document; what is read of it is taken out, and `finish` reports the rest."""
 
-    def __init__(self, data: Mapping[str, Any], path: str, report: Report) -> None:
+    def __init__(self, data: Mapping[str, Any], path: str, report: ImportReport) -> None:
         self._left = {key: value for key, value in data.items() if value is not None}
         self.path, self.report = path, report
 
@@ -104,16 +104,16 @@ class Part:
         found: str | None = self.take(key, TEXT)
         return found
 
-    def part(self, *keys: str) -> Part | None:
+    def part(self, *keys: str) -> DocumentNode | None:
         """Return the mapping of the first of the keys that is there."""
         key = next((one for one in keys if one in self), keys[0])
         found = self.take(key, MAPPING)
-        return None if found is None else Part(found, self.at(key), self.report)
+        return None if found is None else DocumentNode(found, self.at(key), self.report)
 
-    def parts(self, key: str) -> list[Part]:
+    def parts(self, key: str) -> list[DocumentNode]:
         """Return the mappings in the list of a key; none if it is not there."""
         found = self.take(key, MAPPINGS) or []
-        return [Part(one, f"{self.at(key)}[{index}]", self.report) for index, one in enumerate(found)]
+        return [DocumentNode(one, f"{self.at(key)}[{index}]", self.report) for index, one in enumerate(found)]
 
     def choice(self, key: str, choices: Mapping[str, Any]) -> Any:
         """Return what stands for the text of a key; None if it is not there, or no choice, which is recorded."""
@@ -124,7 +124,7 @@ class Part:
         return None
 
     def unsaid(self, key: str, todo: str = NO_WORD) -> None:
-        """Report a key, if it is there, as something that the model does not say."""
+        """ImportReport a key, if it is there, as something that the model does not say."""
         if key in self:
             value = self._left.pop(key)
             hidden = SECRET.search(key) or (isinstance(value, str) and URL_WITH_LOGIN.search(value))
@@ -132,7 +132,7 @@ class Part:
             self.report.unsaid(self.at(key), f"{key} {said} is not in the model", todo)
 
     def finish(self, todos: Mapping[str, str] | None = None) -> None:
-        """Report each key that nobody has taken; `todos` says what to do about some of them."""
+        """ImportReport each key that nobody has taken; `todos` says what to do about some of them."""
         for key in list(self._left):
             self.unsaid(key, (todos or {}).get(key, NO_WORD))
 
@@ -147,7 +147,7 @@ class Part:
             yield key, self._left.pop(key)
 
 
-def whole_document(report: Report, kinds: KindsByKey) -> Part:
+def whole_document(report: ImportReport, kinds: KindsByKey) -> DocumentNode:
     """Return the mapping in the report's file of YAML or JSON. Raises ProblemsFound or FileUnreadable.
 
     The limits of size, depth, aliases and time are those of a model's files.
@@ -161,7 +161,7 @@ def whole_document(report: Report, kinds: KindsByKey) -> Part:
         report.refuse(KEY_IS_GIVEN, "", "the file is empty", "Name another file")
     report.check({} if data is None else data, MAPPING, "")
     report.raise_if_wrong()
-    return Part(data, "", report)
+    return DocumentNode(data, "", report)
 
 
 def shown(value: Any) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_plugin.formats.draft import Draft, leave_out
-from airflow_plugin.formats.parts import MAPPING, NUMBER, TEXT, TEXTS, Part, Report
+from airflow_plugin.formats.parts import MAPPING, NUMBER, TEXT, TEXTS, DocumentNode, ImportReport
 from airflow_plugin.formats.types import of_json_schema
 from config_schema.errors import UnknownName, ValueWrong
 from config_schema.load.described import LeftOut
@@ -46,7 +46,7 @@ def keys_given(options: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def check_keys(keys: Keys, tables: Iterable[str], report: Report) -> None:
+def check_keys(keys: Keys, tables: Iterable[str], report: ImportReport) -> None:
     """Raise UnknownName for a key of a table that is not in the file: a typing error would leave the table out."""
     known = list(tables)
     for table in keys:
@@ -54,7 +54,7 @@ def check_keys(keys: Keys, tables: Iterable[str], report: Report) -> None:
             raise UnknownName("--key", "table", table, known, str(report.file))
 
 
-def read_rows(schema: Part) -> Rows:
+def read_rows(schema: DocumentNode) -> Rows:
     """Return the rows that a JSON Schema describes; what it asks for and no check says is reported."""
     found = Rows()
     found.required += schema.take("required", TEXTS) or []
@@ -67,7 +67,7 @@ def read_rows(schema: Part) -> Rows:
             continue
         kind = of_json_schema(value)
         found.places[name] = place
-        part = Part(value, place, schema.report)
+        part = DocumentNode(value, place, schema.report)
         for key in SAID:
             part.take(key, {})
         if kind is None:
@@ -88,7 +88,9 @@ def read_rows(schema: Part) -> Rows:
     return found
 
 
-def add_dataset(draft: Draft, report: Report, said: Mapping[str, Any], rows: Rows, severity: str = "warn") -> None:
+def add_dataset(
+    draft: Draft, report: ImportReport, said: Mapping[str, Any], rows: Rows, severity: str = "warn"
+) -> None:
     """Add a dataset to the draft, or leave it out if it has no key; `said` are its keys beside columns and checks."""
     table = said.get("table") or said["name"]
     key = [column for column in said["primary_key"] if column in rows.columns]

@@ -19,8 +19,8 @@ from airflow_plugin.formats.parts import (
     TEXT,
     TEXTS,
     TRUTH,
-    Part,
-    Report,
+    DocumentNode,
+    ImportReport,
     shown,
     whole_document,
 )
@@ -67,7 +67,7 @@ class UisChoice:
     keys: Keys = field(default_factory=dict)
 
 
-def read_uis(report: Report, choice: UisChoice) -> DescribedDatastore:
+def read_uis(report: ImportReport, choice: UisChoice) -> DescribedDatastore:
     """Return the datastore that a specification gives.
 
     Raises:
@@ -84,7 +84,7 @@ def read_uis(report: Report, choice: UisChoice) -> DescribedDatastore:
     provider = doc.needed("provider", {**MAPPING, "description": "Write the provider, with its endpoints"})
     if provider is None:
         report.raise_if_wrong()
-    part = Part(provider or {}, "provider", report)
+    part = DocumentNode(provider or {}, "provider", report)
     _modes(doc, part)
     documentation = part.text("description") or doc.text("description") or part.text("display_name") or ""
     for key in ("description", "display_name"):  # one text says what the data is
@@ -135,14 +135,14 @@ def read_uis(report: Report, choice: UisChoice) -> DescribedDatastore:
 _NOWHERE = Database("", "", "")
 
 
-def _stream_name(part: Part, text: str) -> str:
+def _stream_name(part: DocumentNode, text: str) -> str:
     name = stream_name(text)
     if name != text:
         part.report.unsaid(part.at("name"), f"{shown(text)} cannot name a datastore", f"It is {name!r}: see --name")
     return name
 
 
-def _modes(doc: Part, provider: Part) -> None:
+def _modes(doc: DocumentNode, provider: DocumentNode) -> None:
     for part in (doc, provider):
         mode = part.text("mode")
         if mode is not None and mode not in MODES:
@@ -155,7 +155,7 @@ def _modes(doc: Part, provider: Part) -> None:
             part.report.unsaid(part.at("mode"), what, SNAPSHOTS)
 
 
-def _source(provider: Part, kind: str | None) -> Database | None:
+def _source(provider: DocumentNode, kind: str | None) -> Database | None:
     """Return the database of a provider that is one; None for another kind, or if it does not say where it is."""
     if kind != DATABASE or (config := provider.part("config")) is None:
         return None
@@ -180,8 +180,8 @@ def _source(provider: Part, kind: str | None) -> Database | None:
     return Database(host, database, secret, port or PORTS.get(of, 5432), schema, of)
 
 
-def _objectives(provider: Part) -> str:
-    """Report the objectives that other parts of the model say, and return the severity of the checks."""
+def _objectives(provider: DocumentNode) -> str:
+    """ImportReport the objectives that other parts of the model say, and return the severity of the checks."""
     part = provider.part("slos")
     if part is None:
         return "warn"
@@ -195,14 +195,14 @@ def _objectives(provider: Part) -> str:
     return "fail" if blocks else "warn"
 
 
-def _schema(doc: Part, provider: Part) -> Rows:
+def _schema(doc: DocumentNode, provider: DocumentNode) -> Rows:
     for part in (provider, doc):
         if (schema := part.part("schema_contract")) is not None:
             return read_rows(schema)
     return Rows()
 
 
-def _schedule(provider: Part) -> None:
+def _schedule(provider: DocumentNode) -> None:
     cron, zone = provider.text("schedule_cron"), provider.text("schedule_timezone")
     if cron is None:
         return
@@ -214,13 +214,13 @@ def _schedule(provider: Part) -> None:
     provider.report.unsaid(provider.at("schedule_cron"), what, todo)
 
 
-def _unsaid_whole(part: Part, what: str, todo: str) -> None:
+def _unsaid_whole(part: DocumentNode, what: str, todo: str) -> None:
     called = part.peek("name") or part.peek("type") or ""
     part.report.unsaid(part.path, f"the {what} {shown(str(called))} is not in the model", todo)
     list(part.items())
 
 
-def _endpoint(draft: Draft, part: Part, contract: Rows, keys: Keys, severity: str) -> set[str]:
+def _endpoint(draft: Draft, part: DocumentNode, contract: Rows, keys: Keys, severity: str) -> set[str]:
     """Add the dataset of an endpoint to the draft, and return its columns."""
     name = part.needed("name", {**TEXT, "description": "Write the endpoint's name"}) or ""
     draft.places[name, "", ""] = part.path
@@ -238,7 +238,7 @@ def _endpoint(draft: Draft, part: Part, contract: Rows, keys: Keys, severity: st
     return set(rows.columns)
 
 
-def _columns(part: Part, contract: Rows) -> tuple[Rows, dict[str, str]]:
+def _columns(part: DocumentNode, contract: Rows) -> tuple[Rows, dict[str, str]]:
     """Return the rows of an endpoint, and its columns by the fields of a record."""
     place = part.at("field_mapping")
     mapping = part.take("field_mapping", {**MAPPING, "additionalProperties": ANY_TEXT}) or {}
@@ -264,7 +264,7 @@ def _columns(part: Part, contract: Rows) -> tuple[Rows, dict[str, str]]:
     return rows, {one: column for column, one in mapping.items()}
 
 
-def _rules(part: Part, rows: Rows, fields: dict[str, str]) -> None:
+def _rules(part: DocumentNode, rows: Rows, fields: dict[str, str]) -> None:
     """Put the validation rules of an endpoint into its rows; columns without a type get the best that is known."""
     rules = part.part("validation_rules")
     if rules is not None:
@@ -295,7 +295,7 @@ def _rules(part: Part, rows: Rows, fields: dict[str, str]) -> None:
             part.report.unsaid(rows.places[column], f"no type is said of {column!r}: it is text", NO_TYPE)
 
 
-def _put(rules: Part, key: str, column: str, rows: Rows, into: list[str]) -> None:
+def _put(rules: DocumentNode, key: str, column: str, rows: Rows, into: list[str]) -> None:
     if column in rows.columns:
         into.append(column)
     else:

@@ -10,7 +10,7 @@ from airflow_plugin.formats.odcs.read import ReadContract, document, read_contra
 from airflow_plugin.formats.odcs.servers import Choice
 from airflow_plugin.formats.odcs.whole import Rest, is_rest, joined, read_rest
 from airflow_plugin.formats.odcs.words import Own
-from airflow_plugin.formats.parts import Part, Report
+from airflow_plugin.formats.parts import DocumentNode, ImportReport
 from airflow_plugin.formats.written import export_text, model_text
 from config_schema import names
 from config_schema.errors import OptionMissing, ValueWrong
@@ -36,17 +36,17 @@ def contract_files(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def import_contracts(files: list[Path], choice: Choice, reports: list[Report], *, to_files: bool) -> Texts:
+def import_contracts(files: list[Path], choice: Choice, reports: list[ImportReport], *, to_files: bool) -> Texts:
     """Return the texts of the model that contracts give, by file name; PART for datastores alone.
 
     `reports` gets the report of each file. Raises StreamFactoryError.
     """
     rest: Rest | None = None
-    found: list[tuple[Part, Own]] = []
+    found: list[tuple[DocumentNode, Own]] = []
     if choice.name is not None and len(files) > 1:
         raise ValueWrong("--name", choice.name, f"is a name for one of {len(files)} contracts", "Name one file")
     for file in files:
-        report = Report(file)
+        report = ImportReport(file)
         reports.append(report)
         doc = document(report)
         own = Own(doc)

@@ -10,7 +10,7 @@ from airflow_plugin.formats.odcs.export import relationship
 from airflow_plugin.formats.odcs.quality import OBJECT, checks_of, read_checks
 from airflow_plugin.formats.odcs.servers import Servers
 from airflow_plugin.formats.odcs.words import SAID_OF_DATASET, Own
-from airflow_plugin.formats.parts import INTEGER, MAPPING, TEXT, TRUTH, Part, shown
+from airflow_plugin.formats.parts import INTEGER, MAPPING, TEXT, TRUTH, DocumentNode, shown
 from airflow_plugin.formats.types import is_postgres_type, of_logical
 from config_schema.load.described import LeftOut
 from config_schema.model import Classification, Dataset, SourceKind
@@ -41,7 +41,7 @@ class _Column:
     key: tuple[int, int] | None = None
 
 
-def read_object(draft: Draft, part: Part, servers: Servers, types: tuple[str, ...]) -> None:
+def read_object(draft: Draft, part: DocumentNode, servers: Servers, types: tuple[str, ...]) -> None:
     """Add an object to the draft, as a dataset or as a table that is left out; `types` are those of the datastore."""
     own = Own(part)
     name = part.needed("name", {**TEXT, "description": "Write the table's name"}) or ""
@@ -91,7 +91,7 @@ def read_object(draft: Draft, part: Part, servers: Servers, types: tuple[str, ..
         leave_out(draft, part.report, LeftOut(table, NO_KEY, dataset))
 
 
-def _column(part: Part, index: int, servers: Servers, types: tuple[str, ...]) -> _Column | None:
+def _column(part: DocumentNode, index: int, servers: Servers, types: tuple[str, ...]) -> _Column | None:
     own = Own(part)
     own.finish()
     name = part.needed("name", {**TEXT, "description": "Write the column's name"})
@@ -119,7 +119,7 @@ def _column(part: Part, index: int, servers: Servers, types: tuple[str, ...]) ->
     return _Column(column, place)
 
 
-def _classification(part: Part) -> str:
+def _classification(part: DocumentNode) -> str:
     text = part.text("classification")
     if text is None:
         return Classification.INTERNAL.value
@@ -130,7 +130,7 @@ def _classification(part: Part) -> str:
     return known or STRICTEST
 
 
-def _type(part: Part, servers: Servers, types: tuple[str, ...]) -> str | None:
+def _type(part: DocumentNode, servers: Servers, types: tuple[str, ...]) -> str | None:
     physical, logical = part.text("physicalType"), part.text("logicalType")
     options = dict(part.take("logicalTypeOptions", MAPPING) or {})
     by_logic = _of_logical(part, logical, options)
@@ -151,7 +151,7 @@ def _is_known(physical: str, servers: Servers, types: tuple[str, ...]) -> bool:
     return is_postgres_type(physical, types, exactly=servers.kind is not SourceKind.POSTGRESQL)
 
 
-def _of_logical(part: Part, logical: str | None, options: dict[str, Any]) -> str | None:
+def _of_logical(part: DocumentNode, logical: str | None, options: dict[str, Any]) -> str | None:
     if logical is None:
         return None
     if logical == "array":
@@ -164,7 +164,7 @@ def _of_logical(part: Part, logical: str | None, options: dict[str, Any]) -> str
     return of_logical(logical, options)
 
 
-def _of_items(items: Part) -> str | None:
+def _of_items(items: DocumentNode) -> str | None:
     logical = items.text("logicalType")
     options = dict(items.take("logicalTypeOptions", MAPPING) or {})
     physical = items.text("physicalType")
@@ -175,8 +175,8 @@ def _of_items(items: Part) -> str | None:
     return found
 
 
-def _relationships(part: Part, dataset: Dataset) -> None:
-    """Report each relationship that no reference check of the dataset says."""
+def _relationships(part: DocumentNode, dataset: Dataset) -> None:
+    """ImportReport each relationship that no reference check of the dataset says."""
     said = [relationship(dataset.name, check) for check in dataset.checks]
     for one in part.parts("relationships"):
         written = dict(one.items())

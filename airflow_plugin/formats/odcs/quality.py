@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from airflow_plugin.formats.odcs.words import ENGINE, SEVERITIES, Own, custom
-from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, Part
+from airflow_plugin.formats.parts import ANY_TEXT, INTEGER, MAPPING, TEXT, TEXTS, DocumentNode
 from config_schema.model.plain_data import plain
 from config_schema.model.quality import NotNull, Pattern, QualityCheck, RowCount, Unique
 from config_schema.schemas import json_schema
@@ -87,7 +87,7 @@ def _bounds(low: int | None, high: int | None) -> dict[str, Any]:
     return {AT_LEAST: low} if low is not None else {AT_MOST: high}
 
 
-def read_checks(items: Iterable[tuple[str, Part]]) -> list[tuple[dict[str, Any], str]]:
+def read_checks(items: Iterable[tuple[str, DocumentNode]]) -> list[tuple[dict[str, Any], str]]:
     """Return the checks in plain data, each with its path, from items with the name of their property, or OBJECT."""
     found: list[tuple[int, dict[str, Any], str]] = []
     taken: set[str] = set()
@@ -103,7 +103,7 @@ def read_checks(items: Iterable[tuple[str, Part]]) -> list[tuple[dict[str, Any],
     return [(check, path) for _, check, path in sorted(found, key=lambda one: one[0])]
 
 
-def _read(column: str, item: Part) -> dict[str, Any] | None:
+def _read(column: str, item: DocumentNode) -> dict[str, Any] | None:
     """Return a check in plain data; None for one that the model does not have, which is reported."""
     name, severity = item.text("name"), WORDS.get((item.text("severity") or "").lower(), "warn")
     kind = item.text("type") or "library"
@@ -124,7 +124,7 @@ def _read(column: str, item: Part) -> dict[str, Any] | None:
     return {**said, "name": name or "_".join(filter(None, words)), "severity": severity}
 
 
-def _of_engine(item: Part) -> dict[str, Any] | None:
+def _of_engine(item: DocumentNode) -> dict[str, Any] | None:
     if item.text("engine") != ENGINE:
         return None
     said = item.take("implementation", MAPPING)
@@ -136,7 +136,7 @@ def _of_engine(item: Part) -> dict[str, Any] | None:
     return dict(said) if item.report.check(whole, schema, item.at("implementation")) else None
 
 
-def _of_metric(column: str, item: Part) -> dict[str, Any] | None:
+def _of_metric(column: str, item: DocumentNode) -> dict[str, Any] | None:
     metric = item.text("metric", "rule")
     operators = {one: item.take(one, {"description": "Write a bound"}) for one in OPERATORS if one in item}
     arguments = item.part("arguments")
@@ -189,7 +189,7 @@ def _free(name: str, taken: Iterable[str]) -> str:
     return next((one for one in numbers if one not in taken), clean)
 
 
-def checks_of(part: Part, column: str) -> Iterator[tuple[str, Part]]:
+def checks_of(part: DocumentNode, column: str) -> Iterator[tuple[str, DocumentNode]]:
     """Yield the quality checks that stand at an object or a property."""
     for one in part.parts("quality"):
         yield column, one

@@ -23,7 +23,7 @@ from airflow_plugin.formats.odcs.words import (
     YAML_KINDS,
     Own,
 )
-from airflow_plugin.formats.parts import ANY_TEXT, TEXT, Part, Report, shown, whole_document
+from airflow_plugin.formats.parts import ANY_TEXT, TEXT, DocumentNode, ImportReport, shown, whole_document
 from config_schema.load.described import DescribedDatastore, stream_name
 from config_schema.model import Datastore
 from config_schema.model.plain_data import structured
@@ -72,10 +72,10 @@ class ReadContract:
     team: Mapping[str, Any] | None
     promises: Promises
     servers: Servers
-    report: Report
+    report: ImportReport
 
 
-def document(report: Report) -> Part:
+def document(report: ImportReport) -> DocumentNode:
     """Return the document of a contract, with its kind and version of the standard checked. Raises ProblemsFound."""
     doc = whole_document(report, YAML_KINDS)
     for key, known in (("kind", (KIND,)), ("apiVersion", READ)):
@@ -89,7 +89,7 @@ def document(report: Report) -> Part:
     return doc
 
 
-def read_contract(doc: Part, own: Own, choice: Choice, *, alone: bool) -> ReadContract:
+def read_contract(doc: DocumentNode, own: Own, choice: Choice, *, alone: bool) -> ReadContract:
     """Return what a contract gives; `alone` without a whole model, whose own platforms decide what the rules allow.
 
     Raises:
@@ -119,7 +119,7 @@ def read_contract(doc: Part, own: Own, choice: Choice, *, alone: bool) -> ReadCo
     return ReadContract(DescribedDatastore(store, {}, ()), team, promises, servers, report)
 
 
-def _name(doc: Part) -> str:
+def _name(doc: DocumentNode) -> str:
     text = doc.text("name") or ""
     name = stream_name(text or "contract")
     if name != text:
@@ -127,7 +127,7 @@ def _name(doc: Part) -> str:
     return name
 
 
-def _said(doc: Part, own: Own) -> dict[str, Any]:
+def _said(doc: DocumentNode, own: Own) -> dict[str, Any]:
     """Return the keys of the datastore beside its name, its owner, its source and its datasets."""
     said = own.of_model("datastore", *OWN_OF_STORE)
     status = doc.text("status") or ""
@@ -157,7 +157,7 @@ def _said(doc: Part, own: Own) -> dict[str, Any]:
     return said
 
 
-def _team(doc: Part) -> dict[str, Any] | None:
+def _team(doc: DocumentNode) -> dict[str, Any] | None:
     if isinstance(doc.peek("team"), list):
         doc.unsaid("team", "The model has teams, and nobody in them: write an owner, and one of teams")
         return None
@@ -176,7 +176,7 @@ def _team(doc: Part) -> dict[str, Any] | None:
     return {"name": stream_name(name), **({"documentation": description} if description else {}), **found}
 
 
-def _promises(doc: Part) -> Promises:
+def _promises(doc: DocumentNode) -> Promises:
     found = Promises()
     for part in doc.parts("slaProperties"):
         own = Own(part)
@@ -207,7 +207,7 @@ def _seconds(value: Any, unit: str | None) -> int | None:
 
 
 def report_promises(of: ReadContract) -> None:
-    """Report what the contract promises for parts of the model that no other file has given."""
+    """ImportReport what the contract promises for parts of the model that no other file has given."""
     for latency in of.promises.latencies:
         group = f"the group {latency.group} of {latency.workspace}" if latency.group else "the group of its consumers"
         what = f"a latency of {latency.seconds} s is what a dataset group has"

@@ -14,7 +14,7 @@ from airflow_plugin.formats.odcs.words import (
     READABLE,
     Own,
 )
-from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, Part
+from airflow_plugin.formats.parts import ANY_TEXT, TEXT, TEXTS, TRUTH, DocumentNode
 from config_schema.errors import UnknownName
 from config_schema.model import DEFAULT_SCHEMA, Database, SourceKind
 from config_schema.model.plain_data import plain
@@ -54,14 +54,14 @@ class Servers:
     merge_stores: list[MergeStoreServer] = field(default_factory=list)
 
 
-def read_servers(doc: Part, choice: Choice) -> Servers:
+def read_servers(doc: DocumentNode, choice: Choice) -> Servers:
     """Return the servers of a contract.
 
     Raises SourceNotReadable if none is a database that a batch can read, UnknownName for a server that is not there.
     """
     found = Servers()
-    candidates: list[tuple[Part, Own]] = []
-    environments: list[tuple[Part, Own]] = []
+    candidates: list[tuple[DocumentNode, Own]] = []
+    environments: list[tuple[DocumentNode, Own]] = []
     for part in doc.parts("servers"):
         own = Own(part)
         if PLATFORM in own:
@@ -83,7 +83,7 @@ def read_servers(doc: Part, choice: Choice) -> Servers:
     return found
 
 
-def _chosen(doc: Part, candidates: list[tuple[Part, Own]], choice: Choice) -> tuple[Part, Own]:
+def _chosen(doc: DocumentNode, candidates: list[tuple[DocumentNode, Own]], choice: Choice) -> tuple[DocumentNode, Own]:
     names = [str(part.peek("server")) for part, _ in candidates]
     if choice.server is not None:
         if choice.server not in names:
@@ -100,14 +100,14 @@ def _chosen(doc: Part, candidates: list[tuple[Part, Own]], choice: Choice) -> tu
     raise SourceNotReadable(doc.report.file, part.at("type"), what, LOAD_IT)
 
 
-def _report_others(candidates: list[tuple[Part, Own]], chosen: Part | None) -> None:
+def _report_others(candidates: list[tuple[DocumentNode, Own]], chosen: DocumentNode | None) -> None:
     for part, _ in candidates:
         if part is not chosen:
             what = f"the server {part.peek('server')} of type {part.peek('type')} is not the datastore's source"
             part.report.unsaid(part.path, what, "Choose it by --server, if it should be")
 
 
-def _database(part: Part, own: Own, choice: Choice) -> dict[str, Any]:
+def _database(part: DocumentNode, own: Own, choice: Choice) -> dict[str, Any]:
     """Return a server as plain data of the model's database."""
     name = part.text("server")
     kind = READABLE.get(part.text("type") or "", SourceKind.POSTGRESQL)
@@ -133,7 +133,7 @@ def _database(part: Part, own: Own, choice: Choice) -> dict[str, Any]:
     return found
 
 
-def _environment(part: Part, own: Own) -> dict[str, Any]:
+def _environment(part: DocumentNode, own: Own) -> dict[str, Any]:
     """Return what the datastore has instead in an environment."""
     keys = own.take(OVERRIDES, {**TEXTS, "items": {"enum": ["host", "port", "database", "schema", *OWN_KEYS]}})
     own.take(AS_ELSEWHERE, TRUTH)
@@ -147,7 +147,7 @@ def _environment(part: Part, own: Own) -> dict[str, Any]:
 OWN_KEYS = ("credential", "tls", "tls_ca")
 
 
-def _merge_store(part: Part, own: Own) -> MergeStoreServer:
+def _merge_store(part: DocumentNode, own: Own) -> MergeStoreServer:
     platform = own.take(PLATFORM, TEXT) or ""
     own.take("milestoning", TEXT)
     own.finish()

@@ -9,7 +9,7 @@ from typing import Any
 from airflow_plugin.formats.odcs.export import FIRST_VERSION, contract_of
 from airflow_plugin.formats.odcs.read import ReadContract
 from airflow_plugin.formats.odcs.words import ACTIVE, KIND, WRITTEN, Own, custom
-from airflow_plugin.formats.parts import Part, Report
+from airflow_plugin.formats.parts import DocumentNode, ImportReport
 from config_schema import names
 from config_schema.load.parts import YAML_FILE
 from config_schema.model.mapping import Model, entry_of
@@ -58,7 +58,7 @@ class Rest:
     ecosystem: dict[str, Any]
     order: list[str]
     mapping: list[Any]
-    report: Report
+    report: ImportReport
     agreed: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
 
@@ -67,7 +67,7 @@ def is_rest(own: Own) -> bool:
     return ECOSYSTEM in own
 
 
-def read_rest(doc: Part, own: Own) -> Rest:
+def read_rest(doc: DocumentNode, own: Own) -> Rest:
     """Return the other parts of a model. Raises ProblemsFound."""
     ecosystem = own.take(ECOSYSTEM, json_schema("ecosystem"))
     order, mapping = own.take(DATASTORES, NAMES), own.take(MAPPING, json_schema("mapping"))
@@ -150,7 +150,9 @@ def _owner(rest: Rest, one: ReadContract) -> None:
         teams[teams.index(known)] = team
 
 
-def _set(rest: Rest, report: Report, of: dict[str, Any] | None, key: str, value: Any, said: tuple[str, str]) -> None:
+def _set(
+    rest: Rest, report: ImportReport, of: dict[str, Any] | None, key: str, value: Any, said: tuple[str, str]
+) -> None:
     what, path = said
     if of is None:
         report.unsaid(path, f"{what} has no part in the model to stand in")
@@ -160,5 +162,5 @@ def _set(rest: Rest, report: Report, of: dict[str, Any] | None, key: str, value:
         of[key] = value
 
 
-def _disagree(report: Report, what: str, path: str) -> None:
+def _disagree(report: ImportReport, what: str, path: str) -> None:
     report.refuse(CONTRACTS_AGREE, path, f"{what} is another one in another contract", "Say the same in both")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_plugin.formats.parts import Part, Report
+from airflow_plugin.formats.parts import DocumentNode, ImportReport
 from config_schema.model import SourceKind
 from config_schema.schemas import json_schema
 
@@ -69,9 +69,9 @@ def custom(said: Mapping[str, Any]) -> dict[str, Any]:
 class Own:
     """Our custom properties of an element, each checked by its schema when it is read; others are reported."""
 
-    def __init__(self, of: Part) -> None:
+    def __init__(self, of: DocumentNode) -> None:
         self._found: dict[str, tuple[Any, str]] = {}
-        self._report: Report = of.report
+        self._report: ImportReport = of.report
         for one in of.parts("customProperties"):
             name = one.text("property") or ""
             if name.startswith(PREFIX) and "value" in one:
@@ -101,6 +101,6 @@ class Own:
         return found
 
     def finish(self) -> None:
-        """Report those that nobody has read: of a later version, or with a wrong name."""
+        """ImportReport those that nobody has read: of a later version, or with a wrong name."""
         for key, (_, path) in self._found.items():
             self._report.unsaid(path, f"this version does not know {PREFIX}{key}", "Use the version that wrote it")

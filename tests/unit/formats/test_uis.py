@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_plugin.formats.draft import NothingToImport, SourceNotReadable, database_of_dsn
-from airflow_plugin.formats.parts import Report
+from airflow_plugin.formats.parts import ImportReport
 from airflow_plugin.formats.rows import keys_given
 from airflow_plugin.formats.uis import YAML_KINDS, UisChoice, read_uis
 from airflow_plugin.formats.written import export_text
@@ -39,7 +39,7 @@ BY_ID = UisChoice(keys={"orders": ("id",)})
 
 def imported(file: Path, choice: UisChoice = CHOICE) -> tuple[Datastore, list[tuple[str, str]]]:
     """The datastore of a file, and the line and path, and the text, of each note."""
-    report = Report(file)
+    report = ImportReport(file)
     store = read_uis(report, choice).datastore
     return store, [(f"{one.line} {one.path}", f"{one.what}. {one.todo}") for one in report.noted()]
 
@@ -135,7 +135,7 @@ def test_the_second_shape_has_its_mode_outside_and_seconds_in_its_schedule():
 
 
 def test_without_a_database_it_says_what_to_do():
-    report = Report(MARKET)
+    report = ImportReport(MARKET)
     with pytest.raises(SourceNotReadable, match=r"rest_api is no kind of source of the model.*by --dsn") as caught:
         read_uis(report, UisChoice())
     assert caught.value.path == "provider.provider_type"
@@ -211,7 +211,7 @@ def test_a_wrong_file_is_one_problem_with_its_place(name, tmp_path):
     change(document)
     (tmp_path / "bad.yaml").write_text(export_text(document))
     with pytest.raises(ProblemsFound) as caught:
-        read_uis(Report(tmp_path / "bad.yaml"), UisChoice())
+        read_uis(ImportReport(tmp_path / "bad.yaml"), UisChoice())
     (problem,) = caught.value.problems
     assert problem.path == path
     assert what in problem.what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -74,13 +75,19 @@ def _ask(question: HITLOperator, context: Context) -> None:
 def question(asked: Operation) -> str:
     """Return what a person has to know: Markdown, in which names of data are code."""
     rows = f"{asked.rows} rows" if asked.rows else "more rows than its stream allows"
-    of = f" of `{asked.dataset}`" if asked.dataset else ""
+    of = f" of {_code(asked.dataset)}" if asked.dataset else ""
     batch = f"Batch {asked.batch}" if asked.batch else "The last batch"
     return (
-        f"{batch} of `{asked.stream_key}` was refused: it would delete {rows}{of}. Check the source. "
+        f"{batch} of {_code(str(asked.stream_key))} was refused: it would delete {rows}{of}. Check the source. "
         "Approve it if the rows were deleted there on purpose: the next run, which starts at once, goes on with it. "
         "A batch that would delete more is refused again."
     )
+
+
+def _code(text: str) -> str:
+    """Return a name as code of Markdown: no backtick in it ends that, so that it makes no link."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"
 
 
 def _line(text: object, longest: int) -> str:

@@ -46,7 +46,7 @@ def create(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> di
     user.must_create()
     settings = named_platform(platform)
     text, key = config_text(body.config), key_of(body.config)
-    refuse_what_is_not_modelled(settings, body.config, {})
+    refuse_what_is_not_modelled(user, settings, body.config, {})
     sees_it = bool(user.may(READ, {names.dag_id(settings.platform_name, key)}))
 
     def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
@@ -68,7 +68,7 @@ def change(user: UserDep, platform: PlatformPath, key: KeyPath, body: schemas.Ch
     """Give a stream another config. Its status does not change."""
     settings, _ = stream_for(user, EDIT, platform, key)
     text = config_text(body.config)
-    refuse_what_is_not_modelled(settings, body.config, parsed(version_of(settings, key).config_json))
+    refuse_what_is_not_modelled(user, settings, body.config, parsed(version_of(settings, key).config_json))
 
     def changing(table: PlatformStreams, now: RowVersion | None) -> RowChange:
         if now is None or now.status == "retired":

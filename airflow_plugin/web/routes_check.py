@@ -45,7 +45,7 @@ def validate(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> 
     settings = platform_for(user, platform)
     streams = _others(user, settings, body.config)
     before = _before(settings, body.config, streams)
-    return {"problems": problem_dicts(_problems(settings, body.config, streams, before))}
+    return {"problems": problem_dicts(_problems(user, settings, body.config, streams, before))}
 
 
 @router.post("/preview/{platform}", response_model=schemas.Preview)
@@ -54,7 +54,7 @@ def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> d
     settings = platform_for(user, platform)
     streams = _others(user, settings, body.config)
     before = _before(settings, body.config, streams)
-    problems = _problems(settings, body.config, streams, before)
+    problems = _problems(user, settings, body.config, streams, before)
     return {
         "dag": None if problems else _dag(settings, body.config),
         "changes": changes(before, body.config),
@@ -63,6 +63,7 @@ def preview(user: UserDep, platform: PlatformPath, body: schemas.NewStream) -> d
 
 
 def _problems(
+    user: User,
     settings: PlatformSettings,
     config: dict[str, Any],
     streams: Mapping[str, StreamFacts] | None,
@@ -80,7 +81,7 @@ def _problems(
         problems += error.problems
     if streams is None:
         return problems
-    problems += _unmodelled(settings, config, before)
+    problems += _unmodelled(user, settings, config, before)
     statuses = {one.stream_key: one.status for one in streams.values()}
     known = same_dag_problems(settings.platform_name, statuses)
     after = same_dag_problems(settings.platform_name, statuses | {key: "active"})
@@ -89,10 +90,12 @@ def _problems(
     return problems + [one for _, one in clashes(settings.platform_name, [key] if begins and key else [], owner_of)]
 
 
-def _unmodelled(settings: PlatformSettings, config: dict[str, Any], before: Mapping[str, Any]) -> list[Problem]:
+def _unmodelled(
+    user: User, settings: PlatformSettings, config: dict[str, Any], before: Mapping[str, Any]
+) -> list[Problem]:
     """Return what the synced model lacks; nothing while the merge store is down, where that is recorded."""
     try:
-        return unmodelled(settings, config, before)
+        return unmodelled(user, settings, config, before)
     except StreamFactoryError:
         return []
 

@@ -8,14 +8,12 @@ from typing import Any
 from fastapi import APIRouter
 
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.streams.modelled import ModelledStore
 from airflow_plugin.web import schemas
 from airflow_plugin.web.catalogue import stores_of
 from airflow_plugin.web.dependencies import PlatformPath, platform_for
-from airflow_plugin.web.permissions import READ, User, UserDep
+from airflow_plugin.web.permissions import UserDep
 from airflow_plugin.web.platforms import named_platform
 from airflow_plugin.web.serializers import fitting
-from config_schema import names
 from config_schema.schemas import json_schema
 
 router = APIRouter(responses={404: {"model": schemas.ErrorAnswer, "description": "there is no such platform"}})
@@ -35,18 +33,12 @@ def catalogue(user: UserDep, platform: PlatformPath) -> dict[str, Any]:
     For users who may create streams all of them, for others those whose streams they may see.
     """
     settings = platform_for(user, platform)
-    found = stores_of(settings)
+    found = stores_of(user, settings)
     if found is None:
         return {"stores": None, "more": False}
-    stores = [asdict(one) for one in found.values() if user.can_create or _sees(user, settings, one)]
+    stores = [asdict(one) for one in found.values()]
     shown = fitting(stores)
     return {"stores": shown, "more": len(shown) < len(stores)}
-
-
-def _sees(user: User, settings: PlatformSettings, store: ModelledStore) -> bool:
-    keys = [names.stream_key(store.name, name) for name in store.datasets] if store.single_dataset else [store.name]
-    dag_ids = {names.dag_id(settings.platform_name, key) for key in keys}
-    return user.may(READ, dag_ids) == dag_ids
 
 
 def given_config(settings: PlatformSettings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 
 import psycopg2
@@ -148,6 +149,49 @@ def test_the_schema_of_a_stream_is_of_the_model_the_source_and_the_merge_table_w
 def test_who_may_create_none_sees_only_what_streams_that_they_may_see_are_made_of(client, catalogue):
     found = client("narrow").get("/api/platforms/yellowlive/catalogue").json()
     assert found == {"stores": [], "more": False}
+
+
+# What a config can ask of a datastore: its datasets, also by names that are almost theirs, its secret, its kind.
+GUESSES = [
+    {},
+    {"datasets": ["customers", "custmoers", "one", "oen"]},
+    {"source_credential_secret_name": "postgres"},
+    {"single_dataset": True, "datasets": ["one"]},
+]
+
+
+@pytest.mark.parametrize("guess", GUESSES, ids=str)
+def test_of_what_others_streams_are_made_nothing_is_said(client, catalogue, guess):
+    """Whoever may edit one stream could otherwise ask for all that the model has, name by name."""
+    path = "/api/streams/yellowlive/Store1"
+    version, answers = client("narrow").get(path).json()["version"], {"narrow": {}, "admin": {}}
+    for user, of_user in answers.items():
+        for name in ("Whole", "Single", "Nowhere"):
+            config = config_of(client, **WHOLE | {"store_name": name, "stream_key": "Store1"} | guess)
+            sent = [
+                client(user).post("/api/validate/yellowlive", json={"config": config}),
+                client(user).post("/api/preview/yellowlive", json={"config": config}),
+                client(user).put(path, json={"config": config, "version": version}),
+            ]
+            assert [one.status_code for one in sent] == [200, 200, 400]
+            of_user[name] = [re.sub(name, "NAME", one.text) for one in sent]
+    assert answers["narrow"]["Whole"] == answers["narrow"]["Single"] == answers["narrow"]["Nowhere"]
+    assert "DF4105" in answers["narrow"]["Whole"][2]
+    assert answers["admin"]["Whole"] != answers["admin"]["Nowhere"]
+
+
+def test_what_ones_own_streams_are_made_of_is_known(client, world, catalogue):
+    """Of a datastore whose datasets are streams of their own, those that one may see."""
+    world.merge_store(
+        "UPDATE yellowlive_job_model SET key = 'Store1', document = replace(document, 'Whole', 'Store1')"
+        ", digest = '' WHERE key = 'Whole'"
+    )
+    known = {"name": "Store1", "single_dataset": False, "datasets": ["customers"], "credential": "customer-db"}
+    assert client("narrow").get("/api/platforms/yellowlive/catalogue").json()["stores"] == [known]
+    own = WHOLE | {"store_name": "Store1", "stream_key": "Store1", "datasets": ["custmoers"]}
+    answer = client("narrow").post("/api/validate/yellowlive", json={"config": config_of(client, **own)})
+    (problem,) = (one for one in answer.json()["problems"] if one["code"].startswith("DF41"))
+    assert (problem["code"], "'customers'" in problem["todo"]) == ("DF4106", True)
 
 
 def test_without_what_sync_has_recorded_nothing_is_known_and_nothing_refused(client, world, catalogue):

@@ -1,13 +1,17 @@
-"""Addresses, databases and secrets of platforms."""
+"""Addresses, databases and secrets of platforms and producers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from config_schema import names
 from config_schema.model import Ecosystem, SourceKind
 from config_schema.problem import Finding
+
+# With brackets in it, Oracle's driver would read more of its address: another server, or that it need not be verified.
+SID = re.compile(r"[A-Za-z0-9_$#.-]+")
 
 
 def addresses_hold_no_secret(ecosystem: Ecosystem) -> Iterator[Finding]:
@@ -32,6 +36,15 @@ def merge_stores_are_postgresql(ecosystem: Ecosystem) -> Iterator[Finding]:
         if platform.consumer_db is not None and platform.consumer_db.kind is not SourceKind.POSTGRESQL:
             what = f"{platform.consumer_db.kind.value!r} cannot hold consumers' views"
             yield f"platforms[{i}].consumer_db.kind", what, "Name a PostgreSQL database"
+
+
+def oracle_databases_are_sids(ecosystem: Ecosystem) -> Iterator[Finding]:
+    """Yield databases of Oracle whose name holds more than a name."""
+    for i, store in enumerate(ecosystem.datastores):
+        name = store.source.database
+        if store.source.kind is SourceKind.ORACLE and not SID.fullmatch(name):
+            todo = "Write it with letters, digits and _ $ # . - only"
+            yield f"datastores[{i}].source.database", f"{name!r:.100} is no SID of Oracle", todo
 
 
 def secrets_have_variables_of_their_own(ecosystem: Ecosystem) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ GitCredential = Annotated[
     str,
     typer.Option(
         "--git-credential",
-        help="The secret whose token opens the repository: `git` is read from GIT_TOKEN.",
+        help="The secret whose token opens the model's repository: `git` is read from GIT_TOKEN.",
         envvar="DAGFACTORY_GIT_CREDENTIAL",
     ),
 ]
@@ -141,7 +141,7 @@ def committed_model(
 
     from airflow_plugin.sync.source import model_of_folder, model_of_repository
 
-    if repository is None:
-        return model_of_folder(folder, compiled)
     token = os.environ.get(names.secret_variable(credential, "token"))
+    if repository is None:
+        return model_of_folder(folder, compiled, token)
     return model_of_repository(repository, branch, token, compiled)

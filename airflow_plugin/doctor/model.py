@@ -29,12 +29,16 @@ def folder_findings(folder: Path) -> Iterator[Finding]:
 def repository_findings(platform: Platform, settings: PlatformSettings) -> Iterator[Finding]:
     """Yield findings on the repository from which the platform's jobs take the model.
 
-    Its secret's token is for the servers that the settings name: whoever writes the model does not decide who gets it.
+    The servers and the secret are those that the settings name: whoever writes the model does not decide who gets a
+    token, nor which variable of the environment is one.
     """
     area = Area("model", platform.name)
     git = platform.model
-    known = [url for url in (settings.git_repo_url, *settings.allowed.git_repo_url) if url]
-    token = os.environ.get(names.secret_variable(git.credential, "token")) if is_server_of(git.url, known) else None
+    allowed = settings.allowed
+    known = [url for url in (settings.git_repo_url, *allowed.git_repo_url) if url]
+    secrets = (settings.git_credential_secret_name, *allowed.git_credential_secret_name)
+    is_admitted = git.credential in secrets and is_server_of(git.url, known)
+    token = os.environ.get(names.secret_variable(git.credential, "token")) if is_admitted else None
     try:
         with tempfile.TemporaryDirectory(prefix="model-") as folder:
             commit = checkout(git.url, git.branch, None, Path(folder), token)

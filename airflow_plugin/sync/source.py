@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -67,11 +66,11 @@ def chosen_platforms(model: Model, chosen: Iterable[str] = ()) -> tuple[Platform
     return tuple(p for p in model.ecosystem.platforms if not wanted or p.name in wanted)
 
 
-def model_of_folder(folder: Path, compiled_file: Path | None = None) -> CommittedModel:
+def model_of_folder(folder: Path, compiled_file: Path | None = None, token: str | None = None) -> CommittedModel:
     """Return the model in `folder`. Raises StreamFactoryError if it differs from what was committed.
 
     A model that is code is evaluated as it was committed, without other files of the folder; or no code runs, and
-    `compiled_file` has the model.
+    `compiled_file` has the model. `token` is for the servers of the folder's repository.
     """
     commit = commit_of(folder)
     repository, inside = place_of(folder)
@@ -93,7 +92,7 @@ def model_of_folder(folder: Path, compiled_file: Path | None = None) -> Committe
         )
 
     def is_on(wanted: GitRepository) -> bool:
-        return not inside and _is_on_branch(wanted, commit, remotes_of(folder))
+        return not inside and _is_on_branch(wanted, commit, remotes_of(folder), token)
 
     return CommittedModel(model, commit, compiled_model, partial(descends_here, folder, commit), model_at, is_on)
 
@@ -114,20 +113,20 @@ def model_of_repository(url: str, branch: str, token: str | None, compiled_file:
         )
 
     def is_on(wanted: GitRepository) -> bool:
-        return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit, [url])
+        return (wanted.url, wanted.branch) == (url, branch) or _is_on_branch(wanted, commit, [url], token)
 
     descends = partial(descends_there, url, branch, commit, token=token)
     return CommittedModel(model, commit, compiled_model, descends, model_at, is_on)
 
 
-def _is_on_branch(repository: GitRepository, commit: str, known: Iterable[str]) -> bool:
+def _is_on_branch(repository: GitRepository, commit: str, known: Iterable[str], token: str | None) -> bool:
     """Return whether the branch of the jobs has the commit. Raises GitError if that cannot be seen.
 
-    The model names the repository, and does not decide who gets the token: only a server that the model is from does.
+    The model names the repository, and does not decide who gets a token: only a server that the model is from does. Nor
+    does it decide which: any variable of the environment could be one that a secret of the model is called like.
     """
-    token = os.environ.get(names.secret_variable(repository.credential, "token"))
-    token = token if is_server_of(repository.url, known) else None
-    return is_on_branch(repository.url, repository.branch, commit, token)
+    own = token if is_server_of(repository.url, known) else None
+    return is_on_branch(repository.url, repository.branch, commit, own)
 
 
 class ModelNotCompiled(StreamFactoryError):

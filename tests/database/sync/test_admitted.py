@@ -173,19 +173,42 @@ def test_doctor_sends_a_token_to_no_server_that_only_the_model_names(tmp_path, m
         server.close()
 
 
-def test_sync_sends_its_token_to_no_other_server_that_a_model_names(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIT_TOKEN", WORD)
+def test_sync_sends_its_token_to_no_other_server_that_a_model_names(tmp_path):
     (served := tmp_path / "served").mkdir()
     (folder := tmp_path / "model").mkdir()
     server = GitServer(served, WORD)
     try:
-        source = model_of_folder(model(folder, 1))
+        source = model_of_folder(model(folder, 1), token=WORD)
         with pytest.raises(GitError):
             source.is_on(GitRepository(server.url))
         assert set(server.seen) == {""}
         git(folder, "remote", "add", "origin", server.url)
         server.commit({"ecosystem.yaml": "name: other\n"})
         assert source.is_on(GitRepository(server.url)) is False
+        assert any(server.seen)
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("secret", ["dagfactory-airflow", "vault"])
+def test_no_model_decides_which_variable_of_the_environment_is_a_git_token(tmp_path, monkeypatch, secret):
+    """Whoever serves the model would get any variable that ends with _TOKEN, such as that for Airflow's API."""
+    for variable in ("DAGFACTORY_AIRFLOW_TOKEN", "VAULT_TOKEN"):
+        monkeypatch.setenv(variable, "a token for something else")
+    (served := tmp_path / "served").mkdir()
+    (folder := tmp_path / "model").mkdir()
+    server = GitServer(served, WORD)
+    try:
+        server.commit({"ecosystem.yaml": "name: other\n"})
+        repository = GitRepository(server.url, credential=secret)
+        git(model(folder, 1), "remote", "add", "origin", server.url)
+        with pytest.raises(GitError):
+            model_of_folder(folder).is_on(repository)
+        store = Database("store", "d", "postgres")
+        platform = Platform("YellowLive", Milestoning.LIVE, store, repository, "ns", "image")
+        (found,) = repository_findings(platform, replace(SETTINGS, git_repo_url=server.url))
+        assert (found.level, set(server.seen)) == (Level.ERROR, {""})
+        assert model_of_folder(folder, token=WORD).is_on(repository) is False
         assert any(server.seen)
     finally:
         server.close()

@@ -103,6 +103,7 @@ class PlatformSettings:
     source_credential_secret_names: tuple[str, ...] = ()
     source_hosts: tuple[str, ...] = ()  # host:port
     source_files: tuple[str, ...] = ()  # absolute paths; folders end with a slash
+    source_credential_hosts: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)  # by secret
     schedule: str | None = None
     schedule_assets: tuple[str, ...] = ()
     service_account: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -86,6 +87,7 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
                 }
             )
         ),
+        source_credential_hosts=_hosts_by_credential(sources),
         schedule=platform.schedule,
         schedule_assets=tuple(sorted({asset for config in configs for asset in config.schedule_assets})),
         service_account=streams.service_account,
@@ -95,6 +97,16 @@ def platform_settings(platform: Platform, model: Model, before: PlatformSettings
         time_slice_seconds=streams.time_slice_seconds,
         runners=(platform.runner.value,),
     )
+
+
+def _hosts_by_credential(sources: Iterable[Database]) -> dict[str, tuple[str, ...]]:
+    """Return the servers that get each secret: none for one that only files have, which need no login."""
+    found: dict[str, set[str]] = {}
+    for source in sources:
+        hosts = found.setdefault(source.credential, set())
+        if source.kind is not SourceKind.SQLITE:
+            hosts.add(f"{source.host}:{source.port}")
+    return {credential: tuple(sorted(found[credential])) for credential in sorted(found)}
 
 
 def _store_tls(platform: Platform, before: PlatformSettings | None) -> str | None:

@@ -12,6 +12,7 @@ from psycopg2.extensions import libpq_version, make_dsn, parse_dsn
 from airflow_plugin.control.connection import connect, place
 from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.statements import fetch
+from airflow_plugin.rows.policy import source_hosts
 from airflow_plugin.settings import PlatformSettings
 from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
 from airflow_plugin.sync.graph import stream_graph
@@ -107,7 +108,7 @@ def _is_admitted(settings: PlatformSettings, title: str, database: Database) -> 
         admitted = f"{settings.consumer_db_hostname}:{settings.consumer_db_port or database.port}"
         return server == admitted and secret == settings.consumer_db_credential_secret_name
     allowed = settings.allowed
-    return server in (*settings.source_hosts, *allowed.source_hosts) and secret in (
+    return server in source_hosts(settings, secret).split(",") and secret in (
         *settings.source_credential_secret_names,
         *allowed.source_credential_secret_name,
     )

@@ -103,7 +103,7 @@ def merge_arguments(config: StreamConfig, settings: PlatformSettings) -> list[st
 
     `--key=value` is one word, so that no value can be taken for a flag.
     """
-    of_settings = _options_of_settings(settings)
+    of_settings = _options_of_settings(settings, config.source_credential_secret_name)
     values = {
         "platform": config.original_platform_name,
         "store": config.store_name,
@@ -137,10 +137,10 @@ class _OptionsOfSettings(NamedTuple):
     tls: dict[str, str]
 
 
-@lru_cache(maxsize=64)
-def _options_of_settings(settings: PlatformSettings) -> _OptionsOfSettings:
-    """Return the options that are the same for all streams: a parse writes them for each."""
-    return _OptionsOfSettings(source_hosts(settings), tls_options(settings))
+@lru_cache(maxsize=1024)
+def _options_of_settings(settings: PlatformSettings, credential: str) -> _OptionsOfSettings:
+    """Return the options that are the same for all streams with this secret: a parse writes them for each."""
+    return _OptionsOfSettings(source_hosts(settings, credential), tls_options(settings))
 
 
 def secret_variables(config: StreamConfig) -> tuple[SecretVariable, ...]:

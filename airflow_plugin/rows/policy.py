@@ -74,14 +74,15 @@ def refusals(config: StreamConfig, settings: PlatformSettings, where: str) -> li
     ]
 
 
-def source_hosts(settings: PlatformSettings) -> str:
-    """Return the producers' databases that a job may open, as one argument, separated by commas.
+def source_hosts(settings: PlatformSettings, credential: str) -> str:
+    """Return the producers' databases that a job with this secret may open, as one argument, separated by commas.
 
     Servers are host:port, files `file:/path`. There is always one `file:`, by which a job knows that no other file is
-    allowed: an older plugin gives no files.
+    allowed: an older plugin gives no files. Secrets that the settings assign to no server may go to all of them.
     """
+    own = settings.source_credential_hosts.get(credential, settings.source_hosts)
     files = [f"file:{path}" for path in (*settings.source_files, *settings.allowed.source_files)]
-    return ",".join(dict.fromkeys((*settings.source_hosts, *settings.allowed.source_hosts, *(files or ["file:"]))))
+    return ",".join(dict.fromkeys((*own, *settings.allowed.source_hosts, *(files or ["file:"]))))
 
 
 def _findings(config: StreamConfig, settings: PlatformSettings, admitted: Admitted) -> Iterator[Refusal]:

@@ -83,7 +83,7 @@ def test_where_jobs_run_here_each_source_is_looked_at(monkeypatch, tls_server: T
     assert found.what.startswith(f"source of Store1, plain@127.0.0.1:{tls_server.port}/postgres: TLSv1.3 with ")
 
 
-@pytest.mark.parametrize("admitted", ["the secret", "the server"])
+@pytest.mark.parametrize("admitted", ["the secret", "the server", "both apart"])
 def test_a_server_that_only_the_model_names_gets_no_password_and_an_admitted_one_no_other_secret(monkeypatch, admitted):
     model = load_model(EXAMPLES)
     (store,) = model.ecosystem.datastores
@@ -96,7 +96,8 @@ def test_a_server_that_only_the_model_names_gets_no_password_and_an_admitted_one
             original_platform_name="YellowLive",
             runners=("process",),
             source_hosts=("x:1",) if admitted == "the secret" else (f"127.0.0.1:{middle.port}",),
-            source_credential_secret_names=("customer-db" if admitted == "the secret" else "producer",),
+            source_credential_secret_names=("producer" if admitted == "the server" else "customer-db",),
+            source_credential_hosts={"customer-db": ("x:1",)} if admitted == "both apart" else {},
         )
         (found,) = platform_tls_findings(settings, model)
     assert middle.connections == 0

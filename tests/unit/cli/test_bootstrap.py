@@ -179,6 +179,22 @@ def test_a_platform_reads_only_the_sources_of_the_dataset_groups_that_it_serves(
     assert found["YellowLive"].source_hosts == ("pg-data:5432",)
     assert found["YellowForensic"].source_hosts == ("pg-hr:5433",)
     assert found["YellowForensic"].source_credential_secret_names == ("hr-db",)
+    assert found["YellowForensic"].source_credential_hosts == {"hr-db": ("pg-hr:5433",)}
+
+
+def test_each_secret_is_assigned_to_the_servers_for_which_the_model_has_it():
+    model = load_model(EXAMPLES)
+    (one,) = model.ecosystem.datastores
+    copy = replace(one, name="Copy", source=replace(one.source, host="pg-copy", port=5433))
+    file = replace(one, name="File", source=replace(one.source, kind=SourceKind.SQLITE, database="/f", credential="no"))
+    (workspace,) = model.ecosystem.workspaces
+    live, forensic = workspace.dataset_groups
+    sinks = tuple(DatasetSink(name, "customers") for name in ("Store1", "Copy", "File"))
+    workspace = replace(workspace, dataset_groups=(replace(live, sinks=sinks), forensic))
+    model = replace(model, ecosystem=replace(model.ecosystem, datastores=(one, copy, file), workspaces=(workspace,)))
+    settings = platform_settings(model.ecosystem.platform("YellowLive"), model)
+    assert settings.source_credential_hosts == {"customer-db": ("pg-copy:5433", "pg-data:5432"), "no": ()}
+    assert settings_from_json(settings.to_json(), "YellowLive", "here") == settings
 
 
 def test_assets_that_start_streams_of_the_model_are_admitted():

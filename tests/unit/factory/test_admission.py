@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from airflow_plugin.rows.plan import dag_plan
 from airflow_plugin.rows.policy import refusals, source_hosts
 from airflow_plugin.settings import Allowed, PlatformSettings
 from config_schema import stream
 from config_schema.model import Database, SourceKind
 from config_schema.schemas import json_schema
-from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source
+from merge_jobs.run.source_policy import SourceNotAdmitted, admitted_source, check_source_host
 from tests.row_settings import settings_of_row
 
 EXAMPLE: dict[str, Any] = json_schema("stream")["examples"][0]
@@ -261,16 +262,37 @@ def test_the_job_is_given_the_platforms_source_hosts_and_those_allowed_beside_ea
     settings = settings_of_row(
         EXAMPLE, source_hosts=("pg-data:5432",), allowed=Allowed(source_hosts=("pg-hr:5433", "pg-data:5432"))
     )
-    assert source_hosts(settings) == "pg-data:5432,pg-hr:5433,file:"
+    assert source_hosts(settings, "customer-db") == "pg-data:5432,pg-hr:5433,file:"
+
+
+def test_a_secret_goes_only_to_the_servers_that_the_settings_assign_to_it():
+    """Whoever writes rows and model could pair a producer's secret with the server of another one."""
+    assigned = {"customer-db": ("pg-data:5432",), "hr-db": ("pg-hr:5433",)}
+    settings = settings_of_row(
+        EXAMPLE,
+        source_hosts=("pg-data:5432", "pg-hr:5433"),
+        source_credential_secret_names=("customer-db", "hr-db"),
+        source_credential_hosts=assigned,
+        allowed=Allowed(source_hosts=("pg-copy:5432",), source_credential_secret_name=("by-hand",)),
+    )
+    plan = dag_plan(config(source_credential_secret_name="hr-db"), settings)
+    (given,) = (one for one in plan.job.arguments if one.startswith("--source-hosts="))
+    hosts = given.removeprefix("--source-hosts=").split(",")
+    assert hosts == ["pg-hr:5433", "pg-copy:5432", "file:"]
+    check_source_host(Database("pg-hr", "hr", "hr-db", port=5433), hosts)
+    with pytest.raises(SourceNotAdmitted):
+        check_source_host(Database("pg-data", "customer_db", "hr-db"), hosts)
+    # What the settings assign to no server may go to all: an older file says of none where it goes.
+    assert source_hosts(settings, "by-hand") == "pg-data:5432,pg-hr:5433,pg-copy:5432,file:"
 
 
 def test_the_job_is_given_the_platforms_source_files_and_those_allowed_beside_each_once():
     allowed = Allowed(source_files=("/data/hr/", "/data/shop.db"))
     settings = settings_of_row(EXAMPLE, source_files=("/data/shop.db",), allowed=allowed)
-    assert source_hosts(settings) == "file:/data/shop.db,file:/data/hr/"
+    assert source_hosts(settings, "none") == "file:/data/shop.db,file:/data/hr/"
 
 
 def test_a_platform_without_source_files_admits_no_file_to_its_job():
     file = Database("nowhere", "/data/customers.db", "none", kind=SourceKind.SQLITE)
     with pytest.raises(SourceNotAdmitted, match=r"allowed\.source_files"):
-        admitted_source(file, source_hosts(SETTINGS).split(","))
+        admitted_source(file, source_hosts(SETTINGS, "none").split(","))

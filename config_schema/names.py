@@ -502,6 +502,14 @@ def label_value(text: str) -> str:
     return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "_", text), DNS_LABEL_LENGTH).strip("_.-")
 
 
+def job_label(platform: str, kind: str, value: str) -> str:
+    """Return the label by which the pods of a job are found: a digest, equal for no two jobs.
+
+    Of `label_value` and of Airflow's own labels one could be made for a name that is almost another's.
+    """
+    return hashlib.sha256(f"{platform}/{kind}/{value}".encode()).hexdigest()[:40]
+
+
 def secret_variable(secret: str, key: str) -> str:
     """Return the environment variable of a secret's key: (`customer-db`, `password`) -> `CUSTOMER_DB_PASSWORD`."""
     return re.sub(r"[^A-Z0-9]+", "_", f"{secret}_{key}".upper())

@@ -36,6 +36,7 @@ def _pod(job: PodJob, place: PodPlace) -> dict[str, Any]:
             "app.kubernetes.io/name": "merge-job",
             f"{LABEL_PREFIX}/platform": names.label_value(job.platform_name),
             f"{LABEL_PREFIX}/{kind}": names.label_value(value),
+            f"{LABEL_PREFIX}/job": names.job_label(job.platform_name, kind, value),
         },
         "image_pull_secrets": [k8s.V1LocalObjectReference(name=name) for name in place.image_pull_secrets],
         "node_selector": place.node_selector,

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from airflow_plugin.jobs.merge_job import MergeJob, PodPlace
 from airflow_plugin.rows.evaluation import evaluate_streams
 from airflow_plugin.rows.last_good import KnownStream, Row
 from airflow_plugin.settings import Allowed
@@ -268,6 +269,31 @@ def test_the_pod_has_the_arguments_the_secrets_by_reference_and_the_least_rights
     assert labels["stream-factory/platform"] == "yellowlive"
     assert labels["stream-factory/stream"] == "Store1"
     assert labels["stream-factory/run"] == "manual___ds"
+
+
+def test_the_pods_of_no_two_streams_have_the_same_labels():
+    """A task goes on with the pod that it finds by its labels; Airflow's own are short digests of long names."""
+    from airflow_plugin.operators.pod_request import pod_arguments
+
+    place = PodPlace(
+        "name",
+        "ns",
+        "image:1",
+        None,
+        (),
+        None,
+        None,
+        None,
+        (),
+        keep_failed=False,
+        deferrable=False,
+        kubernetes_conn_id=None,
+    )
+    of_one = "TheCustomersOfTheShopsInAllCountries"
+    keys = (of_one, f"{of_one}_", f"{of_one}.-._-", f"_{of_one}", f"{of_one}#")
+    found = [pod_arguments(MergeJob("YellowLive", "yellowlive", key, (), ()), place)["labels"] for key in keys]
+    assert {one["stream-factory/stream"] for one in found} == {of_one}
+    assert len({one["stream-factory/job"] for one in found}) == len(keys)
 
 
 def test_cas_that_the_settings_name_are_mounted_where_the_job_looks_for_them(dag):

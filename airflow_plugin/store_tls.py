@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,8 +57,7 @@ def dsn_with_tls(dsn: str, wanted: StoreTls) -> str:
         parts = parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):
         return dsn  # connecting says so, without a part of the password
-    host = parts.get("hostaddr") or parts.get("host") or os.environ.get("PGHOST", "")
-    if is_local(host) and not is_local(wanted.host):
+    if leads_here(parts) and not is_local(wanted.host):
         return dsn
     own = parts.get("sslmode") or os.environ.get("PGSSLMODE")
     mode = strongest(wanted.mode, next((mode for mode in Tls if mode.value == own), None))
@@ -66,3 +66,14 @@ def dsn_with_tls(dsn: str, wanted: StoreTls) -> str:
         options.pop("sslrootcert", None)
     joined: str = make_dsn(**{**parts, **options})
     return joined
+
+
+def leads_here(parts: Mapping[str, str]) -> bool:
+    """Return whether a DSN's parameters, with libpq's environment, lead to this machine only.
+
+    Where a service leads is in a file that is not read here: it counts as elsewhere.
+    """
+    for name in ("hostaddr", "host"):
+        if host := parts.get(name) or os.environ.get(f"PG{name.upper()}"):
+            return is_local(host)
+    return not (parts.get("service") or os.environ.get("PGSERVICE"))

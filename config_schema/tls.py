@@ -75,7 +75,11 @@ def libpq_options(mode: Tls | None, ca: str | None) -> dict[str, str]:
 
 
 def is_local(host: str) -> bool:
-    """Return whether a host is a socket or this machine itself: nobody stands between."""
+    """Return whether a host is a socket or this machine itself: nobody stands between. Of several, all must be."""
+    return all(map(_is_local, host.split(",")))
+
+
+def _is_local(host: str) -> bool:
     if host in ("", "localhost") or host.startswith(("/", "@")):
         return True
     try:

@@ -14,7 +14,7 @@ from airflow_plugin.doctor.finding import Area, Finding
 from airflow_plugin.doctor.statements import fetch
 from airflow_plugin.rows.policy import source_hosts
 from airflow_plugin.settings import PlatformSettings
-from airflow_plugin.store_tls import dsn_with_tls, modelled_tls
+from airflow_plugin.store_tls import dsn_with_tls, leads_here, modelled_tls
 from airflow_plugin.sync.graph import stream_graph
 from config_schema import names
 from config_schema.errors import StreamFactoryError
@@ -41,7 +41,7 @@ def session_findings(area: Area, connection: Connection, dsn: str, title: str) -
     """Yield findings on a session's TLS, by libpq and by the server: they differ if there is a proxy in between."""
     parts = parse_dsn(dsn)
     used, mode = _used(connection), connection.info.dsn_parameters.get("sslmode", "")
-    local = is_local(parts.get("host", ""))
+    local = leads_here(parts)
     if connection.info.ssl_in_use and mode not in ("allow", "prefer"):
         yield area.ok(f"{title}: {used}, sslmode {mode}")
     elif local or parts.get("sslmode") == Tls.DISABLE.value:

@@ -29,7 +29,7 @@ def said(dsn: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def far(monkeypatch):
     """The servers of these tests as if they were on another machine."""
-    monkeypatch.setattr(doctor_tls, "is_local", lambda host: False)
+    monkeypatch.setattr(doctor_tls, "leads_here", lambda parts: False)
     monkeypatch.delenv("PGSSLMODE", raising=False)
 
 

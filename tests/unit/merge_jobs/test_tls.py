@@ -64,8 +64,9 @@ def test_the_systems_cas_verify_where_the_model_names_none(tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("host", "local"),
     [
-        *((host, True) for host in ("", "/run/postgresql", "localhost", "127.9.9.9", "::1")),
+        *((host, True) for host in ("", "/run/postgresql", "localhost", "127.9.9.9", "::1", "/run,::1")),
         *((host, False) for host in ("pg-data", "10.0.0.1", "localhost.example", "127.0.0.1.example")),
+        *((host, False) for host in ("/run/postgresql,pg-data", "localhost,10.0.0.1")),
     ],
 )
 def test_a_socket_and_loopback_are_this_machine_and_nothing_else_is(host, local):
